@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
 from tests.cluster import CITUS_URL
+from tests.tiers import sampled
 from tests.waits import LAST_S, wait_until
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 #: Runs a race once in `make test`, three times in `make test-all`: without its lock one may still be won by chance.
-three_rounds = pytest.mark.parametrize("race_round", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
+three_rounds = pytest.mark.parametrize("race_round", sampled([1, 2, 3], fast=1))
 
 
 def run_concurrently(

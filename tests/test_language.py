@@ -130,6 +130,7 @@ def test_identifiers_use_the_words_of_the_glossary():
     assert found == []
 
 
+@pytest.mark.slow
 def test_templates_use_the_words_of_the_glossary():
     found = []
     for path in list_files("*.html", "*.txt"):
@@ -143,6 +144,7 @@ def test_templates_use_the_words_of_the_glossary():
     assert found == []
 
 
+@pytest.mark.slow
 def test_no_identifier_stands_in_a_sentence_of_a_template():
     found = []
     for path in list_files("*.html", "*.txt"):
@@ -154,6 +156,7 @@ def test_no_identifier_stands_in_a_sentence_of_a_template():
     assert found == []
 
 
+@pytest.mark.slow
 def test_a_module_is_named_for_the_noun_it_holds():
     assert [str(path.relative_to(ROOT)) for path in list_files("*.py") if path.stem in REPLACED_MODULES] == []
 

@@ -19,6 +19,7 @@ def test_platform_is_a_source_root_and_never_hides_the_standard_library():
     assert "python_version" in dir(platform)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "missing"),
     [

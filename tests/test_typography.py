@@ -50,6 +50,7 @@ def test_breakable_spaces_are_found(template, faults):
     assert len(find_breakable_spaces(template)) == faults
 
 
+@pytest.mark.slow
 def test_no_line_of_a_template_breaks_before_double_punctuation():
     faults = {path: find_breakable_spaces((ROOT / path).read_text(encoding="utf-8")) for path in list_templates()}
     assert {path: found for path, found in faults.items() if found} == {}

@@ -16,6 +16,7 @@ from tests.factories.accounts import UserFactory, enable_second_factor, get_totp
 from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import KeyFactory
 from tests.forms.page_forms import read_page
+from tests.tiers import sampled
 
 SENSITIVE = [route for route in OFFICE_ROUTES if policies.OFFICE[route.name] == policies.CONFIRMED_MANAGER]
 
@@ -50,7 +51,7 @@ def test_the_sensitive_pages_are_the_ones_that_were_decided():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("route", SENSITIVE, ids=lambda route: route.name)
+@pytest.mark.parametrize("route", sampled(SENSITIVE, fast=2), ids=lambda route: route.name)
 def test_a_sensitive_page_asks_first_and_comes_back(route, browser):
     url = build_url(route, samples.SAMPLES[route.name]() if route.arguments else {})
     answer = browser.get(url)
@@ -70,6 +71,7 @@ def test_a_sensitive_form_changes_nothing_without_confirmation(route, browser):
     assert list(AuditEntry.objects.values_list("pk")) == before
 
 
+@pytest.mark.slow
 def test_what_was_typed_is_kept_and_sent_with_the_password(browser, manager):
     member = MemberFactory(roles=[Role.VIEWER])
     url = f"/membres/{member.pk}/roles/"
@@ -85,6 +87,7 @@ def test_what_was_typed_is_kept_and_sent_with_the_password(browser, manager):
     assert browser.post(url, {"roles": ["viewer"]}).status_code == 302
 
 
+@pytest.mark.slow
 def test_wrong_passwords_are_limited_as_at_the_sign_in(browser):
     for _ in range(10):
         browser.post("/reglages/api/creer/", {"confirmation-password": "pas le bon"})
@@ -93,6 +96,7 @@ def test_wrong_passwords_are_limited_as_at_the_sign_in(browser):
     assert not Token.objects.exists()
 
 
+@pytest.mark.slow
 def test_an_account_without_a_password_confirms_by_its_second_factor(browser, manager):
     secret = enable_second_factor(manager)
     manager.set_unusable_password()
@@ -128,6 +132,7 @@ def test_htmx_leads_the_whole_page_to_the_confirmation(browser):
 # --- The reply address ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_only_another_reply_address_asks_for_confirmation(browser):
     assert browser.get("/reglages/").status_code == 200
     fields = {"sender_name": "Ville de Nîmes", "contact_name": "Nora Delmas", "contact_phone": "0466000000"}
@@ -151,6 +156,7 @@ def test_a_form_that_lacks_a_field_says_so_before_it_asks_for_the_password(brows
 # --- The operator -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_operator_confirms_before_a_key_is_shown(portal, can_sign_in, nimes):
     operator = can_sign_in(UserFactory(is_staff=True, is_superuser=True))
     key = KeyFactory()

@@ -120,6 +120,7 @@ def test_the_admin_refuses_a_nul_as_well(path, portal):
     assert is_refused(portal.post(path, {"query": "a\x00b"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", HOSTILE_VALUES)
 def test_a_form_of_too_many_fields_is_refused_in_our_dress(portal, value, db):
     answer = portal.post("/connexion/", {f"name{number}": "1" for number in range(2_000)})

@@ -39,6 +39,7 @@ def twice_member(nimes, gard):
     return user
 
 
+@pytest.mark.slow
 def test_a_session_carried_to_another_office_is_refused_and_lives_on_at_its_own(office, twice_member):
     browser, thief = office("nimes", twice_member), office("gard")
     copy_cookies(browser, thief)
@@ -47,6 +48,7 @@ def test_a_session_carried_to_another_office_is_refused_and_lives_on_at_its_own(
     assert browser.get("/").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_session_of_the_portal_opens_no_office(portal, office, twice_member):
     portal.force_login(twice_member)
     thief = office("nimes")
@@ -88,6 +90,7 @@ def test_every_response_has_security_headers(portal, path):
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
+@pytest.mark.slow
 def test_a_server_binds_its_cookies_to_the_host_by_name():
     """In a separate process: cookie names are read from the environment at start."""
     result = subprocess.run(  # noqa: S603 - our own interpreter and words

@@ -57,6 +57,7 @@ def test_no_public_page_is_stored_for_a_signed_in_user(urlconf, route, portal, o
     assert "no-store" in answer.get("Cache-Control", ""), answer.status_code
 
 
+@pytest.mark.slow
 def test_the_admin_and_unknown_pages_are_not_stored(portal):
     portal.force_login(UserFactory(is_staff=True, is_superuser=True))
     for path in ("/admin/", "/admin/accounts/user/", "/admin/jsi18n/", "/nulle-part/"):
@@ -96,6 +97,7 @@ def test_signing_out_of_the_portal_leaves_the_encrypted_first_names_of_a_device(
 # --- Messages ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_cookie_of_messages_is_bound_to_its_host_on_a_server():
     """In a separate process: the name is read from the environment at start."""
     script = (
@@ -126,6 +128,7 @@ def test_the_cookie_of_messages_is_bound_to_its_host_on_a_server():
 # --- `next` -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [
@@ -183,6 +186,7 @@ def test_the_contact_of_security_txt_may_be_a_url(portal, settings, db):
 # --- Hosts ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_host_in_capitals_is_the_same_host(portal, office, nimes, can_sign_in):
     user = can_sign_in(MemberFactory().user)
     browser = office("nimes", user)

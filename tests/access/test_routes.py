@@ -51,6 +51,7 @@ def test_every_route_with_arguments_has_a_sample_object():
     assert {route.name for route in WITH_ARGUMENTS} - set(samples.SAMPLES) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", sampled(OFFICE_ROUTES, fast=12), ids=route_id)
 def test_an_office_s_route_opens_to_the_roles_it_names_and_to_nobody_else(route, office, nimes, gard):
     """No answer of an office is stored by a browser or a cache either."""
@@ -113,6 +114,7 @@ def test_an_object_of_another_collectivity_is_a_404(route, office, nimes, gard):
     assert 404 in (seen, done)
 
 
+@pytest.mark.slow
 def test_a_school_page_shows_no_data_of_another_collectivity(office, nimes, gard):
     with tenant_context(gard):
         row = PortfolioSchoolFactory(contact_email="secret@gard.example")

@@ -54,6 +54,7 @@ def redirects_to_enrolment(answer):
 # --- Managers and buyers ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_manager_without_a_second_factor_opens_no_office_page(office, asked, every):
     browser = office("nimes", create_member(Role.MANAGER, Role.DATA_OFFICER, Role.BUYER).user)
@@ -77,6 +78,7 @@ def test_an_htmx_request_redirects_the_full_page(office, asked):
     assert browser.get("/", headers={"HX-Request": "true"})["HX-Redirect"] == "/securite/?next=/"
 
 
+@pytest.mark.slow
 def test_a_manager_is_sent_to_set_it_up_with_a_reason_and_back_afterwards(office, asked, can_sign_in):
     manager = can_sign_in(create_member(Role.MANAGER).user)
     browser = office("nimes")
@@ -150,6 +152,7 @@ def test_after_seven_days_the_office_leads_to_the_enrolment(office, on_a_server)
     assert redirects_to_enrolment(office("nimes", member.user).get("/membres/"))
 
 
+@pytest.mark.slow
 def test_once_the_office_has_given_a_new_member_has_no_grace(office, on_a_server):
     member = create_member(Role.MANAGER, joined_at=timezone.now())
     browser = office("nimes", member.user)
@@ -170,6 +173,7 @@ def test_what_another_office_gave_ends_no_grace(office, on_a_server, gard):
 # --- Requiring it -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_only_a_manager_with_a_second_factor_can_require_it(office, nimes):
     manager, other = create_member(Role.MANAGER), create_member(Role.BUYER)
     browser = office("nimes", manager.user)
@@ -194,6 +198,7 @@ def test_switching_it_asks_for_the_password_anew(office, nimes, can_sign_in, nee
     assert OfficeSettings.objects.get().second_factor_required == (needed == "non")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("default", [True, False])
 def test_the_requirement_can_be_lifted_and_other_managers_get_an_email(office, nimes, settings, default):
     settings.OFFICE_SECOND_FACTOR = default
@@ -251,6 +256,7 @@ def test_the_operator_without_a_second_factor_is_sent_to_set_it_up(portal, opera
     assert "l’exploitation demande" in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_the_operator_with_a_second_factor_enters_the_admin(portal, operator):
     enable_second_factor(operator)
     portal.force_login(operator)
@@ -280,6 +286,7 @@ def test_a_session_whose_second_factor_was_removed_must_set_it_up_again(portal, 
 # --- Lost phones ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_operator_resets_a_lost_second_factor(portal, operator):
     enable_second_factor(operator)
     person = UserFactory()

@@ -19,6 +19,8 @@ from tests.accounting.fec_checker import list_faults, sum_accounts
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 
+pytestmark = pytest.mark.slow
+
 SOON = datetime.timedelta(minutes=1)
 
 
@@ -76,6 +78,7 @@ def test_another_currency_is_left_out_and_another_site_s_charge_is_of_no_card(st
     assert list_stored("charge", "card") == [("ch_x", None)]
 
 
+@pytest.mark.small
 def test_nothing_is_asked_before_the_first_card_payment_or_without_a_provider(stripe, db, settings):
     assert retrieve() == 0
     settings.CARD_VARIANT = ""

@@ -27,6 +27,8 @@ from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions
 from tests.orders.dates import DAY
 
+pytestmark = pytest.mark.slow
+
 #: The days around the tests' moment.
 START, END = datetime.date(2026, 11, 1), datetime.date(2026, 12, 15)
 
@@ -65,6 +67,7 @@ def test_a_sale_has_the_accounts_of_its_rate_and_category(nimes):
     }
 
 
+@pytest.mark.small
 def test_a_rate_without_an_account_of_its_own_has_the_other_one(nimes):
     OrderFactory(confirmed=True)
     execute_as_administrator(

@@ -32,6 +32,7 @@ DAY_OF_TERM = TERM.date()
 ONE_DAY = Period(DAY_OF_TERM, DAY_OF_TERM)
 
 
+@pytest.mark.slow
 def test_a_text_ends_no_field_and_keeps_the_letters_that_the_file_has(nimes):
     name = "Śœurs d’Œuvre |\u202fNîmes – « Préau »"
     order = OrderFactory(confirmed=True, billing__name=name)
@@ -73,6 +74,7 @@ def test_a_period_is_downloaded_once_nothing_more_can_come_into_it(db):
     assert export(*ONE_DAY, at=midnight + datetime.timedelta(hours=1)) == format_header()
 
 
+@pytest.mark.slow
 def test_the_journal_keeps_who_downloaded_what(nimes):
     OrderFactory(confirmed=True)
     by = OperatorFactory()
@@ -85,6 +87,7 @@ def test_the_journal_keeps_who_downloaded_what(nimes):
     )
 
 
+@pytest.mark.slow
 def test_accounts_and_journals_are_those_of_the_settings(nimes):
     AccountingSettings.objects.create(pk=1, customers="4110001", sales_exempt="706000", journal_sales="VTE")
     OrderFactory(confirmed=True)
@@ -108,6 +111,7 @@ def remarks(period):
     return " ".join(list_remarks(period, sum_period(period), accounting)).replace("\u00a0", " ").replace("\u202f", " ")
 
 
+@pytest.mark.slow
 def test_what_an_accountant_would_ask_about_is_listed(nimes):
     order = OrderFactory(paid_by_card=True)
     assert "1 règlement par carte n'est pas encore dans les mouvements du prestataire, pour 199,00 €" in remarks(

@@ -44,6 +44,7 @@ def list_statements(ask):
 # --- Signing up -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sign_up_does_not_reveal_a_taken_username(portal):
     PrincipalFactory(username="pris")
     pages = []
@@ -56,6 +57,7 @@ def test_sign_up_does_not_reveal_a_taken_username(portal):
     assert set(User.objects.values_list("username", flat=True)) == {"pris", "pris2", "libre"}
 
 
+@pytest.mark.slow
 def test_sign_up_runs_the_same_queries_whether_the_username_is_taken(portal):
     PrincipalFactory(username="pris")
 
@@ -90,6 +92,7 @@ def test_only_the_email_says_the_username(portal, wished, result):
     assert set(email.context) == {"address", "another", "host", "pending", "user"}
 
 
+@pytest.mark.slow
 def test_confirmation_shows_the_username(portal):
     PrincipalFactory(username="pris")
     portal.post(SIGN_UP, PERSON | TYPED | {"username": "pris"})
@@ -119,6 +122,7 @@ def test_the_usernames_of_closed_accounts_are_reserved(portal):
     assert "ne peut pas être choisi" in str(answer.context["form"].errors["username"])
 
 
+@pytest.mark.slow
 def test_twenty_concurrent_sign_ups_get_distinct_usernames(committing):
     def join():
         return usernames.save_with_free_username(UserFactory.build(username="mdupont"))
@@ -136,6 +140,7 @@ def test_sign_ups_per_network_are_limited(portal):
     assert not User.objects.exists()
 
 
+@pytest.mark.slow
 def test_accounts_that_share_a_mailbox_get_three_emails_an_hour_then_one_at_sign_in(portal):
     for number in range(5):
         portal.post(SIGN_UP, PERSON | TYPED | {"username": f"collegue{number}"})
@@ -149,6 +154,7 @@ def test_accounts_that_share_a_mailbox_get_three_emails_an_hour_then_one_at_sign
 # --- Invitations ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_invited_agent_is_shown_the_username_they_got_instead(office, nimes):
     """Accepted: they have to know their username, and each probe costs an invitation."""
     UserFactory(username="pris")
@@ -210,6 +216,7 @@ def test_closed_accounts_get_no_email(portal):
     assert answer_resets() == 0
 
 
+@pytest.mark.slow
 def test_resets_per_mailbox_are_limited_without_revealing_it(portal):
     TeacherFactory(email="ecole@exemple.example")
     for _ in range(RESET_BY_EMAIL.tries + 2):
@@ -242,6 +249,7 @@ def test_signing_in_does_not_reveal_whether_an_account_exists(portal, can_sign_i
     assert normalised_page(known).replace("zelie-k", "") == normalised_page(unknown).replace("inconnue", "")
 
 
+@pytest.mark.slow
 def test_concurrent_reset_requests_send_at_most_five_emails(committing):
     TeacherFactory(email="ecole@exemple.example")
     ask = functools.partial(

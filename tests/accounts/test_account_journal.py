@@ -77,6 +77,7 @@ def test_a_name_that_no_account_has_is_not_kept(db, portal):
     assert "mon-mot" not in str(AccountEvent.objects.values().get())
 
 
+@pytest.mark.slow
 def test_the_second_factor_is_written_with_its_failures(awa, portal):
     secret = enable_second_factor(awa)
     sign_in(portal, awa)
@@ -118,6 +119,7 @@ def test_a_new_operator_is_written(db, monkeypatch):
     assert list_events() == [(Action.OPERATOR_CREATED, "exploitante")]
 
 
+@pytest.mark.slow
 def test_the_operator_reads_the_journal_and_changes_nothing(awa, portal):
     sign_in(portal, awa)
     event = AccountEvent.objects.get()
@@ -198,6 +200,7 @@ def test_what_the_operator_does_is_noted_without_the_member_as_author(awa, nimes
     )
 
 
+@pytest.mark.slow
 def test_a_stranger_does_not_fill_the_journal_of_an_office(awa, nimes):
     MemberFactory(user=awa)
     limit = account_events.MAX_REFUSALS_A_DAY
@@ -242,12 +245,14 @@ def test_an_event_is_neither_changed_nor_deleted_even_by_a_superuser(sealed, sta
         execute_as_administrator(statement.format(f"accounts_{table}", column, column), with_triggers=True)
 
 
+@pytest.mark.slow
 def test_the_audit_names_the_changed_event(sealed):
     execute_as_administrator("UPDATE accounts_accountevent SET username = 'autre'")
     [finding] = [finding for finding in check_all() if finding.code == "journals"]
     assert finding.examples == [f"comptes : ligne n° {sealed.pk} : modifiée depuis son scellement"]
 
 
+@pytest.mark.slow
 def test_events_are_deleted_with_their_seal_after_a_year_and_the_audit_stays_sound(awa, sealed):
     long_ago = timezone.now() - datetime.timedelta(days=400)
     execute_as_administrator("DELETE FROM accounts_accounteventseal")

@@ -38,6 +38,7 @@ def test_each_message_of_the_library_is_ours(name):
     assert "'" not in sentence
 
 
+@pytest.mark.slow
 def test_signing_in_is_not_announced_as_an_act(portal, can_sign_in):
     user = TeacherFactory()
     can_sign_in(user)

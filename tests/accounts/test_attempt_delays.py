@@ -145,6 +145,7 @@ def test_a_delay_in_words(seconds, result):
     assert attempt_delays.format_delay(seconds * SECOND) == result
 
 
+@pytest.mark.slow
 def test_of_thirty_two_attempts_at_once_only_the_free_ones_are_counted(committing):
     subjects = [(CLOSE, "1"), (WIDE, "all"), (COUNT, "1")]
     outcomes = run_concurrently(
@@ -157,6 +158,7 @@ def test_of_thirty_two_attempts_at_once_only_the_free_ones_are_counted(committin
     assert attempt_delays.begin([(WIDE, "all")]).counted[0].failures == CLOSE.free + 1
 
 
+@pytest.mark.slow
 def test_attempts_at_once_that_name_the_same_subjects_in_another_order_do_not_deadlock(committing):
     subjects = [(COUNT, str(number)) for number in range(12)]
     for _ in range(3):
@@ -183,6 +185,7 @@ def sweep():
         return attempt_delays.prune()
 
 
+@pytest.mark.slow
 def test_attempts_at_once_at_many_accounts_all_count_for_their_network(committing):
     outcomes = run_concurrently(
         committing.schema_name,

@@ -15,6 +15,8 @@ from tests.conftest import TERM, HostClient
 from tests.emails import list_emails, render_email
 from tests.factories.accounts import TeacherFactory, enable_second_factor
 
+pytestmark = pytest.mark.slow
+
 NEW = "nouvelle@exemple.example"
 
 
@@ -66,6 +68,7 @@ def test_a_confirmed_address_replaces_the_old_one_which_is_notified(browser, per
     assert NEW not in render_email(data).text
 
 
+@pytest.mark.small
 def test_it_needs_the_password(browser, person):
     answer = change(browser, person, old_password="")
     assert "pour changer d’adresse e-mail" in answer.content.decode()
@@ -80,6 +83,7 @@ def test_password_guesses_from_a_session_wait_as_at_the_sign_in(browser, person)
     assert (answer.status_code, answer["Retry-After"]) == (429, "5")
 
 
+@pytest.mark.small
 def test_other_fields_are_changed_without_the_password(browser, person):
     change(browser, person, email=person.email.upper(), old_password="", phone="01 45 72 00 00")
     person.refresh_from_db()

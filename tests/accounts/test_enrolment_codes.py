@@ -78,6 +78,7 @@ def test_the_code_of_another_operator_is_refused_and_journaled(browser, operator
     assert refused.count() == 1
 
 
+@pytest.mark.slow
 def test_wrong_codes_are_limited(browser, operator):
     for _ in range(10):
         browser.post(ASK, {"code": "BBBB"})
@@ -99,6 +100,7 @@ def test_the_code_is_stored_hashed(operator):
     assert len(stored) == 64
 
 
+@pytest.mark.slow
 def test_a_removed_factor_asks_for_a_new_code(browser, operator):
     browser.post(ASK, {"code": print_code(operator)})
     page = browser.get(ENROL[0])
@@ -115,6 +117,7 @@ def test_an_operator_with_a_factor_adds_another_without_a_code(browser, operator
     assert browser.get(ENROL[1]).status_code == 200
 
 
+@pytest.mark.slow
 def test_an_account_that_is_no_operator_needs_no_code(operator, portal):
     user = UserFactory()
     portal.force_login(user)

@@ -100,6 +100,7 @@ def test_an_office_request_refuses_a_long_applicant(db):
     assert not OfficeRequestForm(OFFICE).errors
 
 
+@pytest.mark.slow
 def test_a_mailbox_gets_three_confirmation_letters_an_hour(portal):
     for number in range(5):
         answer = portal.post(reverse("account_signup"), PERSON | TYPED | {"username": f"compte{number}"})
@@ -109,6 +110,7 @@ def test_a_mailbox_gets_three_confirmation_letters_an_hour(portal):
     assert len(list_emails("account.confirm", recipient=PERSON["email"])) == 3
 
 
+@pytest.mark.slow
 def test_changes_of_address_count_for_the_mailbox_too(db):
     at = timezone.now()
     for _ in range(5):
@@ -129,6 +131,7 @@ def test_a_reset_link_leads_to_the_host_that_was_asked(office, host):
     assert "http://nimes.peps.localhost/mot-de-passe/nouveau/" in render_email(message).text
 
 
+@pytest.mark.slow
 def test_office_requests_are_limited_by_visitor_not_by_proxy(portal, settings):
     settings.TRUSTED_PROXIES = 1
     path = reverse("office_request", urlconf=settings.PUBLIC_SCHEMA_URLCONF)

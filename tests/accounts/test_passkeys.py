@@ -56,6 +56,7 @@ def list_actions(user):
 # --- Adding -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_first_passkey_is_a_second_factor_with_recovery_codes_and_a_notice(portal, person):
     _, answer = add_passkey(portal, person)
     assert answer["Location"] == "/securite/codes/"
@@ -67,6 +68,7 @@ def test_a_first_passkey_is_a_second_factor_with_recovery_codes_and_a_notice(por
     assert "Ordinateur du bureau" in portal.get("/securite/").content.decode()
 
 
+@pytest.mark.slow
 def test_adding_a_passkey_needs_the_password_anew_and_leads_on(portal, person):
     portal.force_login(person)
     assert portal.get(ADD)["Location"].startswith("/verification/?next=")
@@ -74,6 +76,7 @@ def test_adding_a_passkey_needs_the_password_anew_and_leads_on(portal, person):
     assert answer["Location"] == "/securite/codes/?next=%2Fboutique%2F"
 
 
+@pytest.mark.slow
 def test_adding_a_passkey_ends_the_other_sessions(portal, office, nimes, person):
     thief = office("nimes", MemberFactory(user=person).user)
     add_passkey(portal, person)
@@ -81,6 +84,7 @@ def test_adding_a_passkey_ends_the_other_sessions(portal, office, nimes, person)
     assert thief.get("/securite/")["Location"].startswith("/connexion/")
 
 
+@pytest.mark.slow
 def test_a_passkey_beside_an_application_keeps_the_recovery_codes(portal, person):
     enable_second_factor(person)
     codes = Authenticator.objects.get(user=person, type="recovery_codes").wrap().get_unused_codes()
@@ -89,6 +93,7 @@ def test_a_passkey_beside_an_application_keeps_the_recovery_codes(portal, person
     assert Authenticator.objects.get(user=person, type="recovery_codes").wrap().get_unused_codes() == codes
 
 
+@pytest.mark.slow
 def test_an_eleventh_passkey_is_refused(person):
     add = {"user": person, "name": "Clé", "credential": {}, "host": "peps.localhost", "at": timezone.now()}
     for _ in range(passkeys.MAX_PASSKEYS):
@@ -109,6 +114,7 @@ def test_what_no_browser_sends_is_refused_and_adds_nothing(portal, person, crede
     assert not Authenticator.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_passkey_of_another_site_is_not_accepted(portal, person):
     stolen = SoftwarePasskey("ailleurs.example")
     _, answer = add_passkey(portal, person, stolen)
@@ -119,6 +125,7 @@ def test_a_passkey_of_another_site_is_not_accepted(portal, person):
 # --- Signing in -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_passkey_of_the_portal_signs_in_after_the_password_at_an_office(portal, office, nimes, person):
     passkey, _ = add_passkey(portal, person)
     browser = office("nimes")
@@ -128,6 +135,7 @@ def test_a_passkey_of_the_portal_signs_in_after_the_password_at_an_office(portal
     assert browser.session["_auth_user_id"] == str(person.pk)
 
 
+@pytest.mark.slow
 def test_a_signature_is_accepted_once(portal, person):
     passkey, _ = add_passkey(portal, person)
     portal.logout()
@@ -142,6 +150,7 @@ def test_a_signature_is_accepted_once(portal, person):
     assert list_actions(person)[-1] == Action.CODE_REFUSED
 
 
+@pytest.mark.slow
 def test_a_forged_signature_is_refused_and_journaled(portal, person):
     passkey, _ = add_passkey(portal, person)
     portal.logout()
@@ -155,6 +164,7 @@ def test_a_forged_signature_is_refused_and_journaled(portal, person):
     assert list_actions(person)[-1] == Action.CODE_REFUSED
 
 
+@pytest.mark.slow
 def test_a_recovery_code_signs_in_without_the_passkey(portal, person):
     add_passkey(portal, person)
     recovery = Authenticator.objects.get(user=person, type="recovery_codes").wrap().get_unused_codes()[0]
@@ -165,6 +175,7 @@ def test_a_recovery_code_signs_in_without_the_passkey(portal, person):
     assert portal.session["_auth_user_id"] == str(person.pk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["portal", "nimes"])
 def test_a_passkey_alone_signs_in_at_every_host_and_leads_on(portal, office, nimes, person, host):
     passkey, _ = add_passkey(portal, person)
@@ -176,6 +187,7 @@ def test_a_passkey_alone_signs_in_at_every_host_and_leads_on(portal, office, nim
     assert list_actions(person)[-1] == Action.SIGNED_IN
 
 
+@pytest.mark.slow
 def test_a_passkey_that_does_not_check_who_holds_it_signs_nobody_in_alone(portal, person):
     passkey, _ = add_passkey(portal, person, SoftwarePasskey(verifies=False), passwordless="")
     assert second_factor.is_enabled(person)
@@ -185,6 +197,7 @@ def test_a_passkey_that_does_not_check_who_holds_it_signs_nobody_in_alone(portal
     assert "_auth_user_id" not in portal.session
 
 
+@pytest.mark.slow
 def test_a_passkey_of_a_disabled_account_signs_nobody_in(portal, person):
     passkey, _ = add_passkey(portal, person)
     portal.logout()
@@ -199,6 +212,7 @@ def test_nonsense_instead_of_a_passkey_is_a_refusal(portal, db, credential):
     assert portal.post(ALONE, {"credential": credential})["Location"].startswith("/connexion/")
 
 
+@pytest.mark.slow
 def test_a_passkey_confirms_who_is_signed_in(portal, person):
     passkey, _ = add_passkey(portal, person)
     portal.logout()
@@ -216,6 +230,7 @@ def test_a_passkey_confirms_who_is_signed_in(portal, person):
 # --- Naming and removing ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_passkey_is_renamed(portal, person):
     add_passkey(portal, person)
     mark_reauthenticated(portal, person)
@@ -224,6 +239,7 @@ def test_a_passkey_is_renamed(portal, person):
     assert "Portable" in portal.get("/securite/").content.decode()
 
 
+@pytest.mark.slow
 def test_removing_the_last_passkey_switches_the_second_factor_off(portal, person):
     add_passkey(portal, person)
     mark_reauthenticated(portal, person)
@@ -236,6 +252,7 @@ def test_removing_the_last_passkey_switches_the_second_factor_off(portal, person
     assert portal.get("/securite/").status_code == 200
 
 
+@pytest.mark.slow
 def test_removing_one_of_two_factors_leaves_the_other(portal, person):
     secret = enable_second_factor(person)
     add_passkey(portal, person)
@@ -249,6 +266,7 @@ def test_removing_one_of_two_factors_leaves_the_other(portal, person):
     assert portal.session["_auth_user_id"] == str(person.pk)
 
 
+@pytest.mark.slow
 def test_removing_the_application_leaves_the_passkey(portal, person):
     enable_second_factor(person)
     add_passkey(portal, person)
@@ -259,6 +277,7 @@ def test_removing_the_application_leaves_the_passkey(portal, person):
     assert len(list_emails("account.totp_removed")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["nom", "retirer"])
 def test_a_passkey_of_somebody_else_is_a_404(portal, person, page):
     other = UserFactory()
@@ -270,6 +289,7 @@ def test_a_passkey_of_somebody_else_is_a_404(portal, person, page):
     assert Authenticator.objects.get(pk=key.pk).data["name"] == "La sienne"
 
 
+@pytest.mark.slow
 def test_the_password_alone_still_needs_the_passkey(portal, person):
     add_passkey(portal, person)
     portal.logout()
@@ -280,6 +300,7 @@ def test_the_password_alone_still_needs_the_passkey(portal, person):
 # --- Words ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_page_or_guide_calls_a_device_a_key():
     """« Clé » activates licences: « clé d’accès », as browsers say, stands in quotation marks where it is explained."""
     files = [

@@ -67,6 +67,7 @@ def refuse_at_sign_up(password, portal):
     return portal.post(reverse("account_signup"), fields).context["form"].errors.get("password1", [])
 
 
+@pytest.mark.slow
 def test_sign_up_compares_the_password_with_the_names_too(portal, db):
     assert [REFUSAL in sentence for sentence in refuse_at_sign_up("hugopetit1", portal)] == [True]
     # Username and address, which allauth compares: once.

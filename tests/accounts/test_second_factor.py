@@ -48,6 +48,7 @@ def secret_on(page):
 # --- Activation -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["portal", "office"])
 def test_activation_shows_a_qr_code_and_recovery_codes_at_every_host(request, person, can_sign_in, host):
     can_sign_in(person)
@@ -72,6 +73,7 @@ def test_activation_shows_a_qr_code_and_recovery_codes_at_every_host(request, pe
     assert person.username in render_email(email).subject
 
 
+@pytest.mark.slow
 def test_activation_redirects_to_the_requested_page(portal, person):
     portal.force_login(person)
     mark_reauthenticated(portal, person)
@@ -89,6 +91,7 @@ def test_activation_refuses_redirects_to_other_sites(portal, protected):
     assert "ailleurs.example" not in page
 
 
+@pytest.mark.slow
 def test_a_wrong_code_activates_nothing_and_keeps_the_qr_code(portal, person):
     portal.force_login(person)
     mark_reauthenticated(portal, person)
@@ -99,6 +102,7 @@ def test_a_wrong_code_activates_nothing_and_keeps_the_qr_code(portal, person):
     assert not operations.is_enabled(person)
 
 
+@pytest.mark.slow
 def test_the_secret_is_readable_neither_in_the_session_nor_in_the_table(portal, person):
     portal.force_login(person)
     mark_reauthenticated(portal, person)
@@ -111,6 +115,7 @@ def test_the_secret_is_readable_neither_in_the_session_nor_in_the_table(portal, 
     assert sealing.unseal(stored) == secret
 
 
+@pytest.mark.slow
 def test_activation_signs_out_other_browsers_only(portal, office, nimes, person):
     thief = office("nimes", MemberFactory(user=person).user)
     portal.force_login(person)
@@ -142,6 +147,7 @@ def test_concurrent_activations_activate_once(committing, person):
 # --- Signing in -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["portal", "office"])
 def test_the_password_alone_signs_in_nowhere(request, signs_in, host):
     browser = request.getfixturevalue("portal") if host == "portal" else request.getfixturevalue("office")("nimes")
@@ -167,6 +173,7 @@ def test_the_clock_of_a_phone_may_be_half_a_minute_off(portal, signs_in, steps):
     assert "_auth_user_id" in portal.session
 
 
+@pytest.mark.slow
 def test_a_code_works_once(portal, office, signs_in):
     right = get_totp_code(signs_in.secret)
     sign_in(portal, signs_in)
@@ -178,6 +185,7 @@ def test_a_code_works_once(portal, office, signs_in):
     assert "_auth_user_id" not in thief.session
 
 
+@pytest.mark.slow
 def test_a_recovery_code_works_once(portal, office, signs_in):
     recovery = Authenticator.objects.get(user=signs_in, type="recovery_codes").wrap().get_unused_codes()[3]
     typed = f"{recovery[:4]} {recovery[4:]}"
@@ -209,6 +217,7 @@ def test_the_code_page_requires_a_password_first(portal, signs_in):
 # --- Recovery codes, deactivation -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_recovery_codes_are_shown_and_downloaded_after_the_password_alone(portal, protected):
     portal.force_login(protected)
     for path in ("/securite/codes/", "/securite/codes/fichier/", "/securite/codes/nouveaux/", "/securite/desactiver/"):
@@ -221,6 +230,7 @@ def test_recovery_codes_are_shown_and_downloaded_after_the_password_alone(portal
     assert len(re.findall(r"^\d{4} \d{4}$", answer.content.decode(), re.MULTILINE)) == 10
 
 
+@pytest.mark.slow
 def test_new_recovery_codes_replace_the_old_ones(portal, protected):
     portal.force_login(protected)
     mark_reauthenticated(portal, protected)
@@ -231,6 +241,7 @@ def test_new_recovery_codes_replace_the_old_ones(portal, protected):
     assert len(list_emails("account.recovery_codes")) == 1
 
 
+@pytest.mark.slow
 def test_deactivation_deletes_the_secret_and_is_notified(portal, protected):
     portal.force_login(protected)
     mark_reauthenticated(portal, protected)

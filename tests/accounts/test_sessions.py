@@ -65,6 +65,7 @@ def dump_sessions():
 # --- The store --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_nothing_in_a_copy_of_the_session_table_signs_anybody_in(portal, office, nimes):
     operator = UserFactory(is_staff=True, is_superuser=True)
     portal.force_login(operator)
@@ -131,6 +132,7 @@ def test_the_asynchronous_methods_store_the_hash_as_well():
 # --- Lifetimes --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_office_session_ends_after_three_hours_without_activity(at_office, clock):
     clock.advance(3 * HOUR - MINUTE)
     assert is_signed_in(at_office, "/")
@@ -142,6 +144,7 @@ def test_an_office_session_ends_after_three_hours_without_activity(at_office, cl
     assert "pris fin" in at_office.get("/connexion/").content.decode()
 
 
+@pytest.mark.slow
 def test_an_office_session_ends_after_twelve_hours_of_work(at_office, clock):
     for _ in range(11):
         clock.advance(HOUR)
@@ -150,6 +153,7 @@ def test_an_office_session_ends_after_twelve_hours_of_work(at_office, clock):
     assert not is_signed_in(at_office, "/")
 
 
+@pytest.mark.slow
 def test_a_new_sign_in_begins_the_twelve_hours_anew(at_office, clock):
     for _ in range(11):
         clock.advance(HOUR)
@@ -159,6 +163,7 @@ def test_a_new_sign_in_begins_the_twelve_hours_anew(at_office, clock):
     assert is_signed_in(at_office, "/")
 
 
+@pytest.mark.slow
 def test_the_operators_session_has_hours_and_a_users_two_weeks(at_portal, clock):
     operator = HostClient(settings.BASE_DOMAIN)
     operator.force_login(UserFactory(is_staff=True, is_superuser=True))
@@ -179,6 +184,7 @@ def test_a_session_without_a_known_sign_in_has_ended(at_portal):
     assert not is_signed_in(at_portal, "/mon-compte/")
 
 
+@pytest.mark.slow
 def test_the_activity_is_written_once_a_minute_in_one_query(at_office, clock):
     def list_queries():
         with CaptureQueriesContext(connection) as captured:

@@ -49,6 +49,7 @@ def test_a_username_that_looks_like_an_address_comes_first(portal, can_sign_in):
     assert portal.session["_auth_user_id"] == str(named.pk)
 
 
+@pytest.mark.slow
 def test_a_known_and_an_unknown_address_get_the_same_answer_in_as_many_queries(
     portal, can_sign_in, django_assert_num_queries
 ):

@@ -20,6 +20,8 @@ from tests.conftest import HostClient
 from tests.emails import list_emails, render_email
 from tests.factories.accounts import TeacherFactory, enable_second_factor
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/connexion/"
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 HOUR = datetime.timedelta(hours=1)
@@ -158,6 +160,7 @@ def test_who_changes_their_password_stays_on_a_known_device(device, person, atta
     assert sign_in(device, person, "quatre-petits-chats").status_code == 302
 
 
+@pytest.mark.small
 def test_a_device_is_known_after_the_second_factor_only(person):
     enable_second_factor(person)
     browser = at(HOME)
@@ -176,6 +179,7 @@ def test_origins_name_nobody_and_go_with_the_account(device, person):
     assert not KnownOrigin.objects.exists()
 
 
+@pytest.mark.small
 def test_the_cookie_is_for_this_host_and_no_script(person):
     cookie = sign_in(at(HOME), person).cookies[known_origins.COOKIE_NAME]
     assert (cookie["httponly"], cookie["samesite"], cookie["domain"], cookie["path"]) == (True, "Lax", "", "/")
@@ -192,6 +196,7 @@ def test_the_ten_latest_devices_are_known(person, device):
     assert known_origins.find_known(first, device_of=owner, network_of=owner) == {KnownOrigin.Kind.NETWORK}
 
 
+@pytest.mark.small
 def test_an_old_device_is_not_known_and_its_row_deleted(person, device):
     KnownOrigin.objects.filter(kind="device").update(seen_at=timezone.now() - datetime.timedelta(days=181))
     owner = sign_in_delays.get_owner(person)
@@ -200,6 +205,7 @@ def test_an_old_device_is_not_known_and_its_row_deleted(person, device):
     assert known_origins.prune() == 1
 
 
+@pytest.mark.small
 def test_a_refused_attempt_says_how_long_and_what_to_do(person, attack):
     attack(5, address=HOME)
     answer = sign_in(at(HOME), person)
@@ -229,12 +235,14 @@ def test_refused_attempts_have_one_line_of_the_journal(person, attack):
     assert "après 8\u00a0essais refusés sans examen" in AccountEvent.objects.latest("pk").summary
 
 
+@pytest.mark.small
 def test_one_account_is_guessed_some_fifty_thousand_times_a_year_at_most():
     """By however many networks: docs/decisions/0097 reckons with it."""
     rule = sign_in_delays.OF_ACCOUNT
     assert datetime.timedelta(days=365) / min(rule.longest, rule.forget_every) == 52_560
 
 
+@pytest.mark.small
 def test_a_known_network_is_refused_beyond_its_own_attempts(rf, person, device):
     request = rf.post(LOGIN, REMOTE_ADDR=HOME)
     for _ in range(sign_in_delays.AT_NETWORK.free):

@@ -20,6 +20,7 @@ def sign_up(browser, **changes):
     return browser.post(reverse("account_signup"), {**PERSON, **changes})
 
 
+@pytest.mark.slow
 def test_a_principal_signs_up_confirms_and_signs_in(portal):
     school = SchoolFactory()
     answer = sign_up(portal, uai=school.uai)
@@ -66,6 +67,7 @@ def test_the_phone_and_the_second_address_line_are_optional(portal):
     assert sign_up(portal, phone="", **{**TYPED, "address_extra": ""}).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_school_is_required(portal):
     assert "school_query" in sign_up(portal).context["form"].errors
     assert "school_query" in sign_up(portal, uai="0000000A").context["form"].errors
@@ -143,6 +145,7 @@ def test_an_office_has_no_sign_up_page(office):
 # --- Forgotten passwords --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_reset_says_which_account_it_is_for_and_works_once(portal):
     first, second = TeacherFactory(email="ecole@exemple.example"), TeacherFactory(email="ecole@exemple.example")
     portal.post(reverse("account_reset_password"), {"email": "ecole@exemple.example"})
@@ -161,6 +164,7 @@ def test_a_reset_says_which_account_it_is_for_and_works_once(portal):
     assert len(list_emails("account.password_changed")) == 1
 
 
+@pytest.mark.slow
 def test_the_session_that_opened_a_reset_link_holds_its_token_sealed(portal):
     portal.force_login(TeacherFactory())
     user = TeacherFactory(email="ecole@exemple.example")
@@ -196,6 +200,7 @@ def test_a_reset_requested_at_an_office_is_sent_by_the_portal_and_leads_back(off
 # --- Signing in -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_username_in_capitals_waits_as_the_same_in_small_letters(portal):
     user = TeacherFactory()
     for name in (user.username, f" {user.username.upper()}") * 3:

@@ -103,6 +103,7 @@ def test_a_wait_in_words(wait, result):
     assert throttling.format_wait(datetime.timedelta(seconds=wait)) == result
 
 
+@pytest.mark.slow
 def test_concurrent_attempts_are_all_counted(committing):
     limit = throttling.RateLimit("essai/course", 5, HOUR)
     both = [(limit, "1"), (throttling.RateLimit("essai/adresse", 100, HOUR), "192.0.2.1")]

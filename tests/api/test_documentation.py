@@ -64,6 +64,7 @@ every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=
 # --- The description --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_description_is_valid():
     validate(get_openapi_document(), cls=OpenAPIV31SpecValidator)
 
@@ -125,6 +126,7 @@ def test_each_field_is_described():
     assert silent == []
 
 
+@pytest.mark.slow
 def test_the_description_is_served_with_the_office_s_own_address(visitor, office, gard):
     answer = visitor.get(address("openapi"))
     assert answer["Content-Type"] == "application/vnd.oai.openapi+json"
@@ -149,6 +151,7 @@ def test_the_pages_are_public_and_have_no_scripts(visitor, name):
     assert all(after <= before + 1 for before, after in itertools.pairwise(headings))
 
 
+@pytest.mark.slow
 def test_the_links_of_a_table_of_contents_resolve(visitor):
     for name in ("documentation", "getting_started", "errors"):
         data = page(visitor, name)
@@ -203,11 +206,13 @@ def documented_codes():
     return [error.code for family in ERROR_FAMILIES for error in family.errors]
 
 
+@pytest.mark.slow
 def test_every_error_code_in_the_source_is_documented():
     can = error_codes.api_rule_codes() | error_codes.framework_codes() | error_codes.field_codes()
     assert can - error_codes.PAGE_ONLY_CODES - set(documented_codes()) == set()
 
 
+@pytest.mark.slow
 def test_every_documented_error_code_exists():
     assert len(documented_codes()) == len(set(documented_codes()))
     # Field errors are the frameworks' own: they exist with the fields that raise them.
@@ -217,6 +222,7 @@ def test_every_documented_error_code_exists():
     assert error_codes.PAGE_ONLY_CODES & set(documented_codes()) == set()
 
 
+@pytest.mark.slow
 def test_a_problem_type_links_to_its_explanation(api, visitor):
     result = assert_problem(api.get("/schools?limit=0"), 400, "invalid_request")
     path, _, anchor = result["type"].partition("#")

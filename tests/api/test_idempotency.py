@@ -47,6 +47,7 @@ def assert_replayed(answer, first):
     assert "Idempotent-Replayed" not in first
 
 
+@pytest.mark.slow
 def test_the_same_request_with_the_same_key_is_replayed_and_runs_once(api, body):
     first = api.post("/allocations", body, key=KEY)
     assert (first.status_code, "Location" in first) == (201, True)
@@ -58,6 +59,7 @@ def test_the_same_request_with_the_same_key_is_replayed_and_runs_once(api, body)
     assert (Allocation.objects.get().units, Message.objects.count()) == (3, 1)
 
 
+@pytest.mark.slow
 def test_a_stored_answer_belongs_to_its_token(api, body):
     first = api.post("/allocations", body, key=KEY)
     other = create_client(name="Autre")
@@ -75,11 +77,13 @@ def test_a_stored_answer_belongs_to_its_token(api, body):
     assert_replayed(api.post("/allocations", body, key=KEY), first)
 
 
+@pytest.mark.slow
 def test_without_a_key_nothing_is_replayed(api, body):
     assert [api.post("/allocations", body).status_code for _ in range(2)] == [201, 200]
     assert not IdempotencyRecord.objects.exists()
 
 
+@pytest.mark.slow
 def test_another_request_with_the_same_key_is_refused(api, body):
     first = api.post("/allocations", body, key=KEY)
     assert_problem(api.post("/allocations", body | {"units": 4}, key=KEY), 422, "idempotency_key_reused")
@@ -95,6 +99,7 @@ def test_true_and_one_are_not_the_same_request(api, body):
     assert_problem(api.post("/allocations", body | {"total": True}, key=KEY), 422, "idempotency_key_reused")
 
 
+@pytest.mark.slow
 def test_a_refusal_is_replayed_even_if_it_would_be_allowed_now(api, body):
     asked = body | {"units": 101}
     first = api.post("/allocations", asked, key=KEY)
@@ -111,6 +116,7 @@ def test_a_validation_error_is_replayed(api, body):
     assert_replayed(api.post("/allocations", body | {"units": 0}, key=KEY), first)
 
 
+@pytest.mark.slow
 def test_a_bulk_response_is_replayed(api, nimes):
     rows = [{"school": school.uai, "units": 1} for school in SchoolFactory.create_batch(50)]
     asked = {"pool": open_pool(nimes).pk, "mode": "best_effort", "allocations": [*rows, rows[0]]}
@@ -120,6 +126,7 @@ def test_a_bulk_response_is_replayed(api, nimes):
     assert Message.objects.count() == 50
 
 
+@pytest.mark.slow
 def test_an_authorisation_error_is_not_stored(api, body):
     reader = create_client(scopes=["read"])
     assert_problem(reader.post("/allocations", body, key=KEY), 403, "insufficient_scope")
@@ -137,6 +144,7 @@ def test_an_invalid_key_is_refused(api, body, key):
     assert not Allocation.objects.exists()
 
 
+@pytest.mark.slow
 def test_keys_are_scoped_to_their_collectivity(api, gard, body):
     first = api.post("/allocations", body, key=KEY)
     with tenant_context(gard):
@@ -148,6 +156,7 @@ def test_keys_are_scoped_to_their_collectivity(api, gard, body):
         assert Allocation.objects.get().school_id == body["school"]
 
 
+@pytest.mark.slow
 def test_stored_responses_are_encrypted(nimes, body):
     made = create_token()
     asked = body | {"recipient": "direction.jaures@ecole.example"}
@@ -164,6 +173,7 @@ def test_stored_responses_are_encrypted(nimes, body):
         assert secret.encode() not in stored
 
 
+@pytest.mark.slow
 def test_stored_responses_expire_after_seven_days(api, body, monkeypatch):
     first = api.post("/allocations", body, key=KEY)
     days = datetime.timedelta(days=7)
@@ -196,6 +206,7 @@ def test_responses_that_are_kept_are_looked_at_again_in_a_day_at_most_once(api, 
         assert moment == answered_at + datetime.timedelta(days=next_look)
 
 
+@pytest.mark.slow
 def test_a_server_error_is_not_stored_and_the_retry_runs_once(api, body, monkeypatch):
     api.client.raise_request_exception = False
     with monkeypatch.context() as broken:
@@ -209,6 +220,7 @@ def test_a_server_error_is_not_stored_and_the_retry_runs_once(api, body, monkeyp
 # --- Real connections and commits -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_concurrent_request_with_the_same_key_gets_a_conflict(committing, monkeypatch):
     """The second request runs on its own connection before the first one commits."""
     asking, school = create_client(), SchoolFactory()
@@ -238,6 +250,7 @@ def test_a_concurrent_request_with_the_same_key_gets_a_conflict(committing, monk
     assert Allocation.objects.get().units == 3
 
 
+@pytest.mark.slow
 def test_fifty_concurrent_requests_with_one_key_create_once(committing):
     asking, school = create_client(), SchoolFactory()
     body = {"pool": open_pool(committing).pk, "school": school.uai, "units": 3}
@@ -255,6 +268,7 @@ def test_fifty_concurrent_requests_with_one_key_create_once(committing):
     assert Pool.objects.get().allocated == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requests", [4, pytest.param(50, marks=pytest.mark.slow)])
 def test_concurrent_requests_with_distinct_keys_all_succeed(committing, requests):
     """The lock is per key: no request waits for one with another key."""

@@ -10,6 +10,9 @@ from tests.api.client import assert_problem
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.sample_files import build_csv, build_xlsx, schools_csv
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -17,6 +20,7 @@ def pool(nimes):
     return PoolFactory(capacity=100)
 
 
+@pytest.mark.small
 def test_the_detected_layout_is_returned(api, pool):
     school = SchoolFactory()
     table = spreadsheets.upload_and_check(
@@ -99,16 +103,19 @@ def test_a_sheet_and_a_header_row_are_chosen(api, pool):
 
 @pytest.mark.parametrize(
     ("body", "field", "code"),
-    [
-        ({"columns": {"units": 0}}, "columns", None),
-        ({"columns": {"units": 2, "classes": 2}}, "columns.classes", "duplicate_column"),
-        ({"columns": {"units": 9}}, "columns.units", "unknown_column"),
-        ({"answers": {"colour": "red"}}, "answers.colour", "unknown_question"),
-        ({"columns": {"units": 2_147_483_647}}, "columns.units", "unknown_column"),
-        ({"sheets": ["Autre"]}, "sheets", "invalid_choice"),
-        ({"volume": "all"}, "volume", "invalid_volume"),
-        ({"units_for_all": 3}, "volume", "invalid_volume"),
-    ],
+    sampled(
+        [
+            ({"columns": {"units": 0}}, "columns", None),
+            ({"columns": {"units": 2, "classes": 2}}, "columns.classes", "duplicate_column"),
+            ({"columns": {"units": 9}}, "columns.units", "unknown_column"),
+            ({"answers": {"colour": "red"}}, "answers.colour", "unknown_question"),
+            ({"columns": {"units": 2_147_483_647}}, "columns.units", "unknown_column"),
+            ({"sheets": ["Autre"]}, "sheets", "invalid_choice"),
+            ({"volume": "all"}, "volume", "invalid_volume"),
+            ({"units_for_all": 3}, "volume", "invalid_volume"),
+        ],
+        fast=2,
+    ),
 )
 def test_conflicting_answers_are_refused_and_change_nothing(api, pool, body, field, code):
     table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
@@ -124,18 +131,21 @@ def test_conflicting_answers_are_refused_and_change_nothing(api, pool, body, fie
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [
-        ({"columns": {"uai": -1}}, "columns.uai"),
-        ({"columns": {"uai": "A"}}, "columns.uai"),
-        ({"columns": {"licences": 1}}, "columns.licences"),
-        ({"columns": []}, "columns"),
-        ({"sheets": []}, "sheets"),
-        ({"sheets": "Feuil1"}, "sheets"),
-        ({"header_row": 100_001}, "header_row"),
-        ({"volume": "tout"}, "volume"),
-        ({"units_for_all": 0}, "units_for_all"),
-        ({"colonnes": {}}, "colonnes"),
-    ],
+    sampled(
+        [
+            ({"columns": {"uai": -1}}, "columns.uai"),
+            ({"columns": {"uai": "A"}}, "columns.uai"),
+            ({"columns": {"licences": 1}}, "columns.licences"),
+            ({"columns": []}, "columns"),
+            ({"sheets": []}, "sheets"),
+            ({"sheets": "Feuil1"}, "sheets"),
+            ({"header_row": 100_001}, "header_row"),
+            ({"volume": "tout"}, "volume"),
+            ({"units_for_all": 0}, "units_for_all"),
+            ({"colonnes": {}}, "colonnes"),
+        ],
+        fast=2,
+    ),
 )
 def test_a_wrong_answer_is_named(api, pool, body, field):
     table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)

@@ -13,6 +13,9 @@ from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.sample_files import schools_csv
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -147,18 +150,21 @@ def test_a_refused_amendment_changes_nothing(api, pool, body, code):
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [
-        ({"ticked": "oui"}, "ticked"),
-        ({"ticked": None}, "ticked"),
-        ({"set_aside": 1}, "set_aside"),
-        ({"resolution": "autre"}, "resolution"),
-        ({"edits": {"units": 3}}, "edits.units"),
-        ({"edits": {"units": "3" * 301}}, "edits.units"),
-        ({"edits": {"email": "a\x00"}}, "edits.email"),
-        ({"edits": {"name": "École"}}, "edits.name"),
-        ({"edits": "x"}, "edits"),
-        ({"verdict": "new"}, "verdict"),
-    ],
+    sampled(
+        [
+            ({"ticked": "oui"}, "ticked"),
+            ({"ticked": None}, "ticked"),
+            ({"set_aside": 1}, "set_aside"),
+            ({"resolution": "autre"}, "resolution"),
+            ({"edits": {"units": 3}}, "edits.units"),
+            ({"edits": {"units": "3" * 301}}, "edits.units"),
+            ({"edits": {"email": "a\x00"}}, "edits.email"),
+            ({"edits": {"name": "École"}}, "edits.name"),
+            ({"edits": "x"}, "edits"),
+            ({"verdict": "new"}, "verdict"),
+        ],
+        fast=2,
+    ),
 )
 def test_a_wrong_field_of_a_row_is_named(api, pool, body, field):
     number = checked(api, pool, (SchoolFactory(), 3))
@@ -195,6 +201,7 @@ def test_a_portfolio_row_returns_the_previous_values(api):
     assert_problem(amend(api, row, {"edits": {"units": "3"}}, number), 409, "not_editable")
 
 
+@pytest.mark.small
 def test_a_school_is_proposed_by_its_name(api, pool):
     SchoolFactory(name="École élémentaire Jean Jaurès")
     SchoolFactory(name="École maternelle Jean Jaurès", has_elementary=False, has_nursery=True)

@@ -25,6 +25,8 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.sample_files import build_xlsx, schools_csv
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def pool(nimes):
@@ -100,6 +102,7 @@ def test_undoing_lists_what_it_leaves(api, pool):
     assert (planned["kept"][0]["uai"], planned["kept"][0]["code"]) == (school.uai, "changed")
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
@@ -127,6 +130,7 @@ def test_a_foreign_pool_an_empty_pool_and_an_empty_file_are_refused(api, gard):
     assert_problem(spreadsheets.upload(api, b"", purpose="portfolio"), 409, "empty_file")
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -146,6 +150,7 @@ def test_a_wrong_field_of_the_form_is_named(api, fields, field):
     assert [fault["field"] for fault in result["errors"]] == [field]
 
 
+@pytest.mark.small
 def test_a_form_without_a_file_and_a_file_that_is_a_text(api):
     for sent in ({"purpose": "portfolio"}, {"purpose": "portfolio", "file": "UAI"}):
         result = assert_problem(api.upload("/imports", sent), 400, "invalid_request")
@@ -329,6 +334,7 @@ def test_imports_are_listed_newest_first(api, pool):
     )
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("number", ["0", "-1", str(10**12), str(10**30), "x"])
 @pytest.mark.parametrize(
     ("method", "path"),

@@ -27,6 +27,7 @@ def ids(answer):
     return [one["id"] for one in answer.json()["data"]]
 
 
+@pytest.mark.slow
 def test_a_message_is_returned_without_its_content(api):
     school = SchoolFactory(name="École Jean Jaurès")
     allocation = allocate(pool_id=PoolFactory().pk, uai=school.uai, units=2, recipient=school.email, by=None, at=TERM)
@@ -80,6 +81,7 @@ def test_every_state_is_returned_with_whether_it_is_pending(api, state, waits):
     assert (payload["state"], payload["next_attempt_at"] is not None) == (state.value, waits)
 
 
+@pytest.mark.slow
 def test_messages_are_filtered_and_listed_newest_first(api):
     first = message()
     second = message(

@@ -43,6 +43,7 @@ def test_a_portfolio_school_is_returned(api):
     assert_problem(api.get("/portfolio/x"), 404, "not_found")
 
 
+@pytest.mark.slow
 def test_the_portfolio_is_filtered_by_words_commune_contact_and_school(api):
     jaures = SchoolFactory(name="École Jean Jaurès")
     ales = SchoolFactory(name="École Marie Curie", commune="Alès", commune_code="30007", email="")
@@ -98,6 +99,7 @@ def test_put_adds_a_school_to_the_portfolio(api):
     )
 
 
+@pytest.mark.slow
 def test_absent_fields_are_kept_and_null_or_empty_fields_are_cleared(api):
     school = SchoolFactory()
     PortfolioSchoolFactory(
@@ -228,6 +230,7 @@ def test_a_list_has_ten_thousand_schools_at_most(api, path):
     assert [fault["field"] for fault in outcome["errors"]] == ["schools"]
 
 
+@pytest.mark.slow
 def test_a_bulk_update_takes_a_constant_number_of_queries(api, django_assert_num_queries):
     api.get("/portfolio")
     for size in (2, 20):
@@ -270,6 +273,7 @@ def test_a_bulk_update_retried_with_its_idempotency_key_runs_once(api):
     assert api.post("/portfolio/bulk", rows).json()["unchanged"] == 1
 
 
+@pytest.mark.slow
 def test_a_portfolio_belongs_to_one_collectivity(api, gard):
     school = PortfolioSchoolFactory().school
     theirs = create_client("gard")
@@ -279,6 +283,7 @@ def test_a_portfolio_belongs_to_one_collectivity(api, gard):
     assert api.get(f"/portfolio/{school.uai}").json()["classes"] is None
 
 
+@pytest.mark.slow
 def test_the_home_page_shows_a_bulk_update_as_one_event(api, office, nimes):
     api.post("/portfolio/bulk", {"schools": [{"uai": SchoolFactory().uai} for _ in range(3)]})
     page = office("nimes", MemberFactory().user).get("/").content.decode()

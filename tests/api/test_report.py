@@ -11,6 +11,8 @@ from tests.factories.orders import PurchaseFactory
 from tests.html import collapse
 from tests.sites.office.report_years import NOW, spend_two_years
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
@@ -62,6 +64,7 @@ def test_a_year_without_licences_is_not_found(schools, api, year):
     assert_problem(api.get(f"/report?year={year}"), 404, "not_found")
 
 
+@pytest.mark.small
 def test_an_office_without_licences_has_a_report_of_none(api):
     found = api.get("/report").json()
     assert found["year"] == 2027

@@ -16,6 +16,7 @@ def test_an_unknown_url_is_a_json_404(api, path):
     assert_problem(api.get(path), 404, "not_found")
 
 
+@pytest.mark.slow
 def test_a_method_that_is_not_allowed_is_a_405(api):
     answer = api.post("/schools")
     assert_problem(answer, 405, "method_not_allowed")
@@ -109,6 +110,7 @@ def test_a_parameter_that_is_unknown_or_wrong_is_refused_with_its_name(api):
     assert assert_problem(api.get("/schools/0301001A?x=1"), 400, "invalid_request")["errors"][0]["field"] == "x"
 
 
+@pytest.mark.slow
 def test_an_unchanged_resource_is_a_304(api):
     school = SchoolFactory()
     first = api.get("/schools")

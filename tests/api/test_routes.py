@@ -71,6 +71,7 @@ def test_revoked_expired_and_foreign_tokens_are_refused(route, nimes):
     assert_problem(send_request(route, elsewhere.secret, REMOTE_ADDR="203.0.114.1"), 403, "network_not_allowed")
 
 
+@pytest.mark.slow
 @every_route
 def test_only_the_declared_scope_is_accepted(route, nimes):
     others = [scope for scope in TokenScope if scope != route.scope]

@@ -25,6 +25,7 @@ def test_an_unknown_uai_is_a_404(api, code):
     assert_problem(api.get(f"/schools/{code}"), 404, "not_found")
 
 
+@pytest.mark.slow
 def test_filters(api):
     zola = SchoolFactory(name="École Zola", departement_code="013", commune_code="13055", postal_code="13001").uai
     nursery = SchoolFactory(name="Les Lilas", has_nursery=True, has_elementary=False).uai

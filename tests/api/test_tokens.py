@@ -155,6 +155,7 @@ def test_another_spelling_of_the_host_opens_no_second_quota(nimes, settings):
     assert statuses == [200, 200, 429, 429]
 
 
+@pytest.mark.slow
 def test_guessing_tokens_is_limited_per_network_without_blocking_others(nimes):
     right = create_client()
     codes = [ApiClient("peps_api_faux").get(SCHOOLS).status_code for _ in range(61)]

@@ -23,6 +23,7 @@ def add(api, **body):
     return answer.json()
 
 
+@pytest.mark.slow
 def test_a_webhook_is_added_read_changed_and_deleted(api):
     answer = api.post("/webhooks", {"url": URL, "types": ["pool.low", "order.paid", "pool.low"]})
     made = answer.json()
@@ -46,6 +47,7 @@ def test_a_webhook_is_added_read_changed_and_deleted(api):
     assert api.get("/webhooks").json()["data"] == []
 
 
+@pytest.mark.slow
 def test_the_journal_says_who_did_it_and_holds_no_secret(api):
     made = add(api)
     api.post(f"/webhooks/{made['id']}/rotate")
@@ -104,6 +106,7 @@ def test_a_webhook_that_is_added_twice_under_one_key_is_one_with_one_secret(api)
     assert WebhookEndpoint.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_test_event_has_a_delivery_with_attempts(api, receiver):  # noqa: F811 - the fixture
     receiver.behaviour = behaviours.respond_with(503, b"<b>plus tard</b>")
     made = add(api, url=receiver.url, types=["order.paid"])
@@ -122,6 +125,7 @@ def test_a_test_event_has_a_delivery_with_attempts(api, receiver):  # noqa: F811
     assert api.get(f"/webhooks/{made['id']}").json()["failing_since"] is not None
 
 
+@pytest.mark.slow
 def test_a_delivery_is_replayed(api, receiver):  # noqa: F811 - the fixture
     made = add(api, url=receiver.url)
     emit_events(make_issued_event(1))
@@ -135,6 +139,7 @@ def test_a_delivery_is_replayed(api, receiver):  # noqa: F811 - the fixture
     assert_problem(api.post(f"/webhooks/{made['id']}/deliveries/999/replay"), 404, "not_found")
 
 
+@pytest.mark.slow
 def test_deliveries_are_filtered_and_scoped_to_their_webhook(api, receiver):  # noqa: F811 - the fixture
     first, second = add(api, url=receiver.url), add(api, url=f"{receiver.url}/autre")
     emit_events(make_issued_event(1))
@@ -154,6 +159,7 @@ def test_deliveries_are_filtered_and_scoped_to_their_webhook(api, receiver):  # 
     assert_problem(api.get(f"/webhooks/{second['id']}/deliveries/{number}"), 404, "not_found")
 
 
+@pytest.mark.slow
 def test_events_are_listed_in_order_and_filtered(api):
     now = timezone.now()
     emit_events(make_issued_event(1), at=now - datetime.timedelta(hours=2))
@@ -180,6 +186,7 @@ def test_an_unknown_event_is_a_404(api, name):
     assert_problem(api.get(f"/events/{name}"), 404, "not_found")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/events", "/webhooks", "/webhooks/{}/deliveries"])
 def test_a_list_costs_as_many_queries_whatever_its_length(api, path, django_assert_num_queries):
     made = add(api)

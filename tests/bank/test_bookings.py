@@ -45,6 +45,7 @@ def take_back(line):
     return operations.take_line_back(line_id=line.pk, by=OperatorFactory(), at=AFTERWARDS)
 
 
+@pytest.mark.slow
 def test_a_booked_line_is_a_payment_of_its_day_and_the_order_is_paid(sold):
     line = book(line_of(label="VIR MAIRIE"), choose(sold))
     payment = sold.payments.get()
@@ -55,6 +56,7 @@ def test_a_booked_line_is_a_payment_of_its_day_and_the_order_is_paid(sold):
     assert list_email_kinds(sold)[-1] == "paid"
 
 
+@pytest.mark.slow
 def test_a_line_pays_several_orders_in_one_transaction(sold):
     other = OrderFactory(confirmed=True, classes=1)
     chosen = ChosenMatch(shares=(share(sold, "199.00"), share(other, "49.00", "49.00")))
@@ -70,6 +72,7 @@ def test_a_line_pays_several_orders_in_one_transaction(sold):
     assert line.state == LineState.BOOKED
 
 
+@pytest.mark.slow
 def test_a_line_is_booked_once(sold):
     line = line_of()
     book(line, choose(sold))
@@ -78,6 +81,7 @@ def test_a_line_is_booked_once(sold):
     assert sold.payments.count() == 1
 
 
+@pytest.mark.slow
 def test_two_lines_that_the_bank_writes_alike_are_two_payments(sold):
     other = OrderFactory(confirmed=True)
     for line, order in zip(receive(FileLine("199.00"), FileLine("199.00")), (sold, other), strict=True):
@@ -87,6 +91,7 @@ def test_two_lines_that_the_bank_writes_alike_are_two_payments(sold):
     assert sold.payments.count() == 2
 
 
+@pytest.mark.slow
 def test_what_is_due_must_be_what_was_shown(sold):
     chosen = choose(sold)
     actions.pay(sold, amount="100")
@@ -95,12 +100,14 @@ def test_what_is_due_must_be_what_was_shown(sold):
     assert sold.payments.count() == 1
 
 
+@pytest.mark.slow
 def test_an_overpayment_that_was_shown_is_recorded(sold):
     line = book(line_of("250.00"), ChosenMatch(shares=(share(sold, "250.00"),)))
     assert line.booked_amount == sold.payments.get().amount == Decimal("250.00")
     assert "51,00" in sold.events.get(action="paid_in_excess").summary
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("amounts", "sentence"),
     [
@@ -115,11 +122,13 @@ def test_the_parts_make_up_the_line(sold, amounts, sentence):
     assert not sold.payments.exists()
 
 
+@pytest.mark.slow
 def test_an_order_is_paid_once_by_a_line(sold):
     chosen = ChosenMatch(shares=(share(sold, "100.00"), share(sold, "99.00")))
     assert "choisie deux fois" in assert_refused("invalid_shares", book, line_of(), chosen)
 
 
+@pytest.mark.slow
 def test_the_rest_of_a_line_is_set_aside_with_its_reason(sold):
     line = book(line_of("230.00"), choose(sold), rest_reason="Chèque d'une autre vente")
     assert (line.state, line.booked_amount, line.set_aside_amount) == (LineState.BOOKED, Decimal(199), Decimal(31))
@@ -128,6 +137,7 @@ def test_the_rest_of_a_line_is_set_aside_with_its_reason(sold):
     assert set_aside(line).state == LineState.BOOKED
 
 
+@pytest.mark.slow
 def test_a_line_is_set_aside_and_taken_back(sold):
     line = line_of()
     assert_refused("no_reason", set_aside, line, "  ")
@@ -139,6 +149,7 @@ def test_a_line_is_set_aside_and_taken_back(sold):
     assert "annulez d'abord le règlement" in assert_refused("line_not_waiting", take_back, line)
 
 
+@pytest.mark.slow
 def test_a_line_booked_on_the_wrong_order_is_booked_anew_once_its_payment_is_reversed(sold):
     right, line = OrderFactory(confirmed=True), line_of()
     book(line, choose(sold))
@@ -150,6 +161,7 @@ def test_a_line_booked_on_the_wrong_order_is_booked_anew_once_its_payment_is_rev
     assert LinePayment.objects.filter(line=line, released_at__isnull=True).get().order == right
 
 
+@pytest.mark.slow
 def test_an_unpaid_payment_stays_on_its_line(sold):
     """The money did come in; the debit that takes it back is a line of its own."""
     line = line_of(label="REMISE CHEQUE")
@@ -168,6 +180,7 @@ def test_an_unpaid_payment_stays_on_its_line(sold):
     assert_refused("line_not_waiting", take_back, debit)
 
 
+@pytest.mark.slow
 def test_a_debit_is_no_payment_and_a_credit_no_reversal(sold):
     payment = actions.pay(OrderFactory(confirmed=True))
     debit = line_of("-199.00", "REJET VIR")
@@ -175,6 +188,7 @@ def test_a_debit_is_no_payment_and_a_credit_no_reversal(sold):
     assert_refused("invalid_shares", book, line_of(), ChosenMatch(reversed_id=payment.pk))
 
 
+@pytest.mark.slow
 def test_a_debit_that_the_bank_did_not_mark_is_taken_up_by_hand(sold):
     payment = actions.pay(sold)
     line = line_of("-199.00", "OPERATION DIVERSE")
@@ -183,6 +197,7 @@ def test_a_debit_that_the_bank_did_not_mark_is_taken_up_by_hand(sold):
     assert proposal.reversed_id == payment.pk
 
 
+@pytest.mark.slow
 def test_a_payment_recorded_by_hand_is_found_on_one_line_only(sold):
     payment = actions.pay(sold)
     first, second = receive(FileLine("199.00"), FileLine("199.00"))
@@ -195,6 +210,7 @@ def test_a_payment_recorded_by_hand_is_found_on_one_line_only(sold):
     assert book(second, found).state == LineState.BOOKED
 
 
+@pytest.mark.slow
 def test_a_payment_that_was_reversed_is_not_found_any_more(sold):
     payment = actions.pay(sold)
     actions.reverse(sold)
@@ -221,6 +237,7 @@ def test_the_database_keeps_the_bank_s_words_and_refuses_more_than_the_line(chan
     assert (line.amount, line.state) == (Decimal("199.00"), LineState.WAITING)
 
 
+@pytest.mark.slow
 def test_the_database_keeps_lines_and_their_payments(sold):
     line = line_of()
     book(line, choose(sold))

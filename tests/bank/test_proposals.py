@@ -53,6 +53,7 @@ def shares(proposal):
 # --- An invoice's number ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_number_with_its_amount_is_sure():
     sold, _ = order(), order()
     found = only(line_for("199.00", "VIR SGC NIMES", f"MANDAT 4512 {number_of(sold).replace('-', ' ').lower()}"))
@@ -60,12 +61,14 @@ def test_a_number_with_its_amount_is_sure():
     assert f"La facture {number_of(sold)} est citée" in found.reason
 
 
+@pytest.mark.slow
 def test_several_numbers_whose_sum_is_the_amount_are_sure():
     one, other = order(), order(classes=1)
     found = only(line_for("248.00", "VIR", f"{number_of(one)} {number_of(other)}"))
     assert (found.certainty, shares(found)) == (Certainty.SURE, [(one.pk, "199.00"), (other.pk, "49.00")])
 
 
+@pytest.mark.slow
 def test_a_number_with_less_says_what_will_be_left():
     sold = order()
     found = only(line_for("100.00", "VIR", number_of(sold)))
@@ -73,11 +76,13 @@ def test_a_number_with_less_says_what_will_be_left():
     assert "il restera 99,00" in found.reason
 
 
+@pytest.mark.slow
 def test_a_number_with_more_is_chosen_by_hand_and_shows_the_overpayment():
     found = only(line_for("250.00", "VIR", number_of(order())))
     assert (found.certainty, found.surplus) == (Certainty.TO_CHOOSE, Decimal("51.00"))
 
 
+@pytest.mark.slow
 def test_the_number_of_a_paid_or_cancelled_order_shows_that_all_is_an_overpayment():
     cancelled = order()
     actions.cancel(cancelled)
@@ -87,6 +92,7 @@ def test_the_number_of_a_paid_or_cancelled_order_shows_that_all_is_an_overpaymen
         assert reason in found.reason
 
 
+@pytest.mark.slow
 def test_numbers_whose_sum_is_another_are_shared_out_in_turn_by_hand():
     one, other = order(), order(classes=1)
     [found] = propose(line_for("300.00", "VIR", f"{number_of(one)} {number_of(other)}"))
@@ -95,6 +101,7 @@ def test_numbers_whose_sum_is_another_are_shared_out_in_turn_by_hand():
     assert found[0].surplus == Decimal("52.00")
 
 
+@pytest.mark.slow
 def test_two_lines_for_one_invoice_are_sure_once():
     """A mandat that was paid twice."""
     text = (number_of(order()),)
@@ -104,6 +111,7 @@ def test_two_lines_for_one_invoice_are_sure_once():
     assert "une ligne plus haut la règle" in second.reason
 
 
+@pytest.mark.slow
 def test_a_sure_line_goes_before_one_that_is_only_probable():
     sold = order(billing__name="Mairie d'Uzès")
     lines = receive(FileLine("199.00", "VIR MAIRIE UZES"), replace(TRANSFER, details=(number_of(sold),)))
@@ -115,12 +123,14 @@ def test_a_sure_line_goes_before_one_that_is_only_probable():
 # --- The payer --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_siret_with_the_amount_is_sure():
     sold, _ = order(billing__siret="21300189400020"), order(classes=1, billing__siret="21300189400020")
     found = only(line_for("199.00", "VIR SGC", "21300189400020"))
     assert (found.certainty, shares(found)) == (Certainty.SURE, [(sold.pk, "199.00")])
 
 
+@pytest.mark.slow
 def test_a_name_with_the_amount_is_probable():
     sold, _ = order(billing__name="Mairie de Saint-Gilles"), order(billing__name="Mairie d'Uzès")
     found = only(line_for("199.00", "VIR TRESORERIE", "COMMUNE ST GILLES"))
@@ -128,6 +138,7 @@ def test_a_name_with_the_amount_is_probable():
     assert "Le nom du payeur est cité" in found.reason
 
 
+@pytest.mark.slow
 def test_two_orders_of_one_payer_at_that_amount_are_for_a_person_to_choose():
     pair = [order(), order()]
     [found] = propose(line_for("199.00", "VIR MAIRIE DE NIMES"))
@@ -135,6 +146,7 @@ def test_two_orders_of_one_payer_at_that_amount_are_for_a_person_to_choose():
     assert [shares(proposal) for proposal in found] == [[(sold.pk, "199.00")] for sold in pair]
 
 
+@pytest.mark.slow
 def test_several_invoices_of_one_payer_make_one_transfer():
     one, other, third = order(), order(classes=1), order(classes=10)
     found = only_probable(line_for("548.00", "VIR MAIRIE DE NIMES"))
@@ -150,6 +162,7 @@ def only_probable(line):
     return first
 
 
+@pytest.mark.slow
 def test_an_amount_alone_is_for_a_person_to_choose():
     sold = order()
     found = only(line_for("199.00", "VIR INCONNU"))
@@ -157,11 +170,13 @@ def test_an_amount_alone_is_for_a_person_to_choose():
     assert "rien d'autre ne le dit" in found.reason
 
 
+@pytest.mark.slow
 def test_an_order_that_came_after_the_money_is_not_proposed():
     order(at=at_day(3))
     assert propose(line_for("199.00", "VIR MAIRIE DE NIMES")) == [[]]
 
 
+@pytest.mark.slow
 def test_what_a_credit_note_took_back_is_not_awaited():
     sold = order()
     actions.credit(sold, amount="50")
@@ -169,6 +184,7 @@ def test_what_a_credit_note_took_back_is_not_awaited():
     assert (found.certainty, shares(found)) == (Certainty.SURE, [(sold.pk, "149.00")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["placed", "lapsed"])
 def test_money_that_comes_before_the_signed_purchase_order_is_probable_at_most(state):
     """It stands for it: the invoice is issued, which a person has looked at."""
@@ -183,6 +199,7 @@ def test_money_that_comes_before_the_signed_purchase_order_is_probable_at_most(s
     assert (sold.state, sold.invoices.count()) == ("paid", 1)
 
 
+@pytest.mark.slow
 def test_nothing_is_proposed_for_what_nothing_is_like():
     order()
     assert propose(line_for("12.34", "INTERETS CREDITEURS")) == [[]]
@@ -191,6 +208,7 @@ def test_nothing_is_proposed_for_what_nothing_is_like():
 # --- Cheques, and payments recorded by hand ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_cheques_of_one_deposit_are_proposed_together():
     school = {"billing__cooperative": True}
     one, other = order(**school), order(classes=10, **school)
@@ -211,6 +229,7 @@ def record_by_hand(sold, reference, *, method=PaymentMethod.CHEQUE):
     )
 
 
+@pytest.mark.slow
 def test_cheques_recorded_on_arrival_are_found_in_their_deposit():
     payments = [record_by_hand(order(), "CHQ 1"), record_by_hand(order(classes=1), "CHQ 2")]
     found = only(line_for("248.00", "REMISE CHEQUES"))
@@ -219,6 +238,7 @@ def test_cheques_recorded_on_arrival_are_found_in_their_deposit():
     assert "Rien ne sera ajouté aux comptes" in found.reason
 
 
+@pytest.mark.slow
 def test_a_transfer_recorded_by_hand_is_found_by_its_number():
     sold = order()
     payment = record_by_hand(sold, "VIR", method=PaymentMethod.TRANSFER)
@@ -226,6 +246,7 @@ def test_a_transfer_recorded_by_hand_is_found_by_its_number():
     assert (found.certainty, found.payment_ids) == (Certainty.SURE, (payment.pk,))
 
 
+@pytest.mark.slow
 def test_an_unpaid_cheque_is_proposed_as_the_reversal_of_its_payment():
     payment = record_by_hand(order(), "CHQ 1")
     [[found]] = propose(line_for("-199.00", "CHEQUE IMPAYE"))
@@ -236,6 +257,7 @@ def test_an_unpaid_cheque_is_proposed_as_the_reversal_of_its_payment():
 # --- Keys and queries -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_key_says_what_was_shown():
     sold = order()
     found = only(line_for("250.00", "VIR", number_of(sold)))
@@ -252,6 +274,7 @@ def test_another_text_is_no_key(key):
     assert parse_key(key) is None
 
 
+@pytest.mark.slow
 def test_300_lines_are_compared_with_as_many_queries_as_one(nimes):
     sold = [order(billing__name=f"Mairie numéro {rank}") for rank in range(3)]
     PurchaseFactory(confirmed=True)
@@ -270,6 +293,7 @@ def test_300_lines_are_compared_with_as_many_queries_as_one(nimes):
     assert counts == [5, 5]
 
 
+@pytest.mark.slow
 def test_a_payment_once_reversed_is_owed_again():
     sold = OrderFactory(paid=True)
     actions.reverse(sold)

@@ -25,6 +25,8 @@ from tests.factories.shop import get_seller
 from tests.orders import actions
 from tests.orders.assertions import list_violations
 
+pytestmark = pytest.mark.slow
+
 
 def at_once(*calls):
     return races.run_concurrently("public", calls, expected_errors=LicensingError)
@@ -106,6 +108,7 @@ def test_a_payment_that_is_reversed_while_it_is_found_stays_sound(public):
     assert_sound()
 
 
+@pytest.mark.small
 def test_the_same_file_uploaded_twice_at_once_is_stored_once(public):
     get_seller()
     by = OperatorFactory()

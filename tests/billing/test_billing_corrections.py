@@ -38,6 +38,7 @@ def reject(invoice):
     )
 
 
+@pytest.mark.slow
 def test_a_wrong_name_that_was_rejected_is_right_on_the_new_invoice():
     order = OrderFactory(placed=True)
     invoice = actions.confirm(order)
@@ -55,6 +56,7 @@ def test_a_wrong_name_that_was_rejected_is_right_on_the_new_invoice():
     assert invoice.credit_notes.get().snapshot["buyer"]["name"] == "Mairie de Nîmes"
 
 
+@pytest.mark.slow
 def test_who_pays_changes_until_the_invoice_and_not_after_it():
     order = OrderFactory(placed=True)
     correct(order, cooperative=True)
@@ -76,6 +78,7 @@ def test_a_draft_is_not_corrected_but_filled_in():
     assert_refused("not_in_this_state", correct, OrderFactory())
 
 
+@pytest.mark.slow
 def test_a_correction_is_as_valid_as_an_order():
     order = OrderFactory(placed=True)
     for given in ({"name": " "}, {"postal_code": "1234"}, {"siret": "123"}, {"payer": "collectivity"}):
@@ -84,6 +87,7 @@ def test_a_correction_is_as_valid_as_an_order():
     assert order.bill_name == "Mairie de Nîmes"
 
 
+@pytest.mark.slow
 def test_the_quote_and_the_purchase_order_stay_as_issued():
     order = OrderFactory(quoted=True)
     quote = documents.get_or_create_quote(order, at=TERM)
@@ -98,6 +102,7 @@ def test_the_quote_and_the_purchase_order_stay_as_issued():
     assert "Commune de Nîmes" in texts[1]
 
 
+@pytest.mark.slow
 def test_a_correction_by_another_person_is_emailed_to_the_buyer():
     order = OrderFactory(placed=True)
     correct(order, name="Commune de Nîmes")
@@ -106,6 +111,7 @@ def test_a_correction_by_another_person_is_emailed_to_the_buyer():
     assert list_email_kinds(order) == ["placed", "corrected"]
 
 
+@pytest.mark.slow
 def test_a_collectivity_stays_its_own_payer(nimes):
     order = PurchaseFactory(placed=True)
     correct(order, collectivity=True, name="Nîmes Métropole")
@@ -113,6 +119,7 @@ def test_a_collectivity_stays_its_own_payer(nimes):
     assert_refused("invalid_billing", correct, order)
 
 
+@pytest.mark.slow
 def test_a_correction_and_the_invoice_at_once_never_disagree(committing):
     with schema_context("public"):
         order, by = OrderFactory(placed=True), OperatorFactory()
@@ -128,6 +135,7 @@ def test_a_correction_and_the_invoice_at_once_never_disagree(committing):
     assert order.invoices.get().snapshot["buyer"]["name"] == order.bill_name
 
 
+@pytest.mark.slow
 def test_the_vat_follows_the_new_place_until_the_invoice():
     order = OrderFactory(placed=True)
     net = order.total_ht
@@ -138,6 +146,7 @@ def test_the_vat_follows_the_new_place_until_the_invoice():
     assert "TVA" in order.events.get(action="corrected").summary
 
 
+@pytest.mark.slow
 def test_an_order_that_was_invoiced_keeps_its_vat():
     order = OrderFactory(placed=True)
     reject(actions.confirm(order))
@@ -149,6 +158,7 @@ def test_an_order_that_was_invoiced_keeps_its_vat():
     assert (order.bill_postal_code, order.lines.get().vat_rate) == ("30000", Decimal(20))
 
 
+@pytest.mark.slow
 def test_a_vat_that_the_operator_chose_does_not_follow_the_place():
     order = OrderFactory(placed=True)
     orders.correct_vat(

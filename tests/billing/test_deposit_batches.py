@@ -19,10 +19,12 @@ from licensing.orders.models import OrderEvent, Payer, PublicBody
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import StoredOrderFactory
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_a_batch_holds_what_was_not_deposited_yet():
     operator = UserFactory()
     deposited = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
@@ -76,7 +78,7 @@ ROUTES = [
 ]
 
 
-@pytest.mark.parametrize(("payer", "sector", "in_directory", "route"), ROUTES)
+@pytest.mark.parametrize(("payer", "sector", "in_directory", "route"), sampled(ROUTES, fast=2))
 def test_each_route_has_its_own_batch(payer, sector, in_directory, route):
     """Public bodies are reached through Chorus Pro, everybody else by a platform; never both."""
     order = StoredOrderFactory(five_classes=True, payer=payer, school__sector=sector)
@@ -88,6 +90,7 @@ def test_each_route_has_its_own_batch(payer, sector, in_directory, route):
     assert (invoice.route, get_buyer_kind(order)) == (route, invoice.buyer_kind)
 
 
+@pytest.mark.slow
 def test_the_route_is_frozen_with_the_invoice():
     """Chorus Pro's directory changes every day: an invoice that was issued keeps its way, and its credit note too."""
     order = StoredOrderFactory(five_classes=True, payer=Payer.OTHER)
@@ -120,6 +123,7 @@ def test_the_route_of_an_order_without_a_school_is_that_of_its_payer():
     assert list(invoicing.list_undeposited(InvoiceRoute.PLATFORM)) == [invoice]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [PlatformState.REJECTED, PlatformState.REFUSED])
 def test_the_credit_note_of_a_rejected_invoice_is_not_deposited(state):
     """No accounts office booked that invoice: only its replacement is deposited."""
@@ -140,6 +144,7 @@ def test_the_credit_note_of_a_rejected_invoice_is_not_deposited(state):
     assert list(invoicing.list_undeposited()) == [taken_back]
 
 
+@pytest.mark.slow
 def test_a_status_says_why_comes_in_order_and_stays():
     operator = UserFactory()
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)

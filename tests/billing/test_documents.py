@@ -27,6 +27,8 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.factories.shop import get_seller, put_on_sale
 from tests.races import run_concurrently
 
+pytestmark = pytest.mark.slow
+
 AT = datetime.datetime(2026, 11, 25, 10, tzinfo=datetime.UTC)
 TOWN_HALL = BillingDetails(
     payer=Payer.TOWN_HALL,
@@ -193,6 +195,7 @@ def test_every_character_of_a_name_is_drawn(shop, caplog):
     assert not [record for record in caplog.records if record.name.startswith("fpdf")]
 
 
+@pytest.mark.small
 def test_no_purchase_order_before_it_is_placed(shop):
     with pytest.raises(DocumentUnavailable):
         get_or_create_purchase_order(create_draft(), at=AT)
@@ -230,6 +233,7 @@ def test_an_expired_quote_is_reissued_as_another_document(shop, gard):
     assert "4 janvier 2027" in extract_text(second)
 
 
+@pytest.mark.small
 def test_without_a_seller_no_document_is_generated(shop):
     order = place_order()
     Seller.objects.all().delete()

@@ -32,6 +32,7 @@ def text_of(invoice) -> str:
     return " ".join(words.replace("\u202f", " ").split())
 
 
+@pytest.mark.slow
 def test_the_pdf_has_every_mandatory_mention():
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     text, seller = text_of(invoice), Seller.objects.get()
@@ -58,6 +59,7 @@ def test_the_pdf_has_every_mandatory_mention():
         assert wanted in text, wanted
 
 
+@pytest.mark.slow
 def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
     own = text_of(invoicing.issue_invoice(StoredOrderFactory(card_purchase=True), at=TERM, paid_by_card=True))
     assert "Réglée par carte bancaire le 24 novembre 2026." in own
@@ -75,6 +77,7 @@ def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
     assert "IBAN" not in note
 
 
+@pytest.mark.slow
 def test_a_company_is_known_by_its_siren_where_it_gave_no_siret():
     company = {"payer": Payer.COMPANY, "siret": "", "siren": "213001894"}
     text = text_of(invoicing.issue_invoice(StoredOrderFactory(five_classes=True, **company), at=TERM))
@@ -82,6 +85,7 @@ def test_a_company_is_known_by_its_siren_where_it_gave_no_siret():
     assert "SIRET du client" not in text
 
 
+@pytest.mark.slow
 def test_the_invoice_names_the_school_and_the_signed_purchase_order():
     order = OrderFactory(placed=True, affiliation__school__name="Ecole Jean Jaurès")
     signed = get_or_create_purchase_order(order, at=TERM)
@@ -93,6 +97,7 @@ def test_the_invoice_names_the_school_and_the_signed_purchase_order():
     )
 
 
+@pytest.mark.slow
 def test_vat_on_debits_is_stated_in_the_legal_wording():
     order = StoredOrderFactory(five_classes=True)
     Seller.objects.update(vat_on_debits=True)
@@ -101,6 +106,7 @@ def test_vat_on_debits_is_stated_in_the_legal_wording():
     assert "encaissements" not in text
 
 
+@pytest.mark.slow
 def test_the_pdf_is_pdf_a_3_with_embedded_xml():
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     document = invoicing.get_or_create_document(invoice, at=TERM)
@@ -157,6 +163,7 @@ def test_the_metadata_identify_the_archive_format_to_every_reader():
     assert all(description.get(about) == "" for description in descriptions)
 
 
+@pytest.mark.slow
 def test_a_character_missing_from_the_fonts_is_replaced_by_a_mark(caplog):
     invoice = invoicing.issue_invoice(
         StoredOrderFactory(five_classes=True, bill_name="Coopérative 🎒 de l'e\u0301cole"), at=TERM

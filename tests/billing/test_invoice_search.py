@@ -61,6 +61,7 @@ def test_other_texts_are_no_amounts(text):
     assert parse_amount(text) is None
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_an_invoice_is_found_by_what_it_says():
     """By the client as invoiced: the order's name may be corrected afterwards."""

@@ -63,6 +63,7 @@ PROCESSES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("payer", "paid", "process"), PROCESSES)
 def test_each_route_has_its_own_list_of_business_processes(payer, paid, process):
     order = StoredOrderFactory(five_classes=True, payer=payer)
@@ -74,6 +75,7 @@ def test_each_route_has_its_own_list_of_business_processes(payer, paid, process)
     assert list_violations(note.xml) == []
 
 
+@pytest.mark.slow
 def test_to_a_collectivity_and_its_credit_note(gard):
     invoice = invoicing.issue_invoice(StoredOrderFactory(collectivity_purchase=True, collectivity=gard), at=TERM)
     assert list_violations(invoice.xml) == []
@@ -86,6 +88,7 @@ def test_to_a_collectivity_and_its_credit_note(gard):
     assert xml_texts(note.xml, "GrandTotalAmount") == ["48000.00"]
 
 
+@pytest.mark.slow
 def test_to_a_company_of_which_only_the_siren_is_known():
     order = StoredOrderFactory(
         five_classes=True, payer=Payer.COMPANY, siret="", siren="213001894", service_code="", engagement_number=""
@@ -98,6 +101,7 @@ def test_to_a_company_of_which_only_the_siren_is_known():
     assert xml_texts(xml, "BuyerTradeParty/URIUniversalCommunication/URIID") == ["213001894"]
 
 
+@pytest.mark.slow
 def test_paid_by_card_without_a_siret():
     xml = invoicing.issue_invoice(StoredOrderFactory(card_purchase=True), at=TERM, paid_by_card=True).xml
     assert list_violations(xml) == []
@@ -107,6 +111,7 @@ def test_paid_by_card_without_a_siret():
     assert xml_texts(xml, "BuyerTradeParty/URIUniversalCommunication/URIID") == ["camille+classe@exemple.example"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [PaymentMethod.CHEQUE, PaymentMethod.TRANSFER])
 def test_paid_in_part_and_reissued_once_it_is_paid(method):
     order = StoredOrderFactory(five_classes=True)
@@ -122,6 +127,7 @@ def test_paid_in_part_and_reissued_once_it_is_paid(method):
     assert f"Réglée par {PaymentMethod(method).label.lower()}" in second.snapshot["terms"]
 
 
+@pytest.mark.slow
 def test_money_that_went_back_is_not_what_paid_it():
     order = StoredOrderFactory(five_classes=True)
     first = invoicing.issue_invoice(order, at=TERM)
@@ -132,6 +138,7 @@ def test_money_that_went_back_is_not_what_paid_it():
     assert "Réglée par chèque" in invoicing.issue_invoice(order, at=TERM).snapshot["terms"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("paid_by", "code"),
     [(None, "97"), (PaymentMethod.CARD, "48"), (PaymentMethod.CHEQUE, "20"), (PaymentMethod.TRANSFER, "42")],
@@ -162,6 +169,7 @@ def test_a_credit_note_before_another_invoice_gives_nothing_back():
     assert "la facture qui remplace celle-ci" in note.snapshot["corrects"]["refund_terms"]
 
 
+@pytest.mark.slow
 def test_a_credit_note_after_the_refund_says_how_it_went_back():
     """The card provider's own refund comes before the cancellation."""
     order = StoredOrderFactory(five_classes=True)
@@ -182,6 +190,7 @@ PAYERS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paid", [None, *PaymentMethod])
 @pytest.mark.parametrize("payer", PAYERS)
 def test_every_payer_and_method_gives_a_valid_invoice_and_credit_note(payer, paid):
@@ -193,6 +202,7 @@ def test_every_payer_and_method_gives_a_valid_invoice_and_credit_note(payer, pai
     assert list_violations(invoicing.issue_credit_note(invoice, at=TERM, reason="Doublon").xml) == []
 
 
+@pytest.mark.slow
 def test_several_lines_names_with_signs_and_the_other_choice_for_vat():
     put_on_sale()
     # VAT is what remains of the price, to the cent: the norm allows one.
@@ -229,6 +239,7 @@ def test_several_lines_names_with_signs_and_the_other_choice_for_vat():
     ]
 
 
+@pytest.mark.slow
 def test_the_rules_find_what_is_wrong():
     xml = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM).xml
     for right, wrong, rule in (

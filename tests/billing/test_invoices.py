@@ -48,6 +48,7 @@ def test_an_invoice_freezes_the_order_s_data():
     assert Job.objects.get().args["invoice_id"] == invoice.pk
 
 
+@pytest.mark.slow
 def test_an_order_is_invoiced_once_and_again_after_its_credit_note():
     order = StoredOrderFactory(five_classes=True)
     first = invoicing.issue_invoice(order, at=TERM)
@@ -63,6 +64,7 @@ def test_an_order_is_invoiced_once_and_again_after_its_credit_note():
     assert (note.kind, note.corrects, note.total_ttc) == (InvoiceKind.CREDIT_NOTE, first, first.total_ttc)
 
 
+@pytest.mark.slow
 def test_what_is_refused_takes_no_number():
     order = StoredOrderFactory(five_classes=True)
     for change in ({"bill_country": "Atlantide"}, {"bill_name": " "}, {"total_ttc": 0}):
@@ -80,6 +82,7 @@ def test_what_is_refused_takes_no_number():
     assert not Job.objects.exists()
 
 
+@pytest.mark.slow
 def test_numbers_follow_the_days_and_begin_again_with_the_year():
     late = datetime.datetime(2026, 12, 31, 23, 30, tzinfo=PARIS)
     new_year = datetime.datetime(2026, 12, 31, 23, 30, tzinfo=datetime.UTC)  # 0.30 in Paris
@@ -91,6 +94,7 @@ def test_numbers_follow_the_days_and_begin_again_with_the_year():
     ]
 
 
+@pytest.mark.slow
 def test_the_database_refuses_a_gap_and_a_change():
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
@@ -105,6 +109,7 @@ def test_the_database_refuses_a_gap_and_a_change():
         invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
 
 
+@pytest.mark.slow
 def test_the_document_is_made_once():
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     render_invoice_pdf(**{name: value for name, value in Job.objects.get().args.items() if name != "schema"})
@@ -113,6 +118,7 @@ def test_the_document_is_made_once():
     assert bytes(BillingDocument.objects.get().content) == bytes(document.content)
 
 
+@pytest.mark.slow
 def test_an_address_that_could_not_be_invoiced_is_refused_before_the_order():
     with pytest.raises(BadBilling, match="Atlantide") as refusal:
         OrderFactory(placed=True, billing__country="Atlantide")
@@ -121,6 +127,7 @@ def test_an_address_that_could_not_be_invoiced_is_refused_before_the_order():
     assert order.bill_country == "La Réunion"
 
 
+@pytest.mark.slow
 def test_the_payer_reads_which_school_it_is_for():
     teacher = TeacherFactory(first_name="Camille", last_name="Durand")
 

@@ -36,6 +36,7 @@ def sum_notes(invoice):
     return tuple(sum(getattr(note, name) for note in notes) for name in ("total_ht", "total_vat", "total_ttc"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [("39.80", "39.80"), ("0.01", "0.02", "198.96"), ("33.33", "66.67", "11.11")])
 def test_credit_notes_add_up_to_the_invoice_and_the_last_takes_the_rest(parts):
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
@@ -49,6 +50,7 @@ def test_credit_notes_add_up_to_the_invoice_and_the_last_takes_the_rest(parts):
     assert "Avoir pour le reste sur la facture" in last.snapshot["terms"]
 
 
+@pytest.mark.slow
 def test_licences_of_a_collectivity_are_counted_at_their_price(gard):
     order = StoredOrderFactory(collectivity_purchase=True, collectivity=gard)
     invoice, line = invoicing.issue_invoice(order, at=TERM), order.lines.get()
@@ -63,6 +65,7 @@ def test_licences_of_a_collectivity_are_counted_at_their_price(gard):
     assert xml_texts(note.xml, "ExchangedDocument/TypeCode") == ["381"]
 
 
+@pytest.mark.slow
 def test_licences_of_a_tier_are_a_part_of_its_one_price():
     order = StoredOrderFactory(five_classes=True)
     invoice, line = invoicing.issue_invoice(order, at=TERM), order.lines.get()
@@ -80,6 +83,7 @@ def test_licences_of_a_tier_are_a_part_of_its_one_price():
     assert "Classes fermées" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "country"), [("97400", "La Réunion"), ("97600", "Mayotte")])
 def test_the_vat_of_another_territory_is_credited_as_it_was_charged(code, country):
     order = StoredOrderFactory(five_classes=True, bill_postal_code=code, bill_country=country)
@@ -89,6 +93,7 @@ def test_the_vat_of_another_territory_is_credited_as_it_was_charged(code, countr
     assert sum_notes(invoice) == (invoice.total_ht, invoice.total_vat, invoice.total_ttc)
 
 
+@pytest.mark.slow
 def test_a_part_of_an_unpaid_invoice_is_set_off():
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     note = credit(invoice, "10")
@@ -96,6 +101,7 @@ def test_a_part_of_an_unpaid_invoice_is_set_off():
     assert note.snapshot["corrects"]["refund_terms"].startswith("Déduit de la facture")
 
 
+@pytest.mark.slow
 def test_what_is_not_a_part_is_refused_and_takes_no_number():
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     credit(invoice, "100")
@@ -118,6 +124,7 @@ def test_the_database_refuses_credit_notes_beyond_their_invoice():
             note.save(force_insert=True)
 
 
+@pytest.mark.slow
 def test_a_partial_credit_note_is_deposited_as_any_other():
     invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     note = credit(invoice, "50")

@@ -48,6 +48,7 @@ def get_state(invoice):
     return last.state if last else ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [["deposited"], ["deposited", "received"], ["received", "approved"]])
 def test_a_suspended_invoice_goes_on_from_where_it_was_once_completed(invoice, before):
     record(invoice, *before)
@@ -72,12 +73,14 @@ def test_a_suspension_and_a_recycling_say_why(invoice):
             PlatformStatus.objects.create(invoice=invoice, state=state, at=TERM)
 
 
+@pytest.mark.slow
 def test_an_invoice_to_recycle_is_deposited_again_under_its_number(invoice):
     record(invoice, "deposited", "to_recycle", "deposited", "received")
     assert get_state(invoice) == PlatformState.RECEIVED
     assert Invoice.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_only_an_invoice_that_is_paid_was_collected(invoice):
     record(invoice, "deposited", "approved", "in_payment")
     assert "enregistrez d'abord son règlement" in assert_refused("invalid_status", record, invoice, "collected")
@@ -87,6 +90,7 @@ def test_only_an_invoice_that_is_paid_was_collected(invoice):
     assert billing_operations.list_next_states(invoice) == set()
 
 
+@pytest.mark.slow
 def test_a_status_recorded_by_mistake_is_taken_back_and_stays_in_the_history(invoice):
     record(invoice, "deposited")
     mistake = record(invoice, "rejected")
@@ -105,6 +109,7 @@ def test_a_status_recorded_by_mistake_is_taken_back_and_stays_in_the_history(inv
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_only_the_latest_status_is_taken_back_one_after_the_other(invoice):
     first = record(invoice, "deposited")
     second = record(invoice, "received")
@@ -120,12 +125,14 @@ def test_only_the_latest_status_is_taken_back_one_after_the_other(invoice):
     assert get_state(invoice) == PlatformState.DEPOSITED
 
 
+@pytest.mark.slow
 def test_a_rejection_that_was_followed_by_a_new_invoice_stays(invoice):
     rejection = record(invoice, "rejected")
     billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=OperatorFactory(), at=TERM)
     assert "ne se reprend plus" in assert_refused("invalid_status", take_back, rejection)
 
 
+@pytest.mark.slow
 def test_what_is_being_paid_is_not_invoiced_anew(invoice):
     def reissue():
         billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Nom.", by=OperatorFactory(), at=TERM)
@@ -138,6 +145,7 @@ def test_what_is_being_paid_is_not_invoiced_anew(invoice):
     assert Invoice.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_rejection_is_taken_back_or_replaced_never_both(committing):
     with schema_context("public"):
         order = OrderFactory(placed=True)

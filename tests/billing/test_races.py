@@ -44,6 +44,7 @@ def duplicate(order: Order) -> Order:
     return order
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tens", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_tens_at_once_are_numbered_without_a_gap(committing, tens):
     with schema_context("public"):
@@ -72,6 +73,7 @@ def test_simultaneous_requests_create_one_document(committing):
     assert set(documents) == {BillingDocument.objects.get().sha256}
 
 
+@pytest.mark.slow
 def test_numbers_are_skipped_while_invoices_are_issued(committing):
     """Whoever skips waits for the invoice that is being issued, and the next one for what is skipped."""
     with schema_context("public"):

@@ -22,6 +22,8 @@ from tests.orders import actions
 from tests.orders.assertions import assert_refused, list_email_kinds, list_violations
 from tests.races import run_concurrently
 
+pytestmark = pytest.mark.slow
+
 EXEMPTION = "Exonération de TVA, article 151 de la directive 2006/112/CE."
 
 
@@ -65,6 +67,7 @@ def test_the_total_of_an_order_credited_in_part_stays(nimes):
     assert "repris par un avoir partiel" in assert_refused("not_in_this_state", reissue, order)
 
 
+@pytest.mark.small
 def test_vat_stays_that_of_an_invoice_that_nothing_cancels(db):
     order = OrderFactory(confirmed=True)
     assert_refused("not_in_this_state", reissue, order)

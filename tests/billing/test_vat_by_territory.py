@@ -48,6 +48,7 @@ def sell(territory: str, **fields) -> Order:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("territory", sampled(list(TERRITORIES), fast=3))
 def test_invoice_and_credit_note_state_the_territory_s_vat_and_break_no_rule(territory):
     *_, rate, category, codes, mention = TERRITORIES[territory]
@@ -78,6 +79,7 @@ def test_a_collectivity_pays_the_same_without_vat_everywhere(nimes, territory, t
     assert list_violations(invoicing.issue_invoice(order, at=TERM).xml) == []
 
 
+@pytest.mark.slow
 def test_a_reverse_charge_carries_the_buyer_s_vat_number():
     invoice = invoicing.issue_invoice(sell("belgian company", five_classes=True), at=TERM)
     assert xml_texts(invoice.xml, "BuyerTradeParty/SpecifiedTaxRegistration/ID") == ["BE0403053608"]
@@ -85,6 +87,7 @@ def test_a_reverse_charge_carries_the_buyer_s_vat_number():
     assert "BE0403053608" in printed
 
 
+@pytest.mark.slow
 def test_a_quote_says_why_there_is_no_vat():
     order = sell("mayotte", five_classes=True, quote_number="DV2026-1", quoted_at=TERM)
     document = get_or_create_quote(order, at=TERM)

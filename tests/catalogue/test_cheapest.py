@@ -42,6 +42,7 @@ def test_without_prices_nothing_is_cheapest():
     assert find_cheapest(3, []) is None
 
 
+@pytest.mark.slow
 def test_no_combination_is_cheaper_than_what_is_found():
     """Against every combination of at most seven orders, on price lists drawn at random."""
     draw = random.Random(17)  # noqa: S311 - no secret

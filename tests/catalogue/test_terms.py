@@ -62,6 +62,7 @@ def test_a_replaced_version_says_so_and_stays_complete(portal, monkeypatch):
     assert 'href="/conditions-generales-de-vente/2027-06/"' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", terms.VERSIONS)
 def test_a_version_as_pdf_says_all_that_its_page_says(version):
     pages = PdfReader(io.BytesIO(render_terms_pdf(version))).pages

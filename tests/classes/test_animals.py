@@ -7,6 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
 from django.apps import apps
 from django.contrib.staticfiles import finders
 from fontTools.pens.boundsPen import BoundsPen
@@ -97,6 +98,7 @@ def test_all_have_the_same_dark_line():
     } == {(INK, "2.5", "round")}
 
 
+@pytest.mark.slow
 def test_a_drawing_fills_its_grid_and_is_not_cut_off():
     sides = {word: measure(word) for word in WORDS}
     assert {word: side for word, side in sides.items() if min(side) < 0 or max(side) > SIDE} == {}
@@ -116,6 +118,7 @@ def test_no_two_animals_differ_by_colour_alone():
     assert len(set(shapes.values())) == len(WORDS)
 
 
+@pytest.mark.slow
 def test_documents_draw_every_animal(caplog, recwarn):
     document = PdfDocument(title="Animaux", at=TERM)
     document.add_page()

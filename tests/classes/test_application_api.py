@@ -282,6 +282,7 @@ def test_the_command_prints_a_token_that_opens(portal, db, capsys):
     assert tokens.authenticate(secret, at=timezone.now()).name == "Application"
 
 
+@pytest.mark.slow
 def test_the_operator_creates_a_token_and_sees_it_once(operator):
     assert operator.post(ADMIN + "nouveau/", {"name": ""}).status_code == 200
     answer = operator.post(ADMIN + "nouveau/", {"name": "Production"})
@@ -296,6 +297,7 @@ def test_the_operator_creates_a_token_and_sees_it_once(operator):
     assert LogEntry.objects.get().object_id == str(token.pk)
 
 
+@pytest.mark.slow
 def test_the_operator_revokes_a_token_after_a_page_that_says_what_it_means(operator, made):
     chosen = {"action": "revoke", "_selected_action": [made.token.pk]}
     assert "personne n’y entrera" in operator.post(ADMIN, chosen).content.decode()
@@ -304,6 +306,7 @@ def test_the_operator_revokes_a_token_after_a_page_that_says_what_it_means(opera
     assert ApplicationToken.objects.get().revoked_at is not None
 
 
+@pytest.mark.slow
 def test_the_operator_reads_classes_and_counts_and_no_pupil(operator):
     classroom = create_taught_class(pupils=3)
     for page in ("/admin/classes/classroom/", f"/admin/classes/classroom/{classroom.pk}/change/"):

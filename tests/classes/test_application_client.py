@@ -38,6 +38,7 @@ def listening(committing, live_server, monkeypatch):
     return f"http://{settings.BASE_DOMAIN}:{live_server.thread.port}"
 
 
+@pytest.mark.slow
 def test_a_client_spends_a_ticket_polls_the_person_and_learns_of_an_erasure(listening):
     classroom = create_taught_class(last_day=NOW.date() + datetime.timedelta(days=30))
     teacher, pupil = HostClient(settings.BASE_DOMAIN), classroom.pupils.get()

@@ -48,6 +48,7 @@ def sign_in_as_pupil(portal, classroom):
     return pupil
 
 
+@pytest.mark.slow
 def test_a_teacher_arrives_with_a_ticket_of_their_own(portal, classroom):
     portal.force_login(classroom.seat.holder)
     answer = portal.get(URL)
@@ -57,12 +58,14 @@ def test_a_teacher_arrives_with_a_ticket_of_their_own(portal, classroom):
     assert ticket_in(portal.get(URL)) != ticket_in(portal.get(URL))
 
 
+@pytest.mark.slow
 def test_a_pupil_arrives_with_a_ticket_of_their_own(portal, classroom):
     pupil = sign_in_as_pupil(portal, classroom)
     assert f'href="{URL}"' in portal.get("/eleve/classe/").content.decode()
     assert tickets.spend(secret=ticket_in(portal.get(URL)), at=timezone.now()).name == f"pupil-{pupil.pk}"
 
 
+@pytest.mark.slow
 def test_those_without_access_see_why_and_get_no_ticket(portal, classroom):
     Entitlement.objects.update(suspended_at=timezone.now())
     for who, message in (
@@ -80,6 +83,7 @@ def test_those_without_access_see_why_and_get_no_ticket(portal, classroom):
     assert not EntryTicket.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_pupil_without_access_sees_why_on_their_page(portal, classroom):
     sign_in_as_pupil(portal, classroom)
     Entitlement.objects.update(suspended_at=timezone.now())
@@ -88,6 +92,7 @@ def test_a_pupil_without_access_sees_why_on_their_page(portal, classroom):
     assert "Ta classe est fermée pour le moment" in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_a_visitor_signs_in_and_finds_the_link_again(portal, classroom):
     page = portal.get(URL).content.decode()
     assert 'href="/eleve/"' in page
@@ -105,6 +110,7 @@ def test_a_visitor_signs_in_and_finds_the_link_again(portal, classroom):
     assert f'href="{URL}"' in ready.content.decode()
 
 
+@pytest.mark.slow
 def test_every_portal_page_links_to_the_application(portal, classroom):
     for page in ("/", "/faq/", "/connexion/"):
         assert f'href="{URL}"' in portal.get(page).content.decode()
@@ -135,6 +141,7 @@ def test_unused_tickets_are_deleted(classroom):
     assert EntryTicket.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_in_a_demonstration_the_application_says_who_arrived(portal, classroom, settings):
     settings.APPLICATION_URL = "/demonstration/application/"
     pupil = sign_in_as_pupil(portal, classroom)
@@ -152,6 +159,7 @@ def test_in_a_demonstration_the_application_says_who_arrived(portal, classroom, 
     assert "avec votre licence" in portal.get(portal.get(URL)["Location"]).content.decode()
 
 
+@pytest.mark.slow
 def test_in_a_demonstration_a_pupil_quits_and_others_return(portal, classroom, settings):
     """« Quitter » ends the session, « Retour » says where it leads; also once the ticket is spent."""
     settings.APPLICATION_URL = "/demonstration/application/"

@@ -53,6 +53,7 @@ def test_the_class_goes_on_with_its_logins_and_passwords(years):
     assert entry_check.check_user_entry(years.teacher.pk, SEPTEMBER).classes[0].pk == classroom.pk
 
 
+@pytest.mark.slow
 def test_who_is_unticked_stays_with_the_old_licence_and_is_erased_with_a_certificate(years):
     logins = years.logins()
     carried = carry(years, [1, 3])
@@ -68,12 +69,14 @@ def test_who_is_unticked_stays_with_the_old_licence_and_is_erased_with_a_certifi
     assert carried.classroom.pupils.count() == 2
 
 
+@pytest.mark.slow
 def test_without_a_choice_the_class_is_erased_as_ever(years):
     pupil_erasure.erase_pupils(at=ERASURE)
     assert not PupilAccount.objects.exists()
     assert DeletionCertificate.objects.get().pupils == 3
 
 
+@pytest.mark.slow
 def test_a_class_that_goes_on_is_warned_of_again_a_year_later(years):
     pupil_erasure.warn_teachers(at=LAST_DAY)
     carry(years, at=LAST_DAY)
@@ -82,6 +85,7 @@ def test_a_class_that_goes_on_is_warned_of_again_a_year_later(years):
     assert pupil_erasure.warn_teachers(at=paris_time(20, 10, 2028)) == 1
 
 
+@pytest.mark.slow
 def test_a_class_goes_on_a_second_time_a_year_later(years):
     carry(years)
     third = hold_seat(
@@ -106,6 +110,7 @@ def test_a_second_click_changes_nothing_more(years):
     assert Classroom.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_refusals_change_nothing(years):
     other_school = hold_seat(create_subscription(**NEW_YEAR), by=years.teacher)
     same_year = hold_seat(years.old, by=TeacherFactory(), number=2)
@@ -137,6 +142,7 @@ def test_a_seat_that_has_a_class_takes_no_other_and_the_sentence_says_what_to_do
         carry(years)
 
 
+@pytest.mark.slow
 def test_a_licence_used_from_the_order_on_waits_for_the_end_of_the_old_one(years):
     Entitlement.objects.filter(keys__subscription=years.new).update(first_day=JUNE.date())
     with pytest.raises(CannotCarryOn, match=r"à partir du 1er.septembre 2027"):
@@ -152,6 +158,7 @@ def test_only_the_holder_carries_a_shared_class_on(years):
     assert carry(years).classroom.second_teacher == second
 
 
+@pytest.mark.slow
 def test_it_is_offered_from_the_day_the_new_seat_is_held_until_the_last_day(years):
     (offer,) = carry_offers.list_offers(years.teacher, at=JUNE)
     assert (offer.opens_on, offer.last_day) == (NEW_YEAR["first_day"], LAST_DAY.date())
@@ -191,6 +198,7 @@ def url(years, rest=""):
     return f"/mes-classes/{years.classroom.pk}/{rest}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/mon-compte/", "/mes-classes/", ""])
 def test_the_pages_say_from_when_and_then_lead_to_it(years, open_at, path):
     path = path or url(years)
@@ -204,6 +212,7 @@ def test_the_pages_say_from_when_and_then_lead_to_it(years, open_at, path):
     assert "Ouvrir ma classe" not in shown
 
 
+@pytest.mark.slow
 def test_a_teacher_carries_the_class_on_from_the_page(years, open_at):
     browser = open_at(SEPTEMBER)
     shown = browser.get(url(years, "emmener/"))
@@ -222,6 +231,7 @@ def test_a_teacher_carries_the_class_on_from_the_page(years, open_at):
     assert Classroom.objects.get(pk=years.classroom.pk).seat == years.seat
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seat", ["0", "1000000000000", "", "x", "99999999999999999999"])
 def test_hostile_seats_are_refused(years, open_at, seat):
     browser = open_at(SEPTEMBER)
@@ -232,12 +242,14 @@ def test_hostile_seats_are_refused(years, open_at, seat):
     assert years.classroom.carried_at is None
 
 
+@pytest.mark.slow
 def test_a_stranger_finds_no_page(years, open_at):
     browser = open_at(SEPTEMBER, TeacherFactory())
     assert browser.get(url(years, "emmener/")).status_code == 404
     assert browser.post(url(years, "emmener/")).status_code == 404
 
 
+@pytest.mark.slow
 def test_two_licences_are_a_choice(years, open_at):
     hold_seat(create_subscription(school=years.school, **NEW_YEAR), by=years.teacher)
     shown = page(open_at(SEPTEMBER).get(url(years, "emmener/")))

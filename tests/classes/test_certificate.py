@@ -18,6 +18,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
+pytestmark = pytest.mark.slow
+
 LIST = "/certificats/"
 
 
@@ -45,6 +47,7 @@ def test_the_teacher_reads_their_certificate(certified, portal):
         assert part in page
 
 
+@pytest.mark.small
 def test_a_verified_principal_reads_it_with_the_names(certified, portal):
     portal.force_login(create_principal(certified.school))
     for page in (LIST, certificate_url(certified)):

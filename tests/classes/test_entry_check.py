@@ -61,6 +61,7 @@ def test_the_last_day_is_inclusive_in_paris():
     assert "31\u00a0août 2027" in after.sentence
 
 
+@pytest.mark.slow
 def test_of_several_seats_the_latest_last_day_counts_and_classes_say_their_own():
     teacher = TeacherFactory()
     short = create_class(hold_seat(create_subscription(provisional_until=datetime.date(2027, 1, 15)), by=teacher))

@@ -14,6 +14,8 @@ from tests.classes.handover_acts import prepare
 from tests.classes.two_years import SEPTEMBER, TwoYears
 from tests.factories.accounts import TeacherFactory
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def years(db):
@@ -46,6 +48,7 @@ def page(answer):
     return answer.content.decode().replace("\u00a0", " ")
 
 
+@pytest.mark.small
 def test_a_whole_class_is_ticked_at_once_but_for_those_who_wait(years, open_as):
     browser = open_as(years.teacher)
     bare = page(browser.get(url(years.classroom, "confier/")))

@@ -60,6 +60,7 @@ def colleague(years):
     return years.colleague_class()
 
 
+@pytest.mark.slow
 def test_a_colleague_receives_the_pupils_with_their_logins_and_passwords(years, colleague):
     logins = years.logins()
     before = dict(PupilAccount.objects.values_list("pk", "password"))
@@ -75,6 +76,7 @@ def test_a_colleague_receives_the_pupils_with_their_logins_and_passwords(years, 
     assert handover.sealed_code is None
 
 
+@pytest.mark.slow
 def test_the_giver_hears_once_who_received_them(years, colleague):
     _, code = prepare(years)
     receive(code, colleague)
@@ -85,6 +87,7 @@ def test_the_giver_hears_once_who_received_them(years, colleague):
     assert "2 élèves de la classe « CE1 B »" in email.text.replace("\u00a0", " ")
 
 
+@pytest.mark.slow
 def test_a_code_serves_once(years, colleague):
     _, code = prepare(years)
     receive(code, colleague)
@@ -92,6 +95,7 @@ def test_a_code_serves_once(years, colleague):
         receive(code, years.colleague_class(number=3))
 
 
+@pytest.mark.slow
 def test_a_look_before_changes_nothing(years, colleague):
     _, code = prepare(years)
     coming = receive(code, colleague, enter=handover_entry.look_up)
@@ -99,6 +103,7 @@ def test_a_look_before_changes_nothing(years, colleague):
     assert years.classroom.pupils.count() == 4
 
 
+@pytest.mark.slow
 def test_a_number_that_is_taken_becomes_the_lowest_free_one(years):
     target = create_class(hold_seat(years.new, number=2), opened_at=SEPTEMBER)
     create = {"password": "!", "created_at": SEPTEMBER, "password_set_at": SEPTEMBER, "code": target.code}
@@ -113,6 +118,7 @@ def test_a_number_that_is_taken_becomes_the_lowest_free_one(years):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_of_one_animal_in_a_class_differ_by_the_flower(years):
     Classroom.objects.filter(pk=years.classroom.pk).update(code="harpe-2894")
     years.classroom.pupils.update(code="harpe-2894")
@@ -127,6 +133,7 @@ def test_two_of_one_animal_in_a_class_differ_by_the_flower(years):
     assert {name.rpartition("-")[2] for name in nicknames} == {"harpe", "tulipe"}
 
 
+@pytest.mark.slow
 def test_the_same_animal_and_flower_are_refused_by_name(years):
     target = years.colleague_class(pupils=1)
     login = years.logins(target)[1]
@@ -136,6 +143,7 @@ def test_the_same_animal_and_flower_are_refused_by_name(years):
     assert years.classroom.pupils.count() == 4
 
 
+@pytest.mark.slow
 def test_the_thirty_first_is_refused_and_nobody_comes(years):
     target = years.colleague_class(pupils=28)
     target.pupils.update(code="harpe-2894")
@@ -145,6 +153,7 @@ def test_the_thirty_first_is_refused_and_nobody_comes(years):
     assert target.pupils.count() == 28
 
 
+@pytest.mark.slow
 def test_another_school_learns_nothing_and_its_guesses_count(years):
     stranger = create_taught_class(pupils=0, **NEW_YEAR)
     _, code = prepare(years)
@@ -161,6 +170,7 @@ def test_another_school_learns_nothing_and_its_guesses_count(years):
         receive(code, stranger)
 
 
+@pytest.mark.slow
 def test_a_right_code_and_a_slip_are_not_counted(years, colleague):
     _, code = prepare(years)
     for _ in range(12):
@@ -192,6 +202,7 @@ def test_codes_forgive_as_keys_do():
             handover_codes.parse(code[:3] + wrong + code[4:])
 
 
+@pytest.mark.slow
 def test_two_weeks_later_the_code_is_worth_nothing(years, colleague):
     handover, code = prepare(years)
     late = SEPTEMBER + datetime.timedelta(days=14)
@@ -206,6 +217,7 @@ def test_two_weeks_later_the_code_is_worth_nothing(years, colleague):
         receive(code, colleague, at=late)
 
 
+@pytest.mark.slow
 def test_the_giver_takes_it_back_until_it_is_accepted(years, colleague):
     handover, code = prepare(years)
     take_back = {
@@ -223,6 +235,7 @@ def test_the_giver_takes_it_back_until_it_is_accepted(years, colleague):
         operations.withdraw_handover(**{**take_back, "by": TeacherFactory()})
 
 
+@pytest.mark.slow
 def test_what_cannot_be_handed_over(years):
     prepare(years, [1])
     for numbers, expected in [
@@ -238,6 +251,7 @@ def test_what_cannot_be_handed_over(years):
     assert PupilHandover.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_what_was_given_by_a_teacher_who_lost_the_seat_is_worth_nothing(years, colleague):
     _, code = prepare(years)
     Seat.objects.filter(pk=years.classroom.seat_id).update(holder=TeacherFactory())
@@ -245,6 +259,7 @@ def test_what_was_given_by_a_teacher_who_lost_the_seat_is_worth_nothing(years, c
         receive(code, colleague)
 
 
+@pytest.mark.slow
 def test_pupils_come_only_to_a_class_that_runs(years):
     _, code = prepare(years, at=JUNE)
     late_starter = create_class(hold_seat(years.new, number=2), opened_at=SEPTEMBER)
@@ -254,6 +269,7 @@ def test_pupils_come_only_to_a_class_that_runs(years):
     assert receive(code, same_year, at=JUNE).pupils
 
 
+@pytest.mark.slow
 def test_the_giver_s_own_class_and_a_stranger_s_are_refused(years, colleague):
     _, code = prepare(years, at=JUNE)
     with pytest.raises(HandoverEnded, match="déjà dans cette classe"):
@@ -262,6 +278,7 @@ def test_the_giver_s_own_class_and_a_stranger_s_are_refused(years, colleague):
         receive(code, colleague, by=TeacherFactory())
 
 
+@pytest.mark.slow
 def test_a_licence_bought_by_a_teacher_is_of_the_school_that_they_chose(years):
     buyer = TeacherFactory()
     bought = create_subscription(principal=buyer, **NEW_YEAR)
@@ -277,6 +294,7 @@ def test_a_licence_bought_by_a_teacher_is_of_the_school_that_they_chose(years):
     assert len(receive(code, target).pupils) == 2
 
 
+@pytest.mark.slow
 def test_a_school_typed_by_hand_is_that_of_its_principal(years):
     principal = PrincipalFactory()
     typed = create_subscription(size=2, principal=principal, **NEW_YEAR)
@@ -287,6 +305,7 @@ def test_a_school_typed_by_hand_is_that_of_its_principal(years):
     assert len(receive(handover_codes.unseal(handover), other).pupils) == 1
 
 
+@pytest.mark.slow
 def test_waiting_pupils_go_on_with_the_class_and_their_code_stays_valid(years, colleague):
     _, code = prepare(years, [1])
     carried = operations.carry_on(
@@ -296,6 +315,7 @@ def test_waiting_pupils_go_on_with_the_class_and_their_code_stays_valid(years, c
     assert len(receive(code, colleague).pupils) == 1
 
 
+@pytest.mark.slow
 def test_erased_pupils_end_their_code(years, colleague):
     handover, code = prepare(years, at=ERASURE - datetime.timedelta(days=1))
     pupil_erasure.erase_pupils(at=ERASURE)
@@ -305,6 +325,7 @@ def test_erased_pupils_end_their_code(years, colleague):
         receive(code, colleague, at=ERASURE)
 
 
+@pytest.mark.slow
 def test_a_code_without_pupils_ends(years):
     handover, _ = prepare(years, [1])
     operations.remove_pupil(classroom_id=years.classroom.pk, number=1, by=years.teacher, at=SEPTEMBER)
@@ -312,6 +333,7 @@ def test_a_code_without_pupils_ends(years):
     assert handover.outcome == "withdrawn"
 
 
+@pytest.mark.slow
 def test_a_new_pupil_never_gets_the_login_of_one_who_left(years, monkeypatch):
     six = words.list_pupil_words()[:6]
     monkeypatch.setattr(words, "list_pupil_words", lambda: six)
@@ -343,6 +365,7 @@ def test_closing_an_account_ends_its_codes(years):
     assert handover.outcome == "withdrawn"
 
 
+@pytest.mark.slow
 def test_the_export_names_no_pupil_and_no_code(years, colleague):
     _, code = prepare(years)
     receive(code, colleague)
@@ -352,6 +375,7 @@ def test_the_export_names_no_pupil_and_no_code(years, colleague):
         assert code not in str(entry)
 
 
+@pytest.mark.slow
 def test_the_sheet_has_code_and_logins_and_place_for_names(years):
     handover, code = prepare(years)
     document = handover_sheet.render_sheet(handover, list(handover.pupils.order_by("number")), at=SEPTEMBER)

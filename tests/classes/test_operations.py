@@ -323,6 +323,7 @@ def test_operations_refuse_exactly_what_queries_exclude(
 # Error reports
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", ["add_pupils", "reset_passwords"])
 def test_an_error_report_shows_no_password(classroom, teacher, monkeypatch, write):
     """An exception after the passwords are generated: its report contains none of them."""

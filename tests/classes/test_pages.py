@@ -12,6 +12,9 @@ from tests.classes.class_page import add, get_state_token, printed_cards
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.sites.portal.my_account_page import visible_text as read
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 # --- Opening --------------------------------------------------------------------------------------------------------
 
@@ -41,6 +44,7 @@ def test_a_principal_who_teaches_opens_the_class_of_their_own_seat(nimes, portal
     assert portal.post(f"/mes-classes/ouvrir/{seat.pk}/", {"name": "CP"}).status_code == 302
 
 
+@pytest.mark.small
 def test_a_class_without_a_name_is_not_opened(nimes, portal):
     school = SchoolScenario()
     seat = seats.claim(code=school.subscription()[0], by=(teacher := school.teacher()), at=TERM)
@@ -64,6 +68,7 @@ def test_a_class_is_opened_with_its_accounts_in_one_go(nimes, portal):
     assert PupilAccount.objects.count() == 24
 
 
+@pytest.mark.small
 def test_a_class_of_too_many_pupils_is_not_opened(nimes, portal):
     school = SchoolScenario()
     seat = seats.claim(code=school.subscription()[0], by=(teacher := school.teacher()), at=TERM)
@@ -113,7 +118,7 @@ ADDRESSES = (
 )
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("address", sampled(ADDRESSES, fast=2))
 def test_a_class_is_not_found_for_those_who_do_not_teach_it(address, taught, portal):
     portal.force_login(taught.school.teacher())
     statuses = {portal.get(taught.url(address)).status_code, portal.post(taught.url(address)).status_code}

@@ -44,6 +44,7 @@ def test_a_class_of_thirty_is_hashed_while_its_teacher_waits():
     assert time.process_time() - started < 0.5
 
 
+@pytest.mark.slow
 def test_a_sealing_key_is_changed_while_pupils_go_on_signing_in(nimes, settings, capsys):
     classroom = ClassroomFactory()
     pupils = [PupilFactory(classroom=classroom, number=number) for number in (1, 2, 3)]

@@ -15,6 +15,8 @@ from tests.classes.taught_class import TaughtClass
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.sites.portal.my_account_page import visible_text as read
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("document", "name"), [("cartes", "cartes"), ("liste", "liste")])
 def test_what_was_shown_is_printed_and_kept_by_no_cache(document, name, taught, teacher):
@@ -56,6 +58,7 @@ def test_after_one_new_password_its_pupil_comes_first_and_nothing_is_offered_for
     assert "Liste" not in page
 
 
+@pytest.mark.small
 def test_the_page_of_first_names_says_when_cards_are_printed(taught, teacher):
     page = read(teacher.get(taught.url("feuille/")))
     assert "s’ajoutent à la liste que vous imprimez d’ici" in page

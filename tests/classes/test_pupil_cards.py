@@ -28,6 +28,7 @@ def drawn(monkeypatch):
     return drawn_items
 
 
+@pytest.mark.slow
 def test_eight_cards_a_page(drawn):
     document = pupil_cards.render_cards(class_name="CE1 B", pupils=PUPILS, at=TERM)
     assert document.pages_count == 4
@@ -49,6 +50,7 @@ def test_a_card_shows_the_credentials_and_a_line_for_the_first_name(drawn):
     ]
 
 
+@pytest.mark.slow
 def test_a_card_shows_words_with_their_accents_and_the_animal(drawn, monkeypatch):
     pictures = []
     monkeypatch.setattr(PdfDocument, "image", lambda _self, name, **_: pictures.append(name.read().decode()))

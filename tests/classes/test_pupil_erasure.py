@@ -54,6 +54,7 @@ def test_pupils_are_erased_once_the_delay_has_passed_and_not_a_day_before(db):
     assert pupil_erasure.get_erasure_date(datetime.date(2027, 8, 31)) == DUE.date()
 
 
+@pytest.mark.slow
 def test_a_certificate_says_what_was_erased(db):
     classroom = create_taught_class(pupils=3)
     pupil_erasure.erase_pupils(at=DUE)
@@ -86,6 +87,7 @@ def test_letters_about_an_erasure_leave_on_a_school_day(db):
     }
 
 
+@pytest.mark.slow
 def test_a_class_of_the_new_year_and_a_licence_that_was_prolonged_are_left_alone(db):
     teacher = TeacherFactory()
     old, new = create_taught_class(by=teacher), create_taught_class(by=teacher, last_day=datetime.date(2028, 8, 31))
@@ -121,6 +123,7 @@ def test_no_pupil_is_made_in_an_erased_class(db):
         operations.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=DUE)
 
 
+@pytest.mark.slow
 def test_many_classes_take_as_many_queries_as_one_and_batches_go_on_to_the_end(
     db, monkeypatch, django_assert_max_num_queries
 ):
@@ -136,6 +139,7 @@ def test_many_classes_take_as_many_queries_as_one_and_batches_go_on_to_the_end(
     assert pupil_erasure.erase_pupils(at=DUE) == 5
 
 
+@pytest.mark.slow
 def test_two_workers_at_the_same_moment_certify_each_class_once(committing, monkeypatch):
     shared = create_subscription(size=6)
     for number in range(1, 7):
@@ -150,6 +154,7 @@ def test_two_workers_at_the_same_moment_certify_each_class_once(committing, monk
 # --- E-mails --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_teacher_and_the_principals_are_emailed_once_each(db):
     school = SchoolFactory(name="École Jean Jaurès")
     shared = create_subscription(size=2, school=school)
@@ -171,6 +176,7 @@ def test_the_teacher_and_the_principals_are_emailed_once_each(db):
     assert "détruisez-la aussi" not in emails[principal.email].text
 
 
+@pytest.mark.slow
 def test_an_unverified_principal_reads_neither_teacher_nor_class_name(db):
     shared = create_subscription()
     create_class(
@@ -214,6 +220,7 @@ def test_the_principal_of_a_class_without_teacher_is_emailed_with_its_code(db):
     assert classroom.code in emails[1].text
 
 
+@pytest.mark.slow
 def test_no_warning_for_classes_already_due_empty_or_still_licensed(db, settings):
     create_taught_class(pupils=0)
     due = create_taught_class(last_day=datetime.date(2027, 6, 30))
@@ -226,6 +233,7 @@ def test_no_warning_for_classes_already_due_empty_or_still_licensed(db, settings
     assert pupil_erasure.warn_teachers(at=paris_time(1, 9)) == 1
 
 
+@pytest.mark.slow
 def test_an_announcement_that_left_too_late_is_not_sent(db):
     create_taught_class()
     pupil_erasure.warn_teachers(at=paris_time(1, 10))

@@ -41,6 +41,7 @@ def inside(taught, portal):
     return portal
 
 
+@pytest.mark.slow
 def test_a_pupil_signs_in_and_sees_their_class(inside, taught):
     page = read(inside.get(CLASS))
     assert f"Bonjour {words.spell(taught.pupil().word).capitalize()}" in page
@@ -51,6 +52,7 @@ def test_a_pupil_signs_in_and_sees_their_class(inside, taught):
     assert (answer.status_code, "ticket=" in answer["Location"]) == (302, True)
 
 
+@pytest.mark.slow
 def test_capitals_spaces_and_accents_do_not_matter(taught, portal):
     first = taught.credentials[0]
     answer = enter(portal, first, login=first.login.upper().replace("-", " "), password=f" {first.password.title()}. ")
@@ -66,6 +68,7 @@ def list_unknown_logins(taught):
     return [f"{word}-{taught.classroom.code}", f"{taught.pupil().word}-{class_word}-{other_number}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("password", ["bateau-bateau-bateau", "bato-foret-ecole", "rien", "bateau soleil"])
 def test_a_login_that_does_not_exist_is_answered_as_one_that_does(taught, portal, password):
     """Whether the password is well formed or not: the same page, but for what was typed."""
@@ -81,6 +84,7 @@ def test_a_login_that_does_not_exist_is_answered_as_one_that_does(taught, portal
     assert len(answers) == 1
 
 
+@pytest.mark.slow
 def test_after_some_wrong_tries_the_card_itself_is_doubted_whether_or_not_the_login_exists(taught, portal):
     """An old card is copied as well as a new one: somebody has to be asked."""
     doubted = []
@@ -90,6 +94,7 @@ def test_after_some_wrong_tries_the_card_itself_is_doubted_whether_or_not_the_lo
     assert doubted == [[False, False, True, True, True]] * 3
 
 
+@pytest.mark.slow
 def test_the_error_of_credentials_that_are_well_formed_says_what_to_compare(taught, portal):
     first = taught.credentials[0]
     answer = enter(portal, first, password="bateau-bateau-bateau")
@@ -99,6 +104,7 @@ def test_the_error_of_credentials_that_are_well_formed_says_what_to_compare(taug
     assert 'value="bateau-bateau-bateau"' in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_a_word_that_no_card_has_is_named_at_its_field_and_the_paw_stays(taught, portal):
     first = taught.credentials[0]
     answer = enter(portal, first, login=f"leopar {taught.classroom.code}")
@@ -115,6 +121,7 @@ def test_a_word_that_no_card_has_is_named_at_its_field_and_the_paw_stays(taught,
     assert AttemptDelay.objects.filter(scope="pupil/here").count() == 1
 
 
+@pytest.mark.slow
 def test_the_animal_of_a_typed_login_shows_whether_or_not_anybody_has_it(taught, portal):
     own = taught.pupil().word
     for word in (own, next(other for other in words.list_pupil_words() if other not in (own, taught.pupil(2).word))):
@@ -134,10 +141,12 @@ def test_the_drawing_of_each_animal_has_an_address_and_no_other_word_has_one(por
         assert portal.get(f"/eleve/animaux/{other}.svg").status_code == 404
 
 
+@pytest.mark.slow
 def test_an_empty_field_is_asked_for(taught, portal):
     assert "Écris ton mot de passe" in read(portal.post(PAGE, {"login": "lapin", "password": ""}))
 
 
+@pytest.mark.slow
 def test_a_class_that_gives_no_access_says_so_simply(taught, portal):
     Entitlement.objects.update(suspended_at=TERM)
     answer = enter(portal, taught.credentials[0])
@@ -145,6 +154,7 @@ def test_a_class_that_gives_no_access_says_so_simply(taught, portal):
     assert "maître" in read(answer)
 
 
+@pytest.mark.slow
 def test_a_signed_in_pupil_is_informed_when_the_licence_stops(inside):
     Entitlement.objects.update(suspended_at=TERM)
     page = read(inside.get(CLASS))
@@ -152,6 +162,7 @@ def test_a_signed_in_pupil_is_informed_when_the_licence_stops(inside):
     assert "C’est parti" not in page
 
 
+@pytest.mark.slow
 def test_a_pupil_who_tries_too_often_reads_how_many_seconds_to_wait(taught, portal):
     first = taught.credentials[0]
     for _ in range(5):
@@ -163,6 +174,7 @@ def test_a_pupil_who_tries_too_often_reads_how_many_seconds_to_wait(taught, port
     assert enter(portal, first)["Location"] == CLASS
 
 
+@pytest.mark.slow
 def test_a_tablet_is_remembered_and_lets_its_pupil_in_whoever_tries_elsewhere(taught, inside):
     first = taught.credentials[0]
     inside.post("/eleve/quitter/")
@@ -176,6 +188,7 @@ def test_a_tablet_is_remembered_and_lets_its_pupil_in_whoever_tries_elsewhere(ta
 # --- The session ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_pupil_s_sign_in_ends_an_adult_s_session(taught, portal):
     portal.force_login(taught.teacher)
     before = portal.session.session_key
@@ -186,6 +199,7 @@ def test_a_pupil_s_sign_in_ends_an_adult_s_session(taught, portal):
     assert portal.get(CLASS).status_code == 200
 
 
+@pytest.mark.slow
 def test_an_adult_s_sign_in_ends_a_pupil_s_session(inside, taught):
     inside.force_login(taught.teacher)
     assert "pupil" not in inside.session
@@ -193,27 +207,32 @@ def test_an_adult_s_sign_in_ends_a_pupil_s_session(inside, taught):
     assert inside.get("/mon-compte/").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_pupil_opens_no_adult_page(inside):
     for page in ("/mon-compte/", "/mes-classes/", "/admin/"):
         assert inside.get(page).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_new_password_signs_the_pupil_out(inside, taught):
     operations.reset_passwords(classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=timezone.now())
     assert inside.get(CLASS)["Location"] == PAGE
     assert "pupil" not in inside.session
 
 
+@pytest.mark.slow
 def test_a_pupil_who_was_removed_is_out(inside, taught):
     operations.remove_pupil(classroom_id=taught.classroom.pk, number=1, by=taught.teacher, at=timezone.now())
     assert inside.get(CLASS)["Location"] == PAGE
 
 
+@pytest.mark.slow
 def test_an_erased_class_is_closed(inside, taught):
     Classroom.objects.update(purged_at=TERM)
     assert inside.get(CLASS)["Location"] == PAGE
 
 
+@pytest.mark.slow
 def test_a_session_lasts_twelve_hours_and_no_more(inside):
     session = inside.session
     until = datetime.datetime.fromisoformat(session["pupil"]["until"])
@@ -223,6 +242,7 @@ def test_a_session_lasts_twelve_hours_and_no_more(inside):
     assert inside.get(CLASS)["Location"] == PAGE
 
 
+@pytest.mark.slow
 def test_signing_out_clears_the_session_and_says_so(inside):
     key = inside.session.session_key
     assert "Au revoir ! Tu peux fermer." in read(inside.post("/eleve/quitter/", follow=True))
@@ -230,12 +250,14 @@ def test_signing_out_clears_the_session_and_says_so(inside):
     assert inside.get(CLASS)["Location"] == PAGE
 
 
+@pytest.mark.slow
 def test_the_pupil_sign_out_keeps_an_adult_signed_in(taught, portal):
     portal.force_login(taught.teacher)
     portal.post("/eleve/quitter/")
     assert portal.get("/mon-compte/").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_signed_in_pupil_is_asked_to_confirm_their_identity(inside, taught):
     page = read(inside.get(PAGE))
     assert f"Tu es {words.spell(taught.pupil().word)} ?" in page.replace("\u00a0", " ")
@@ -244,15 +266,18 @@ def test_a_signed_in_pupil_is_asked_to_confirm_their_identity(inside, taught):
     assert words.spell(taught.pupil(2).word).capitalize() in read(inside.get(CLASS))
 
 
+@pytest.mark.slow
 def test_nothing_of_a_pupil_is_kept_by_a_browser(inside):
     for page in (PAGE, CLASS):
         assert "no-store" in inside.get(page)["Cache-Control"]
 
 
+@pytest.mark.slow
 def test_the_password_stands_in_no_session(inside, taught):
     assert taught.credentials[0].password not in str(dict(inside.session))
 
 
+@pytest.mark.slow
 def test_the_class_passes_to_the_next_teacher_with_its_pupils(inside, taught):
     heir = taught.pass_on()
     assert PupilAccount.objects.filter(classroom__seat__holder=heir).count() == 2
@@ -261,6 +286,7 @@ def test_the_class_passes_to_the_next_teacher_with_its_pupils(inside, taught):
     assert "fermée pour le moment" in read(inside.get(CLASS))
 
 
+@pytest.mark.slow
 def test_a_page_of_a_pupil_asks_four_queries(inside, django_assert_num_queries):
     with django_assert_num_queries(4):  # the host's schema, the session, the pupil with the class, the access check
         inside.get(CLASS)

@@ -111,6 +111,7 @@ def test_any_wrong_credential_gives_one_message_and_costs_one_hash(lapin, monkey
 # --- Delays ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_after_five_wrong_passwords_a_pupil_waits_some_seconds(lapin):
     assert try_wrong_passwords(7) == ["wrong_credentials"] * 5 + ["too_many_attempts"] * 2
     with pytest.raises(exceptions.TooManyAttempts, match="Attends 5\u00a0secondes, puis essaie encore") as refusal:
@@ -120,6 +121,7 @@ def test_after_five_wrong_passwords_a_pupil_waits_some_seconds(lapin):
     assert enter() == lapin
 
 
+@pytest.mark.slow
 def test_a_pupil_waits_a_minute_at_most_however_many_try(lapin):
     waits = []
     for turn in range(40):
@@ -136,6 +138,7 @@ def test_a_pupil_waits_a_minute_at_most_however_many_try(lapin):
     assert enter() == lapin
 
 
+@pytest.mark.slow
 def test_a_right_password_takes_back_the_wrong_ones_before_it(lapin):
     for _ in range(4):
         try_wrong_passwords(4)
@@ -146,6 +149,7 @@ def test_a_right_password_takes_back_the_wrong_ones_before_it(lapin):
     }
 
 
+@pytest.mark.slow
 def test_sixty_wrong_tries_in_a_class_leave_the_other_pupils_free(lapin, classroom):
     others = [PupilFactory(classroom=classroom, number=number) for number in range(2, 31)]
     spend(pupil_sign_in.OF_CLASS, classroom.code, 60)
@@ -155,6 +159,7 @@ def test_sixty_wrong_tries_in_a_class_leave_the_other_pupils_free(lapin, classro
         assert enter(pupil.login, address=ELSEWHERE) == pupil
 
 
+@pytest.mark.slow
 def test_thirty_children_who_mistype_at_one_address_all_enter(classroom):
     pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 31)]
     for pupil in pupils:
@@ -168,6 +173,7 @@ def test_nine_hundred_failures_at_one_address_delay_no_class_that_is_new_there(l
     assert enter() == lapin
 
 
+@pytest.mark.slow
 def test_a_network_that_tries_all_logins_is_slowed_down_for_classes_that_are_new_there(lapin, classroom):
     spend(pupil_sign_in.OF_NETWORK, SCHOOL, 1_000)
     with pytest.raises(exceptions.TooManyAttempts):
@@ -182,6 +188,7 @@ def test_a_network_that_tries_all_logins_is_slowed_down_for_classes_that_are_new
     assert enter(zebu.login) == zebu
 
 
+@pytest.mark.slow
 def test_a_class_is_known_at_its_school_while_strangers_try_a_pupil(lapin, classroom):
     enter()
     for number in range(40):
@@ -192,6 +199,7 @@ def test_a_class_is_known_at_its_school_while_strangers_try_a_pupil(lapin, class
     assert enter() == lapin
 
 
+@pytest.mark.slow
 def test_a_known_tablet_is_let_through_and_has_a_budget_of_its_own(lapin):
     tablet = sign_in().device
     try_wrong_passwords(6, address=ELSEWHERE)
@@ -202,6 +210,7 @@ def test_a_known_tablet_is_let_through_and_has_a_budget_of_its_own(lapin):
     assert tries == ["wrong_credentials"] * 10 + ["too_many_attempts"] * 2
 
 
+@pytest.mark.slow
 def test_a_new_password_makes_the_pupil_s_tablets_unknown(lapin, classroom):
     tablet = sign_in().device
     [new] = operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=classroom.seat.holder, at=LATER)
@@ -230,11 +239,13 @@ def answers(login, *, times=8):
     return given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("login", ["zebu-tulipe-5837", "lapin-jasmin-1234", "Lucas"])
 def test_what_does_not_exist_answers_as_what_does(lapin, login):
     assert answers(login) == answers("lapin-tulipe-5837")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("login", ["zebu-tulipe-5837", "lapin-jasmin-1234"])
 def test_what_does_not_exist_costs_the_same_statements(lapin, login):
     def list_statements(typed):

@@ -28,6 +28,8 @@ from tests.factories.schools import AffiliationFactory
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waits import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def codes(outcomes):
     return Counter(outcome.code if isinstance(outcome, LicensingError) else "done" for outcome in outcomes)
@@ -132,6 +134,7 @@ def test_a_class_that_mistypes_at_once_is_counted_once_each(committing, classroo
     assert attempt_delays.begin([(rule, classroom.code)]).counted[0].failures == 15 + 1
 
 
+@pytest.mark.small
 def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committing, classroom):
     """The seat is locked first: either the teacher still holds the class, or is refused."""
     PupilFactory(classroom=classroom, number=1)

@@ -61,6 +61,7 @@ def test_an_invitation_whose_job_runs_twice_is_sent_once(classroom, holder, coll
         assert Message.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague):
     invite(classroom, " C.Lavigne ")
     with pytest.raises(exceptions.ClassNotTaught):  # not before accepting
@@ -73,6 +74,7 @@ def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague
     assert len(operations.add_pupils(classroom_id=classroom.pk, count=2, by=colleague, at=LATER)) == 2
 
 
+@pytest.mark.slow
 def test_both_teachers_are_emailed(classroom, holder, colleague):
     invite(classroom)
     recipient, rendered = render_latest_email("class.invited")
@@ -86,12 +88,14 @@ def test_both_teachers_are_emailed(classroom, holder, colleague):
     assert "Claire Lavigne a accepté votre invitation" in rendered.text
 
 
+@pytest.mark.slow
 def test_accepting_twice_is_the_same_as_once(classroom, colleague):
     share(classroom, colleague)
     assert operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER) == classroom
     assert len(list_emails("class.accepted")) == 1
 
 
+@pytest.mark.slow
 def test_inviting_does_not_reveal_whether_an_identifiant_exists(classroom, holder, colleague):
     """Same response and same work in the request: one job, whoever is invited."""
     UserFactory(username="agent", profile=Profile.AGENT)
@@ -115,10 +119,12 @@ def test_who_cannot_teach_is_not_invited(classroom, holder, username):
     assert len(list_emails("class.invited")) == 0
 
 
+@pytest.mark.slow
 def test_a_principal_who_teaches_may_share_a_class(classroom):
     assert get_second_teacher(share(classroom, PrincipalFactory())) is not None
 
 
+@pytest.mark.slow
 def test_only_so_many_invitations_a_day(classroom, holder):
     for _ in range(10):
         operations.request_invitation(classroom_id=classroom.pk, username="personne", by=holder, at=TERM)
@@ -130,6 +136,7 @@ def test_only_so_many_invitations_a_day(classroom, holder):
     )
 
 
+@pytest.mark.slow
 def test_a_later_invitation_takes_the_place_of_the_one_before(classroom, colleague):
     other = TeacherFactory()
     invite(classroom)
@@ -154,6 +161,7 @@ def test_an_invitation_is_good_for_a_week(classroom, colleague):
         operations.accept(classroom_id=classroom.pk, by=colleague, at=week)
 
 
+@pytest.mark.slow
 def test_an_invitation_ends_with_the_licence_of_who_made_it(classroom, colleague):
     invite(classroom)
     transfer_seat(classroom, TeacherFactory())
@@ -164,6 +172,7 @@ def test_an_invitation_ends_with_the_licence_of_who_made_it(classroom, colleague
         render_latest_email("class.invited")
 
 
+@pytest.mark.slow
 def test_an_invitation_is_accepted_only_by_its_recipient(classroom, colleague):
     invite(classroom)
     with pytest.raises(exceptions.NoInvitation) as refusal:
@@ -173,6 +182,7 @@ def test_an_invitation_is_accepted_only_by_its_recipient(classroom, colleague):
     assert str(refusal.value) == str(of_none.value)
 
 
+@pytest.mark.slow
 def test_declining_does_not_notify_the_inviter(classroom, colleague):
     invite(classroom)
     operations.decline(classroom_id=classroom.pk, by=TeacherFactory(), at=LATER)  # not the invited teacher
@@ -186,6 +196,7 @@ def test_declining_does_not_notify_the_inviter(classroom, colleague):
         render_latest_email("class.invited")
 
 
+@pytest.mark.slow
 def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
     share(classroom, colleague)
     for _ in range(2):
@@ -199,6 +210,7 @@ def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
         render_latest_email("class.accepted")
 
 
+@pytest.mark.slow
 def test_the_second_teacher_leaves(classroom, holder, colleague):
     share(classroom, colleague)
     operations.end_sharing(classroom_id=classroom.pk, by=colleague, at=LATER)
@@ -210,6 +222,7 @@ def test_the_second_teacher_leaves(classroom, holder, colleague):
     assert len(list_emails("class.teacher_removed")) == 0
 
 
+@pytest.mark.slow
 def test_a_teacher_who_came_back_is_not_emailed_about_leaving(classroom, holder, colleague):
     share(classroom, colleague)
     operations.end_sharing(classroom_id=classroom.pk, by=holder, at=LATER)
@@ -228,6 +241,7 @@ def test_removing_a_teacher_withdraws_the_invitation(classroom, holder, colleagu
         operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
 
 
+@pytest.mark.slow
 def test_sharing_ends_with_the_holder_and_the_next_one_chooses(classroom, holder, colleague):
     share(classroom, colleague)
     successor = TeacherFactory()

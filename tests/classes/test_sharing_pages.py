@@ -16,6 +16,8 @@ from tests.factories.accounts import TeacherFactory
 from tests.host_client import HostClient
 from tests.sites.portal.my_account_page import visible_text as read
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def taught(nimes):
@@ -107,6 +109,7 @@ def test_a_teacher_who_was_not_invited_gets_no_access(taught, colleague):
     assert Classroom.objects.get().second_teacher is None
 
 
+@pytest.mark.small
 def test_a_second_teacher_shares_the_class_with_nobody(taught, colleague):
     Classroom.objects.update(second_teacher=colleague, second_invited_by=taught.teacher)
     answer = browser_of(colleague).post(taught.url("collegue/"), {"username": "x"})

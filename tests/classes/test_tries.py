@@ -40,6 +40,7 @@ def note(taught, at=TERM):
     return operations.note_tries(code=taught.classroom.code, at=at)
 
 
+@pytest.mark.slow
 def test_both_teachers_are_emailed_what_to_do(taught):
     second = TeacherFactory()
     Classroom.objects.update(second_teacher=second, second_invited_by=taught.teacher)
@@ -54,10 +55,12 @@ def test_both_teachers_are_emailed_what_to_do(taught):
     assert taught.url() in rendered.text
 
 
+@pytest.mark.slow
 def test_one_email_a_day_however_many_tries(taught):
     assert [note(taught, TERM + hours * DAY / 24) for hours in (0, 1, 23.9, 24, 47)] == [1, 0, 0, 1, 0]
 
 
+@pytest.mark.slow
 def test_a_code_without_a_class_tells_nobody(taught):
     assert operations.note_tries(code="jasmin-9999", at=TERM) == 0
     assert not list_emails(KIND)
@@ -68,6 +71,7 @@ def test_an_erased_class_tells_nobody(taught):
     assert note(taught) == 0
 
 
+@pytest.mark.slow
 def test_who_no_longer_teaches_the_class_gets_no_email(taught):
     note(taught)
     [email] = list_emails(KIND)
@@ -76,6 +80,7 @@ def test_who_no_longer_teaches_the_class_gets_no_email(taught):
         render_email(email)
 
 
+@pytest.mark.slow
 def test_the_page_says_so_until_a_teacher_has_read_it(taught, teacher):
     assert "mots de passe faux" not in read(teacher.get(taught.url()))
     note(taught, timezone.now())
@@ -88,6 +93,7 @@ def test_the_page_says_so_until_a_teacher_has_read_it(taught, teacher):
     assert "mots de passe faux" in read(teacher.get(taught.url()))
 
 
+@pytest.mark.slow
 def test_new_passwords_for_all_answer_the_notice(taught):
     note(taught)
     operations.reset_passwords(classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=LATER)
@@ -96,6 +102,7 @@ def test_new_passwords_for_all_answer_the_notice(taught):
     assert not Classroom.objects.get().has_unread_tries
 
 
+@pytest.mark.slow
 def test_erasing_pupils_forgets_their_devices_and_the_networks_of_their_class(taught):
     other = TaughtClass(SchoolScenario(), pupils=1)
     for one in (taught, other):

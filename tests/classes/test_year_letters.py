@@ -47,6 +47,7 @@ def write(at=FIRST):
     return read_letters()
 
 
+@pytest.mark.slow
 def test_a_teacher_with_a_new_licence_learns_until_when_the_class_may_come_along(db):
     years = TwoYears()
     letter = write()[years.teacher.email]
@@ -84,6 +85,7 @@ def test_a_teacher_whose_school_was_given_a_key_is_not_sent_to_the_shop(nimes):
     assert "boutique" not in letter
 
 
+@pytest.mark.slow
 def test_a_teacher_is_sent_to_the_shop_once_the_school_has_no_licence_left(db):
     years, other = TwoYears(size=2), TeacherFactory()
     hold_seat(years.old, by=other, number=2)
@@ -92,6 +94,7 @@ def test_a_teacher_is_sent_to_the_shop_once_the_school_has_no_licence_left(db):
     assert "prenez-en une dans la boutique" in read_letters()[other.email]
 
 
+@pytest.mark.slow
 def test_a_teacher_whose_class_went_on_already_has_nothing_to_do(db):
     years = TwoYears()
     operations.carry_on(
@@ -111,6 +114,7 @@ def test_a_teacher_without_a_class_reads_of_none(db):
     assert "élèves" not in letter
 
 
+@pytest.mark.slow
 def test_a_principal_reads_what_ended_what_is_there_and_what_to_do(db):
     years = TwoYears()
     principal = create_principal(years.school)
@@ -148,6 +152,7 @@ def test_a_principal_reads_of_keys_that_wait_and_is_not_sent_asking(nimes, units
     assert "Aucune licence" not in letter
 
 
+@pytest.mark.slow
 def test_a_principal_with_new_licences_reads_of_a_key_that_waits_besides(nimes):
     years = TwoYears()
     principal = create_principal(years.school)
@@ -158,6 +163,7 @@ def test_a_principal_with_new_licences_reads_of_a_key_that_waits_besides(nimes):
     assert "donne 2 licences pour l’année nouvelle. Leur clé vient" in letter
 
 
+@pytest.mark.slow
 def test_a_teacher_who_gets_a_licence_of_the_new_year_reads_that_the_class_may_come_along(db):
     years = TwoYears()
 
@@ -172,6 +178,7 @@ def test_a_teacher_who_gets_a_licence_of_the_new_year_reads_that_the_class_may_c
     assert "Il vous reste à ouvrir votre classe" in render(newcomer)
 
 
+@pytest.mark.slow
 def test_a_principal_who_teaches_and_leads_two_schools_gets_one_letter(db):
     years, other = TwoYears(), create_subscription()
     principal = create_principal(years.school)
@@ -183,6 +190,7 @@ def test_a_principal_who_teaches_and_leads_two_schools_gets_one_letter(db):
     assert "de votre classe « CE1 B » (5 élèves)" in letter
 
 
+@pytest.mark.slow
 def test_whoever_had_nothing_is_not_written_to(db):
     TeacherFactory()
     PrincipalFactory()
@@ -217,6 +225,7 @@ def test_letters_leave_from_the_first_working_day_of_september_on(at, leaves):
     assert year_letters.find_writing_time(at) == leaves
 
 
+@pytest.mark.slow
 def test_nobody_is_written_to_twice_and_a_late_worker_writes_to_the_rest(db, monkeypatch):
     monkeypatch.setattr(year_letters, "BATCH_SIZE", 2)
     for _ in range(5):
@@ -230,6 +239,7 @@ def test_nobody_is_written_to_twice_and_a_late_worker_writes_to_the_rest(db, mon
     assert year_letters.write_year_letters(at=paris_time(1, 9, 2028)) == 5
 
 
+@pytest.mark.slow
 def test_a_batch_takes_as_many_queries_for_thirty_people_as_for_one(db, django_assert_max_num_queries):
     subscription = create_subscription(size=30)
     for number in range(1, 31):
@@ -257,6 +267,7 @@ def test_the_task_writes_nothing_in_november(db, monkeypatch):
     assert read_letters() == {}
 
 
+@pytest.mark.slow
 def test_eight_workers_write_to_each_person_once(committing):
     school = SchoolFactory()
     subscription = create_subscription(size=20, school=school)

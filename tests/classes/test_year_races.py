@@ -17,6 +17,8 @@ from tests.classes.two_years import ERASURE, LAST_DAY, SEPTEMBER, TwoYears
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waits import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _days(settings):
@@ -87,6 +89,7 @@ def test_a_class_that_is_carried_on_eight_times_at_once_leaves_one_behind(commit
     assert Classroom.objects.count() == 2
 
 
+@pytest.mark.small
 def test_a_class_that_is_being_erased_is_not_carried_on(committing, years):
     erasure = PausedErasure()
     erased, outcome = run_concurrently(

@@ -58,6 +58,7 @@ def list_texts(value):
     return [one.value for one in ast.walk(value) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
 
 
+@pytest.mark.slow
 def test_every_action_that_the_code_writes_has_a_french_name():
     written = set(find_written_actions())
     assert len(written) > 60
@@ -104,6 +105,7 @@ def test_the_export_says_the_action_in_french(bureau, three_entries):
     assert {row[3].value for row in rows} == {"Licences reprises", "Licences attribuées"}
 
 
+@pytest.mark.slow
 def test_the_journal_is_filtered_by_words_subject_and_dates(bureau, manager):
     audit_log.record(action="pools.allocated", by=manager.user, at=TERM, summary="3 licences", school_id="0300001A")
     audit_log.record(action="members.invited", by=None, at=TERM.replace(month=9), summary="Invitation")
@@ -116,6 +118,7 @@ def test_the_journal_is_filtered_by_words_subject_and_dates(bureau, manager):
     assert "Aucune ligne" in bureau.get("/journal/?text=xyzzy").content.decode()
 
 
+@pytest.mark.slow
 def test_sign_ins_are_shown_for_a_year_and_what_was_given_stays(bureau):
     now = timezone.now()
     for days, moment in ((364, "récente"), (366, "ancienne")):

@@ -27,6 +27,7 @@ def list_words(limit=5):
     return [group.words.replace("\xa0", " ") for group in list_journal_groups(limit)]
 
 
+@pytest.mark.slow
 def test_what_one_person_did_in_a_day_is_one_line_with_its_number(nimes):
     camille, sacha = UserFactory(first_name="Camille"), UserFactory(first_name="Sacha")
     record("portfolio.added", 138, by=camille, at=TERM - DAY)

@@ -24,6 +24,7 @@ FILES = ("/journal/export/", "/attributions/export.xlsx", "/imports/liste.xlsx")
 SEARCHES = ("/journal/?text=", "/ecoles/?text=", "/attributions/?q=", "/imports/?q=", "/messages/?texte=")
 
 
+@pytest.mark.slow
 def test_files_are_made_so_often_and_no_more_for_one_account(bureau, office, monkeypatch):
     monkeypatch.setattr(downloads, "DOWNLOADS", RateLimit("downloads", 3, downloads.DOWNLOADS.window))
     assert [bureau.get(path).status_code for path in FILES] == [200, 200, 200]
@@ -51,6 +52,7 @@ def test_a_search_is_cut_and_finds_what_it_begins_with(db):
     assert len(cut_search("x" * 1_000)) == MAX_SEARCH_LENGTH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("costs", "words"),
     [(ProcessLimits(memory_bytes=128 * 1024 * 1024), "mémoire"), (ProcessLimits(wall_seconds=0.01), "temps")],

@@ -221,6 +221,7 @@ def test_an_invitation_schedules_its_end_and_goes_a_year_after_it(nimes):
     assert AuditEntry.objects.filter(action="members.invited").exists()
 
 
+@pytest.mark.slow
 def test_an_old_invitation_is_renewed_while_it_is_to_be_deleted(committing):
     """Fails where the rows are locked before the table: each waits for what the other holds."""
     by = UserFactory()

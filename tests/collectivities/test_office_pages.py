@@ -67,6 +67,7 @@ def test_an_outsider_does_not_learn_which_pages_exist(office, nimes):
 # --- Members ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_manager_invites_and_withdraws(bureau):
     answer = bureau.post("/membres/inviter/", {"email": "awa@nimes.example", "roles": ["buyer", "viewer"]}, follow=True)
     assert "awa@nimes.example" in answer.content.decode()
@@ -82,6 +83,7 @@ def test_an_invitation_without_role_says_so(bureau):
     assert not Invitation.objects.exists()
 
 
+@pytest.mark.slow
 def test_removing_the_last_manager_is_refused_with_the_reason(bureau, manager):
     answer = bureau.post(f"/membres/{manager.pk}/retirer/", follow=True)
     assert "dernier gestionnaire" in messages_of(answer)[0]
@@ -121,6 +123,7 @@ ACCOUNT = {
 }
 
 
+@pytest.mark.slow
 def test_an_invited_person_creates_an_account_and_is_in(office, link):
     browser = office("nimes")
     page = browser.open_link(link)
@@ -132,6 +135,7 @@ def test_an_invited_person_creates_an_account_and_is_in(office, link):
     assert (browser.get(link).status_code, browser.get(page).status_code) == (410, 410)
 
 
+@pytest.mark.slow
 def test_an_invited_person_joins_with_the_account_signed_in(office, link):
     agent = UserFactory()
     browser = office("nimes", agent)
@@ -164,6 +168,7 @@ def test_an_invitation_link_is_a_404_at_another_office(office, link, gard):
     assert office("gard").get(link).status_code == 410
 
 
+@pytest.mark.slow
 def test_the_page_of_an_invitation_holds_no_token_and_opens_by_the_link_alone(office, link):
     token = link.split("/")[2]
     browser = office("nimes")
@@ -216,6 +221,7 @@ def picture(size=(1200, 900), form="JPEG"):
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_a_logo_is_reencoded_and_served_publicly(bureau, office):
     fields = CONTACT | {"sender_name": "Ville de Nîmes", "reply_to": "ecoles@nimes.example", "signature": "Le service"}
     bureau.post("/reglages/", fields | {"logo": SimpleUploadedFile("logo.jpg", picture())})
@@ -241,6 +247,7 @@ def test_an_invalid_image_is_refused_and_nothing_is_saved(bureau, upload):
 # --- Portfolio -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_schools_are_searched_selected_and_added(bureau):
     jaures = SchoolFactory(name="École Jean Jaurès")
     assert "École Jean Jaurès" in bureau.get("/ecoles/ajouter/?q=jaures nimes").content.decode()
@@ -250,6 +257,7 @@ def test_schools_are_searched_selected_and_added(bureau):
     assert AuditEntry.objects.get(action="portfolio.added").school_id == jaures.uai
 
 
+@pytest.mark.slow
 def test_a_pasted_list_is_added_and_the_unknown_named(bureau):
     schools = SchoolFactory.create_batch(3)
     pasted = f"{schools[0].uai.lower()} ; {schools[1].uai}\n{schools[2].uai}\n0750001K"
@@ -264,6 +272,7 @@ def test_a_text_without_uai_is_refused(bureau):
     assert "Aucun UAI valable" in bureau.post("/ecoles/ajouter/", {"uais": "Jean Jaurès"}).content.decode()
 
 
+@pytest.mark.slow
 def test_a_contact_is_saved_and_can_be_filtered(bureau):
     row = PortfolioSchoolFactory(school__commune="Alès", school__commune_code="30007")
     PortfolioSchoolFactory(school__email="")
@@ -285,6 +294,7 @@ def test_a_contact_is_saved_and_can_be_filtered(bureau):
     assert (count("commune=30007"), count("text=ales"), count("text=ales nulle")) == (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_contact_that_cannot_be_written_to_is_refused(bureau):
     row = PortfolioSchoolFactory()
     answer = bureau.post(f"/ecoles/{row.school_id}/contact/", {"contact_email": "roux", "classes": "101"})
@@ -301,6 +311,7 @@ def test_a_number_of_classes_is_within_its_bounds_or_none(classes, fields):
     assert [field for field, _ in check_contact("", classes)] == fields
 
 
+@pytest.mark.slow
 def test_selected_schools_leave_the_portfolio(bureau):
     rows = PortfolioSchoolFactory.create_batch(3)
     bureau.post("/ecoles/retirer/", {"uai": [rows[0].school_id, rows[1].school_id]})
@@ -347,6 +358,7 @@ def test_a_mistyped_siren_is_reported_as_such(portal):
     assert not OfficeRequest.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_robot_is_slowed_down(portal):
     statuses = [
         portal.post("/collectivites/demande/", REQUEST | {"email": f"robot{n}@ales.example"}).status_code

@@ -80,6 +80,7 @@ def visitor(office, link):
 # --- The link ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_link_opens_the_office_and_its_journal_says_who_and_why(visitor, operator):
     page = visitor.get("/")
     assert page.status_code == 200
@@ -89,6 +90,7 @@ def test_the_link_opens_the_office_and_its_journal_says_who_and_why(visitor, ope
     assert LogEntry.objects.get().change_message.endswith(REASON)
 
 
+@pytest.mark.slow
 def test_the_link_is_asked_for_with_a_reason_and_a_confirmation(portal, nimes, can_sign_in):
     portal.force_login(can_sign_in(OperatorFactory()))
     assert "Confirmez que c’est vous" in ask_for_link(portal, nimes).content.decode()
@@ -106,12 +108,14 @@ def test_the_confirmation_keeps_the_frame_of_the_back_office_and_may_be_cancelle
     assert f'name="reason" value="{REASON}"' in page
 
 
+@pytest.mark.slow
 def test_the_link_serves_once(visitor, office, link):
     again = office("nimes").get(link)
     assert (again.status_code, "a déjà servi" in again.content.decode()) == (410, True)
     assert AuditEntry.objects.filter(action="office.visited").count() == 1
 
 
+@pytest.mark.slow
 def test_the_link_is_spent_by_no_head_and_no_post(office, link):
     assert office("nimes").head(link).status_code == 405
     assert office("nimes").post(link).status_code == 405
@@ -135,12 +139,14 @@ def test_the_link_lasts_a_minute(seconds, status, office, link, monkeypatch):
     assert office("nimes").get(link).status_code == status
 
 
+@pytest.mark.slow
 def test_the_link_of_one_office_opens_no_other(office, portal, link, gard):
     assert office("gard").get(link).status_code == 410
     assert portal.get(link).status_code == 404
     assert office("nimes").get(link).status_code == 302
 
 
+@pytest.mark.slow
 def test_the_link_is_no_session_and_no_session_a_link(office, link, nimes):
     token = link.split("/")[2]
     browser = office("nimes")
@@ -167,6 +173,7 @@ def ask_for_second_factor(_portal, _operator):
     settings.OPERATOR_SECOND_FACTOR = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forbid", [sign_out, deactivate, dismiss, ask_for_second_factor])
 def test_neither_link_nor_visit_opens_to_whom_may_not_operate(forbid, portal, visitor, office, nimes):
     link = ask_for_link(portal, nimes)
@@ -202,6 +209,7 @@ def test_only_the_operator_is_given_a_link(make, portal, nimes):
     assert not LogEntry.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_link_followed_twice_at_once_opens_one_visit(committing, can_sign_in):
     portal = HostClient(settings.BASE_DOMAIN)
     with schema_context("public"):
@@ -216,6 +224,7 @@ def test_a_link_followed_twice_at_once_opens_one_visit(committing, can_sign_in):
 # --- The visit --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_page_says_that_it_is_a_visit_whose_and_why(visitor, nimes):
     for path in ("/", "/journal/", "/attributions/", "/nulle-part/", "/api/v1/docs/"):
         page = html.unescape(visitor.get(path).content.decode()).replace("\xa0", " ")
@@ -226,6 +235,7 @@ def test_every_page_says_that_it_is_a_visit_whose_and_why(visitor, nimes):
         assert "qui n’en est pas membre" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "every"), [("post", 10), *(pytest.param(method, 1, marks=pytest.mark.slow) for method in ACTS)]
 )
@@ -245,12 +255,14 @@ def fill(route):
     return dict.fromkeys(route.arguments, 1) or None
 
 
+@pytest.mark.slow
 def test_a_posted_form_changes_nothing(visitor):
     answer = visitor.post("/membres/inviter/", {"email": "awa@nimes.example", "roles": ["viewer"]})
     assert read_only(answer)
     assert not Invitation.objects.exists()
 
 
+@pytest.mark.slow
 def test_the_refusal_is_a_sentence_with_one_colon(visitor):
     page = html.unescape(visitor.post("/reglages/").content.decode()).replace("\xa0", " ")
     (sentence,) = re.findall(r"Rien n’a été fait[^<]*", page)
@@ -278,6 +290,7 @@ def test_a_refused_act_leads_back_to_the_page_where_one_was(method, path, before
     assert "Revenir à l’accueil du bureau" in page
 
 
+@pytest.mark.slow
 def test_htmx_shows_the_page_anew_with_the_refusal(visitor):
     headers = {"HX-Request": "true", "HX-Current-URL": "http://nimes.peps.localhost/attributions/?page=2"}
     answer = visitor.post("/attributions/actions/", headers=headers)
@@ -308,11 +321,13 @@ def is_file(route):
     )
 
 
+@pytest.mark.slow
 def test_the_accounts_pages_are_those_of_the_portal(visitor):
     for path in ("/securite/", "/mot-de-passe/", "/verification/"):
         assert read_only(visitor.get(path)), path
 
 
+@pytest.mark.slow
 def test_the_api_is_closed_to_a_visit(visitor):
     assert visitor.get("/api/v1/schools").status_code in (401, 403)
     assert visitor.post("/api/v1/allocations").status_code in (401, 403)
@@ -333,6 +348,7 @@ def test_the_database_refuses_what_a_page_would_write(visitor, monkeypatch):
 # --- Its end ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_closing_ends_the_visit_and_leads_back_to_the_client(visitor, nimes):
     answer = visitor.post("/visite/fermer/", follow=True)
     assert answer.request["PATH_INFO"] == "/visite/fermee/"
@@ -340,6 +356,7 @@ def test_closing_ends_the_visit_and_leads_back_to_the_client(visitor, nimes):
     assert visitor.get("/")["Location"].startswith("/connexion/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/visite/fermer/", "/deconnexion/"])
 def test_the_journal_says_when_the_visit_was_closed(path, visitor, operator):
     visitor.get(path)
@@ -351,12 +368,14 @@ def test_the_journal_says_when_the_visit_was_closed(path, visitor, operator):
     assert entry.at >= AuditEntry.objects.get(action="office.visited").at
 
 
+@pytest.mark.slow
 def test_closing_ends_no_session_of_a_member(office, nimes):
     browser = office("nimes", MemberFactory().user)
     browser.post("/visite/fermer/")
     assert browser.get("/").status_code == 200
 
 
+@pytest.mark.slow
 def test_signing_out_ends_the_visit(visitor, portal):
     assert visitor.post("/deconnexion/").status_code == 302
     assert visitor.get("/")["Location"].startswith("/connexion/")
@@ -375,10 +394,12 @@ def test_a_visit_of_one_office_is_none_of_another(visitor, office, gard):
     assert thief.get("/")["Location"].startswith("/connexion/")
 
 
+@pytest.mark.slow
 def test_a_visit_makes_the_operator_no_member(visitor, operator, nimes, office):
     assert office("nimes", operator).get("/").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_visit_costs_its_transaction_its_operator_and_the_portals_session(visitor, office, nimes):
     counts = []
     for browser in (office("nimes", MemberFactory(roles=[Role.MANAGER]).user), visitor):

@@ -45,6 +45,7 @@ def test_a_note_with_an_address_or_a_control_character_or_too_long_is_refused(bu
     assert not OfficeSettings.objects.filter(sender_name="Ville de Nîmes").exists()
 
 
+@pytest.mark.slow
 def test_the_reply_address_is_to_do_until_it_is_there(bureau, manager, nimes):
     orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
     for path in ("/", "/reglages/"):
@@ -57,6 +58,7 @@ def test_the_reply_address_is_to_do_until_it_is_there(bureau, manager, nimes):
         assert "Faute d’adresse de réponse" not in bureau.get(path).content.decode()
 
 
+@pytest.mark.slow
 def test_the_contact_is_suggested_until_one_is_named(bureau, manager):
     def shown():
         return bureau.get("/reglages/").context["form"]["contact_name"].value()
@@ -72,6 +74,7 @@ def test_a_refused_form_does_not_hide_that_the_reply_address_is_missing(bureau):
     assert "Faute d’adresse de réponse" in page.content.decode()
 
 
+@pytest.mark.slow
 def test_who_may_not_open_the_settings_is_not_asked_for_the_reply_address(office, nimes):
     orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
     page = office("nimes", MemberFactory(roles=[Role.BUYER]).user).get("/").content.decode()

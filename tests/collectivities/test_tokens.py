@@ -84,6 +84,7 @@ def test_the_form_explains_each_scope(browser):
         assert SCOPE_DESCRIPTIONS[scope].replace("'", "’") in page
 
 
+@pytest.mark.slow
 def test_the_secret_appears_in_the_response_only(browser, caplog):
     with caplog.at_level(logging.DEBUG):
         answer = browser.post(NEW, filled())
@@ -109,6 +110,7 @@ def test_a_form_that_is_sent_twice_makes_one_token_and_shows_it_no_more(browser)
     assert not SECRET.search(again.content.decode())
 
 
+@pytest.mark.slow
 def test_each_form_has_its_own_idempotency_key(browser):
     numbers = {re.search(r'name="form" value="([^"]+)"', shown(browser, NEW)).group(1) for _ in range(2)}
     assert len(numbers) == 2
@@ -156,6 +158,7 @@ def test_an_invalid_field_is_named_and_no_token_is_created(browser, wrong, field
         assert not User.objects.filter(profile=Profile.PROGRAM).exists()
 
 
+@pytest.mark.slow
 def test_an_invalid_form_may_be_corrected_and_sent_again(browser):
     sent = filled(networks="x")
     browser.post(NEW, sent)
@@ -185,6 +188,7 @@ def test_an_empty_list_explains_what_tokens_are_for(browser):
     assert "créez un jeton" in page
 
 
+@pytest.mark.slow
 def test_the_list_describes_each_token_in_words(browser, manager):
     secret = created_by(browser, networks="127.0.0.1")
     page = shown(browser)
@@ -218,6 +222,7 @@ def test_tokens_that_ended_say_how(browser, manager):
     assert "Aucun programme n’entre dans ce bureau" in page
 
 
+@pytest.mark.slow
 def test_the_list_costs_as_many_queries_whatever_its_length(browser, manager, django_assert_num_queries):
     def some():
         for made in (create_token(), create_token()):
@@ -241,6 +246,7 @@ def test_the_menu_links_to_the_page_and_marks_it_as_current(browser):
 # --- Revoking----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_token_is_revoked_at_once_after_a_page_that_says_what_happens(browser):
     secret = created_by(browser)
     path = f"{LIST}{Token.objects.get().pk}/revoquer/"
@@ -286,6 +292,7 @@ def test_the_journal_names_a_token_as_the_author_of_what_it_does(browser):
 # --- Their creators --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_removing_a_member_lists_the_tokens_they_created(browser, office, nimes):
     member = MemberFactory(roles=[Role.MANAGER])
     path = f"/membres/{member.pk}/retirer/"
@@ -297,6 +304,7 @@ def test_removing_a_member_lists_the_tokens_they_created(browser, office, nimes)
     assert "a créé 1 jeton de l’API qui sert encore" in shown(browser, path)
 
 
+@pytest.mark.slow
 def test_the_home_names_a_token_that_ends_soon_to_managers(browser, office):
     create_token(name="SI", expires_at=timezone.now() + datetime.timedelta(days=40))
     assert "Jeton «" not in shown(browser, "/")
@@ -328,6 +336,7 @@ def test_the_database_refuses_to_make_a_person_of_a_token_account(nimes, change)
         User.objects.filter(pk=account.pk).update(**change)
 
 
+@pytest.mark.slow
 def test_the_operators_account_list_excludes_token_accounts(nimes, portal):
     account = create_token(name="SI de la ville").token.account
     with schema_context("public"):

@@ -39,11 +39,13 @@ def post(browser, name, *args, data=None, follow=True):
     return browser.post(reverse(name, args=args, urlconf="config.urls_tenant"), data or {}, follow=follow)
 
 
+@pytest.mark.slow
 def test_an_office_without_webhooks_says_what_to_do(manager):
     assert "ajoutez un webhook" in page(manager, "webhooks:list")
     assert "Régler les webhooks" in page(manager, "office_settings")
 
 
+@pytest.mark.slow
 def test_a_webhook_is_added_and_its_secret_is_shown_once(manager):
     answer = post(manager, "webhooks:new", data={"url": URL, "types": ["pool.low"]})
     [secret] = re.findall(r"whsec_[A-Za-z0-9+/=]+", answer.content.decode())
@@ -71,6 +73,7 @@ def test_an_invalid_url_is_reported_at_its_field(manager, url, result):
     assert not WebhookEndpoint.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_webhook_is_changed_switched_off_and_deleted(manager, endpoint, receiver):  # noqa: F811 - the fixtures
     post(manager, "webhooks:edit", endpoint.pk, data={"url": URL, "types": ["order.paid"]})
     endpoint.refresh_from_db()
@@ -85,6 +88,7 @@ def test_a_webhook_is_changed_switched_off_and_deleted(manager, endpoint, receiv
     assert gone.status_code == 404
 
 
+@pytest.mark.slow
 def test_a_double_click_rotates_the_secret_once(manager, endpoint):  # noqa: F811 - the fixture
     seen = re.search(
         r'name="vu" value="([^"]*)"', manager.get(f"/reglages/webhooks/{endpoint.pk}/secret/").content.decode()
@@ -97,6 +101,7 @@ def test_a_double_click_rotates_the_secret_once(manager, endpoint):  # noqa: F81
     assert "Le secret précédent signe aussi" in text(second)
 
 
+@pytest.mark.slow
 def test_a_test_delivery_shows_the_response_and_can_be_replayed(manager, endpoint, receiver):  # noqa: F811 - the fixtures
     receiver.behaviour = behaviours.respond_with(500, b"<script>alert(1)</script>")
     answer = post(manager, "webhooks:test", endpoint.pk)
@@ -120,6 +125,7 @@ def test_a_test_delivery_shows_the_response_and_can_be_replayed(manager, endpoin
     assert AuditEntry.objects.filter(action="webhooks.replayed").exists()
 
 
+@pytest.mark.slow
 def test_a_webhook_at_rest_says_when_it_is_tried_again(manager, endpoint):  # noqa: F811 - the fixture
     now = timezone.now()
     WebhookEndpoint.objects.update(failing_since=now, paused_until=now + datetime.timedelta(minutes=5), failures=3)
@@ -129,6 +135,7 @@ def test_a_webhook_at_rest_says_when_it_is_tried_again(manager, endpoint):  # no
     assert "ne veut plus rien recevoir (410)" in page(manager, "webhooks:detail", endpoint.pk).replace("\xa0", " ")
 
 
+@pytest.mark.slow
 def test_deliveries_are_filtered_by_a_constant_number_of_queries(manager, endpoint, django_assert_num_queries):  # noqa: F811 - the fixture
     emit_events(make_issued_event(1), make_issued_event(2))
     page(manager, "webhooks:detail", endpoint.pk)

@@ -60,6 +60,7 @@ def test_a_child_starts_in_less_than_a_tenth_of_a_second():
     assert (get_processor_s() - start) / 10 < 0.1
 
 
+@pytest.mark.slow
 def test_the_child_holds_no_secret_and_no_connection(monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "never-to-be-shown")
     bounded_process.server.stop()
@@ -151,6 +152,7 @@ def test_one_child_s_end_is_not_another_s():
     assert heard == ["done"]
 
 
+@pytest.mark.slow
 def test_a_server_that_was_killed_is_started_again():
     run("add", 1, 1)
     server = bounded_process.server.running.process
@@ -164,6 +166,7 @@ def test_a_server_that_was_killed_is_started_again():
     assert bounded_process.server.running.process is server
 
 
+@pytest.mark.slow
 def test_the_server_ends_with_the_process_that_started_it():
     script = (
         "from core.bounded_process import server, run_bounded\n"

@@ -57,6 +57,7 @@ def create_roles_by_command():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "sentences"),
     [
@@ -76,6 +77,7 @@ def test_a_database_that_loses_accents_is_refused_by_the_command(server, options
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_new_database_has_letters_with_accents_and_the_extensions_of_the_migrations(server):
     answer = create_roles_by_command()
     assert (answer.returncode, answer.stderr) == (0, "")

@@ -132,6 +132,7 @@ def test_what_a_single_role_owned_goes_to_the_owner_in_every_schema(server):
             application.execute('DROP TABLE "c_Été"."Ma table"')
 
 
+@pytest.mark.slow
 def test_the_command_makes_all_of_it_from_the_urls_and_prints_no_password(server):
     variables = {
         "DATABASE_URL": make_url(ROLES.application, DATABASE),

@@ -46,6 +46,7 @@ def test_what_is_rolled_back_is_not_counted():
     assert get_value(counter) == 3
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_folder_are_summed(tmp_path):
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": f"{settings.ROOT}/platform"}
     texts = [

@@ -43,6 +43,7 @@ def test_half_a_cent_goes_up():
     assert extract_vat(Decimal("0.03"), Decimal("20.00")).ht == Decimal("0.03")
 
 
+@pytest.mark.slow
 def test_parts_of_a_price_add_up_to_it_whatever_they_are():
     chance = random.Random(7)  # noqa: S311 - the same parts each time
     for _ in range(BASKETS // 10):
@@ -57,6 +58,7 @@ def test_parts_of_a_price_add_up_to_it_whatever_they_are():
         assert (taken, subtract(price, taken).ttc) == (price, 0)
 
 
+@pytest.mark.slow
 def test_ten_thousand_baskets_add_up_to_the_cent():
     chance = random.Random(5)  # noqa: S311 - the same baskets each time
     for _ in range(BASKETS):

@@ -89,6 +89,7 @@ def run_check(*arguments, **variables):
     )
 
 
+@pytest.mark.slow
 def test_a_server_refuses_to_start_and_says_everything_at_once():
     answer = run_check(
         PRODUCTION="True", DEBUG="True", SECRET_KEY="court", SECURE="False", SEALING_KEYS="1:x",
@@ -99,6 +100,7 @@ def test_a_server_refuses_to_start_and_says_everything_at_once():
         assert f"\n- {name}" in answer.stderr, name
 
 
+@pytest.mark.slow
 def test_the_check_before_a_deployment_lists_the_same_faults():
     answer = run_check("--deploy", "--tag", "security", BEHIND_TLS_PROXY="True")
     assert answer.returncode != 0
@@ -106,6 +108,7 @@ def test_the_check_before_a_deployment_lists_the_same_faults():
         assert f"peps.E00{number}" in answer.stderr, number
 
 
+@pytest.mark.slow
 def test_without_production_a_name_that_only_ends_like_localhost_is_refused():
     answer = run_check(BASE_DOMAIN="evillocalhost")
     assert answer.returncode != 0
@@ -125,6 +128,7 @@ def test_a_link_that_was_made_under_an_earlier_secret_is_written_as_it_was(setti
     assert derive_token("nonce", salt="a", stored_hash=stored_hash) == derive_token("nonce", salt="a")
 
 
+@pytest.mark.slow
 def test_a_session_outlives_the_rotation_of_the_secret_while_the_earlier_one_is_kept(portal, can_sign_in, settings, db):
     late = HostClient(portal.host)
     for browser in (portal, late):

@@ -73,6 +73,7 @@ def test_the_command_of_the_server_s_keepers_reads_values_as_systemd_does(comman
     assert (code, answer) == (0, f"{expected}\n{secret}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
 @pytest.mark.skipif(find_program("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_accepts_the_units_and_finds_them_little_exposed(unit, tmp_path):

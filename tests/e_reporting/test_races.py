@@ -38,6 +38,7 @@ def at_once(*calls):
     return races.run_concurrently("public", calls, expected_errors=LicensingError)
 
 
+@pytest.mark.slow
 def test_a_period_declared_by_several_at_once_is_declared_once(order):
     made = at_once(*[make] * 6)
 

@@ -48,6 +48,7 @@ def get_statement(kind, begins_on, *, day=None):
     return next(one for one in statements if (one.kind, one.period.begins_on) == (kind, begins_on))
 
 
+@pytest.mark.slow
 def test_sales_to_consumers_are_declared_by_day_and_rate(seller):
     sell(confirmed=True)
     sell(confirmed=True)
@@ -64,6 +65,7 @@ def test_sales_to_consumers_are_declared_by_day_and_rate(seller):
     assert report.content["seller"]["siren"] == seller.siret[:9]
 
 
+@pytest.mark.slow
 def test_payments_are_declared_by_the_day_they_came_or_went_back(seller):
     order = sell(confirmed=True)
     payment = actions.pay(order, amount="100")
@@ -82,6 +84,7 @@ def test_payments_are_declared_by_the_day_they_came_or_went_back(seller):
     assert (report.total_ht, report.total_vat, report.total_ttc) == (0, 0, 159)
 
 
+@pytest.mark.slow
 def test_a_period_is_declared_once_and_what_changes_corrects_it(seller):
     """A transfer of November that the statement of December shows is declared in a correction, with all the rest."""
     order = sell(confirmed=True)
@@ -101,6 +104,7 @@ def test_a_period_is_declared_once_and_what_changes_corrects_it(seller):
     assert first.total_ttc == 100
 
 
+@pytest.mark.slow
 def test_what_cancels_out_on_a_day_is_not_declared(seller):
     actions.cancel(sell(confirmed=True))
 
@@ -116,6 +120,7 @@ def test_a_period_that_is_not_over_or_not_the_seller_s_is_refused(seller):
         assert "pas de votre régime" in assert_refused("period_not_reportable", make, begins_on=begins_on)
 
 
+@pytest.mark.slow
 def test_payments_are_not_declared_where_vat_is_due_on_invoice(seller):
     actions.pay(sell(confirmed=True))
     Seller.objects.update(vat_on_debits=True)
@@ -125,6 +130,7 @@ def test_payments_are_not_declared_where_vat_is_due_on_invoice(seller):
     assert make().content["vat_on_debits"] is True
 
 
+@pytest.mark.slow
 def test_nothing_is_due_before_the_seller_reports(seller):
     sell(confirmed=True)
     Seller.objects.update(e_reporting_from=None)
@@ -133,6 +139,7 @@ def test_nothing_is_due_before_the_seller_reports(seller):
     assert_refused("period_not_reportable", make)
 
 
+@pytest.mark.slow
 def test_a_period_waits_from_its_end_and_is_late_after_its_deadline(seller):
     """The third decade of November may be declared until 10 December."""
     sell(confirmed=True)
@@ -144,6 +151,7 @@ def test_a_period_waits_from_its_end_and_is_late_after_its_deadline(seller):
     assert list(states.values()) == [(False, False), (True, False), (True, True)]
 
 
+@pytest.mark.slow
 def test_another_regime_declares_no_day_twice(seller):
     """After decades were declared, the month that contains them is none of its periods; the next one is."""
     sell(confirmed=True)
@@ -157,6 +165,7 @@ def test_another_regime_declares_no_day_twice(seller):
     assert make(begins_on=datetime.date(2026, 12, 1), at=OVER + 40 * DAY).ends_on == datetime.date(2026, 12, 31)
 
 
+@pytest.mark.slow
 def test_the_database_refuses_a_day_in_two_reports_and_any_change(seller):
     sell(confirmed=True)
     report = make()
@@ -219,6 +228,7 @@ class TestSending:
         sending.refresh_from_db()
         return sending
 
+    @pytest.mark.slow
     def test_a_report_is_sent_once(self, seller, script):
         sell(confirmed=True)
         report = make()
@@ -226,6 +236,7 @@ class TestSending:
         assert self.send(report) == self.send(report)
         assert script.sent == ["sales-20261121-0-1"]
 
+    @pytest.mark.slow
     def test_what_the_platform_refused_waits_and_is_sent_anew(self, seller, script):
         sell(confirmed=True)
         report = make()
@@ -236,6 +247,7 @@ class TestSending:
         assert self.send(report).tracking_id == "sales-20261121-0-2"
         assert not get_statement(ReportKind.SALES, DECADE).waits
 
+    @pytest.mark.slow
     def test_without_a_platform_nothing_is_sent(self, seller):
         sell(confirmed=True)
 

@@ -15,6 +15,9 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 KEYS = "/admin/entitlements/activationkey/"
 
@@ -32,8 +35,8 @@ def act(browser, path, name, *chosen, **more):
 
 
 @pytest.mark.parametrize(
-    "path", ["accounts/user", "schools/school", "schools/affiliation", "entitlements/activationkey",
-             "entitlements/subscription", "entitlements/entitlement", "entitlements/seatevent"],
+    "path", sampled(["accounts/user", "schools/school", "schools/affiliation", "entitlements/activationkey",
+             "entitlements/subscription", "entitlements/entitlement", "entitlements/seatevent"], fast=2),
 )  # fmt: skip
 def test_each_list_and_page_opens(jaures, operator, path):
     code, subscription = jaures.subscription()
@@ -100,6 +103,7 @@ def test_teachers_and_typed_schools_are_not_verified(jaures, operator):
     assert not Affiliation.objects.filter(verified_at__isnull=False).exists()
 
 
+@pytest.mark.small
 def test_nobody_else_opens_it(jaures, portal):
     portal.force_login(jaures.principal)
     assert portal.get(KEYS).status_code == 302

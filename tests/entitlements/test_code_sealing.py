@@ -60,6 +60,7 @@ def test_both_keys_are_looked_up_while_codes_are_resealed(entitlement, settings)
     assert queries.find_key(new_code) == new
 
 
+@pytest.mark.slow
 def test_resealing_goes_in_batches_and_is_restartable(entitlement, settings, capsys):
     codes = [keys.generate() for _ in range(5)]
     created = [KeyFactory(code=code, entitlement=entitlement) for code in codes]

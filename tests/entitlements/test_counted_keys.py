@@ -17,6 +17,7 @@ def test_minted_keys_and_their_licences_are_counted(jaures):
     assert raised == {"peps_keys_minted_total": 2, "peps_minted_units_total": 5}
 
 
+@pytest.mark.slow
 def test_redeemed_keys_and_taken_seats_are_counted_and_refusals_are_not(jaures):
     code, _ = jaures.key(units=3)
     with raised_figures() as raised:

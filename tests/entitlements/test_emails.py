@@ -30,6 +30,7 @@ def test_a_teacher_is_emailed_that_their_licence_is_active(jaures):
         assert code[:4] not in part
 
 
+@pytest.mark.slow
 def test_a_seat_withdrawn_before_sending_cancels_the_assignment_email(jaures):
     _, subscription = jaures.subscription()
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
@@ -39,6 +40,7 @@ def test_a_seat_withdrawn_before_sending_cancels_the_assignment_email(jaures):
     assert "Votre compte demeure" in render_only_email("seat.withdrawn").text
 
 
+@pytest.mark.slow
 def test_a_seat_given_back_before_sending_cancels_the_withdrawal_email(jaures):
     code, subscription = jaures.subscription()
     teacher = jaures.teacher()
@@ -49,6 +51,7 @@ def test_a_seat_given_back_before_sending_cancels_the_withdrawal_email(jaures):
         render_only_email("seat.withdrawn")
 
 
+@pytest.mark.slow
 def test_a_teacher_is_emailed_when_a_principal_adds_them_to_the_school(jaures, elsewhere):
     jaures.subscription()
     teacher = elsewhere(TeacherFactory)
@@ -60,6 +63,7 @@ def test_a_teacher_is_emailed_when_a_principal_adds_them_to_the_school(jaures, e
     assert "Ce n'est pas votre école" in rendered.text
 
 
+@pytest.mark.slow
 def test_the_collectivity_s_event_is_written_in_its_schema_without_names(jaures):
     code, subscription = jaures.subscription()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
@@ -75,6 +79,7 @@ def test_the_collectivity_s_event_is_written_in_its_schema_without_names(jaures)
     ]
 
 
+@pytest.mark.slow
 def test_no_message_holds_a_key(jaures):
     code, _ = jaures.subscription()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)

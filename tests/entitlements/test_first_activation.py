@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 
@@ -27,6 +28,7 @@ def create_from_letter(code, key, number):
     )
 
 
+@pytest.mark.slow
 def test_eight_people_who_use_one_letter_at_once_make_one_account(committing, committed_jaures):
     code, key = committed_jaures.key()
     outcomes = run_concurrently(

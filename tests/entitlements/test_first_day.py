@@ -47,6 +47,7 @@ def upcoming(school, principal):
     return create_subscription(size=3, school=school, principal=principal, first_day=TOMORROW)
 
 
+@pytest.mark.slow
 def test_a_key_is_redeemed_and_claimed_before_its_first_day(jaures):
     code, key = jaures.key(units=3)
     Entitlement.objects.update(first_day=TOMORROW)
@@ -56,6 +57,7 @@ def test_a_key_is_redeemed_and_claimed_before_its_first_day(jaures):
     assert operations.claim(code=code, by=teacher, at=TERM).holder == teacher
 
 
+@pytest.mark.slow
 def test_seats_are_assigned_and_printed_before_the_first_day(upcoming, school, principal):
     teacher = AffiliationFactory(user=TeacherFactory(), school=school).user
     seat = operations.assign(subscription_id=upcoming.pk, teacher=teacher, by=principal, at=TERM)
@@ -84,6 +86,7 @@ def test_next_year_s_licence_does_not_hide_why_this_year_s_is_suspended(upcoming
     assert entry_check.check_user_entry(teacher.pk, TERM).reason == "licence_suspended"
 
 
+@pytest.mark.slow
 def test_a_pupil_does_not_sign_in_before_the_first_day(upcoming):
     classroom = create_class(hold_seat(upcoming))
     [access] = classes.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=ON_FIRST_DAY)

@@ -26,12 +26,14 @@ def guess(by, times, address=ADDRESS, at=TERM):
             enter(keys.generate(), by, at, address)
 
 
+@pytest.mark.slow
 def test_a_principal_redeems_and_a_teacher_claims(jaures):
     code, _ = jaures.key()
     assert isinstance(enter(code, jaures.principal), Subscription)
     assert isinstance(enter(code, TeacherFactory()), Seat)
 
 
+@pytest.mark.slow
 def test_ten_guesses_an_hour_for_an_account(jaures):
     code, _ = jaures.key()
     guess(jaures.principal, 10)
@@ -41,12 +43,14 @@ def test_ten_guesses_an_hour_for_an_account(jaures):
     assert enter(code, jaures.principal, at=TERM + datetime.timedelta(hours=1))
 
 
+@pytest.mark.slow
 def test_another_account_at_another_address_is_not_concerned(jaures):
     code, _ = jaures.key()
     guess(TeacherFactory(), 10)
     assert enter(code, jaures.principal, address="192.0.2.2")
 
 
+@pytest.mark.slow
 def test_thirty_guesses_an_hour_from_an_address(jaures):
     for _ in range(3):
         guess(PrincipalFactory(), 10)
@@ -61,6 +65,7 @@ def test_typos_are_not_counted_and_touch_nothing(jaures, django_assert_num_queri
                 enter("NIMES-7K3M-Q9TX-0000", jaures.principal)
 
 
+@pytest.mark.slow
 def test_keys_that_exist_are_not_counted_whatever_the_answer(jaures):
     code, _ = jaures.key(revoked_at=TERM)
     for _ in range(20):

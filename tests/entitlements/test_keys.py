@@ -26,6 +26,7 @@ def test_a_code_is_eleven_drawn_symbols_and_a_check():
     assert all(len({code[place] for code in codes}) == 32 for place in range(11))
 
 
+@pytest.mark.slow
 @given(CODES)
 def test_every_single_wrong_symbol_is_caught(code):
     for place, right in enumerate(code):
@@ -34,6 +35,7 @@ def test_every_single_wrong_symbol_is_caught(code):
                 keys.parse(code[:place] + wrong + code[place + 1 :])
 
 
+@pytest.mark.slow
 @given(CODES)
 def test_every_swap_of_neighbours_is_caught(code):
     for place in range(11):
@@ -42,6 +44,7 @@ def test_every_swap_of_neighbours_is_caught(code):
                 keys.parse(code[:place] + code[place + 1] + code[place] + code[place + 2 :])
 
 
+@pytest.mark.slow
 @given(CODES, st.data())
 def test_case_dashes_spaces_and_lookalikes_do_not_matter(code, data):
     written = ""
@@ -53,6 +56,7 @@ def test_case_dashes_spaces_and_lookalikes_do_not_matter(code, data):
     assert keys.parse(padding + written + padding) == code
 
 
+@pytest.mark.slow
 @given(CODES, st.sampled_from(["NIMES", "nîmes", "Ville de Nîmes", "CD30", "OIL", "UGAP2026", "94"]))
 def test_the_prefix_is_decoration(code, prefix):
     assert keys.parse(keys.display(prefix, code)) == code
@@ -72,11 +76,13 @@ def test_invisible_characters_of_an_e_mail_are_passed_over(code):
     assert keys.parse(pasted) == code
 
 
+@pytest.mark.slow
 @given(CODES)
 def test_quotes_and_a_full_stop_around_it_are_passed_over(code):
     assert keys.parse(f"« {keys.display('NIMES', code)} ».") == code
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_anything_at_all_is_a_key_or_a_typo(text):
     with contextlib.suppress(keys.InvalidKey):

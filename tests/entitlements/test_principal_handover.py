@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
+import pytest
 from django.db import transaction
 
 from licensing.entitlements import operations, principal_handover
@@ -30,6 +31,7 @@ def administered(user):
     return Subscription.objects.filter(administered_by(user)).count()
 
 
+@pytest.mark.slow
 def test_subscriptions_of_other_schools_and_principals_are_not_handed_over(jaures):
     jaures.subscription()
     elsewhere = AffiliationFactory(user=jaures.principal).school
@@ -55,6 +57,7 @@ def test_who_never_belonged_to_the_school_administers_nothing_of_it(jaures):
     assert administered(PrincipalFactory()) == 0
 
 
+@pytest.mark.slow
 def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
     jaures = committed_jaures
     jaures.subscription()
@@ -74,6 +77,7 @@ def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
     assert administered(successor) == 2
 
 
+@pytest.mark.slow
 def test_a_subscription_that_is_being_credited_is_transferred_too(committed_jaures):
     """The handover waits for the redemption, whose subscription it would else not see."""
     jaures = committed_jaures

@@ -23,6 +23,8 @@ from tests.factories.licensing import KeyFactory
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waits import wait_until
 
+pytestmark = pytest.mark.slow
+
 LATER = TERM + datetime.timedelta(hours=1)
 
 
@@ -285,6 +287,7 @@ def test_a_key_grows_while_teachers_take_its_seats(committing, committed_jaures)
     assert len(holders(subscription)) + len(refusals(outcomes)) == 4
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("turn", range(5))
 def test_a_key_being_exposed_verifies_only_whoever_redeemed_first(committing, committed_jaures, turn):
     code, key = committed_jaures.key()
@@ -303,6 +306,7 @@ def test_a_key_being_exposed_verifies_only_whoever_redeemed_first(committing, co
     assert Affiliation.objects.filter(user=committed_jaures.principal, verified_at__isnull=False).count() in (0, 1)
 
 
+@pytest.mark.small
 def test_a_key_exposed_first_verifies_nobody(committing, committed_jaures):
     """Redemption waits for the lock of the exposure, then sees the key exposed."""
     code, key = committed_jaures.key()
@@ -322,6 +326,7 @@ def test_a_key_exposed_first_verifies_nobody(committing, committed_jaures):
     assert Affiliation.objects.get(user=committed_jaures.principal).verified_at is None
 
 
+@pytest.mark.small
 def test_one_code_is_minted_once_whoever_draws_it(committing, committed_jaures, monkeypatch):
     """Every thread generates the same code first: one keeps it, the others retry."""
     same = keys.generate()
@@ -343,6 +348,7 @@ def test_one_code_is_minted_once_whoever_draws_it(committing, committed_jaures, 
     assert ActivationKey.objects.filter(sealed_code=code_sealing.seal(same).code).count() == 1
 
 
+@pytest.mark.small
 def test_the_database_refuses_a_code_twice(committing, committed_jaures):
     code, _ = committed_jaures.key()
     with pytest.raises(IntegrityError):

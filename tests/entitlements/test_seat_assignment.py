@@ -62,6 +62,7 @@ def test_selected_teachers_get_seats_together_and_an_email_each(jaures):
     assert (job.args["event"], job.args["held"], job.args["size"]) == ("held", 4, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 40])
 def test_a_school_of_forty_takes_no_more_statements_than_one_of_two(jaures, count, django_assert_max_num_queries):
     _, subscription = jaures.subscription(units=40)
@@ -71,6 +72,7 @@ def test_a_school_of_forty_takes_no_more_statements_than_one_of_two(jaures, coun
     assert seat_counter(subscription) == f"{count}/40"
 
 
+@pytest.mark.slow
 def test_more_than_is_left_is_refused_before_anybody_is_served(jaures):
     _, subscription = jaures.subscription(units=3)
     assign_seats(jaures, subscription, [jaures.teacher()])
@@ -80,6 +82,7 @@ def test_more_than_is_left_is_refused_before_anybody_is_served(jaures):
     assert "décochez-en 1" in str(refusal)
 
 
+@pytest.mark.slow
 def test_a_teacher_who_already_holds_a_seat_is_skipped_and_reported(jaures):
     _, subscription = jaures.subscription(units=3)
     served, waiting = jaures.teacher(), jaures.teacher()
@@ -127,6 +130,7 @@ def test_a_closed_account_is_given_nothing(jaures):
     assert assert_refused(assign_seats, jaures, subscription, [gone]).code == "teacher_of_another_school"
 
 
+@pytest.mark.slow
 def test_guessed_teacher_ids_reveal_nobody(jaures):
     """The same refusal for an unknown id, a teacher elsewhere, a principal, an agent, a closed account."""
     _, subscription = jaures.subscription()
@@ -157,6 +161,7 @@ def test_guessed_teacher_ids_reveal_nobody(jaures):
     assert len(answers) == 1
 
 
+@pytest.mark.slow
 def test_subscriptions_of_others_answer_as_those_that_do_not_exist(jaures):
     _, subscription = jaures.subscription()
     seat = assign_seats(jaures, subscription, [jaures.teacher()]).seats[0]
@@ -185,6 +190,7 @@ def test_subscriptions_of_others_answer_as_those_that_do_not_exist(jaures):
 # --- Replacing a teacher --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_unit_passes_with_its_seat_to_the_teacher_who_takes_over(jaures):
     _, subscription = jaures.subscription(units=3)
     leaving, other, successor = jaures.teacher(), jaures.teacher(), jaures.teacher()
@@ -199,6 +205,7 @@ def test_a_unit_passes_with_its_seat_to_the_teacher_who_takes_over(jaures):
     assert successor.email in list_recipients("seat.assigned")
 
 
+@pytest.mark.slow
 def test_a_replaced_teacher_cannot_retype_the_key(jaures):
     code, subscription = jaures.subscription(units=3)
     leaving, successor = jaures.teacher(), jaures.teacher()
@@ -207,6 +214,7 @@ def test_a_replaced_teacher_cannot_retype_the_key(jaures):
     assert assert_refused(operations.claim, code=code, by=leaving, at=LATER).code == "withdrawn"
 
 
+@pytest.mark.slow
 def test_a_replacement_is_refused_if_the_seat_changed_or_the_successor_has_one(jaures):
     _, subscription = jaures.subscription(units=3)
     holder, served, third = jaures.teacher(), jaures.teacher(), jaures.teacher()
@@ -223,6 +231,7 @@ def test_a_replacement_is_refused_if_the_seat_changed_or_the_successor_has_one(j
     assert refusal.code == "teacher_of_another_school"
 
 
+@pytest.mark.slow
 def test_a_previously_held_seat_is_assigned_before_an_unused_one(jaures):
     """Its class and pupils are kept for the next teacher: leaves are common."""
     code, subscription = jaures.subscription(units=4)
@@ -249,6 +258,7 @@ def at_hour(day, hour=12):
     return datetime.datetime.combine(day, datetime.time(hour), tzinfo=TERM.tzinfo)
 
 
+@pytest.mark.slow
 def test_provisional_rights_last_through_their_last_day(unpaid):
     code, subscription = unpaid.subscription()
     assign_seats(unpaid, subscription, [unpaid.teacher()], at=at_hour(LAST_PROVISIONAL, 23))
@@ -256,6 +266,7 @@ def test_provisional_rights_last_through_their_last_day(unpaid):
     assert Subscription.objects.running_on(LAST_PROVISIONAL).count() == 1
 
 
+@pytest.mark.slow
 def test_once_they_have_run_out_nothing_is_redeemed_given_claimed_or_passed_on(unpaid):
     code, subscription = unpaid.subscription()
     second, _ = unpaid.key()
@@ -276,6 +287,7 @@ def test_once_they_have_run_out_nothing_is_redeemed_given_claimed_or_passed_on(u
     assert not Subscription.objects.running_on(after.date()).exists()
 
 
+@pytest.mark.slow
 def test_a_payment_restores_everything(unpaid):
     _, subscription = unpaid.subscription()
     unpaid.entitlement.provisional_until = None
@@ -284,6 +296,7 @@ def test_a_payment_restores_everything(unpaid):
     assert assign_seats(unpaid, subscription, [unpaid.teacher()], at=after).seats
 
 
+@pytest.mark.slow
 def test_the_email_gives_both_dates(unpaid):
     _, subscription = unpaid.subscription()
     assign_seats(unpaid, subscription, [unpaid.teacher()])
@@ -299,6 +312,7 @@ def move_teacher(teacher, school):
     return teacher_affiliations.change_school(teacher=teacher, school=school, typed=None, at=LATER)
 
 
+@pytest.mark.slow
 def test_a_teacher_who_moves_keeps_their_seat_and_principals_are_emailed(jaures):
     _, subscription = jaures.subscription()
     colleague, teacher = jaures.add_principal(verified=True), jaures.teacher()
@@ -308,6 +322,7 @@ def test_a_teacher_who_moves_keeps_their_seat_and_principals_are_emailed(jaures)
     assert list_recipients("teacher.moved") == sorted([colleague.email, jaures.principal.email])
 
 
+@pytest.mark.slow
 def test_the_email_names_the_teacher_and_says_what_to_do(jaures):
     _, subscription = jaures.subscription()
     teacher = jaures.teacher()
@@ -318,6 +333,7 @@ def test_the_email_names_the_teacher_and_says_what_to_do(jaures):
     assert "celui qui le remplace" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_the_email_is_no_longer_due_once_the_teacher_is_back_or_withdrawn(jaures):
     _, subscription = jaures.subscription()
     teacher = jaures.teacher()
@@ -331,6 +347,7 @@ def test_the_email_is_no_longer_due_once_the_teacher_is_back_or_withdrawn(jaures
         render_only_email("teacher.moved")
 
 
+@pytest.mark.slow
 def test_an_unverified_principal_is_not_emailed_who_moved(jaures):
     code, _ = jaures.subscription(exposed_at=TERM)
     teacher = jaures.teacher()
@@ -341,6 +358,7 @@ def test_an_unverified_principal_is_not_emailed_who_moved(jaures):
     assert teacher.last_name not in text
 
 
+@pytest.mark.slow
 def test_no_email_about_a_teacher_without_a_seat_or_who_stays(jaures):
     _, subscription = jaures.subscription()
     teacher, without = jaures.teacher(), jaures.teacher()
@@ -350,6 +368,7 @@ def test_no_email_about_a_teacher_without_a_seat_or_who_stays(jaures):
     assert list_recipients("teacher.moved") == []
 
 
+@pytest.mark.slow
 def test_every_verified_principal_is_emailed_that_the_key_was_claimed(jaures):
     code, _ = jaures.subscription()
     colleague = jaures.add_principal(verified=True)

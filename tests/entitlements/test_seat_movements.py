@@ -13,12 +13,13 @@ from licensing.exceptions import LicensingError
 from tests.conftest import TERM
 from tests.races import run_concurrently
 from tests.sites.audit.violations import list_all_violations
+from tests.tiers import sampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("turn", sampled(range(4), fast=1))
 def test_a_seat_is_withdrawn_and_left_and_given_at_once(committing, committed_jaures, turn):
     _, subscription = committed_jaures.subscription(units=1)
     leaving, coming = committed_jaures.teacher(), committed_jaures.teacher()

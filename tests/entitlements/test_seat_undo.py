@@ -36,6 +36,7 @@ def kinds_of(seat):
     return list(seat.events.order_by("pk").values_list("kind", flat=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [SOON, TERM + notifications.UNDO_PERIOD])
 def test_an_undone_seat_is_free_and_its_teacher_hears_nothing(given, jaures, at):
     teacher = given.holder
@@ -52,6 +53,7 @@ def test_the_email_of_an_assignment_leaves_once_it_is_too_late_to_undo(given):
     assert notifications.UNDO_PERIOD > seat_undo.UNDO_OFFERED_FOR
 
 
+@pytest.mark.slow
 def test_it_is_refused_later(given, jaures):
     with pytest.raises(UndoTooLate, match="trop tard"):
         undo(given, by=jaures.principal, at=TOO_LATE)
@@ -60,6 +62,7 @@ def test_it_is_refused_later(given, jaures):
     assert kinds_of(given) == ["assigned"]
 
 
+@pytest.mark.slow
 def test_only_who_gave_undoes_and_only_with_a_right_to_the_subscription(given, jaures):
     with pytest.raises(UndoTooLate):
         undo(given, by=jaures.add_principal(verified=True))
@@ -71,6 +74,7 @@ def test_only_who_gave_undoes_and_only_with_a_right_to_the_subscription(given, j
     assert given.holder is not None
 
 
+@pytest.mark.slow
 def test_a_seat_that_was_claimed_or_has_changed_hands_is_not_undone(given, jaures):
     code, _ = jaures.subscription()
     claimed = operations.claim(code=code, by=jaures.teacher(), at=TERM)
@@ -84,6 +88,7 @@ def test_a_seat_that_was_claimed_or_has_changed_hands_is_not_undone(given, jaure
         undo(given, by=jaures.principal)
 
 
+@pytest.mark.slow
 def test_several_are_undone_together_or_none(jaures):
     _, subscription = jaures.subscription(units=4)
     teachers = [jaures.teacher() for _ in range(3)]
@@ -103,6 +108,7 @@ def test_several_are_undone_together_or_none(jaures):
     assert subscription.seats.held().count() == 1
 
 
+@pytest.mark.slow
 def test_a_teacher_whose_licence_was_undone_may_type_the_key(jaures):
     """Unlike one from whom it was withdrawn."""
     code, subscription = jaures.subscription()
@@ -112,6 +118,7 @@ def test_a_teacher_whose_licence_was_undone_may_type_the_key(jaures):
     assert operations.claim(code=code, by=teacher, at=SOON).holder == teacher
 
 
+@pytest.mark.slow
 def test_given_again_at_once_the_teacher_gets_one_email(given, jaures):
     teacher = given.holder
     undo(given, by=jaures.principal)
@@ -120,6 +127,7 @@ def test_given_again_at_once_the_teacher_gets_one_email(given, jaures):
     assert states == [MessageState.CANCELLED, MessageState.QUEUED]
 
 
+@pytest.mark.slow
 def test_two_clicks_at_once_undo_once(committing, committed_jaures):
     jaures = committed_jaures
     _, subscription = jaures.subscription()

@@ -51,6 +51,7 @@ def test_a_teacher_with_a_typed_school_claims_with_the_key(jaures, elsewhere):
     assert [(event.kind, event.teacher, event.by) for event in seat.events.all()] == [("claimed", teacher, teacher)]
 
 
+@pytest.mark.slow
 def test_a_teacher_is_never_refused_for_their_school(jaures):
     code, subscription = jaures.subscription()
     stranger = TeacherFactory()
@@ -106,6 +107,7 @@ def test_a_suspended_key(jaures):
     assert assert_refused(operations.claim, code=code, by=TeacherFactory()).code == "key_suspended"
 
 
+@pytest.mark.slow
 def test_no_unit_left(jaures):
     code, _ = jaures.subscription(units=1)
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
@@ -138,6 +140,7 @@ def test_already_served(jaures):
     assert assert_refused(operations.claim, code=code, by=teacher).code == "already_served"
 
 
+@pytest.mark.slow
 def test_a_withdrawn_teacher_cannot_retype_the_key(jaures):
     code, subscription = jaures.subscription()
     teacher = TeacherFactory()
@@ -147,6 +150,7 @@ def test_a_withdrawn_teacher_cannot_retype_the_key(jaures):
     assert seat_counter(subscription) == "0/3"
 
 
+@pytest.mark.slow
 def test_a_withdrawn_teacher_may_be_given_the_key_again(jaures):
     code, subscription = jaures.subscription()
     teacher = jaures.teacher()
@@ -156,6 +160,7 @@ def test_a_withdrawn_teacher_may_be_given_the_key_again(jaures):
     assert seat_counter(subscription) == "1/3"
 
 
+@pytest.mark.slow
 def test_a_withdrawal_concerns_one_subscription(jaures):
     code, _ = jaures.subscription()
     other_code = keys.generate()
@@ -215,6 +220,7 @@ def test_another_principal_is_not_assigned(jaures):
     assert refusal.code == "teacher_of_another_school"
 
 
+@pytest.mark.slow
 def test_a_verified_colleague_shares_the_subscription(jaures):
     _, subscription = jaures.subscription()
     colleague = jaures.add_principal(verified=True)
@@ -254,6 +260,7 @@ def test_nothing_is_given_from_what_is_over(jaures, case):
     assert refusal.code == f"key_{case}"
 
 
+@pytest.mark.slow
 def test_one_unit_a_teacher(jaures):
     _, subscription = jaures.subscription()
     teacher = jaures.teacher()
@@ -268,6 +275,7 @@ def test_one_unit_a_teacher(jaures):
 # --- Withdrawing ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_seat_stays_and_passes_to_the_next_teacher(jaures):
     code, subscription = jaures.subscription(units=1)
     seat = operations.claim(code=code, by=TeacherFactory(), at=TERM)
@@ -276,6 +284,7 @@ def test_the_seat_stays_and_passes_to_the_next_teacher(jaures):
     assert (again.pk, seat_counter(subscription)) == (seat.pk, "1/1")
 
 
+@pytest.mark.slow
 def test_the_teacher_is_emailed_about_the_withdrawal(jaures):
     code, _ = jaures.subscription()
     teacher = TeacherFactory()
@@ -284,6 +293,7 @@ def test_the_teacher_is_emailed_about_the_withdrawal(jaures):
     assert list_recipients("seat.withdrawn") == [teacher.email]
 
 
+@pytest.mark.slow
 def test_withdrawing_twice_is_the_same_as_once(jaures):
     code, _ = jaures.subscription()
     seat = operations.claim(code=code, by=TeacherFactory(), at=TERM)
@@ -292,6 +302,7 @@ def test_withdrawing_twice_is_the_same_as_once(jaures):
     assert SeatEvent.objects.filter(kind="withdrawn").count() == 1
 
 
+@pytest.mark.slow
 def test_an_old_page_does_not_withdraw_from_the_wrong_teacher(jaures):
     code, _ = jaures.subscription(units=1)
     first, second = TeacherFactory(), TeacherFactory()
@@ -302,6 +313,7 @@ def test_an_old_page_does_not_withdraw_from_the_wrong_teacher(jaures):
     assert refusal.code == "seat_reassigned"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", [PrincipalFactory, TeacherFactory])
 def test_a_stranger_withdraws_nothing(jaures, factory):
     code, _ = jaures.subscription()

@@ -47,6 +47,7 @@ def claim(jaures, code, teacher=None, *, at=TERM):
     return operations.claim(code=code, by=teacher, at=at), teacher
 
 
+@pytest.mark.slow
 def test_a_verified_principal_reads_who_typed_the_key(jaures):
     code, _ = jaures.subscription()
     _, teacher = claim(jaures, code)
@@ -56,6 +57,7 @@ def test_a_verified_principal_reads_who_typed_the_key(jaures):
     assert letter.text.startswith(ONE_TYPED.format(principal=jaures.principal, teacher=teacher, product=product))
 
 
+@pytest.mark.slow
 def test_two_teachers_within_half_an_hour_are_one_letter(jaures):
     code, _ = jaures.subscription()
     _, first = claim(jaures, code)
@@ -68,6 +70,7 @@ def test_two_teachers_within_half_an_hour_are_one_letter(jaures):
     assert f"– {first} ({first.email})<br>" in letter.html.replace("&#x27;", "'")
 
 
+@pytest.mark.slow
 def test_the_letter_that_left_is_followed_by_another(jaures):
     code, _ = jaures.subscription()
     claim(jaures, code)
@@ -79,6 +82,7 @@ def test_the_letter_that_left_is_followed_by_another(jaures):
     assert second_letter.due_at == first_letter.due_at + TAKING_PERIOD
 
 
+@pytest.mark.slow
 def test_licences_of_two_keys_are_two_letters(jaures):
     for _ in range(2):
         code, _ = jaures.subscription()
@@ -86,6 +90,7 @@ def test_licences_of_two_keys_are_two_letters(jaures):
     assert len(list_emails(SEAT_TAKEN)) == 2
 
 
+@pytest.mark.slow
 def test_an_unverified_principal_reads_no_name(jaures):
     code, _ = jaures.subscription(exposed_at=TERM)
     _, first = claim(jaures, code)
@@ -98,6 +103,7 @@ def test_an_unverified_principal_reads_no_name(jaures):
         assert teacher.last_name not in text + letter.text + letter.html
 
 
+@pytest.mark.slow
 def test_a_licence_that_was_withdrawn_meanwhile_is_left_out(jaures):
     code, _ = jaures.subscription()
     seat, gone = claim(jaures, code)
@@ -109,6 +115,7 @@ def test_a_licence_that_was_withdrawn_meanwhile_is_left_out(jaures):
     assert gone.email not in letter.text
 
 
+@pytest.mark.slow
 def test_no_letter_leaves_when_all_were_withdrawn(jaures):
     code, _ = jaures.subscription()
     seat, _ = claim(jaures, code)
@@ -117,6 +124,7 @@ def test_no_letter_leaves_when_all_were_withdrawn(jaures):
         render_only_email(SEAT_TAKEN)
 
 
+@pytest.mark.slow
 def test_of_a_licence_that_changed_hands_its_holder_is_named(jaures):
     code, _ = jaures.subscription(units=1)
     seat, first = claim(jaures, code)
@@ -127,6 +135,7 @@ def test_of_a_licence_that_changed_hands_its_holder_is_named(jaures):
     assert first.email not in letter.text
 
 
+@pytest.mark.slow
 def test_a_licence_given_to_a_colleague_meanwhile_is_left_out(jaures):
     code, _ = jaures.subscription(units=1)
     seat, teacher = claim(jaures, code, jaures.teacher())
@@ -137,6 +146,7 @@ def test_a_licence_given_to_a_colleague_meanwhile_is_left_out(jaures):
         render_only_email(SEAT_TAKEN)
 
 
+@pytest.mark.slow
 def test_a_teacher_whose_account_is_closed_meanwhile_is_not_named(jaures):
     code, _ = jaures.subscription()
     _, teacher = claim(jaures, code)
@@ -146,6 +156,7 @@ def test_a_teacher_whose_account_is_closed_meanwhile_is_not_named(jaures):
         render_only_email(SEAT_TAKEN)
 
 
+@pytest.mark.slow
 def test_a_principal_who_closes_their_account_is_not_written_to(jaures):
     code, _ = jaures.subscription()
     colleague = jaures.add_principal(verified=True)
@@ -158,6 +169,7 @@ def test_a_principal_who_closes_their_account_is_not_written_to(jaures):
     assert (kept.recipient, len(kept.context["events"])) == (colleague.email, 2)
 
 
+@pytest.mark.slow
 def test_a_principal_whose_verification_ended_meanwhile_reads_no_name(jaures):
     code, _ = jaures.subscription()
     _, teacher = claim(jaures, code)
@@ -167,6 +179,7 @@ def test_a_principal_whose_verification_ended_meanwhile_reads_no_name(jaures):
     assert teacher.last_name not in letter.text
 
 
+@pytest.mark.slow
 def test_thirty_teachers_are_a_list_read_in_few_queries(jaures, django_assert_max_num_queries):
     code, _ = jaures.subscription(units=30)
     teachers = [claim(jaures, code)[1] for _ in range(30)]
@@ -180,6 +193,7 @@ def test_thirty_teachers_are_a_list_read_in_few_queries(jaures, django_assert_ma
     assert lines == [f"– {teacher} ({teacher.email})" for teacher in teachers]
 
 
+@pytest.mark.slow
 def test_teachers_who_type_the_key_at_once_are_one_letter(committing, committed_jaures):
     code, _ = committed_jaures.subscription(units=8)
     teachers = TeacherFactory.create_batch(8)

@@ -14,6 +14,7 @@ from tests.forms.walk import FormWalk
 SEARCH = "/admin/rechercher/"
 
 
+@pytest.mark.slow
 def test_every_form_of_a_template_has_a_walk():
     places = list_places()
     assert len(places) > 250

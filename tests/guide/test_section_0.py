@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sites.help.guides import BY_SLUG
 from sites.help.markdown import render_guide
 from tests.guide.scenario import ACCOUNT, account_text, create_browser, page_text
@@ -19,6 +21,7 @@ def test_ce_document_aide_a_comprendre_l_acquisition_d_un_abonnement_et_la_gesti
     assert f'href="{GUIDE}"' in portal.get("/aide/").content.decode()
 
 
+@pytest.mark.slow
 def test_le_profil_chef_d_etablissement_administre_les_cles_d_activation(story):
     subscription = story.redeem_key()
     teacher = story.teacher()
@@ -27,6 +30,7 @@ def test_le_profil_chef_d_etablissement_administre_les_cles_d_activation(story):
     assert teacher.email in account_text(story.principal)
 
 
+@pytest.mark.slow
 def test_les_licences_sont_acquises_dans_l_onglet_boutique_ou_recues_d_une_collectivite(story, portal):
     menu = portal.get("/").content.decode().partition("<main")[0]
     assert 'href="/boutique/"' in menu

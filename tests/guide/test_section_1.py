@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from licensing.classes import operations as classes
 from tests.conftest import TERM
 from tests.guide.scenario import account_text, page_text
@@ -19,12 +21,14 @@ def test_selon_le_principe_1_cle_1_classe_1_enseignant_30_comptes_eleves(portal)
     assert "écrit « 1 clé = 1 classe » : il parle d'une clé d'une seule licence" in guide
 
 
+@pytest.mark.slow
 def test_une_licence_pour_3_classes_conferant_3_cles_d_activation(story):
     subscription = story.redeem_key(units=3)
     assert subscription.seats.count() == 3
     assert "0 sur 3" in account_text(story.principal)
 
 
+@pytest.mark.slow
 def test_les_distribuer_a_trois_enseignants_qui_creent_chacun_30_comptes_eleves(story):
     subscription = story.redeem_key(units=3)
     for teacher in [story.teacher() for _ in range(3)]:

@@ -18,6 +18,8 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.scenario import ACCOUNT, account_text, create_browser, list_emails, page_text
 
+pytestmark = pytest.mark.slow
+
 SIGN_UP = "/inscription/"
 PERSON = {
     "profile": "principal",
@@ -48,6 +50,7 @@ def label(page: str, name: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", found).split())
 
 
+@pytest.mark.small
 def test_premiere_etape_creer_un_compte(portal):
     home = page_text(portal.get("/"))
     for sentence in (
@@ -63,6 +66,7 @@ def test_premiere_etape_creer_un_compte(portal):
     assert f'href="{SIGN_UP}"' in portal.get("/").content.decode()
 
 
+@pytest.mark.small
 def test_creez_votre_profil_en_choisissant_chef_d_etablissement_dans_le_menu_deroulant(portal):
     page = portal.get(SIGN_UP).content.decode()
     menu = re.search(r'<select[^>]*name="profile".*?</select>', page, re.DOTALL)[0]
@@ -71,6 +75,7 @@ def test_creez_votre_profil_en_choisissant_chef_d_etablissement_dans_le_menu_der
     assert "Agent" not in menu
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -97,6 +102,7 @@ def test_champs_obligatoires(portal):
     assert portal.post(SIGN_UP, {**PERSON, **TYPED, "phone": ""}).status_code == 302
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("text", ["jaures uzes", "30700", "UAI"])
 def test_retrouvez_votre_etablissement_dans_cette_liste(portal, text):
     school = SchoolFactory(name="École Jean Jaurès", commune="Uzès", postal_code="30700")
@@ -113,6 +119,7 @@ def test_les_professeurs_qui_auront_renseigne_le_meme_etablissement_apparaitront
     assert f"Benjamin Colas {teacher.email}" in account_text(story.principal)
 
 
+@pytest.mark.small
 def test_mon_etablissement_n_est_pas_liste(portal):
     assert "Mon établissement n'est pas listé" in page_text(portal.get(SIGN_UP))
     portal.post(SIGN_UP, {**PERSON, **TYPED})
@@ -143,6 +150,7 @@ def test_dans_les_champs_en_haut_a_droite_de_la_page_d_accueil_puis_le_recapitul
     assert "Chef d'établissement" in page_text(portal.get(f"{ACCOUNT}informations/"))
 
 
+@pytest.mark.small
 def test_mot_de_passe_oublie(portal, can_sign_in):
     person = can_sign_in(PrincipalFactory(username="testchefetab"))
     portal.post(reverse("account_reset_password"), {"email": person.email})
@@ -159,6 +167,7 @@ def test_bonjour_acceder_a_l_application_deconnexion_mon_compte_boutique_faq_con
             assert sentence in page
 
 
+@pytest.mark.small
 def test_ne_rien_saisir_si_vous_ne_souhaitez_pas_changer_votre_mot_de_passe(can_sign_in):
     person = can_sign_in(PrincipalFactory())
     browser = create_browser(person)

@@ -22,6 +22,8 @@ from tests.factories.shop import open_shop
 from tests.guide.scenario import account_text, page_text
 from tests.sites.portal.shop_buyer import ShopBuyer
 
+pytestmark = pytest.mark.slow
+
 BOUTIQUE = "/boutique/"
 
 
@@ -52,6 +54,7 @@ def test_un_chef_d_etablissement_souhaitant_passer_commande_directement_dans_la_
     assert "Commandée en boutique" in account_text(buyer.user)
 
 
+@pytest.mark.small
 def test_la_boutique_propose_une_offre_simplifiee_en_licence_globale_a_cinq_niveaux(portal, db):
     open_shop()
     page = portal.get(BOUTIQUE)
@@ -92,11 +95,13 @@ def test_les_licences_sont_valables_jusqu_au_31_aout_inclus(buyer):
     assert Subscription.objects.get().key.entitlement.last_day == buyer.year.ends_on
 
 
+@pytest.mark.small
 def test_un_acces_integral_et_illimite_aux_espaces_professeurs_et_eleves(portal, db):
     sentence = "Elles donnent un accès intégral et illimité aux espaces professeurs et élèves du site."
     assert sentence in page_text(portal.get(BOUTIQUE))
 
 
+@pytest.mark.small
 def test_une_licence_permet_au_professeur_de_creer_jusqu_a_30_comptes_eleves_par_classe(portal, db):
     open_shop()
     page = page_text(portal.get(BOUTIQUE, {"classes": "1"}))
@@ -104,6 +109,7 @@ def test_une_licence_permet_au_professeur_de_creer_jusqu_a_30_comptes_eleves_par
     assert "1 classe - 30 élèves" in page
 
 
+@pytest.mark.small
 def test_l_integralite_de_la_base_pour_tous_les_niveaux_du_cp_au_cm2(portal, db):
     sentence = "Les licences donnent accès à l'intégralité de la base Pep's, pour tous les niveaux du CP au CM2."
     assert sentence in page_text(portal.get(BOUTIQUE))

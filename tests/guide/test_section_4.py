@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from django_tenants.utils import tenant_context
 
 from licensing.classes import operations as classes
@@ -16,6 +17,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.scenario import ACCOUNT, account_text, create_browser
+
+pytestmark = pytest.mark.slow
 
 HEADINGS = "Licence Classes Élèves Reçue le Date d'expiration Clé d'activation Licences données"
 
@@ -51,6 +54,7 @@ def test_1_cle_1_classe_1_enseignant_30_eleves(story):
     assert "TOUS NIVEAUX 1 30 " in account_text(story.principal)
 
 
+@pytest.mark.small
 def test_vous_recevez_un_courriel_avec_une_cle_sa_provenance_et_le_nombre_de_licences(story):
     key = story.receive_key(units=3)
     email = story.render_key_email()

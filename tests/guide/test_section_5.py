@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django.urls import reverse
 
 from licensing.entitlements import queries
 from licensing.entitlements.models import SeatMode
 from tests.factories.schools import SchoolFactory
 from tests.guide.scenario import ACCOUNT, account_text, create_browser, list_emails, page_text
+
+pytestmark = pytest.mark.slow
 
 
 def test_vous_pourrez_vous_connecter_et_aller_dans_l_onglet_mon_compte_pour_administrer_vos_licences(
@@ -125,6 +128,7 @@ def test_l_enseignant_se_connecte_a_son_espace_client_et_recopie_manuellement_ce
     assert "Votre licence est active" in story.enter_key(key, teacher)
 
 
+@pytest.mark.small
 def test_des_validation_sa_cle_apparait_avec_la_mention_de_la_provenance(story):
     key = story.receive_key()
     story.enter_key(key)

@@ -151,6 +151,7 @@ def test_the_school_dropdown_belongs_to_its_row():
     assert [sheet.name for sheet in open_workbook(content).sheets][:2] == ["Écoles", "Notes"]
 
 
+@pytest.mark.slow
 def test_a_second_annotation_removes_the_first_one_s_marks():
     first = annotate(build_styled_workbook(), PLACE, [CELL_MARK, ROW_MARK], sign, macros=False)
     book = load(first)
@@ -166,6 +167,7 @@ def test_a_second_annotation_removes_the_first_one_s_marks():
     assert not [rule for rule in sheet.data_validations.dataValidation if str(rule.sqref) != "G3:G4"]
 
 
+@pytest.mark.slow
 def test_the_signature_is_valid_only_for_the_collectivity_that_signed():
     content = annotate(build_styled_workbook(), PLACE, [CELL_MARK], sign, macros=False)
     assert provenance.read_provenance(content, "nimes") == Provenance(7, 6)
@@ -223,6 +225,7 @@ def test_a_busy_machine_annotates_only_what_it_can_in_time(load_average, annotat
     assert (made is not None) == annotated
 
 
+@pytest.mark.slow
 def test_cells_of_one_style_are_marked_alike_and_others_keep_theirs():
     book = openpyxl.load_workbook(io.BytesIO(build_styled_workbook()))
     sheet = book["Écoles"]
@@ -241,6 +244,7 @@ def test_cells_of_one_style_are_marked_alike_and_others_keep_theirs():
     assert before == ["FFDDEEFF", "FFDDEEFF", "FF00FF00", "FFDDEEFF"]
 
 
+@pytest.mark.slow
 def test_the_worker_builds_it_once_and_again_when_rows_changed(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(
@@ -260,6 +264,7 @@ def test_the_worker_builds_it_once_and_again_when_rows_changed(pool):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [build_xlsx, build_csv])
 def test_what_was_decided_on_the_page_is_written_beside_the_cells(pool, build):
     """In the file as it came, and in one made anew from its values."""
@@ -287,6 +292,7 @@ def test_what_was_decided_on_the_page_is_written_beside_the_cells(pool, build):
     assert sheet["C5"].fill.fgColor.rgb == DECIDED_COLOUR
 
 
+@pytest.mark.slow
 def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):
     spreadsheet_import = upload_and_parse(pool, build_xlsx([["UAI", "Licences"], ["0300000Z", 1]]), filename="a.xlsx")
     annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)

@@ -20,6 +20,8 @@ from tests.imports.actions import build_annotated, confirm_and_apply, upload_and
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import build_xlsx, schools_csv
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data_officer(nimes):
@@ -102,6 +104,7 @@ def test_what_cannot_be_applied_is_not_asked_for(pool, boss, data_officer):
     assert not SpreadsheetImport.objects.exclude(requested_at=None).exists()
 
 
+@pytest.mark.small
 def test_without_another_manager_nobody_is_asked(checked, data_officer, boss):
     Member.objects.filter(user=boss).update(left_at=TERM)
     with pytest.raises(NobodyToAsk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.urls import reverse
 
 from mailing.models import Message, MessageState
@@ -10,6 +11,8 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
+
+pytestmark = pytest.mark.slow
 
 
 def office_url(name, number):
@@ -46,6 +49,7 @@ def test_an_applied_import_leads_to_its_own_emails_those_of_grown_schools_too(of
     assert len(officer.get(office_url("messages:list", third.pk)).context["table"].data) == 1
 
 
+@pytest.mark.small
 def test_an_applied_import_counts_the_emails_that_are_still_to_be_sent(officer, pool):
     schools = SchoolFactory.create_batch(3)
     spreadsheet_import = confirm_and_apply(upload_and_parse(pool, schools_csv(*((one, 1) for one in schools))))

@@ -38,6 +38,7 @@ def waiting(pool):
     return spreadsheet_import, uais
 
 
+@pytest.mark.slow
 def test_unknown_schools_are_offered_again_once_the_directory_has_them(waiting):
     spreadsheet_import, uais = waiting
     assert awaited_rows.list_arrivals() == []
@@ -72,6 +73,7 @@ def test_an_import_still_under_review_takes_its_schools_back(pool):
     assert SpreadsheetImport.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_cancelled_import_awaits_no_school(waiting):
     _, uais = waiting
     SchoolFactory(uai=uais[0])
@@ -79,6 +81,7 @@ def test_a_cancelled_import_awaits_no_school(waiting):
     assert awaited_rows.list_arrivals() == []
 
 
+@pytest.mark.slow
 def test_a_lot_that_ended_asks_for_another(waiting):
     spreadsheet_import, uais = waiting
     SchoolFactory(uai=uais[0])
@@ -90,6 +93,7 @@ def test_a_lot_that_ended_asks_for_another(waiting):
     assert follow_up.pool_id == other.pk
 
 
+@pytest.mark.slow
 def test_schools_awaited_by_the_portfolio_are_added_to_it(nimes):
     uai = next_uai()
     known = SchoolFactory()
@@ -111,6 +115,7 @@ def test_schools_awaited_by_the_portfolio_are_added_to_it(nimes):
     assert (row.uai, row.classes, row.verdict) == (uai, 7, Verdict.NEW)
 
 
+@pytest.mark.slow
 def test_two_members_resume_at_once_and_one_import_is_created(committing):
     uai = next_uai()
     spreadsheet_import = confirm_and_apply(

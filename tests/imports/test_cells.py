@@ -104,6 +104,7 @@ def test_the_addresses_of_a_cell_are_parted_whatever_stands_between(cell, messag
 
 
 # The first draw loads the table of Unicode's characters, which takes seconds on a busy machine.
+@pytest.mark.slow
 @given(st.emails() | st.from_regex(r"[a-z0-9.@_-]{1,30}@[a-z0-9.-]{1,20}\.[a-z]{2,4}", fullmatch=True))
 def test_an_accepted_email_address_is_valid_for_django(text):
     address = parse_email(text)
@@ -111,6 +112,7 @@ def test_an_accepted_email_address_is_valid_for_django(text):
         validate_email(address)
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(max_size=40), st.floats(), st.integers(), st.booleans(), st.datetimes(), st.none()))
 def test_no_cell_crashes_a_parser(cell):
     for read in (parse_quantity, parse_class_count, parse_email, normalize_phone, cell_to_text, classify_cell):

@@ -70,6 +70,7 @@ def test_an_email_address_shared_by_schools_is_reported_with_its_rows():
     assert [problem_codes(one) for one in same_school] == [[], ["duplicate"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", ["email", "school", "sum"])
 def test_cross_row_checks_take_one_pass(same):
     # A quadratic comparison took minutes.
@@ -175,6 +176,7 @@ def test_a_number_far_beyond_the_others_is_warned_about():
     assert {"outlier", "probable_subtotal"} <= UNTICKING
 
 
+@pytest.mark.slow
 def test_the_fast_path_gives_the_same_verdict_as_the_full_check():
     fast_results = 0
     cases: Any = itertools.product(

@@ -57,6 +57,7 @@ def test_a_dry_run_reports_everything_and_allocates_nothing(run, pool):
     assert not Allocation.objects.exists()
 
 
+@pytest.mark.slow
 def test_it_applies_every_row_that_can_be(run, pool):
     school, nursery = SchoolFactory(), SchoolFactory(has_elementary=False)
     status, out = run(schools_csv((school,), (nursery,), titles=("UAI",)), "--quantity=1", "--apply", "--json")
@@ -69,6 +70,7 @@ def test_it_applies_every_row_that_can_be(run, pool):
     assert Message.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_it_can_apply_only_the_rows_ticked_by_default(run, pool):
     content = schools_csv((SchoolFactory(), 1), (SchoolFactory(has_elementary=False), 1))
     status, out = run(content, "--apply", "--ticked-only")
@@ -86,6 +88,7 @@ def test_a_refused_file_is_status_2_and_nothing_done(run, content, options):
     assert SpreadsheetImport.objects.get().state == "rejected"
 
 
+@pytest.mark.slow
 def test_more_than_the_pool_has_is_status_2_and_nothing_allocated(run, pool):
     status, out = run(schools_csv((SchoolFactory(), 101)), "--apply")
     assert status == 2
@@ -93,6 +96,7 @@ def test_more_than_the_pool_has_is_status_2_and_nothing_allocated(run, pool):
     assert not Allocation.objects.exists()
 
 
+@pytest.mark.slow
 def test_the_column_of_numbers_is_chosen_by_its_title(run, pool):
     school = SchoolFactory()
     content = schools_csv((school, 5, 7), titles=("UAI", "Quantité", "Nombre"))
@@ -107,6 +111,7 @@ def test_the_column_of_numbers_is_chosen_by_its_title(run, pool):
     assert output["resolved"][0]["quantity"] == 7
 
 
+@pytest.mark.slow
 def test_columns_are_chosen_by_their_titles(run, pool):
     school, other = SchoolFactory.create_batch(2)
     content = build_csv([["UAI", "RNE", "Demandées", "Accordées", "Nb classes"], [other.uai, school.uai, 7, 5, 9]])
@@ -121,6 +126,7 @@ def test_columns_are_chosen_by_their_titles(run, pool):
     assert [row["quantity"] for row in output["resolved"]] == [2]
 
 
+@pytest.mark.slow
 def test_a_column_chosen_by_its_title_is_that_column_alone(run, pool):
     rows = [[school.uai, 180, 2] for school in SchoolFactory.create_batch(3)]
     content = build_csv([["", "Licences", ""], ["UAI", "Cycle 2", "Cycle 3"], *rows])
@@ -166,6 +172,7 @@ def test_invalid_arguments_are_refused_in_words_and_in_json(run, options, more, 
     assert (status, output["code"], output["refusal"], set(output)) == (2, code, str(refusal.value), SHAPE)
 
 
+@pytest.mark.slow
 def test_a_refused_file_or_import_gives_its_code(run):
     status, out = run(b"<html></html>", "--json")
     output = json.loads(out)
@@ -194,6 +201,7 @@ def test_every_row_whose_school_was_found_is_resolved_and_no_proposal_is(run, po
     assert [proposal["uai"] for proposal in problems[4]["proposals"]] == [heir.uai]
 
 
+@pytest.mark.slow
 def test_a_portfolio_import_is_parsed_and_applied(run, nimes):
     school, other = SchoolFactory.create_batch(2)
     PortfolioSchoolFactory(school=school, contact_email="avant@ville.fr", classes=5)

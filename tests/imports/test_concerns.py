@@ -16,6 +16,8 @@ from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
 
+pytestmark = pytest.mark.slow
+
 
 def read(client, address, **parameters):
     return " ".join(page_text(client.get(address, parameters)).split())
@@ -73,6 +75,7 @@ def test_rows_that_are_not_ticked_concern_nobody(manager, mixed):
     assert [one for one in Concern if f"a_voir={one}" in page] == [Concern.SET_ASIDE]
 
 
+@pytest.mark.small
 def test_at_most_five_schools_are_named(manager, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(*((SchoolFactory(), 1) for _ in range(MAX_NAMED + 2))))
     ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(match_method="name", confidence=0.9)

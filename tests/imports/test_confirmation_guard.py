@@ -24,6 +24,7 @@ def test_taking_most_free_licences_asks_for_the_number_of_licences(pool, units, 
         assert "81\u00a0licences sur 100\u00a0licences libres" in confirmation_guard.why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("holding", "changed", "guarded"), [(5, 1, False), (5, 2, True), (4, 4, False)])
 def test_changing_most_allocated_schools_asks_for_the_number_of_schools(pool, holding, changed, guarded):
     schools = SchoolFactory.create_batch(holding)

@@ -36,6 +36,8 @@ from tests.imports.sample_files import schools_csv
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waits import wait_until
 
+pytestmark = pytest.mark.slow
+
 DAY = datetime.timedelta(days=1)
 OLD = TERM + CONTENTS_KEPT + DAY
 
@@ -51,6 +53,7 @@ def count_contents(spreadsheet_import):
     return (rows, *files)
 
 
+@pytest.mark.small
 def test_an_upload_says_when_it_may_be_deleted(pool):
     upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
     assert due.get_moment(PRUNE_ROWS, "c_nimes") == TERM + CONTENTS_KEPT

@@ -17,6 +17,8 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import build_annotated, upload_and_parse, upload_corrected
 from tests.imports.sample_files import build_csv, build_xlsx, save_workbook
 
+pytestmark = pytest.mark.slow
+
 TITLES = ["UAI", "École", "Licences"]
 
 
@@ -171,6 +173,7 @@ def test_a_file_for_another_lot_or_of_another_collectivity_corrects_nothing(pool
     assert first.state == ImportState.CHECKED
 
 
+@pytest.mark.small
 def test_the_page_says_which_import_a_file_corrects(pool, first):
     spreadsheet_import = operations.store_upload(
         pool_id=pool.pk,

@@ -35,6 +35,8 @@ from tests.imports.sample_files import (
 )
 from tests.imports.xls_records import join_records, records
 
+pytestmark = pytest.mark.slow
+
 ROWS = [
     ["UAI", "École", "Licences", "E-mail", "Date"],
     *[[uai, "Zola", 3.5, "a@b.fr", datetime.date(2026, 9, 1)] for uai in UNUSED_UAIS],
@@ -93,6 +95,7 @@ def test_bytes_of_a_workbook(kind, data):
     parse_or_reject(data.draw(batches(damage(WORKBOOKS[kind]))))
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("encoding", TEXTS)
 @hypothesis_settings(80)
 @given(data=st.data())
@@ -226,6 +229,7 @@ def test_any_text(tables):
     parse_or_reject([text.encode("utf-8", "surrogatepass") for text in texts])
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("make", [build_xlsx, build_xls, build_ods])
 @hypothesis_settings(50)
 @given(batches(VALUES))
@@ -233,6 +237,7 @@ def test_any_cells(make, tables):
     parse_or_reject([make(rows) for rows in tables])
 
 
+@pytest.mark.small
 def test_a_workbook_that_is_only_pictures_and_names_is_refused():
     book = openpyxl.Workbook()
     book.create_chartsheet("Graphique")

@@ -231,6 +231,7 @@ def ticks():
     return list(ImportRow.objects.order_by("number").values_list("ticked", flat=True))
 
 
+@pytest.mark.slow
 def test_declined_rows_stay_unticked_when_all_is_checked_again(pool):
     schools, spreadsheet_import = upload_refused(pool)
     assert ticks() == [True, False, False]
@@ -251,6 +252,7 @@ def test_declined_rows_of_a_portfolio_are_unticked_too(nimes):
     assert ticks() == [True, False]
 
 
+@pytest.mark.slow
 def test_one_button_ticks_all_declined_rows(pool, manager):
     _, spreadsheet_import = upload_refused(pool)
     address = f"/imports/{spreadsheet_import.pk}/"
@@ -262,6 +264,7 @@ def test_one_button_ticks_all_declined_rows(pool, manager):
     assert "laissées de côté" not in manager.get(f"{address}?onglet=toutes").content.decode()
 
 
+@pytest.mark.slow
 def test_the_command_applies_no_declined_row(pool, nimes, tmp_path):
     schools, _ = upload_refused(pool)
     ImportRow.objects.all().delete()

@@ -80,6 +80,7 @@ def test_a_file_whose_reading_killed_its_worker_is_rejected_with_the_reason(nime
     assert "n'a pas pu être lu" in waiting.refusal
 
 
+@pytest.mark.slow
 def test_an_application_that_killed_its_worker_returns_to_review_with_the_reason(nimes):
     checked = upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 2)))
     operations.confirm(
@@ -98,6 +99,7 @@ def test_an_application_that_killed_its_worker_returns_to_review_with_the_reason
     assert "Rien n'a été appliqué" in checked.refusal
 
 
+@pytest.mark.slow
 def test_an_annotated_workbook_that_killed_its_worker_is_marked_as_failed(nimes):
     checked = upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 2)))
     annotation.request_annotation(import_id=checked.pk, at=TERM)

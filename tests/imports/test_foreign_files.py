@@ -81,6 +81,7 @@ def test_progress_is_reported_meanwhile():
     assert [done for done, _ in heard] == [5_000, 10_000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("costs", "code"),
     [
@@ -108,6 +109,7 @@ def build_nested(name, megabytes, element=b"<a>"):
     return build_zip(read_members(build_xlsx(ROWS)) | {name: b"<r>" + nested + b"</r>"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["docProps/custom.xml", "docProps/core.xml"])
 def test_nested_xml_outside_of_the_sheets_is_not_parsed_by_openpyxl(name, monkeypatch):
     content = build_nested(name, 60)
@@ -116,6 +118,7 @@ def test_nested_xml_outside_of_the_sheets_is_not_parsed_by_openpyxl(name, monkey
     assert annotated_workbook.annotate_as_it_came(content, PLACE, [MARK], lambda *_: None) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("megabytes", [40, 60])
 def test_a_workbook_of_nested_xml_is_annotated_within_bounds(megabytes):
     """40 MB are few enough for openpyxl to be asked: the child runs out of memory, and another rebuilds the file."""
@@ -127,6 +130,7 @@ def test_a_workbook_of_nested_xml_is_annotated_within_bounds(megabytes):
     assert get_processor_s() - start < 30
 
 
+@pytest.mark.slow
 def test_many_small_elements_do_not_take_the_worker_s_memory():
     content = build_zip(
         read_members(build_xlsx(ROWS)) | {"docProps/core.xml": b"<r>" + b"<a/>" * (10 * 1024 * 1024) + b"</r>"}
@@ -137,6 +141,7 @@ def test_many_small_elements_do_not_take_the_worker_s_memory():
     assert get_processor_s() - start < 30
 
 
+@pytest.mark.slow
 def test_a_workbook_that_cannot_be_annotated_at_all_says_why(pool, monkeypatch):
     spreadsheet_import = upload_and_parse(
         pool, build_xlsx([["UAI", "Licences"], [SchoolFactory().uai, "x"]]), filename="a.xlsx"
@@ -168,6 +173,7 @@ def test_annotating_and_rebuilding_share_the_thirty_seconds(took, monkeypatch):
     assert given == [15.0, max(30.0 - took, 0.0)]
 
 
+@pytest.mark.slow
 def test_a_list_too_long_to_be_annotated_in_time_comes_back_rebuilt(monkeypatch):
     monkeypatch.setattr(foreign_files, "ORIGINAL_LIMITS", ProcessLimits(wall_seconds=0.02))
     content = build_xlsx([ROWS[0], *[ROWS[1]] * 3_000])

@@ -107,6 +107,7 @@ def test_mojibake_is_repaired_in_workbooks(make):
     assert list(book.sheets[1].rows()) == [["Élève"]]
 
 
+@pytest.mark.slow
 def test_a_million_trailing_rows_of_separators_are_dropped():
     sheet = open_workbook(b"UAI;n\n0301234D;3\n" + b";\n" * 1_048_574).sheets[0]
     assert (sheet.height, len(list(sheet.rows()))) == (2, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from collectivities.models import OfficeSettings
 from imports import operations, tasks
 from imports.enums import Purpose
@@ -12,6 +14,7 @@ from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
 
 
+@pytest.mark.slow
 def test_before_letters_leave_the_page_shows_the_letter_its_sender_and_where_replies_go(manager, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
     page = page_text(manager.get(import_url("confirm", spreadsheet_import.pk)))

@@ -35,6 +35,7 @@ def sources():
     return list(islice(list_sources(size=4), 12))
 
 
+@pytest.mark.slow
 def test_a_sample_of_mutated_files_is_read_or_refused_with_all_sheets():
     found = judge_files(mutate(sources(), 120, seed=15), sources())
     assert found.failures() == []
@@ -51,11 +52,13 @@ def set_clock(monkeypatch, year):
     monkeypatch.setattr("openpyxl.packaging.core.datetime", clock)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_files():
     one, other = [[file.content for file in mutate(sources(), 40, seed)] for seed in (7, 8)]
     assert one == [file.content for file in mutate(sources(), 40, 7)] != other
 
 
+@pytest.mark.slow
 def test_no_file_tells_when_it_was_written(monkeypatch):
     made = []
     for year in (2026, 2027):

@@ -66,6 +66,7 @@ def amend(spreadsheet_import, number, **change):
     return operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
 
 
+@pytest.mark.slow
 def test_a_file_becomes_allocations_keys_and_emails(pool):
     one, two = SchoolFactory.create_batch(2)
     manager = UserFactory()
@@ -93,6 +94,7 @@ def test_a_file_becomes_allocations_keys_and_emails(pool):
     assert AuditEntry.objects.filter(action="import.applied", actor_id=manager.pk).count() == 1
 
 
+@pytest.mark.slow
 def test_a_confirmed_column_mapping_is_remembered_except_the_command_s(pool):
     confirm_and_apply(upload_and_parse(pool, schools_csv((SchoolFactory(), 1))))
     assert not RememberedLayout.objects.exists()
@@ -107,6 +109,7 @@ def test_a_confirmed_column_mapping_is_remembered_except_the_command_s(pool):
     assert upload_and_parse(pool, schools_csv((SchoolFactory(), 1))).layout.remembered
 
 
+@pytest.mark.slow
 def test_the_same_file_again_gives_nothing_and_a_higher_number_gives_the_difference(pool):
     one, two = SchoolFactory.create_batch(2)
     confirm_and_apply(upload_and_parse(pool, schools_csv((one, 3), (two, 2))))
@@ -130,6 +133,7 @@ def test_the_recipient_defaults_to_the_portfolio_contact(pool):
     assert problem_codes(row(spreadsheet_import, 3)) == ["not_in_portfolio", "email_missing"]
 
 
+@pytest.mark.slow
 def test_closed_unknown_and_nursery_schools_are_reported(pool):
     closed = SchoolFactory(state=SchoolState.CLOSED, closed_at=TERM)
     nursery = SchoolFactory(has_elementary=False)
@@ -147,6 +151,7 @@ def test_closed_unknown_and_nursery_schools_are_reported(pool):
         amend(spreadsheet_import, 2, ticked=True)
 
 
+@pytest.mark.slow
 def test_a_row_is_corrected_in_place(pool):
     school, other = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(
@@ -162,6 +167,7 @@ def test_a_row_is_corrected_in_place(pool):
     assert amend(spreadsheet_import, 2, edits={"units": "x"}).edits == {"email": "a@b.fr"}
 
 
+@pytest.mark.slow
 def test_ignoring_a_row_resolves_a_contradiction(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (school, 2), ("Total", 3)))
@@ -174,6 +180,7 @@ def test_ignoring_a_row_resolves_a_contradiction(pool):
     assert problem_codes(amend(spreadsheet_import, 4, set_aside=False)) == ["uai_invalid"]
 
 
+@pytest.mark.slow
 def test_ignoring_one_of_two_equal_rows_ticks_the_other(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (school, 1)))
@@ -184,6 +191,7 @@ def test_ignoring_one_of_two_equal_rows_ticks_the_other(pool):
     assert [row(spreadsheet_import, n).ticked for n in (2, 3)] == [True, False]
 
 
+@pytest.mark.slow
 def test_an_unticked_row_stays_unticked(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1)))
@@ -211,6 +219,7 @@ def test_all_of_a_tab_and_a_search_are_ticked_at_once(pool):
     assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=False, verdict="changed") == 0
 
 
+@pytest.mark.slow
 def test_confirming_twice_is_once_and_another_content_is_refused(pool):
     one, two = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(pool, schools_csv((one, 1), (two, 1)))
@@ -229,6 +238,7 @@ def test_confirming_twice_is_once_and_another_content_is_refused(pool):
     assert Allocation.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_change_between_confirming_and_applying_returns_the_import_for_review(pool):
     school, other = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (other, 1)))
@@ -251,6 +261,7 @@ def test_a_change_between_confirming_and_applying_returns_the_import_for_review(
     assert spreadsheet_import.refusal == ""
 
 
+@pytest.mark.slow
 def test_a_file_over_the_pool_s_capacity_is_refused_and_says_where(pool):
     spreadsheet_import = upload_and_parse(
         pool, schools_csv(*[(school, 40) for school in SchoolFactory.create_batch(3)])
@@ -266,6 +277,7 @@ def test_a_file_over_the_pool_s_capacity_is_refused_and_says_where(pool):
     assert pool.free == 0
 
 
+@pytest.mark.slow
 def test_an_unusually_large_import_asks_for_its_number(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 90)))
     amend(spreadsheet_import, 2, ticked=True)
@@ -282,6 +294,7 @@ def test_an_unusually_large_import_asks_for_its_number(pool):
     assert confirm_and_apply(spreadsheet_import).state == ImportState.APPLIED
 
 
+@pytest.mark.slow
 def test_rows_in_error_are_skipped_only_on_demand(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3), (SchoolFactory(), "x")))
     confirmation = {
@@ -298,6 +311,7 @@ def test_rows_in_error_are_skipped_only_on_demand(pool):
     assert Allocation.objects.get().units == 3
 
 
+@pytest.mark.slow
 def test_a_pool_emptied_in_the_meantime_refuses_the_whole_import(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 100)))
     operations.confirm(
@@ -318,12 +332,14 @@ def test_a_pool_emptied_in_the_meantime_refuses_the_whole_import(pool):
     assert confirm_and_apply(spreadsheet_import).state == ImportState.APPLIED
 
 
+@pytest.mark.slow
 def test_the_emails_leave_on_the_chosen_day(pool):
     day = datetime.date(2027, 1, 4)
     confirm_and_apply(upload_and_parse(pool, schools_csv((SchoolFactory(), 1))), send_on=day)
     assert Message.objects.get().due_at.date() == day
 
 
+@pytest.mark.slow
 def test_a_cancelled_import_is_neither_read_nor_applied(pool):
     school = SchoolFactory()
     spreadsheet_import = operations.store_upload(
@@ -355,6 +371,7 @@ def test_a_refused_file_keeps_its_error_message(pool):
     assert spreadsheet_import.refusal.startswith("Ce fichier est une page web")
 
 
+@pytest.mark.slow
 def test_a_question_is_answered_and_the_file_read_again(pool):
     school, other = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, other.uai), titles=("UAI", "RNE")))
@@ -379,6 +396,7 @@ def test_a_question_is_answered_and_the_file_read_again(pool):
     assert [(r.uai, r.units) for r in ImportRow.objects.all()] == [(other.uai, 2)]
 
 
+@pytest.mark.slow
 def test_reading_and_applying_take_as_many_queries_for_many_rows_as_for_few(pool):
     def statements(count):
         rows = [(school, 1) for school in SchoolFactory.create_batch(count)]

@@ -30,6 +30,8 @@ from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import build_csv, build_xlsx, schools_csv
 
+pytestmark = pytest.mark.slow
+
 NOW: dict[str, Any] = {"by": None, "at": TERM}
 ADDED = "added_to_other_pool"
 
@@ -77,6 +79,7 @@ def test_what_is_no_licence_of_this_year_is_not_counted(pool, grant, changes):
     assert row(upload_and_parse(pool, schools_csv((school, 12)))).codes == []
 
 
+@pytest.mark.small
 def test_a_revoked_allocation_is_not_counted(pool, grant):
     school = SchoolFactory()
     allocation = give(grant, school, 3)

@@ -27,6 +27,8 @@ from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import build_xlsx, schools_csv
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_spreadsheet_is_uploaded_and_read_while_the_page_waits(manager, pool):
     one, two = SchoolFactory.create_batch(2)
@@ -158,6 +160,7 @@ def test_another_sheet_or_row_of_titles_has_the_columns_found_anew(officer, pool
     assert ImportRow.objects.get().units == 5
 
 
+@pytest.mark.small
 def test_every_meaning_can_be_chosen_for_a_column():
     assert sorted(meaning for held in MEANING_GROUPS.values() for meaning in held) == sorted(Meaning)
 
@@ -304,6 +307,7 @@ def test_the_pages_link_templates_and_the_upload_of_a_corrected_file(officer, po
     assert import_url("report", spreadsheet_import.pk) in page
 
 
+@pytest.mark.small
 def test_a_list_without_imports_says_what_to_do(officer, nimes):
     assert "Aucun tableau n’a encore été déposé" in page_text(officer.get(import_url("list")))
 

@@ -19,6 +19,8 @@ from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
 
+pytestmark = pytest.mark.slow
+
 HTMX = {"HX-Request": "true"}
 
 
@@ -343,6 +345,7 @@ def test_the_portfolio_is_updated_once_a_manager_confirms(manager, nimes):
     assert (known.contact_name, known.contact_email, known.classes) == ("M. Blanc", "roux@nimes.example", 6)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

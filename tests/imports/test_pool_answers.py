@@ -20,6 +20,8 @@ from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
 
+pytestmark = pytest.mark.slow
+
 NOW: dict[str, Any] = {"by": None, "at": TERM}
 #: Where the twelve licences of a school come from: the titles, the cells beside its UAI, and the number for all.
 SOURCES = {
@@ -95,6 +97,7 @@ def test_a_typed_number_in_place_of_an_illegible_one_can_be_completed(pool, aske
     assert state() == (9, [ADDED_TO_OTHER_POOL], True)
 
 
+@pytest.mark.small
 def test_a_row_that_is_not_asked_about_takes_no_answer(pool, asked):
     plain = PortfolioSchoolFactory(classes=12).school
     spreadsheet_import = upload_and_parse(pool, schools_csv((asked, 12), (plain, 12)))

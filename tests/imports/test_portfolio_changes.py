@@ -38,6 +38,7 @@ def read_words(answer):
     return " ".join(strip_tags(html.unescape(page_text(answer))).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
@@ -59,6 +60,7 @@ def test_a_first_number_of_classes_is_a_change(nimes):
     assert describe_changed_fields(check_list((entry.school, 3, ""))) == "de nombre de classes"
 
 
+@pytest.mark.slow
 def test_the_verification_names_what_was_changed_since_the_list_before_and_is_changed_back(officer, nimes):
     changed, other = SchoolFactory(name="Mas Neuf", commune="Alès"), SchoolFactory()
     apply_portfolio_list((changed, 5, ""), (other, 5, ""), titles=TITLES)
@@ -76,6 +78,7 @@ def test_a_first_list_changes_nothing_back(nimes, django_assert_num_queries):
         assert find_changed_back(checked) is None
 
 
+@pytest.mark.slow
 def test_the_page_of_an_applied_list_recalls_the_rows_set_aside(officer, nimes):
     applied = apply_portfolio_list((SchoolFactory(), 3), (SchoolFactory(name="Tamaris", commune="Alès"), 4))
     assert "de côté" not in page_text(officer.get(import_url("detail", applied.pk)))
@@ -87,6 +90,7 @@ def test_the_page_of_an_applied_list_recalls_the_rows_set_aside(officer, nimes):
     assert "Les retrouver" in page_text(officer.get(import_url("detail", applied.pk)))
 
 
+@pytest.mark.slow
 def test_a_missing_number_of_licences_is_not_shown_as_the_number_of_classes(officer, pool):
     content = schools_csv(
         (SchoolFactory(), "", 58), (SchoolFactory(), "6 ou 7", 59), titles=("UAI", "Licences", "Classes")
@@ -96,6 +100,7 @@ def test_a_missing_number_of_licences_is_not_shown_as_the_number_of_classes(offi
     assert [strip_tags(f"<td{cell}").strip() for cell in cells] == ["—", "6 ou 7"]
 
 
+@pytest.mark.slow
 def test_an_applied_list_says_schools_and_not_contacts_in_the_journal(officer, nimes):
     entry = PortfolioSchoolFactory(classes=4)
     apply_portfolio_list((entry.school, 5, ""), titles=TITLES)

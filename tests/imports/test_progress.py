@@ -71,6 +71,7 @@ def paused(monkeypatch):
     return at
 
 
+@pytest.mark.slow
 def test_progress_is_visible_before_the_import_commits(committing, confirmed, paused):
     pause = paused(AllocationStage.MESSAGES)
     with run_in_thread(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
@@ -86,6 +87,7 @@ def test_progress_is_visible_before_the_import_commits(committing, confirmed, pa
     assert progress.get_current_progress(confirmed.pk, at=timezone.now()) is None
 
 
+@pytest.mark.slow
 def test_applying_is_cancelled_between_two_steps_without_blocking_the_request(committing, confirmed, paused):
     pause, officer = paused(AllocationStage.ALLOCATIONS), UserFactory()
     with run_in_thread(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
@@ -118,6 +120,7 @@ def test_parsing_is_cancelled_too(committing, paused):
     assert not ImportRow.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_cancelled_undo_leaves_the_import_applied(committing, confirmed, paused):
     tasks.apply(import_id=confirmed.pk)
     pause = paused(AllocationStage.TAKING_BACK)
@@ -163,6 +166,7 @@ def test_every_step_that_reading_reports_has_a_share_and_a_label(committing, mon
     assert {*progress.READING_SHARES, *progress.APPLYING_SHARES, *progress.PORTFOLIO_SHARES} <= set(progress.LABELS)
 
 
+@pytest.mark.slow
 def test_imports_whose_job_is_gone_are_released(committing, confirmed):
     pool = confirmed.pool
     unread = operations.store_upload(

@@ -105,6 +105,7 @@ def test_a_column_chosen_below_replaces_the_answer_about_it(nimes, manager, befo
     assert one.choices.answers == answers
 
 
+@pytest.mark.slow
 def test_the_page_names_the_columns_that_are_added_up(nimes, manager):
     layout = Layout(
         kind="xlsx", sheets=["A"], regions=[SheetRegion(0, 1)], titles=["UAI", "CP", "CE1"],
@@ -143,6 +144,7 @@ def send(manager, one, **fields):
     return manager.post(f"/imports/{one.pk}/lecture/", {"header_row": 1, "column_0": "uai", **fields})
 
 
+@pytest.mark.slow
 def test_an_answer_that_the_list_of_columns_contradicts_is_refused(granted, manager):
     response = send(manager, granted, answer_ambiguous_column="C", column_1="units")
     assert response.status_code == 422
@@ -152,6 +154,7 @@ def test_an_answer_that_the_list_of_columns_contradicts_is_refused(granted, mana
     assert send(manager, granted, answer_ambiguous_column="C", column_2="units").status_code == 302
 
 
+@pytest.mark.slow
 def test_of_an_answer_and_the_list_the_one_that_was_changed_counts(granted, manager):
     granted.layout = replace(
         granted.layout,
@@ -171,6 +174,7 @@ def test_of_an_answer_and_the_list_the_one_that_was_changed_counts(granted, mana
         assert (stored.columns[Meaning.UNITS], stored.answers) == (column, answers)
 
 
+@pytest.mark.slow
 def test_a_question_about_a_column_of_numbers_matters_no_more_with_one_number_for_all(granted, manager):
     assert send(manager, granted).status_code == 422
     assert send(manager, granted, volume="all", units_for_all=4).status_code == 302

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from functools import partial
 
+import pytest
+
 from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio_additions as additions
@@ -26,6 +28,8 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import required_count, upload_and_parse
 from tests.imports.sample_files import build_csv, schools_csv
 from tests.races import run_concurrently, three_rounds
+
+pytestmark = pytest.mark.slow
 
 
 def upload_and_confirm(pool, content):
@@ -176,6 +180,7 @@ def test_an_import_is_undone_while_another_allocates_more_to_its_schools(committ
     assert Pool.objects.get(pk=pool.pk).allocated == sum(units)
 
 
+@pytest.mark.small
 def test_two_imports_write_the_same_portfolio_schools_at_once(committing):
     schools = SchoolFactory.create_batch(12)
     lists = [{school.uai: SchoolContact(contact_name=name) for school in order}

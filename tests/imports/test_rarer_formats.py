@@ -52,6 +52,7 @@ def test_binary_and_flat_workbooks_are_read_as_the_others(content):
     assert units_by_uai(content) == {uai: n for n, uai in enumerate(UNUSED_UAIS, start=2)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [write_xlsb({"Feuil1": ROWS}), build_fods(ROWS)], ids=["xlsb", "fods"])
 def test_the_annotated_workbook_of_a_rarer_format_is_an_xlsx_of_its_values(pool, content):
     book = build_annotated(upload_and_parse(pool, content, filename="liste"))

@@ -18,6 +18,7 @@ from mailing.models import Message, MessageState
 from schools.models import School
 from schools.uai import is_valid, normalise
 from tests.factories.licensing import PoolFactory
+from tests.tiers import sampled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHARED = next((p / "shared" / "data" for p in ROOT.parents if (p / "shared" / "data").is_dir()), ROOT / "absent")
@@ -58,7 +59,7 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
 
 @pytest.mark.parametrize(
     ("name", "columns", "rows", "faults"),
-    [
+    sampled([
         (
             "m1_monstage_cites_educatives.csv",
             {"uai": "UAI", "name": "NAME", "commune": "CITY", "postal_code": "ZIPCODE", "address": "STREET"},
@@ -85,7 +86,7 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
             231,
             0,
         ),
-    ],
+    ], fast=2),
 )  # fmt: skip
 def test_real_spreadsheets_are_parsed_with_the_right_columns(name, columns, rows, faults):
     parsed_sheet = parse_spreadsheet((SHARED / "spreadsheets" / name).read_bytes(), ParsingOptions(units_for_all=1))
@@ -96,12 +97,14 @@ def test_real_spreadsheets_are_parsed_with_the_right_columns(name, columns, rows
     assert not any(row.ignored for row in parsed_sheet.rows)
 
 
+@pytest.mark.slow
 def test_telephone_numbers_get_their_leading_zero_back():
     parsed_sheet = parse_spreadsheet(VAL_DE_MARNE.read_bytes(), ParsingOptions(units_for_all=1))
     assert {row.phone[:2] for row in parsed_sheet.rows if row.phone} <= {"01", "06", "07", "09"}
     assert all(len(row.phone) == len("01 23 45 67 89") for row in parsed_sheet.rows if row.phone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["annuaire_occitanie_2024-11.csv", "annuaire_idf-partiel_2026-05.csv"])
 def test_the_national_directory_export_is_a_valid_spreadsheet(name):
     parsed_sheet = parse_spreadsheet((SHARED / "directory" / name).read_bytes(), ParsingOptions(units_for_all=1))

@@ -301,6 +301,7 @@ OVERSIZED_FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OVERSIZED_FILES)
 def test_cells_beyond_the_limit_are_refused(name, monkeypatch):
     monkeypatch.setattr(limits, "MAX_CELLS", 10_000)
@@ -325,6 +326,7 @@ def test_a_zip_bomb_is_refused_by_its_declared_sizes(monkeypatch):
     assert get_refusal(bomb).code == "zip_bomb"
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_with_false_sizes_is_refused_before_it_is_unpacked():
     bomb = bytearray(
         build_zip({**read_members(build_xlsx(ROWS)), "xl/worksheets/sheet1.xml": b"<a>" + b"0" * 50_000_000})

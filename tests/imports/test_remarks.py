@@ -17,6 +17,8 @@ from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mixed(pool):
@@ -126,6 +128,7 @@ def test_ticking_all_leaves_what_has_a_line_of_its_own_and_says_so(officer, mixe
     assert "C’est fait" not in page
 
 
+@pytest.mark.small
 def test_a_row_counts_for_its_weightiest_remark(pool):
     PortfolioSchoolFactory()
     nurseries = SchoolFactory.create_batch(2, has_elementary=False)
@@ -160,6 +163,7 @@ def test_a_row_changed_with_htmx_changes_every_count_of_the_opened_remark(office
         assert ("data-empty" in count) == (scope == "aucune ligne")
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("state", RemarkState)
 def test_every_remark_has_words_in_every_state(state):
     for rows in (1, MIN_GATHERED):
@@ -179,6 +183,7 @@ def test_the_page_takes_as_many_queries_for_many_rows_as_for_few(officer, pool):
     assert statements(1) == statements(9)
 
 
+@pytest.mark.small
 def test_unchanged_schools_are_a_line_too(pool, mixed):
     ImportRow.objects.filter(import_id=mixed.pk, number__in=(2, 3)).update(verdict=Verdict.UNCHANGED, ticked=False)
     texts = [line.text.replace("\u00a0", " ") for line in build_lines(count_remarks(mixed))]

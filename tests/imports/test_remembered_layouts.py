@@ -14,6 +14,8 @@ from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url
 from tests.imports.sample_files import build_csv
 
+pytestmark = pytest.mark.slow
+
 TITLES = ["UAI", "Licences demandées", "Licences accordées"]
 LAST_TIME = "Comme la dernière fois, « {} » ({}) est lue ; « {} » ({}) ne l'est pas."
 
@@ -57,6 +59,7 @@ def test_a_sum_that_was_asked_for_is_remembered_and_named(officer, pool, schools
     assert (again.questions, list(again.sums.values())) == ([], [[1, 2]])
 
 
+@pytest.mark.small
 def test_a_sum_answered_otherwise_is_remembered_once_applied(pool, schools, member):
     content = build(schools, ["UAI", "CP", "CE1"], ((1, 2), (2, 1), (3, 1)))
     first = upload_and_parse(pool, content)

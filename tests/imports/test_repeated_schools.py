@@ -191,6 +191,7 @@ def stored(number):
     return ImportRow.objects.get(number=number)
 
 
+@pytest.mark.slow
 def test_the_sum_outlives_edits_and_checks_of_the_whole_table(pool):
     schools, content = list_by_level()
     summed = answer(upload_and_parse(pool, content), "sum")
@@ -204,6 +205,7 @@ def test_the_sum_outlives_edits_and_checks_of_the_whole_table(pool):
     assert dict(Allocation.objects.values_list("school_id", "units")) == {school.uai: 6 for school in schools}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["sum", "count"])
 def test_rows_that_were_added_to_another_are_named_so_and_never_restored_together(pool, option):
     _, content = list_by_level()
@@ -214,6 +216,7 @@ def test_rows_that_were_added_to_another_are_named_so_and_never_restored_togethe
     assert restored.codes == ["conflicting_duplicate"]
 
 
+@pytest.mark.slow
 def test_a_typed_number_replaces_the_sum_even_the_one_of_the_cell(pool):
     _, content = list_by_level()
     summed = answer(upload_and_parse(pool, content), "sum")
@@ -224,6 +227,7 @@ def test_a_typed_number_replaces_the_sum_even_the_one_of_the_cell(pool):
     assert (row.units, row.edits, row.codes) == (6, {}, ["rows_combined"])
 
 
+@pytest.mark.slow
 def test_counted_rows_override_the_number_for_all(pool):
     _, content = list_by_level(("UAI", "Salle"))
     counted = answer(upload_and_parse(pool, content, units_for_all=1), "count")
@@ -232,6 +236,7 @@ def test_counted_rows_override_the_number_for_all(pool):
     assert stored(2).units == 3
 
 
+@pytest.mark.slow
 def test_added_classes_do_not_exceed_the_classes_of_one_row(pool):
     _, content = list_by_level(("UAI", "Nombre de classes"))
     answer(upload_and_parse(pool, content), "sum")
@@ -268,6 +273,7 @@ def test_rows_that_are_not_counted_leave_the_number_to_be_asked():
     assert codes(parsed) == []
 
 
+@pytest.mark.slow
 def test_counted_rows_are_applied_without_a_column_of_numbers(pool):
     schools = SchoolFactory.create_batch(3)
     content = build_csv([["UAI", "Classe"], *[[school.uai, "CP"] for school in schools for _ in range(2)]])
@@ -284,6 +290,7 @@ def test_counted_rows_are_applied_without_a_column_of_numbers(pool):
     assert list(Allocation.objects.values_list("units", flat=True)) == [2, 2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "status", "answers"),
     [
@@ -303,6 +310,7 @@ def test_rows_are_counted_or_their_number_is_given_and_not_both(officer, pool, f
     assert answers is None or spreadsheet_import.choices.answers == answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "units_for_all", "recalled"),
     [

@@ -18,6 +18,7 @@ from tests.imports.sample_files import schools_csv
 from tests.pools.actions import allocate_units
 
 
+@pytest.mark.slow
 def test_a_list_with_a_column_of_licences_leads_to_ordering_them(office, member, nimes):
     spreadsheet_import = apply_portfolio_list(*zip(SchoolFactory.create_batch(3), (3, 4, 5), strict=True))
     page = page_text(office("nimes", member(Role.MANAGER, Role.BUYER)).get(import_url("detail", spreadsheet_import.pk)))
@@ -26,6 +27,7 @@ def test_a_list_with_a_column_of_licences_leads_to_ordering_them(office, member,
     assert page.count("btn-primary") == 1
 
 
+@pytest.mark.slow
 def test_who_does_not_buy_reads_the_number_and_no_link(officer, nimes):
     spreadsheet_import = apply_portfolio_list((SchoolFactory(), 3))
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
@@ -33,6 +35,7 @@ def test_who_does_not_buy_reads_the_number_and_no_link(officer, nimes):
     assert "?licences=" not in page
 
 
+@pytest.mark.slow
 def test_only_what_schools_lack_and_lots_have_not_free_is_to_buy(nimes):
     served, other = SchoolFactory.create_batch(2)
     small = PoolFactory(capacity=6)
@@ -41,6 +44,7 @@ def test_only_what_schools_lack_and_lots_have_not_free_is_to_buy(nimes):
     assert (found.asked, found.lacking, found.free, found.to_buy) == (12, 8, 2, 6)
 
 
+@pytest.mark.slow
 def test_rows_set_aside_and_repeated_schools_ask_for_nothing_more(nimes):
     one, other = SchoolFactory.create_batch(2)
     spreadsheet_import = apply_portfolio_list((one, 5), (other, "x"), (SchoolFactory(), 9))
@@ -48,6 +52,7 @@ def test_rows_set_aside_and_repeated_schools_ask_for_nothing_more(nimes):
     assert get_requested_licences(spreadsheet_import, TERM.date()).asked == 5
 
 
+@pytest.mark.slow
 def test_a_list_without_a_number_asks_for_nothing_and_leads_on(office, member, pool):
     spreadsheet_import = apply_portfolio_list((SchoolFactory(), "Mme Roux"), titles=("UAI", "Directeur"))
     assert get_requested_licences(spreadsheet_import, TERM.date()) is None
@@ -55,6 +60,7 @@ def test_a_list_without_a_number_asks_for_nothing_and_leads_on(office, member, p
     assert 'class="btn btn-primary" href="/distribuer/"' in page
 
 
+@pytest.mark.slow
 def test_the_same_file_gives_the_licences_without_being_sent_again(officer, pool):
     school = SchoolFactory()
     first = apply_portfolio_list((school, 3))
@@ -69,6 +75,7 @@ def test_the_same_file_gives_the_licences_without_being_sent_again(officer, pool
     assert "déjà été déposé" not in page_text(officer.get(import_url("detail", second.pk)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["", "x", "999999"])
 def test_no_file_is_read_again_for_a_lot_that_gives_nothing(officer, pool, typed):
     first = apply_portfolio_list((SchoolFactory(), 3))
@@ -76,12 +83,14 @@ def test_no_file_is_read_again_for_a_lot_that_gives_nothing(officer, pool, typed
     assert SpreadsheetImport.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_gave_licences_is_not_read_again_by_that_door(officer, pool):
     first = confirm_and_apply(upload_and_parse(pool, schools_csv((SchoolFactory(), 3))))
     officer.post(import_url("give", first.pk), {"pool": pool.pk})
     assert SpreadsheetImport.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_rows_whose_licences_are_not_counted_are_named_before_ordering(office, member, nimes):
     counted, unread, empty, aside = (
         SchoolFactory(name=name, commune="Alès") for name in ("Brouzen", "Jacques Prévert", "Mas Neuf", "Tamaris")
@@ -105,6 +114,7 @@ def test_of_many_rows_left_out_five_are_named():
     assert shown == ["7 lignes : a, a, a, a, a et 2 autres", "1 ligne : a"]
 
 
+@pytest.mark.slow
 def test_a_school_that_another_row_counts_is_not_left_out(nimes):
     school = SchoolFactory()
     spreadsheet_import = apply_portfolio_list((school, 5), (school, ""))

@@ -37,6 +37,7 @@ def chosen(spreadsheet_import):
     return [choice for choice in load_choices(spreadsheet_import, [row])[row.pk] if choice.chosen]
 
 
+@pytest.mark.slow
 def test_one_of_the_numbers_of_a_school_is_kept(officer, pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
@@ -47,6 +48,7 @@ def test_one_of_the_numbers_of_a_school_is_kept(officer, pool):
     assert found == {2: (Verdict.IGNORED, None), 3: (Verdict.NEW, 4), 4: (Verdict.IGNORED, None)}
 
 
+@pytest.mark.slow
 def test_rows_that_agree_are_all_kept(officer, pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
@@ -55,6 +57,7 @@ def test_rows_that_agree_are_all_kept(officer, pool):
     assert found == {2: [], 3: ["set_aside"], 4: ["duplicate"]}
 
 
+@pytest.mark.slow
 def test_a_row_is_kept_alone_whichever_numbers_the_others_state(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
@@ -62,6 +65,7 @@ def test_a_row_is_kept_alone_whichever_numbers_the_others_state(pool):
     assert {number: row.set_aside for number, row in rows(spreadsheet_import).items()} == {2: True, 3: True, 4: False}
 
 
+@pytest.mark.slow
 def test_a_number_that_no_row_states_keeps_nothing(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4)))
@@ -71,6 +75,7 @@ def test_a_number_that_no_row_states_keeps_nothing(pool):
     assert not any(row.set_aside for row in rows(spreadsheet_import).values())
 
 
+@pytest.mark.slow
 def test_the_letter_goes_to_one_of_the_addresses_of_the_cell_or_to_the_official_one(officer, pool):
     school = PortfolioSchoolFactory(contact_email="roux@nimes.example", school__email="ce@ac.example").school
     cell = "a@b.example ; c@d.example"
@@ -88,6 +93,7 @@ def test_the_letter_goes_to_one_of_the_addresses_of_the_cell_or_to_the_official_
     assert (rows(spreadsheet_import)[2].recipient, rows(spreadsheet_import)[2].ticked) == ("c@d.example", True)
 
 
+@pytest.mark.slow
 def test_several_addresses_are_answered_for_all_rows_at_once(officer, pool):
     schools = [SchoolFactory(email="ce@ac.example"), SchoolFactory(email="")]
     content = schools_csv(
@@ -115,6 +121,7 @@ def test_one_licence_a_class_is_offered_where_there_are_more(pool):
     assert choices(spreadsheet_import)["donner 4\u00a0licences, une par classe"] == {"action": "fix", "units": "4"}
 
 
+@pytest.mark.slow
 def test_the_form_shows_what_was_found(officer, pool):
     school = SchoolFactory(name="Ecole Les Platanes", commune="Uzès", email="ce@ac.example")
     titles = ("École", "Commune", "Licences")
@@ -126,6 +133,7 @@ def test_the_form_shows_what_was_found(officer, pool):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [
@@ -149,6 +157,7 @@ def test_the_form_stays_open_with_what_was_typed_and_its_fault(officer, pool, na
     assert (rows(spreadsheet_import)[2].edits, rows(spreadsheet_import)[2].units) == ({}, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "units_for_all", "sentence"),
     [
@@ -173,6 +182,7 @@ def test_a_corrected_number_shows_the_one_it_replaces_and_a_way_back(officer, po
     assert (after.edits, after.units, after.codes) == ({}, before.units, before.codes)
 
 
+@pytest.mark.slow
 def test_what_is_sent_back_as_it_was_shown_is_no_correction(officer, pool):
     school = SchoolFactory(name="Ecole Les Platanes", commune="Uzès", email="ce@ac.example")
     spreadsheet_import = upload_and_parse(pool, "École;Commune;Licences\nLes Platanes;Uzès;3".encode())
@@ -182,6 +192,7 @@ def test_what_is_sent_back_as_it_was_shown_is_no_correction(officer, pool):
     assert (row.edits, row.match_method, row.email) == ({"units": "4"}, "name", "")
 
 
+@pytest.mark.slow
 def test_a_school_with_licences_of_another_pool_gets_the_rest_or_as_many_again(officer, pool):
     school = SchoolFactory()
     grant = PoolFactory(name="Dotation 2026")

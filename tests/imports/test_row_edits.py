@@ -54,6 +54,7 @@ def add_proposals(spreadsheet_import, number, *schools, code="ambiguous_school")
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_sum_of_columns_is_stored_and_checked_again_with_its_parts(pool):
     schools = [SchoolFactory(), SchoolFactory()]
     content = build_csv(
@@ -76,6 +77,7 @@ def test_an_edited_value_is_normalised_like_a_cell(pool):
     assert (typed.edits, typed.units, typed.recipient) == ({"units": "4", "email": "a@b.fr"}, 4, "a@b.fr")
 
 
+@pytest.mark.slow
 def test_a_chosen_proposal_wins_over_the_row(pool):
     school, other = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(pool, schools_csv(("x", 3), (other, 1)))
@@ -89,6 +91,7 @@ def test_a_chosen_proposal_wins_over_the_row(pool):
     assert problem_codes(spreadsheet_import) == {}
 
 
+@pytest.mark.slow
 def test_the_row_s_own_uai_can_be_chosen_when_unconfirmed(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3)))
@@ -99,6 +102,7 @@ def test_the_row_s_own_uai_can_be_chosen_when_unconfirmed(pool):
     assert (chosen.match_method, chosen.verdict, chosen.codes) == ("chosen", Verdict.NEW, [])
 
 
+@pytest.mark.slow
 def test_ignoring_and_restoring_a_doubtful_row_keeps_its_doubt(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3)))
@@ -108,6 +112,7 @@ def test_ignoring_and_restoring_a_doubtful_row_keeps_its_doubt(pool):
     assert (back.codes, back.uai, back.proposals[0]["uai"]) == (["unconfirmed_uai"], "", school.uai)
 
 
+@pytest.mark.slow
 def test_a_school_that_the_directory_does_not_know_waits_with_its_uai(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(("0010001W", 3), (SchoolFactory(), 1)))
     waiting = amend(spreadsheet_import, 2, awaited=True)
@@ -120,6 +125,7 @@ def test_a_school_that_the_directory_does_not_know_waits_with_its_uai(pool):
         amend(spreadsheet_import, 3, awaited=True)
 
 
+@pytest.mark.slow
 def test_resolving_a_conflict_frees_its_licences_for_the_other_rows(pool):
     one, two, three = SchoolFactory.create_batch(3)
     allocate_units(pool, one, 60)
@@ -146,6 +152,7 @@ def test_resolving_a_conflict_frees_its_licences_for_the_other_rows(pool):
     )
 
 
+@pytest.mark.slow
 def test_a_conflict_on_a_redeemed_key_cannot_be_resolved(pool):
     school = SchoolFactory()
     allocation = allocate_units(pool, school, 5)
@@ -158,6 +165,7 @@ def test_a_conflict_on_a_redeemed_key_cannot_be_resolved(pool):
     assert amend(spreadsheet_import, 2, set_aside=True).codes == ["set_aside"]
 
 
+@pytest.mark.slow
 def test_rows_of_the_same_address_change_with_one_of_them(pool):
     schools = SchoolFactory.create_batch(3, email="")
     spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 1, "mairie@ville.fr") for school in schools]))
@@ -169,6 +177,7 @@ def test_rows_of_the_same_address_change_with_one_of_them(pool):
     assert problem_codes(spreadsheet_import) == {3: ["set_aside"]}
 
 
+@pytest.mark.slow
 def test_rows_sharing_an_email_are_rechecked_only_while_they_are_few(pool, monkeypatch):
     monkeypatch.setattr(email_checks, "MAX_LISTED_SCHOOLS", 3)
     schools = SchoolFactory.create_batch(6, email="")
@@ -184,6 +193,7 @@ def test_rows_sharing_an_email_are_rechecked_only_while_they_are_few(pool, monke
     )
 
 
+@pytest.mark.slow
 def test_sum_and_outlier_warnings_follow_their_neighbours(pool):
     schools = SchoolFactory.create_batch(6)
     spreadsheet_import = upload_and_parse(pool, schools_csv(*zip(schools, (3, 4, 5, 12, 61, 2), strict=True)))
@@ -201,6 +211,7 @@ def test_sum_and_outlier_warnings_follow_their_neighbours(pool):
     assert (problem_codes(spreadsheet_import), rows(spreadsheet_import)[6].ticked) == ({6: ["outlier"]}, False)
 
 
+@pytest.mark.slow
 def test_a_tick_is_kept_and_a_cleared_warning_ticks_again(pool):
     one, two = SchoolFactory.create_batch(2)
     nursery = SchoolFactory(has_elementary=False)
@@ -214,6 +225,7 @@ def test_a_tick_is_kept_and_a_cleared_warning_ticks_again(pool):
     assert amend(spreadsheet_import, 2, edits={"email": "c@d.fr"}).ticked
 
 
+@pytest.mark.slow
 def test_schools_outside_the_portfolio_are_added_all_at_once(pool):
     PortfolioSchoolFactory()
     schools = SchoolFactory.create_batch(3)
@@ -228,6 +240,7 @@ def test_schools_outside_the_portfolio_are_added_all_at_once(pool):
     assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, **NOW) == 0
 
 
+@pytest.mark.slow
 def test_likely_proposals_are_accepted_in_bulk_and_close_calls_left(pool):
     first, second, third = SchoolFactory.create_batch(3)
     spreadsheet_import = upload_and_parse(pool, schools_csv(("x", 1), ("y", 2), ("z", 3)))
@@ -241,6 +254,7 @@ def test_likely_proposals_are_accepted_in_bulk_and_close_calls_left(pool):
     assert operations.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 0
 
 
+@pytest.mark.slow
 def test_all_rows_with_a_code_are_ignored_kept_waiting_or_ticked(pool):
     nursery = SchoolFactory.create_batch(2, has_elementary=False)
     spreadsheet_import = upload_and_parse(
@@ -259,6 +273,7 @@ def test_all_rows_with_a_code_are_ignored_kept_waiting_or_ticked(pool):
     )
 
 
+@pytest.mark.slow
 def test_rows_are_filtered_by_verdict_code_words_tick_and_sheet(pool):
     school, nursery = SchoolFactory(commune="Alès"), SchoolFactory(has_elementary=False)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (nursery, 1), ("x", 1)))
@@ -276,6 +291,7 @@ def test_rows_are_filtered_by_verdict_code_words_tick_and_sheet(pool):
     assert (numbers(sheet=0), numbers(sheet=1), numbers(altered=True)) == ([2, 3, 4], [], [])
 
 
+@pytest.mark.slow
 def test_rows_beyond_the_pool_s_capacity_are_listed(pool):
     schools = SchoolFactory.create_batch(3)
     spreadsheet_import = upload_and_parse(pool, schools_csv(*zip(schools, (60, 30, 20), strict=True)))
@@ -286,6 +302,7 @@ def test_rows_beyond_the_pool_s_capacity_are_listed(pool):
     assert list(queries.list_rows_beyond_pool(spreadsheet_import)) == []
 
 
+@pytest.mark.slow
 def test_a_correction_takes_as_many_queries_in_a_large_table_as_in_a_small_one(pool):
     def statements(count):
         schools = SchoolFactory.create_batch(count, email="")

@@ -48,6 +48,7 @@ def test_a_school_is_found_by_its_uai_by_a_repaired_one_and_by_its_name(pool, zo
     assert named.confidence > 0.8
 
 
+@pytest.mark.slow
 def test_an_uai_whose_row_names_another_school_is_never_taken(pool, zola, mace):
     (row,) = upload_rows(pool, [zola.uai, "École élémentaire Jean Macé", "Nîmes", "30000", 1])
     assert (row.uai, row.match_method, row.verdict, row.ticked) == ("", "", "error", False)
@@ -81,6 +82,7 @@ def test_a_school_chosen_in_our_own_column_stands(pool, zola, mace):
     assert (row.uai, row.match_method, row.verdict, row.problems) == (mace.uai, "chosen", "new", [])
 
 
+@pytest.mark.slow
 def test_a_row_without_a_school_says_what_to_do(pool, zola, mace):
     none, two, invented = upload_rows(
         pool,
@@ -114,6 +116,7 @@ def test_a_uai_of_another_departement_names_both(pool, zola):
     assert "dans le département 34 :" in message
 
 
+@pytest.mark.slow
 def test_a_school_of_the_very_name_that_may_be_elsewhere_is_asked_about_without_a_contradiction(pool, nimes):
     names = [f"École {name}" for name in ("Hugo", "Zola", "Verne", "Macé", "Sand", "Curie", "Giono", "Ronsard")]
     rows = [["", SchoolFactory(name=name).name, "Nîmes", "", 1] for name in (*names, "École Dumas", "École Camus")]

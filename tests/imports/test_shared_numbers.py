@@ -108,6 +108,7 @@ def read_with_answer(pool, content, answer):
     return spreadsheet_import
 
 
+@pytest.mark.slow
 def test_a_restored_row_of_a_number_given_elsewhere_does_not_give_it_again(pool):
     nursery, elementary = SchoolFactory(has_elementary=False), SchoolFactory()
     content = build_xlsx(
@@ -131,6 +132,7 @@ def test_a_restored_row_of_a_number_given_elsewhere_does_not_give_it_again(pool)
     assert (typed.verdict, typed.units, "shared_number" in typed.codes) == (Verdict.NEW, 2, False)
 
 
+@pytest.mark.slow
 def test_a_number_left_to_the_member_is_still_missing_when_all_is_checked_again(pool):
     schools = SchoolFactory.create_batch(3)
     rows = [[school.uai, units] for school, units in zip(schools, (8, None, 2), strict=True)]

@@ -291,6 +291,7 @@ def test_two_lines_of_titles_are_remembered_by_both():
     assert parsed_sheet.header_digest == compute_header_digest(["UAI", "Contact / Nom", "Contact / Mél"])
 
 
+@pytest.mark.slow
 def test_progress_is_reported():
     calls = []
     content = build_csv([["UAI", "Licences"], *[[UNUSED_UAIS[0], 1]] * 12_000])

@@ -155,6 +155,7 @@ def test_a_name_without_a_capital_is_a_school_where_none_has_one():
     assert not parse_spreadsheet(build_csv(rows), ParsingOptions()).rows[1].ignored
 
 
+@pytest.mark.slow
 def test_the_annotated_workbook_of_a_turned_table_is_upright(pool):
     schools = SchoolFactory.create_batch(2)
     content = build_xlsx(

@@ -130,6 +130,7 @@ def test_one_table_with_two_columns_of_uai_is_not_taken_for_two(rows):
     assert "joined_tables" not in [question.code for question in parse(rows).questions]
 
 
+@pytest.mark.slow
 def test_the_annotated_workbook_gives_each_table_its_sheet(pool):
     schools = SchoolFactory.create_batch(4)
     left = [[schools[0].uai, schools[0].name, 3], ["0300000Z", schools[1].name, 4]]

@@ -189,6 +189,7 @@ def test_too_many_tables_are_refused_by_name(monkeypatch):
     assert refusal.value.code == "too_many_tables"
 
 
+@pytest.mark.slow
 def test_problems_are_marked_in_the_cells_of_their_table(pool):
     """Also after the annotated workbook came back: its choices are read in both tables."""
     schools = SchoolFactory.create_batch(3)

@@ -19,6 +19,7 @@ def viewer(office, member):
     return office("nimes", member(Role.VIEWER))
 
 
+@pytest.mark.slow
 def test_an_import_appears_in_the_timeline_of_each_school(pool, django_assert_max_num_queries):
     new, grown, aside = SchoolFactory.create_batch(3)
     allocate(pool_id=pool.pk, uai=grown.uai, units=2, recipient=grown.email, by=None, at=TERM)
@@ -39,6 +40,7 @@ def test_an_import_appears_in_the_timeline_of_each_school(pool, django_assert_ma
     assert school_grants.list_grants(aside.uai, "Ecole C") == []
 
 
+@pytest.mark.slow
 def test_the_journal_shows_an_import_once_and_finds_it_by_each_school(pool, viewer):
     given, other = SchoolFactory.create_batch(2)
     confirm_and_apply(upload_and_parse(pool, schools_csv((given, 3))))

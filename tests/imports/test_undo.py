@@ -25,6 +25,8 @@ from tests.imports.sample_files import build_csv, schools_csv
 from tests.pools.actions import mark_redeemed, mark_sent
 from tests.waiting_jobs import list_waiting_jobs
 
+pytestmark = pytest.mark.slow
+
 LATER = TERM + datetime.timedelta(days=3)
 
 
@@ -76,6 +78,7 @@ def test_undoing_twice_is_once(pool):
         operations.get_undo_plan(spreadsheet_import.pk)
 
 
+@pytest.mark.small
 def test_only_an_applied_import_can_be_undone(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)))
     with pytest.raises(WrongImportState):

@@ -38,6 +38,7 @@ def build_file(size):
     return file
 
 
+@pytest.mark.slow
 def test_nineteen_megabytes_are_stored_within_two(nimes):
     file, pool = build_file(19 * MEGABYTE), PoolFactory()
     tracemalloc.start()
@@ -71,6 +72,7 @@ def test_files_beyond_a_few_hundred_kilobytes_are_written_to_disk(settings):
     assert settings.FILE_UPLOAD_MAX_MEMORY_SIZE <= MEGABYTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["page", "corrected", "api"])
 def test_pages_and_api_pass_the_file_on_unread(door, nimes, office, monkeypatch):
     operation = {"page": "imports.web.views.upload.upload_spreadsheet",
@@ -117,6 +119,7 @@ def test_what_is_no_archive_has_no_provenance(content):
     assert provenance.read_provenance(b"", "nimes") is None
 
 
+@pytest.mark.slow
 def test_a_property_that_unpacks_to_much_is_read_to_its_bound():
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:

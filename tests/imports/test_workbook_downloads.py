@@ -62,6 +62,7 @@ def upload_workbook(book, purpose, pool=None):
     return spreadsheet_import
 
 
+@pytest.mark.slow
 def test_a_template_filled_in_is_read_without_a_question(officer, pool, portfolio):
     allocate(pool_id=pool.pk, uai=portfolio[0].uai, units=2, recipient="a@b.fr", by=None, at=TERM)
     book = load(officer.get(import_url("template", "allocation"), {"lot": pool.pk}).content)
@@ -83,6 +84,7 @@ def test_a_template_filled_in_is_read_without_a_question(officer, pool, portfoli
     assert sorted(row.verdict for row in rows) == ["changed", "new", "new", "new"]
 
 
+@pytest.mark.slow
 def test_the_portfolio_comes_back_unchanged_from_its_template(officer, portfolio):
     book = load(officer.get(import_url("template", "portfolio")).content)
     assert book["Écoles"]["D2"].data_type == "s"
@@ -112,6 +114,7 @@ def test_a_large_portfolio_is_not_prefilled(pool, portfolio, monkeypatch):
     assert "3 écoles" in book["Mode d'emploi"].cell(book["Mode d'emploi"].max_row, 1).value
 
 
+@pytest.mark.slow
 def test_the_report_contains_everything_but_the_key(officer, pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(
@@ -160,6 +163,7 @@ def read_effects(officer, spreadsheet_import):
     return [row[column] for row in sheet.iter_rows(min_row=2, values_only=True)]
 
 
+@pytest.mark.slow
 def test_the_report_says_done_only_of_what_was_applied_and_not_undone(officer, pool):
     redeemed, other = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(pool, schools_csv((redeemed, 3), (other, 4), ("0300000Z", 2)))
@@ -175,12 +179,14 @@ def test_the_report_says_done_only_of_what_was_applied_and_not_undone(officer, p
     ]
 
 
+@pytest.mark.slow
 def test_the_report_of_a_cancelled_import_says_that_nothing_was_done(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)))
     operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
     assert read_effects(officer, spreadsheet_import) == [None]
 
 
+@pytest.mark.slow
 def test_the_list_is_exported(officer, pool, member):
     who = member(Role.MANAGER)
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)), filename="=liste.csv", by=who)
@@ -195,6 +201,7 @@ def test_the_list_is_exported(officer, pool, member):
     assert sheet["B2"].data_type == "s"
 
 
+@pytest.mark.slow
 def test_a_corrected_file_is_handed_in_on_the_page_of_its_import(officer, pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, build_xlsx([["UAI", "Licences"], [school.uai, "x"]]))

@@ -38,6 +38,7 @@ def test_migrate_schemas_refuses_and_says_what_to_do(db):
         call_command("migrate_schemas", stdout=io.StringIO())
 
 
+@pytest.mark.slow
 def test_who_has_changed_the_tables_says_so(db):
     edit()
     call_command("migrate_schemas", "--accept-changed", stdout=io.StringIO())
@@ -55,6 +56,7 @@ def test_a_migration_that_is_gone_is_no_fault(db):
     assert migration_contents.find_changed() == []
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_neither_pages_nor_workers_start_on_it():
     edit()

@@ -35,6 +35,7 @@ def account_at(address):
     return teacher
 
 
+@pytest.mark.slow
 def test_a_new_account_holds_the_reserved_seat(jaures):
     invitation = jaures.invite_one()
     seat = accept_as_new(invitation)
@@ -51,6 +52,7 @@ def test_a_new_account_holds_the_reserved_seat(jaures):
     assert (invitation.outcome, invitation.accepted_by) == (InvitationEnd.ACCEPTED, teacher)
 
 
+@pytest.mark.slow
 def test_the_inviter_and_the_collectivity_are_notified(jaures):
     accept_as_new(jaures.invite_one())
     [letter] = list_emails(SEAT_TAKEN)
@@ -59,6 +61,7 @@ def test_the_inviter_and_the_collectivity_are_notified(jaures):
     assert (note["event"], note["held"], note["size"]) == ("held", 1, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Léa", "", "Léa www.exemple.example", "L" * 61])
 def test_first_name_and_surname_are_needed(jaures, name):
     invitation = jaures.invite_one()
@@ -76,6 +79,7 @@ def test_a_weak_password_creates_nothing(jaures):
     assert not User.objects.filter(email=invitation.email).exists()
 
 
+@pytest.mark.slow
 def test_an_account_of_the_address_accepts_by_one_act(jaures):
     invitation = jaures.invite_one()
     teacher = account_at(invitation.email.upper())
@@ -84,6 +88,7 @@ def test_an_account_of_the_address_accepts_by_one_act(jaures):
     assert jaures.count_seats() == (2, 0, 1)
 
 
+@pytest.mark.slow
 def test_another_account_accepts_only_on_purpose(jaures):
     invitation, other = jaures.invite_one(), account_at("autre@x.example")
     with pytest.raises(exceptions.MeantForAnotherAccount):
@@ -93,12 +98,14 @@ def test_another_account_accepts_only_on_purpose(jaures):
     ).holder == other  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_unconfirmed_address_proves_nothing(jaures):
     invitation = jaures.invite_one()
     with pytest.raises(exceptions.MeantForAnotherAccount):
         operations.accept_invitation(token=invitation.link_token, by=TeacherFactory(email=invitation.email), at=LATER)
 
 
+@pytest.mark.slow
 def test_a_principal_does_not_take_a_teacher_s_seat(jaures):
     invitation = jaures.invite_one()
     for principal in (jaures.principal, PrincipalFactory(email=invitation.email)):
@@ -106,6 +113,7 @@ def test_a_principal_does_not_take_a_teacher_s_seat(jaures):
             operations.accept_invitation(token=invitation.link_token, by=principal, at=LATER, deliberate=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared_with", ["the school", "its principal", "a username"])
 def test_a_shared_mailbox_gives_a_sign_in_name_of_its_own(jaures, shared_with):
     mailbox = "ecole.jaures@nimes.example"
@@ -123,6 +131,7 @@ def test_a_shared_mailbox_gives_a_sign_in_name_of_its_own(jaures, shared_with):
     assert {one.email for one in (first, second, third)} == {mailbox}
 
 
+@pytest.mark.slow
 def test_a_teacher_who_holds_a_seat_already_frees_the_reserved_one(jaures):
     teacher = account_at("lea@x.example")
     invitation = jaures.invite_one("Léa Martin <lea@x.example>")
@@ -135,6 +144,7 @@ def test_a_teacher_who_holds_a_seat_already_frees_the_reserved_one(jaures):
     assert invitation.outcome == InvitationEnd.SERVED
 
 
+@pytest.mark.slow
 def test_a_link_serves_once(jaures):
     invitation = jaures.invite_one()
     accept_as_new(invitation)
@@ -143,6 +153,7 @@ def test_a_link_serves_once(jaures):
     assert User.objects.filter(email=invitation.email).count() == 1
 
 
+@pytest.mark.slow
 def test_a_withdrawn_teacher_may_be_invited_again(jaures):
     seat = accept_as_new(jaures.invite_one())
     seats.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
@@ -167,6 +178,7 @@ def leave(jaures, invitation):
     Affiliation.objects.filter(school=jaures.school).delete()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
@@ -189,6 +201,7 @@ def test_each_reason_not_to_open_has_its_refusal(jaures, change, refusal):
         assert jaures.principal.last_name not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_an_unknown_token_and_a_late_one_are_refused(jaures):
     invitation = jaures.invite_one()
     with pytest.raises(exceptions.UnknownInvitation):

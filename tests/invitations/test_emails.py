@@ -44,6 +44,7 @@ def test_the_letter_says_who_invites_which_school_and_until_when(jaures, invitat
     assert f"{invitation.link_token}/</a>" in letter.html
 
 
+@pytest.mark.slow
 def test_the_reminder_leads_to_the_same_link(jaures, invitation):
     remind(jaures, invitation)
     letter = render_only_email(notifications.REMINDED)
@@ -51,6 +52,7 @@ def test_the_reminder_leads_to_the_same_link(jaures, invitation):
     assert invitation.link_token in letter.text
 
 
+@pytest.mark.slow
 def test_a_principal_who_left_is_not_named(jaures, invitation):
     colleague = jaures.add_principal(verified=True)
     User.objects.filter(pk=jaures.principal.pk).update(is_active=False)
@@ -60,6 +62,7 @@ def test_a_principal_who_left_is_not_named(jaures, invitation):
     assert str(colleague) not in letter.text
 
 
+@pytest.mark.slow
 def test_a_letter_with_a_dead_link_is_not_sent(jaures, invitation):
     [message] = list_emails(notifications.INVITED)
     operations.recall_invitation(invitation_id=invitation.pk, by=jaures.principal, at=timezone.now())
@@ -70,6 +73,7 @@ def test_a_letter_with_a_dead_link_is_not_sent(jaures, invitation):
         render_email(message)
 
 
+@pytest.mark.slow
 def test_the_preview_shows_no_token(invitation):
     [message] = list_emails(notifications.INVITED)
     with schema_context("public"):
@@ -77,6 +81,7 @@ def test_the_preview_shows_no_token(invitation):
     assert invitation.link_token not in preview.text + preview.html
 
 
+@pytest.mark.slow
 def test_the_principal_reads_once_who_did_not_answer(jaures, invitation):
     second = jaures.invite_one("paul@x.example", at=invitation.created_at)
     operations.expire_invitations(at=second.expires_at)
@@ -88,6 +93,7 @@ def test_the_principal_reads_once_who_did_not_answer(jaures, invitation):
         render_only_email(notifications.EXPIRED)
 
 
+@pytest.mark.slow
 def test_recalled_invitations_and_those_of_ended_licences_are_no_unanswered_ones(jaures, invitation):
     operations.recall_invitation(invitation_id=invitation.pk, by=jaures.principal, at=timezone.now())
     jaures.invite_one("paul@x.example", at=timezone.now())

@@ -39,6 +39,7 @@ def remind(jaures, invitation, at):
     return operations.remind_invitation(invitation_id=invitation.pk, by=jaures.principal, at=at)
 
 
+@pytest.mark.slow
 def test_a_recalled_invitation_frees_its_seat_and_stops_its_letter(jaures):
     invitation = jaures.invite_one()
     for _ in range(2):
@@ -49,6 +50,7 @@ def test_a_recalled_invitation_frees_its_seat_and_stops_its_letter(jaures):
     assert jaures.invite_one().pk != invitation.pk
 
 
+@pytest.mark.slow
 def test_an_accepted_invitation_is_not_recalled(jaures):
     invitation = jaures.invite_one()
     operations.accept_with_new_account(token=invitation.link_token, name="Léa Martin", password=PASSWORD, at=TERM)
@@ -56,6 +58,7 @@ def test_an_accepted_invitation_is_not_recalled(jaures):
         recall(jaures, invitation)
 
 
+@pytest.mark.slow
 def test_only_verified_principals_of_the_school_recall_and_remind(jaures, nimes):
     invitation = jaures.invite_one()
     elsewhere = PrincipalFactory()
@@ -72,6 +75,7 @@ def test_only_verified_principals_of_the_school_recall_and_remind(jaures, nimes)
         remind(jaures, invitation, TERM + 2 * DAY)
 
 
+@pytest.mark.slow
 def test_invitations_expire_at_their_date_and_not_before(jaures):
     invitation = jaures.invite_one()
     assert operations.expire_invitations(at=invitation.expires_at - datetime.timedelta(seconds=1)) == 0
@@ -80,6 +84,7 @@ def test_invitations_expire_at_their_date_and_not_before(jaures):
     assert jaures.count_seats() == (3, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"suspended_at": TERM, "cancelled_at": TERM}, {"last_day": TERM.date() - DAY}])
 def test_invitations_of_licences_that_are_over_end(jaures, change):
     jaures.invite(LEA, PAUL)
@@ -97,6 +102,7 @@ def test_invitations_of_suspended_licences_wait(jaures):
     assert operations.send_due_reminders(at=TERM + 8 * DAY) == 0
 
 
+@pytest.mark.slow
 def test_a_person_who_receives_a_seat_otherwise_frees_the_reserved_one(jaures):
     teacher = TeacherFactory(first_name="Léa", last_name="Martin", email=LEA)
     AffiliationFactory(user=teacher)
@@ -106,6 +112,7 @@ def test_a_person_who_receives_a_seat_otherwise_frees_the_reserved_one(jaures):
     assert jaures.count_seats() == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_the_principal_who_takes_a_seat_leaves_the_teachers_of_the_mailbox_theirs(jaures):
     invitation = jaures.invite_one(jaures.principal.email)
     seats.assign(subscription_id=jaures.licences.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
@@ -113,6 +120,7 @@ def test_the_principal_who_takes_a_seat_leaves_the_teachers_of_the_mailbox_their
     assert invitation.ended_at is None
 
 
+@pytest.mark.slow
 def test_a_reminder_leaves_once_by_itself_after_a_week(jaures):
     jaures.invite(LEA, PAUL)
     assert operations.send_due_reminders(at=TERM + 7 * DAY - datetime.timedelta(seconds=1)) == 0
@@ -121,6 +129,7 @@ def test_a_reminder_leaves_once_by_itself_after_a_week(jaures):
     assert [letter.recipient for letter in list_emails(notifications.REMINDED)] == [LEA, PAUL]
 
 
+@pytest.mark.slow
 def test_a_reminder_waits_for_a_morning_on_which_the_school_works(jaures):
     SchoolHoliday.objects.create(
         zone=HolidayZone.C, name="Noël", first_day=datetime.date(2026, 12, 19), last_day=datetime.date(2027, 1, 3)
@@ -133,6 +142,7 @@ def test_a_reminder_waits_for_a_morning_on_which_the_school_works(jaures):
     assert operations.send_due_reminders(at=datetime.datetime(2027, 1, 5, 8, tzinfo=TERM.tzinfo)) == 1
 
 
+@pytest.mark.slow
 def test_a_principal_reads_on_a_school_day_that_nobody_answered(jaures):
     # Thirty days later it is Saturday.
     jaures.invite_one(at=datetime.datetime(2026, 11, 5, 15, 0, tzinfo=TERM.tzinfo))
@@ -142,6 +152,7 @@ def test_a_principal_reads_on_a_school_day_that_nobody_answered(jaures):
     assert letter.due_at == datetime.datetime(2026, 12, 7, 8, 0, tzinfo=TERM.tzinfo)
 
 
+@pytest.mark.slow
 def test_a_principal_reminds_once_a_day(jaures):
     invitation = jaures.invite_one()
     with pytest.raises(exceptions.AlreadyReminded):
@@ -156,6 +167,7 @@ def test_a_principal_reminds_once_a_day(jaures):
         remind(jaures, invitation, TERM + 9 * DAY)
 
 
+@pytest.mark.slow
 def test_addresses_are_kept_three_months_after_the_end(jaures):
     recall(jaures, jaures.invite_one())
     jaures.invite_one(PAUL)
@@ -170,6 +182,7 @@ def count_queries(act):
     return len(queries)
 
 
+@pytest.mark.slow
 def test_reminders_and_endings_take_as_many_queries_for_twenty_as_for_two(jaures):
     """One set each: no school or schema is visited."""
     counts = []

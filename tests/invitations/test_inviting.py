@@ -27,6 +27,7 @@ from tests.factories.schools import AffiliationFactory
 LEA, PAUL, INES, ZOE = "lea@x.example", "paul@x.example", "ines@x.example", "zoe@x.example"
 
 
+@pytest.mark.slow
 def test_each_invited_person_has_a_seat_reserved_and_a_letter(jaures):
     result = jaures.invite(f"Léa Martin <{LEA}>", PAUL)
     assert [(one.email, one.name) for one in result.invitations] == [(LEA, "Léa Martin"), (PAUL, "")]
@@ -35,6 +36,7 @@ def test_each_invited_person_has_a_seat_reserved_and_a_letter(jaures):
     assert [letter.recipient for letter in list_emails(notifications.INVITED)] == [LEA, PAUL]
 
 
+@pytest.mark.slow
 def test_the_token_is_in_no_row_of_the_outbox_and_only_hashed_in_the_invitation(jaures):
     invitation = jaures.invite_one()
     [letter] = list_emails(notifications.INVITED)
@@ -42,6 +44,7 @@ def test_the_token_is_in_no_row_of_the_outbox_and_only_hashed_in_the_invitation(
     assert invitation.link_token not in str(TeacherInvitation.objects.values().get())
 
 
+@pytest.mark.slow
 def test_reserved_seats_are_free_for_nobody(jaures):
     jaures.invite(LEA, PAUL, INES)
     with pytest.raises(seat_exceptions.NoSeatLeft, match="ou réservées à des personnes invitées"):
@@ -56,6 +59,7 @@ def test_reserved_seats_are_free_for_nobody(jaures):
         jaures.invite(ZOE)
 
 
+@pytest.mark.slow
 def test_reserved_seats_are_counted_in_my_account_and_change_its_version(jaures):
     version = compute_version(jaures.principal, school=jaures.school.pk, at=TERM)
     jaures.invite(LEA, PAUL)
@@ -71,6 +75,7 @@ def test_too_few_seats_invite_nobody(jaures):
     assert list_emails(notifications.INVITED) == []
 
 
+@pytest.mark.slow
 def test_a_bad_line_invites_nobody_unless_bad_lines_are_skipped(jaures):
     with pytest.raises(exceptions.BadAddresses) as refusal:
         jaures.invite(LEA, "Paul Durand", INES)
@@ -98,6 +103,7 @@ def test_an_empty_list_is_refused(jaures, text):
         jaures.invite(text)
 
 
+@pytest.mark.slow
 def test_an_invited_person_is_not_invited_again(jaures):
     first = jaures.invite_one(f"Léa Martin <{LEA}>")
     result = jaures.invite(f"MARTIN Léa <{LEA.upper()}>", PAUL)
@@ -105,6 +111,7 @@ def test_an_invited_person_is_not_invited_again(jaures):
     assert [one.email for one in result.invitations] == [PAUL]
 
 
+@pytest.mark.slow
 def test_two_teachers_of_one_mailbox_are_both_invited(jaures):
     jaures.invite(f"Léa Martin <{LEA}>")
     [other] = jaures.invite(f"Paul Durand <{LEA}>").invitations
@@ -112,6 +119,7 @@ def test_two_teachers_of_one_mailbox_are_both_invited(jaures):
     assert jaures.count_seats() == (1, 2, 0)
 
 
+@pytest.mark.slow
 def test_a_teacher_of_the_school_receives_the_seat_at_once(jaures):
     teacher, served = jaures.teacher(), jaures.teacher()
     seats.assign(subscription_id=jaures.licences.pk, teacher=served, by=jaures.principal, at=TERM)
@@ -122,6 +130,7 @@ def test_a_teacher_of_the_school_receives_the_seat_at_once(jaures):
     assert jaures.count_seats() == (1, 0, 2)
 
 
+@pytest.mark.slow
 def test_whether_an_address_has_an_account_elsewhere_is_not_disclosed(jaures):
     stranger, head = TeacherFactory(), PrincipalFactory()
     AffiliationFactory(user=head, school=jaures.school)
@@ -129,12 +138,14 @@ def test_whether_an_address_has_an_account_elsewhere_is_not_disclosed(jaures):
     assert [one.email for one in result.invitations] == [stranger.email, head.email]
 
 
+@pytest.mark.slow
 def test_another_teacher_of_the_school_with_the_same_mailbox_is_invited(jaures):
     teacher = jaures.teacher()
     result = jaures.invite(f"Quelqu’un D’autre <{teacher.email}>")
     assert [one.email for one in result.invitations] == [teacher.email]
 
 
+@pytest.mark.slow
 def test_only_verified_principals_of_the_school_invite(jaures):
     for stranger in (jaures.teacher(), PrincipalFactory()):
         with pytest.raises(seat_exceptions.SubscriptionNotAdministered):
@@ -161,6 +172,7 @@ def test_an_invitation_waits_thirty_days_from_the_first_day_and_not_beyond_the_l
     assert inviting.get_expiry(entitlement, late) == datetime.datetime(2027, 9, 1, tzinfo=TERM.tzinfo)
 
 
+@pytest.mark.slow
 def test_a_principal_writes_to_so_many_people_a_day(jaures, monkeypatch):
     monkeypatch.setattr(
         limits, "PER_PRINCIPAL", limits.PER_PRINCIPAL.__class__("invite/principal", 2, datetime.timedelta(days=1))
@@ -172,6 +184,7 @@ def test_a_principal_writes_to_so_many_people_a_day(jaures, monkeypatch):
     jaures.invite(INES, at=TERM + datetime.timedelta(days=1))
 
 
+@pytest.mark.slow
 def test_a_school_and_a_mailbox_receive_so_many_letters_a_day(jaures, monkeypatch):
     day, limit = datetime.timedelta(days=1), limits.PER_SCHOOL.__class__
     monkeypatch.setattr(limits, "PER_SCHOOL", limit("invite/school", 1, day))
@@ -190,6 +203,7 @@ def write_and_check(rows, change):
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
+@pytest.mark.slow
 def test_a_seat_is_reserved_only_while_its_invitation_waits(jaures):
     """The database's own rules, whatever code writes."""
     invitation = jaures.invite_one()
@@ -207,6 +221,7 @@ def test_a_seat_is_reserved_only_while_its_invitation_waits(jaures):
         TeacherInvitation.objects.update(ended_at=TERM, outcome="recalled")
 
 
+@pytest.mark.slow
 def test_waiting_invitations_are_listed_in_one_query(jaures, django_assert_num_queries):
     jaures.invite(f"Léa Martin <{LEA}>", PAUL, at=timezone.now())
     with schema_context("public"):
@@ -219,6 +234,7 @@ def test_waiting_invitations_are_listed_in_one_query(jaures, django_assert_num_q
     ]
 
 
+@pytest.mark.slow
 def test_a_letter_that_was_refused_is_shown(jaures):
     jaures.invite_one()
     with schema_context("public"):

@@ -6,6 +6,7 @@ import datetime
 import functools
 import threading
 
+import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
@@ -21,6 +22,8 @@ from tests.factories.accounts import TeacherFactory
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.sites.audit.violations import list_all_violations
 from tests.waits import wait_until
+
+pytestmark = pytest.mark.slow
 
 LATER = TERM + datetime.timedelta(hours=1)
 
@@ -111,6 +114,7 @@ def test_a_teacher_who_accepts_and_types_the_key_at_once_holds_one_seat(committi
     assert committed_jaures.count_seats() == (2, 0, 1)
 
 
+@pytest.mark.small
 def test_a_teacher_who_accepts_while_their_claim_commits_frees_the_reserved_seat(committing, committed_jaures):
     """The claim does not know the invitation for the teacher's: it bears another name."""
     invitation, teacher = committed_jaures.invite_one("Léa Martin <lea@x.example>"), TeacherFactory()

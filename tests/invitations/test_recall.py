@@ -20,6 +20,8 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory
 from tests.invitations.inviting_school import InvitingSchool
 
+pytestmark = pytest.mark.slow
+
 SOON = TERM + datetime.timedelta(hours=20)
 DAY = datetime.timedelta(days=1)
 LEA = "lea@x.example"
@@ -66,6 +68,7 @@ def test_the_letter_that_was_stopped_leaves_and_one_that_had_left_does_not_leave
     assert list_states() == [MessageState.CANCELLED, MessageState.SENT]
 
 
+@pytest.mark.small
 def test_a_cancelled_invitation_sends_no_letter(jaures, recalled):
     assert list_states() == [MessageState.CANCELLED]
     assert list_emails(recipient=LEA) == list_emails(notifications.INVITED)

@@ -25,6 +25,7 @@ def accept(invitation, name="Léa Martin", at=TERM):
     return operations.accept_with_new_account(token=invitation.link_token, name=name, password=PASSWORD, at=at)
 
 
+@pytest.mark.slow
 def test_the_principal_reads_who_accepted(jaures):
     accept(jaures.invite_one(f"Léa Martin <{LEA}>"))
     letter = render_only_email(SEAT_TAKEN)
@@ -34,6 +35,7 @@ def test_the_principal_reads_who_accepted(jaures):
     assert "1\xa0licence sur 3 est utilisée." in letter.text
 
 
+@pytest.mark.slow
 def test_a_typed_key_and_an_acceptance_are_one_letter_with_one_number(jaures):
     claimed = TeacherFactory()
     seats.claim(code=jaures.code, by=claimed, at=TERM)
@@ -49,12 +51,14 @@ def test_a_typed_key_and_an_acceptance_are_one_letter_with_one_number(jaures):
         assert letter.text.count(sentence) == 1
 
 
+@pytest.mark.slow
 def test_the_inviter_alone_reads_of_an_acceptance(jaures):
     jaures.add_principal(verified=True)
     accept(jaures.invite_one())
     assert [message.recipient for message in list_emails(SEAT_TAKEN)] == [jaures.principal.email]
 
 
+@pytest.mark.slow
 def test_an_inviter_whose_account_is_closed_is_not_written_to(jaures):
     invitation = jaures.invite_one()
     User.objects.filter(pk=jaures.principal.pk).update(is_active=False)
@@ -69,6 +73,7 @@ def test_a_principal_who_leads_no_more_reads_no_name(jaures):
         render_only_email(SEAT_TAKEN)
 
 
+@pytest.mark.slow
 def test_a_licence_that_was_withdrawn_meanwhile_is_left_out(jaures):
     seat = accept(jaures.invite_one())
     seats.release(seat_id=seat.pk, by=jaures.principal, at=timezone.now())
@@ -76,6 +81,7 @@ def test_a_licence_that_was_withdrawn_meanwhile_is_left_out(jaures):
         render_only_email(SEAT_TAKEN)
 
 
+@pytest.mark.slow
 def test_a_claim_and_an_acceptance_at_once_are_one_letter(committing, committed_jaures):
     invitation = committed_jaures.invite_one()
     run_concurrently(

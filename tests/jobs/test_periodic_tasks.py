@@ -26,6 +26,7 @@ def test_every_periodic_task_runs_outside_a_transaction():
     run_all()
 
 
+@pytest.mark.slow
 def test_no_periodic_task_visits_an_office_to_look_for_work(nimes, gard):
     """Each minute, in every worker, for thousands of offices: what is due is in the public schema."""
     for office in (nimes, gard):

@@ -85,6 +85,7 @@ def test_nothing_is_scheduled_where_nothing_is_kept_nor_in_the_public_schema(nim
     assert not DueWork.objects.filter(kind=PRUNE_ROWS).exists()
 
 
+@pytest.mark.slow
 def test_the_audit_names_what_is_kept_too_long(nimes):
     fill(2, at=NOW - MESSAGES_KEPT - 6 * DAY)
     assert list_overdue() == []
@@ -131,6 +132,7 @@ def test_a_row_that_somebody_has_locked_is_left_for_the_next_time(committing):
     assert list(Message.objects.values_list("topic_id", "created_at")) == [(7, NOW)]
 
 
+@pytest.mark.slow
 def test_two_workers_delete_each_row_once(committing):
     fill(20_000)
     results = run_concurrently(
@@ -140,6 +142,7 @@ def test_two_workers_delete_each_row_once(committing):
     assert not Message.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_writer_goes_on_while_100_000_rows_are_deleted(committing, note):
     fill(100_000)
     done, waits, took = threading.Event(), [], []

@@ -247,6 +247,7 @@ def begin_again(number):
         )
 
 
+@pytest.mark.slow
 def test_workers_that_look_at_once_never_rescue_a_job_twice(committing):
     with schema_context("public"):
         jobs = [begin_job(heartbeat_ago=40) for _ in range(5)]

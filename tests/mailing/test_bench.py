@@ -26,6 +26,7 @@ def test_messages_that_did_not_leave_are_reported_by_state_and_reason(nimes, que
     refuse_unsent()
 
 
+@pytest.mark.slow
 def test_the_mail_server_does_not_outlive_a_bench_that_was_killed():
     script = (
         "import django, os, psutil, signal\n"

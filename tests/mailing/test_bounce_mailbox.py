@@ -18,6 +18,8 @@ from mailing.models import Message, MessageState
 from tests.mailing.delivery_notices import read_notice, report_on
 from tests.waiting_jobs import list_waiting_jobs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sent(nimes, sink, queue):
@@ -166,6 +168,7 @@ def test_the_reading_is_queued_once_where_there_is_a_mailbox(mailbox, db, settin
         assert not BounceMailbox.objects.exists()
 
 
+@pytest.mark.small
 def test_a_message_says_the_envelope_sender_of_the_settings(nimes, sink, queue, settings):
     settings.BOUNCE_ADDRESS = "retours@peps.localhost"
     queue(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
 from django.utils import timezone
 
 from mailing import leases
@@ -35,6 +36,7 @@ def test_what_waits_for_a_server_that_is_away_is_counted_and_what_a_worker_gives
     assert raised == {"peps_messages_total deferred": 1}
 
 
+@pytest.mark.slow
 def test_what_is_reported_afterwards_is_counted(nimes, sink, queue):
     queue(2)
     drain()

@@ -27,6 +27,7 @@ def states():
     return list(Message.objects.order_by("pk").values_list("state", flat=True))
 
 
+@pytest.mark.slow
 def test_messages_leave_over_one_connection_and_each_outcome_is_noted(nimes, sink, queue):
     messages = queue(120)
     assert drain() == 120
@@ -93,6 +94,7 @@ def test_one_refused_recipient_does_not_hold_up_the_others(nimes, sink, queue):
     )
 
 
+@pytest.mark.slow
 def test_a_temporary_error_is_retried_later_a_limited_number_of_times(nimes, sink, queue):
     sink.behaviour.recipients["ecole0@exemple.example"] = "451 4.7.1 Greylisted"
     [message] = queue()
@@ -133,6 +135,7 @@ def test_refused_content_fails_that_message(nimes, sink, queue):
     assert "filtre antispam" in Message.objects.get(state=MessageState.BOUNCED).reason
 
 
+@pytest.mark.slow
 def test_an_unreachable_server_costs_messages_no_attempt(nimes, settings, queue):
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
@@ -159,6 +162,7 @@ def test_a_server_that_never_answers_is_left_after_the_timeout(nimes, settings, 
     assert states() == [MessageState.DEFERRED] * 2
 
 
+@pytest.mark.slow
 def test_a_server_that_closes_after_some_messages_is_reconnected_to(nimes, sink, queue):
     sink.behaviour.messages_per_connection = 4
     queue(10)
@@ -186,6 +190,7 @@ def test_a_refused_sender_costs_messages_no_attempt(nimes, sink, queue):
     assert message.reason == f"{smtp_replies.SENDER_REFUSED} Réponse du serveur : 550 5.7.1 Sender not allowed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_connection_lost_mid_message_delays_that_message_only(nimes, sink, queue, kept):
     sink.behaviour.drop_after = 3
@@ -233,6 +238,7 @@ def test_an_accented_domain_is_written_as_mail_servers_know_it(nimes, sink, note
     assert sink.received[0].recipients == ("mairie@xn--nmes-0pa.example",)
 
 
+@pytest.mark.slow
 def test_a_kind_may_prefetch_data_for_a_batch(nimes, sink):
     gathered = []
 
@@ -248,6 +254,7 @@ def test_a_kind_may_prefetch_data_for_a_batch(nimes, sink):
     assert gathered == [50, 10]
 
 
+@pytest.mark.slow
 def test_a_stopping_worker_releases_unsent_messages(nimes, sink, queue):
     queue(20)
     sink.behaviour.delay = 0.02
@@ -270,6 +277,7 @@ def test_a_stopping_worker_releases_unsent_messages(nimes, sink, queue):
     assert drain() == 20 - sent
 
 
+@pytest.mark.slow
 def test_messages_leased_by_another_worker_are_left_until_the_lease_expires(nimes, sink, queue):
     queue(5)
     now = timezone.now()
@@ -292,6 +300,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(nimes, sink, queue, setting
     assert states() == [MessageState.SENT]
 
 
+@pytest.mark.slow
 def test_a_drain_sends_a_batch_and_schedules_the_rest(nimes, sink, queue):
     queue(12)
     assert drain(limit=10) == 10

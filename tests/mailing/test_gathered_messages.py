@@ -159,6 +159,7 @@ def test_an_event_is_not_added_to_a_message_that_a_worker_is_claiming(committing
     assert list_events() == [[1], [2]]
 
 
+@pytest.mark.slow
 def test_of_many_events_and_workers_at_once_each_event_is_claimed_once(committing):
     def claim():
         return leases.claim(limit=10, at=DUE + PERIOD)

@@ -43,6 +43,7 @@ def in_two_hours():
     return timezone.now() + 121 * MINUTE
 
 
+@pytest.mark.slow
 def test_a_line_that_breaks_each_time_is_waited_for_longer_and_longer_then_left(interrupted, sink, emitted):
     message, now, waits = interrupted, timezone.now(), []
     while message.state == MessageState.DEFERRED:
@@ -157,6 +158,7 @@ def test_an_acceptance_does_not_disturb_another_worker_nor_an_erased_person(nime
     assert not leases.record_accepted(second, message_id="<2@x>", at=now)
 
 
+@pytest.mark.slow
 def test_one_recipient_that_closes_the_line_is_deferred_alone(nimes, sink, queue):
     sink.behaviour.recipients["ecole0@exemple.example"] = "421 4.7.0 Not now"
     queue(50)
@@ -180,6 +182,7 @@ def test_a_server_that_closes_over_every_recipient_is_unavailable(nimes, sink, q
     assert list_waiting_jobs("mailing.drain")
 
 
+@pytest.mark.slow
 def test_two_recipients_in_a_row_that_close_the_line_hold_up_the_others_for_one_drain(nimes, sink, queue):
     for number in range(2):
         sink.behaviour.recipients[f"ecole{number}@exemple.example"] = "421 4.7.0 Not now"

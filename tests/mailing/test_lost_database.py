@@ -47,6 +47,7 @@ def test_an_acceptance_is_recorded_over_a_new_connection(committing, sink, note,
     assert set(Message.objects.values_list("state", "unanswered")) == {(MessageState.SENT, 0)}
 
 
+@pytest.mark.slow
 def test_a_drain_that_is_retried_repeats_nothing(committing, sink, note, monkeypatch, settings):
     monkeypatch.setattr(draining, "_RECORD_DELAYS", ())
     settings.MAIL_LEASE = 1

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
+import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
@@ -75,6 +76,7 @@ def test_messages_locked_by_another_are_looked_at_again_later_and_not_at_once(co
     assert list_waiting_jobs("mailing.drain") == []
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_for_a_later_message_does_not_keep_due_ones_waiting(nimes, sink, queue):
     queue(30)
     now = (timezone.now() + 60 * SECOND).replace(second=10)

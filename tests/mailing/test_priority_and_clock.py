@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from types import SimpleNamespace
 
+import pytest
 from django.utils import timezone
 
 from mailing import drain as draining
@@ -32,6 +33,7 @@ def list_recipients(sink):
     return [received.recipients[0] for received in sink.received]
 
 
+@pytest.mark.slow
 def test_a_single_message_leaves_before_those_of_an_import(nimes, sink, note):
     enqueue_import(note, 120)
     operations.enqueue(kind=note, recipient="seul@exemple.example", at=timezone.now())

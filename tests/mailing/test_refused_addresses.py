@@ -54,6 +54,7 @@ def test_a_message_to_a_refused_address_waits_for_a_hand(held, sink):
     assert operations.release_held(Message.objects.all(), at=timezone.now()) == 0
 
 
+@pytest.mark.slow
 def test_a_hand_sends_it_and_three_silent_days_forget_the_refusal(held, sink, gard):
     assert refusals.overrule([held.pk], at=timezone.now()) == [held.pk]
     assert refusals.overrule([held.pk], at=timezone.now()) == []
@@ -83,6 +84,7 @@ def test_a_bounce_after_the_hand_keeps_the_address_refused(held, sink):
     assert (refused.tried_at, refused.reason) == (None, REASON)
 
 
+@pytest.mark.slow
 def test_a_delivery_forgets_the_refusal_and_releases_what_waits_in_every_office(held, sink, note, gard):
     with schema_context("c_gard"):
         other = enqueue(note)
@@ -177,6 +179,7 @@ def test_a_report_of_a_message_that_never_left_changes_nothing(nimes, note, sink
     assert not RefusedAddress.objects.exists()
 
 
+@pytest.mark.slow
 def test_forgetting_an_address_meets_the_worker_that_holds_a_message_for_it(committing, note):
     """Whoever comes second sees the other: no message stays held for an address that nobody refuses any more."""
     messages = []

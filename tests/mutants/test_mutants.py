@@ -100,6 +100,7 @@ def test_a_condition_is_reached_by_any_line_of_its_statement(line, lines):
     assert find_lines(STATEMENTS, line) == lines
 
 
+@pytest.mark.slow
 def test_the_code_of_a_decorated_function_is_replaced(rules):
     namespace: dict[str, Any] = {"__name__": "rules"}
     exec(compile(RULES, str(rules), "exec", dont_inherit=True), namespace)  # noqa: S102 - our own
@@ -119,6 +120,7 @@ def test_the_tests_of_a_package_are_those_named_after_its_app():
     assert not any("e2e" in name for name in tests)
 
 
+@pytest.mark.slow
 def test_mutants_live_or_die_by_the_tests_that_reach_them(rules):
     (rules.parent / "test_rules.py").write_text(TESTS)
     program = (

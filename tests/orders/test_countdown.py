@@ -40,6 +40,7 @@ def state(order):
     return order.state
 
 
+@pytest.mark.slow
 def test_reminders_on_days_30_40_and_44_then_the_lapse_on_day_46_each_once():
     order = OrderFactory(placed=True)
     assert get_deadlines(order) == (LAST_PROVISIONAL, None, False)
@@ -59,6 +60,7 @@ def test_the_countdown_runs_hourly_as_a_periodic_task(monkeypatch):
     assert state(order) == OrderState.LAPSED
 
 
+@pytest.mark.slow
 def test_an_hourly_clock_does_nothing_twice():
     OrderFactory(placed=True)
     # Nobody is reminded at night.
@@ -66,6 +68,7 @@ def test_an_hourly_clock_does_nothing_twice():
     assert [clock(at_day(46, hour)) for hour in (0, 1, 2)] == [(0, 1), (0, 0), (0, 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("placed", "last_moment"),
     [
@@ -86,6 +89,7 @@ def test_days_begin_and_end_at_midnight_in_paris(placed, last_moment):
     assert clock(midnight)[1] == 1
 
 
+@pytest.mark.slow
 def test_after_an_outage_only_the_latest_reminder_is_sent():
     order = OrderFactory(placed=True)
     assert run_countdown((29, 41, 42, 43)) == {41: (1, 0)}
@@ -94,6 +98,7 @@ def test_after_an_outage_only_the_latest_reminder_is_sent():
     assert run_countdown(range(42, 48)) == {44: (1, 0), 46: (0, 1)}
 
 
+@pytest.mark.slow
 def test_rights_cut_short_by_the_school_year_get_no_immediate_reminder():
     summer = datetime.datetime(2027, 8, 20, 10, tzinfo=TERM.tzinfo)
     order = OrderFactory(placed=True, at=summer)
@@ -102,6 +107,7 @@ def test_rights_cut_short_by_the_school_year_get_no_immediate_reminder():
     assert run_countdown(range(14), of=summer) == {6: (1, 0), 10: (1, 0), 12: (0, 1)}
 
 
+@pytest.mark.slow
 def test_a_scan_stops_the_clock_until_the_operator_refuses_it():
     order = OrderFactory(placed=True)
     scan = actions.upload(order, at=at_day(43))
@@ -114,6 +120,7 @@ def test_a_scan_stops_the_clock_until_the_operator_refuses_it():
     assert run_countdown((60, 61)) == {60: (0, 1)}
 
 
+@pytest.mark.slow
 def test_refusing_a_scan_does_not_repeat_a_reminder():
     order = OrderFactory(placed=True)
     scan = actions.upload(order, at=at_day(29))
@@ -121,6 +128,7 @@ def test_refusing_a_scan_does_not_repeat_a_reminder():
     assert run_countdown(range(41, 47)) == {44: (1, 0), 46: (0, 1)}
 
 
+@pytest.mark.slow
 def test_a_scan_sent_after_the_last_day_finds_the_order_lapsed():
     order = OrderFactory(placed=True)
     actions.upload(order, at=at_day(46, 0))
@@ -131,6 +139,7 @@ def test_a_scan_sent_after_the_last_day_finds_the_order_lapsed():
     assert is_usable(order, at_day(50))
 
 
+@pytest.mark.slow
 def test_prolonged_rights_count_down_anew():
     order = OrderFactory(lapsed=True)
     by = OperatorFactory()
@@ -143,6 +152,7 @@ def test_prolonged_rights_count_down_anew():
     assert run_countdown(range(70, 75)) == {71: (1, 0), 73: (0, 1)}
 
 
+@pytest.mark.slow
 def test_a_purchase_order_that_comes_in_cuts_short_nothing_that_was_promised():
     by = OperatorFactory()
     order = OrderFactory(placed=True)
@@ -151,6 +161,7 @@ def test_a_purchase_order_that_comes_in_cuts_short_nothing_that_was_promised():
     assert get_deadlines(order) == (None, at_day(100).date(), False)
 
 
+@pytest.mark.slow
 def test_prolonging_a_lapsed_order_whose_scan_waits_stops_the_clock():
     order = OrderFactory(lapsed_scanned=True)
     operations.prolong(order_id=order.pk, until=at_day(60).date(), by=OperatorFactory(), at=at_day(48))
@@ -158,6 +169,7 @@ def test_prolonging_a_lapsed_order_whose_scan_waits_stops_the_clock():
     assert run_countdown(range(48, 70)) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("until", "words"),
     [
@@ -173,6 +185,7 @@ def test_an_extension_ends_later_and_within_the_school_year(until, words):
     assert get_deadlines(order) == (LAST_PROVISIONAL, None, False)
 
 
+@pytest.mark.slow
 def test_what_is_invoiced_never_stops_by_itself_and_a_new_invoice_never_shortens_it():
     order = OrderFactory(confirmed=True)
     assert get_deadlines(order) == (None, LAST_PROVISIONAL, False)
@@ -188,6 +201,7 @@ def test_what_is_invoiced_never_stops_by_itself_and_a_new_invoice_never_shortens
     assert get_deadlines(order) == (None, at_day(235).date(), False)
 
 
+@pytest.mark.slow
 def test_the_operator_s_suspension_lasts_until_restored_or_paid():
     order = OrderFactory(placed=True)
     by = OperatorFactory()
@@ -202,6 +216,7 @@ def test_the_operator_s_suspension_lasts_until_restored_or_paid():
     assert (state(order), get_deadlines(order)) == (OrderState.PAID, (None, None, False))
 
 
+@pytest.mark.slow
 def test_a_school_or_principal_gets_one_provisional_period_a_year(nimes):
     order = OrderFactory(placed=True)
     affiliation = order.placed_by.affiliations.get()
@@ -218,6 +233,7 @@ def test_a_school_or_principal_gets_one_provisional_period_a_year(nimes):
     assert of_next.lines.get().school_year == next_year
 
 
+@pytest.mark.slow
 def test_an_order_that_fails_does_not_block_the_others(monkeypatch):
     stuck, goes_on = OrderFactory(placed=True), OrderFactory(placed=True)
     tell = notifications.notify_buyer
@@ -235,6 +251,7 @@ def test_an_order_that_fails_does_not_block_the_others(monkeypatch):
     assert not is_usable(stuck, at_day(46))
 
 
+@pytest.mark.slow
 def test_the_hourly_task_takes_two_queries_whatever_the_number_of_orders():
     for _ in range(3):
         OrderFactory(placed=True)

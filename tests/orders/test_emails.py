@@ -24,6 +24,9 @@ from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions
 from tests.orders.assertions import list_email_kinds, list_messages
 from tests.orders.dates import at_day
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 EMAIL_KINDS = [value for value in vars(notifications).values() if str(value).startswith("order.")]
 
@@ -54,11 +57,13 @@ def assert_email_contains(order, kind, *parts):
     assert [part for part in parts if part not in text] == []
 
 
+@pytest.mark.small
 def test_emails_link_to_the_order_pages():
     assert reverse("orders_detail", urlconf="config.urls_public", args=[7]) == "/boutique/commandes/7/"
     assert reverse("purchases:detail", urlconf="config.urls_tenant", args=[7]) == "/achats/7/"
 
 
+@pytest.mark.small
 def test_every_queued_kind_of_email_has_a_renderer():
     assert len(EMAIL_KINDS) == 22
     assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
@@ -290,7 +295,7 @@ OUTDATED_EMAILS = {
 }
 
 
-@pytest.mark.parametrize("kind", OUTDATED_EMAILS)
+@pytest.mark.parametrize("kind", sampled(OUTDATED_EMAILS, fast=2))
 def test_an_outdated_email_is_not_sent(kind, clock):
     state, happens = OUTDATED_EMAILS[kind]
     order = OrderFactory(**{state: True})

@@ -101,6 +101,7 @@ def test_a_draft_s_line_is_deleted_freely(nimes):
     assert not OrderLine.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_line_granted_by_eight_at_once_has_one_entitlement(committing):
     """Without the order's lock, which only makes the refusal polite."""
     line = OrderLineFactory(order=OrderRowFactory())

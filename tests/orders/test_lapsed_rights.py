@@ -34,6 +34,9 @@ from tests.imports.sample_files import schools_csv
 from tests.orders.dates import DAY, LAST_PROVISIONAL
 from tests.orders.unopened_orders import create_placed_order
 from tests.pools.actions import allocate_units, mark_sent
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 LAST_MINUTE = datetime.datetime.combine(LAST_PROVISIONAL, datetime.time(23, 59), tzinfo=TERM.tzinfo)
 DAY_46 = LAST_MINUTE + datetime.timedelta(minutes=1)
@@ -151,7 +154,7 @@ def test_on_day_46_everything_stops_and_a_payment_restores_it_all(world, monkeyp
     assert world.get_access_reasons(DAY_46) == {""}
 
 
-@pytest.mark.parametrize("late", [DAY_46, DAY_46 + 100 * DAY])
+@pytest.mark.parametrize("late", sampled([DAY_46, DAY_46 + 100 * DAY], fast=1))
 def test_once_the_purchase_order_is_in_nothing_stops_by_itself(world, late):
     rights.await_payment(world.order, until=LAST_PROVISIONAL)
     assert world.get_access_reasons(late) == {""}

@@ -43,6 +43,7 @@ def set_next_year(**fields):
     SchoolYear.objects.filter(ends_on=NEXT_YEAR_ENDS).update(**fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "first_day", "last_provisional"),
     [
@@ -60,11 +61,13 @@ def test_an_order_of_june_is_used_from_september_unless_the_seller_says_otherwis
     assert get_deadlines(order) == (last_provisional, None, False)
 
 
+@pytest.mark.slow
 def test_an_order_during_its_year_is_used_at_once():
     order = OrderFactory(placed=True)
     assert get_entitlement(order).first_day == TERM.date()
 
 
+@pytest.mark.slow
 def test_reminders_and_the_lapse_follow_the_days_of_use():
     order = order_next_year(placed=True)
     done = {}
@@ -81,6 +84,7 @@ def test_reminders_and_the_lapse_follow_the_days_of_use():
     assert list_email_kinds(order) == ["placed", "reminder", "reminder", "reminder", "lapsed"]
 
 
+@pytest.mark.slow
 def test_an_order_confirmed_and_paid_before_its_first_day_keeps_it():
     order = order_next_year(confirmed=True)
     assert get_deadlines(order) == (None, LAST_OF_USE, False)
@@ -92,11 +96,13 @@ def test_an_order_confirmed_and_paid_before_its_first_day_keeps_it():
     assert not list_violations()
 
 
+@pytest.mark.slow
 def test_a_refused_scan_resumes_the_countdown_of_the_days_of_use():
     order = order_next_year(scan_refused=True)
     assert get_deadlines(order) == (LAST_OF_USE, None, False)
 
 
+@pytest.mark.slow
 def test_a_collectivity_s_pool_and_the_history_say_from_when_it_is_used(nimes):
     order = order_next_year(factory=PurchaseFactory, placed=True)
     pool = Pool.objects.get()
@@ -105,6 +111,7 @@ def test_a_collectivity_s_pool_and_the_history_say_from_when_it_is_used(nimes):
     assert "licences utilisables à partir du 1er septembre 2027, à titre temporaire jusqu'au 16 octobre" in summary
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", [Profile.PRINCIPAL, Profile.TEACHER])
 def test_the_confirmation_says_from_when_licences_are_used(profile, monkeypatch):
     monkeypatch.setattr("django.utils.timezone.now", lambda: JUNE)
@@ -120,6 +127,7 @@ def test_the_confirmation_says_from_when_licences_are_used(profile, monkeypatch)
     assert "1er septembre" not in email_parts.describe_licences(order)
 
 
+@pytest.mark.slow
 def test_the_current_year_is_sold_beside_the_next_until_its_last_day_of_sale():
     current = open_shop(TERM, ends_on=datetime.date(2027, 8, 31))
     current.sold_until = JUNE.date()
@@ -139,6 +147,7 @@ def test_the_current_year_is_sold_beside_the_next_until_its_last_day_of_sale():
     assert get_entitlement(draft).first_day == JUNE.date()
 
 
+@pytest.mark.slow
 def test_a_lapse_of_this_year_does_not_keep_from_ordering_the_next():
     lapsed = OrderFactory(lapsed=True)
     affiliation = lapsed.placed_by.affiliations.get()
@@ -152,6 +161,7 @@ def start_early(order, *, at=JUNE):
     return operations.start_early(order_id=order.pk, by=OperatorFactory(), at=at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "prolonged", "last_provisional"),
     [
@@ -173,6 +183,7 @@ def test_an_order_started_early_has_its_days_from_then_on(settings, prolonged, l
     assert order.events.filter(action="started").count() == 1
 
 
+@pytest.mark.slow
 def test_an_early_start_notifies_the_buyer_and_is_in_the_journal(nimes, monkeypatch):
     order = order_next_year(factory=PurchaseFactory, placed=True)
     start_early(order)

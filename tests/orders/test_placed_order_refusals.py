@@ -40,6 +40,7 @@ pytestmark = pytest.mark.django_db
 # --- Scans ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_scan_is_a_pdf_or_an_image_of_four_megabytes_at_most():
     order = OrderFactory(placed=True)
     for content in (b"", b"<html>", b"GIF89a", b"PK\x03\x04", actions.SCAN.ljust(4 * 1024 * 1024 + 1)):
@@ -60,6 +61,7 @@ def test_a_scan_is_a_pdf_or_an_image_of_four_megabytes_at_most():
         assert (scan.content_type, len(scan.filename), "/" in scan.filename) == (kind, 200, False)
 
 
+@pytest.mark.slow
 def test_one_scan_waits_the_same_sent_twice_is_one_and_what_is_decided_stays():
     order = OrderFactory(placed=True)
     first = actions.upload(order)
@@ -73,6 +75,7 @@ def test_one_scan_waits_the_same_sent_twice_is_one_and_what_is_decided_stays():
     assert [*order.scans.order_by("pk").values_list("state", flat=True)] == [ScanState.REFUSED, ScanState.ACCEPTED]
 
 
+@pytest.mark.slow
 def test_a_purchase_order_came_in_on_the_day_it_was_uploaded_or_else_confirmed():
     uploaded, posted = OrderFactory(scanned=True), OrderFactory(placed=True)
     for order in (uploaded, posted):
@@ -80,6 +83,7 @@ def test_a_purchase_order_came_in_on_the_day_it_was_uploaded_or_else_confirmed()
     assert (uploaded.received_at, posted.received_at) == (TERM, at_day(3))
 
 
+@pytest.mark.slow
 def test_the_number_of_scans_is_limited():
     order = OrderFactory(placed=True)
     for number in range(MAX_SCANS_PER_ORDER):
@@ -88,6 +92,7 @@ def test_the_number_of_scans_is_limited():
     actions.confirm(order)
 
 
+@pytest.mark.slow
 def test_the_number_of_scans_of_a_day_is_limited(monkeypatch):
     monkeypatch.setattr(purchase_orders, "MAX_SCANS_PER_DAY", 2)
     affiliation = AffiliationFactory(user=PrincipalFactory())
@@ -98,6 +103,7 @@ def test_the_number_of_scans_of_a_day_is_limited(monkeypatch):
     assert actions.upload(order, at=at_day(2)).state == ScanState.WAITING
 
 
+@pytest.mark.slow
 def test_a_card_that_pays_leaves_no_scan_to_check():
     order = OrderFactory(scanned=True)
     actions.settle_by_card(order)
@@ -107,6 +113,7 @@ def test_a_card_that_pays_leaves_no_scan_to_check():
 # --- Payments -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_payment_is_received_within_the_order_s_life():
     order, by = OrderFactory(confirmed=True), OperatorFactory()
 
@@ -127,6 +134,7 @@ def test_a_payment_is_received_within_the_order_s_life():
         pay(days)
 
 
+@pytest.mark.slow
 def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     order = OrderFactory(confirmed=True)
     for code, given in (
@@ -155,6 +163,7 @@ def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     )
 
 
+@pytest.mark.slow
 def test_a_payment_is_refunded_once_and_only_when_not_needed():
     order = OrderFactory(paid=True)
     by = OperatorFactory()
@@ -181,6 +190,7 @@ def test_a_card_charged_for_another_sum_is_not_taken_for_the_order_s():
     assert (Payment.objects.count(), Invoice.objects.count(), is_usable(order, TERM)) == (0, 0, False)
 
 
+@pytest.mark.slow
 def test_a_card_that_pays_all_of_what_a_cheque_has_paid_in_part_is_not_taken():
     order = OrderFactory(confirmed=True)
     card_payment = CardPaymentFactory(order=order)
@@ -204,6 +214,7 @@ def settle_card_payment(order, *, at=TERM):
     return pay
 
 
+@pytest.mark.slow
 def test_a_card_payment_for_a_year_that_just_ended_is_refunded():
     order = OrderFactory(by_card=True)
     settle_card_payment(order, at=datetime.datetime(2027, 8, 31, 22, 5, tzinfo=datetime.UTC))()
@@ -211,6 +222,7 @@ def test_a_card_payment_for_a_year_that_just_ended_is_refunded():
     assert "remboursement demandé" in CardPayment.objects.get().message
 
 
+@pytest.mark.slow
 def test_an_attempt_that_came_to_nothing_holds_neither_price_nor_terms(monkeypatch):
     order = OrderFactory(by_card=True)
     card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
@@ -224,6 +236,7 @@ def test_an_attempt_that_came_to_nothing_holds_neither_price_nor_terms(monkeypat
 # --- Provisional rights ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
     school = SchoolFactory()
     stranger = AffiliationFactory(user=PrincipalFactory(), school=school)
@@ -253,6 +266,7 @@ def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
     )
 
 
+@pytest.mark.slow
 def test_so_many_orders_of_one_buyer_await_their_purchase_order_and_no_more():
     whose = AffiliationFactory(user=PrincipalFactory())
     for _ in range(MAX_UNSIGNED_ORDERS):
@@ -265,6 +279,7 @@ def test_so_many_orders_of_one_buyer_await_their_purchase_order_and_no_more():
 # --- Cancellation ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_order_ends_for_a_reason_and_a_grant_is_suspended_instead(nimes):
     order = OrderFactory(paid=True)
     by = OperatorFactory()
@@ -283,6 +298,7 @@ def test_an_order_ends_for_a_reason_and_a_grant_is_suspended_instead(nimes):
     assert not is_usable(order, TERM)
 
 
+@pytest.mark.slow
 def test_every_step_of_a_collectivity_s_order_is_in_its_journal(nimes):
     PurchaseFactory(paid=True)
     steps = [*OrderEvent.objects.order_by("pk").values_list("action", flat=True)]

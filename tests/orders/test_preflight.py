@@ -180,6 +180,7 @@ def test_a_head_office_that_has_moved_is_proposed_as_chorus_pro_knows_it():
     assert preflight.propose_payer_siret(build_ecole()) == "21940022300034"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_card_pays_nothing_before_its_invoice_which_follows_at_once_lacks_nothing():
     no_siret, no_engagement = (BillingDetailsFactory(siret=siret) for siret in ("", COMMUNE_SIRET))

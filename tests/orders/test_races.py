@@ -36,6 +36,8 @@ from tests.orders.dates import DAY, YEAR_ENDS, at_day
 from tests.races import wait_for_blocked_session
 from tests.waits import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def at_once(*calls):
     return races.run_concurrently("public", calls, expected_errors=LicensingError)
@@ -147,6 +149,7 @@ def test_opening_refusing_and_paying_an_order_at_once_leaves_the_books_sound(pub
     assert list_violations() == set()
 
 
+@pytest.mark.small
 def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
     order = OrderFactory(by_card=True)
     of = order.placed_by.affiliations.get()

@@ -37,6 +37,7 @@ def typed_school(**fields):
     return AffiliationFactory(user=PrincipalFactory(), school=None, name="École du Mas", **fields)
 
 
+@pytest.mark.slow
 def test_ten_classes_of_a_school_typed_by_hand_open_nothing_at_first():
     order = OrderFactory(in_review=True)
     assert (order.state, order.placed_at) == (OrderState.IN_REVIEW, TERM)
@@ -53,18 +54,21 @@ def test_the_smaller_tiers_open_at_once_for_whoever_orders(classes):
     assert (order.state, is_usable(order, TERM)) == (OrderState.PLACED, True)
 
 
+@pytest.mark.slow
 def test_several_small_orders_are_as_much_as_a_large_one():
     whose = typed_school()
     assert OrderFactory(placed=True, classes=5, affiliation=whose).state == OrderState.PLACED
     assert OrderFactory(placed=True, classes=1, affiliation=whose).state == OrderState.IN_REVIEW
 
 
+@pytest.mark.slow
 def test_signed_orders_do_not_count_against_a_buyer():
     whose = typed_school()
     OrderFactory(confirmed=True, classes=5, affiliation=whose)
     assert OrderFactory(placed=True, classes=5, affiliation=whose).state == OrderState.PLACED
 
 
+@pytest.mark.slow
 def test_a_school_of_the_directory_and_a_collectivity_have_their_rights_at_once(nimes):
     assert OrderFactory(placed=True, classes=40).state == OrderState.PLACED
     assert PurchaseFactory(placed=True).state == OrderState.PLACED
@@ -72,12 +76,14 @@ def test_a_school_of_the_directory_and_a_collectivity_have_their_rights_at_once(
     assert OrderFactory(placed=True, classes=1, affiliation=teacher).state == OrderState.PLACED
 
 
+@pytest.mark.slow
 def test_a_verified_principal_is_known_wherever_they_order_for():
     whose = typed_school()
     AffiliationFactory(user=whose.user, verified_at=TERM, verified_by=Verification.KEY)
     assert OrderFactory(placed=True, classes=10, affiliation=whose).state == OrderState.PLACED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verified", "closed", "state"),
     [
@@ -93,6 +99,7 @@ def test_a_confirmed_address_of_an_open_school_is_known(verified, closed, state)
     assert OrderFactory(placed=True, classes=10, affiliation=whose).state == state
 
 
+@pytest.mark.slow
 def test_the_operator_opens_the_rights_and_their_days_begin_then():
     order = OrderFactory(in_review=True)
     opened = open_rights(order, at=at_day(10))
@@ -111,6 +118,7 @@ def test_the_operator_opens_the_rights_and_their_days_begin_then():
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_the_operator_refuses_and_the_buyer_reads_why():
     order = OrderFactory(in_review=True)
     billing_operations.cancel(order_id=order.pk, reason="Établissement inconnu.", by=OperatorFactory(), at=TERM)
@@ -121,12 +129,14 @@ def test_the_operator_refuses_and_the_buyer_reads_why():
     assert "annulée" in assert_refused("not_in_this_state", open_rights, order)
 
 
+@pytest.mark.slow
 def test_the_rights_of_a_school_year_that_is_over_are_not_opened():
     order = OrderFactory(in_review=True)
     assert "terminée" in assert_refused("not_in_this_state", open_rights, order, at=TERM + datetime.timedelta(days=300))
     assert not Entitlement.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_signed_purchase_order_may_come_before_the_rights_are_open():
     order = OrderFactory(in_review=True)
     actions.upload(order)
@@ -138,6 +148,7 @@ def test_a_signed_purchase_order_may_come_before_the_rights_are_open():
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_a_scan_refused_during_the_review_opens_nothing():
     order = OrderFactory(in_review=True)
     actions.upload(order)
@@ -146,6 +157,7 @@ def test_a_scan_refused_during_the_review_opens_nothing():
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_a_card_opens_the_rights_without_a_look():
     order = OrderFactory(in_review=True)
     actions.settle_by_card(order)
@@ -154,12 +166,14 @@ def test_a_card_opens_the_rights_without_a_look():
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_nothing_is_confirmed_prolonged_or_settled_before_the_look():
     order = OrderFactory(in_review=True)
     for act in (actions.confirm, actions.prolong, actions.pay):
         assert_refused("not_in_this_state", act, order)
 
 
+@pytest.mark.slow
 def test_orders_to_be_reviewed_count_among_the_unsigned_ones():
     whose = typed_school()
     for _ in range(MAX_UNSIGNED_ORDERS):
@@ -167,11 +181,13 @@ def test_orders_to_be_reviewed_count_among_the_unsigned_ones():
     assert_refused("previous_order_lapsed", OrderFactory, placed=True, classes=10, affiliation=whose)
 
 
+@pytest.mark.slow
 def test_an_account_with_an_order_to_be_reviewed_has_an_unpaid_order():
     order = OrderFactory(in_review=True)
     assert personal_data.list_unpaid_orders(order.placed_by) == [order]
 
 
+@pytest.mark.slow
 def test_its_purchase_order_promises_no_rights_at_once():
     order = OrderFactory(in_review=True)
     sheet = extract_text(get_or_create_purchase_order(order, at=TERM))

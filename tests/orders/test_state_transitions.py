@@ -95,6 +95,7 @@ def test_the_transition_table_covers_every_state_and_operation():
     assert {(state, name) for state, name, _ in parse_table()} == {(a, b) for a in STATES for b in OPERATIONS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES)
 def test_every_operation_from(state, db):
     order = OrderFactory() if state == "draft" else OrderFactory(**{state: True})

@@ -22,6 +22,8 @@ from tests.orders import actions as sales
 from tests.orders.assertions import assert_refused, get_deadlines, list_violations
 from tests.pools.actions import allocate_units
 
+pytestmark = pytest.mark.slow
+
 LATER = TERM + datetime.timedelta(days=1)
 
 
@@ -30,6 +32,7 @@ def pool(nimes):
     return operations.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
 
 
+@pytest.mark.small
 def test_a_suspended_lot_gives_nothing_and_a_restored_one_gives_again(pool):
     order = pool.entitlement.order_line.order_id
     assert operations.suspend(order_id=order, by=None, at=LATER) == 1

@@ -104,6 +104,7 @@ def test_every_treatment_without_vat_says_why():
         assert (vat.rate == 0) == bool(vat.reason) == (vat.category != VatCategory.STANDARD)
 
 
+@pytest.mark.slow
 def test_thousands_of_splits_are_exact_at_the_territories_rates():
     draw = random.Random(12)  # noqa: S311 - the same amounts each time
     for _ in range(20_000):
@@ -137,6 +138,7 @@ def get_sums(order):
     return order.total_ht, line.vat_rate, order.total_ttc
 
 
+@pytest.mark.slow
 def test_a_school_pays_its_tier_and_the_rate_of_its_payer_s_place_is_inside(db):
     order = OrderFactory()
     assert get_sums(order) == (Decimal("165.83"), Decimal("20.00"), Decimal("199.00"))
@@ -148,6 +150,7 @@ def test_a_school_pays_its_tier_and_the_rate_of_its_payer_s_place_is_inside(db):
     assert other.lines.get().vat_reason == "TVA non applicable, article 294 du CGI."
 
 
+@pytest.mark.slow
 def test_a_collectivity_s_price_is_ht_and_the_rate_is_added(nimes):
     order = PurchaseFactory()
     place_in(order, postal_code="97600")
@@ -159,6 +162,7 @@ def test_a_draft_is_taxed_where_the_school_is(db):
     assert get_sums(order)[1] == Decimal("8.50")
 
 
+@pytest.mark.slow
 def test_an_address_that_changes_vat_is_agreed_to_on_the_page_first(nimes):
     order = PurchaseFactory()
     shown = compute_basket_fingerprint(order)
@@ -172,6 +176,7 @@ def test_an_address_that_changes_vat_is_agreed_to_on_the_page_first(nimes):
     assert get_sums(order) == (Decimal("40000.00"), Decimal("8.50"), Decimal("43400.00"))
 
 
+@pytest.mark.slow
 def test_a_quote_is_taxed_at_its_addressee_s_and_holds_its_rate(nimes):
     order = PurchaseFactory(quoted=True)
     operations.issue_quote(
@@ -186,6 +191,7 @@ def test_a_quote_is_taxed_at_its_addressee_s_and_holds_its_rate(nimes):
     assert get_sums(order)[1] == Decimal("8.50")
 
 
+@pytest.mark.slow
 def test_a_card_is_charged_what_the_payer_s_place_gives(db):
     order = OrderFactory(by_card=True, billing=BillingDetailsFactory(cooperative=True, postal_code="97600"))
     actions.settle_by_card(order)

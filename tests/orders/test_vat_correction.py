@@ -32,6 +32,7 @@ def correct(order, treatment, *, reason="Attestation reçue.", by=None, at=TERM,
     return operations.correct_vat(order_id=order.pk, treatment=treatment, reason=reason, by=by, at=at, **proof)
 
 
+@pytest.mark.slow
 def test_an_exempt_buyer_pays_no_vat_and_every_document_says_why(nimes):
     order = PurchaseFactory(placed=True)
     first = get_or_create_purchase_order(order, at=TERM)
@@ -49,6 +50,7 @@ def test_an_exempt_buyer_pays_no_vat_and_every_document_says_why(nimes):
     assert list(find_vat_violations()) == []
 
 
+@pytest.mark.slow
 def test_a_school_s_total_stays_and_its_vat_changes(db):
     order = correct(OrderFactory(placed=True), VatTreatment.OVERSEAS)
     assert (order.total_ht, order.total_ttc) == (Decimal("183.41"), Decimal("199.00"))
@@ -57,6 +59,7 @@ def test_a_school_s_total_stays_and_its_vat_changes(db):
     assert (again.total_ht, again.vat_correction) == (Decimal("165.83"), "")
 
 
+@pytest.mark.slow
 def test_the_same_correction_twice_is_one(db):
     order = OrderFactory(placed=True)
     for _ in range(2):
@@ -81,6 +84,7 @@ def test_a_treatment_without_its_proof_is_refused(db, treatment, proof, field):
     assert not order.events.filter(action="vat_corrected").exists()
 
 
+@pytest.mark.slow
 def test_a_correction_has_a_reason_and_comes_between_order_and_invoice(db):
     with pytest.raises(NoReason):
         correct(OrderFactory(placed=True), VatTreatment.OVERSEAS, reason=" ")
@@ -90,6 +94,7 @@ def test_a_correction_has_a_reason_and_comes_between_order_and_invoice(db):
     assert correct(OrderFactory(in_review=True), VatTreatment.OVERSEAS).total_ttc == Decimal("349.00")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [2, pytest.param(12, marks=pytest.mark.slow)])
 def test_a_correction_and_the_invoice_at_once_never_disagree(committing, number):
     with schema_context("public"):

@@ -21,6 +21,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.factories.orders import OrderFactory
 from tests.orders import actions
+from tests.tiers import sampled
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +57,7 @@ def list_declared() -> list[tuple[str, str, str]]:
     return [(str(one.amounts[0].rate), str(one.amounts[0].amount), one.comment) for one in states]
 
 
+@pytest.mark.slow
 def test_each_payment_is_declared_once_and_what_went_back_with_its_reason(script):
     order = make_order()
     actions.pay(order, amount="50", reference="VIR 1")
@@ -79,6 +81,7 @@ def test_each_payment_is_declared_once_and_what_went_back_with_its_reason(script
     assert "décaissement de 149,00" in summaries[-1]
 
 
+@pytest.mark.slow
 def test_it_is_declared_at_noon_of_the_day_it_came(script):
     order = make_order()
     actions.pay(order, at=TERM + datetime.timedelta(hours=10))
@@ -89,6 +92,7 @@ def test_it_is_declared_at_noon_of_the_day_it_came(script):
     assert declared.at.isoformat() == "2026-11-24T12:00:00+01:00"
 
 
+@pytest.mark.slow
 def test_a_payment_is_declared_once_although_its_invoice_is_made_anew(script):
     """On the invoice that counts: what comes in while an invoice is rejected waits for the next one."""
     order = make_order()
@@ -106,6 +110,7 @@ def test_a_payment_is_declared_once_although_its_invoice_is_made_anew(script):
     assert [amount for _, amount, _ in list_declared()] == ["50.00", "149.00"]
 
 
+@pytest.mark.slow
 def test_what_goes_back_is_declared_on_the_invoice_on_which_it_came(script):
     """A rejected one too, once its order is cancelled: otherwise its VAT would stay declared."""
     order = make_order()
@@ -124,7 +129,9 @@ def test_what_goes_back_is_declared_on_the_invoice_on_which_it_came(script):
     ]
 
 
-@pytest.mark.parametrize("case", ["on debits", "not sent", "not taken", "public body", "not configured"])
+@pytest.mark.parametrize(
+    "case", sampled(["on debits", "not sent", "not taken", "public body", "not configured"], fast=1)
+)
 def test_nothing_is_declared_of_what_the_administration_does_not_ask(script, settings, case):
     """VAT due on invoice; an invoice that no platform took, or not yet; a public body's, which pays by the State."""
     settings.APPROVED_PLATFORM_TAKES_PUBLIC = True

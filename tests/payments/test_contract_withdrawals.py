@@ -81,6 +81,7 @@ def test_the_day_of_the_order_does_not_count_and_the_last_is_a_working_day(place
     assert extend_to_working_day(day).isoformat() == last
 
 
+@pytest.mark.slow
 def test_the_period_ends_at_midnight_in_paris():
     order = OrderFactory(placed=True, **PERSON)
     assert get_last_withdrawal_day(order) == datetime.date(2026, 12, 8)
@@ -89,6 +90,7 @@ def test_the_period_ends_at_midnight_in_paris():
     withdraw(order, at=late - datetime.timedelta(seconds=1))
 
 
+@pytest.mark.slow
 def test_only_a_person_who_pays_withdraws(nimes):
     for order in (
         OrderFactory(placed=True),
@@ -104,6 +106,7 @@ def test_only_a_person_who_pays_withdraws(nimes):
     assert not ContractWithdrawal.objects.exists()
 
 
+@pytest.mark.slow
 def test_who_was_credited_in_part_is_given_back_the_rest():
     """The card gets what is left of it, and the last credit note is of the rest of the invoice."""
     order = OrderFactory(paid_by_card=True, **PERSON)
@@ -116,6 +119,7 @@ def test_who_was_credited_in_part_is_given_back_the_rest():
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_a_card_is_refunded_by_its_provider_with_a_credit_note():
     order = OrderFactory(paid_by_card=True, **PERSON)
     withdrawal = withdraw(order, at=at_day(2))
@@ -128,6 +132,7 @@ def test_a_card_is_refunded_by_its_provider_with_a_credit_note():
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_a_cheque_waits_for_the_operator_who_has_fourteen_days():
     order = OrderFactory(paid=True, **PERSON)
     withdraw(order, at=at_day(2))
@@ -143,6 +148,7 @@ def test_a_cheque_waits_for_the_operator_who_has_fourteen_days():
         assert part in text
 
 
+@pytest.mark.slow
 def test_the_statement_stays_as_recorded():
     withdraw(OrderFactory(placed=True, **PERSON))
     for statement in (
@@ -153,12 +159,14 @@ def test_the_statement_stays_as_recorded():
             execute_as_administrator(statement, with_triggers=True)
 
 
+@pytest.mark.slow
 def test_a_name_carries_no_address_into_our_emails():
     order = OrderFactory(placed=True, **PERSON)
     for name in (" ", "N" * 151, "Camille www.exemple.example"):
         assert_refused("invalid_billing", withdraw, order, name=name)
 
 
+@pytest.mark.slow
 def test_the_emails_link_to_the_page_for_as_long_as_it_is_open(monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: at_day(1))
     order = OrderFactory(placed=True, **PERSON)
@@ -169,6 +177,7 @@ def test_the_emails_link_to_the_page_for_as_long_as_it_is_open(monkeypatch):
     assert "renoncer" not in get_email_text(OrderFactory(placed=True), "placed")
 
 
+@pytest.mark.slow
 def test_the_confirmation_has_the_accepted_terms_on_a_durable_medium():
     for order, kind in (
         (OrderFactory(placed=True, **PERSON), "order.placed"),
@@ -190,6 +199,7 @@ def test_the_confirmation_has_the_accepted_terms_on_a_durable_medium():
         assert kinds.get(message.kind).render(message).attachments == ()
 
 
+@pytest.mark.slow
 def test_the_buyer_fills_in_confirms_and_is_done():
     order = OrderFactory(current=True, placed=True, **PERSON)
     browser, page = create_browser(order.placed_by), f"/boutique/commandes/{order.pk}/renoncer/"
@@ -207,6 +217,7 @@ def test_the_buyer_fills_in_confirms_and_is_done():
     assert create_browser(TeacherFactory()).get(page).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_withdrawal_and_a_cheque_at_once_leave_nothing_unseen(committing):
     with schema_context("public"):
         order = OrderFactory(confirmed=True, **PERSON)

@@ -29,6 +29,8 @@ from tests.pools.actions import allocate_units
 from tests.races import run_concurrently
 from tests.sites.audit.violations import list_all_violations
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def public(committing):
@@ -109,6 +111,7 @@ def test_a_partial_credit_and_a_cancellation_at_once_credit_the_invoice_exactly(
     assert list_violations() == set()
 
 
+@pytest.mark.small
 def test_a_refund_of_the_dashboard_that_is_heard_of_six_times_at_once_is_recorded_once(public):
     order = OrderFactory(by_card=True)
     card = CardPaymentFactory(order=order, status="input")

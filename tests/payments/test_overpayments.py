@@ -35,6 +35,7 @@ def test_more_than_is_owed_pays_the_order_and_leaves_a_surplus():
     assert (list_queue("trop-percus"), list_queue("rembourser"), list_violations()) == ([order], [], set())
 
 
+@pytest.mark.slow
 def test_a_mandat_paid_twice_is_recorded_twice():
     order = OrderFactory(paid=True)
     second = actions.pay(order, reference="VIR 2")
@@ -42,6 +43,7 @@ def test_a_mandat_paid_twice_is_recorded_twice():
     assert get_surplus(order) == order.total_ttc
 
 
+@pytest.mark.slow
 def test_what_comes_for_a_cancelled_order_is_recorded_to_be_given_back():
     order = OrderFactory(confirmed=True)
     actions.cancel(order)
@@ -50,6 +52,7 @@ def test_what_comes_for_a_cancelled_order_is_recorded_to_be_given_back():
     assert (order.state, get_surplus(order), list_queue("rembourser")) == (OrderState.CANCELLED, 199, [order])
 
 
+@pytest.mark.slow
 def test_a_surplus_is_given_back_from_the_latest_payments_first():
     order = OrderFactory(confirmed=True)
     actions.pay(order, amount="100", reference="VIR 1")
@@ -66,6 +69,7 @@ def test_a_surplus_is_given_back_from_the_latest_payments_first():
     assert list_email_kinds(order)[-2:] == ["refunded", "refunded"]
 
 
+@pytest.mark.slow
 def test_a_surplus_pays_another_order_of_the_same_payer():
     order, owed = OrderFactory(confirmed=True), OrderFactory(confirmed=True)
     actions.pay(order, amount="298")
@@ -83,6 +87,7 @@ def test_a_surplus_pays_another_order_of_the_same_payer():
     assert (owed.state, get_deadlines(owed), list_violations()) == (OrderState.PAID, (None, None, False), set())
 
 
+@pytest.mark.slow
 def test_a_surplus_is_not_moved_to_an_order_of_another_payer():
     order = OrderFactory(confirmed=True)
     other = OrderFactory(confirmed=True, billing__cooperative=True)
@@ -92,6 +97,7 @@ def test_a_surplus_is_not_moved_to_an_order_of_another_payer():
     assert_refused("not_in_this_state", actions.move, order, paid, amount="1")
 
 
+@pytest.mark.slow
 def test_without_a_siret_the_same_payer_is_the_same_name_of_the_same_buyer():
     whose = AffiliationFactory(user=PrincipalFactory())
     billing = BillingDetailsFactory(cooperative=True)
@@ -100,6 +106,7 @@ def test_without_a_siret_the_same_payer_is_the_same_name_of_the_same_buyer():
     assert list(list_owed_orders(order)) == [same]
 
 
+@pytest.mark.slow
 def test_a_moved_payment_is_reversed_where_it_is():
     order, owed = OrderFactory(confirmed=True), OrderFactory(confirmed=True)
     actions.pay(order, amount="398")

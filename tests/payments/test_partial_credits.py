@@ -44,6 +44,7 @@ def read_email(order):
     return kinds.get(message.kind).render(message).text.replace("\xa0", " ").replace("\u202f", " ")
 
 
+@pytest.mark.slow
 def test_licences_of_a_school_are_taken_back_with_their_price():
     order = OrderFactory(confirmed=True)
     note = actions.credit(order, licences=2)
@@ -62,6 +63,7 @@ def test_licences_of_a_school_are_taken_back_with_their_price():
     assert (order.state, get_surplus(order), list_violations()) == (OrderState.PAID, 0, set())
 
 
+@pytest.mark.slow
 def test_a_reduction_of_the_price_leaves_the_licences():
     order = OrderFactory(confirmed=True)
     actions.credit(order, amount="19.90")
@@ -69,6 +71,7 @@ def test_a_reduction_of_the_price_leaves_the_licences():
     assert "Vos licences ne changent pas" in read_email(order)
 
 
+@pytest.mark.slow
 def test_what_was_paid_beyond_the_reduced_price_is_an_overpayment():
     order = OrderFactory(paid=True)
     actions.credit(order, licences=1)
@@ -80,6 +83,7 @@ def test_what_was_paid_beyond_the_reduced_price_is_an_overpayment():
     assert "Un avoir a réduit le prix de la commande, qui reste réglée." in read_email(order)
 
 
+@pytest.mark.slow
 def test_a_credit_of_what_is_left_to_pay_settles_the_order():
     order = OrderFactory(confirmed=True)
     actions.pay(order, amount="150")
@@ -87,6 +91,7 @@ def test_a_credit_of_what_is_left_to_pay_settles_the_order():
     assert (order.state, get_deadlines(order), list_violations()) == (OrderState.PAID, (None, None, False), set())
 
 
+@pytest.mark.slow
 def test_licences_that_a_teacher_has_or_had_are_not_taken_back():
     order = OrderFactory(paid=True)
     hold(*Seat.objects.order_by("number")[:3])
@@ -97,6 +102,7 @@ def test_licences_that_a_teacher_has_or_had_are_not_taken_back():
     assert (Subscription.objects.get().size, Seat.objects.held().count(), list_violations()) == (3, 3, set())
 
 
+@pytest.mark.slow
 def test_seats_that_are_left_are_numbered_without_a_gap():
     order = OrderFactory(paid=True)
     held = Seat.objects.get(number=5)
@@ -118,6 +124,7 @@ def test_licences_of_a_pool_are_taken_back_unless_a_school_has_them(nimes):
     assert (pool.capacity, pool.free, order.lines.get().taken_back, list_violations()) == (12, 0, 8, set())
 
 
+@pytest.mark.slow
 def test_what_takes_everything_is_a_cancellation():
     order = OrderFactory(confirmed=True)
     assert "annulez-la" in assert_refused("invalid_licences", actions.credit, order, licences=5)
@@ -130,6 +137,7 @@ def test_what_takes_everything_is_a_cancellation():
     assert (order.credited, order.lines.get().taken_back, order.invoices.count()) == (0, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_cancellation_after_partial_credits_credits_the_rest():
     order = OrderFactory(paid=True)
     actions.credit(order, licences=1)
@@ -142,6 +150,7 @@ def test_a_cancellation_after_partial_credits_credits_the_rest():
     assert f"L'avoir {notes[1]} annule la facture" in read_email(order)
 
 
+@pytest.mark.slow
 def test_a_rejected_invoice_is_remade_with_its_partial_credit_notes():
     order = OrderFactory(confirmed=True)
     actions.credit(order, licences=1)
@@ -160,6 +169,7 @@ def test_a_rejected_invoice_is_remade_with_its_partial_credit_notes():
     assert (get_balance(order), order.lines.get().taken_back, list_violations()) == (Decimal("149.20"), 1, set())
 
 
+@pytest.mark.slow
 def test_an_invoice_remade_after_a_card_was_refunded_in_part_states_what_is_left():
     """Not that all of it was paid, on the day on which it is made anew."""
     order = OrderFactory(paid_by_card=True, billing__payer="company", billing__siren="732829320", billing__siret="")
@@ -173,6 +183,7 @@ def test_an_invoice_remade_after_a_card_was_refunded_in_part_states_what_is_left
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_nothing_goes_back_of_what_bounced_after_a_part_was_given_back():
     order = OrderFactory(confirmed=True)
     cheque = actions.pay(order, method="cheque")
@@ -184,6 +195,7 @@ def test_nothing_goes_back_of_what_bounced_after_a_part_was_given_back():
     assert (note.total_ttc, note.snapshot["corrects"]["refund_by"]) == (Decimal(149), "")
 
 
+@pytest.mark.slow
 def test_the_invoice_s_e_mail_leaves_after_a_partial_credit():
     order = OrderFactory(confirmed=True)
     message = list_messages(order).last()

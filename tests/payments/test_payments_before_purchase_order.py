@@ -14,6 +14,7 @@ from tests.orders.dates import DAY, YEAR_ENDS, at_day
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("state", "day"), [("placed", 3), ("lapsed", 60), ("scanned", 3), ("lapsed_scanned", 60)])
 def test_a_transfer_invoices_pays_and_restores_an_order_without_its_purchase_order(state, day):
     order = OrderFactory(**{state: True})
@@ -29,6 +30,7 @@ def test_a_transfer_invoices_pays_and_restores_an_order_without_its_purchase_ord
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_a_purchase_order_that_never_came_is_not_recorded_as_received():
     order = OrderFactory(lapsed=True)
     actions.pay(order, at=at_day(60))
@@ -38,6 +40,7 @@ def test_a_purchase_order_that_never_came_is_not_recorded_as_received():
     assert list_email_kinds(order)[-2:] == ["invoiced", "paid"]
 
 
+@pytest.mark.slow
 def test_a_part_restores_the_rights_while_the_rest_is_awaited(nimes):
     order = PurchaseFactory(lapsed=True)
     actions.pay(order, amount="100", at=at_day(60))
@@ -48,6 +51,7 @@ def test_a_part_restores_the_rights_while_the_rest_is_awaited(nimes):
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_what_the_invoice_needs_is_completed_first_and_nothing_is_recorded():
     order = OrderFactory(lapsed=True, billing__siret="")
     assert "facture ne peut pas encore être émise" in assert_refused(
@@ -57,6 +61,7 @@ def test_what_the_invoice_needs_is_completed_first_and_nothing_is_recorded():
     assert not order.invoices.exists()
 
 
+@pytest.mark.slow
 def test_money_for_a_year_that_is_over_is_recorded_once_the_order_is_cancelled():
     order = OrderFactory(lapsed=True)
     late = TERM.replace(year=YEAR_ENDS.year, month=9, day=2)

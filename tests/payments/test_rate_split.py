@@ -21,6 +21,7 @@ def test_what_goes_back_is_split_as_what_came():
     assert split_by_rate(Decimal("0.01"), totals) == {Decimal(20): Decimal("0.01")}
 
 
+@pytest.mark.slow
 @given(
     amount=CENTS, totals=st.dictionaries(st.sampled_from([Decimal(n) for n in (0, 2, 5, 10, 20)]), CENTS, min_size=1)
 )

@@ -27,6 +27,7 @@ from tests.orders.test_emails import get_email_text
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_a_bounced_cheque_puts_the_order_back_to_what_is_owed():
     order = OrderFactory(paid=True)
     invoice, before = order.invoices.get(), get_deadlines(OrderFactory(confirmed=True))
@@ -43,6 +44,7 @@ def test_a_bounced_cheque_puts_the_order_back_to_what_is_owed():
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_parts_are_taken_back_until_nothing_is_left():
     order = OrderFactory(paid=True)
     actions.reverse(order, amount="50")
@@ -55,6 +57,7 @@ def test_parts_are_taken_back_until_nothing_is_left():
     assert (get_amount_received(order), list_violations()) == (0, set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("amount", "state"), [("51", OrderState.PAID), ("51.01", OrderState.CONFIRMED)])
 def test_an_order_stays_paid_while_what_it_costs_is_left(amount, state):
     order = OrderFactory(confirmed=True)
@@ -64,6 +67,7 @@ def test_an_order_stays_paid_while_what_it_costs_is_left(amount, state):
     assert order.state == state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("days", "suspended", "sentence"),
     [
@@ -91,6 +95,7 @@ def test_a_part_of_an_order_that_was_not_fully_paid_leaves_it_owed():
     assert (order.state, get_balance(order)) == (OrderState.CONFIRMED, 109)
 
 
+@pytest.mark.slow
 def test_a_cheque_presented_again_after_it_bounced_is_a_new_payment():
     order = OrderFactory(paid=True)
     actions.reverse(order)
@@ -99,6 +104,7 @@ def test_a_cheque_presented_again_after_it_bounced_is_a_new_payment():
     assert (order.state, order.payments.count(), get_deadlines(order)) == (OrderState.PAID, 3, (None, None, False))
 
 
+@pytest.mark.slow
 def test_rights_that_were_prolonged_are_not_shortened():
     order = OrderFactory(confirmed=True)
     operations.prolong(order_id=order.pk, until=YEAR_ENDS, by=OperatorFactory(), at=TERM)
@@ -107,6 +113,7 @@ def test_rights_that_were_prolonged_are_not_shortened():
     assert get_deadlines(order) == (None, YEAR_ENDS, False)
 
 
+@pytest.mark.slow
 def test_what_the_operator_suspended_stays_suspended():
     order = OrderFactory(paid=True)
     operations.suspend(order_id=order.pk, by=OperatorFactory(), at=TERM)
@@ -114,6 +121,7 @@ def test_what_the_operator_suspended_stays_suspended():
     assert get_deadlines(order)[2] is True
 
 
+@pytest.mark.slow
 def test_the_buyer_gets_an_email_on_a_bounced_payment_and_none_on_a_mistake():
     bounced, mistaken = OrderFactory(paid=True), OrderFactory(paid=True)
     actions.reverse(bounced)
@@ -122,12 +130,14 @@ def test_the_buyer_gets_an_email_on_a_bounced_payment_and_none_on_a_mistake():
     assert list_email_kinds(mistaken)[-1] == "paid"
 
 
+@pytest.mark.slow
 def test_another_reason_is_written_out():
     order = OrderFactory(paid=True)
     assert_refused("no_reason", actions.reverse, order, reason=ReversalReason.OTHER, text=" ")
     assert actions.reverse(order, reason=ReversalReason.OTHER, text="Doublon de virement").explanation
 
 
+@pytest.mark.slow
 def test_card_payments_and_negative_ones_are_not_reversed():
     card_order = OrderFactory(paid_by_card=True)
     assert "carte" in assert_refused("not_in_this_state", actions.reverse, card_order)
@@ -139,6 +149,7 @@ def test_card_payments_and_negative_ones_are_not_reversed():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_cheque_that_bounces_after_the_cancellation_is_not_to_be_refunded():
     order = OrderFactory(cancelled=True)
     actions.reverse(order)
@@ -146,6 +157,7 @@ def test_a_cheque_that_bounces_after_the_cancellation_is_not_to_be_refunded():
     assert (order.state, get_amount_received(order), list_violations()) == (OrderState.CANCELLED, 0, set())
 
 
+@pytest.mark.slow
 def test_what_was_completed_by_card_is_owed_by_cheque_once_a_cheque_bounces():
     order = OrderFactory(confirmed=True)
     actions.pay(order, amount="99")

@@ -60,6 +60,7 @@ def list_queued():
     return sorted(Message.objects.filter(state=MessageState.QUEUED).values_list("recipient", flat=True))
 
 
+@pytest.mark.slow
 def test_the_mailbox_of_the_directory_is_proposed_then_the_contact_then_nothing(lost, now):
     first, second, third = lost(), lost(), lost(recipient="ce.0300009z@exemple.example")
     PortfolioSchoolFactory(school=second.school, contact_email="directrice@exemple.example")
@@ -73,6 +74,7 @@ def test_the_mailbox_of_the_directory_is_proposed_then_the_contact_then_nothing(
     ]
 
 
+@pytest.mark.slow
 def test_what_is_to_be_corrected_is_read_in_as_many_queries_for_one_as_for_many(lost, now, django_assert_num_queries):
     lost()
     with django_assert_num_queries(9):
@@ -83,6 +85,7 @@ def test_what_is_to_be_corrected_is_read_in_as_many_queries_for_one_as_for_many(
         assert len(get_corrections(now)) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [6, pytest.param(200, marks=pytest.mark.slow)])
 def test_many_keys_leave_for_their_schools_by_one_click(nimes, manager, now, django_assert_max_num_queries, number):
     pool = orders.grant(collectivity=nimes, licences=200, reason="Essai", by=None, at=now)
@@ -106,6 +109,7 @@ def test_many_keys_leave_for_their_schools_by_one_click(nimes, manager, now, dja
     assert "0 clé n'est" not in emptied
 
 
+@pytest.mark.slow
 def test_the_corrected_address_is_learnt(manager, lost, now):
     first, second, outside = lost(), lost(), lost()
     for one in (first, second):
@@ -126,6 +130,7 @@ def test_the_corrected_address_is_learnt(manager, lost, now):
     assert actions[-5:].count("portfolio.contact_updated") == 2
 
 
+@pytest.mark.slow
 def test_each_row_is_refused_by_itself(manager, lost, now):
     fine, redeemed, bad, refused = lost(), lost(), lost(), lost()
     mark_redeemed(redeemed, PrincipalFactory())
@@ -145,6 +150,7 @@ def test_each_row_is_refused_by_itself(manager, lost, now):
     assert list_queued() == ["a@exemple.example"]
 
 
+@pytest.mark.slow
 def test_an_address_that_is_written_where_none_is_proposed_needs_no_tick(manager, lost):
     blank, proposed = lost(recipient="ce.0300009z@exemple.example"), lost()
     type(blank.school).objects.filter(pk=blank.school_id).update(email="")
@@ -160,11 +166,13 @@ def test_an_address_that_is_written_where_none_is_proposed_needs_no_tick(manager
     assert list_queued() == ["directrice@exemple.example"]
 
 
+@pytest.mark.slow
 def test_a_manager_finds_the_phone_of_the_school_beside_the_address(manager, lost):
     lost(phone="04 66 00 00 01")
     assert "Tél. 04 66 00 00 01" in page_text(manager.get(PAGE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form",
     [
@@ -181,6 +189,7 @@ def test_rows_that_are_none_change_nothing(manager, lost, form):
     assert list_queued() == []
 
 
+@pytest.mark.slow
 def test_a_key_of_another_office_is_not_found(office, member, lost, gard):
     allocation = lost()
     with tenant_context(gard):
@@ -204,6 +213,7 @@ def test_who_prepares_lists_reads_where_contacts_are_updated(office, member, los
     assert ("?but=portfolio" in office("nimes", member(role)).get(PAGE).content.decode()) is is_shown
 
 
+@pytest.mark.slow
 def test_a_viewer_reads_what_did_not_arrive_and_changes_nothing(viewer, lost):
     allocation = lost()
     page = viewer.get(PAGE)
@@ -212,6 +222,7 @@ def test_a_viewer_reads_what_did_not_arrive_and_changes_nothing(viewer, lost):
     assert viewer.post(ACT, build_form((allocation, "a@exemple.example"), confirmed="1")).status_code == 403
 
 
+@pytest.mark.slow
 def test_a_key_to_a_refused_address_is_undelivered_until_a_hand_writes(manager, pool, now, sink):
     refusals.refuse({WRONG: REASON}, at=now)
     allocation = allocate_units(pool, SchoolFactory(), units=1, recipient=WRONG, at=now)
@@ -228,6 +239,7 @@ def test_a_key_to_a_refused_address_is_undelivered_until_a_hand_writes(manager, 
     assert not list_undelivered(now).exists()
 
 
+@pytest.mark.slow
 def test_a_bounce_is_in_the_journal_of_the_school(pool, now, sink):
     allocation = allocate_units(pool, SchoolFactory(), units=1, recipient=WRONG, at=now)
     drain()
@@ -243,12 +255,14 @@ def test_a_bounce_is_in_the_journal_of_the_school(pool, now, sink):
     assert [one.allocation for one in get_corrections(now)] == [allocation]
 
 
+@pytest.mark.slow
 def test_the_home_page_leads_there(manager, lost):
     lost()
     assert re.search(rf'href="{PAGE}"', manager.get("/").content.decode())
     assert re.search(rf'href="{PAGE}"', manager.get("/attributions/").content.decode())
 
 
+@pytest.mark.slow
 def test_correcting_twice_at_once_learns_one_address(manager, lost, now):
     allocation = lost()
     PortfolioSchoolFactory(school=allocation.school)

@@ -53,6 +53,7 @@ def test_an_allocation_is_a_key_an_email_and_a_line_of_the_journal(pool):
     assert (entry.school_id, entry.object_id, entry.actor_id) == (school.uai, allocation.pk, agent.pk)
 
 
+@pytest.mark.slow
 def test_a_key_written_elsewhere_than_to_the_official_mailbox_is_exposed(pool):
     official, other = SchoolFactory(), SchoolFactory()
     assert allocate_units(pool, official, recipient=official.email.upper()).key.exposed_at is None
@@ -151,6 +152,7 @@ def test_the_refusal_says_what_is_free(pool):
         allocate_units(pool, SchoolFactory(), units=3)
 
 
+@pytest.mark.slow
 def test_many_at_once_mix_new_grown_and_unchanged(pool):
     new, grown, same = SchoolFactory.create_batch(3)
     allocate_units(pool, grown, units=1)
@@ -231,11 +233,13 @@ def test_rows_hold_no_key(pool):
 SHORT = email_addresses.ORDINARY_ADDRESS.pattern.replace("++", "{1,6}").replace("*+", "{0,2}")
 
 
+@pytest.mark.slow
 @given(st.from_regex(SHORT, fullmatch=True).filter(email_addresses.is_ordinary_address))
 def test_an_address_taken_for_ordinary_is_valid_for_django(address):
     validate_email(address)
 
 
+@pytest.mark.slow
 def test_the_progress_callback_gets_every_stage_and_can_abort(pool):
     demands = [Demand(school.uai, 1, school.email) for school in SchoolFactory.create_batch(2)]
     steps = []

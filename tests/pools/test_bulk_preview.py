@@ -20,6 +20,8 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
+pytestmark = pytest.mark.slow
+
 ACTIONS = "/attributions/actions/"
 
 
@@ -86,12 +88,14 @@ def test_the_page_says_the_licences_by_lot_and_what_stays(given, pool, manager, 
     assert Allocation.objects.active().count() == 10
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(("emails", "words"), [(0, "aucun e-mail ne part."), (1, "à l'école qui avait reçu sa clé.")])
 def test_the_letters_of_a_revocation_are_counted_in_french(emails, words):
     preview = bulk_preview.BulkPreview([1], 1, 3, [PoolShare("Lot A", 1, 3)], emails, {})
     assert describe_revocation(preview)[-1].endswith(words)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("just_sent", "words"),
     [
@@ -164,12 +168,14 @@ def test_an_act_that_became_another_one_meanwhile_is_shown_again(given, manager)
     assert Allocation.objects.active().count() == 9
 
 
+@pytest.mark.small
 def test_the_number_typed_is_read_without_its_spaces():
     guard = ConfirmationGuard(1200, "")
     assert guard.find_fault("1\u202f200 ", "ce tableau") == ""
     assert "tapez 1\u202f200" in guard.find_fault("  ", "ce tableau")
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(("served", "changed", "large"), [(4, 4, False), (5, 1, False), (5, 2, True), (10, 3, False)])
 def test_a_share_is_large_above_three_tenths_of_five_schools_or_more(served, changed, large):
     assert is_large_share(changed, served, schools_served=served) == large

@@ -203,6 +203,7 @@ def test_a_school_with_two_keys_learns_which_one_was_taken_back(pool, school, re
     assert "qui se termine par •••• ne peut" in kinds.get(message.kind).preview(message).text.replace("\u00a0", " ")
 
 
+@pytest.mark.slow
 def test_a_key_worth_less(pool, school, rendered):
     allocation = allocate_units(pool, school, units=3)
     mark_sent()
@@ -246,6 +247,7 @@ def test_a_second_volume_after_redemption_asks_for_no_key(pool, school, rendered
     assert unseal_key(allocation.key) not in mail.text + mail.html
 
 
+@pytest.mark.slow
 def test_what_lost_its_reason_does_not_leave(pool, clock):
     allocations = [allocate_units(pool, SchoolFactory(), units=1) for _ in range(3)]
     mark_redeemed(allocations[0], PrincipalFactory())

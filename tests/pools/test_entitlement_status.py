@@ -23,6 +23,7 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
+from tests.tiers import sampled
 
 TOMORROW = datetime.date(2026, 11, 25)
 USABLE = {EntitlementStatus.FIRM, EntitlementStatus.PROVISIONAL, EntitlementStatus.UNPAID, EntitlementStatus.OVERDUE}
@@ -56,7 +57,7 @@ def words(answer):
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("status", STATUS_CASES, ids=lambda status: status.value)
+@pytest.mark.parametrize("status", sampled(STATUS_CASES, fast=2), ids=lambda status: status.value)
 def test_every_check_of_usable_licences_agrees(pool, status):
     waiting, redeemed = allocate_units(pool, SchoolFactory()), allocate_units(pool, SchoolFactory())
     mark_redeemed(redeemed, PrincipalFactory())
@@ -75,6 +76,7 @@ def test_every_check_of_usable_licences_agrees(pool, status):
         assert set(states.values()) == {STATES[status]}
 
 
+@pytest.mark.slow
 def test_a_pool_that_has_not_begun_is_allocated_from_and_not_used(pool, office):
     waiting, redeemed = allocate_units(pool, SchoolFactory()), allocate_units(pool, SchoolFactory())
     mark_redeemed(redeemed, PrincipalFactory())
@@ -101,6 +103,7 @@ def test_the_email_of_a_key_that_has_not_begun_says_from_when_it_is_used(pool):
     assert "dès maintenant" not in email_text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "badge", "to_do"),
     [
@@ -134,6 +137,7 @@ def test_a_letter_says_until_when_licences_are_valid_and_nothing_of_the_order(po
     assert "prolongées" not in emails.render(message).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [EntitlementStatus.UNPAID, EntitlementStatus.OVERDUE])
 def test_once_the_purchase_order_is_here_letter_and_page_say_the_last_day(pool, office, status):
     allocation = allocate_units(pool, SchoolFactory())
@@ -145,6 +149,7 @@ def test_once_the_purchase_order_is_here_letter_and_page_say_the_last_day(pool, 
     assert "jusqu’au 31 août 2027 inclus, sous réserve du règlement de la commande" in page
 
 
+@pytest.mark.slow
 def test_a_provisional_pool_can_be_allocated_from(pool, office):
     set_status(pool, EntitlementStatus.PROVISIONAL)
     school = SchoolFactory()

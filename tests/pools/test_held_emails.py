@@ -31,6 +31,8 @@ from tests.pools.actions import allocate_units, mark_redeemed
 from tests.races import run_concurrently
 from tests.waiting_jobs import list_waiting_jobs
 
+pytestmark = pytest.mark.slow
+
 #: The letters are due after the provisional rights have ended; the payment comes later still.
 SEND_ON = LAST_PROVISIONAL + 10 * DAY
 DUE = TERM + 60 * DAY
@@ -167,6 +169,7 @@ def test_an_email_that_stays_held_is_looked_at_when_its_pool_is_over(held, order
     assert list_looks() == []
 
 
+@pytest.mark.small
 def test_an_email_of_another_kind_that_is_held_has_no_pool_looked_at(nimes):
     schedule_look(Message(topic="order"), TERM)
     assert list_looks() == []

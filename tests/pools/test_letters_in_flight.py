@@ -43,10 +43,12 @@ def interrupted(pool, sink):
     return allocation
 
 
+@pytest.mark.slow
 def test_a_key_whose_letter_may_have_been_accepted_counts_as_written_to(interrupted):
     assert find_emailed_ids([interrupted.pk]) == {interrupted.pk}
 
 
+@pytest.mark.slow
 def test_a_revocation_shows_it_as_sent_and_the_corrective_letter_follows(interrupted, sink):
     operations.revoke(allocation_id=interrupted.pk, by=None, at=timezone.now() - RESTORABLE_FOR)
     key, revoked = Message.objects.order_by("pk")
@@ -57,6 +59,7 @@ def test_a_revocation_shows_it_as_sent_and_the_corrective_letter_follows(interru
     assert "n’est plus valable" in sink.received[-1].email["Subject"]
 
 
+@pytest.mark.slow
 def test_a_reduction_corrects_what_may_have_been_accepted(interrupted, sink):
     operations.reduce(pool_id=interrupted.pool_id, uai=interrupted.school_id, units=1, by=None, at=timezone.now())
     assert list(Message.objects.order_by("pk").values_list("kind", "state")) == [
@@ -81,6 +84,7 @@ def queued(committing):
     return allocate_units(pool, SchoolFactory(), units=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["revoke", "reduce"])
 def test_a_worker_claims_no_letter_between_the_question_and_the_change(queued, sink, monkeypatch, change):
     """A letter that is claimed after « was it sent? » and before the cancellation leaves with no correction."""

@@ -24,6 +24,8 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
+pytestmark = pytest.mark.slow
+
 
 def text(answer):
     return answer.content.decode()
@@ -39,6 +41,7 @@ def test_lots_say_where_each_licence_is(pool, viewer, now):
     assert "style=" not in page
 
 
+@pytest.mark.small
 def test_no_lot_says_what_to_do(nimes, viewer):
     assert "Aucun lot" in text(viewer.get("/lots/"))
 
@@ -250,6 +253,7 @@ def test_only_a_buyer_is_offered_to_buy(pool, member, office, viewer):
     assert "Acheter des licences" not in text(viewer.get("/lots/"))
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(("days", "is_past"), [(0, False), (1, True)])
 def test_a_lot_is_past_after_its_last_day(pool, viewer, now, days, is_past):
     day = date_in_paris(now)
@@ -379,6 +383,7 @@ def test_licences_of_another_year_ask_for_no_second_key(pool, manager, now):
     assert Allocation.objects.filter(pool=pool).exists()
 
 
+@pytest.mark.small
 def test_before_a_search_the_portfolio_s_schools_without_licences_can_be_chosen(manager, pool, now):
     served, waiting, closed = (PortfolioSchoolFactory().school for _ in range(3))
     School.objects.filter(pk=closed.pk).update(state="closed", closed_at=now)

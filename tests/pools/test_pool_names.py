@@ -12,6 +12,7 @@ from licensing.pools.operations import rename_pool
 from tests.factories.licensing import PoolFactory
 
 
+@pytest.mark.slow
 def test_a_manager_or_a_buyer_renames_a_pool_and_the_journal_says_so(pool, manager, member, office):
     answer = manager.post(f"/lots/{pool.pk}/renommer/", {"name": "  Écoles \u00a0 du\tcentre "}, follow=True)
     assert "« Lot A » s’appelle maintenant « Écoles du centre »" in answer.content.decode().replace("\u00a0", " ")
@@ -60,6 +61,7 @@ def test_other_members_rename_nothing(pool, member, office, role):
     assert Pool.objects.get().name == "Lot A"
 
 
+@pytest.mark.slow
 def test_a_refused_name_is_explained_on_the_page_of_lots(pool, manager):
     answer = manager.post(f"/lots/{pool.pk}/renommer/", {"name": " "}, follow=True)
     assert "Donnez un nom au lot" in answer.content.decode().replace("\u00a0", " ")

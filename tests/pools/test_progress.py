@@ -29,6 +29,8 @@ from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
 
+pytestmark = pytest.mark.slow
+
 DAY = datetime.timedelta(days=1)
 
 
@@ -138,12 +140,14 @@ def test_past_years_are_shown_only_if_they_are_asked_for(old_pool, nimes, manage
     assert list_schools("") == ([past, current], False)
 
 
+@pytest.mark.small
 def test_the_position_is_that_of_the_lots_page(old_pool, nimes, now):
     allocate_units(old_pool, SchoolFactory(), units=3, at=now)
     orders.grant(collectivity=nimes, licences=7, reason="Essai", name="Lot B", by=None, at=now)
     assert [progress.position for progress in list_pool_progress()] == list_pool_positions()
 
 
+@pytest.mark.small
 def test_held_keys_are_counted_as_the_list_of_allocations_counts_them(old_pool, now):
     for number in range(3):
         send(
@@ -176,6 +180,7 @@ def test_stuck_keys_are_what_the_filters_find_and_the_lost_come_first(old_pool, 
     assert list_stuck_keys(now, limit=5).first == ()
 
 
+@pytest.mark.small
 def test_a_school_that_was_reminded_gives_its_place_to_the_next(old_pool, now):
     older, newer = (allocate_units(old_pool, SchoolFactory(), units=1, at=now - days * DAY) for days in (30, 20))
     for allocation, days in ((older, 30), (newer, 20)):
@@ -191,6 +196,7 @@ def test_a_school_that_was_reminded_gives_its_place_to_the_next(old_pool, now):
     assert Message.objects.filter(kind=MessageKind.REMINDER).count() == 1
 
 
+@pytest.mark.small
 def test_another_office_s_keys_are_not_found(old_pool, gard, now):
     send(allocate_units(old_pool, SchoolFactory(), at=now - 20 * DAY), at=now - 20 * DAY)
     assert len(list_stuck_keys(now, limit=5).first) == 1

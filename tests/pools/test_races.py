@@ -22,6 +22,8 @@ from tests.factories.schools import SchoolFactory
 from tests.pools.actions import mark_redeemed
 from tests.races import run_concurrently
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def open_pool(committing):
@@ -62,6 +64,7 @@ def test_one_school_asked_for_by_many_agents_has_one_key(committing, open_pool, 
     assert_balanced(pool.pk)
 
 
+@pytest.mark.small
 def test_two_lists_over_the_last_licences(committing, open_pool):
     pool, schools = open_pool(licences=25), SchoolFactory.create_batch(20)
 

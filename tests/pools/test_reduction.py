@@ -107,6 +107,7 @@ def test_an_emailed_school_gets_one_correction_whatever_follows(allocation):
     assert list(kind.order_by("pk").values_list("state", flat=True)) == [MessageState.CANCELLED, MessageState.QUEUED]
 
 
+@pytest.mark.slow
 def test_as_many_queries_for_fifty_as_for_two(pool, django_assert_num_queries, django_assert_max_num_queries):
     schools = SchoolFactory.create_batch(50)
     for school in schools:

@@ -58,6 +58,7 @@ def assert_refused(allocation, code, at=IN_TIME):
     return str(refusal.value)
 
 
+@pytest.mark.slow
 def test_an_undone_revocation_gives_the_same_key_its_licences_again(pool, allocation):
     agent, code = UserFactory(), unseal_key(allocation.key)
     revoke(allocation)
@@ -69,6 +70,7 @@ def test_an_undone_revocation_gives_the_same_key_its_licences_again(pool, alloca
     assert (entry.actor_id, entry.school_id, entry.object_id) == (agent.pk, allocation.school_id, allocation.pk)
 
 
+@pytest.mark.slow
 def test_undoing_twice_is_once(allocation):
     revoke(allocation)
     restore(allocation)
@@ -84,6 +86,7 @@ def test_a_school_is_notified_an_hour_after_the_revocation(allocation):
     assert queued() == [("key_revoked", TOO_LATE)]
 
 
+@pytest.mark.slow
 def test_no_school_is_notified_of_a_revocation_that_was_undone(allocation):
     mark_sent()
     revoke(allocation)
@@ -108,6 +111,7 @@ def test_an_email_that_the_revocation_stopped_leaves_on_its_day(pool, days, due_
     assert queued() == [("key", due_at)]
 
 
+@pytest.mark.slow
 def test_the_announcement_of_more_licences_leaves_as_such(pool, allocation):
     mark_sent()
     allocate_units(pool, allocation.school, units=2)
@@ -116,6 +120,7 @@ def test_the_announcement_of_more_licences_leaves_as_such(pool, allocation):
     assert Message.objects.get(state=MessageState.QUEUED).context == {"added": 2}
 
 
+@pytest.mark.slow
 def test_an_email_that_a_worker_held_meanwhile_is_queued_again(allocation):
     Message.objects.update(state=MessageState.SENDING, lease_until=TOO_LATE)
     revoke(allocation)
@@ -123,6 +128,7 @@ def test_an_email_that_a_worker_held_meanwhile_is_queued_again(allocation):
     assert queued() == [("key", IN_TIME)]
 
 
+@pytest.mark.slow
 def test_after_an_hour_a_revocation_is_final(allocation):
     revoke(allocation)
     assert "pendant une heure" in assert_refused(allocation, "restoration_too_late", at=TOO_LATE)
@@ -137,12 +143,14 @@ def test_a_revocation_that_the_school_was_notified_of_is_not_undone(allocation, 
     assert_refused(allocation, "restoration_too_late")
 
 
+@pytest.mark.slow
 def test_licences_given_to_others_meanwhile_do_not_come_back(pool, allocation):
     revoke(allocation)
     allocate_units(pool, SchoolFactory(), units=7, at=TAKEN)
     assert "données depuis" in assert_refused(allocation, "pool_exhausted")
 
 
+@pytest.mark.slow
 def test_a_school_with_another_key_of_the_pool_keeps_that_one(pool, allocation):
     revoke(allocation)
     allocate_units(pool, allocation.school, units=1, at=TAKEN)
@@ -170,6 +178,7 @@ def test_an_allocation_that_is_not_revoked_stays_as_it_is(allocation):
     assert not AuditEntry.objects.filter(action="pools.revocation_undone").exists()
 
 
+@pytest.mark.slow
 def test_of_two_revoked_keys_of_one_school_the_last_comes_back(pool, allocation):
     revoke(allocation)
     again = allocate_units(pool, allocation.school, units=2, at=TAKEN)
@@ -180,6 +189,7 @@ def test_of_two_revoked_keys_of_one_school_the_last_comes_back(pool, allocation)
     assert Pool.objects.get().allocated == 2
 
 
+@pytest.mark.slow
 def test_what_is_left_of_the_pool_goes_to_the_first_of_the_list_that_fits(pool):
     taken = [allocate_units(pool, SchoolFactory(), units=units) for units in (3, 3, 4)]
     operations.revoke_many(allocation_ids=[one.pk for one in taken], by=None, at=TAKEN)
@@ -190,6 +200,7 @@ def test_what_is_left_of_the_pool_goes_to_the_first_of_the_list_that_fits(pool):
     assert Pool.objects.get().allocated == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 12])
 def test_statements_do_not_grow_with_what_is_restored(nimes, count, django_assert_max_num_queries):
     pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)

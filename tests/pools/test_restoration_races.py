@@ -33,6 +33,8 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units, mark_sent
 from tests.races import run_concurrently, three_rounds, wait_for_blocked_session
 
+pytestmark = pytest.mark.slow
+
 IN_TIME = TERM + datetime.timedelta(minutes=30)
 
 
@@ -107,6 +109,7 @@ def test_a_key_is_redeemed_revoked_and_restored_at_once(taken, race_round):
     assert_sound()
 
 
+@pytest.mark.small
 def test_a_worker_tells_no_school_between_the_question_and_the_undo(taken, monkeypatch):
     """A letter that leaves after « was it told? » would say that a valid key is void."""
     restore(taken)

@@ -20,6 +20,8 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
 
+pytestmark = pytest.mark.slow
+
 MINUTE = datetime.timedelta(minutes=1)
 
 
@@ -50,6 +52,7 @@ def list_notices():
     return Message.objects.filter(kind=MANY_REVEALED).order_by("recipient")
 
 
+@pytest.mark.small
 def test_few_keys_disturb_nobody(allocations, curious):
     reveal(allocations[: MANY_KEYS - 1], curious)
     assert not list_notices().exists()

@@ -113,6 +113,7 @@ def test_a_wrong_correction_is_refused(allocation):
         operations.resend(allocation_id=allocation.pk, recipient="autre@", by=None, at=LATER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [operations.resend, operations.remind])
 def test_nothing_is_written_about_a_key_that_is_used_void_or_suspended(pool, act):
     sent_to = {name: allocate_units(pool, SchoolFactory(), units=1) for name in ("redeemed", "revoked", "suspended")}
@@ -129,6 +130,7 @@ def test_nothing_is_written_about_a_key_that_is_used_void_or_suspended(pool, act
     assert codes == ["already_redeemed", "already_revoked", "pool_suspended"]
 
 
+@pytest.mark.slow
 def test_a_reminder_follows_an_email_that_left_once_a_day(allocation):
     with pytest.raises(LicensingError) as refusal:
         operations.remind(allocation_id=allocation.pk, by=None, at=LATER)
@@ -158,6 +160,7 @@ def test_showing_a_key_is_recorded_and_exposes_it(allocation):
     assert shown not in entry.summary
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 12])
 def test_bulk_statements_do_not_grow(nimes, count, django_assert_max_num_queries):
     pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)

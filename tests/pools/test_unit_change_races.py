@@ -48,6 +48,7 @@ def assert_sound():
         assert subscription.size == subscription.seats.count() == found.units
 
 
+@pytest.mark.slow
 @three_rounds
 def test_of_eight_who_saw_five_one_changes_the_number(allocation, race_round):
     numbers = (1, 2, 3, 4, 6, 7, 8, 9)

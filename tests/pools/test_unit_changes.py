@@ -51,6 +51,7 @@ def test_fewer_before_the_key_has_left_need_no_e_mail(allocation, now):
     assert not Message.objects.filter(kind="key_reduced").exists()
 
 
+@pytest.mark.slow
 def test_more_grow_the_same_key(allocation, now):
     assert change(allocation, 7, now).notified
     assert counts(allocation) == (7, 7, 7)
@@ -118,6 +119,7 @@ def list_messages(answer):
     return [str(message).replace("\u00a0", " ") for message in answer.context["messages"]]
 
 
+@pytest.mark.slow
 def test_the_page_says_what_became_of_the_licences(allocation, manager):
     mark_sent()
     address = f"/attributions/{allocation.pk}/licences/"
@@ -141,6 +143,7 @@ def test_what_is_no_number_of_licences_is_refused_on_the_page(allocation, manage
     assert counts(allocation) == (5, 5, 5)
 
 
+@pytest.mark.slow
 def test_the_page_says_why_a_redeemed_key_keeps_its_licences(allocation, manager):
     mark_redeemed(allocation, PrincipalFactory())
     page = manager.get(f"/attributions/{allocation.pk}/").content.decode()
@@ -149,6 +152,7 @@ def test_the_page_says_why_a_redeemed_key_keeps_its_licences(allocation, manager
     assert "La clé a été activée le 24 novembre 2026" in list_messages(answer)[0]
 
 
+@pytest.mark.slow
 def test_a_school_is_reminded_from_the_page_once_a_day(allocation, manager):
     mark_sent()
     address = f"/attributions/{allocation.pk}/relancer/"
@@ -158,6 +162,7 @@ def test_a_school_is_reminded_from_the_page_once_a_day(allocation, manager):
     assert answer.redirect_chain == [(f"/ecoles/{allocation.school_id}/", 302)]
 
 
+@pytest.mark.slow
 def test_who_may_only_read_changes_no_number_and_sees_no_form(allocation, viewer):
     page = viewer.get(f"/attributions/{allocation.pk}/").content.decode()
     assert 'name="units"' not in page

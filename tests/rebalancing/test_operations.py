@@ -31,6 +31,8 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 
+pytestmark = pytest.mark.slow
+
 SOON = LATER + UNDOABLE_FOR - datetime.timedelta(seconds=1)
 
 
@@ -58,6 +60,7 @@ def test_the_proposal_takes_of_the_sleeping_and_gives_to_the_full(lot):
     assert not plan.is_refused
 
 
+@pytest.mark.small
 def test_free_licences_are_given_first_and_no_school_is_left_without(nimes):
     lot = UnbalancedPool(nimes, licences=17)
     [source] = lot.propose().sources

@@ -30,7 +30,10 @@ from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.requests.asking_school import AskingSchool
 from tests.returns.given_school import GivenSchool
 from tests.sites.audit.violations import list_all_violations
+from tests.tiers import sampled
 from tests.waits import wait_until
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def assert_sound():
     assert not {found.code: found.examples for found in check_all() if found.broken}
 
 
-@pytest.mark.parametrize("taken", [3, 10])
+@pytest.mark.parametrize("taken", sampled([3, 10], fast=1))
 @three_rounds
 def test_a_key_is_redeemed_for_what_it_is_worth_or_its_licences_are_moved(lot, taken, race_round):
     principal = PrincipalFactory()

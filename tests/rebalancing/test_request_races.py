@@ -25,6 +25,8 @@ from tests.requests.asking_school import accept, open_pool, read, refuse
 from tests.sites.audit.violations import list_all_violations
 from tests.waits import wait_until
 
+pytestmark = pytest.mark.slow
+
 SOON = LATER + UNDOABLE_FOR - datetime.timedelta(seconds=1)
 
 

@@ -38,6 +38,8 @@ from tests.waiting_jobs import list_waiting_jobs
 from webhooks import endpoints
 from webhooks.models import WebhookEvent
 
+pytestmark = pytest.mark.slow
+
 OVER = LATER + UNDOABLE_FOR
 MINUTE = datetime.timedelta(minutes=1)
 SOON = OVER - datetime.timedelta(seconds=1)
@@ -89,6 +91,7 @@ def test_a_long_reason_is_cut(lot, letters, shown):
     assert plain(lot.propose().needs[0].need.reason) == f"a demandé 3 licences : « {shown} »"
 
 
+@pytest.mark.small
 def test_a_school_that_asked_and_ran_out_is_one_row(lot):
     lot.ask(4, of=lot.jaures)
     [row] = lot.propose().needs

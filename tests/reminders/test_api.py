@@ -15,6 +15,8 @@ from tests.reminders.actions import give, moment, plan_at
 from webhooks import endpoints
 from webhooks.models import WebhookEvent
 
+pytestmark = pytest.mark.slow
+
 DEFAULTS = {"enabled": True, "unredeemed_days": [10, 25, 45], "unused_days": 15, "october": True}
 
 
@@ -40,6 +42,7 @@ def test_the_policy_of_a_pool_is_read_and_changed_in_part(api, pool):
     assert get_policy(pool.pk).is_enabled is False
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     "body",
     [
@@ -86,6 +89,7 @@ def test_what_left_is_not_cancelled(api, planned):
     assert_problem(api.post(f"/reminders/{reminder.pk}/cancel", {}), 409, "reminder_already_sent")
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("number", [0, 10**12])
 def test_numbers_that_name_nothing(api, number):
     assert api.get(f"/pools/{number}/reminder-policy").status_code == 404

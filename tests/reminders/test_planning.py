@@ -31,6 +31,7 @@ def test_the_first_reminder_is_planned_ten_days_after_the_letter(pool):
     assert list_plan() == [(UNREDEEMED, 10, DAY(2026, 12, 4))]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("holidays")
 @pytest.mark.parametrize(
     "days",
@@ -51,6 +52,7 @@ def test_a_key_that_nobody_redeems_is_reminded_three_times_and_never_in_the_holi
     assert list_plan() == []
 
 
+@pytest.mark.slow
 def test_days_count_from_the_last_letter_with_the_key(pool):
     allocation = give(pool)
     pools.resend(allocation_id=allocation.pk, by=None, at=moment(2026, 12, 1))
@@ -84,6 +86,7 @@ def test_a_policy_that_begins_late_sends_the_last_step_alone(pool):
     assert list_plan() == [(UNREDEEMED, 25, DAY(2026, 12, 28))]
 
 
+@pytest.mark.slow
 def test_redemption_revocation_and_suspension_end_the_plan(pool, nimes):
     redeemed, revoked = give(pool), give(pool)
     suspended = give(orders.grant(collectivity=nimes, licences=9, reason="Essai", name="Lot B", by=None, at=TERM))
@@ -96,6 +99,7 @@ def test_redemption_revocation_and_suspension_end_the_plan(pool, nimes):
     assert list_plan() == [(UNUSED, 15, DAY(2026, 12, 9))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "days",
     [
@@ -116,6 +120,7 @@ def test_licences_that_nobody_got_are_reminded_once_after_fifteen_days(pool, day
     assert list_plan() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "days",
     [
@@ -142,6 +147,7 @@ def test_the_letter_of_october_goes_once_to_a_school_where_licences_sleep(nimes,
     assert letter.recipient == school.email
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "days",
     [
@@ -180,6 +186,7 @@ def test_a_closed_school_is_not_written_to(pool):
     assert list_plan() == []
 
 
+@pytest.mark.slow
 def test_a_policy_changes_the_plan_at_once(pool):
     give(pool)
     set_policy = {"pool_id": pool.pk, "by": None, "at": TERM}
@@ -198,6 +205,7 @@ def test_reminders_end_with_the_temporary_rights(pool):
     assert list_plan() == []
 
 
+@pytest.mark.slow
 def test_what_is_planned_beyond_the_horizon_is_not_shown(pool):
     give(pool)
     operations.set_policy(pool_id=pool.pk, values=PolicyValues(unredeemed_days=[90]), by=None, at=TERM)
@@ -206,6 +214,7 @@ def test_what_is_planned_beyond_the_horizon_is_not_shown(pool):
     assert [step for _, step, _ in list_plan()] == [90]
 
 
+@pytest.mark.slow
 def test_a_day_that_passed_without_a_worker_is_moved_to_the_next_writing_day(pool):
     give(pool)
     plan_at(TERM)
@@ -218,6 +227,7 @@ def test_nothing_leaves_in_the_evening(pool):
     assert list_plan() == [(UNREDEEMED, 10, DAY(2026, 12, 7))]
 
 
+@pytest.mark.slow
 def test_a_plan_is_one_statement_for_any_number_of_schools(pool, django_assert_num_queries):
     for _ in range(3):
         give(pool)

@@ -26,6 +26,8 @@ from tests.reminders.actions import give, moment, plan_at
 from tests.waits import wait_until
 from webhooks import operations as webhooks
 
+pytestmark = pytest.mark.slow
+
 FRIDAY = moment(2026, 12, 4)
 
 
@@ -41,6 +43,7 @@ def list_letters():
     return Message.objects.filter(kind="key_reminder").exclude(state=MessageState.CANCELLED)
 
 
+@pytest.mark.small
 def test_no_letter_is_queued_after_a_revocation_commits(committing, allocation, monkeypatch):
     """The sending begins while the revocation is about to commit: it waits, and then finds the key revoked."""
     about_to_commit, sending_done, results = threading.Event(), threading.Event(), []

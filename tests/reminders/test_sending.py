@@ -58,6 +58,7 @@ def get_reminder():
     return Message.objects.exclude(kind="key").get()
 
 
+@pytest.mark.slow
 def test_a_reminder_is_queued_once_and_leaves_its_trace(planned):
     assert (operations.run(at=FRIDAY), operations.run(at=FRIDAY)) == (1, 0)
     message, reminder = get_reminder(), Reminder.objects.get(sent_at__isnull=False)
@@ -70,6 +71,7 @@ def test_a_reminder_is_queued_once_and_leaves_its_trace(planned):
     assert [step for _, step, _ in list_plan()] == [25]
 
 
+@pytest.mark.slow
 def test_the_letter_says_why_it_came_and_how_to_stop_it(planned):
     operations.run(at=FRIDAY)
     message = get_reminder()
@@ -87,6 +89,7 @@ def test_the_letter_says_why_it_came_and_how_to_stop_it(planned):
     assert "Ne plus recevoir" not in kinds.get(message.kind).preview(message).text
 
 
+@pytest.mark.slow
 def test_a_letter_that_somebody_asked_for_has_no_off_switch(planned):
     pools.remind(allocation_id=planned.pk, by=UserFactory(), at=FRIDAY)
     rendered = render(get_reminder())
@@ -94,6 +97,7 @@ def test_a_letter_that_somebody_asked_for_has_no_off_switch(planned):
     assert "List-Unsubscribe" not in compose(get_reminder(), rendered, at=FRIDAY).message()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("units", "subject", "words"),
     [
@@ -119,6 +123,7 @@ def test_the_letter_about_licences_that_nobody_got(pool, clock, units, subject, 
         render(message)
 
 
+@pytest.mark.slow
 def test_the_letter_of_october_says_how_many_are_left(nimes, clock):
     at, october = moment(2026, 9, 8), moment(2026, 10, 8)
     clock(october)
@@ -160,6 +165,7 @@ def test_what_changed_since_the_plan_is_not_sent(planned, change):
     assert not Message.objects.filter(kind="key_reminder").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late", [moment(2026, 12, 5), moment(2026, 12, 25)])
 def test_a_letter_that_waited_into_a_day_without_school_is_dropped(planned, clock, late):
     operations.run(at=FRIDAY)
@@ -168,6 +174,7 @@ def test_a_letter_that_waited_into_a_day_without_school_is_dropped(planned, cloc
         render(get_reminder())
 
 
+@pytest.mark.slow
 def test_a_letter_of_a_pool_that_was_suspended_meanwhile_is_dropped_and_not_held(planned):
     operations.run(at=FRIDAY)
     Entitlement.objects.update(suspended_at=TERM, suspension_cause="operator")
@@ -175,6 +182,7 @@ def test_a_letter_of_a_pool_that_was_suspended_meanwhile_is_dropped_and_not_held
         render(get_reminder())
 
 
+@pytest.mark.slow
 def test_a_letter_goes_through_the_outbox(planned, sink, clock):
     operations.run(at=FRIDAY)
     Message.objects.update(due_at=TERM)
@@ -184,6 +192,7 @@ def test_a_letter_goes_through_the_outbox(planned, sink, clock):
     assert Message.objects.get(kind="key_reminder").state == MessageState.SENT
 
 
+@pytest.mark.slow
 def test_cancelling_is_recorded_once_and_the_next_step_is_planned(planned):
     agent, reminder = UserFactory(), Reminder.objects.get()
     for _ in range(2):
@@ -192,6 +201,7 @@ def test_cancelling_is_recorded_once_and_the_next_step_is_planned(planned):
     assert [step for _, step, _ in list_plan()] == [25]
 
 
+@pytest.mark.slow
 def test_what_left_or_is_unknown_is_not_cancelled(planned):
     reminder = Reminder.objects.get()
     operations.run(at=FRIDAY)
@@ -201,6 +211,7 @@ def test_what_left_or_is_unknown_is_not_cancelled(planned):
         operations.cancel(reminder_id=10**12, by=None, at=FRIDAY)
 
 
+@pytest.mark.slow
 def test_all_of_a_pool_are_cancelled_at_once(planned, pool):
     give(pool)
     plan_at(TERM)
@@ -209,6 +220,7 @@ def test_all_of_a_pool_are_cancelled_at_once(planned, pool):
     assert operations.cancel_all(pool_id=10**12, by=None, at=TERM) == 0
 
 
+@pytest.mark.slow
 def test_a_school_that_stops_and_resumes(planned, pool):
     operations.stop(allocation_id=planned.pk, whole_school=True, at=TERM)
     operations.stop(allocation_id=planned.pk, whole_school=True, at=TERM)
@@ -220,6 +232,7 @@ def test_a_school_that_stops_and_resumes(planned, pool):
     assert AuditEntry.objects.filter(action="reminders.resumed").count() == 1
 
 
+@pytest.mark.slow
 def test_an_allocation_has_its_reminders_planned_and_sent_by_due_work(pool, clock):
     allocate_units(pool, SchoolFactory())
     plan_work = DueWork.objects.get(kind="reminders.plan")

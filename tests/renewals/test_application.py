@@ -28,6 +28,8 @@ from tests.pools.actions import allocate_units, mark_sent
 from tests.renewals.assertions import assert_sound
 from tests.renewals.renewed_office import AUGUST, FIRST_MORNING, MAY, YEAR, YEAR_ENDS, RenewedOffice
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def renewed(nimes):
@@ -128,6 +130,7 @@ def test_more_than_was_bought_is_given_to_nobody(ordered):
     assert not list_given(ordered)
 
 
+@pytest.mark.small
 def test_without_a_lot_nothing_is_given(renewed):
     with pytest.raises(RenewalRefused, match="Aucun lot"):
         renewed.apply()

@@ -20,6 +20,8 @@ from licensing.renewals.models import Renewal, RenewalLine, RenewalState
 from schools.models import School
 from tests.renewals.renewed_office import MAY, YEAR, RenewedOffice
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def renewed(nimes):
@@ -98,6 +100,7 @@ def test_whoever_saw_an_older_list_overwrites_nothing(renewed):
     assert renewed.units() == (6, 3, 2, 0)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("day", "years"),
     [((2027, 3, 31), []), ((2027, 4, 1), [2028]), ((2027, 8, 31), [2028]), ((2027, 9, 1), [])],

@@ -15,6 +15,8 @@ from tests.factories.collectivities import MemberFactory
 from tests.html import collapse
 from tests.renewals.renewed_office import MAY, RenewedOffice
 
+pytestmark = pytest.mark.slow
+
 DECIDE, PLACE, GIVE = "est à décider", "attend d’être commandé", "est à attribuer aux écoles"
 
 
@@ -65,6 +67,7 @@ def test_nothing_waits_before_april(renewed, sees, monkeypatch):
     assert sees(Role.BUYER) == []
 
 
+@pytest.mark.small
 def test_an_office_without_licences_has_nothing_to_renew(nimes, office, monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: MAY)
     browser = office("nimes", MemberFactory(user=UserFactory(), roles=[Role.BUYER]).user)

@@ -17,6 +17,9 @@ from licensing.renewals.renewal_list import count_ordered
 from tests.factories.shop import put_on_sale
 from tests.pools.actions import allocate_units
 from tests.renewals.renewed_office import MAY, YEAR, YEAR_ENDS, RenewedOffice
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def test_another_number_than_the_one_shown_is_not_ordered(renewed):
     assert not Renewal.objects.exists()
 
 
-@pytest.mark.parametrize("sold", ["nothing", "this year"])
+@pytest.mark.parametrize("sold", sampled(["nothing", "this year"], fast=1))
 def test_without_the_prices_of_that_year_nothing_is_ordered(nimes, sold):
     renewed = RenewedOffice(nimes, sells=False)
     if sold == "this year":

@@ -28,6 +28,8 @@ from tests.factories.schools import SchoolFactory
 from tests.factories.shop import put_on_sale
 from tests.renewals.renewed_office import AUGUST, MAY, YEAR, YEAR_ENDS, RenewedOffice
 
+pytestmark = pytest.mark.slow
+
 LIST = "/reconduire/"
 
 
@@ -251,6 +253,7 @@ def test_each_role_does_its_part(member, renewed, chief):
     assert "Établir le devis de" in read(buyer.get(LIST))
 
 
+@pytest.mark.small
 def test_without_next_year_s_prices_today_s_are_shown(chief, renewed):
     SchoolYear.objects.filter(ends_on=YEAR_ENDS).update(sold_from=None)
     put_on_sale()

@@ -17,6 +17,8 @@ from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.renewals.renewed_office import MAY, RenewedOffice
 
+pytestmark = pytest.mark.slow
+
 SCHOOL = SchoolUse(
     uai="0300123W",
     name="École Jaurès",
@@ -43,6 +45,7 @@ def renewed(nimes):
     return RenewedOffice(nimes)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("use", "units", "reason"),
     [

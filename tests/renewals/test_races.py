@@ -24,6 +24,8 @@ from tests.races import run_concurrently, three_rounds
 from tests.renewals.assertions import assert_sound
 from tests.renewals.renewed_office import AUGUST, YEAR_ENDS, RenewedOffice
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["no row", "a row"])
 def renewed(committing, request):

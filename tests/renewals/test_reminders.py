@@ -30,6 +30,8 @@ from tests.pools.actions import allocate_units
 from tests.races import run_concurrently, three_rounds
 from tests.renewals.renewed_office import RenewedOffice
 
+pytestmark = pytest.mark.slow
+
 
 def moment(year, month, day, hour=8):
     return datetime.datetime(year, month, day, hour, tzinfo=PARIS)
@@ -115,6 +117,7 @@ def test_a_quote_that_waits_is_reminded_of_as_one(bought, clock):
 # --- When, and until when ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("at", "expected"),
     [

@@ -10,6 +10,7 @@ from licensing.requests.models import LicenceRequest, LicenceRequestEnd
 from tests.api.client import assert_problem, create_client
 from tests.rebalancing.unbalanced_pool import UnbalancedPool
 from tests.requests.asking_school import AskingSchool, open_pool, read, refuse
+from tests.tiers import sampled
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def api(nimes):
     return create_client()
 
 
+@pytest.mark.slow
 def test_the_list_has_what_is_asked_by_state_school_and_year(api, jaures):
     first, other = jaures.ask(), AskingSchool()
     second = other.ask(units=2)
@@ -42,6 +44,7 @@ def test_the_list_has_what_is_asked_by_state_school_and_year(api, jaures):
     assert not any(jaures.principal.last_name in str(row) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_page_of_the_list_takes_a_constant_number_of_queries(api, jaures, django_assert_max_num_queries):
     jaures.ask()
     api.get("/requests")
@@ -51,6 +54,7 @@ def test_a_page_of_the_list_takes_a_constant_number_of_queries(api, jaures, djan
         assert len(api.get("/requests").json()["data"]) == 4
 
 
+@pytest.mark.slow
 def test_several_are_accepted_at_once_for_less_or_for_what_they_ask(api, jaures):
     first, second, pool = jaures.ask(), AskingSchool().ask(units=2), open_pool()
     body = {"pool": pool.pk, "requests": [{"request": first.pk, "units": 1}, {"request": second.pk}]}
@@ -65,6 +69,7 @@ def test_several_are_accepted_at_once_for_less_or_for_what_they_ask(api, jaures)
     assert Pool.objects.get(pk=pool.pk).allocated == 3
 
 
+@pytest.mark.slow
 def test_what_a_rebalancing_grants_is_a_state_of_its_own_and_answered_by_nobody_else(api, nimes):
     lot = UnbalancedPool(nimes)
     request, waiting = lot.ask(), lot.ask()
@@ -80,6 +85,7 @@ def test_what_a_rebalancing_grants_is_a_state_of_its_own_and_answered_by_nobody_
     assert api.get(f"/requests/{request.pk}").json()["state"] == "open"
 
 
+@pytest.mark.slow
 def test_an_accepted_list_that_is_sent_again_gives_once(api, jaures):
     body = {"pool": open_pool().pk, "requests": [{"request": jaures.ask().pk}]}
     answers = [api.post("/requests/accept", body, key="une-fois") for _ in range(2)]
@@ -88,6 +94,7 @@ def test_an_accepted_list_that_is_sent_again_gives_once(api, jaures):
     assert Pool.objects.get().allocated == 3
 
 
+@pytest.mark.slow
 def test_refusing_takes_a_sentence(api, jaures):
     request = jaures.ask()
     assert_problem(api.post("/requests/refuse", {"requests": [request.pk]}), 400, "invalid_request")
@@ -98,7 +105,7 @@ def test_refusing_takes_a_sentence(api, jaures):
     assert read(request).outcome == LicenceRequestEnd.REFUSED
 
 
-@pytest.mark.parametrize("number", [0, -1, 10**12, "31", None, 3.5, True])
+@pytest.mark.parametrize("number", sampled([0, -1, 10**12, "31", None, 3.5, True], fast=2))
 def test_what_is_no_number_of_a_request_is_refused(api, jaures, number):
     request = jaures.ask()
     for row in ({"request": number}, {"request": request.pk, "units": number}):
@@ -110,6 +117,7 @@ def test_what_is_no_number_of_a_request_is_refused(api, jaures, number):
     assert read(request).is_pending
 
 
+@pytest.mark.slow
 def test_another_office_s_requests_are_not_there(nimes, gard, jaures):
     request = jaures.ask()
     theirs = create_client("gard")

@@ -40,6 +40,7 @@ def test_sound_requests_break_no_rule(answered):
     assert not set(BREACHES) & set(list_all_violations())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", BREACHES)
 def test_each_broken_rule_is_found(answered, code):
     with connection.cursor() as cursor:

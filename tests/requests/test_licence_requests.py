@@ -82,6 +82,7 @@ def render_tenant_email(message):
     return kinds.get(message.kind).render(message)
 
 
+@pytest.mark.slow
 def test_managers_are_written_to_once_a_day_and_not_when_nothing_waits(nimes, jaures):
     MemberFactory()
     jaures.ask()
@@ -153,6 +154,7 @@ def test_a_surname_that_is_a_word_is_let_through(nimes, jaures):
     assert jaures.ask(reason="Un petit effectif de plus.").is_pending
 
 
+@pytest.mark.slow
 def test_a_second_request_of_a_year_waits_for_the_first_to_end(nimes, jaures):
     request = jaures.ask()
     with pytest.raises(RequestOpenAlready):
@@ -161,6 +163,7 @@ def test_a_second_request_of_a_year_waits_for_the_first_to_end(nimes, jaures):
     assert jaures.ask(units=2).units == 2
 
 
+@pytest.mark.slow
 def test_a_school_that_asks_all_day_is_slowed_down(nimes, jaures):
     for _ in range(5):
         jaures.withdraw(jaures.ask())
@@ -169,6 +172,7 @@ def test_a_school_that_asks_all_day_is_slowed_down(nimes, jaures):
     assert jaures.ask(at=TERM + DAY).is_pending
 
 
+@pytest.mark.slow
 def test_withdrawing_is_the_school_s_and_only_before_the_answer(nimes, jaures):
     request = jaures.ask()
     with pytest.raises(UnknownRequest):
@@ -183,6 +187,7 @@ def test_withdrawing_is_the_school_s_and_only_before_the_answer(nimes, jaures):
     assert AuditEntry.objects.get(action="requests.withdrawn").summary.count("retire sa demande") == 1
 
 
+@pytest.mark.slow
 def test_accepting_several_is_one_gift_and_each_principal_hears_of_it(nimes, jaures):
     OfficeSettings.objects.create(sender_name="Éducation, Ville de Nîmes", reply_to="education@nimes.example")
     other, pool = AskingSchool(), open_pool(20)
@@ -200,6 +205,7 @@ def test_accepting_several_is_one_gift_and_each_principal_hears_of_it(nimes, jau
     assert AuditEntry.objects.filter(action="requests.accepted").count() == 2
 
 
+@pytest.mark.slow
 def test_a_school_with_a_redeemed_key_of_the_pool_has_nothing_to_type(nimes, jaures):
     pool = open_pool(20)
     accept(pool, jaures.ask())
@@ -213,6 +219,7 @@ def test_a_school_with_a_redeemed_key_of_the_pool_has_nothing_to_type(nimes, jau
     assert "Vous en aviez demandé 5" in text
 
 
+@pytest.mark.slow
 def test_the_key_goes_to_the_contact_then_the_mailbox_then_who_asked(nimes, jaures):
     without = AskingSchool(email="")
     PortfolioSchoolFactory(school=jaures.school, contact_email="contact@nimes.example")
@@ -225,6 +232,7 @@ def test_the_key_goes_to_the_contact_then_the_mailbox_then_who_asked(nimes, jaur
     }
 
 
+@pytest.mark.slow
 def test_who_asked_from_the_school_s_mailbox_gets_one_letter_that_says_both(nimes, jaures):
     jaures.principal.email = jaures.school.email.upper()
     jaures.principal.save(update_fields=["email"])
@@ -318,6 +326,7 @@ def test_an_answer_is_final_whoever_writes(nimes, jaures):
     rows.update(reason="")
 
 
+@pytest.mark.slow
 def test_events_carry_counts_and_never_a_word(nimes, jaures):
     endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM)
     first, second = jaures.ask(), AskingSchool().ask(units=2)

@@ -30,6 +30,7 @@ def test_who_turned_the_letter_off_gets_none_and_may_have_it_again(nimes, jaures
     assert notifications.write_to_managers(TERM) == 1
 
 
+@pytest.mark.slow
 def test_a_letter_that_was_turned_off_or_whose_reader_left_does_not_leave(nimes, jaures):
     manager = MemberFactory()
     jaures.ask()

@@ -17,6 +17,9 @@ from tests.factories.collectivities import MemberFactory
 from tests.pools.actions import allocate_units, mark_redeemed
 from tests.requests.asking_school import AskingSchool, accept, open_pool, read, refuse
 from tests.sites.portal.my_account_page import visible_text
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 PAGE, DECIDE = "/demandes/", "/demandes/repondre/"
 
@@ -71,6 +74,7 @@ def test_a_second_click_gives_nothing_more(manager, jaures):
     assert Pool.objects.get(pk=pool.pk).allocated == 3
 
 
+@pytest.mark.small
 def test_what_changed_since_it_was_read_is_read_again(manager, jaures):
     pool, request = open_pool(), jaures.ask()
     answer = send(manager, request, lot=pool.pk, confirmed="2")
@@ -108,7 +112,7 @@ def test_a_school_with_a_key_of_another_lot_is_named(manager, jaures):
     assert "une seconde clé part" in visible_text(send(manager, request, lot=open_pool().pk))
 
 
-@pytest.mark.parametrize("typed", ["0", "-1", "trois", "1000000000000", "1001", "1.5", "٣"])
+@pytest.mark.parametrize("typed", sampled(["0", "-1", "trois", "1000000000000", "1001", "1.5", "٣"], fast=2))
 def test_an_absurd_number_is_refused_and_kept(manager, jaures, typed):
     request = jaures.ask()
     answer = send(manager, request, lot=open_pool().pk, **{f"licences-{request.pk}": typed})
@@ -117,6 +121,7 @@ def test_an_absurd_number_is_refused_and_kept(manager, jaures, typed):
     assert read(request).is_pending
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("lot", ["", "0", "999999999999", "-1", "abc"])
 def test_a_lot_that_is_not_there_is_refused(manager, jaures, lot):
     assert send(manager, jaures.ask(), lot=lot, confirmed="3").status_code == 422

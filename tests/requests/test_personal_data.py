@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
@@ -19,6 +20,7 @@ def close(user):
         return close_account(user_id=user.pk, at=timezone.now())
 
 
+@pytest.mark.slow
 def test_the_export_has_what_a_person_asked_and_was_answered(nimes, jaures):
     teacher = jaures.add_teacher()
     operations.ask_principal(uai=jaures.school.pk, by=teacher, at=TERM)
@@ -35,6 +37,7 @@ def test_the_export_has_what_a_person_asked_and_was_answered(nimes, jaures):
     assert str(teacher) not in str(exported)
 
 
+@pytest.mark.slow
 def test_a_principal_who_leaves_withdraws_what_waits_and_takes_their_words_along(nimes, jaures):
     answered, other = jaures.ask(), AskingSchool()
     refuse(answered)

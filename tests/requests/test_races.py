@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from functools import partial
 
+import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
@@ -26,6 +27,8 @@ from tests.races import run_concurrently, wait_for_blocked_session
 from tests.requests.asking_school import AskingSchool, accept, open_pool, read, refuse
 from tests.sites.audit.violations import list_all_violations
 from tests.waits import wait_until
+
+pytestmark = pytest.mark.slow
 
 RULES = {"requests_answered", "requests_open", "teacher_requests_open", "requests_noted", "allocated"}
 
@@ -102,6 +105,7 @@ def test_two_requests_share_the_last_licences_of_a_pool_and_never_exceed_it(comm
     assert LicenceRequest.objects.pending().count() == 1
 
 
+@pytest.mark.small
 def test_a_teacher_who_asks_twice_has_one_request_open(committing, committed_jaures):
     teacher = committed_jaures.add_teacher()
     ask = partial(operations.ask_principal, uai=committed_jaures.school.pk, by=teacher, at=TERM)

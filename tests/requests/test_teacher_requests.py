@@ -94,6 +94,7 @@ def test_a_seat_ends_the_request_in_whatever_way_it_came(jaures, way):
     assert not list_emails(notifications.TEACHER_REFUSED)
 
 
+@pytest.mark.slow
 def test_undoing_the_assignment_opens_the_request_again(jaures):
     _, subscription = jaures.subscription()
     teacher = jaures.teacher()

@@ -39,6 +39,7 @@ from tests.conftest import TERM
 from tests.emails import render_email
 from tests.factories.schools import AffiliationFactory
 from tests.returns.given_school import GivenSchool
+from tests.tiers import sampled
 from tests.webhooks.events import emitted_events
 from webhooks import endpoints
 
@@ -59,6 +60,7 @@ def assert_sound():
     assert not {found.code: found.examples for found in check_all() if found.broken}
 
 
+@pytest.mark.slow
 def test_all_that_is_unused_is_asked_for_once(jaures):
     jaures.assign()
     asked = jaures.ask()
@@ -70,6 +72,7 @@ def test_all_that_is_unused_is_asked_for_once(jaures):
     assert_sound()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", [2, 5])
 def test_as_many_as_lie_unused_or_fewer_may_be_asked_for(jaures, units):
     assert jaures.ask(units=units).units == units
@@ -84,6 +87,7 @@ def test_more_than_lies_unused_is_not_asked_for(nimes, unused, words):
         school.ask(units=unused + 1)
 
 
+@pytest.mark.slow
 def test_a_key_that_nobody_redeemed_is_reduced_and_not_asked_for(nimes):
     school = GivenSchool(nimes, redeemed=False)
     with pytest.raises(KeyNotRedeemed):
@@ -94,6 +98,7 @@ def test_a_key_that_nobody_redeemed_is_reduced_and_not_asked_for(nimes):
     assert refusal.value.code == "already_revoked"
 
 
+@pytest.mark.slow
 def test_a_school_that_uses_all_its_licences_is_asked_for_nothing(nimes):
     school = GivenSchool(nimes, units=1)
     school.assign()
@@ -107,6 +112,7 @@ def test_a_suspended_pool_asks_nobody(jaures):
         jaures.ask()
 
 
+@pytest.mark.slow
 def test_silence_changes_nothing_and_the_school_is_left_alone_for_sixty_days(jaures):
     first = jaures.ask()
     assert find_status(first, TERM + ANSWER_PERIOD) is ReturnStatus.EXPIRED
@@ -125,6 +131,7 @@ def test_silence_changes_nothing_and_the_school_is_left_alone_for_sixty_days(jau
     assert_sound()
 
 
+@pytest.mark.slow
 def test_a_preview_leaves_out_who_was_asked_within_sixty_days(jaures):
     jaures.ask()
     ids = [jaures.allocation.pk]
@@ -134,12 +141,14 @@ def test_a_preview_leaves_out_who_was_asked_within_sixty_days(jaures):
     assert [[*preview_asking_again(ids, at).left] for at in moments] == [[LeftReason.ASKED], [], []]
 
 
+@pytest.mark.slow
 def test_a_hand_may_ask_again_before(jaures):
     jaures.ask()
     assert jaures.ask(at=LATER, again=True).outcome == ""
     assert ReturnRequest.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_a_request_that_was_withdrawn_does_not_count(jaures):
     asked = jaures.ask()
     operations.withdraw(request_id=asked.pk, by=None, at=TERM)
@@ -148,6 +157,7 @@ def test_a_request_that_was_withdrawn_does_not_count(jaures):
     assert_sound()
 
 
+@pytest.mark.slow
 def test_giving_back_answers_the_request(jaures):
     asked = jaures.ask(units=3)
     jaures.give_back(4, comment="Bonne rentrée")
@@ -157,6 +167,7 @@ def test_giving_back_answers_the_request(jaures):
     assert_sound()
 
 
+@pytest.mark.slow
 def test_a_return_after_the_last_day_answers_nothing(jaures):
     asked = jaures.ask()
     jaures.give_back(1, at=TERM + ANSWER_PERIOD)
@@ -167,6 +178,7 @@ def test_a_return_after_the_last_day_answers_nothing(jaures):
     assert_sound()
 
 
+@pytest.mark.slow
 def test_keeping_is_an_answer_and_the_journal_names_nobody(jaures):
     asked = jaures.keep(jaures.ask(), comment="Une classe ouvre")
     assert (asked.outcome, asked.comment) == ("declined", "Une classe ouvre")
@@ -177,6 +189,7 @@ def test_keeping_is_an_answer_and_the_journal_names_nobody(jaures):
     assert_sound()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("anew", "expected"), [(False, "return.requested"), (True, "return.answered")])
 def test_an_undone_return_tells_by_webhook_how_its_request_stands(jaures, anew, expected):
     first = jaures.ask(units=2)
@@ -188,6 +201,7 @@ def test_an_undone_return_tells_by_webhook_how_its_request_stands(jaures, anew, 
     assert (expected, first.pk) in {(kind, data.get("request")) for kind, _, data in emitted_events()}
 
 
+@pytest.mark.slow
 def test_an_undone_return_leaves_the_request_open_again(jaures):
     asked = jaures.ask()
     made = jaures.give_back(5).licence_return
@@ -197,6 +211,7 @@ def test_an_undone_return_leaves_the_request_open_again(jaures):
     assert_sound()
 
 
+@pytest.mark.slow
 def test_an_undone_return_of_a_school_asked_anew_counts_as_kept(jaures):
     first = jaures.ask(units=2)
     made = jaures.give_back(2).licence_return
@@ -207,6 +222,7 @@ def test_an_undone_return_of_a_school_asked_anew_counts_as_kept(jaures):
     assert_sound()
 
 
+@pytest.mark.slow
 def test_the_letter_says_who_asks_why_and_until_when(jaures, nimes):
     jaures.ask()
     ReturnRequest.objects.update(expires_at=timezone.now() + ANSWER_PERIOD)
@@ -225,16 +241,39 @@ def test_the_letter_says_who_asks_why_and_until_when(jaures, nimes):
 
 @pytest.mark.parametrize(
     ("units", "assigned", "subject", "sentence"),
-    [
-        (1, 0, "demande 1 licence Pep's qui ne sert pas", "La licence Pep's que la Ville de Nîmes a donnée à l'École"),
-        (5, 0, "demande 5 licences Pep's qui ne servent pas", "Aucune des 5 licences Pep's que la Ville de Nîmes a"),
-        (5, 4, "demande 1 licence Pep's qui ne sert pas", "a données à l'École Jean Jaurès, une n'est utilisée par"),
-        (5, 4, "demande 1 licence Pep's qui ne sert pas", "si 1 licence peut lui revenir"),
-        (5, 4, "demande 1 licence Pep's qui ne sert pas", "Vous pouvez la rendre ou la garder, et"),
-        (5, 3, "demande 2 licences Pep's qui ne servent pas", "l'École Jean Jaurès, 2 ne sont utilisées par"),
-        (5, 3, "demande 2 licences Pep's qui ne servent pas", "si 2 licences peuvent lui revenir"),
-        (5, 3, "demande 2 licences Pep's qui ne servent pas", "Vous pouvez les rendre, en rendre moins, ou les garder"),
-    ],
+    sampled(
+        [
+            (
+                1,
+                0,
+                "demande 1 licence Pep's qui ne sert pas",
+                "La licence Pep's que la Ville de Nîmes a donnée à l'École",
+            ),
+            (
+                5,
+                0,
+                "demande 5 licences Pep's qui ne servent pas",
+                "Aucune des 5 licences Pep's que la Ville de Nîmes a",
+            ),
+            (
+                5,
+                4,
+                "demande 1 licence Pep's qui ne sert pas",
+                "a données à l'École Jean Jaurès, une n'est utilisée par",
+            ),
+            (5, 4, "demande 1 licence Pep's qui ne sert pas", "si 1 licence peut lui revenir"),
+            (5, 4, "demande 1 licence Pep's qui ne sert pas", "Vous pouvez la rendre ou la garder, et"),
+            (5, 3, "demande 2 licences Pep's qui ne servent pas", "l'École Jean Jaurès, 2 ne sont utilisées par"),
+            (5, 3, "demande 2 licences Pep's qui ne servent pas", "si 2 licences peuvent lui revenir"),
+            (
+                5,
+                3,
+                "demande 2 licences Pep's qui ne servent pas",
+                "Vous pouvez les rendre, en rendre moins, ou les garder",
+            ),
+        ],
+        fast=2,
+    ),
 )
 def test_the_letter_speaks_of_one_licence_as_of_one(nimes, units, assigned, subject, sentence):
     with tenant_context(nimes):
@@ -283,6 +322,7 @@ def test_all_verified_principals_of_the_school_are_written_to(jaures):
     assert list_addressees([jaures.allocation.key_id]) == {jaures.allocation.key_id: [earlier.user, jaures.principal]}
 
 
+@pytest.mark.slow
 def test_a_letter_about_a_request_that_ended_is_not_sent(jaures, monkeypatch):
     asked = jaures.ask()
     [letter] = list_letters()
@@ -299,6 +339,7 @@ def test_a_letter_about_a_request_that_ended_is_not_sent(jaures, monkeypatch):
         render_email(letter)
 
 
+@pytest.mark.slow
 def test_a_letter_that_has_not_left_is_cancelled_with_its_request(jaures):
     asked = jaures.ask()
     operations.withdraw(request_id=asked.pk, by=None, at=TERM)
@@ -306,6 +347,7 @@ def test_a_letter_that_has_not_left_is_cancelled_with_its_request(jaures):
     assert not mail.outbox
 
 
+@pytest.mark.slow
 def test_many_are_asked_in_one_act_each_for_itself(nimes, django_assert_max_num_queries):
     first = GivenSchool(nimes, licences=100)
     others = [GivenSchool(nimes, pool=first.pool, units=2) for _ in range(4)]
@@ -318,6 +360,7 @@ def test_many_are_asked_in_one_act_each_for_itself(nimes, django_assert_max_num_
     assert ReturnRequest.objects.count() == len(list_letters()) == 5
 
 
+@pytest.mark.slow
 def test_nothing_of_another_collectivity_is_asked_for_or_withdrawn(jaures, gard):
     asked = jaures.ask()
     with tenant_context(gard):
@@ -348,6 +391,7 @@ def test_a_sentence_speaks_of_one_licence_as_of_one(describe, one, several):
         assert [part for part in words if part not in sentence] == []
 
 
+@pytest.mark.slow
 def test_webhooks_have_requests_and_answers(jaures):
     endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM)
     asked = jaures.ask(units=3)

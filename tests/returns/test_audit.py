@@ -8,6 +8,7 @@ from django.db import connection
 from sites.audit.checks import check_all
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.returns.given_school import GivenSchool
+from tests.tiers import sampled
 
 
 @pytest.fixture
@@ -26,27 +27,34 @@ def list_broken():
     return {found.code for found in check_all() if found.broken}
 
 
+@pytest.mark.slow
 def test_nothing_is_broken_in_sound_data(sound):
     assert list_broken() == set()
 
 
 @pytest.mark.parametrize(
     ("breach", "code"),
-    [
-        ("UPDATE public.returns_returnrequest SET returned_units = 3", "return_requests"),
-        ("UPDATE public.returns_licencereturn SET undone_at = now() WHERE request_id IS NOT NULL", "return_requests"),
-        ("UPDATE public.returns_licencereturn SET undone_at = now() WHERE request_id IS NULL", "nothing_left"),
-        ("UPDATE rebalancing_rebalancing SET from_free = from_free + 1", "rebalancings"),
-        ("DELETE FROM rebalancing_licencemove WHERE after > before", "rebalancings"),
-        (
+    sampled(
+        [
+            ("UPDATE public.returns_returnrequest SET returned_units = 3", "return_requests"),
             (
-                "UPDATE pools_allocation SET pool_id = (SELECT min(id) FROM pools_pool) WHERE id IN"
-                " (SELECT allocation_id FROM rebalancing_licencemove)"
+                "UPDATE public.returns_licencereturn SET undone_at = now() WHERE request_id IS NOT NULL",
+                "return_requests",
             ),
-            "rebalancings",
-        ),
-        ("UPDATE rebalancing_rebalancing SET applied_by_id = 987654321", "references"),
-    ],
+            ("UPDATE public.returns_licencereturn SET undone_at = now() WHERE request_id IS NULL", "nothing_left"),
+            ("UPDATE rebalancing_rebalancing SET from_free = from_free + 1", "rebalancings"),
+            ("DELETE FROM rebalancing_licencemove WHERE after > before", "rebalancings"),
+            (
+                (
+                    "UPDATE pools_allocation SET pool_id = (SELECT min(id) FROM pools_pool) WHERE id IN"
+                    " (SELECT allocation_id FROM rebalancing_licencemove)"
+                ),
+                "rebalancings",
+            ),
+            ("UPDATE rebalancing_rebalancing SET applied_by_id = 987654321", "references"),
+        ],
+        fast=1,
+    ),
 )
 def test_each_breach_is_detected(sound, breach, code):
     with connection.cursor() as cursor:

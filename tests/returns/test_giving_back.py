@@ -40,6 +40,8 @@ from tests.returns.given_school import GivenSchool
 from tests.webhooks.events import emitted_events
 from webhooks import endpoints
 
+pytestmark = pytest.mark.slow
+
 SOON = TERM + datetime.timedelta(minutes=59)
 
 
@@ -111,6 +113,7 @@ def test_a_letter_that_has_not_left_says_nothing_of_licences_given_back(jaures):
         check_due(letter, jaures.allocation)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("units", [0, -1])
 def test_a_number_below_one_is_refused(units, jaures):
     with pytest.raises(BadUnits):

@@ -21,6 +21,8 @@ from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.pools.actions import allocate_units
 from tests.returns.given_school import GivenSchool
 
+pytestmark = pytest.mark.slow
+
 PAGE, BULK = "/distribuer/rendre/", "/attributions/actions/"
 #: Since when a school has its licences, for their disuse to say something.
 LONG_AGO = timezone.now() - datetime.timedelta(days=31)
@@ -110,6 +112,7 @@ def test_what_came_back_is_listed_asked_or_not_and_not_what_was_undone(
         assert [one.key.school.name for one in select_returns()] == ["École Jean Jaurès"] * 2
 
 
+@pytest.mark.small
 def test_what_changed_since_it_was_shown_is_shown_again(manager, jaures):
     answer = ask(manager, ids=[jaures.allocation.pk], confirmed="4")
     assert (answer.status_code, ReturnRequest.objects.count()) == (409, 0)

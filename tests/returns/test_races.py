@@ -30,6 +30,8 @@ from tests.races import run_concurrently, three_rounds, wait_for_blocked_session
 from tests.returns.given_school import GivenSchool
 from tests.waits import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def jaures(committing):

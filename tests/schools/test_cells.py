@@ -98,6 +98,7 @@ def test_levels_follow_from_what_a_school_is(nature, kind, flags, meaning):
     assert cells.infer_levels(nature, kind, nursery=flags[0], elementary=flags[1]) == meaning
 
 
+@pytest.mark.slow
 @given(ANY)
 def test_parsing_never_fails_and_is_idempotent(text):
     text = cells.tidy(text)

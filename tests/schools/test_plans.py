@@ -20,6 +20,7 @@ from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.tiers import sampled
 
 #: A node of a cluster plans for itself.
 pytestmark = one_server
@@ -48,6 +49,7 @@ def jaures(db):
     return SchoolFactory(name="École élémentaire Jean Jaurès")
 
 
+@pytest.mark.slow
 def test_teachers_are_proposed_to_a_school_by_indexes(plans, jaures):
     typed = {"school": None, "name": "Ecole Jean Jaures", "city": "Nîmes"}
     AffiliationFactory(user=TeacherFactory(), **typed)
@@ -58,7 +60,9 @@ def test_teachers_are_proposed_to_a_school_by_indexes(plans, jaures):
     assert plans.full_scans() == []
 
 
-@pytest.mark.parametrize("place", [{"postal_code": "30000"}, {"city": "Nîmes"}, {"postal_code": "99999"}])
+@pytest.mark.parametrize(
+    "place", sampled([{"postal_code": "30000"}, {"city": "Nîmes"}, {"postal_code": "99999"}], fast=1)
+)
 def test_schools_are_proposed_for_a_typed_name_by_indexes(plans, jaures, place):
     affiliation = AffiliationFactory(user=TeacherFactory(), school=None, name="Ecole Jean Jaures", **place)
     with plans.watch():
@@ -67,6 +71,7 @@ def test_schools_are_proposed_for_a_typed_name_by_indexes(plans, jaures, place):
 
 
 # Misspelt words are left to the bench: the trigram plan depends on the size of the word table.
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["jean jaures", "aures", "30000"])
 def test_a_search_is_answered_by_indexes(plans, jaures, text):
     with plans.watch():
@@ -75,6 +80,7 @@ def test_a_search_is_answered_by_indexes(plans, jaures, text):
     assert plans.full_scans() == []
 
 
+@pytest.mark.slow
 def test_a_sequential_scan_is_detected(plans, jaures):
     """Control for the tests above."""
     with plans.watch():

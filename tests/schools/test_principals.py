@@ -239,6 +239,7 @@ def test_an_answer_that_does_not_match_the_principals_changes_nothing(school, as
     assert not is_verified(asker, school)
 
 
+@pytest.mark.slow
 def test_earlier_links_for_the_same_principals_are_invalidated(school, asker):
     predecessor = create_principal(school)
     first, second = send_link(predecessor, school), send_link(predecessor, school, at=TERM + HOUR)
@@ -249,6 +250,7 @@ def test_earlier_links_for_the_same_principals_are_invalidated(school, asker):
         confirm(second, replaced=[asker.pk], at=TERM + 3 * HOUR)
 
 
+@pytest.mark.slow
 def test_a_predecessor_may_ask_again_and_the_mailbox_decides(school, asker):
     predecessor = create_principal(school, verified=True)
     confirm(send_link(asker, school), replaced=[predecessor.pk])
@@ -291,6 +293,7 @@ def test_an_email_no_longer_due_is_cancelled(school, asker, change):
 # --- Races ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("led", [True, False], ids=["over a predecessor", "over nobody"])
 def test_concurrent_confirmations_make_one_mailbox_decide_again(committing, led):
     """Nobody is confirmed without the current principals having been shown to whoever confirms."""
@@ -318,6 +321,7 @@ def test_a_link_confirmed_eight_times_at_once_works_once(committing):
     assert PrincipalEvent.objects.filter(kind="verified").count() == 1
 
 
+@pytest.mark.slow
 def test_eight_concurrent_requests_send_one_email(committing):
     school = SchoolFactory()
     askers = [create_principal(school) for _ in range(8)]

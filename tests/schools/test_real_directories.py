@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "schools", "folded"),
     [("annuaire_idf-partiel_2026-05.csv", 613, 0), ("annuaire_occitanie_2024-11.csv", 6237, 3)],
@@ -43,6 +44,7 @@ def test_the_val_de_marne_is_as_its_file_says():
     assert (school.uai, school.siret, school.phone) == ("0940176F", "21940034800195", "01 72 04 55 05")
 
 
+@pytest.mark.slow
 def test_a_school_of_two_rows_is_written_to_at_its_own_mailbox():
     synchronise(path=REAL / "annuaire_occitanie_2024-11.csv", by=None, at=TERM)
     school = School.objects.get(pk="0460054J")

@@ -35,6 +35,7 @@ def measure(rows):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["name", "commune"])
 def test_1500_rows_with_a_word_of_900_letters_stay_within_bounds(column):
     SchoolFactory(uai="0300294G")

@@ -110,6 +110,7 @@ def test_a_long_text_can_be_searched(directory):
     assert names("école " * 10_000)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="abc", max_size=8), st.text(alphabet="abc", max_size=8))
 def test_the_edit_distance_is_a_metric(one, other):
     assert edit_distance(one, other) == edit_distance(other, one)
@@ -130,6 +131,7 @@ def count_edits(one, other):
     return table[len(one), len(other)]
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="abcd", max_size=9), st.text(alphabet="abcd", max_size=9))
 def test_the_edit_distance_is_optimal_string_alignment(one, other):
     assert edit_distance(one, other) == count_edits(one, other)

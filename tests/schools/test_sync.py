@@ -94,6 +94,7 @@ def test_a_partial_file_closes_nothing(file):
     assert sync(write_file(file, [make_row(1)])).closed == []
 
 
+@pytest.mark.slow
 def test_a_full_file_closes_what_it_lacks_and_a_school_that_comes_back_is_reopened(file):
     everyone = [make_row(number) for number in range(1, 101)]
     sync(write_file(file, everyone))

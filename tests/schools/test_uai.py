@@ -21,18 +21,21 @@ def test_only_seven_digits_have_a_letter(digits):
         uai.check_letter(digits)
 
 
+@pytest.mark.slow
 @given(DIGITS, st.integers(0, 6), st.integers(1, 9))
 def test_every_wrong_digit_is_caught(digits, place, shift):
     wrong = digits[:place] + str((int(digits[place]) + shift) % 10) + digits[place + 1 :]
     assert not uai.is_valid(wrong + uai.check_letter(digits))
 
 
+@pytest.mark.slow
 @given(DIGITS, st.integers(0, 5))
 def test_every_swap_of_neighbours_is_caught(digits, place):
     swapped = digits[:place] + digits[place + 1] + digits[place] + digits[place + 2 :]
     assert uai.is_valid(swapped + uai.check_letter(digits)) == (swapped == digits)
 
 
+@pytest.mark.slow
 @given(DIGITS)
 def test_a_valid_code_is_left_as_it_is(digits):
     code = digits + uai.check_letter(digits)
@@ -64,6 +67,7 @@ def test_a_code_without_a_unique_repair_is_left(typed):
     assert uai.describe_error(typed)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_text_is_valid_or_has_a_named_problem(text):
     assert uai.is_valid(uai.normalise(text)) == (uai.describe_error(text) == "")
@@ -82,6 +86,7 @@ def test_several_codes_in_one_cell():
     assert uai.find_all("École Jean Jaurès") == []
 
 
+@pytest.mark.slow
 @given(DIGITS, st.integers(0, 6), st.integers(0, 9), st.sampled_from(uai.LETTERS))
 def test_one_typing_error_stays_within_the_neighbours(digits, place, digit, letter):
     code = digits + uai.check_letter(digits)
@@ -98,6 +103,7 @@ def test_one_typing_error_stays_within_the_neighbours(digits, place, digit, lett
         assert code in uai.find_similar(text) or uai.normalise(text) == code, text
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_every_neighbour_is_valid(text):
     assert all(map(uai.is_valid, uai.find_similar(text)))

@@ -49,6 +49,7 @@ def test_two_updates_at_once_make_one_download(site, tmp_path):
     assert (len(site.requests), DirectorySync.objects.count()) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("committing")
 def test_two_operators_who_agree_at_once_have_it_applied_once(site, tmp_path, monkeypatch):
     site.answer = serve(build(tmp_path, range(1, 101)))

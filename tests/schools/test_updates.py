@@ -104,6 +104,7 @@ def test_a_file_by_hand_is_followed_by_a_whole_download(site, build, tmp_path):
     assert School.objects.get(pk=make_uai(1)).email
 
 
+@pytest.mark.slow
 def test_too_many_closures_wait_with_their_list(site, build):
     held = hold_closures(site, build)
     assert not School.objects.filter(state="closed").exists()
@@ -113,6 +114,7 @@ def test_too_many_closures_wait_with_their_list(site, build):
     assert gzip.decompress(held.content) == build(range(4, 101))
 
 
+@pytest.mark.slow
 def test_what_waits_is_not_held_twice(site, build):
     held = hold_closures(site, build)
     result = update(site, at=TERM + 2 * DAY)
@@ -120,6 +122,7 @@ def test_what_waits_is_not_held_twice(site, build):
     assert HeldDirectoryFile.objects.get().sync_id == held.sync_id
 
 
+@pytest.mark.slow
 def test_a_sound_file_takes_the_place_of_what_waits(site, build):
     hold_closures(site, build)
     site.answer = serve(build(range(1, 103)))
@@ -127,6 +130,7 @@ def test_a_sound_file_takes_the_place_of_what_waits(site, build):
     assert not HeldDirectoryFile.objects.exists()
 
 
+@pytest.mark.slow
 def test_another_doubtful_file_takes_the_place_of_the_one_before(site, build):
     first = hold_closures(site, build)
     site.answer = serve(gzip.compress(build(range(6, 101))))
@@ -137,6 +141,7 @@ def test_another_doubtful_file_takes_the_place_of_the_one_before(site, build):
         updates.accept_held_file(sync_id=first.sync_id, by=OperatorFactory(), at=TERM)
 
 
+@pytest.mark.slow
 def test_the_file_that_was_agreed_to_is_applied_and_no_other(site, build):
     held, operator = hold_closures(site, build), OperatorFactory()
     updates.accept_held_file(sync_id=held.sync_id, by=operator, at=TERM + 2 * DAY)
@@ -153,12 +158,14 @@ def test_the_file_that_was_agreed_to_is_applied_and_no_other(site, build):
     assert list_outcomes() == [APPLIED, HELD, APPLIED]
 
 
+@pytest.mark.slow
 def test_nothing_is_applied_before_somebody_agreed(site, build):
     held = hold_closures(site, build)
     updates.apply_held_file(sync_id=held.sync_id, at=TERM)
     assert not School.objects.filter(state="closed").exists()
 
 
+@pytest.mark.slow
 def test_a_closure_that_was_not_in_the_list_is_refused(site, build):
     held = hold_closures(site, build)
     updates.accept_held_file(sync_id=held.sync_id, by=OperatorFactory(), at=TERM)
@@ -170,6 +177,7 @@ def test_a_closure_that_was_not_in_the_list_is_refused(site, build):
     assert update(site, at=TERM + 3 * DAY).outcome == HELD
 
 
+@pytest.mark.slow
 def test_a_lost_column_waits_even_where_nothing_closes(site, build):
     site.answer = serve(build([1, 2]))
     update(site)
@@ -268,6 +276,7 @@ def test_the_worker_queues_it_once_where_a_url_is_set(site, build, settings, mon
     assert not Job.objects.exists()
 
 
+@pytest.mark.slow
 def test_lists_of_schools_are_kept_for_a_year_and_counts_for_ever(site, build):
     hold_closures(site, build)
     ends = TERM + DAY + datetime.timedelta(days=365)
@@ -278,6 +287,7 @@ def test_lists_of_schools_are_kept_for_a_year_and_counts_for_ever(site, build):
     assert DirectorySync.objects.latest("pk").closed == 3
 
 
+@pytest.mark.slow
 def test_one_file_waits_at_most_whatever_the_code_does(site, build):
     held = hold_closures(site, build)
     other = DirectorySync.objects.earliest("pk")
@@ -287,6 +297,7 @@ def test_one_file_waits_at_most_whatever_the_code_does(site, build):
         DirectorySync.objects.create(at=TERM, full=True, outcome=REFUSED, file_name="a.csv")
 
 
+@pytest.mark.slow
 def test_the_command_takes_a_url(site, build):
     site.answer, out = serve(build(range(1, 101))), StringIO()
     call_command("sync_directory", site.url, "--full", stdout=out)

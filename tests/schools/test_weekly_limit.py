@@ -47,6 +47,7 @@ def test_the_database_refuses_a_second_claim_and_a_week_that_begins_on_tuesday(n
             WrittenWeek.objects.create(week=week, **fields)
 
 
+@pytest.mark.slow
 def test_sixteen_writers_in_two_collectivities_claim_the_same_schools_once(committing):
     uais = [school.uai for school in SchoolFactory.create_batch(30)]
 

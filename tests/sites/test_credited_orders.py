@@ -36,6 +36,7 @@ def test_a_school_reads_how_many_licences_are_left_and_what_is_to_be_paid(portal
     assert '<td data-label="Licences">3</td>' in read(portal, "/boutique/commandes/")
 
 
+@pytest.mark.slow
 def test_a_buyer_reads_what_was_paid_in_excess(portal, office, nimes):
     sentence = "sont payés en trop : ils vous sont rendus, ou servent à régler une autre commande du même payeur."
     buyer = MemberFactory(roles=[Role.BUYER]).user
@@ -50,6 +51,7 @@ def test_a_buyer_reads_what_was_paid_in_excess(portal, office, nimes):
     assert f"79,60 € {sentence}" in read(portal, f"/boutique/commandes/{order.pk}/")
 
 
+@pytest.mark.slow
 def test_an_office_reads_its_credit_note_and_what_is_left_to_pay(office, nimes):
     buyer = MemberFactory(roles=[Role.BUYER]).user
     order = PurchaseFactory(current=True, units=20, confirmed=True, by=buyer)

@@ -33,10 +33,12 @@ def test_up_to_date_schemas_are_skipped_in_a_constant_number_of_queries(db, djan
         assert schema_migrations.find_missing(["c_nimes", "c_gard"], files) == ({}, [])
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing(db):
     assert "2 déjà à jour, 0 mises à jour, 0 en échec" in run()
 
 
+@pytest.mark.slow
 def test_a_schema_that_is_behind_is_brought_up_to_date(db):
     unapply_migrations("c_gard", "imports")
     with connection.cursor() as cursor:
@@ -66,5 +68,6 @@ def test_the_schema_recording_is_refreshed_and_older_ones_deleted(db, is_recorde
     assert SchemaSnapshot.objects.get().fingerprint == schema_snapshot.compute_fingerprint()
 
 
+@pytest.mark.slow
 def test_partial_migrations_are_delegated_to_django_tenants(db):
     assert call_command("migrate", "imports", check_unapplied=True, verbosity=0) is None

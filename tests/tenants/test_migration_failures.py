@@ -45,6 +45,7 @@ BREACHES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("breach", "message"), BREACHES.values(), ids=BREACHES)
 def test_a_broken_schema_is_named_and_left_as_it_was(offices, added, breach, message):
     ask(breach)
@@ -57,6 +58,7 @@ def test_a_broken_schema_is_named_and_left_as_it_was(offices, added, breach, mes
     assert ask(COLUMNS) == sound
 
 
+@pytest.mark.slow
 def test_where_the_first_schema_fails_the_next_is_recorded(offices, added):
     ask("ALTER TABLE c_ales.imports_spreadsheetimport ADD CONSTRAINT short CHECK (true)")
     added.add("0013_note", COLUMN)
@@ -65,6 +67,7 @@ def test_where_the_first_schema_fails_the_next_is_recorded(offices, added):
     assert (migrated, list(failed)) == (offices[1:], ["c_ales"])
 
 
+@pytest.mark.slow
 def test_a_lock_that_another_session_keeps_holds_up_its_schema_alone(offices, added, monkeypatch):
     monkeypatch.setattr(lock_timeouts, "LOCK_TIMEOUT", 100)
     added.add("0013_note", COLUMN)

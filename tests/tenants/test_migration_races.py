@@ -52,6 +52,7 @@ def test_two_runs_at_once_migrate_each_schema_once(offices, added, migrating):
     ]
 
 
+@pytest.mark.slow
 def test_an_office_that_is_opened_meanwhile_from_the_old_snapshot_is_migrated_too(
     offices, added, migrating, monkeypatch
 ):
@@ -79,6 +80,7 @@ def test_an_office_that_is_opened_meanwhile_from_the_old_snapshot_is_migrated_to
     assert describe_schema("c_foix") == describe_schema("c_ales")
 
 
+@pytest.mark.slow
 def test_requests_are_served_while_their_schema_is_migrated(offices, added, migrating):
     """One keeps its lock; the migration waits for it, and gives way to those that come meanwhile. None fails."""
     added.add("0013_note", COLUMN)

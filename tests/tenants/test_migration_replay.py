@@ -10,6 +10,7 @@ from tenants import migration_replay, privileges, schema_migrations
 from tests.database_roles import execute_as_administrator
 from tests.tenants.added_migrations import COLUMN
 from tests.tenants.schema_description import describe_schema
+from tests.tiers import sampled
 
 pytestmark = [pytest.mark.as_owner, pytest.mark.django_db(transaction=True)]
 
@@ -86,7 +87,7 @@ def migrate(schemas):
     return first
 
 
-@pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize("connections", sampled([1, 4], fast=1))
 def test_a_column_is_added_by_django_once_and_replayed_elsewhere(offices, added, settings, ways, connections):
     settings.MIGRATION_CONNECTIONS = connections
     added.add("0013_note", COLUMN)
@@ -95,6 +96,7 @@ def test_a_column_is_added_by_django_once_and_replayed_elsewhere(offices, added,
     assert (sorted(replayed), by_django) == (offices[1:], [])
 
 
+@pytest.mark.slow
 def test_a_new_table_and_its_sequence_are_granted_in_the_same_transaction(offices, added):
     added.add("0013_remark", TABLE)
     migrate(offices)
@@ -105,6 +107,7 @@ def test_a_new_table_and_its_sequence_are_granted_in_the_same_transaction(office
     ]
 
 
+@pytest.mark.slow
 def test_python_runs_in_each_schema_between_what_is_replayed(offices, added, ways):
     added.add("0013_note", COLUMN)
     added.add("0014_comment", "migrations.RunPython(comment)", setup=COMMENT)
@@ -115,6 +118,7 @@ def test_python_runs_in_each_schema_between_what_is_replayed(offices, added, way
     assert (sorted(replayed), sorted(by_django)) == (sorted(offices[1:] * 2), offices[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "operation",
     [
@@ -144,6 +148,7 @@ class Custom(migrations.RunSQL.__base__):
 """
 
 
+@pytest.mark.slow
 def test_rows_that_wait_for_a_deferred_check_do_not_stop_the_next_migration(offices, added, ways):
     added.add("0013_family", FAMILY)
     added.add("0014_rows", ROWS)
@@ -156,6 +161,7 @@ def test_rows_that_wait_for_a_deferred_check_do_not_stop_the_next_migration(offi
     assert ways[1] == []
 
 
+@pytest.mark.slow
 def test_an_index_is_built_concurrently_in_each_schema(offices, added, ways):
     added.add("0013_note", COLUMN)
     added.add("0014_index", INDEX, atomic=False)
@@ -163,6 +169,7 @@ def test_an_index_is_built_concurrently_in_each_schema(offices, added, ways):
     assert ways[1] == []
 
 
+@pytest.mark.slow
 def test_an_index_that_a_killed_run_left_invalid_is_built_again(offices, added):
     added.add("0013_note", COLUMN)
     migrate(offices)
@@ -179,6 +186,7 @@ def test_an_index_that_a_killed_run_left_invalid_is_built_again(offices, added):
     ) == [(3, True)]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_where_it_was(offices, added, settings, monkeypatch):
     settings.MIGRATION_CONNECTIONS = 1
     added.add("0013_note", COLUMN)

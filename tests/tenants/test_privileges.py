@@ -116,6 +116,7 @@ def test_what_only_grows_is_declared_and_has_its_trigger(db):
     assert {schema for schema, table in list_tables() if table == "collectivities_auditentry"} == {"c_nimes", "c_gard"}
 
 
+@pytest.mark.slow
 def test_no_table_can_be_truncated_altered_or_dropped(application):
     tried = {
         (schema, table, statement)
@@ -137,6 +138,7 @@ def test_no_table_can_be_truncated_altered_or_dropped(application):
     assert allowed == set()
 
 
+@pytest.mark.slow
 def test_exactly_what_grows_only_is_neither_updated_nor_deleted(application):
     updated, deleted, inserted = set(), set(), set()
     for schema, table in list_tables():
@@ -212,6 +214,7 @@ def test_functions_that_run_as_the_owner_are_known_and_closed_to_others(db):
 _WRITES = ("INSERT INTO {0} DEFAULT VALUES", "UPDATE {0} SET {1} = {1}", "DELETE FROM {0}", "TRUNCATE {0}")
 
 
+@pytest.mark.slow
 def test_the_reader_writes_nothing(reader):
     allowed = set()
     for schema, table in list_tables():
@@ -229,6 +232,7 @@ def test_the_reader_writes_nothing(reader):
     assert is_refused(reader, f"SET ROLE {APPLICATION}")
 
 
+@pytest.mark.slow
 def test_the_reader_reads_every_column_but_the_secrets(reader):
     secrets = privileges.list_secret_columns()
     wrong = set()
@@ -312,6 +316,7 @@ def test_the_queries_do_not_grow_with_the_schemas(db, django_assert_num_queries)
         assert privileges.find_faults() == []
 
 
+@pytest.mark.slow
 @one_server  # two users in one transaction
 @pytest.mark.as_owner
 def test_migrating_grants_again_what_is_wrong(db):

@@ -149,5 +149,6 @@ def test_the_columns_of_a_cluster_are_refused_by_name(root, monkeypatch):
         call_command("check_migrations")
 
 
+@pytest.mark.slow
 def test_the_project_s_first_migrations_create_and_neither_lock_nor_lose(db):
     assert check_migrations.find_unsafe([("schools", "0001_initial"), ("tenants", "0001_extensions")]) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
 from django.core.management import call_command
 from django.utils import timezone
 from django_tenants.utils import schema_context
@@ -41,6 +42,7 @@ def test_each_schema_is_looked_at_for_each_kind_of_work(nimes, gard, capsys):
     assert capsys.readouterr().out.startswith("2\u00a0collectivités : ")
 
 
+@pytest.mark.slow
 def test_a_look_at_an_idle_office_does_nothing_and_is_the_last(nimes, gard):
     DueWork.objects.all().delete()
     Message.objects.all().delete()
@@ -52,6 +54,7 @@ def test_a_look_at_an_idle_office_does_nothing_and_is_the_last(nimes, gard):
     assert set(left) <= NOT_AT_ONCE
 
 
+@pytest.mark.slow
 def test_what_waits_after_the_queue_was_lost_is_done(nimes, gard, sink):
     Message.objects.create(
         kind="unknown", recipient="a@exemple.example", created_at=timezone.now(), due_at=timezone.now()

@@ -33,6 +33,7 @@ def list_stale(folder):
     return asset_checks.list_stale_assets(HashedAssets(location=folder))
 
 
+@pytest.mark.slow
 def test_collected_assets_are_those_of_this_release(collected):
     assert list_stale(collected) == []
 
@@ -41,6 +42,7 @@ def test_no_assets_at_all_are_all_missing(tmp_path):
     assert STYLE in list_stale(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["body { color: red }", None])
 def test_a_file_of_another_release_is_named(collected, content):
     style = collected / STYLE

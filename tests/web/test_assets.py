@@ -49,6 +49,7 @@ def test_files_used_by_the_base_template_exist(path):
     assert finders.find(path)
 
 
+@pytest.mark.slow
 def test_collectstatic_hashes_everything_and_references_no_source_map(tmp_path, monkeypatch):
     # Compression level is irrelevant here: the lowest takes a tenth of the time.
     monkeypatch.setattr(compress.brotli, "compress", functools.partial(compress.brotli.compress, quality=0))

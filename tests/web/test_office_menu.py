@@ -57,6 +57,7 @@ def test_a_page_below_the_settings_is_its_own_entry():
     assert not any(entry.current for entry in menu.sections)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", Role)
 def test_nothing_in_the_menu_is_refused(office, nimes, role):
     browser = office("nimes", MemberFactory(roles=[role]).user)

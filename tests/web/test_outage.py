@@ -114,6 +114,7 @@ def lose_the_answer_to_commit(monkeypatch) -> None:
     monkeypatch.setattr(psycopg.Connection, "commit", commit_and_lose)
 
 
+@pytest.mark.slow
 def test_a_lost_answer_to_commit_is_announced_as_perhaps_done(browser, monkeypatch):
     outage_urls.during.append(lambda: lose_the_answer_to_commit(monkeypatch))
     answer = browser.post("/ecrire/")
@@ -148,6 +149,7 @@ def test_a_session_that_cannot_be_saved_is_an_outage_and_no_bad_request(browser)
     assert browser.get("/retenir/").content == b"retenu"
 
 
+@pytest.mark.slow
 def test_pages_and_api_answer_503_while_the_port_is_closed(browser, stopped_port):
     office, unknown = open_browser(f"nimes.{settings.BASE_DOMAIN}"), open_browser(f"inconnue.{settings.BASE_DOMAIN}")
     program = ApiClient(create_token().secret)

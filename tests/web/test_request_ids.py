@@ -118,6 +118,7 @@ def test_logging_takes_what_is_built(form):
     logging.config.DictConfigurator(configured).configure_handler(configured["handlers"]["console"] | {"filters": []})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
 def test_the_level_is_that_of_django_s_own_loggers_too(db, level):
     code = "import django, logging; django.setup(); print(logging.getLogger('django.request').getEffectiveLevel())"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
+
 from tests.figures import raised_figures
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
@@ -11,6 +13,7 @@ from webhooks import leases
 from webhooks.models import Delivery
 
 
+@pytest.mark.slow
 def test_an_attempt_is_counted_by_its_outcome(endpoint, receiver):
     emit_events(make_issued_event(1), make_issued_event(2))
     with raised_figures() as raised:

@@ -38,6 +38,7 @@ def test_emitting_in_the_public_schema_takes_no_query(db, django_assert_num_quer
         assert emit(events=[make_issued_event(1)], at=NOW) == 0
 
 
+@pytest.mark.slow
 def test_emitting_takes_a_constant_number_of_statements(nimes, django_assert_num_queries):
     first, second = add(), add()
     # The listeners, the event ids, two COPYs, a job, what is due.

@@ -31,6 +31,7 @@ def test_a_test_event_goes_to_one_endpoint_whatever_its_filters(nimes, endpoint,
     assert receiver.contents[0]["data"] == {"webhook": other.pk}
 
 
+@pytest.mark.slow
 def test_a_delivery_is_replayed_under_the_same_id(endpoint, receiver):
     emit_events(make_issued_event(1))
     deliver_due(endpoint)
@@ -43,6 +44,7 @@ def test_a_delivery_is_replayed_under_the_same_id(endpoint, receiver):
     assert Attempt.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_a_failed_delivery_can_be_replayed_and_wakes_a_paused_endpoint(endpoint, receiver):
     receiver.behaviour = behaviours.respond_with(503)
     clock = FakeClock()
@@ -56,6 +58,7 @@ def test_a_failed_delivery_can_be_replayed_and_wakes_a_paused_endpoint(endpoint,
     assert deliver_due(endpoint, clock) == 1
 
 
+@pytest.mark.slow
 def test_a_disabled_endpoint_keeps_its_queue_until_enabled(endpoint, receiver):
     emit_events(make_issued_event(1))
     endpoints.update(endpoint_id=endpoint.pk, is_enabled=False)
@@ -94,6 +97,7 @@ def add(url):
     return endpoints.add(url=url, types=[], by_id=None, at=timezone.now()).endpoint
 
 
+@pytest.mark.slow
 def test_an_office_has_twenty_endpoints_at_most(nimes):
     for number in range(endpoints.MAX_ENDPOINTS):
         last = add(f"https://si.exemple.fr/{number}")
@@ -134,6 +138,7 @@ def list_looks():
     return list(DueWork.objects.filter(kind="webhooks.prune").order_by("due_at").values_list("due_at", flat=True))
 
 
+@pytest.mark.slow
 def test_events_are_deleted_after_thirty_days(endpoint, receiver):
     now = timezone.now()
     for number, days in ((1, 31), (2, 29)):

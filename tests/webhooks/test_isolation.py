@@ -79,6 +79,7 @@ def test_a_hanging_receiver_delays_neither_others_nor_emails(committing, environ
         assert Delivery.objects.pending().filter(endpoint__url=hanging.url).count() == 200
 
 
+@pytest.mark.slow
 def test_concurrent_drains_send_nothing_twice(committing, environment):
     with Receiver(behaviours.respond_after(0.01)) as receiver:
         endpoint = add(receiver)

@@ -54,6 +54,7 @@ def run_portal_jobs():
     ProcrastinateJob.objects.filter(task_name="pools.note_key_event").delete()
 
 
+@pytest.mark.slow
 def test_allocating_growing_reducing_revoking_and_undoing_emit_events(listening, pool):
     school = SchoolFactory()
     allocation = allocate_units(pool, school, units=3)
@@ -79,6 +80,7 @@ def test_a_refused_operation_emits_nothing(listening, pool):
     assert emitted_events() == []
 
 
+@pytest.mark.slow
 def test_pool_low_is_emitted_once_at_a_tenth(listening, pool):
     first = SchoolFactory()
     allocate_units(pool, first, units=16)
@@ -95,6 +97,7 @@ def test_pool_low_is_emitted_once_at_a_tenth(listening, pool):
     assert emitted_events()[-1][0] == "pool.low"
 
 
+@pytest.mark.slow
 def test_redeeming_assigning_and_releasing_emit_events(listening, pool):
     school = SchoolFactory()
     allocation = allocate_units(pool, school, units=2)
@@ -128,6 +131,7 @@ def test_redeeming_assigning_and_releasing_emit_events(listening, pool):
     ]
 
 
+@pytest.mark.slow
 def test_concurrent_last_assignments_emit_one_exhausted_event(listening, pool):
     """Neither saw the other's seat: each job reports one of two held."""
     school = SchoolFactory()
@@ -166,6 +170,7 @@ def test_old_events_are_retried_for_three_days_from_emission(listening, pool):
     assert delivery.gives_up_at > before
 
 
+@pytest.mark.slow
 def test_a_failed_email_emits_an_event_without_its_address(listening, pool, sink):
     school = SchoolFactory()
     allocation = allocate_units(pool, school, at=timezone.now() - datetime.timedelta(seconds=1))
@@ -186,6 +191,7 @@ def test_emails_of_the_portal_emit_nothing(listening, sink):
     assert emitted_events() == []
 
 
+@pytest.mark.slow
 def test_a_paid_order_emits_an_event_to_its_collectivity(listening, nimes, gard):
     """With its price, and what a partial credit note took of it."""
     order = PurchaseFactory(confirmed=True)
@@ -200,6 +206,7 @@ def test_a_paid_order_emits_an_event_to_its_collectivity(listening, nimes, gard)
         assert not WebhookEvent.objects.exists()
 
 
+@pytest.mark.slow
 def test_no_event_contains_a_key_or_a_name(listening, pool):
     school = SchoolFactory()
     allocation = allocate_units(pool, school, units=1)
@@ -222,6 +229,7 @@ def _statements(act):
     return len(asked)
 
 
+@pytest.mark.slow
 def test_many_events_take_as_many_statements_as_one(listening, pool):
     def give_to(count):
         demands = [Demand(school.uai, 1, school.email) for school in SchoolFactory.create_batch(count)]
@@ -231,6 +239,7 @@ def test_many_events_take_as_many_statements_as_one(listening, pool):
     assert WebhookEvent.objects.filter(type="allocation.issued").count() == 11
 
 
+@pytest.mark.slow
 def test_without_endpoints_an_operation_adds_one_query(pool, monkeypatch):
     asked = []
     listeners = get_listeners

@@ -52,6 +52,7 @@ def test_the_secret_is_stored_sealed(made):
     assert signing.sealer.unseal(stored) not in stored
 
 
+@pytest.mark.slow
 def test_both_secrets_sign_for_a_day_after_a_rotation(made, receiver):
     new = endpoints.rotate_secret(endpoint_id=made.endpoint.pk, at=timezone.now())
     assert new.secret != made.secret
@@ -66,6 +67,7 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(made, receiver):
     assert accepts(new.secret, receiver.received[1])
 
 
+@pytest.mark.slow
 def test_secrets_are_resealed_with_the_new_key(made, receiver, settings):
     endpoints.rotate_secret(endpoint_id=made.endpoint.pk, at=timezone.now())
     new = "2:" + base64.b64encode(bytes(range(64))).decode()
@@ -94,6 +96,7 @@ def test_a_collectivity_that_cannot_be_read_is_named_and_the_others_are_resealed
         assert endpoints.reseal() == 1
 
 
+@pytest.mark.slow
 def test_an_unreadable_secret_loses_no_delivery(made, receiver):
     WebhookEndpoint.objects.update(sealed_secret=b"perdu")
     emit_events(make_issued_event(1))

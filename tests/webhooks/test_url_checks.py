@@ -96,6 +96,7 @@ def test_no_connection_is_made_to_a_private_address(endpoint, receiver, settings
     assert not receiver.connections
 
 
+@pytest.mark.slow
 def test_dns_rebinding_is_prevented(endpoint, receiver, settings, monkeypatch):
     """The connection uses the address that was resolved and checked."""
     settings.WEBHOOKS_PRIVATE_NETWORKS = []
@@ -131,6 +132,7 @@ def test_dns_rebinding_is_prevented(endpoint, receiver, settings, monkeypatch):
     assert not receiver.connections
 
 
+@pytest.mark.slow
 def test_a_private_name_and_an_absent_one_fail_alike(endpoint, settings, monkeypatch):
     settings.WEBHOOKS_PRIVATE_NETWORKS = []
 

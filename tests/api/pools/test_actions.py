@@ -33,6 +33,7 @@ def waiting():
     return list(Message.objects.filter(state="queued").order_by("pk").values_list("kind", "recipient"))
 
 
+@pytest.mark.slow
 def test_revoking_gives_the_licences_back_and_twice_is_once(api, pool, allocation):
     for _ in range(2):
         answer = api.post(f"/allocations/{allocation.pk}/revoke")
@@ -43,6 +44,7 @@ def test_revoking_gives_the_licences_back_and_twice_is_once(api, pool, allocatio
     assert waiting() == []
 
 
+@pytest.mark.slow
 def test_a_revocation_is_undone_within_the_hour_and_twice_is_once(api, pool, allocation):
     api.post(f"/allocations/{allocation.pk}/revoke")
     for _ in range(2):
@@ -52,12 +54,14 @@ def test_a_revocation_is_undone_within_the_hour_and_twice_is_once(api, pool, all
     assert waiting() == [("key", allocation.recipient)]
 
 
+@pytest.mark.slow
 def test_after_an_hour_a_revocation_stays(api, pool, allocation, now):
     operations.revoke(allocation_id=allocation.pk, by=None, at=now - RESTORABLE_FOR)
     assert_problem(api.post(f"/allocations/{allocation.pk}/restore"), 409, "restoration_too_late")
     assert Pool.objects.get(pk=pool.pk).allocated == 0
 
 
+@pytest.mark.slow
 def test_undoing_in_bulk_returns_a_result_per_row(api, pool, now):
     served, free, late = (allocate_units(pool, SchoolFactory(), units=2, at=now) for _ in range(3))
     operations.revoke(allocation_id=late.pk, by=None, at=now - RESTORABLE_FOR)
@@ -77,6 +81,7 @@ def test_a_redeemed_allocation_cannot_be_taken_back(api, pool, allocation, act):
     assert Pool.objects.get(pk=pool.pk).allocated == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["resend", "remind", "reduce"])
 def test_a_revoked_allocation_cannot_be_changed(api, allocation, act, now):
     operations.revoke(allocation_id=allocation.pk, by=None, at=now)
@@ -84,6 +89,7 @@ def test_a_revoked_allocation_cannot_be_changed(api, allocation, act, now):
     assert_problem(api.post(f"/allocations/{allocation.pk}/{act}", body), 409, "already_revoked")
 
 
+@pytest.mark.slow
 def test_resending_emails_the_same_key_again(api, allocation):
     answer = api.post(f"/allocations/{allocation.pk}/resend")
     assert (answer.status_code, answer.json()["message_state"]) == (200, "queued")
@@ -91,6 +97,7 @@ def test_resending_emails_the_same_key_again(api, allocation):
     assert Message.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_resending_to_a_corrected_address_keeps_it(api, allocation):
     answer = api.post(f"/allocations/{allocation.pk}/resend", {"recipient": "direction@ecole.example"})
     assert answer.json()["recipient"] == "direction@ecole.example"
@@ -99,6 +106,7 @@ def test_resending_to_a_corrected_address_keeps_it(api, allocation):
     assert_problem(api.post(f"/allocations/{allocation.pk}/resend", {"recipient": 3}), 400, "invalid_request")
 
 
+@pytest.mark.slow
 def test_reminding_needs_an_email_that_arrived_and_is_done_once_a_day(api, allocation):
     assert_problem(api.post(f"/allocations/{allocation.pk}/remind"), 409, "not_yet_sent")
     mark_sent()
@@ -107,6 +115,7 @@ def test_reminding_needs_an_email_that_arrived_and_is_done_once_a_day(api, alloc
     assert_problem(api.post(f"/allocations/{allocation.pk}/remind"), 409, "reminded_today")
 
 
+@pytest.mark.slow
 def test_reducing_leaves_less_on_the_same_key(api, pool, allocation):
     answer = api.post(f"/allocations/{allocation.pk}/reduce", {"units": 2})
     assert (answer.status_code, answer.json()["units"]) == (200, 2)
@@ -117,6 +126,7 @@ def test_reducing_leaves_less_on_the_same_key(api, pool, allocation):
     assert_problem(api.post(f"/allocations/{allocation.pk}/reduce"), 400, "invalid_request")
 
 
+@pytest.mark.slow
 def test_reducing_an_old_allocation_leaves_the_school_s_new_one_alone(api, pool, allocation, now):
     operations.revoke(allocation_id=allocation.pk, by=None, at=now)
     anew = allocate_units(pool, allocation.school, units=5, at=now)
@@ -137,6 +147,7 @@ def test_actions_without_a_body_refuse_one(api, allocation, act):
     assert api.request("POST", f"/allocations/{allocation.pk}/revoke").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_bulk_revocation_returns_a_result_per_row(api, pool, now):
     free, redeemed, other = (allocate_units(pool, SchoolFactory(), units=5, at=now) for _ in range(3))
     mark_redeemed(redeemed, PrincipalFactory())
@@ -156,6 +167,7 @@ def test_a_bulk_revocation_returns_a_result_per_row(api, pool, now):
     assert Allocation.objects.get(pk=other.pk).revoked_at is None
 
 
+@pytest.mark.slow
 def test_allocations_are_resent_and_reminded_in_bulk(api, pool, now):
     given = [allocate_units(pool, SchoolFactory(), at=now) for _ in range(3)]
     numbers = [allocation.pk for allocation in given]
@@ -191,6 +203,7 @@ def test_an_invalid_list_of_allocations_is_refused(api, pool, act, asked, fault)
     assert [(data["field"], data.get("row")) for data in outcome["errors"]] == [fault]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["resend", "remind", "revoke"])
 def test_ten_and_five_hundred_cost_as_many_queries(api, nimes, now, act):
     pool = orders.grant(collectivity=nimes, licences=5000, reason="Essai", by=None, at=now)

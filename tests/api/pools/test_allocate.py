@@ -22,6 +22,7 @@ def post_allocation(api, pool, school, /, **changes):
     return api.post("/allocations", {"pool": pool.pk, "school": school.uai, "units": 3} | changes)
 
 
+@pytest.mark.slow
 def test_a_new_allocation_is_a_201_with_its_location(api, pool):
     school = SchoolFactory()
     answer = post_allocation(api, pool, school)
@@ -38,6 +39,7 @@ def test_a_new_allocation_is_a_201_with_its_location(api, pool):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_second_allocation_grows_the_first_and_is_a_200(api, pool):
     school = SchoolFactory()
     first = post_allocation(api, pool, school).json()
@@ -46,6 +48,7 @@ def test_a_second_allocation_grows_the_first_and_is_a_200(api, pool):
     assert (second.json()["id"], second.json()["units"]) == (first["id"], 6)
 
 
+@pytest.mark.slow
 def test_an_unchanged_total_changes_nothing(api, pool):
     school = SchoolFactory()
     post_allocation(api, pool, school)
@@ -56,6 +59,7 @@ def test_an_unchanged_total_changes_nothing(api, pool):
     assert_problem(post_allocation(api, pool, school, total=True, units=4), 409, "would_reduce")
 
 
+@pytest.mark.slow
 def test_the_default_recipient_is_the_contact_then_the_official_mailbox(api, pool):
     with_contact, without, unknown = SchoolFactory(), SchoolFactory(), SchoolFactory()
     PortfolioSchoolFactory(school=with_contact, contact_email="direction@ecole.example")
@@ -151,6 +155,7 @@ def test_a_float_with_an_integral_value_is_accepted(api, pool):
     assert post_allocation(api, pool, SchoolFactory(), units=3.0).json()["units"] == 3
 
 
+@pytest.mark.slow
 def test_an_email_may_leave_on_a_chosen_day(api, pool):
     day = timezone.localdate() + datetime.timedelta(days=3)
     assert post_allocation(api, pool, SchoolFactory(), send_on=day.isoformat()).status_code == 201

@@ -32,6 +32,7 @@ def row(school, units=3, /, **changes):
     return {"school": school.uai, "units": units} | changes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [ALL_OR_NOTHING, BEST])
 def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
     schools = SchoolFactory.create_batch(4)
@@ -58,6 +59,7 @@ def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
     assert all(position.is_balanced for position in list_pool_positions())
 
 
+@pytest.mark.slow
 def test_the_journal_records_the_list_once_and_each_school_its_own(api, pool, office):
     schools = SchoolFactory.create_batch(3)
     bulk(api, pool, [row(school) for school in schools])
@@ -198,6 +200,7 @@ def test_the_mode_is_required(api, pool):
     assert [fault["field"] for fault in outcome["errors"]] == ["mode"]
 
 
+@pytest.mark.slow
 def test_the_redeemed_key_of_a_school_grows_with_its_seats(api, pool):
     school = SchoolFactory()
     subscription = mark_redeemed(allocate_units(pool, school, units=2, at=timezone.now()), PrincipalFactory())
@@ -224,6 +227,7 @@ def _queries(api, pool, count, mode):
     return [query["sql"] for query in asked.captured_queries]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [20, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", [ALL_OR_NOTHING, BEST])
 def test_ten_rows_and_a_thousand_cost_as_many_queries(api, nimes, mode, rows):

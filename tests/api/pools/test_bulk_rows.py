@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework import serializers
@@ -46,6 +47,7 @@ def run_serializer(serializer, row):
         return error.get_full_details()
 
 
+@pytest.mark.slow
 @given(row=rows)
 def test_the_fast_path_returns_what_the_serializer_returns(row):
     serializer = AllocationRowSerializer()
@@ -53,6 +55,7 @@ def test_the_fast_path_returns_what_the_serializer_returns(row):
         assert serializer.run_validation(row) == row
 
 
+@pytest.mark.slow
 @given(sent=st.lists(rows, min_size=1, max_size=4))
 def test_row_errors_are_those_of_the_serializer(sent):
     one_by_one = [run_serializer(AllocationRowSerializer(), row) for row in sent]
@@ -70,6 +73,7 @@ def test_row_errors_are_those_of_the_serializer(sent):
         assert found == one_by_one
 
 
+@pytest.mark.slow
 @given(sent=st.lists(st.integers(-1, 3) | odd, min_size=1, max_size=4))
 def test_number_errors_are_those_of_their_field(sent):
     plainly = serializers.ListField(child=StrictIntegerField(min_value=1))

@@ -19,6 +19,8 @@ from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def now():
@@ -105,6 +107,7 @@ def test_allocations_made_between_two_moments(api, pool, now):
     assert list_ids(api, created_before="1290-09-24T08:12:04+16:15") == []
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [

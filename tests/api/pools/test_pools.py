@@ -73,6 +73,7 @@ def test_pools_follow_each_other_by_cursor(api, nimes):
     assert second["next"] is None
 
 
+@pytest.mark.slow
 def test_reading_pools_costs_as_many_queries_whatever_their_number(api, nimes, django_assert_num_queries):
     now = timezone.now()
     api.get("/pools")

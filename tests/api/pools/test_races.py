@@ -17,6 +17,8 @@ from tests.api.client import ApiClient, assert_problem, create_client
 from tests.factories.schools import SchoolFactory
 from tests.races import run_concurrently
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def opened(committing):

@@ -13,12 +13,15 @@ from licensing.returns.wording import ReturnStatus
 from tests.api.client import assert_problem
 from tests.returns.given_school import GivenSchool
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def jaures(nimes):
     return GivenSchool(nimes, at=timezone.now())
 
 
+@pytest.mark.small
 def test_a_request_is_asked_listed_read_and_withdrawn(api, jaures):
     answer = api.post(f"/allocations/{jaures.allocation.pk}/return-request", {})
     assert answer.status_code == 201

@@ -53,6 +53,7 @@ def readdress(api, *corrections):
     return api.post("/allocations/readdress", {"corrections": rows})
 
 
+@pytest.mark.slow
 def test_what_did_not_arrive_is_listed_with_another_address(api, lost):
     answer = api.get("/allocations/undelivered").json()
     assert answer["data"] == [
@@ -68,6 +69,7 @@ def test_what_did_not_arrive_is_listed_with_another_address(api, lost):
     ]
 
 
+@pytest.mark.slow
 def test_each_correction_is_done_or_refused_by_itself(api, lost):
     PortfolioSchoolFactory(school=lost.school)
     refusals.refuse({"mort@exemple.example": "Cette adresse n'existe pas."}, at=timezone.now())
@@ -88,6 +90,7 @@ def test_each_correction_is_done_or_refused_by_itself(api, lost):
     assert bad["code"] == "invalid_recipient"
 
 
+@pytest.mark.slow
 def test_the_same_request_twice_is_done_once(api, lost):
     body = {"corrections": [{"allocation": lost.pk, "recipient": "zola@exemple.example"}]}
     for _ in range(2):

@@ -99,6 +99,7 @@ def list_states(story) -> list[PlatformState]:
     return [entry.state for entry in story.entries]
 
 
+@pytest.mark.slow
 def test_a_factur_x_goes_out_as_one_flow_that_the_norm_accepts(platform, connector, transmission):
     sent = send(connector, transmission)
 
@@ -109,6 +110,7 @@ def test_a_factur_x_goes_out_as_one_flow_that_the_norm_accepts(platform, connect
     assert list_states(connector.fetch_story(sent)) == [PlatformState.DEPOSITED]
 
 
+@pytest.mark.slow
 def test_an_invoice_that_breaks_the_norm_is_rejected_in_the_platform_s_words(settings, account, connector):
     """The stand-in runs the schematrons over what the PDF embeds: this SIRET is not of the SIREN."""
     settings.INVOICE_PLATFORMS = {"platform": (PATH, account)}
@@ -121,6 +123,7 @@ def test_an_invoice_that_breaks_the_norm_is_rejected_in_the_platform_s_words(set
     assert story.message.startswith("BR-FR-09/BT-46 : Le SIRET doit contenir 14 chiffres et commencer par le SIREN.")
 
 
+@pytest.mark.slow
 def test_an_acknowledgement_that_is_late_is_awaited(platform, connector, transmission):
     platform.is_late = True
     platform.gives_deposit_status = False
@@ -132,6 +135,7 @@ def test_an_acknowledgement_that_is_late_is_awaited(platform, connector, transmi
     assert connector.fetch_story(sent).verdict == DepositVerdict.ACCEPTED
 
 
+@pytest.mark.slow
 def test_the_story_is_the_same_however_often_and_in_which_order_it_comes(platform, connector, transmission):
     sent = send(connector, transmission)
     noon = datetime.datetime(2026, 9, 5, 12, 0, tzinfo=PARIS)
@@ -155,6 +159,7 @@ def test_the_story_is_the_same_however_often_and_in_which_order_it_comes(platfor
     assert set(reasons) == {PlatformState.DEPOSITED, PlatformState.REFUSED, PlatformState.DISPUTED}
 
 
+@pytest.mark.slow
 def test_each_message_is_downloaded_once(platform, connector, transmission):
     """300 invoices are followed by one connector: asking for the last must not read what was read for the first."""
     sent = send(connector, transmission)
@@ -171,6 +176,7 @@ def test_each_message_is_downloaded_once(platform, connector, transmission):
     assert sum(method == "GET" for method, _ in platform.requests) == downloads + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "state", "reason"),
     [
@@ -194,6 +200,7 @@ def test_statuses_of_the_norm_become_states_of_ours(platform, connector, transmi
     assert (entry.state, entry.reason) == (state, reason)
 
 
+@pytest.mark.slow
 def test_a_rejection_by_a_life_cycle_message_ends_the_deposit(platform, connector, transmission):
     sent = send(connector, transmission)
     platform.give_status(sent.number, 213, reasons=[("DEST_INC", "Destinataire inconnu")])
@@ -203,6 +210,7 @@ def test_a_rejection_by_a_life_cycle_message_ends_the_deposit(platform, connecto
     assert (story.verdict, story.message) == (DepositVerdict.REJECTED, "Destinataire inconnu (DEST_INC)")
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_lost_does_not_send_twice(platform, connector, transmission):
     platform.cut_after = ["/flow-service/v1/flows"]
     with pytest.raises(PlatformSilent):
@@ -213,6 +221,7 @@ def test_an_answer_that_is_lost_does_not_send_twice(platform, connector, transmi
     assert [flow["flowId"] for flow in platform.list_sent()] == [reference]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compares_sums", [True, False], ids=["refused as a file", "refused by its number"])
 def test_a_second_sending_that_the_platform_could_not_recognise_is_no_rejection(
     platform, connector, transmission, compares_sums
@@ -232,6 +241,7 @@ def test_a_second_sending_that_the_platform_could_not_recognise_is_no_rejection(
     assert (story.verdict, list_states(story)) == (DepositVerdict.ACCEPTED, [PlatformState.DEPOSITED])
 
 
+@pytest.mark.slow
 def test_a_number_that_is_known_already_is_a_rejection_where_it_was_sent_once(platform, connector, transmission):
     sent = send(connector, transmission)
     platform.give_status(sent.number, 213, reasons=[("REJ_UNI", "Numéro déjà connu")])
@@ -239,6 +249,7 @@ def test_a_number_that_is_known_already_is_a_rejection_where_it_was_sent_once(pl
     assert connector.fetch_story(sent).verdict == DepositVerdict.REJECTED
 
 
+@pytest.mark.slow
 def test_a_token_is_kept_until_the_platform_no_longer_takes_it(platform, connector, transmission):
     sent = send(connector, transmission)
     connector.fetch_story(sent)
@@ -250,6 +261,7 @@ def test_a_token_is_kept_until_the_platform_no_longer_takes_it(platform, connect
     assert platform.count_requests("/token") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["down", "credentials", "address", "not json"])
 def test_a_platform_that_does_not_answer_is_asked_again_later(platform, account, transmission, fault, caplog):
     """Neither the log nor the error holds the secret, the token or the invoice."""
@@ -268,6 +280,7 @@ def test_a_platform_that_does_not_answer_is_asked_again_later(platform, account,
     assert silence.value.__cause__ is None
 
 
+@pytest.mark.slow
 def test_a_request_that_the_platform_refuses_says_why(platform, connector, transmission):
     parcel = dataclasses.replace(build(transmission), file_name="x" * 256)
 
@@ -275,6 +288,7 @@ def test_a_request_that_the_platform_refuses_says_why(platform, connector, trans
         connector.send(parcel)
 
 
+@pytest.mark.slow
 def test_collected_is_declared_once_with_its_amounts(platform, connector, transmission):
     sent = send(connector, transmission)
 
@@ -286,6 +300,7 @@ def test_collected_is_declared_once_with_its_amounts(platform, connector, transm
     assert (flow["processingRule"], flow["trackingId"]) == ("NotApplicable", "P2026-000001-212-1")
 
 
+@pytest.mark.slow
 def test_what_we_declared_comes_not_back_as_news(platform, connector, transmission):
     sent = send(connector, transmission)
     connector.declare_state(sent, DECLARED)
@@ -294,6 +309,7 @@ def test_what_we_declared_comes_not_back_as_news(platform, connector, transmissi
     assert list_states(connector.fetch_story(sent)) == [PlatformState.DEPOSITED]
 
 
+@pytest.mark.slow
 def test_the_platform_refuses_a_declaration_that_breaks_the_norm(platform, connector, transmission):
     """The stand-in looks at what it is sent: three digits of a rate are one too many."""
     sent = send(connector, transmission)
@@ -307,6 +323,7 @@ def test_the_platform_refuses_a_declaration_that_breaks_the_norm(platform, conne
     assert (story.verdict, story.message) == (DepositVerdict.REJECTED, "BR-FR-CDV-14 (InvoiceLCRuleError)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"state": PlatformState.APPROVED}, {"buyer_siren": ""}])
 def test_other_states_and_buyers_without_a_siren_are_not_declared(platform, connector, transmission, changes):
     with pytest.raises(NotSupported):
@@ -344,6 +361,7 @@ def test_a_report_needs_the_platform_s_number_and_amounts_without_a_sign(account
         connector.report(make_report(amount="-1.00"))
 
 
+@pytest.mark.slow
 def test_an_invoice_is_sent_followed_and_refused_from_end_to_end(platform, transmission, invoice):
     """By the delivery that every worker runs: its states, its event and its rejection are recorded."""
     delivery.deliver_due()
@@ -357,6 +375,7 @@ def test_an_invoice_is_sent_followed_and_refused_from_end_to_end(platform, trans
     assert invoice.get_rejection().reason == "N° de commande inconnu (CMD_ERR)"
 
 
+@pytest.mark.slow
 def test_public_bodies_are_invoiced_by_the_platform_where_the_operator_chose_so(settings, platform, account):
     settings.INVOICE_PLATFORMS = {"platform": (PATH, account)}
     to_public = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, school=None), at=TERM)

@@ -51,6 +51,7 @@ def states(invoice: Invoice) -> list[str]:
     return list(invoice.statuses.in_order().values_list("state", flat=True))
 
 
+@pytest.mark.slow
 def test_an_invoice_goes_from_its_deposit_to_its_payment(chorus_pro, invoice):
     (transmission,) = transmit(invoice)
     assert transmission.reference.startswith("CPP")
@@ -70,6 +71,7 @@ def test_an_invoice_goes_from_its_deposit_to_its_payment(chorus_pro, invoice):
     assert chorus_pro.tokens_given == 1
 
 
+@pytest.mark.slow
 def test_a_credit_note_is_taken_too(chorus_pro, invoice):
     note = invoicing.issue_credit_note(invoice, at=TERM, reason="Commande annulée")
     transmissions = transmit(invoice, note)
@@ -82,6 +84,7 @@ def test_a_credit_note_is_taken_too(chorus_pro, invoice):
     assert list(chorus_pro.invoices) == [invoice.number, note.number]
 
 
+@pytest.mark.slow
 def test_a_paid_invoice_is_taken_too(chorus_pro):
     paid = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, school=None), at=TERM, paid_by_card=True)
     (transmission,) = transmit(paid)
@@ -97,6 +100,7 @@ REJECTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REJECTIONS)
 def test_a_rejected_file_is_a_rejected_invoice(chorus_pro, case):
     columns, words = REJECTIONS[case]
@@ -111,6 +115,7 @@ def test_a_rejected_file_is_a_rejected_invoice(chorus_pro, case):
     assert not invoicing.list_undeposited().exists()
 
 
+@pytest.mark.slow
 def test_an_incident_at_chorus_pro_says_that_the_same_invoice_may_be_sent_again(chorus_pro, invoice):
     (transmission,) = transmit(invoice)
     chorus_pro.deposits[transmission.reference]["state"] = "IN_INCIDENTE"
@@ -124,6 +129,7 @@ def test_an_incident_at_chorus_pro_says_that_the_same_invoice_may_be_sent_again(
     assert invoice.get_latest_status().state == PlatformState.DEPOSITED
 
 
+@pytest.mark.slow
 def test_the_addressee_s_refusal_is_theirs_and_not_the_platform_s(chorus_pro, invoice):
     (transmission,) = transmit(invoice)
     chorus_pro.integrate()
@@ -133,6 +139,7 @@ def test_the_addressee_s_refusal_is_theirs_and_not_the_platform_s(chorus_pro, in
     assert transmission.next_try_at is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["503", "cut", "garbage", "403"])
 def test_no_trouble_deposits_an_invoice_twice(chorus_pro, invoice, trouble):
     """Where the answer was lost, the file is sent again and refused as a duplicate: the first deposit counts."""
@@ -152,6 +159,7 @@ def test_no_trouble_deposits_an_invoice_twice(chorus_pro, invoice, trouble):
     assert states(invoice) == ["deposited"]
 
 
+@pytest.mark.slow
 def test_a_token_that_the_gateway_forgot_is_asked_anew(chorus_pro, invoice):
     (transmission,) = transmit(invoice)
     chorus_pro.expire_tokens()
@@ -159,6 +167,7 @@ def test_a_token_that_the_gateway_forgot_is_asked_anew(chorus_pro, invoice):
     assert chorus_pro.tokens_given == 2
 
 
+@pytest.mark.slow
 def test_a_token_is_asked_anew_before_it_expires(chorus_pro, invoice):
     chorus_pro.token_lifetime = 59  # under the margin of a minute
     (transmission,) = transmit(invoice)
@@ -166,6 +175,7 @@ def test_a_token_is_asked_anew_before_it_expires(chorus_pro, invoice):
     assert chorus_pro.tokens_given == 2
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_not_waited_for(chorus_pro, invoice, monkeypatch):
     monkeypatch.setattr(token_http, "TIMEOUTS", (0.2, 0.2))
     with chorus_pro.lock:
@@ -173,6 +183,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(chorus_pro, invoice, mo
     assert (transmission.state, transmission.failures) == (TransmissionState.TO_SEND, 1)
 
 
+@pytest.mark.slow
 def test_another_account_is_reported_without_its_secrets(chorus_pro, invoice, monkeypatch, caplog):
     monkeypatch.setattr(fake_chorus_pro, "CLIENT_SECRET", "another")
     with caplog.at_level(logging.DEBUG):
@@ -182,6 +193,7 @@ def test_another_account_is_reported_without_its_secrets(chorus_pro, invoice, mo
     assert "notasecret" not in repr(chorus_pro.account)
 
 
+@pytest.mark.slow
 def test_a_file_that_chorus_pro_does_not_take_is_refused_in_its_words(chorus_pro, invoice, monkeypatch):
     monkeypatch.setattr("licensing.billing.transmission.chorus_pro.SYNTAX", "IN_DP_E1_UBL_INVOICE")
     (transmission,) = transmit(invoice)
@@ -189,6 +201,7 @@ def test_a_file_that_chorus_pro_does_not_take_is_refused_in_its_words(chorus_pro
     assert "Paramètre inconnu ou manquant" in transmission.message
 
 
+@pytest.mark.slow
 def test_an_unknown_state_is_shown_and_does_not_hide_the_others(chorus_pro, invoice):
     (transmission,) = transmit(invoice)
     chorus_pro.integrate()
@@ -197,6 +210,7 @@ def test_an_unknown_state_is_shown_and_does_not_hide_the_others(chorus_pro, invo
     assert states(invoice) == ["deposited"]
 
 
+@pytest.mark.slow
 def test_what_is_asked_of_a_deposit_that_is_unknown_is_refused(chorus_pro, invoice):
     (transmission,) = transmit(invoice)
     chorus_pro.deposits.clear()

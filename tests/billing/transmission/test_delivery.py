@@ -58,6 +58,7 @@ def ask_for_invoice_and_part(order) -> tuple[Transmission, Transmission]:
     return invoice, note
 
 
+@pytest.mark.slow
 def test_a_credit_note_is_sent_once_the_platform_took_its_invoice(script):
     """Even where the invoice is tried later: the platform would not know what the credit note is about."""
     invoice, note = ask_for_invoice_and_part(OrderFactory(confirmed=True))
@@ -75,6 +76,7 @@ def test_a_credit_note_is_sent_once_the_platform_took_its_invoice(script):
     assert script.sent[2:] == [note.tracking_id]
 
 
+@pytest.mark.slow
 def test_a_credit_note_whose_invoice_is_rejected_is_not_sent(script):
     """The payer never booked the invoice: the next one takes its place."""
     invoice, note = ask_for_invoice_and_part(OrderFactory(confirmed=True))
@@ -90,6 +92,7 @@ def test_a_credit_note_whose_invoice_is_rejected_is_not_sent(script):
     assert not invoicing.list_undeposited().exists()
 
 
+@pytest.mark.slow
 def test_what_the_platform_has_not_taken_yet_is_followed_whatever_was_noted_by_hand(script, invoice):
     """It may be rejected still, although the operator noted that it is being paid."""
     transmission = transmit(invoice)
@@ -99,6 +102,7 @@ def test_what_the_platform_has_not_taken_yet_is_followed_whatever_was_noted_by_h
     assert (look(transmission).state, transmission.next_try_at) == (TransmissionState.ACCEPTED, None)
 
 
+@pytest.mark.slow
 def test_what_is_transmitted_is_sent_once_and_no_longer_waits(script, invoice):
     transmission = transmit(invoice)
     assert (transmission.state, transmission.reference) == (TransmissionState.SENT, "D1")
@@ -110,6 +114,7 @@ def test_what_is_transmitted_is_sent_once_and_no_longer_waits(script, invoice):
     assert "transmise à Chorus Pro, dépôt D1" in OrderEvent.objects.get(action="platform_sent").summary
 
 
+@pytest.mark.slow
 def test_the_story_is_recorded_once_in_the_order_of_its_dates(script, invoice):
     transmission = transmit(invoice)
     script.verdict, script.entries = DepositVerdict.ACCEPTED, (RECEIVED,)
@@ -126,6 +131,7 @@ def test_the_story_is_recorded_once_in_the_order_of_its_dates(script, invoice):
     assert PlatformStatus.objects.count() == 3
 
 
+@pytest.mark.slow
 def test_a_platform_that_is_silent_is_asked_again_after_growing_delays(script, invoice):
     script.failures = [PlatformSilent("Chorus Pro ne répond pas.") for _ in range(3)]
     transmission = transmit(invoice)
@@ -140,6 +146,7 @@ def test_a_platform_that_is_silent_is_asked_again_after_growing_delays(script, i
     assert list(script.numbers) == [transmission.tracking_id]
 
 
+@pytest.mark.slow
 def test_what_is_silent_for_two_days_is_found(script, invoice):
     transmit(invoice)
     sent_at = Transmission.objects.get().sent_at
@@ -147,6 +154,7 @@ def test_what_is_silent_for_two_days_is_found(script, invoice):
     assert Transmission.objects.silent(sent_at + 48 * HOUR).exists()
 
 
+@pytest.mark.slow
 def test_what_a_platform_does_not_take_is_to_be_deposited_again(script, invoice):
     """Nothing of it is on the platform: the operator sends it anew, under another tracking id."""
     script.failures = [PlatformRefuses("Le fichier n'est pas lisible.")]
@@ -158,6 +166,7 @@ def test_what_a_platform_does_not_take_is_to_be_deposited_again(script, invoice)
     assert (again.state, again.tracking_id) == (TransmissionState.SENT, f"{invoice.number}-2")
 
 
+@pytest.mark.slow
 def test_a_question_that_is_refused_leaves_the_deposit_as_it_is(script, invoice):
     transmission = transmit(invoice)
     script.failures = [PlatformRefuses("Paramètre inconnu.")]
@@ -165,6 +174,7 @@ def test_a_question_that_is_refused_leaves_the_deposit_as_it_is(script, invoice)
     assert transmission.next_try_at is not None
 
 
+@pytest.mark.slow
 def test_an_answer_that_cannot_be_read_does_not_block_the_others(script, invoice):
     other = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, school=None), at=TERM)
     script.failures = [KeyError("numeroFluxDepot")]
@@ -173,6 +183,7 @@ def test_an_answer_that_cannot_be_read_does_not_block_the_others(script, invoice
     assert sorted(Transmission.objects.values_list("state", flat=True)) == ["sent", "to_send"]
 
 
+@pytest.mark.slow
 def test_an_outage_is_met_once_a_run(script, invoice):
     """Each question to a server that is down may take a minute: a worker has other work."""
     other = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, school=None), at=TERM)
@@ -185,6 +196,7 @@ def test_an_outage_is_met_once_a_run(script, invoice):
     assert script.sent[1:] == [f"{other.number}-1"]
 
 
+@pytest.mark.slow
 def test_the_worker_queues_one_delivery_whatever_is_due(script, invoice):
     Seller.objects.update(transmits_automatically=True)
     for _ in range(2):
@@ -202,6 +214,7 @@ def test_what_has_no_platform_is_still_to_be_deposited(script, invoice):
     assert list(invoicing.list_undeposited()) == [by_platform]
 
 
+@pytest.mark.slow
 def test_all_is_sent_without_a_click_only_where_the_seller_chose_so(script, invoice):
     assert automatic.request_automatically(at=TERM) == 0
     Seller.objects.update(transmits_automatically=True)
@@ -213,6 +226,7 @@ def test_all_is_sent_without_a_click_only_where_the_seller_chose_so(script, invo
     assert script.sent == [f"{invoice.number}-1"]
 
 
+@pytest.mark.slow
 def test_the_database_keeps_one_live_transmission_an_invoice(script, invoice):
     transmit(invoice)
     with pytest.raises(IntegrityError, match="transmission_of_an_invoice_once"), transaction.atomic():

@@ -112,6 +112,7 @@ def test_a_period_in_which_more_went_back_than_came_in_has_no_report():
         write(make_declaration("payments", payments((3, "20.00", "500"), (4, "8.50", "-1"))))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["20.00", "8.50"]), st.integers(-50, 99)), max_size=12))
 def test_setting_off_keeps_the_total_of_each_rate(drawn):
     """Whatever comes and goes back: no negative amount, the same totals, or no report."""

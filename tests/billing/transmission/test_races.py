@@ -38,6 +38,8 @@ from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waits import wait_until
 from tests.workers import ROOT, build_environment
 
+pytestmark = pytest.mark.slow
+
 
 def issue_invoice():
     with schema_context("public"), transaction.atomic():
@@ -79,6 +81,7 @@ def test_requests_that_share_an_order_do_not_wait_for_each_other_in_a_circle(com
     assert Transmission.objects.count() == 2
 
 
+@pytest.mark.small
 def test_what_is_noted_by_hand_while_it_is_asked_for_goes_one_way(committing, script):
     """« Noter comme déposés » in one window and « Transmettre » in another: never both."""
     invoice = issue_invoice()

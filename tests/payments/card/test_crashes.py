@@ -75,6 +75,7 @@ def test_a_process_killed_between_a_payment_and_its_rights_leaves_both_or_neithe
     assert list(Invoice.objects.order_by("pk").values_list("sequence", flat=True)) == [1, 2]
 
 
+@pytest.mark.slow
 def test_what_fails_after_the_rights_are_opened_leaves_neither_payment_nor_rights(db, monkeypatch):
     payment = create_accepted_payment()
     with monkeypatch.context() as patch:

@@ -24,6 +24,8 @@ from tests.factories.payments import StartedPaymentFactory
 from tests.payments.card.actions import run_jobs
 from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, PRICE, get_effects
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Path(django_settings.ROOT) / "platform" / "config" / "settings.py"
 
 
@@ -96,6 +98,7 @@ def test_an_order_placed_by_mandate_can_still_be_paid_by_card(portal, db):
     assert get_effects(order) == PAID_ONCE
 
 
+@pytest.mark.small
 def test_the_demo_provider_is_refused_on_a_server(settings, db):
     settings.PRODUCTION = True
     with pytest.raises(ImproperlyConfigured):
@@ -106,6 +109,7 @@ def test_the_demo_provider_is_refused_on_a_server(settings, db):
         card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("environment", "variant"),
     [

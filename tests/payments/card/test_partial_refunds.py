@@ -26,6 +26,8 @@ from tests.orders.assertions import assert_refused, get_deadlines, list_email_ki
 from tests.payments.card.actions import run_jobs
 from tests.payments.card.effects import PRICE, get_effects
 
+pytestmark = pytest.mark.slow
+
 PART = Decimal("50.00")
 
 
@@ -208,6 +210,7 @@ def test_a_refund_whose_event_was_lost_is_recorded_the_next_day(stripe, paid, te
     assert provider_calls.poll_charges(at=timezone.now(), within=day) == 0
 
 
+@pytest.mark.small
 def test_the_audit_finds_what_books_and_stripe_disagree_on(stripe, paid):
     payment, _ = paid
     actions.credit(get_order(payment), licences=1)

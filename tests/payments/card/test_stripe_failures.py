@@ -23,6 +23,8 @@ from tests.payments.card import fake_stripe
 from tests.payments.card.actions import open_checkout, run_jobs
 from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, PRICE, get_effects
 
+pytestmark = pytest.mark.slow
+
 BY_TRANSFER = "Faites le remboursement par virement."
 
 
@@ -196,6 +198,7 @@ def test_stripe_s_answer_about_an_unknown_session_is_not_logged(stripe, opened, 
     assert session not in caplog.text
 
 
+@pytest.mark.small
 def test_the_deployment_guide_lists_every_handled_event_type():
     guide = (settings.ROOT / "docs" / "deploy.md").read_text()
     assert [kind for kind in sorted(EVENT_TYPES) if f"`{kind}`" not in guide] == []

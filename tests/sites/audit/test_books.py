@@ -24,6 +24,7 @@ from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions
 from tests.orders.assertions import list_violations
+from tests.tiers import sampled
 
 BOOKS = {
     "invoice_numbers",
@@ -90,6 +91,7 @@ def test_the_books_are_sound_in_every_order_state(sold):
     assert broken() == set()
 
 
+@pytest.mark.slow
 def test_the_numbers_of_a_cell_are_sound_after_those_of_before(nimes, settings):
     with schema_context("public"):
         before = OrderFactory(current=True, confirmed=True).invoices.get()
@@ -188,7 +190,9 @@ def sell_otherwise():
 PAID_BY_CARD = {"card_refunds", "credit_notes", "paid", "provider_balance"}
 
 
-@pytest.mark.parametrize(("sell", "codes"), [(sell_by_card, PAID_BY_CARD), (sell_otherwise, BOOKS - PAID_BY_CARD)])
+@pytest.mark.parametrize(
+    ("sell", "codes"), sampled([(sell_by_card, PAID_BY_CARD), (sell_otherwise, BOOKS - PAID_BY_CARD)], fast=1)
+)
 def test_broken_books_are_detected(nimes, sell, codes):
     """Each rule, by one breach; the slow test makes every breach, and in all kinds of sales."""
     sell()
@@ -222,6 +226,7 @@ def test_each_broken_accounting_invariant_is_detected(sold):
     assert broken() == set()
 
 
+@pytest.mark.slow
 def test_a_card_charged_twice_is_awaiting_refund_and_not_a_breach(nimes):
     order = OrderFactory(current=True, paid_by_card=True)
     actions.settle_by_card(order, at=timezone.now())

@@ -36,6 +36,8 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sound(nimes):
@@ -263,6 +265,7 @@ def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):
     assert audit(capsys) == (1, {"codes"})
 
 
+@pytest.mark.small
 def test_no_rule_asks_a_clock_of_its_own():
     """A simulated year is audited as of its own days (docs/decisions/0153)."""
     clocks = re.compile(
@@ -271,6 +274,7 @@ def test_no_rule_asks_a_clock_of_its_own():
     assert [one.code for one in (*PUBLIC_INVARIANTS, *OFFICE_INVARIANTS) if clocks.search(one.sql)] == []
 
 
+@pytest.mark.small
 def test_each_audited_rule_is_written_down_under_its_number():
     text = (ROOT / "docs" / "invariants.md").read_text()
     written = {int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)}

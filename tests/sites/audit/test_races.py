@@ -67,6 +67,7 @@ def test_lines_of_the_bank_and_partial_credits_of_their_orders_at_once(script, n
     assert list_all_violations() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_what_a_platform_tells_while_its_orders_are_credited_paid_and_cancelled(script, number):
     by = OperatorFactory()
@@ -94,6 +95,7 @@ def test_what_a_platform_tells_while_its_orders_are_credited_paid_and_cancelled(
     assert list_all_violations() == {}
 
 
+@pytest.mark.slow
 def test_a_period_declared_while_its_sales_are_credited_and_cancelled(script):
     """What the report does not have yet is left to a correcting one: never half of an act."""
     by = OperatorFactory()

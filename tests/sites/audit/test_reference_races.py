@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
 from django.db import IntegrityError, connection
 
 from collectivities.models import Member, Role
@@ -22,6 +23,8 @@ from tests.races import run_concurrently, three_rounds
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.requests.asking_school import open_pool
 from tests.sites.audit.violations import list_all_violations
+
+pytestmark = pytest.mark.slow
 
 DELETIONS = 4
 

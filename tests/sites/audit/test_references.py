@@ -19,6 +19,7 @@ from tests.rebalancing.unbalanced_pool import UnbalancedPool
 from tests.renewals.renewed_office import RenewedOffice
 from tests.sites.audit.violations import list_all_violations
 from tests.tenants.references import list_referenced, list_references
+from tests.tiers import sampled
 
 #: The rules that find a reference to nothing: the others were there before (rules 10 and 13).
 FINDING_RULES = {"public_references", "references", "tokens_accounts"}
@@ -43,10 +44,12 @@ def referring(nimes):
     ReminderStop.objects.create(school_id=lot.jaures.school.pk, at=TERM)
 
 
+@pytest.mark.slow
 def test_sound_references_break_no_rule(referring):
     assert not FINDING_RULES & set(list_all_violations())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", list_references(), ids=str)
 def test_a_reference_to_nothing_is_found_and_named(referring, reference):
     table, column = reference.table, reference.column
@@ -62,7 +65,7 @@ def test_a_reference_to_nothing_is_found_and_named(referring, reference):
     assert any(f"n° {row} " in one and nothing in one for one in found), found
 
 
-@pytest.mark.parametrize(("table", "key"), list_referenced())
+@pytest.mark.parametrize(("table", "key"), sampled(list_referenced(), fast=1))
 @pytest.mark.parametrize("statement", ["DELETE FROM public.{0}", "UPDATE public.{0} SET {1} = {2}"])
 def test_what_is_referred_to_is_neither_deleted_nor_renumbered_even_by_a_superuser(referring, table, key, statement):
     other = "'0000000Z'" if key == "uai" else f"{key} + 1000000"

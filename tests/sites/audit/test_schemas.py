@@ -11,6 +11,7 @@ from sites.audit import checks
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.sites.audit.violations import list_all_violations
+from tests.tiers import sampled
 
 BREACHES = {
     "dropped": ("DROP SCHEMA c_nimes CASCADE", "nimes : schéma absent"),
@@ -26,7 +27,7 @@ BREACHES = {
 }
 
 
-@pytest.mark.parametrize(("breach", "sentence"), BREACHES.values(), ids=BREACHES)
+@pytest.mark.parametrize(("breach", "sentence"), sampled(BREACHES.values(), fast=2), ids=BREACHES)
 def test_a_schema_that_cannot_be_read_is_named_and_the_others_are_audited(nimes, gard, breach, sentence):
     with tenant_context(gard):
         audit_log.record(action="office.opened", by=None, at=TERM, summary="Ouvert.")
@@ -80,6 +81,7 @@ PARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("breach", "sentence"), PARTS.values(), ids=PARTS)
 def test_a_schema_that_differs_from_that_of_a_new_office_is_named_with_what_differs(nimes, gard, breach, sentence):
     with schema_context("public"):

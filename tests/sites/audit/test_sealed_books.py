@@ -34,10 +34,12 @@ def list_tampering():
     return finding.examples
 
 
+@pytest.mark.slow
 def test_books_as_they_were_written_are_sound(sold):
     assert list_tampering() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "found"),
     [
@@ -56,6 +58,7 @@ def test_the_audit_names_what_was_changed(sold, statement, found):
     assert [one.partition(" :")[0] for one in list_tampering()] == ([found] if found else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -88,6 +91,7 @@ def test_nothing_of_the_books_is_changed_even_by_a_superuser(sold, statement):
         execute_as_administrator(statement, with_triggers=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", ["UPDATE payments_payment SET amount = 1", "TRUNCATE orders_orderline CASCADE"])
 def test_the_application_may_not_even_try(sold, statement):
     with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
@@ -105,6 +109,7 @@ def test_lines_of_a_draft_change_and_the_vat_of_a_placed_order_until_its_invoice
     assert OrderLine.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_the_database_takes_back_no_more_than_what_is_left(sold):
     payment = sold.payments.get(amount__gt=0)
     with pytest.raises(DatabaseError, match="less left"), transaction.atomic():

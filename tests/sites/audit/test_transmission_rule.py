@@ -40,6 +40,7 @@ def broken():
     return {found.code for found in check_all() if found.broken}
 
 
+@pytest.mark.slow
 def test_what_was_transmitted_is_sound(transmitted):
     states = [(sent.state, sent.next_try_at is None) for sent in Transmission.objects.order_by("pk")]
     assert states == [("rejected", True), ("accepted", True), ("sent", False)]

@@ -19,6 +19,8 @@ from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory
 from tests.sites.back_office.pages import page_text
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/admin/accounting/accountingsettings/"
 SOME_TIME_AGO = timezone.now() - datetime.timedelta(days=45)
 THAT_DAY = date_in_paris(SOME_TIME_AGO)
@@ -58,6 +60,7 @@ def test_the_operator_downloads_the_file(operator, sold):
     assert AccountEvent.objects.filter(action="books_downloaded").count() == 1
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [

@@ -77,6 +77,7 @@ def test_every_page_of_the_admin_begins_with_the_menu_of_our_own_pages(page, ope
     assert "UAI, e-mail, clé" in menu
 
 
+@pytest.mark.slow
 def test_a_collectivity_s_record_is_in_french(operator, nimes):
     shown = operator.get(admin_url("tenants_collectivity_change", nimes.pk)).content.decode()
     assert "Schema name" not in shown
@@ -98,6 +99,7 @@ def list_admin_urls(patterns):
 ADMIN_URLS = sorted(set(list_admin_urls(admin.site.urls[0])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "urls", [pytest.param(ADMIN_URLS[::25], id="some"), pytest.param(ADMIN_URLS, marks=pytest.mark.slow, id="all")]
 )
@@ -124,6 +126,7 @@ def test_the_operator_signs_in_by_the_portals_page(portal):
     assert answer.redirect_chain[-1][0].startswith("/connexion/?next=")
 
 
+@pytest.mark.slow
 def test_a_superuser_made_by_command_signs_in_at_once(portal, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "un mot de passe sûr")
     call_command("createsuperuser", interactive=False, username="op", email="op@peps.example", verbosity=0)
@@ -132,12 +135,14 @@ def test_a_superuser_made_by_command_signs_in_at_once(portal, monkeypatch):
     assert portal.get("/admin/").status_code == 200
 
 
+@pytest.mark.slow
 def test_pending_work_is_listed_first(operator, asked):
     page = operator.get("/admin/").content.decode()
     assert f'href="{admin_url("tenants_officerequest_change", asked.pk)}">Bureau demandé<' in page
     assert "jamais été synchronisé" in page
 
 
+@pytest.mark.slow
 def test_an_office_is_opened_by_a_form(operator):
     fields = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000079", "manager_email": "awa@ales.example"}
     refused = operator.post(admin_url("tenants_collectivity_add"), fields)
@@ -148,6 +153,7 @@ def test_an_office_is_opened_by_a_form(operator):
         assert Invitation.objects.get().invited_by_id == operator.user.pk
 
 
+@pytest.mark.slow
 def test_a_request_is_accepted_after_a_page_that_says_what_will_happen(operator, asked):
     page = admin_url("tenants_officerequest_accept", asked.pk)
     result = operator.get(page).content.decode()
@@ -162,6 +168,7 @@ def test_a_request_is_accepted_after_a_page_that_says_what_will_happen(operator,
     )
 
 
+@pytest.mark.slow
 def test_a_request_is_declined_with_a_reason(operator, asked):
     page = admin_url("tenants_officerequest_decline", asked.pk)
     operator.post(page, {"reason": ""})
@@ -170,6 +177,7 @@ def test_a_request_is_declined_with_a_reason(operator, asked):
     assert OfficeRequest.objects.get().reason == "Le département a un bureau."
 
 
+@pytest.mark.slow
 def test_a_collectivity_is_neither_changed_nor_deleted(operator, gard):
     page = admin_url("tenants_collectivity_change", gard.pk)
     assert operator.get(page).status_code == 200
@@ -177,6 +185,7 @@ def test_a_collectivity_is_neither_changed_nor_deleted(operator, gard):
     assert operator.post(admin_url("tenants_collectivity_delete", gard.pk), {"post": "yes"}).status_code == 403
 
 
+@pytest.mark.slow
 def test_the_menu_leads_to_every_list_there_is_and_speaks_french(operator):
     shown = operator.get(admin_url("everything")).content.decode()
     for model in admin.site._registry:  # noqa: SLF001 - no public way to ask what is registered
@@ -187,6 +196,7 @@ def test_the_menu_leads_to_every_list_there_is_and_speaks_french(operator):
         assert english not in users
 
 
+@pytest.mark.slow
 def test_the_portals_lost_emails_are_shown_with_their_reason(operator):
     now = timezone.now()
     lost, _ = (

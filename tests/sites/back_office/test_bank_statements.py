@@ -22,6 +22,8 @@ from tests.factories.shop import get_seller
 from tests.orders import actions
 from tests.sites.back_office import pages
 
+pytestmark = pytest.mark.slow
+
 
 def page_text(answer):
     return pages.page_text(answer).replace("&nbsp;", " ").replace("\u202f", " ")
@@ -92,6 +94,7 @@ def test_a_file_is_uploaded_and_its_sure_lines_are_confirmed_by_one_button(opera
     assert "0 ligne ajoutée, dont 0 à voir ; 3 étaient déjà là." in page
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -258,6 +261,7 @@ def test_an_unpaid_line_without_proposal_says_what_to_do(operator):
     assert "Annulez-le depuis sa commande, avec le motif « Impayé »" in page_text(operator.get(url("choice", line.pk)))
 
 
+@pytest.mark.small
 def test_the_menu_leads_to_the_lines_to_look_at(operator):
     assert f'href="{PAGE}"' in page_text(operator.get("/admin/tout/"))
 
@@ -277,6 +281,7 @@ def test_what_waits_is_on_the_home_page_and_in_the_list(operator):
     assert operator.get(url("change", line.pk))["Location"] == url("choice", line.pk)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("key", ["x", "o1:1.00:1.00", "o999999:12.00:12.00", "p1", "r1", "é" * 5000])
 def test_another_choice_than_the_page_s_is_refused(operator, key):
     [line] = receive(FileLine("12.00", "INTERETS"))

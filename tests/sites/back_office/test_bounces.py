@@ -46,6 +46,7 @@ def test_an_address_is_written_to_again_by_the_operator(operator, nimes, now):
         assert (message.state, message.refusal) == (MessageState.QUEUED, "")
 
 
+@pytest.mark.slow
 def test_what_waits_in_the_mailbox_and_what_keeps_it_from_being_read_are_work(operator, now):
     failure, left = "La boîte des retours ne répond pas.", "Boîte des retours : 1 mail attend une lecture"
     never = "Aucune boîte n'a encore été relevée"
@@ -64,6 +65,7 @@ def test_what_waits_in_the_mailbox_and_what_keeps_it_from_being_read_are_work(op
         assert words in page_text(operator.get(f"/admin/bounces/{path}/"))
 
 
+@pytest.mark.slow
 def test_a_sending_that_fails_is_work_until_the_operator_has_seen_it(operator, now):
     fields = {"kind": "key", "queued_at": now, "found_at": now}
     FailedSending.objects.create(schema="c_nimes", handled=129, lost=37, **fields)

@@ -17,6 +17,8 @@ from licensing.catalogue.operations import get_licence_product
 from tests.factories.accounts import OperatorFactory
 from tests.factories.shop import TIERS, put_on_sale
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def operator(portal):
@@ -140,6 +142,7 @@ def test_the_sale_begins_on_a_day_that_makes_sense(operator, year):
     assert SchoolYear.objects.get(pk=year.pk).sold_from is None
 
 
+@pytest.mark.small
 def test_the_button_of_a_year_leads_to_the_page_that_carries_its_prices_over(operator, year):
     answer = operator.get(f"/admin/catalogue/schoolyear/{year.pk}/renew/")
     assert answer["Location"] == f"/admin/catalogue/schoolyear/{year.pk}/reconduire/"

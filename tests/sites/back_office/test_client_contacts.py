@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -14,6 +15,8 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.sites.back_office.pages import page_text
 from tests.sites.back_office.test_clients import collectivity_url, open_page
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_collectivity_s_contacts_say_when_they_last_signed_in(operator, nimes, bought):
@@ -64,6 +67,7 @@ def test_a_buyer_who_left_the_office_is_still_named(operator, nimes, bought):
     assert [one.email for one in contacts if one.function == "A commandé"] == [bought.placed_by.email]
 
 
+@pytest.mark.small
 def test_who_is_verified_to_lead_the_school_says_so(operator, db):
     school = SchoolFactory()
     AffiliationFactory(school=school, user=PrincipalFactory(email="cheffe@ecole.example"), verified_at=timezone.now(),

@@ -19,6 +19,8 @@ from tests.factories.schools import SchoolFactory
 from tests.invitations.inviting_school import InvitingSchool
 from tests.pools.actions import allocate_units
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def given(nimes, bought):
@@ -121,6 +123,7 @@ def test_an_invitation_that_is_found_is_on_the_page_of_the_school(state, words, 
     assert f"Qui peut la renvoyer : la direction de l’école ({school.principal})" in line
 
 
+@pytest.mark.small
 def test_the_page_of_a_school_shows_no_invitation_of_another(operator, nimes):
     school = InvitingSchool()
     school.invite("Léa Martin <lea.martin@ac-nimes.example>", at=timezone.now())

@@ -29,6 +29,8 @@ from tests.orders.dates import DAY
 from tests.pools.actions import allocate_units, mark_redeemed
 from tests.sites.back_office.pages import page_text
 
+pytestmark = pytest.mark.slow
+
 PRICE = Decimal("199.00")
 
 
@@ -81,6 +83,7 @@ def test_a_collectivity_s_page_says_what_it_ordered_and_owes_and_links_each_thin
     assert not any(link.startswith(nimes.office_url()) for link in links)
 
 
+@pytest.mark.small
 def test_without_lost_emails_the_page_has_none(operator, nimes):
     page = page_text(open_page(operator, collectivity_url(nimes)))
     assert "Aucun e-mail en échec." in page
@@ -238,6 +241,7 @@ def test_who_bought_for_a_collectivity_is_no_client_themselves(operator, nimes, 
     assert answer.context["orders"] == []
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     "path",
     [
@@ -253,6 +257,7 @@ def test_who_is_nobody_has_no_page(path, operator, db):
     assert operator.get(f"/admin/clients/{path}").status_code == 404
 
 
+@pytest.mark.small
 def test_an_api_token_is_no_client(operator, db):
     program = UserFactory(profile=Profile.PROGRAM, email="", is_active=False, password=make_password(None))
     assert operator.get(f"/admin/clients/personne/{program.pk}/").status_code == 404

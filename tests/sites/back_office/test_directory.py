@@ -19,6 +19,8 @@ from tests.schools.directory_files import make_row, make_uai, write_file
 from tests.schools.open_data_server import directory_site, serve
 from tests.sites.back_office.pages import page_text
 
+pytestmark = pytest.mark.slow
+
 RUNS = "/admin/annuaire/"
 DAY = datetime.timedelta(days=1)
 
@@ -77,6 +79,7 @@ def test_the_runs_are_listed_the_latest_first(operator, site, update):
     assert site.url in read(answer)
 
 
+@pytest.mark.small
 def test_without_a_url_it_says_how_the_directory_changes(operator, settings):
     settings.DIRECTORY_URL = ""
     assert "manage.py sync_directory" in read(operator.get(RUNS))
@@ -150,6 +153,7 @@ def test_hostile_addresses_show_a_list(operator, held, query):
     assert operator.get(f"{RUNS}{query}").status_code == 200
 
 
+@pytest.mark.small
 def test_an_unknown_run_is_not_found(operator):
     assert operator.get(f"{RUNS}123456/").status_code == 404
     assert operator.post(f"{RUNS}123456/", {"confirmed_count": "1"}).status_code == 404

@@ -64,6 +64,7 @@ def record_late_payment(order):
     )
 
 
+@pytest.mark.slow
 def test_what_waits_comes_first_and_stands_on_the_home_page(operator, sale):
     assert "2 périodes d’e-reporting à déclarer ou à rectifier, dont 2 en retard" in page_text(operator.get("/admin/"))
 
@@ -76,6 +77,7 @@ def test_what_waits_comes_first_and_stands_on_the_home_page(operator, sale):
     assert "en cours : se déclare ensuite" in others
 
 
+@pytest.mark.slow
 def test_without_a_first_day_the_page_says_where_to_give_it(operator, sale):
     Seller.objects.update(e_reporting_from=None)
 
@@ -86,6 +88,7 @@ def test_without_a_first_day_the_page_says_where_to_give_it(operator, sale):
     assert "e-reporting à déclarer" not in page_text(operator.get("/admin/"))
 
 
+@pytest.mark.slow
 def test_without_a_platform_a_declaration_is_made_and_downloaded(operator, sale):
     address = page_of(get_statement())
     assert "Établir la déclaration" in page_text(operator.get(address))
@@ -115,6 +118,7 @@ def test_the_administration_s_file_is_there_where_the_platform_s_number_is(opera
         assert not list_report_violations(file.content)
 
 
+@pytest.mark.slow
 def test_a_period_in_which_more_went_back_has_no_such_file(operator, sale, settings):
     settings.REPORTING_PLATFORM = ("0042", "Plateforme")
     actions.reverse(sale, at=sale.created_at + 31 * DAY)
@@ -126,6 +130,7 @@ def test_a_period_in_which_more_went_back_has_no_such_file(operator, sale, setti
     assert "Plus d’argent est reparti qu’il n’en est venu" in page_text(answer)
 
 
+@pytest.mark.slow
 def test_what_changed_is_corrected_with_the_complete_period(operator, sale):
     address = page_of(get_statement("payments"))
     operator.post(address)
@@ -142,6 +147,7 @@ def test_what_changed_is_corrected_with_the_complete_period(operator, sale):
     assert "à rectifier" not in text
 
 
+@pytest.mark.slow
 def test_by_a_platform_a_declaration_is_sent_and_a_refusal_waits(operator, sale, settings):
     script = Script(failures=[PlatformRefuses("Déclarant inconnu.")])
     settings.INVOICE_PLATFORMS = {"platform": (PATH, script)}
@@ -160,6 +166,7 @@ def test_by_a_platform_a_declaration_is_sent_and_a_refusal_waits(operator, sale,
     assert len(script.numbers) == 1
 
 
+@pytest.mark.slow
 def test_what_is_not_to_be_declared_is_refused(operator, sale):
     current = next(one for one in list_statements(day=date_in_paris(timezone.now())) if not one.is_over)
 
@@ -172,6 +179,7 @@ def test_what_is_not_to_be_declared_is_refused(operator, sale):
         assert operator.get(f"{ADDRESS}{path}").status_code == 404
 
 
+@pytest.mark.slow
 def test_the_first_day_of_reporting_begins_a_month(operator, sale):
     seller = Seller.objects.get()
     form = operator.get(f"/admin/catalogue/seller/{seller.pk}/change/").context["adminform"].form

@@ -21,6 +21,7 @@ def operator(portal):
     return portal
 
 
+@pytest.mark.slow
 def test_the_operator_opens_a_pool(operator):
     assert "Ouvrir le lot" in operator.get(FORM).content.decode()
     nimes = Collectivity.objects.get(slug="nimes")
@@ -44,6 +45,7 @@ def test_the_form_says_what_is_wrong(operator):
     assert not Order.objects.exists()
 
 
+@pytest.mark.slow
 def test_orders_are_read_and_not_changed(operator):
     assert operator.get("/admin/orders/order/").status_code == 200
     assert operator.get("/admin/orders/order/add/").status_code == 403
@@ -75,6 +77,7 @@ SELLER = {
 }
 
 
+@pytest.mark.slow
 def test_the_seller_is_written_once_then_corrected(operator):
     operator.post("/admin/catalogue/seller/add/", SELLER)
     seller = Seller.objects.get()
@@ -84,6 +87,7 @@ def test_the_seller_is_written_once_then_corrected(operator):
     assert Seller.objects.get().city == "Lyon"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "typed"),
     [
@@ -100,6 +104,7 @@ def test_a_seller_that_would_have_invoices_rejected_is_refused(operator, field, 
     assert not Seller.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_public_body_has_its_services_a_line_each(operator):
     page = "/admin/orders/publicbody/add/"
     typed = {"siret": "217 500 016 00019", "name": "Ville de Paris", "service_required": "on"}

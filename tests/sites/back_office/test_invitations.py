@@ -67,6 +67,7 @@ def test_an_exact_address_finds_its_invitation_alone(invited):
     assert [one.email for one in search(invited.email).invitations] == [invited.email]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed", ["Léa Martin", "Lea Martain", "martin lea", "lea.martim@", "lea.martin@ac-nimes.example"]
 )
@@ -81,6 +82,7 @@ def test_an_invited_teacher_is_found_by_name_and_says_who_may_send_it_again(type
     assert f"la direction de l'école ({school.principal})" in found.resent_by
 
 
+@pytest.mark.slow
 def test_results_lead_to_the_invitation_and_to_the_school(operator, nimes, invited):
     school = InvitingSchool()
     [teacher] = school.invite("Léa Dupont <lea.dupont@ac-nimes.example>", at=TERM).invitations
@@ -115,6 +117,7 @@ def test_what_became_of_an_invitation_is_in_french():
     }
 
 
+@pytest.mark.slow
 def test_roles_and_states_of_offices_are_in_french(operator, nimes):
     person = UserFactory(email="awa@nimes.example")
     MemberFactory(user=person, roles=[Role.MANAGER, Role.BUYER])
@@ -124,6 +127,7 @@ def test_roles_and_states_of_offices_are_in_french(operator, nimes):
     assert details == {"Membre": "acheteur, gestionnaire", "E-mails": "1 (envoyé)"}
 
 
+@pytest.mark.slow
 def test_the_operator_sends_a_pending_invitation_again_with_a_new_link(operator, nimes, invited):
     url = url_of(nimes, invited)
     page = read_text(operator.get(url))
@@ -139,6 +143,7 @@ def test_the_operator_sends_a_pending_invitation_again_with_a_new_link(operator,
         assert AuditEntry.objects.latest("pk").actor_id == int(operator.session["_auth_user_id"])
 
 
+@pytest.mark.slow
 def test_an_invitation_that_was_accepted_is_not_sent_again(operator, nimes, invited):
     with tenant_context(nimes):
         members.accept_invitation(token=invited.link_token, by=UserFactory(), at=timezone.now())

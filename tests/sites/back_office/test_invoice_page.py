@@ -12,6 +12,8 @@ from tests.orders import actions
 from tests.sites.back_office.pages import page_text
 from tests.sites.back_office.test_orders import run_action
 
+pytestmark = pytest.mark.slow
+
 
 def read_page(operator, invoice):
     return page_text(operator.get(f"/admin/billing/invoice/{invoice.pk}/change/")).replace("\u202f", " ")
@@ -53,6 +55,7 @@ def test_it_says_how_to_file_it_until_it_is_filed(operator):
     assert ">Factures à déposer</a>" not in page
 
 
+@pytest.mark.small
 def test_a_cancelled_invoice_owes_nothing(operator):
     order = OrderFactory(current=True, confirmed=True)
     invoice = order.invoices.get()

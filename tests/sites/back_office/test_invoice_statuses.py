@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.factories.orders import OrderFactory
 from tests.sites.back_office.pages import page_text
 from tests.sites.back_office.test_orders import action_url, run_action
@@ -21,6 +23,7 @@ def test_a_status_typed_on_the_wrong_invoice_is_taken_back(operator):
     assert "Recopiez le motif" in run_action(operator, invoice, "etat", state="suspended", reason="")
 
 
+@pytest.mark.slow
 def test_an_invoice_in_dispute_waits_for_an_answer_until_it_is_settled(operator):
     """A dispute says why; settled, the invoice goes on, and no longer stands on the home page."""
     invoice, other = (OrderFactory(current=True, confirmed=True).invoices.current().get() for _ in range(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
 from django.utils import timezone
 
 from jobs import due
@@ -22,6 +23,7 @@ def read(operator):
     return page_text(answer), [(one.url, one.urgent) for one in tasks if one.url.startswith(JOBS)]
 
 
+@pytest.mark.slow
 def test_without_a_worker_it_says_since_when_and_what_waits(operator):
     beat(timezone.now() - 3 * DAY)
     add_job(timezone.now() - 3 * DAY)
@@ -35,6 +37,7 @@ def test_without_a_worker_it_says_since_when_and_what_waits(operator):
     assert operator.get(links[0][0]).status_code == 200
 
 
+@pytest.mark.slow
 def test_where_none_has_ever_run_it_says_so(operator):
     add_job(timezone.now() - datetime.timedelta(hours=5))
     assert (
@@ -43,12 +46,14 @@ def test_where_none_has_ever_run_it_says_so(operator):
     )
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_keep_up_is_late(operator):
     beat(timezone.now())
     add_job(timezone.now() - datetime.timedelta(minutes=20))
     assert "En retard : e-mails depuis 20 minutes (1 tâche)" in read(operator)[0]
 
 
+@pytest.mark.slow
 def test_it_says_what_is_late_the_oldest_first_and_not_what_is_on_time(operator):
     now = timezone.now()
     beat(now)
@@ -70,17 +75,20 @@ def test_due_work_that_nobody_made_a_job_of_is_late_as_well(operator):
     assert "En retard : travaux prévus depuis 2 jours" in read(operator)[0]
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_is_missed_before_anything_waits(operator):
     beat(timezone.now() - datetime.timedelta(hours=3))
     text, _ = read(operator)
     assert "Plus aucun travailleur ne tourne depuis 3 heures : ce qui viendra attendra" in text
 
 
+@pytest.mark.slow
 def test_what_is_on_time_is_no_work_item_with_or_without_a_worker(operator):
     add_job(timezone.now())
     assert read(operator)[1] == []
 
 
+@pytest.mark.slow
 def test_jobs_that_failed_are_there_and_not_urgent(operator):
     add_job(timezone.now() - DAY, status="failed")
     text, links = read(operator)

@@ -39,6 +39,7 @@ def test_a_month_is_that_of_paris_and_the_months_around_it_follow():
     assert (NOVEMBER.last_day.day, CalendarMonth(2027, 2).last_day.day) == (30, 28)
 
 
+@pytest.mark.slow
 def test_licences_are_ordered_in_the_month_of_their_order_unless_it_came_to_nothing(db):
     with schema_context("public"):
         # First: time goes on for all orders as one lapses.
@@ -52,6 +53,7 @@ def test_licences_are_ordered_in_the_month_of_their_order_unless_it_came_to_noth
     assert [one.ordered for one in figures] == [Decimal("49.00"), 3 * PRICE]
 
 
+@pytest.mark.slow
 def test_licences_are_sold_by_the_invoices_of_the_month_that_stand(db):
     with schema_context("public"):
         OrderFactory(placed=True)
@@ -61,6 +63,7 @@ def test_licences_are_sold_by_the_invoices_of_the_month_that_stand(db):
     assert [compute(month).invoiced_licences for month in (OCTOBER, NOVEMBER)] == [5, 3]
 
 
+@pytest.mark.slow
 def test_licences_that_a_credit_note_takes_back_are_not_ordered(db):
     with schema_context("public"):
         order = OrderFactory(paid=True)
@@ -68,6 +71,7 @@ def test_licences_that_a_credit_note_takes_back_are_not_ordered(db):
     assert compute(NOVEMBER).licences == 3
 
 
+@pytest.mark.slow
 def test_money_counts_on_its_day_and_what_is_owed_at_the_end_of_the_month(db):
     with schema_context("public"):
         early = OrderFactory(at=IN_OCTOBER, confirmed=True)
@@ -85,6 +89,7 @@ def test_money_counts_on_its_day_and_what_is_owed_at_the_end_of_the_month(db):
     assert october.revenue == 2 * early.total_ht
 
 
+@pytest.mark.slow
 def test_what_one_order_has_too_much_pays_for_no_other_and_what_is_moved_is_not_received(db):
     with schema_context("public"):
         owed, overpaid = OrderFactory(confirmed=True), OrderFactory(paid=True)
@@ -116,6 +121,7 @@ def test_keys_are_counted_in_every_collectivity_once_however_often_they_are_sent
     assert [compute(month).keys_sent for month in (OCTOBER, NOVEMBER)] == [2, 2]
 
 
+@pytest.mark.slow
 def test_keys_are_redeemed_in_their_month_and_those_of_the_shop_are_none(nimes):
     principal = PrincipalFactory()
     for at, units in ((TERM, 3), (TERM, 4), (IN_OCTOBER, 5)):
@@ -143,6 +149,7 @@ def test_a_month_that_is_none_or_to_come_has_no_page(path, operator):
     assert operator.get(f"/admin/mois/{path}").status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_page_compares_with_the_month_before_and_each_figure_links_to_its_rows(operator, every):
     with schema_context("public"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
 from django.utils import timezone
 
 from core.formatting import long_date
@@ -12,6 +13,8 @@ from tests.factories.orders import OrderFactory
 from tests.factories.shop import sell_next_year
 from tests.sites.back_office.pages import order_url, page_text
 from tests.sites.back_office.test_orders import action_url, run_action
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_wrong_name_is_corrected_in_the_back_office_before_the_invoice_is_made_anew(operator):
@@ -26,6 +29,7 @@ def test_a_wrong_name_is_corrected_in_the_back_office_before_the_invoice_is_made
     assert operator.get(action_url(order, "corriger-le-payeur")).status_code == 302
 
 
+@pytest.mark.small
 def test_the_page_of_the_vat_says_what_the_address_gives_and_asks_for_the_mention(operator):
     order = OrderFactory(current=True, placed=True)
     assert "TVA : 20 % (France métropolitaine, Corse, Monaco)." in page_text(operator.get(order_url(order)))

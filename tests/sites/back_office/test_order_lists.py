@@ -20,6 +20,8 @@ from tests.orders import actions
 from tests.orders.dates import days_ago
 from tests.sites.back_office.pages import order_url, page_text
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_order_is_found_by_its_school_its_buyer_and_its_billing_office(operator):
     order = OrderFactory(current=True, placed=True)
@@ -54,6 +56,7 @@ def test_a_sale_is_found_by_number_amount_and_client(operator, page):
             assert getattr(row, "order", row) == order, query
 
 
+@pytest.mark.small
 def test_a_mistyped_key_is_searched_as_no_name(operator):
     """It goes into no statement, which a log may keep."""
     with CaptureQueriesContext(connection) as captured:

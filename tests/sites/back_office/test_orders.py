@@ -27,6 +27,9 @@ from tests.host_client import HostClient
 from tests.orders import actions
 from tests.races import run_concurrently
 from tests.sites.back_office.pages import order_url, page_text
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 
 def action_url(row, name):
@@ -150,6 +153,7 @@ def test_a_posted_purchase_order_with_missing_codes_stops_the_countdown(operator
     assert order.scans.get().state == "accepted"
 
 
+@pytest.mark.small
 def test_an_order_that_can_be_confirmed_needs_no_posted_document(operator):
     assert operator.get(action_url(OrderFactory(current=True, placed=True), "recevoir")).status_code == 302
 
@@ -278,12 +282,12 @@ def test_one_refused_order_does_not_block_the_others_of_a_bulk_action(operator):
 
 @pytest.mark.parametrize(
     "page",
-    [
+    sampled([
         "orders/order/1/faire/confirmer/", "orders/order/papiers/1/", "orders/purchaseorderscan/1/fichier/",
         "billing/invoice/1/document/",
         "billing/invoice/a-deposer/", "billing/invoice/a-deposer/chorus_pro/fichier/",
         "billing/invoice/a-deposer/chorus_pro/liste/",
-    ],
+    ], fast=2),
 )  # fmt: skip
 def test_only_the_operator_opens_the_back_office(portal, page):
     portal.force_login(OrderFactory(current=True, placed=True).placed_by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from django.utils import timezone
 
 from licensing.orders.models import OrderState
@@ -12,6 +13,8 @@ from tests.factories.orders import OrderFactory
 from tests.orders import actions
 from tests.sites.back_office.pages import order_url, page_text
 from tests.sites.back_office.test_orders import action_url, run_action
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_page_says_how_many_licences_can_be_taken_back(operator):
@@ -77,6 +80,7 @@ def test_a_part_refunded_at_the_provider_is_owed_again(operator):
     assert operator.get(action_url(owed, "reste-du")).status_code == 302
 
 
+@pytest.mark.small
 def test_a_card_that_paid_twice_gives_back_what_the_order_can_spare(operator):
     order = OrderFactory(current=True, paid_by_card=True)
     actions.settle_by_card(order, at=timezone.now())

@@ -19,6 +19,8 @@ from tests.orders import actions
 from tests.sites.back_office.pages import order_url, page_text
 from tests.sites.back_office.test_orders import action_url, run_action
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_bounced_cheque_is_reversed_from_its_page(operator):
     order = OrderFactory(current=True, paid=True)
@@ -87,6 +89,7 @@ def test_a_payment_reversed_in_whole_has_the_short_sentence(operator):
     assert re.search(r"Annulé le .* : erreur de saisie\.", page)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     "written",
     [
@@ -98,12 +101,14 @@ def test_an_amount_is_typed_as_pages_write_it(written):
     assert AmountField().clean(written) == Decimal(3650)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("written", ["trois mille", "36 50", "3 650,505", "12/5"])
 def test_what_is_no_amount_is_refused_with_an_example(written):
     with pytest.raises(ValidationError, match="par exemple 3"):
         AmountField().clean(written)
 
 
+@pytest.mark.small
 def test_an_amount_with_a_sign_is_never_taken_for_one_without():
     """What was given back is no payment: it has an act of its own."""
     assert AmountField().clean("-50") == -50

@@ -28,11 +28,13 @@ def test_a_school_is_found_by_any_of_its_fields(operator, typed):
     assert [found.pk for found in page.context["cl"].result_list] == [school.pk]
 
 
+@pytest.mark.slow
 def test_the_last_synchronisation_is_shown(operator, tmp_path):
     synchronise(path=write_file(tmp_path / "annuaire-2026.csv", [make_row(1)]), by=None, at=TERM)
     assert "annuaire-2026.csv" in operator.get("/admin/schools/directorysync/").content.decode()
 
 
+@pytest.mark.slow
 def test_nothing_can_be_written(operator):
     school = SchoolFactory(name="École Zola")
     address = f"/admin/schools/school/{school.pk}/change/"

@@ -73,6 +73,7 @@ def test_a_telephone_number_is_read_however_it_is_written(typed):
     assert read_phone(typed) == "466123456"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed",
     ["facture nimes", "facture de la mairie de nimes", "mairie de Nîmes, où est ma facture", "nimes", "viel de nimes"],
@@ -84,18 +85,21 @@ def test_a_client_is_found_with_its_invoices_and_orders(typed, nimes, bought):
     assert found.invoices == [bought.invoices.get()]
 
 
+@pytest.mark.slow
 def test_a_question_for_invoices_shows_no_schools(nimes, bought):
     SchoolFactory(name="École Jean Jaurès", commune="Nîmes")
     assert search("nimes").schools
     assert not search("facture nimes").schools
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_offices")
 def test_a_question_of_a_kind_that_nobody_has_shows_what_there_is(db):
     school = SchoolFactory(name="École de la Clairière", commune="Lunel")
     assert search("facture lunel").schools == [school]
 
 
+@pytest.mark.slow
 def test_a_school_is_found_by_a_word_two_letters_away(nimes):
     school = SchoolFactory(name="École primaire Les Tilleuls")
     for word in ("ecole", "primaire", "tilleuls"):
@@ -103,6 +107,7 @@ def test_a_school_is_found_by_a_word_two_letters_away(nimes):
     assert search("école les tilleux").schools == [school]
 
 
+@pytest.mark.slow
 def test_the_keys_of_a_school_are_found_by_its_name_and_by_their_number(nimes, bought):
     school = SchoolFactory(name="École Jean Jaurès")
     allocation = allocate_units(Pool.objects.get(capacity=100), school, 4, at=timezone.now())
@@ -112,6 +117,7 @@ def test_the_keys_of_a_school_are_found_by_its_name_and_by_their_number(nimes, b
     assert (by_number.keys, by_number.schools) == ([allocation.key], [school])
 
 
+@pytest.mark.slow
 def test_an_invitation_is_found_by_its_kind_and_a_name(nimes):
     school = InvitingSchool()
     school.invite("Léa Martin <lea.martin@ac-nimes.example>", at=timezone.now())
@@ -145,6 +151,7 @@ def test_a_whole_key_with_a_slip_is_no_incomplete_one(nimes):
 # --- What is cut, what is near ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_schools_that_are_not_shown_are_counted_and_reached(operator, nimes):
     SchoolFactory.create_batch(23, commune="Montpellier")
     page, text = read_page(operator, "montpellier")
@@ -154,6 +161,7 @@ def test_schools_that_are_not_shown_are_counted_and_reached(operator, nimes):
         assert operator.get("/admin/schools/school/?q=montpellier").context["cl"].result_count == 23
 
 
+@pytest.mark.slow
 def test_twenty_schools_are_all_of_them(operator, nimes):
     SchoolFactory.create_batch(20, commune="Montpellier")
     assert "premières sur" not in read_page(operator, "montpellier")[1]
@@ -165,6 +173,7 @@ def test_amounts_a_digit_away_differ_by_one_digit():
     assert not {Decimal("3600.10"), Decimal(3650)} & set(near)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "total"), [("3 650 euros", "3600.00"), ("8 600", "3600.00"), ("3700 €", "3600.00")])
 def test_an_amount_that_no_sale_has_offers_the_nearest_and_the_ways_on(typed, total, operator, nimes):
     with schema_context("public"):
@@ -179,6 +188,7 @@ def test_an_amount_that_no_sale_has_offers_the_nearest_and_the_ways_on(typed, to
         assert operator.get(path).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_nearest_amounts_are_five_at_most_and_none_where_none_is_near(nimes):
     with schema_context("public"):
         for cents in range(7):

@@ -49,6 +49,7 @@ def test_the_number_of_an_order_is_read_from_its_documents(written):
     assert read_number(written).order_id == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "written",
     [
@@ -76,6 +77,7 @@ def test_what_names_no_document_is_no_number_of_one(written):
     assert not any(read_number(written))
 
 
+@pytest.mark.slow
 def test_an_invoice_and_an_order_are_found_by_their_numbers_as_they_are_written(db):
     with schema_context("public"):
         order = OrderFactory(current=True, confirmed=True)
@@ -106,6 +108,7 @@ def test_the_number_of_a_document_is_no_key_and_a_key_is_no_number_of_a_document
         assert may_be_key(typed), typed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spaced", [False, True])
 def test_a_payer_is_found_by_its_siret_whether_invoiced_or_not(spaced, db):
     siret = "21300189400012"
@@ -132,6 +135,7 @@ def test_near_amounts_have_two_digits_swapped():
     assert list_near_amounts(Decimal("199.00")) == [Decimal("190.90"), Decimal("919.00")]
 
 
+@pytest.mark.slow
 def test_a_sale_is_found_by_its_amount_and_else_by_a_slip_of_it(db):
     with schema_context("public"):
         order = OrderFactory(current=True, paid=True)
@@ -147,6 +151,7 @@ def test_a_sale_is_found_by_its_amount_and_else_by_a_slip_of_it(db):
     assert search("400").orders == []
 
 
+@pytest.mark.slow
 def test_the_cents_of_an_amount_may_be_left_out(db):
     with schema_context("public"):
         order = OrderFactory(current=True, placed=True)
@@ -158,6 +163,7 @@ def test_the_cents_of_an_amount_may_be_left_out(db):
 # --- UAI, addresses, keys ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_school_is_found_by_a_mistyped_uai(db):
     school = SchoolFactory()
     digits, letter = school.uai[:7], school.uai[7]
@@ -215,6 +221,7 @@ def test_a_school_is_found_by_the_uai_in_an_address_with_another_domain(domain, 
     assert search(f"ce.{school.uai.lower()}@{domain}").schools == [school]
 
 
+@pytest.mark.slow
 def test_the_address_of_invoices_is_found_as_it_is_written_and_misspelt(db):
     with schema_context("public"):
         order = OrderFactory(current=True, placed=True, billing__email="compta.scolaire@beziers.example")
@@ -240,6 +247,7 @@ def test_who_asks_for_an_office_is_found_before_it_is_opened(written, db):
     assert search(written).office_requests == [asked]
 
 
+@pytest.mark.slow
 def test_a_request_of_an_office_and_an_email_of_the_portal_are_links_to_pages_that_open(operator, db):
     now = timezone.now()
     with schema_context("public"):

@@ -24,6 +24,8 @@ from tests.factories.orders import OrderFactory
 from tests.sites.back_office.pages import page_text
 from tests.sites.back_office.test_orders import action_url, run_action
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/admin/billing/invoice/a-deposer/"
 
 
@@ -177,6 +179,7 @@ def test_the_seller_chooses_to_send_without_a_click(operator, script, invoice):
     assert not seller.transmits_automatically
 
 
+@pytest.mark.small
 def test_what_was_noted_by_hand_is_not_transmitted(script, invoice):
     billing_operations.record_deposit(invoice_ids=[invoice.pk], by=None, at=timezone.now())
     assert operations.request_transmissions(invoice_ids=[invoice.pk], by=None, at=timezone.now()) == 0

@@ -27,6 +27,8 @@ from tests.orders import actions
 from tests.orders.dates import DAY, days_ago
 from tests.sites.back_office.pages import page_text
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/admin/a-traiter/"
 
 
@@ -179,15 +181,18 @@ def test_where_nothing_is_to_check_one_begins_with_the_next_list(operator):
     assert link in page_text(operator.get("/admin/"))
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("slug", LISTS)
 def test_an_empty_list_says_so(operator, slug):
     assert "Rien n’attend ici." in page_text(operator.get(f"{PAGE}{slug}/"))
 
 
+@pytest.mark.small
 def test_there_is_no_other_list(operator):
     assert operator.get(f"{PAGE}autre/").status_code == 404
 
 
+@pytest.mark.small
 def test_only_the_offices_concerned_are_asked_and_what_is_over_is_not_shown(operator, nimes, gard):
     now = timezone.now()
     with tenant_context(nimes):

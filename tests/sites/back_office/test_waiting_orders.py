@@ -20,6 +20,8 @@ from tests.orders import actions
 from tests.orders.dates import DAY
 from tests.sites.back_office.pages import page_text
 
+pytestmark = pytest.mark.slow
+
 CHECK, COLLECT = "/admin/a-traiter/verifier/", "/admin/a-traiter/encaisser/"
 JPEG = b"\xff\xd8\xff a photograph"
 
@@ -296,6 +298,7 @@ def test_a_pdf_is_shown_in_a_frame_of_our_own_and_a_photograph_as_an_image(opera
     )
 
 
+@pytest.mark.small
 def test_a_scan_loads_nothing_runs_nothing_and_is_in_no_other_site_s_frame(operator):
     scan = receive().scans.get()
     answer = operator.get(f"/admin/bons-signes/{scan.pk}/")

@@ -21,6 +21,8 @@ from tests.html import collapse
 from tests.orders import actions
 from tests.sites.office.report_years import NOW, THIS_OCTOBER, open_pool, release_all, serve, spend_two_years
 
+pytestmark = pytest.mark.slow
+
 TODAY = NOW.date()
 
 
@@ -137,6 +139,7 @@ def test_a_year_without_licences_is_not_found(served, operator):
         assert operator.get(address("year_workbook", year)).status_code == 404
 
 
+@pytest.mark.small
 def test_without_any_licence_the_page_says_so(operator, db):
     assert "Aucune collectivité n’a de licences" in operator.get(address("year")).content.decode()
 

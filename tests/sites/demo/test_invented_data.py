@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import openpyxl
+import pytest
 from stdnum.fr import siret
 
 from schools.uai import is_valid
 from sites.demo import directory, workbook
 
 
+@pytest.mark.slow
 def test_schools_are_many_valid_and_in_three_departements():
     rows = list(directory.generate_schools())
     assert len(rows) >= 1500
@@ -30,6 +32,7 @@ def test_school_names_are_unique_within_a_commune():
     assert all(one != other for one, other in pairwise(places))
 
 
+@pytest.mark.slow
 def test_two_runs_write_the_same_file(tmp_path):
     directory.write_csv(tmp_path / "a.csv")
     directory.write_csv(tmp_path / "b.csv")

@@ -47,6 +47,7 @@ def test_a_port_in_use_is_reported():
         SmtpSink(port=taken.getsockname()[1]).start()
 
 
+@pytest.mark.slow
 def test_the_command_stores_messages_until_stopped(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -49,6 +49,7 @@ def test_the_latest_story_that_is_over_is_played(today, first_year):
     assert choose_first_year(datetime.date(*today)) == first_year
 
 
+@pytest.mark.slow
 def test_no_worker_runs_before_the_year_is_over(started, tmp_path, settings):
     settings.DATA = tmp_path
     call_command("demo", "--year", "--no-serve")
@@ -61,6 +62,7 @@ def test_without_the_option_a_worker_takes_part_in_the_scenario(started, tmp_pat
     assert started == ["reset", "smtp_sink", "worker", "scenario"]
 
 
+@pytest.mark.slow
 def test_a_broken_rule_ends_the_year_with_its_sentence(started, tmp_path, settings, monkeypatch):
     settings.DATA = tmp_path
 
@@ -90,6 +92,7 @@ def test_the_page_s_addresses_are_those_of_the_story(db, monkeypatch):
     assert ":8123/" in described
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first_year", range(2020, 2032))
 def test_whatever_the_year_acts_of_schools_are_on_school_days(first_year):
     story = YearStory(first_year)
@@ -100,6 +103,7 @@ def test_whatever_the_year_acts_of_schools_are_on_school_days(first_year):
     assert all(act.day.weekday() < 5 for act in story.acts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first_year", range(2020, 2032))
 def test_whatever_the_year_whoever_acts_has_an_account_by_then(first_year):
     accounts: set[str] = set()

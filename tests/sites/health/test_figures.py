@@ -119,6 +119,7 @@ def test_the_statements_are_as_many_whatever_waits_and_none_enters_an_office():
     assert [query["sql"] for query in queries if "c_" in query["sql"].replace("c_toast", "")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("opened")
 def test_labels_have_the_values_of_the_code_and_nothing_of_a_request(portal, office, can_sign_in, nimes):
     user = can_sign_in(UserFactory(username="madame.dupont", email="dupont@ecole.example"))
@@ -143,6 +144,7 @@ def test_labels_have_the_values_of_the_code_and_nothing_of_a_request(portal, off
     assert [word for word in (secret, "dupont", "nimes", "unknown.example", "ecole.example") if word in text] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("opened")
 def test_a_request_is_counted_by_its_route_and_its_site(portal, office):
     def count():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sites.help.accessibility import COMPLIANT, NON_COMPLIANT, NOT_APPLICABLE, THEMES, read_grid
 
 #: Criteria of each theme of the RGAA 4.1.
@@ -40,6 +42,7 @@ def test_the_grid_shows_every_criterion(portal):
     assert page.count('<td data-label="État">Non conforme</td>') == read_grid().count(NON_COMPLIANT)
 
 
+@pytest.mark.slow
 def test_the_site_map_leads_to_pages_that_exist(portal):
     page = portal.get("/plan-du-site/").content.decode()
     main = page.partition("<main")[2].partition("</main>")[0]

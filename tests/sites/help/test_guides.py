@@ -58,6 +58,7 @@ def test_every_picture_of_a_guide_is_served_and_described(guide, portal):
         assert len(re.search(r'alt="([^"]*)"', picture)[1]) > 10
 
 
+@pytest.mark.slow
 def test_a_guide_is_a_pdf_whose_contents_have_its_headings(guide, portal):
     answer = portal.get(f"/aide/{guide.slug}.pdf")
     assert answer["Content-Type"] == "application/pdf"
@@ -150,6 +151,7 @@ def test_every_place_is_of_a_page():
     assert idle == []
 
 
+@pytest.mark.slow
 def test_a_page_links_to_its_place(portal, office, nimes):
     manager = MemberFactory(roles=[Role.MANAGER]).user
     link = re.compile(r'<a class="help-link" href="([^"]+)"')

@@ -104,6 +104,7 @@ def test_the_page_says_how_many_answers_it_found(portal, search, words):
     assert words in re.sub(r"[ \n]+", " ", page.replace("&nbsp;", "\xa0"))
 
 
+@pytest.mark.slow
 def test_links_of_the_answers_lead_to_pages(portal):
     answers = "".join(question.answer for section in read_sections() for question in section.questions)
     addresses = set(re.findall(r'href="([^"]+)"', answers))

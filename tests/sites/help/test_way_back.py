@@ -10,6 +10,7 @@ from collectivities.models import Role
 from sites.help.guides import GUIDES
 from tests.factories.collectivities import MemberFactory
 from tests.html import collapse
+from tests.tiers import sampled
 
 OFFICE = "http://nimes.peps.localhost/"
 LINK = f'<a class="btn btn-outline-primary btn-sm" href="{OFFICE}">Retour au bureau de Nîmes</a>'
@@ -97,16 +98,19 @@ def test_from_an_office_the_guides_of_offices_come_first(portal, nimes):
 
 @pytest.mark.parametrize(
     ("roles", "path", "place"),
-    [
-        ([Role.VIEWER], "/", "collectivite/?bureau=nimes#si-vous-etes-lecteur"),
-        ([Role.VIEWER], "/ecoles/", "collectivite/?bureau=nimes#si-vous-etes-lecteur"),
-        ([Role.VIEWER], "/journal/", "collectivite/?bureau=nimes#le-journal"),
-        ([Role.DATA_OFFICER], "/", "referent-donnees/?bureau=nimes#les-ecoles-sans-licence"),
-        ([Role.DATA_OFFICER], "/attributions/", "referent-donnees/?bureau=nimes#les-cles-non-activees"),
-        ([Role.DATA_OFFICER], "/lots/", "collectivite/?bureau=nimes#ou-en-sont-vos-licences"),
-        ([Role.MANAGER], "/", "collectivite/?bureau=nimes#ou-en-sont-vos-licences"),
-        ([Role.DATA_OFFICER, Role.MANAGER], "/", "collectivite/?bureau=nimes#ou-en-sont-vos-licences"),
-    ],
+    sampled(
+        [
+            ([Role.VIEWER], "/", "collectivite/?bureau=nimes#si-vous-etes-lecteur"),
+            ([Role.VIEWER], "/ecoles/", "collectivite/?bureau=nimes#si-vous-etes-lecteur"),
+            ([Role.VIEWER], "/journal/", "collectivite/?bureau=nimes#le-journal"),
+            ([Role.DATA_OFFICER], "/", "referent-donnees/?bureau=nimes#les-ecoles-sans-licence"),
+            ([Role.DATA_OFFICER], "/attributions/", "referent-donnees/?bureau=nimes#les-cles-non-activees"),
+            ([Role.DATA_OFFICER], "/lots/", "collectivite/?bureau=nimes#ou-en-sont-vos-licences"),
+            ([Role.MANAGER], "/", "collectivite/?bureau=nimes#ou-en-sont-vos-licences"),
+            ([Role.DATA_OFFICER, Role.MANAGER], "/", "collectivite/?bureau=nimes#ou-en-sont-vos-licences"),
+        ],
+        fast=2,
+    ),
 )
 def test_the_place_is_the_one_of_the_role(office, nimes, roles, path, place):
     page = read(office("nimes", MemberFactory(roles=roles).user), path)

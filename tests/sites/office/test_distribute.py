@@ -18,6 +18,8 @@ from tests.html import collapse
 from tests.imports.actions import apply_portfolio_list
 from tests.pools.actions import allocate_units
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def page(office, nimes):
@@ -139,6 +141,7 @@ def test_the_lots_of_another_office_are_not_shown(page, nimes, gard):
     assert ">33<" not in shown[shown.index("Vos lots") :]
 
 
+@pytest.mark.small
 def test_follow_up_leads_to_the_messages(office, nimes):
     answer = office("nimes", MemberFactory(roles=[Role.VIEWER]).user).get("/suivi/")
     assert (answer.status_code, answer.url) == (302, "/messages/")

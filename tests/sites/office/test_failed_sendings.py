@@ -31,6 +31,7 @@ from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.mailing.note import render_note
+from tests.tiers import sampled
 
 #: When the reports of a sending of `TERM`, at ten, are counted.
 NOON = datetime.datetime(2026, 11, 24, 11, 30, tzinfo=PARIS)
@@ -89,14 +90,17 @@ def read(monkeypatch, at=NOON):
 
 @pytest.mark.parametrize(
     ("sent", "bounced", "failed", "noticed"),
-    [
-        (92, 30, 7, True),
-        (0, 9, 0, False),
-        (0, 10, 0, True),
-        (40, 5, 5, True),
-        (41, 10, 0, False),
-        (1_000, 100, 0, False),
-    ],
+    sampled(
+        [
+            (92, 30, 7, True),
+            (0, 9, 0, False),
+            (0, 10, 0, True),
+            (40, 5, 5, True),
+            (41, 10, 0, False),
+            (1_000, 100, 0, False),
+        ],
+        fast=2,
+    ),
 )
 def test_ten_lost_and_a_fifth_of_what_left_are_a_sending_that_fails(sending, sent, bounced, failed, noticed):
     sending(sent, bounced, failed, waiting=500)
@@ -127,6 +131,7 @@ def test_the_same_moment_in_another_office_is_another_sending(sending, gard):
         assert len(failed_sendings.check_sendings(at=NOON)) == 1
 
 
+@pytest.mark.slow
 def test_a_report_and_a_refusal_have_the_outbox_looked_at_once(nimes, sink):
     kinds.register("note", label="Note", render=render_note)
     try:
@@ -163,6 +168,7 @@ def test_the_portal_s_own_sendings_are_noticed_and_only_the_operator_learns_of_i
         assert not Message.objects.filter(kind=FAILURE_KIND).exists()
 
 
+@pytest.mark.slow
 def test_many_lost_messages_are_counted_by_a_fixed_number_of_queries(sending, manager, django_assert_num_queries):
     for n in range(4):
         sending(queued_at=TERM + datetime.timedelta(minutes=n))
@@ -227,6 +233,7 @@ def test_the_letter_says_when_the_sending_left(sending, manager, monkeypatch, qu
     assert f"envoyés {words} n'ont" in read(monkeypatch, TERM.replace(hour=20)).subject.replace("\xa0", " ")
 
 
+@pytest.mark.slow
 def test_what_is_not_about_keys_leads_to_the_messages(sending, manager, monkeypatch):
     for message in sending(kind="office.weekly_letter"):
         Message.objects.filter(pk=message.pk).update(topic="weekly_letter")
@@ -242,6 +249,7 @@ def test_alerts_that_do_not_arrive_cause_no_alert(sending, manager):
     assert not AuditEntry.objects.filter(action="messages.sending_failed").exists()
 
 
+@pytest.mark.slow
 def test_who_turned_it_off_or_left_gets_none(sending, manager, monkeypatch):
     choose_letters(member=manager, wanted={Letter.FAILURE: False}, at=TERM)
     sending()

@@ -48,6 +48,7 @@ def get_filled_buttons(page):
     ]
 
 
+@pytest.mark.slow
 def test_the_next_step_is_the_one_filled_button(page, nimes):
     SchoolFactory.create_batch(3)
     assert get_filled_buttons(page(*FIRST_MANAGER)) == [
@@ -65,10 +66,12 @@ def test_the_next_step_is_the_one_filled_button(page, nimes):
     assert "first-step" not in page(*FIRST_MANAGER)
 
 
+@pytest.mark.slow
 def test_a_territory_that_the_directory_does_not_tell_is_chosen_on_the_next_page(page, nimes):
     assert get_filled_buttons(page(Role.MANAGER)) == [("Ajouter les écoles d’une commune", "/ecoles/territoire/")]
 
 
+@pytest.mark.slow
 def test_a_purchase_that_was_begun_is_the_next_step(page, nimes):
     PortfolioSchoolFactory()
     draft = PurchaseFactory()
@@ -76,12 +79,14 @@ def test_a_purchase_that_was_begun_is_the_next_step(page, nimes):
     assert 'href="/achats/nouveau/"' in page(*FIRST_MANAGER)
 
 
+@pytest.mark.slow
 def test_a_placed_purchase_leads_to_giving(page, nimes):
     PortfolioSchoolFactory()
     PurchaseFactory(placed=True, at=timezone.now(), year_ends_on=None)
     assert get_filled_buttons(page(*FIRST_MANAGER)) == [("Distribuer ces 2 000 licences", "/distribuer/")]
 
 
+@pytest.mark.slow
 def test_who_may_not_take_a_step_reads_who_may_with_an_address(page, nimes):
     buyer = MemberFactory(roles=[Role.BUYER], user__first_name="Awa", user__last_name="Diop")
     manager = MemberFactory(roles=[Role.MANAGER], user__first_name="Noé", user__last_name="Roux")
@@ -104,6 +109,7 @@ def test_where_nobody_buys_the_page_says_where_the_role_is_given(page, nimes):
     assert 'href="/membres/"' in shown
 
 
+@pytest.mark.slow
 def test_pools_of_which_nothing_is_free_lead_to_their_page(page, nimes):
     PortfolioSchoolFactory()
     pool = give_pool(nimes)
@@ -128,6 +134,7 @@ def test_the_steps_take_a_constant_number_of_queries_and_none_once_given(nimes, 
         assert get_first_steps(manager, positions, TERM.date()) is None
 
 
+@pytest.mark.slow
 def test_the_page_of_an_order_leads_to_giving_until_something_was_given(page, nimes):
     order = PurchaseFactory(placed=True, at=timezone.now(), year_ends_on=None)
     address = f"/achats/{order.pk}/"
@@ -140,6 +147,7 @@ def test_the_page_of_an_order_leads_to_giving_until_something_was_given(page, ni
     assert "Distribuer les 1 999 licences libres" in shown
 
 
+@pytest.mark.slow
 def test_an_overdue_invoice_comes_before_giving(page, nimes, monkeypatch):
     order = PurchaseFactory(confirmed=True, at=timezone.now(), year_ends_on=None)
     address = f"/achats/{order.pk}/"
@@ -164,6 +172,7 @@ def test_no_page_ends_with_a_role_that_nobody_is_named_for(page, nimes, path, ro
     assert f'{words} : <a href="mailto:{buyer.email}">Awa Diop</a>.' in page(*roles, path=path)
 
 
+@pytest.mark.slow
 def test_a_draft_and_an_empty_list_of_schools_name_who_may_go_on(page, nimes):
     order = PurchaseFactory()
     buyer = MemberFactory(roles=[Role.BUYER], user__first_name="Awa", user__last_name="Diop").user

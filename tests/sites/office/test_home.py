@@ -50,12 +50,14 @@ def page(client, path="/"):
     return answer.content.decode()
 
 
+@pytest.mark.slow
 def test_an_office_that_has_given_nothing_sees_its_first_steps_and_no_empty_list(nimes, viewer):
     shown = page(viewer)
     assert "Les trois premières étapes" in shown
     assert "Rien n’attend de vous" not in shown
 
 
+@pytest.mark.slow
 def test_each_figure_is_a_link_to_its_list(pool, viewer):
     allocate_units(pool, SchoolFactory(), units=3, at=NOW)
     subscription = mark_redeemed(allocate_units(pool, SchoolFactory(), units=4, at=NOW), PrincipalFactory())
@@ -79,6 +81,7 @@ def test_each_figure_is_a_link_to_its_list(pool, viewer):
     assert "style=" not in shown
 
 
+@pytest.mark.slow
 def test_pending_work_comes_first(pool, nimes, office):
     client = office("nimes", MemberFactory(roles=["manager"]).user)
     allocate_units(pool, SchoolFactory(), units=9, at=NOW)
@@ -94,6 +97,7 @@ def test_pending_work_comes_first(pool, nimes, office):
     assert shown.index("À faire") < shown.index("De l’achat à la classe")
 
 
+@pytest.mark.slow
 def test_the_latest_events_show_no_contact_s_address_or_telephone(pool, viewer):
     school = PortfolioSchoolFactory().school
     allocated = allocate_units(pool, school, units=3, at=NOW)
@@ -115,6 +119,7 @@ def test_the_latest_events_show_no_contact_s_address_or_telephone(pool, viewer):
         assert private not in events
 
 
+@pytest.mark.slow
 def test_an_import_to_check_is_listed(pool, officer):
     SpreadsheetImport.objects.create(
         pool=pool, filename="ecoles.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=NOW
@@ -122,6 +127,7 @@ def test_an_import_to_check_is_listed(pool, officer):
     assert "1\u00a0tableau attend votre vérification" in page(officer)
 
 
+@pytest.mark.slow
 def test_schools_new_in_the_directory_are_listed(pool, officer):
     table = SpreadsheetImport.objects.create(
         pool=pool, filename="a.csv", size=1, state=ImportState.APPLIED, created_at=NOW, applied_at=NOW
@@ -133,6 +139,7 @@ def test_schools_new_in_the_directory_are_listed(pool, officer):
     assert "Reprendre pour vérification" in shown
 
 
+@pytest.mark.slow
 def test_the_timeline_of_a_school_is_in_order(pool, viewer, django_assert_num_queries):
     school = SchoolFactory(name="Ecole Jean Jaurès")
     PortfolioSchoolFactory(school=school, contact_name="Mme Martin", contact_email="martin@exemple.example")
@@ -155,6 +162,7 @@ def test_a_school_that_does_not_exist_is_a_404(nimes, viewer):
     assert viewer.get("/ecoles/0300001X/").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_bulk_update_does_not_bury_the_other_events(pool, viewer):
     demands = [Demand(uai=SchoolFactory().uai, units=1, recipient=f"ecole{n}@exemple.example") for n in range(12)]
     allocate_units(pool, SchoolFactory(name="École Seule"), units=1, at=NOW)

@@ -30,6 +30,8 @@ from tests.factories.schools import SchoolFactory
 from tests.html import collapse
 from tests.pools.actions import allocate_units
 
+pytestmark = pytest.mark.slow
+
 NOW = timezone.now()
 DAY = datetime.timedelta(days=1)
 #: A line of the list: its words and its link.
@@ -181,6 +183,7 @@ def test_the_filled_button_is_the_next_step_of_the_role(nimes, home):
     assert read_filled(Role.BUYER) == ["Acheter des licences"]
 
 
+@pytest.mark.small
 def test_each_role_is_led_to_its_own_way_to_give(nimes, home):
     orders.grant(collectivity=nimes, licences=260, reason="Essai", name="Lot A", by=None, at=NOW)
     words = "260 licences restent à donner."

@@ -34,6 +34,7 @@ def count_letters(kind):
     return Message.objects.filter(kind=kind).count()
 
 
+@pytest.mark.slow
 @three_rounds
 def test_eight_workers_write_each_member_one_letter_a_week(committing, members, race_round):
     written = run_concurrently(committing.schema_name, [partial(writing.run, at=MONDAY)] * 8, expected_errors=())
@@ -51,6 +52,7 @@ def test_eight_workers_notice_a_sending_once(committing, members, race_round):
     assert count_letters(FAILURE_KIND) == 3
 
 
+@pytest.mark.slow
 @three_rounds
 def test_a_second_click_on_an_off_switch_and_the_writing_leave_one_choice(committing, members, race_round):
     stop = partial(choose_letters, member=members[0], wanted={Letter.WEEKLY: False}, at=MONDAY)

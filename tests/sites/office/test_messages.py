@@ -101,6 +101,7 @@ def test_a_deferred_message_says_when_it_is_tried_next(viewer, message):
     assert "La boîte du destinataire est pleine." in page
 
 
+@pytest.mark.slow
 def test_the_list_refreshes_itself_while_anything_leaves(viewer, message):
     page = viewer.get("/messages/").content.decode()
     assert 'hx-trigger="every 3s"' in page
@@ -149,6 +150,7 @@ def test_the_list_is_filtered_by_state_kind_and_words(viewer, query, found):
     assert ("Aucun message ne répond" in page) == (not found)
 
 
+@pytest.mark.slow
 def test_the_list_takes_a_constant_number_of_queries(viewer, message, django_assert_num_queries):
     def queries():
         with django_assert_num_queries(11):  # two search_paths, host, session, user, member, kinds, count…
@@ -208,6 +210,7 @@ def test_the_owning_app_may_refuse_to_reveal_the_key(manager, message):
     assert SECRET not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.BUYER, Role.DATA_OFFICER])
 def test_others_neither_see_the_key_nor_send_again(office, nimes, message, role):
     member = office("nimes", MemberFactory(roles=[role]).user)
@@ -239,6 +242,7 @@ def test_a_refused_resend_says_why_and_sends_nothing(manager, message, recipient
     assert Message.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_message_with_a_personal_link_is_never_shown(manager, nimes):
     message = operations.enqueue(kind="test_invitation", recipient="a@exemple.example", at=timezone.now())
     page = manager.get(f"/messages/{message.pk}/").content.decode()
@@ -249,6 +253,7 @@ def test_a_message_with_a_personal_link_is_never_shown(manager, nimes):
     assert manager.post(f"/messages/{message.pk}/renvoyer/", {"recipient": "b@exemple.example"}).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_message_of_an_unknown_kind_is_still_listed(manager, nimes):
     message = operations.enqueue(kind="forgotten", recipient="a@exemple.example", at=timezone.now())
     assert manager.get("/messages/").status_code == 200
@@ -256,6 +261,7 @@ def test_a_message_of_an_unknown_kind_is_still_listed(manager, nimes):
     assert manager.post(f"/messages/{message.pk}/cle/").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_message_of_another_collectivity_is_a_404(office, nimes, gard, message):
     with tenant_context(gard):
         elsewhere = office("gard", MemberFactory(roles=[Role.MANAGER]).user)

@@ -58,6 +58,7 @@ def test_a_member_is_offered_what_their_roles_may_get(nimes, office, roles, offe
     assert shown == offered
 
 
+@pytest.mark.slow
 def test_choices_are_stored_and_only_what_differs(browser, member):
     answer = browser.post(PATH, {"lettres": ["failure", "renewal"]}, follow=True)
     assert "votre choix est enregistré" in read(answer).lower()

@@ -12,6 +12,8 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import PurchaseFactory
 from tests.orders.dates import DAY
 
+pytestmark = pytest.mark.slow
+
 REVIEW = "Bon de commande reçu, en cours de vérification"
 SUSPENDED = "Droits suspendus, bon de commande reçu, en cours de vérification"
 STOPPED = "est arrêté le temps que nous vérifiions votre bon de commande"
@@ -60,6 +62,7 @@ def test_a_suspended_lot_whose_order_is_checked_says_both(read, monkeypatch):
         assert "à nous adresser" not in page, name
 
 
+@pytest.mark.small
 def test_lots_that_are_paid_for_are_not_asked_about(nimes, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert find_orders_under_review([]) == set()

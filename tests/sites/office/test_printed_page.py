@@ -59,6 +59,7 @@ def home(nimes, office):
     return read
 
 
+@pytest.mark.slow
 def test_the_sheet_names_the_contact_of_the_settings(home):
     MemberFactory(roles=[Role.MANAGER])
     OfficeSettings.objects.create(
@@ -67,6 +68,7 @@ def test_the_sheet_names_the_contact_of_the_settings(home):
     assert "À qui s’adresser&nbsp;:</strong> Nora Delmas, 04 66 00 00 00, nora@nimes.example.</p>" in home()
 
 
+@pytest.mark.slow
 def test_without_settings_the_sheet_names_the_first_manager(home):
     first = UserFactory(first_name="Nora", last_name="Delmas", email="nora@nimes.example", phone="")
     MemberFactory(user=first, roles=[Role.MANAGER], joined_at=NOW - WEEK)
@@ -74,10 +76,12 @@ def test_without_settings_the_sheet_names_the_first_manager(home):
     assert "À qui s’adresser&nbsp;:</strong> Nora Delmas, nora@nimes.example.</p>" in home()
 
 
+@pytest.mark.slow
 def test_with_nobody_to_name_the_sheet_says_nothing(home):
     assert "À qui s’adresser" not in home()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "words"), [(4, ""), (5, "Et 1 autre lot, plus ancien&nbsp;"), (6, "Et 2 autres lots")]
 )

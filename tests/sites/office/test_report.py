@@ -40,6 +40,8 @@ from tests.sites.office.report_years import (
     take_seats,
 )
 
+pytestmark = pytest.mark.slow
+
 TODAY = NOW.date()
 DAY = datetime.timedelta(days=1)
 
@@ -133,6 +135,7 @@ def test_the_weeks_add_up_to_the_figures(schools):
     assert [week.used for week in report.weeks[:3]] == [8, 11, 12]
 
 
+@pytest.mark.small
 def test_the_year_shown_first_is_the_running_one_or_the_latest_before_it():
     assert choose_year([2028, 2027, 2026], TODAY) == 2027
     assert choose_year([2026, 2025], TODAY) == 2026
@@ -140,6 +143,7 @@ def test_the_year_shown_first_is_the_running_one_or_the_latest_before_it():
     assert choose_year([], TODAY) is None
 
 
+@pytest.mark.small
 def test_a_leap_day_is_compared_with_the_last_of_february(nimes):
     open_pool(nimes, 2028)
     assert read_report(2028, datetime.date(2028, 2, 29)).figures.bought == 40
@@ -152,12 +156,14 @@ def use(given, used=0):
     return YearUse(given, given, used)
 
 
+@pytest.mark.small
 def test_small_schools_are_counted_together():
     split = split_schools({"A": use(8, 7), "B": use(2, 1), "C": use(1, 1)})
     assert [uai for uai, _ in split.named] == ["A"]
     assert (split.grouped.schools, split.grouped.use) == (2, YearUse(3, 3, 2))
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("given", "hidden"),
     [

@@ -27,6 +27,7 @@ def letter(office, nimes, monkeypatch):
     return read
 
 
+@pytest.mark.slow
 def test_the_sample_letter_has_the_dates_of_the_lot(letter):
     firm = PoolFactory(opened_at=TERM - datetime.timedelta(days=9))
     provisional = PoolFactory(opened_at=TERM)

@@ -38,6 +38,7 @@ def browse(nimes, office):
     return lambda *roles: office("nimes", MemberFactory(roles=list(roles)).user)
 
 
+@pytest.mark.slow
 def test_a_lost_e_mail_is_shown_and_its_address_corrected_on_the_page(pool, row, browse):
     allocation = allocate_units(pool, row.school, units=5, recipient="zloa@exemple.example", at=NOW)
     mark_sent(MessageState.BOUNCED)
@@ -54,6 +55,7 @@ def test_a_lost_e_mail_is_shown_and_its_address_corrected_on_the_page(pool, row,
     assert Message.objects.filter(state=MessageState.QUEUED).count() == 1
 
 
+@pytest.mark.slow
 def test_a_cancelled_e_mail_does_not_hide_that_the_one_before_was_lost(pool, row, browse):
     allocate_units(pool, row.school, units=5, at=NOW)
     mark_sent(MessageState.BOUNCED)
@@ -63,6 +65,7 @@ def test_a_cancelled_e_mail_does_not_hide_that_the_one_before_was_lost(pool, row
     assert "n'est pas arrivé" in page_text(browse(Role.MANAGER).get(f"/ecoles/{row.school_id}/"))
 
 
+@pytest.mark.slow
 def test_the_licences_of_an_unredeemed_key_are_taken_back_from_the_page(pool, row, browse):
     allocation = allocate_units(pool, row.school, units=5, at=NOW)
     manager, address = browse(Role.MANAGER), f"/ecoles/{row.school_id}/"
@@ -73,6 +76,7 @@ def test_the_licences_of_an_unredeemed_key_are_taken_back_from_the_page(pool, ro
     assert "Reprendre les licences" not in page_text(manager.get(address))
 
 
+@pytest.mark.slow
 def test_what_was_taken_back_is_given_back_from_the_page_within_the_hour(pool, row, browse):
     allocation = allocate_units(pool, row.school, units=5, at=NOW)
     mark_sent()
@@ -88,6 +92,7 @@ def test_what_was_taken_back_is_given_back_from_the_page_within_the_hour(pool, r
     assert "ont été reprises" not in page_text(manager.get(address))
 
 
+@pytest.mark.slow
 def test_a_corrected_address_is_kept_for_the_next_keys_if_asked(pool, row, browse):
     allocation = allocate_units(pool, row.school, units=5, recipient="zloa@exemple.example", at=NOW)
     manager, form = browse(Role.MANAGER), {"recipient": "roux@exemple.example", "page": "school"}
@@ -107,6 +112,7 @@ def test_a_corrected_address_is_kept_for_the_next_keys_if_asked(pool, row, brows
     assert "Les prochaines" not in page_text(elsewhere)
 
 
+@pytest.mark.slow
 def test_what_is_to_come_stands_where_it_was_decided(pool, row, browse):
     due = timezone.now() + datetime.timedelta(days=9)
     allocate_units(pool, row.school, units=5, at=NOW)
@@ -116,6 +122,7 @@ def test_what_is_to_come_stands_where_it_was_decided(pool, row, browse):
     assert f"en attente, prévu le {when}" in shown
 
 
+@pytest.mark.slow
 def test_what_is_over_has_no_field(pool, row, browse):
     revoke(allocation_id=allocate_units(pool, row.school, units=5, at=NOW).pk, by=None, at=NOW)
     page = browse(Role.MANAGER).get(f"/ecoles/{row.school_id}/").content.decode()
@@ -123,6 +130,7 @@ def test_what_is_over_has_no_field(pool, row, browse):
     assert "Ce qu’elle a reçu avant" in page
 
 
+@pytest.mark.slow
 def test_a_redeemed_key_has_a_field_and_nothing_to_send(pool, row, browse):
     mark_redeemed(allocate_units(pool, row.school, units=5, at=NOW), PrincipalFactory())
     page = browse(Role.MANAGER).get(f"/ecoles/{row.school_id}/").content.decode()
@@ -131,6 +139,7 @@ def test_a_redeemed_key_has_a_field_and_nothing_to_send(pool, row, browse):
     assert "/relancer/" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [Role.MANAGER, Role.DATA_OFFICER])
 def test_contact_and_classes_are_changed_on_the_page(row, browse, role):
     form = {"contact_name": "Mme Roux", "contact_email": "roux@exemple.example", "contact_phone": "", "classes": "7"}
@@ -141,6 +150,7 @@ def test_contact_and_classes_are_changed_on_the_page(row, browse, role):
     assert (row.contact_name, row.contact_email, row.classes) == ("Mme Roux", "roux@exemple.example", 7)
 
 
+@pytest.mark.slow
 def test_a_new_contact_says_that_the_key_was_not_sent_to_it_and_offers_to_send_it(pool, row, browse):
     allocation = allocate_units(pool, row.school, units=5, recipient="zola@exemple.example", at=NOW)
     mark_sent()
@@ -160,6 +170,7 @@ def test_a_new_contact_says_that_the_key_was_not_sent_to_it_and_offers_to_send_i
     assert Message.objects.latest("pk").recipient == "roux@exemple.example"
 
 
+@pytest.mark.slow
 def test_more_licences_than_classes_are_reported_on_the_page(pool, row, browse):
     allocate_units(pool, row.school, units=5, at=NOW)
     viewer, address = browse(Role.VIEWER), f"/ecoles/{row.school_id}/"
@@ -177,6 +188,7 @@ def test_a_refused_contact_is_summed_up_above_with_a_link_to_the_field(row, brow
     assert PortfolioSchool.objects.get().classes == 5
 
 
+@pytest.mark.slow
 def test_who_may_only_read_has_no_form_on_the_page(pool, row, browse):
     allocate_units(pool, row.school, units=5, at=NOW)
     viewer = browse(Role.VIEWER)
@@ -186,6 +198,7 @@ def test_who_may_only_read_has_no_form_on_the_page(pool, row, browse):
     assert viewer.post(f"/ecoles/{row.school_id}/contact/", {"classes": "7"}).status_code == 403
 
 
+@pytest.mark.slow
 def test_a_school_outside_the_portfolio_is_added_from_its_page(pool, row, browse):
     PortfolioSchool.objects.all().delete()
     manager = browse(Role.MANAGER)
@@ -194,6 +207,7 @@ def test_a_school_outside_the_portfolio_is_added_from_its_page(pool, row, browse
     assert PortfolioSchool.objects.get().school_id == row.school_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 8])
 def test_the_page_asks_as_much_for_one_allocation_as_for_eight(row, browse, count, django_assert_num_queries):
     for _ in range(count):

@@ -67,6 +67,7 @@ def page(client, path="/carte/"):
 # --- Dots ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_school_is_in_the_state_of_its_licences_on_map_and_table(nimes, pool):
     PortfolioSchoolFactory(school=place(43.6, 4.1))
     allocate_units(pool, place(43.8, 4.3), units=1, at=NOW)
@@ -98,6 +99,7 @@ def test_each_dot_is_a_link_that_says_school_and_state(viewer, pool):
     assert f"<title>{words}</title>" in shown
 
 
+@pytest.mark.slow
 def test_the_home_page_fetches_the_map_and_nothing_where_there_is_no_school(viewer, pool):
     assert 'hx-get="/carte/"' in page(viewer, "/")
     fetch = {"HX-Request": "true"}
@@ -109,6 +111,7 @@ def test_the_home_page_fetches_the_map_and_nothing_where_there_is_no_school(view
     assert "<html" not in card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 30])
 def test_the_map_reads_the_directory_twice_whatever_the_schools(viewer, pool, count):
     for number in range(count):
@@ -141,6 +144,7 @@ def test_a_dot_of_several_schools_has_the_state_of_the_most_advanced():
     assert describe_dot(dot) == "4\xa0écoles\xa0: École, École, École et 1\xa0autre"
 
 
+@pytest.mark.slow
 def test_a_dot_of_several_schools_leads_to_their_list(viewer, pool):
     first, second = place(43.8, 4.3, name="Ecole Nord"), place(43.8, 4.3, name="Ecole Sud")
     PortfolioSchoolFactory(school=first)
@@ -155,6 +159,7 @@ def test_a_dot_of_several_schools_leads_to_their_list(viewer, pool):
     assert viewer.get(f"/carte/{SchoolFactory().uai}/").status_code == 404
 
 
+@pytest.mark.slow
 def test_each_state_of_the_table_leads_to_as_many_schools(viewer, pool, gard):
     PortfolioSchoolFactory(school=place(43.6, 4.1, name="Ecole Nord"))
     PortfolioSchoolFactory(school=SchoolFactory(name="Ecole Sud"))

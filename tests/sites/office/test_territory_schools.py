@@ -18,6 +18,8 @@ from tests.factories.schools import SchoolFactory
 from tests.html import collapse
 from tests.pools.actions import allocate_units
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "/ecoles/territoire/"
 UNDO = f"{ADDRESS}annuler/"
 NOW = timezone.now()
@@ -52,6 +54,7 @@ def ask(browser, at=NOW):
     return read(browser.get(UNDO, {"added_at": at.isoformat()}))
 
 
+@pytest.mark.small
 def test_the_preview_says_what_is_added_and_what_is_left_out(browser):
     SchoolFactory(name="Ecole Jean Moulin")
     SchoolFactory(has_elementary=False, name="École maternelle")
@@ -199,6 +202,7 @@ def test_without_a_territory_the_page_asks_for_a_commune(browser):
     assert not PortfolioSchool.objects.exists()
 
 
+@pytest.mark.small
 def test_hundreds_of_schools_are_named_up_to_a_bound(browser, monkeypatch):
     monkeypatch.setattr("sites.office.territory_schools.MAX_NAMED", 2)
     SchoolFactory.create_batch(5)

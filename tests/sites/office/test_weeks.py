@@ -77,6 +77,7 @@ def test_the_curve_says_its_highest_week():
     assert "Au plus 9 en une semaine, celle du 14\xa0septembre 2026." in curve.description
 
 
+@pytest.mark.slow
 def test_the_home_page_has_the_curve_and_its_table(nimes, office):
     spend_weeks(nimes, schools=6, weeks=5)
     shown = office("nimes", MemberFactory(user=UserFactory(), roles=["viewer"]).user).get("/").content.decode()

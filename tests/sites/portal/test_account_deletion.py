@@ -34,6 +34,8 @@ from tests.sites.portal import identifiable_person
 from tests.sites.portal.my_account_page import visible_text
 from tests.tenant_guard import allowing_all_schemas
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/mon-compte/supprimer/"
 
 #: References to an account that stay, to the anonymised row.
@@ -150,6 +152,7 @@ def mentions(needle):
 # --- Nothing personal stays -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.small
 def test_every_reference_to_an_account_is_declared_kept_or_removed():
     assert set(references()) == KEPT | ENDED
 
@@ -189,6 +192,7 @@ def test_the_account_row_is_kept_anonymised(jaures):
     assert row.erased_at == TERM
 
 
+@pytest.mark.small
 def test_a_username_like_an_anonymised_one_blocks_no_deletion(nimes):
     user = identifiable_person.create_person()
     UserFactory(username=f"Supprime-{user.pk}")
@@ -348,6 +352,7 @@ def test_the_farewell_email_goes_to_the_old_address_which_is_then_erased(nimes):
         assert (message.recipient, message.context, message.state) == ("", {}, MessageState.SENT)
 
 
+@pytest.mark.small
 def test_expired_sessions_are_deleted(nimes, as_):
     as_(identifiable_person.create_person())
     Session.objects.update(expire_date=TERM.replace(year=2020))
@@ -392,6 +397,7 @@ def test_two_last_managers_deleted_at_once_leave_one_manager(committing):
     assert Member.objects.active().count() == 1
 
 
+@pytest.mark.small
 def test_listing_the_consequences_changes_nothing(jaures):
     before = User.objects.get(pk=jaures.principal.pk).__dict__
     get_consequences(jaures.principal)

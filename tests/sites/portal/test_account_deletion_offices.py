@@ -18,6 +18,7 @@ from tests.sites.portal.my_account_page import visible_text
 PAGE = "/mon-compte/supprimer/"
 
 
+@pytest.mark.slow
 def test_memberships_end_in_every_office_and_each_journal_records_it(nimes, gard):
     user = identifiable_person.create_person(Profile.AGENT)
     for one in (nimes, gard):
@@ -43,6 +44,7 @@ def test_an_accepted_invitation_loses_the_address_and_a_pending_one_keeps_it(nim
     assert (spent.email, waiting.email) == ("", user.email)
 
 
+@pytest.mark.slow
 def test_the_last_manager_of_an_office_stays_and_nothing_has_changed_anywhere(nimes, gard, as_):
     user = identifiable_person.create_person(Profile.AGENT)
     with tenant_context(gard):
@@ -60,6 +62,7 @@ def test_the_last_manager_of_an_office_stays_and_nothing_has_changed_anywhere(ni
     assert as_(user).post(PAGE, {"password": identifiable_person.PASSWORD}).status_code == 409
 
 
+@pytest.mark.slow
 def test_the_operator_cannot_delete_their_own_account(nimes, as_):
     user = identifiable_person.create_person(is_staff=True)
     with pytest.raises(OperatorAccountNotClosable):

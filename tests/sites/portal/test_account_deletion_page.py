@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.db import connection
 from django_tenants.utils import get_public_schema_name, schema_context
 
@@ -16,6 +17,7 @@ from tests.sites.portal.my_account_page import visible_text
 PAGE = "/mon-compte/supprimer/"
 
 
+@pytest.mark.slow
 def test_the_page_lists_the_consequences_of_deletion(jaures, as_):
     _, subscription = jaures.subscription()
     operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
@@ -27,6 +29,7 @@ def test_the_page_lists_the_consequences_of_deletion(jaures, as_):
     assert "journal" not in page
 
 
+@pytest.mark.slow
 def test_the_page_warns_of_a_subscription_that_nobody_could_administer_any_more(jaures, elsewhere, as_):
     principal = elsewhere(PrincipalFactory)
     code, key = jaures.key()
@@ -35,6 +38,7 @@ def test_the_page_warns_of_a_subscription_that_nobody_could_administer_any_more(
     assert "plus personne ne pourra en attribuer" in visible_text(as_(principal).get(PAGE))
 
 
+@pytest.mark.slow
 def test_with_the_password_the_account_is_deleted_and_every_browser_signed_out(nimes, as_, office):
     user = identifiable_person.create_person()
     elsewhere = office("nimes", user)
@@ -48,6 +52,7 @@ def test_with_the_password_the_account_is_deleted_and_every_browser_signed_out(n
         assert one.get(path)["Location"].startswith("/connexion/")
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_reported_at_the_field_and_guesses_are_limited(nimes, as_):
     user = identifiable_person.create_person()
     browser = as_(user)
@@ -62,6 +67,7 @@ def test_a_wrong_password_is_reported_at_the_field_and_guesses_are_limited(nimes
     assert User.objects.get(pk=user.pk).is_active
 
 
+@pytest.mark.slow
 def test_the_old_username_is_unknown_and_may_be_chosen_again(nimes, portal):
     user = identifiable_person.create_person()
     identifiable_person.delete_account(user)
@@ -72,6 +78,7 @@ def test_the_old_username_is_unknown_and_may_be_chosen_again(nimes, portal):
     assert UserFactory(username="zquenouille").pk != user.pk
 
 
+@pytest.mark.slow
 def test_a_forgotten_password_of_a_deleted_account_writes_to_nobody(nimes, portal):
     user = identifiable_person.create_person()
     identifiable_person.delete_account(user)
@@ -86,6 +93,7 @@ def test_my_account_links_to_both_pages(jaures, as_):
     assert f'href="{PAGE}"' in page
 
 
+@pytest.mark.slow
 def test_the_page_takes_a_constant_number_of_queries(jaures, as_, django_assert_num_queries):
     browser = as_(jaures.principal)
     jaures.subscription()

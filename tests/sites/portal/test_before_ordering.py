@@ -39,6 +39,7 @@ def focused(answer) -> list[str]:
     return [text.strip() for text in found]
 
 
+@pytest.mark.slow
 def test_a_visitor_signs_in_and_comes_back_to_the_button(portal, year, can_sign_in):
     answer = portal.post("/boutique/choix/", {"classes": "3"})
     assert answer["Location"] == "/connexion/?next=/boutique/%3Fclasses%3D3%23commander"
@@ -102,6 +103,7 @@ def test_whoever_leads_several_schools_is_led_to_their_choice(year):
     assert re.search(r'name="etablissement"[^>]*data-focus', answer.content.decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", [{}, {"classes": "3"}])
 def test_a_school_reads_which_licences_it_has_not_given(buyer, query):
     order = buyer.ordered()
@@ -115,6 +117,7 @@ def test_a_school_reads_which_licences_it_has_not_given(buyer, query):
     assert "Vous avez déjà 2 licences libres." in page_text(buyer.browser.get("/boutique/", query))
 
 
+@pytest.mark.slow
 def test_licences_of_another_year_spare_no_purchase(buyer):
     buyer.ordered()
     sell_next_year(buyer.year, sold_from=timezone.localdate())
@@ -124,6 +127,7 @@ def test_licences_of_another_year_spare_no_purchase(buyer):
     assert "Vous avez déjà" not in page_text(buyer.browser.get("/boutique/", next_year))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", [Profile.TEACHER, Profile.AGENT, Profile.PRINCIPAL])
 def test_nobody_reads_of_the_licences_of_others(buyer, profile):
     buyer.ordered()
@@ -133,6 +137,7 @@ def test_nobody_reads_of_the_licences_of_others(buyer, profile):
     assert "Vous avez déjà" not in page
 
 
+@pytest.mark.slow
 def test_each_school_s_licences_are_counted_in_the_same_queries(buyer):
     buyer.ordered()
     with CaptureQueriesContext(connection) as one_school:

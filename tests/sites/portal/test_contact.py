@@ -72,6 +72,7 @@ def test_a_signed_in_user_need_not_give_name_and_email(portal):
     assert '<option value="achat" selected>' in page
 
 
+@pytest.mark.slow
 def test_messages_per_network_are_limited_and_the_text_is_kept(portal):
     for _ in range(10):
         portal.post("/contact/", WORDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django_tenants.utils import tenant_context
 
 from collectivities.models import OfficeSettings
@@ -12,6 +13,8 @@ from licensing.entitlements import operations
 from licensing.invitations import operations as invitations
 from tests.conftest import TERM
 from tests.sites.portal.my_account_page import HTMX, PAGE, visible_text
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_form_of_invitations_stays_open_for_the_next_one(jaures, as_):
@@ -96,6 +99,7 @@ def test_cancelling_before_the_class_is_open_leads_back_to_where_one_came_from(j
         assert re.search(rf'href="{back}"\s*>Annuler<', page)
 
 
+@pytest.mark.small
 def test_whom_to_ask_for_more_is_whom_the_letter_names(jaures, as_):
     with tenant_context(jaures.entitlement.collectivity):
         OfficeSettings.objects.update_or_create(

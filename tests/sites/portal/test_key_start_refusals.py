@@ -62,6 +62,7 @@ def test_a_mistyped_key_is_given_back_with_what_is_wrong(portal, letter):
     assert f'value="{letter[1].code[:-2]}"' in get_text(answer)
 
 
+@pytest.mark.slow
 def test_guessing_is_limited_by_network_before_anybody_signs_in(portal):
     for _ in range(30):
         assert portal.post("/cle/ouvrir/", {"cle": keys.generate()}).status_code == 409
@@ -70,6 +71,7 @@ def test_guessing_is_limited_by_network_before_anybody_signs_in(portal):
     assert "Trop de clés inexistantes" in get_text(answer)
 
 
+@pytest.mark.slow
 def test_a_revoked_key_says_by_whom_and_whom_to_ask(portal, letter, nimes):
     with tenant_context(nimes):
         pools.revoke(allocation_id=letter[0].pk, by=None, at=TERM)
@@ -81,12 +83,14 @@ def test_a_revoked_key_says_by_whom_and_whom_to_ask(portal, letter, nimes):
     assert not User.objects.exists()
 
 
+@pytest.mark.slow
 def test_the_key_of_a_past_year_says_so(portal, letter):
     Entitlement.objects.update(first_day=datetime.date(2025, 9, 1), last_day=datetime.date(2026, 8, 31))
     assert "valables jusqu'au 31 août 2026" in get_text(open_link(portal, letter[1]))
     assert create_account(portal).status_code == 409
 
 
+@pytest.mark.slow
 def test_a_redeemed_key_asks_a_visitor_to_sign_in_without_naming_anybody(portal, letter, school):
     open_link(portal, letter[1])
     create_account(portal)
@@ -98,6 +102,7 @@ def test_a_redeemed_key_asks_a_visitor_to_sign_in_without_naming_anybody(portal,
     assert not any(word in page for word in ("Camille", "Martin", school.email))
 
 
+@pytest.mark.slow
 def test_who_redeemed_the_key_is_led_to_their_account(portal, letter):
     open_link(portal, letter[1])
     create_account(portal)
@@ -107,6 +112,7 @@ def test_who_redeemed_the_key_is_led_to_their_account(portal, letter):
     assert "Votre clé est gardée" not in get_text(portal.get("/connexion/"))
 
 
+@pytest.mark.slow
 def test_another_account_learns_not_who_redeemed_the_key(as_, letter, jaures):
     browser = as_(jaures.principal)
     AffiliationFactory(user=jaures.principal, school=letter[0].school)
@@ -117,6 +123,7 @@ def test_another_account_learns_not_who_redeemed_the_key(as_, letter, jaures):
     assert "par un autre compte" in get_text(open_link(browser, letter[1]))
 
 
+@pytest.mark.slow
 def test_the_principal_of_another_school_is_asked_to_pass_the_letter_on(as_, letter):
     user = PrincipalFactory()
     AffiliationFactory(user=user, school=SchoolFactory(name="École Pagnol", commune="Alès"))
@@ -144,6 +151,7 @@ def test_nothing_is_done_without_a_kept_key(as_, path):
     assert as_(PrincipalFactory()).post(path)["Location"] == "/cle/"
 
 
+@pytest.mark.slow
 def test_nobody_who_is_signed_in_makes_a_second_account(as_, letter):
     browser = as_(PrincipalFactory())
     open_link(browser, letter[1])
@@ -163,6 +171,7 @@ def test_a_token_without_its_key_is_worth_nothing(portal, letter):
     assert not User.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_token_proves_nothing_for_another_key(nimes, letter):
     other, _ = send_key(nimes, SchoolFactory(email="ce.0300002b@ac-montpellier.example"))
     assert proves(letter[1], other.key) is None
@@ -181,6 +190,7 @@ def test_a_token_expires(letter, monkeypatch):
     assert proves(letter[1], letter[0].key) is None
 
 
+@pytest.mark.slow
 def test_a_token_is_void_once_its_letter_went_to_another_address(nimes, letter, school):
     with tenant_context(nimes):
         pools.resend(allocation_id=letter[0].pk, recipient="directrice@exemple.example", by=None, at=TERM)
@@ -212,6 +222,7 @@ def test_a_token_is_void_once_its_key_is_spent(letter, fields):
     assert proves(letter[1], letter[0].key) is None
 
 
+@pytest.mark.slow
 def test_a_void_token_asks_for_an_address_to_confirm(portal, letter, nimes, school):
     with tenant_context(nimes):
         pools.resend(allocation_id=letter[0].pk, recipient="directrice@exemple.example", by=None, at=TERM)

@@ -10,6 +10,8 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import SchoolFactory
 from tests.sites.portal.my_account_page import PAGE, SCHOOL, visible_text
 
+pytestmark = pytest.mark.slow
+
 JOIN = f"{PAGE}etablissement/rejoindre/"
 
 
@@ -48,6 +50,7 @@ def test_nothing_is_proposed_for_a_chosen_school_or_without_a_match(jaures, else
     assert "Est-ce l’un de ces établissements" not in visible_text(as_(user).get(SCHOOL))
 
 
+@pytest.mark.small
 def test_a_principal_of_another_school_still_gets_proposals(jaures, elsewhere, as_):
     """They typed the second school by hand; their rights in the first one stay."""
     user = elsewhere(PrincipalFactory)

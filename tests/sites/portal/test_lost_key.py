@@ -65,6 +65,7 @@ def jobs():
 # --- The page -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_school_gets_the_same_answer_and_queries(portal, nimes, django_assert_num_queries):
     """A pending key, a redeemed one, none, no mailbox: the answers are identical."""
     waits, redeemed, nothing = SchoolFactory(), SchoolFactory(), SchoolFactory(email="")
@@ -103,6 +104,7 @@ def test_a_school_must_be_chosen(portal, db, uai):
     assert not jobs()
 
 
+@pytest.mark.slow
 def test_a_network_may_ask_for_ten_schools_an_hour(portal):
     school = SchoolFactory()
     for _ in range(10):
@@ -113,6 +115,7 @@ def test_a_network_may_ask_for_ten_schools_an_hour(portal):
     assert len(jobs()) == 10
 
 
+@pytest.mark.slow
 def test_the_page_is_linked_from_the_home_the_faq_and_my_account(portal, db):
     for page in ("/", "/faq/"):
         assert f'href="{ADDRESS}"' in portal.get(page).content.decode()
@@ -123,6 +126,7 @@ def test_the_page_is_linked_from_the_home_the_faq_and_my_account(portal, db):
 # --- The task -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_collectivity_sends_its_waiting_keys_again_to_the_address_on_record(nimes, gard):
     school = SchoolFactory()
     allocate_key(nimes, school)

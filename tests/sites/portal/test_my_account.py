@@ -20,9 +20,12 @@ from tests.factories.licensing import KeyFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.sites.portal.my_account_page import HTMX, LICENCES, PAGE, SCHOOL, visible_text
 
+pytestmark = pytest.mark.slow
+
 # --- The principal's key --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.small
 def test_a_visitor_is_sent_to_sign_in(portal):
     assert portal.get(PAGE)["Location"] == "/connexion/?next=/mon-compte/"
 
@@ -85,6 +88,7 @@ def test_a_principal_with_a_typed_school_joins_the_directorys_by_activating(jaur
     assert [(a.school, a.verified_by) for a in principal.affiliations.all()] == [(jaures.school, "key")]
 
 
+@pytest.mark.small
 def test_no_address_ever_holds_a_key(jaures, as_):
     code, _ = jaures.key()
     as_(jaures.principal).get(f"{PAGE}cle/?cle={code}")
@@ -182,6 +186,7 @@ def test_a_principal_who_teaches_takes_a_seat(jaures, as_):
     assert "1 sur 3" in visible_text(answer)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("sent", [{}, {"abonnement": "x", "enseignant": "y"}, {"abonnement": "9" * 30}])
 def test_invalid_input_is_a_404(jaures, as_, sent):
     assert as_(jaures.principal).post(f"{PAGE}attribuer/", sent).status_code == 404
@@ -287,6 +292,7 @@ def test_requesting_another_school_shows_ones_own(jaures, as_):
     assert "École Jean Jaurès" not in page
 
 
+@pytest.mark.small
 def test_an_agent_is_sent_to_their_office(as_):
     assert "bureau" in visible_text(as_(UserFactory()).get(PAGE))
 
@@ -307,12 +313,14 @@ def person(user, **changes):
     return {**fields, "old_password": "", "new_password": "", "confirmation": "", **changes}
 
 
+@pytest.mark.small
 def test_an_empty_new_password_changes_nothing(teacher, as_):
     as_(teacher).post(f"{PAGE}informations/", person(teacher, last_name="Colas", old_password="n'importe"))
     teacher.refresh_from_db()
     assert (teacher.last_name, teacher.check_password(PASSWORD)) == ("Colas", True)
 
 
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("typed", "error"),
     [
@@ -377,6 +385,7 @@ def test_a_principal_adds_a_school_and_leaves_it(jaures, as_):
     assert [one.school for one in jaures.principal.affiliations.all()] == [jaures.school]
 
 
+@pytest.mark.small
 def test_nobody_leaves_a_school_for_another(jaures, as_):
     affiliation = jaures.principal.affiliations.get()
     assert as_(PrincipalFactory()).post(f"{PAGE}etablissement/{affiliation.pk}/quitter/").status_code == 404

@@ -20,6 +20,8 @@ from tests.sites.portal.shop_buyer import ShopBuyer
 if TYPE_CHECKING:
     from licensing.orders.models import Order
 
+pytestmark = pytest.mark.slow
+
 TABS = ["/mon-compte/", "/mon-compte/licences/"]
 
 
@@ -96,6 +98,7 @@ def test_who_has_licences_reads_how_to_have_more_and_what_follows(buyer):
     assert f"Les licences {following} sont en vente à partir du 1er juin {year.ends_on.year}." in page
 
 
+@pytest.mark.small
 def test_the_shop_asks_for_the_number_to_add_where_there_are_licences(buyer):
     added = "Le nombre à ajouter aux licences que vous avez déjà : saisissez-le"
     assert added not in page_text(buyer.browser.get("/boutique/"))

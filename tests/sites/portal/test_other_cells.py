@@ -54,6 +54,7 @@ def test_a_key_of_another_cell_is_activated_there_by_a_fragment(portal, typed):
     assert "?cle=" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cells")
 def test_in_my_account_as_well(portal):
     principal = PrincipalFactory()
@@ -64,6 +65,7 @@ def test_in_my_account_as_well(portal):
     assert f"bretagne.example/cle/#cle={ELSEWHERE}" in read(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cells")
 def test_guessing_with_the_letters_of_another_cell_is_limited_as_well(portal):
     answers = [portal.post("/cle/ouvrir/", {"cle": keys.display("BR", keys.generate())}) for _ in range(31)]

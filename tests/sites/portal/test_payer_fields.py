@@ -32,6 +32,7 @@ def radios(page) -> dict[str, str]:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_references_are_asked_of_public_bodies_and_businesses_alone(buyer):
     page = buyer.browser.get(buyer.basket(buyer.draft()))
     assert radios(page) == {
@@ -42,6 +43,7 @@ def test_references_are_asked_of_public_bodies_and_businesses_alone(buyer):
     assert radios(buyer.browser.get(buyer.basket(Order.objects.get())))["school"] == "public"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("payer", "kept"), [("town_hall", REFERENCES), ("cooperative", {}), ("other", {}), ("company", {})]
 )
@@ -51,6 +53,7 @@ def test_what_was_typed_for_another_payer_is_not_invoiced(buyer, payer, kept):
     assert stored == kept
 
 
+@pytest.mark.slow
 def test_a_business_gives_its_siret_where_its_siren_is_asked(buyer):
     order = buyer.ordered(payer="company", name="Éditions du Mas", siren="123 456 782 00010")
     assert (order.siret, order.siren) == ("12345678200010", "")
@@ -66,6 +69,7 @@ def test_a_public_ecole_is_not_offered_as_payer_and_the_page_says_who_pays_inste
     assert "« La coopérative scolaire » si c'est elle qui paie" in page_text(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("school", "reason"),
     [(ECOLE, "n'a pas de personnalité juridique"), (None, "Votre établissement n'est pas encore choisi.")],
@@ -83,12 +87,14 @@ def test_nor_is_it_to_a_teacher_whose_order_is_for_no_school(buyer, school, reas
     assert Order.objects.get().state == OrderState.DRAFT
 
 
+@pytest.mark.slow
 def test_a_school_typed_by_hand_may_pay_and_gives_its_siret_if_it_has_one(buyer):
     buyer.affiliation.delete()
     AffiliationFactory(user=buyer.user, school=None, name="Lycée français", city="Berlin", country="Allemagne")
     assert radios(buyer.browser.get(buyer.basket(buyer.draft())))["school"] == "public"
 
 
+@pytest.mark.slow
 def test_everything_typed_comes_back_after_an_error(buyer):
     typed = {
         "payer": "town_hall", "name": "Commune d’Uzès", "address": "Mairie", "address_extra": "BP 7",
@@ -107,6 +113,7 @@ def test_everything_typed_comes_back_after_an_error(buyer):
     assert '<details class="shop-more" open>' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["preparer/", "payeur/"])
 def test_another_payer_is_proposed_their_address_on_both_pages(buyer, path):
     order = buyer.draft() if path == "preparer/" else buyer.ordered()
@@ -118,6 +125,7 @@ def test_another_payer_is_proposed_their_address_on_both_pages(buyer, path):
     assert order.payer in ("", "school")
 
 
+@pytest.mark.slow
 def test_the_total_follows_the_place_before_anything_is_ordered(buyer):
     order = buyer.draft()
     asked = buyer.fields(faire="total", postal_code="97300", city="Cayenne", name="")
@@ -129,6 +137,7 @@ def test_the_total_follows_the_place_before_anything_is_ordered(buyer):
     assert order.total_vat > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("school", "queries"), [({}, 12), (ECOLE, 13)])
 def test_the_checkout_takes_a_fixed_number_of_queries(db, django_assert_num_queries, school, queries):
     buyer = ShopBuyer(**school)
@@ -139,6 +148,7 @@ def test_the_checkout_takes_a_fixed_number_of_queries(db, django_assert_num_quer
         AffiliationFactory(user=buyer.user)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("payer", "signer"),
     [
@@ -158,6 +168,7 @@ def test_an_order_s_page_says_who_signs_and_who_ordered(db, payer, signer):
     assert f"Commande passée par Camille Vidal {school} {buyer.user.email} Facturé à (qui paie)" in page
 
 
+@pytest.mark.slow
 def test_an_order_s_page_takes_as_many_queries_whatever_happened(db, django_assert_num_queries):
     buyer = ShopBuyer(**ECOLE)
     order = buyer.ordered(payer="town_hall", name="Commune de Nîmes", siret="21300189400012")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from django.db import connection
 from django_tenants.utils import get_public_schema_name, schema_context
 
@@ -24,6 +25,7 @@ def data_of(browser):
     return json.loads(browser.get(FILE).content)
 
 
+@pytest.mark.slow
 def test_the_export_is_a_readable_file_that_no_cache_stores(jaures, as_):
     answer = as_(jaures.principal).get(FILE)
     assert answer["Content-Type"] == "application/json; charset=utf-8"
@@ -38,6 +40,7 @@ def test_a_visitor_gets_no_file(portal):
     assert portal.get(FILE)["Location"].startswith("/connexion/?next=")
 
 
+@pytest.mark.slow
 def test_every_app_contributes_its_data(jaures, nimes, as_):
     user = identifiable_person.create_person_with_all_data(jaures, nimes)
     data = data_of(as_(user))
@@ -71,6 +74,7 @@ def test_every_app_contributes_its_data(jaures, nimes, as_):
     assert [one["état"] for one in data["e-mails qui vous ont été écrits"]][-1] == "En attente"
 
 
+@pytest.mark.slow
 def test_a_principal_gets_the_keys_they_activated_without_codes(jaures, as_):
     code, subscription = jaures.subscription()
     text = as_(jaures.principal).get(FILE).content.decode()
@@ -82,6 +86,7 @@ def test_a_principal_gets_the_keys_they_activated_without_codes(jaures, as_):
     assert keys.display("NIMES", code) not in text
 
 
+@pytest.mark.slow
 def test_nobody_else_is_named_and_no_pupil_login_is_exported(jaures, as_):
     _, subscription = jaures.subscription()
     Affiliation.objects.filter(user=jaures.principal).update(verified_at=TERM, verified_by="key")
@@ -100,6 +105,7 @@ def test_nobody_else_is_named_and_no_pupil_login_is_exported(jaures, as_):
     assert "tulipe" not in own
 
 
+@pytest.mark.slow
 def test_messages_to_other_accounts_at_the_same_address_are_not_exported(jaures, as_):
     other = PrincipalFactory(email=jaures.principal.email)
     with schema_context(get_public_schema_name()):
@@ -110,12 +116,14 @@ def test_messages_to_other_accounts_at_the_same_address_are_not_exported(jaures,
     assert len(data_of(as_(other))["e-mails qui vous ont été écrits"]) == 1
 
 
+@pytest.mark.slow
 def test_a_typed_school_is_exported_as_typed(elsewhere, as_, nimes):
     principal = elsewhere(PrincipalFactory)
     payload = data_of(as_(principal))["établissements"][0]
     assert (payload["nom"], payload["choisi"]) == ("Ecole J. Jaurès", "saisi à la main")
 
 
+@pytest.mark.slow
 def test_the_export_takes_a_constant_number_of_queries(jaures, as_, django_assert_num_queries):
     browser = as_(jaures.principal)
     with connection.execute_wrapper(asked := identifiable_person.StatementCounter()):

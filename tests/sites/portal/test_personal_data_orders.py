@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from django.db import connection
 
 from accounts.models import Profile
@@ -19,6 +20,8 @@ from tests.orders import actions
 from tests.sites.portal import identifiable_person
 from tests.sites.portal.my_account_page import visible_text
 
+pytestmark = pytest.mark.slow
+
 OWN = {"name": "Zéphirine Quenouille", "email": "zquenouille@exemple.example", "payer": "other", "siret": ""}
 
 
@@ -31,6 +34,7 @@ def draft_order(user, *, classes=5):
     return OrderFactory(by_card=True, classes=classes, affiliation__user=user, billing=BillingDetailsFactory(**OWN))
 
 
+@pytest.mark.small
 def test_drafts_are_deleted_with_the_account(nimes):
     user = identifiable_person.create_person(Profile.PRINCIPAL)
     order = draft_order(user)

@@ -21,6 +21,8 @@ from tests.schools import principals
 from tests.schools.principals import get_token, is_verified
 from tests.sites.portal.my_account_page import LICENCES, PAGE, get_page, visible_text
 
+pytestmark = pytest.mark.slow
+
 ASK = f"{PAGE}direction/"
 
 
@@ -94,6 +96,7 @@ def test_a_verified_principal_is_offered_nothing_and_costs_no_query_more(jaures,
     assert "à cette adresse" not in visible_text(as_(jaures.principal).get(PAGE))
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("factory", [PrincipalFactory, TeacherFactory, UserFactory])
 def test_a_link_for_a_school_one_did_not_choose_is_refused(jaures, as_, factory):
     jaures.add_principal(verified=True)

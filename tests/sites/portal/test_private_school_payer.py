@@ -11,6 +11,8 @@ from tests.factories.schools import AffiliationFactory
 from tests.guide.scenario import page_text
 from tests.sites.portal.shop_buyer import ShopBuyer
 
+pytestmark = pytest.mark.slow
+
 PRIVATE = "Une école privée (OGEC, association) ou une entreprise"
 PLACE = {"address": "3 rue des Lilas", "postal_code": "30000", "city": "Nîmes"}
 
@@ -40,6 +42,7 @@ def test_no_payer_is_chosen_for_a_school_of_unknown_sector(buyer):
     assert values(page, "name", "city") == {"name": "École Sainte-Anne", "city": "Nîmes"}
 
 
+@pytest.mark.small
 def test_a_private_school_of_the_directory_finds_itself_by_its_label(db):
     buyer = ShopBuyer()
     page = page_text(buyer.browser.get(buyer.basket(buyer.draft())))

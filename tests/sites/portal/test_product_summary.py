@@ -44,6 +44,7 @@ def test_home_and_shop_say_it_as_written_and_as_text(portal, db, path):
     assert certain in page_text(after)
 
 
+@pytest.mark.slow
 def test_a_key_s_email_and_a_quote_say_it(nimes):
     write_summary()
     send_key(nimes, SchoolFactory())
@@ -53,6 +54,7 @@ def test_a_key_s_email_and_a_quote_say_it(nimes):
     assert f"{WORDS}." in extract_text(get_or_create_quote(order, at=timezone.now())).replace("’", "'")
 
 
+@pytest.mark.slow
 def test_the_operator_is_asked_until_it_is_written(operator):
     product = get_licence_product()
     assert ASKED in page_text(operator.get("/admin/"))

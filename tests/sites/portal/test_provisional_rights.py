@@ -18,6 +18,8 @@ from tests.orders.dates import DAY, LAST_PROVISIONAL
 from tests.orders.unopened_orders import create_placed_order
 from tests.sites.portal.my_account_page import LICENCES, PAGE, get_page, get_version, visible_text
 
+pytestmark = pytest.mark.slow
+
 CLASSES = "/mes-classes/"
 BOTH_DAYS = "08/01/2027 (droits temporaires), puis 31/08/2027 dès règlement"
 
@@ -125,6 +127,7 @@ def test_the_teacher_sees_both_dates(bought, as_):
     assert both in visible_text(browser.get(f"{CLASSES}{opened.pk}/"))
 
 
+@pytest.mark.small
 def test_a_teacher_who_buys_for_themselves_has_the_licence_at_once(db, as_):
     teacher = AffiliationFactory(user=TeacherFactory()).user
     order = create_placed_order(by=teacher, units=1, kind=OrderKind.SHOP, collectivity=None)

@@ -14,6 +14,9 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.rebalancing.unbalanced_pool import UnbalancedPool
 from tests.requests.asking_school import AskingSchool, refuse
 from tests.sites.portal.my_account_page import PAGE, get_page, get_version, visible_text
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 ASK, OWN, LETTERS = f"{PAGE}demandes/", f"{PAGE}demande/", f"{PAGE}demandes/e-mails/"
 
@@ -83,6 +86,7 @@ def test_a_teacher_asks_no_school_but_their_own(jaures, as_, uai):
     assert not TeacherRequest.objects.exists()
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("number", ["0", "999999999999", "-1", "abc", "9" * 40, ""])
 def test_a_request_that_is_not_there_is_not_withdrawn(jaures, head, as_, number):
     assert as_(jaures.teacher()).post(f"{OWN}retirer/", {"demande": number}).status_code in (404, 409)
@@ -171,19 +175,22 @@ def test_the_principal_asks_the_collectivity_and_sees_where_it_stands(nimes, jau
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"units": "0"},
-        {"units": "-1"},
-        {"units": "1000000000000"},
-        {"units": "trois"},
-        {"collectivity": "0"},
-        {"collectivity": "999999999999"},
-        {"collectivity": "abc"},
-        {"school_year": "2030"},
-        {"reason": ""},
-        {"reason": "x" * 501},
-        {"reason": "voir www.exemple.example"},
-    ],
+    sampled(
+        [
+            {"units": "0"},
+            {"units": "-1"},
+            {"units": "1000000000000"},
+            {"units": "trois"},
+            {"collectivity": "0"},
+            {"collectivity": "999999999999"},
+            {"collectivity": "abc"},
+            {"school_year": "2030"},
+            {"reason": ""},
+            {"reason": "x" * 501},
+            {"reason": "voir www.exemple.example"},
+        ],
+        fast=2,
+    ),
 )
 def test_a_request_that_cannot_be_is_refused_beside_its_field(nimes, jaures, head, as_, changed):
     answer = as_(head).post(ASK, fields(nimes, **changed))
@@ -199,6 +206,7 @@ def test_a_teacher_s_name_does_not_go_up(nimes, jaures, head, as_):
     assert "la collectivité n’a pas à savoir" in visible_text(answer)
 
 
+@pytest.mark.small
 def test_a_school_without_a_collectivity_reads_whom_to_call(db, as_):
     elsewhere = SchoolFactory(commune="Rennes", commune_code="35238", departement="Ille", departement_code="035")
     principal = PrincipalFactory()
@@ -208,11 +216,13 @@ def test_a_school_without_a_collectivity_reads_whom_to_call(db, as_):
     assert "08 25 82 01 11" in text
 
 
+@pytest.mark.small
 def test_who_leads_no_school_reads_why_and_a_teacher_finds_no_page(jaures, as_):
     assert "Seule une direction vérifiée" in visible_text(as_(jaures.principal).get(ASK))
     assert as_(jaures.teacher()).get(ASK).status_code == 404
 
 
+@pytest.mark.small
 def test_the_letter_is_turned_off_and_on(jaures, head, as_):
     browser = as_(head)
     browser.post(LETTERS)

@@ -22,6 +22,8 @@ from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory
 from tests.sites.portal.my_account_page import HTMX, PAGE, get_page, get_version, visible_text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def read_page(as_):
@@ -323,6 +325,7 @@ def test_the_seats_drawn_are_those_held_then_those_that_are_free(jaures):
     ]
 
 
+@pytest.mark.small
 def test_seats_bear_no_initial_for_a_principal_who_is_not_verified(jaures):
     code, _ = jaures.subscription(exposed_at=TERM)
     operations.claim(code=code, by=TeacherFactory(first_name="Émile", last_name="Zola"), at=TERM)

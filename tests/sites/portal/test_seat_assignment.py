@@ -17,6 +17,8 @@ from tests.factories.licensing import EntitlementFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.sites.portal.my_account_page import HTMX, LICENCES, PAGE, get_page, get_version, visible_text
 
+pytestmark = pytest.mark.slow
+
 
 def give(browser, subscription, teachers, **more):
     asked = {"abonnement": subscription.pk, "enseignants": [teacher.pk for teacher in teachers]}
@@ -160,6 +162,7 @@ def test_an_empty_selection_is_reported(jaures, as_):
     assert "Cochez au moins une personne" in visible_text(give(as_(jaures.principal), subscription, []))
 
 
+@pytest.mark.small
 def test_a_row_button_assigns_to_that_teacher_only(jaures, as_):
     _, subscription = jaures.subscription()
     one, other = jaures.teacher(), jaures.teacher()

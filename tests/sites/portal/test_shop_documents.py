@@ -17,6 +17,8 @@ from tests.factories.accounts import OperatorFactory
 from tests.guide.scenario import list_emails
 from tests.sites.portal.shop_buyer import ShopBuyer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def buyer(db):
@@ -41,6 +43,7 @@ def test_whoever_pays_for_themselves_reads_how_to_order(buyer):
     assert "Passez la commande sur le portail, dans « Mes commandes »" in read_pdf(answer.content)
 
 
+@pytest.mark.small
 def test_the_confirmation_names_the_last_day_to_send_the_purchase_order(buyer):
     order = buyer.ordered()
     until = formatting.long_date(get_entitlement(order).provisional_until)

@@ -23,6 +23,8 @@ from tests.guide.scenario import create_browser, page_text
 from tests.orders import actions
 from tests.sites.portal.shop_buyer import ShopBuyer
 
+pytestmark = pytest.mark.slow
+
 #: A public école of Nîmes, as the directory has it: its SIRET begins with its commune's SIREN.
 ECOLE = {"name": "Ecole Jean Jaurès", "type": "Ecole", "sector": "Public", "commune": "Nîmes", "postal_code": "30000",
          "siret": "21300189400046"}  # fmt: skip
@@ -39,6 +41,7 @@ def scan(content=PDF, name="bon.pdf"):
     return {"file": SimpleUploadedFile(name, content)}
 
 
+@pytest.mark.small
 def test_ordering_again_takes_the_place_of_what_was_begun(buyer):
     first, second = buyer.draft(1), buyer.draft(5)
     assert first == second

@@ -68,6 +68,7 @@ def test_nothing_is_priced_before_the_operator_has_published_it(portal):
     assert "Demander un devis" in page
 
 
+@pytest.mark.slow
 def test_whoever_leads_several_schools_says_which_one(year):
     principal = PrincipalFactory()
     one, other = AffiliationFactory(user=principal), AffiliationFactory(user=principal)

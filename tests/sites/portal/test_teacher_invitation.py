@@ -20,6 +20,9 @@ from tests.conftest import PASSWORD
 from tests.emails import list_emails, render_only_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, enable_second_factor, get_totp_code
 from tests.invitations.inviting_school import InvitingSchool
+from tests.tiers import sampled
+
+pytestmark = pytest.mark.slow
 
 LEA = "lea.martin@ac-nimes.example"
 
@@ -196,7 +199,7 @@ def test_a_link_that_was_not_opened_in_this_browser_shows_nothing(invitation, po
     assert TeacherInvitation.objects.get().ended_at is None
 
 
-@pytest.mark.parametrize("state", [*InvitationEnd.values, "late", "unknown"])
+@pytest.mark.parametrize("state", sampled([*InvitationEnd.values, "late", "unknown"], fast=2))
 def test_each_dead_link_says_why_and_names_nobody(invitation, jaures, portal, state):
     path = path_of(invitation)
     if state == "unknown":

@@ -164,6 +164,7 @@ def test_a_collectivity_that_gives_its_own_address_sees_no_teacher(nimes, school
     assert {address: find_teachers(content) for address, content in seen.items() if find_teachers(content)} == {}
 
 
+@pytest.mark.slow
 def test_an_unverified_principal_sees_no_teacher_on_any_page(school, teachers, portal):
     AffiliationFactory(user=PrincipalFactory(), school=school, verified_at=TERM, verified_by="mailbox")
     portal.force_login(AffiliationFactory(user=PrincipalFactory(), school=school).user)
@@ -172,6 +173,7 @@ def test_an_unverified_principal_sees_no_teacher_on_any_page(school, teachers, p
     assert {address: find_teachers(content) for address, content in seen.items() if find_teachers(content)} == {}
 
 
+@pytest.mark.slow
 def test_a_verified_principal_sees_the_teachers(school, teachers, portal):
     """Control: once verified, the same pages do show the teachers."""
     portal.force_login(

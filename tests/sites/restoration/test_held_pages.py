@@ -19,6 +19,7 @@ def held(db):
     note(timeline=77)
 
 
+@pytest.mark.slow
 def test_pages_are_read_and_say_it(nimes, portal, office, held):
     member = MemberFactory(roles=[Role.VIEWER])
     assert NOTICE in portal.get("/").content.decode()

@@ -112,6 +112,7 @@ def test_what_may_have_left_is_dropped_and_the_rest_waits(nimes, endpoint):
     assert find_hold() is None
 
 
+@pytest.mark.slow
 def test_the_series_of_invoices_goes_on_after_those_that_may_be_lost(db):
     with transaction.atomic():
         first = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=NOW)
@@ -126,6 +127,7 @@ def test_the_series_of_invoices_goes_on_after_those_that_may_be_lost(db):
     assert [one.examples for one in check_all() if one.code == "invoice_numbers"] == [[]]
 
 
+@pytest.mark.slow
 def test_where_nothing_was_lost_no_number_is_skipped(db):
     note(held_at=NOW)
     with transaction.atomic():

@@ -27,6 +27,8 @@ from tests.sites.office.weekly_letter.letters import (
     upload_table,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_letter_says_what_the_home_page_says_with_a_link_to_each_place(pool, manager, clock):
     lost = allocate_units(pool, SchoolFactory(), units=3)
@@ -101,6 +103,7 @@ def test_a_letter_of_many_lines_leaves_the_others_to_the_home_page(nimes, manage
     assert "3 autres points sont sur la page d'accueil du bureau." in letter.text.replace("\xa0", " ")
 
 
+@pytest.mark.small
 @pytest.mark.parametrize("count", [1, 12])
 def test_an_office_of_many_members_is_asked_little_more(pool, count, django_assert_max_num_queries):
     for _ in range(count):

@@ -36,6 +36,7 @@ def test_letters_leave_at_eight_on_the_first_working_day_of_a_week(at, expected)
     assert letter_days.get_next_weekly_moment(at) == expected
 
 
+@pytest.mark.slow
 def test_a_week_has_one_letter_whatever_runs_again(pool, manager):
     assert [writing.run(at=MONDAY + days * DAY) for days in (0, 0)] == [1, 0]
     upload_table(pool)
@@ -52,6 +53,7 @@ def test_nothing_leaves_in_the_evening_or_on_a_weekend(pool, manager, at, next_l
     assert DueWork.objects.get().due_at == next_look
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [moment(12, 5), moment(12, 7), moment(12, 12)])
 def test_a_letter_that_was_kept_waiting_beyond_its_week_is_dropped(pool, manager, clock, at):
     writing.run(at=MONDAY)

@@ -24,7 +24,10 @@ from tests.sites.office.weekly_letter.letters import (
     upload_table,
 )
 
+pytestmark = pytest.mark.slow
 
+
+@pytest.mark.small
 def test_nothing_to_do_no_letter(pool, manager, clock):
     give_all(pool)
     assert writing.run(at=MONDAY) == 0

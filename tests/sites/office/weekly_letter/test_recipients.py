@@ -35,6 +35,8 @@ from tests.sites.office.weekly_letter.letters import (
     upload_table,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_each_role_gets_what_it_can_do_and_no_letter_where_that_is_nothing(pool, nimes, clock):
     people = {role: MemberFactory(roles=[role], user=UserFactory(email=f"{role}@nimes.example")) for role in Role}
@@ -107,6 +109,7 @@ def test_requests_that_their_own_letter_had_this_week_are_not_repeated(pool, man
     assert "attend votre réponse" in read(clock, MONDAY + 7 * DAY).text
 
 
+@pytest.mark.small
 def test_requests_reach_whom_has_turned_their_own_letter_off(pool, manager, nimes, clock):
     give_all(pool)
     AskingSchool().ask()
