@@ -57,15 +57,15 @@ drill:
 	$(BIN)/python manage.py drill $(ARGS)
 
 # The fast tier: whatever takes under 0.1 s of processor, one case at least of each slow module, and main journeys in the
-# browser, whose tests are a call of their own (tests/e2e/conftest.py says why).
+# browser, whose tests are a call of their own (tests/e2e/conftest.py says why). ARGS=tests/returns: that folder alone.
 test: setup look-for-browser
 	$(BIN)/pytest -n 2 -m "not slow or small" $(ARGS)
-	$(BIN)/pytest -n 2 -m journey tests/e2e $(ARGS)
+	$(if $(filter tests/%,$(ARGS)),,$(BIN)/pytest -n 2 -m journey tests/e2e $(ARGS))
 
 # All of it: three rounds a race, the large cases, every test in the browser. Holds the tiers.
 test-all: setup look-for-browser
 	$(BIN)/pytest -n 2 --hold-tiers $(ARGS)
-	$(BIN)/pytest -n 2 tests/e2e $(ARGS)
+	$(if $(filter tests/%,$(ARGS)),,$(BIN)/pytest -n 2 tests/e2e $(ARGS))
 
 look-for-browser:
 	@for browser in chromium-headless-shell chromium chromium-browser google-chrome; do \
