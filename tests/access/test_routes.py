@@ -6,6 +6,7 @@ The routes are read from both URL configurations: a new view fails here until `t
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 from django_tenants.utils import tenant_context
 
@@ -17,6 +18,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.tiers import sampled
+from web.access import public_page
+from web.middleware import AccessPolicyMiddleware
 
 WITH_ARGUMENTS = [route for route in OFFICE_ROUTES if route.arguments]
 SIGNED_IN_ROUTES = [
@@ -45,6 +48,18 @@ def test_every_view_has_its_expected_policy(urlconf, expected):
     # Routes of the API are tested in tests.api.test_routes.
     actual = {name: route.label for name, route in routes.list_named_routes(urlconf) if route.label != "api: token"}
     assert actual == expected
+
+
+def test_a_view_without_a_policy_is_open_to_nobody(rf):
+    def unguarded(_request):
+        raise AssertionError("The view ran.")
+
+    middleware = AccessPolicyMiddleware(unguarded)
+    request = rf.get("/")
+    request.resolver_match = None
+    with pytest.raises(PermissionDenied):
+        middleware.process_view(request, unguarded, (), {})
+    assert middleware.process_view(request, public_page(unguarded), (), {}) is None
 
 
 def test_every_route_with_arguments_has_a_sample_object():

@@ -13,6 +13,7 @@ import pytest
 
 from tests.mutants.operators import KINDS
 from tests.mutants.run import AT_IMPORT, KILLED, NOT_COVERED, SURVIVED, MutantRun, list_tests
+from tests.mutants.security import build_breaks, list_named_tests
 from tests.mutants.sources import Mutant, Mutation, build_mutants, list_mutations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -25,12 +26,15 @@ _OUTCOMES = (KILLED, SURVIVED, NOT_COVERED, AT_IMPORT)
 def main() -> int:
     """Run the mutants; return 0 but where the tests themselves did not run."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("targets", nargs="+", help="packages or files, of a file perhaps one line: app/module.py:12")
+    parser.add_argument("targets", nargs="*", help="packages or files, of a file perhaps one line: app/module.py:12")
     parser.add_argument("--share", type=float, default=1.0, help="how much of the mutants to take: 0.2 is a fifth")
     parser.add_argument("--seed", type=int, default=0, help="the same one takes the same mutants")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["conditions", "comparisons"])
     parser.add_argument("--tests", nargs="+", help="folders, files or tests; those of the app otherwise")
+    parser.add_argument("--security", action="store_true", help="those of docs/security.md, by the tests it names")
     arguments, of_pytest = parser.parse_known_args()
+    if not arguments.targets and not arguments.security:
+        parser.error("name packages or files, or --security")
     mutations, paths = [], []
     for target in arguments.targets:
         name, _, line = target.partition(":")
@@ -38,8 +42,12 @@ def main() -> int:
         for path in list_files(paths[-1]):
             mutations += list_mutations(path, arguments.kinds, {int(line)} if line else set())
     mutants = take(mutations, arguments.share, arguments.seed)
-    run = MutantRun(mutants)
     tests = arguments.tests or list_tests(paths, ROOT)
+    if arguments.security:
+        mutants += build_breaks()
+        tests = [*tests, *list_named_tests()]
+        paths += sorted({mutant.mutation.path for mutant in mutants})
+    run = MutantRun(mutants)
     # Factories draw the same values in each fork.
     fixed = ["-n", "0", "-q", "--randomly-dont-reorganize", "--randomly-seed=1"]
     status = pytest.main([*fixed, *of_pytest, *tests], plugins=[run, _Importer(mutants)])
@@ -80,12 +88,13 @@ def report(run: MutantRun, targets: list[Path]) -> None:
     timed_out = sum(tests == "time" for _, _, tests in run.outcomes)
     write(f"\n{'':40}{''.join(f'{name:>13}' for name in ('mutants', *_OUTCOMES))}\n")
     for target in targets:
-        for kind in KINDS:
-            counts = Counter(
-                outcome
-                for mutant, outcome, _ in run.outcomes
-                if mutant.mutation.kind == kind and mutant.mutation.path.is_relative_to(target)
-            )
+        found = [
+            (mutant.mutation, outcome)
+            for mutant, outcome, _ in run.outcomes
+            if mutant.mutation.path.is_relative_to(target)
+        ]
+        for kind in dict.fromkeys(mutation.kind for mutation, _ in found):
+            counts = Counter(outcome for mutation, outcome in found if mutation.kind == kind)
             if counts:
                 row = "".join(f"{number:>13}" for number in (counts.total(), *(counts[name] for name in _OUTCOMES)))
                 write(f"{f'{target} {kind}':40}{row}\n")

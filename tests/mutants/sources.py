@@ -26,7 +26,8 @@ class Mutation:
 
     path: Path
     kind: str
-    operator: Operator
+    #: None of one that a person wrote.
+    operator: Operator | None
     #: Which of the operator's places in the file.
     occurrence: int
     line: int

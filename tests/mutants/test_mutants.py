@@ -15,6 +15,7 @@ import pytest
 from tests.mutants.live_code import find_changes, find_functions, replace_code
 from tests.mutants.operators import KINDS, NegateOtherCondition, ReplaceMembership
 from tests.mutants.run import list_tests
+from tests.mutants.security import build_breaks, list_named_tests
 from tests.mutants.sources import build_mutants, find_lines, list_mutations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -118,6 +119,19 @@ def test_the_tests_of_a_package_are_those_named_after_its_app():
     assert tests[:2] == ["tests/returns", "tests/api/pools/test_returns.py"]
     assert {Path(name).name for name in tests} == {"returns", "test_returns.py"}
     assert not any("e2e" in name for name in tests)
+
+
+def test_each_break_of_security_changes_one_function_and_keeps_the_others():
+    for broken in build_breaks():
+        path = ROOT / broken.mutation.path
+        changes = find_changes(path, path.read_text(encoding="utf-8"), broken.source)
+        assert changes, broken.describe()
+        assert any(old.co_name != "<module>" for old, _ in changes), broken.describe()
+
+
+def test_the_tests_that_break_security_are_those_of_its_document():
+    assert {"tests/api/test_tokens.py", "tests/accounts/test_sessions.py"} <= {*list_named_tests()}
+    assert all((ROOT / name.partition("::")[0]).is_file() for name in list_named_tests())
 
 
 @pytest.mark.slow
