@@ -123,10 +123,17 @@ class _MailBounds(Compat32):
     """
 
     #: Of the mail so far; shared by the copies that the parser makes of the policy.
-    counted = _Counted()
+    counted: _Counted
 
     def __init__(self) -> None:
-        super().__init__(counted=_Counted())
+        super().__init__()
+        # A policy refuses to be assigned to.
+        self.__dict__["counted"] = _Counted()
+
+    @property
+    def factory(self) -> Any:
+        """What the parser makes parts by."""
+        return self.counted.make_part
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         """Return name and value of a header. Raises `TooCostly`."""
@@ -147,7 +154,7 @@ def parse_mail(content: bytes) -> ParsedMail:
 
 def _read_mail(content: bytes) -> ParsedMail:
     policy = _MailBounds()
-    mail = BytesParser(policy.counted.make_part, policy=policy).parsebytes(_plain_types(content))
+    mail = BytesParser(policy.factory, policy=policy).parsebytes(_plain_types(content))
     sender, subject = clean_line(parseaddr(_header(mail, "From"))[1], 254), clean_line(_header(mail, "Subject"), 200)
     recipients = tuple(islice(_read_status_parts(mail), _MAX_RECIPIENTS))
     if not recipients:
@@ -270,7 +277,7 @@ def _is_auto_reply(mail: Message, subject: str) -> bool:
 def _parse_headers(mail: Message, text: str) -> Message:
     """Return the headers of a text that is part of the mail, counted with its own. Raises `TooCostly`."""
     policy = cast("_MailBounds", mail.policy)
-    return Parser(policy.counted.make_part, policy=policy).parsestr(text, headersonly=True)
+    return Parser(policy.factory, policy=policy).parsestr(text, headersonly=True)
 
 
 def _read_text(mail: Message) -> str:

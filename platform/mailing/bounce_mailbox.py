@@ -18,7 +18,7 @@ from django.db.models import F
 from bounces import reading
 from bounces.imap import ImapMailbox, ListedMail, MailboxUnavailable
 from bounces.models import BounceMailbox, UnreadMail
-from bounces.reports import MailKind
+from bounces.reports import MailKind, ParsedMail
 from core.database_clock import DatabaseClock
 from core.foreign_values import clean_line, parse_header_date
 from installation.hold import refuse_while_held
@@ -30,7 +30,7 @@ from mailing.message_ids import find_reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from bounces.reports import ParsedMail, RecipientReport
+    from bounces.reports import RecipientReport
     from mailing.message_ids import MessageReference
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _list_batches(mailbox: ImapMailbox) -> Iterator[list[ListedMail]]:
 def _read_batch(mailbox: ImapMailbox, batch: Sequence[ListedMail], *, at: datetime.datetime) -> Counter[str]:
     readable = [mail.uid for mail in batch if mail.size <= MAX_MAIL_BYTES]
     contents = mailbox.fetch(readable) if readable else {}
-    parsed = dict(zip(contents, reading.parse_mails(list(contents.values())), strict=True)) if contents else {}
+    parsed = _parse(contents)
     reports: dict[ListedMail, DeliveryReport] = {}
     left, counts = [], Counter[str]()
     for mail in batch:
@@ -131,6 +131,12 @@ def _read_batch(mailbox: ImapMailbox, batch: Sequence[ListedMail], *, at: dateti
         _count(counts)
     mailbox.mark_seen(parsed.keys())
     return counts + Counter(left=len(left))
+
+
+def _parse(contents: dict[int, bytes | None]) -> dict[int, ParsedMail]:
+    given = {uid: content for uid, content in contents.items() if content is not None}
+    parsed = dict(zip(given, reading.parse_mails(list(given.values())), strict=True)) if given else {}
+    return parsed | {uid: ParsedMail(MailKind.UNREADABLE, "", "") for uid in contents.keys() - given.keys()}
 
 
 def _leave(

@@ -61,7 +61,7 @@ def _list_models() -> list[type[models.Model]]:
 def _list_conditions(model: type[models.Model]) -> list[tuple[str, str]]:
     """Return the columns of a model that hold dates or numbers, each with what Python reads."""
     return [
-        (field.column, next(readable for kind, readable in _READABLE if isinstance(field, kind)))
+        (str(field.column), next(readable for kind, readable in _READABLE if isinstance(field, kind)))
         for field in model._meta.concrete_fields  # noqa: SLF001 - documented
         if isinstance(field, tuple(kind for kind, _ in _READABLE))
     ]
@@ -78,7 +78,7 @@ def _build_select(model: type[models.Model]) -> sql.Composable:
         "(SELECT {table_name} AS name, {key}::text, concat_ws(', ', {named}) FROM {table} WHERE {tests} LIMIT {limit})"
     ).format(
         table_name=sql.Literal(model._meta.db_table),  # noqa: SLF001 - documented
-        key=sql.Identifier(model._meta.pk.column),  # noqa: SLF001 - documented
+        key=sql.Identifier(str(model._meta.pk.column)),  # noqa: SLF001 - documented
         named=sql.SQL(", ").join(named),
         table=sql.Identifier(model._meta.db_table),  # noqa: SLF001 - documented
         tests=sql.SQL(" OR ").join(tests.values()),
