@@ -14,6 +14,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
+from core.foreign_date_checks import check_days
 from core.formatting import long_moment
 from core.link_tokens import derive_token
 from core.querysets import LockableQuerySet
@@ -219,6 +220,7 @@ class SchoolHoliday(models.Model):
         verbose_name_plural = "vacances scolaires"
         constraints: ClassVar = [
             models.UniqueConstraint(name="school_holiday_once", fields=["zone", "first_day", "last_day"]),
+            check_days("school_holiday_of_readable_dates", "first_day", "last_day"),
             models.CheckConstraint(
                 name="school_holiday_first_day_before_last", condition=Q(first_day__lte=F("last_day"))
             ),

@@ -1,6 +1,7 @@
 """Retrieval of the card provider's balance movements. Asked outside a transaction, written in one.
 
-From the last known on, so that nothing is missed where the provider was silent. A movement is stored once.
+From the last known on, so that nothing is missed where the provider was silent. A movement is stored once; one that
+cannot be stored is set aside for the operator, and the others are stored.
 """
 
 from __future__ import annotations
@@ -12,18 +13,27 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Min
 
+from core.foreign_values import from_timestamp
+from jobs.set_aside import note_set_aside, take_each
 from licensing.accounting.models import BalanceTransaction
 from licensing.payments.card.provider_interface import to_euros
 from licensing.payments.card.providers import get_provider_by_name
 from licensing.payments.models import CardPayment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from licensing.payments.card.provider_interface import BalanceMovement
 
 #: Asked for again at each run: a provider may list a movement some time after the day that it gives it.
 OVERLAP = datetime.timedelta(days=2)
 #: Asked for at once; what a window holds is in memory.
 WINDOW = datetime.timedelta(days=90)
+_SOURCE = "Prestataire des paiements par carte : mouvements du solde"
+_REFUSED = (
+    "Ce mouvement n'a pas pu être enregistré : sa date ou l'un de ses montants ne peut pas exister. Il manque à "
+    "l'export comptable : lisez-le chez le prestataire, et passez-le à la main."
+)
 
 
 def retrieve_balance_transactions(*, at: datetime.datetime) -> int:
@@ -33,7 +43,7 @@ def retrieve_balance_transactions(*, at: datetime.datetime) -> int:
     then stays.
     """
     variant = settings.CARD_VARIANT
-    since = _get_start(variant) if variant else None
+    since = _get_start(variant, at) if variant else None
     if since is None:
         return 0
     provider, stored = get_provider_by_name(variant), 0
@@ -44,10 +54,10 @@ def retrieve_balance_transactions(*, at: datetime.datetime) -> int:
     return stored
 
 
-def _get_start(variant: str) -> datetime.datetime | None:
-    last: datetime.datetime | None = BalanceTransaction.objects.filter(variant=variant).aggregate(
-        last=Max("created_at")
-    )["last"]
+def _get_start(variant: str, at: datetime.datetime) -> datetime.datetime | None:
+    # One that is dated ahead of the clock would hide what moves until then.
+    stored = BalanceTransaction.objects.filter(variant=variant, created_at__lte=at)
+    last: datetime.datetime | None = stored.aggregate(last=Max("created_at"))["last"]
     if last is not None:
         return last - OVERLAP
     first: datetime.datetime | None = CardPayment.objects.filter(variant=variant).aggregate(first=Min("created"))[
@@ -66,27 +76,31 @@ def _store(variant: str, movements: list[BalanceMovement], *, at: datetime.datet
     )
     new = [one for one in movements if one.reference not in known]
     cards = _find_cards(variant, new)
-    BalanceTransaction.objects.bulk_create(
-        (
-            BalanceTransaction(
-                variant=variant,
-                reference=one.reference,
-                kind=one.kind,
-                amount=to_euros(one.amount),
-                fee=to_euros(one.fee),
-                net=to_euros(one.net),
-                charge=one.charge,
-                card_id=cards.get(one.charge),
-                created_at=one.created_at,
-                recorded_at=at,
-            )
-            for one in new
-        ),
+
+    def store(some: Sequence[BalanceMovement]) -> None:
+        rows = [_build(one, variant=variant, card_id=cards.get(one.charge), at=at) for one in some]
         # Another worker may have stored it since.
-        ignore_conflicts=True,
-        batch_size=1000,
+        BalanceTransaction.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+
+    refused = take_each(new, store)
+    for one in refused:
+        note_set_aside(source=_SOURCE, reference=one.item.reference, reason=_REFUSED, at=at)
+    return len(new) - len(refused)
+
+
+def _build(one: BalanceMovement, *, variant: str, card_id: int | None, at: datetime.datetime) -> BalanceTransaction:
+    return BalanceTransaction(
+        variant=variant,
+        reference=one.reference,
+        kind=one.kind,
+        amount=to_euros(one.amount),
+        fee=to_euros(one.fee),
+        net=to_euros(one.net),
+        charge=one.charge,
+        card_id=card_id,
+        created_at=from_timestamp(one.created),
+        recorded_at=at,
     )
-    return len(new)
 
 
 def _find_cards(variant: str, movements: list[BalanceMovement]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
+from core.foreign_date_checks import check_moment
 from licensing.accounting.journals import Journal
 
 _check_account = RegexValidator(
@@ -145,6 +146,7 @@ class BalanceTransaction(models.Model):
         verbose_name_plural = "mouvements du prestataire"
         constraints: ClassVar = [
             models.UniqueConstraint(name="balance_transaction_once", fields=["variant", "reference"]),
+            check_moment("balance_transaction_of_a_readable_date", "created_at"),
             models.CheckConstraint(name="balance_transaction_adds_up", condition=Q(net=F("amount") - F("fee"))),
         ]
         indexes: ClassVar = [

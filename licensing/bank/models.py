@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from core import formatting
+from core.foreign_date_checks import check_days
 from core.querysets import LockableQuerySet
 from licensing.orders.models import ZERO, PaymentMethod
 
@@ -55,6 +56,7 @@ class BankStatement(models.Model):
                     "account", "format", "number", "opening_on", "closing_on", "opening_balance", "closing_balance"
                 ],
             ),
+            check_days("bank_statement_of_readable_dates", "opening_on", "closing_on"),
             models.CheckConstraint(name="bank_statement_goes_forward", condition=Q(closing_on__gte=F("opening_on"))),
         ]  # fmt: skip
 
@@ -115,6 +117,7 @@ class StatementLine(models.Model):
             models.UniqueConstraint(
                 name="bank_line_once", fields=["account", "booked_on", "reference", "digest", "rank"]
             ),
+            check_days("bank_line_of_a_readable_date", "booked_on"),
             models.CheckConstraint(name="bank_line_moves_money", condition=~Q(amount=0)),
             # Were a line booked twice, its parts would exceed it.
             models.CheckConstraint(

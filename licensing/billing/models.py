@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 
+from core.foreign_date_checks import check_moment
 from core.journal_seals import Seal, SealedJournal
 from core.querysets import LockableQuerySet
 from licensing.orders.buyer_kinds import BuyerKind
@@ -277,6 +278,7 @@ class PlatformStatus(models.Model):
                 )
                 | ~Q(reason=""),
             ),
+            check_moment("platform_status_of_a_readable_date", "at"),
             models.UniqueConstraint(
                 name="platform_status_told_once", fields=["invoice", "external_id"], condition=~Q(external_id="")
             ),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
+from core.foreign_values import parse_day
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -83,7 +85,7 @@ class StrictDateField(serializers.DateField):
         if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
             self.fail("invalid", format="")
         try:
-            return datetime.date.fromisoformat(value)
+            return parse_day(value)
         except ValueError:
             self.fail("invalid", format="")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,11 @@ from drf_spectacular.drainage import set_override
 from api.fields import MAX_INTEGER
 from api.pagination import CURSOR_PARAMETER, LIMIT_PARAMETER
 from api.problem_details import FieldError, InvalidRequest
+from core.foreign_values import check_moment
 
 if TYPE_CHECKING:
+    import datetime
+
     from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.views import APIView
@@ -88,8 +90,8 @@ class _StrictDateTimeFormField(forms.CharField):
 def _parse_moment(text: str) -> datetime.datetime | None:
     try:
         moment = parse_datetime(text)
-        return moment.astimezone(datetime.UTC) if moment is not None and moment.tzinfo is not None else None
-    except (ValueError, OverflowError):
+        return None if moment is None else check_moment(moment)
+    except ValueError:
         return None
 
 

@@ -97,10 +97,30 @@ class ImapMailbox:
                         listed.append(ListedMail(int(uid), int(size)))
         return sorted(listed)
 
-    def fetch(self, uids: Collection[int]) -> dict[int, bytes]:
-        """Return the contents of these mails, without marking them."""
+    def fetch(self, uids: Collection[int]) -> dict[int, bytes | None]:
+        """Return the contents of these mails, without marking them; None for one that the server does not give."""
         with _explain("Un mail de la boîte des retours ne se laisse pas lire."):
-            return dict(_read_contents(_check(self._imap.uid("FETCH", _join(uids), "(UID BODY.PEEK[])"))))
+            try:
+                return self._fetch(uids)
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error:
+                # It says so of all for one that is damaged.
+                return self._fetch_each(uids)
+
+    def _fetch(self, uids: Collection[int]) -> dict[int, bytes | None]:
+        return dict(_read_contents(_check(self._imap.uid("FETCH", _join(uids), "(UID BODY.PEEK[])"))))
+
+    def _fetch_each(self, uids: Collection[int]) -> dict[int, bytes | None]:
+        contents: dict[int, bytes | None] = {}
+        for uid in uids:
+            try:
+                contents |= self._fetch([uid])
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error:
+                contents[uid] = None
+        return contents
 
     def mark_seen(self, uids: Collection[int]) -> None:
         """Mark mails as read."""

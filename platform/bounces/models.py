@@ -85,7 +85,9 @@ class UnreadMail(models.Model):
         NOT_OURS = "not_ours", "Ce compte rendu ne cite aucun de nos e-mails"
         UNCLEAR = "unclear", "Ce compte rendu ne dit pas ce qu'est devenu l'e-mail"
         TOO_LARGE = "too_large", "Ce mail est trop grand pour être lu"
+        TOO_COSTLY = "too_costly", "Ce mail a trop d'en-têtes ou de parties, ou de trop longs, pour être lu"
         UNREADABLE = "unreadable", "Ce mail est abîmé : sa lecture s'est arrêtée sur une erreur"
+        UNRECORDED = "unrecorded", "Ce compte rendu n'a pas pu être inscrit sur son e-mail : le journal dit pourquoi"
 
     # A mail's number in its folder, and the folder's generation (RFC 3501, 2.3.1.1).
     uid_validity = models.BigIntegerField()

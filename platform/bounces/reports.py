@@ -1,19 +1,24 @@
 """Parses one mail of the bounce mailbox: a delivery report, an automatic reply, or something else. Pure.
 
 Delivery reports are RFC 3464; those of qmail and old Exim are plain text that quotes the message. Nothing here is
-believed: which message a report is about is decided by a signed Message-ID (`mailing.message_ids`).
+believed: which message a report is about is decided by a signed Message-ID (`mailing.message_ids`). What costs more
+than a report of a mail server can is not read on: the parser of the standard library, and what is searched for here,
+take time by the square of some lengths.
 """
 
 from __future__ import annotations
 
 import email.header
-import email.policy
 import re
 from email.message import Message
-from email.parser import BytesParser
-from email.utils import parseaddr, parsedate_to_datetime
+from email.parser import BytesParser, Parser
+from email.policy import Compat32
+from email.utils import parseaddr
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from core.foreign_values import clean_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +28,14 @@ class MailKind(StrEnum):
     REPORT = "report"
     AUTO_REPLY = "auto_reply"
     OTHER = "other"
+    # Its headers or parts are more, or longer, than those of any report: it was not read on.
+    TOO_COSTLY = "too_costly"
+    # The parser ended on an error.
+    UNREADABLE = "unreadable"
 
 
 class RecipientReport(NamedTuple):
-    """What a server says of one recipient. `action` and `status` as in RFC 3464; `retry_until`: ISO 8601, or empty."""
+    """What a server says of one recipient. `action` and `status` as in RFC 3464; `retry_until`: its own words."""
 
     final: str
     original: str
@@ -52,8 +61,15 @@ class ParsedMail(NamedTuple):
 
 #: Longest text that is searched for what a report without the form of RFC 3464 says.
 _MAX_TEXT = 200_000
+#: Of one header, its further lines included: those of signatures and long threads are some 10,000.
+_MAX_HEADER_LETTERS = 16 * 1024
+#: Of one header, as « ; » are counted.
+_MAX_PARAMETERS = 100
+#: Of a mail and all its parts, the groups of fields of a delivery report included.
+_MAX_HEADERS, _MAX_PARTS = 5_000, 500
 _MAX_IDS = 20
 _MAX_RECIPIENTS = 20
+_MAX_DIAGNOSTIC = 300
 _GLOBAL_TYPES = {
     b"-delivery-status": b"message/delivery-status",
     b"-headers": b"text/rfc822-headers",
@@ -61,10 +77,14 @@ _GLOBAL_TYPES = {
 }
 _GLOBAL_TYPE = re.compile(rb"message/global(-delivery-status|-headers|)(?![\w-])", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<[^<>@\s]{1,200}@[^<>@\s]{1,200}>")
+_EMPTY_LINES = re.compile(r"\n[ \t]*+\n")
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _SMTP_CODE = re.compile(r"(?:^|[\s:(\"#])([45]\d\d)(?:[- ]|$)", re.MULTILINE)
-_QMAIL_RECIPIENT = re.compile(r"^\s*<?([^\s<>@]+@[^\s<>@:]+)>?:?\s*$", re.MULTILINE)
-_ORIGINAL_BELOW = re.compile(r"(?:-+ ?(?:This is a copy of|Below this line is a copy of|Ceci est une copie)[^\n]*)")
+_QMAIL_RECIPIENT = re.compile(r"^[ \t]*+<?([^\s<>@]+@[^\s<>@:]+)>?:?[ \t\r]*$", re.MULTILINE)
+# From the first dash alone, and never from fewer of them: a line of dashes is looked at once.
+_ORIGINAL_BELOW = re.compile(
+    r"(?:(?<!-)-++ ?(?:This is a copy of|Below this line is a copy of|Ceci est une copie)[^\n]*)"
+)
 _MAILER = re.compile(r"^(?:mailer-daemon|postmaster|mail-daemon|mailerdaemon|mdaemon)\b", re.IGNORECASE)
 _DELAYED_WORDS = re.compile(
     r"delay|retard|still being retried|will be retried|tentatives? (?:se )?poursui|not (?:yet )?been delivered|warning",
@@ -80,11 +100,63 @@ _LOW_PRECEDENCE = {"auto_reply", "auto-reply", "bulk", "junk"}
 _ACTIONS = {"failed", "delayed", "delivered", "relayed", "expanded"}
 
 
+class TooCostly(Exception):
+    """The mail has more, or longer, headers than any report."""
+
+
+class _Counted:
+    def __init__(self) -> None:
+        self.headers = self.parts = 0
+
+    def make_part(self, policy: Any) -> Message:
+        """Return an empty part, for the parser. Raises `TooCostly`."""
+        self.parts += 1
+        if self.parts > _MAX_PARTS:
+            raise TooCostly
+        return Message(policy)
+
+
+class _MailBounds(Compat32):
+    """The policy of the standard library for what is read as it stands; raises `TooCostly` for a header beyond bounds.
+
+    Asked by the parser for each header of the mail and of its parts, before anything is made of it.
+    """
+
+    #: Of the mail so far; shared by the copies that the parser makes of the policy.
+    counted: _Counted
+
+    def __init__(self) -> None:
+        super().__init__()
+        # A policy refuses to be assigned to.
+        self.__dict__["counted"] = _Counted()
+
+    @property
+    def factory(self) -> Any:
+        """What the parser makes parts by."""
+        return self.counted.make_part
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """Return name and value of a header. Raises `TooCostly`."""
+        letters, parameters = sum(map(len, sourcelines)), sum(line.count(";") for line in sourcelines)
+        self.counted.headers += 1
+        if letters > _MAX_HEADER_LETTERS or parameters > _MAX_PARAMETERS or self.counted.headers > _MAX_HEADERS:
+            raise TooCostly
+        return super().header_source_parse(sourcelines)
+
+
 def parse_mail(content: bytes) -> ParsedMail:
     """Parse one mail. Whatever it holds, this raises nothing that its caller need tell apart."""
-    mail = BytesParser(policy=email.policy.compat32).parsebytes(_plain_types(content))
-    sender, subject = _one_line(parseaddr(_header(mail, "From"))[1], 254), _one_line(_header(mail, "Subject"), 200)
-    recipients = tuple(_read_status_parts(mail))[:_MAX_RECIPIENTS]
+    try:
+        return _read_mail(content)
+    except TooCostly:
+        return ParsedMail(MailKind.TOO_COSTLY, "", "")
+
+
+def _read_mail(content: bytes) -> ParsedMail:
+    policy = _MailBounds()
+    mail = BytesParser(policy.factory, policy=policy).parsebytes(_plain_types(content))
+    sender, subject = clean_line(parseaddr(_header(mail, "From"))[1], 254), clean_line(_header(mail, "Subject"), 200)
+    recipients = tuple(islice(_read_status_parts(mail), _MAX_RECIPIENTS))
     if not recipients:
         report_type = str(mail.get_param("report-type") or "").casefold()
         if report_type in _READ_RECEIPTS:
@@ -111,7 +183,7 @@ def _read_status_parts(mail: Message) -> Iterator[RecipientReport]:
         if not isinstance(blocks, list):
             # Encoded, against the standard: some gateways do.
             text = _decode(part)
-            blocks = [email.message_from_string(block) for block in re.split(r"\n\s*\n", text.replace("\r", ""))]
+            blocks = [_parse_headers(mail, block) for block in _EMPTY_LINES.split(text.replace("\r", ""))]
         for block in blocks:
             if isinstance(block, Message) and (report := _read_recipient(block)) is not None:
                 # Exim gives the code alone, and its reason to the reader.
@@ -129,23 +201,17 @@ def _read_recipient(block: Message) -> RecipientReport | None:
         original=_strip_type(_header(block, "Original-Recipient")),
         action=action,
         status=status[1] if status else "",
-        diagnostic=_one_line(_header(block, "Diagnostic-Code").partition(";")[2] or _header(block, "Diagnostic-Code")),
-        retry_until=_read_date(_header(block, "Will-Retry-Until")),
+        diagnostic=clean_line(
+            _header(block, "Diagnostic-Code").partition(";")[2] or _header(block, "Diagnostic-Code"), _MAX_DIAGNOSTIC
+        ),
+        retry_until=clean_line(_header(block, "Will-Retry-Until"), 100),
     )
 
 
 def _strip_type(field: str) -> str:
     """Return the address of « rfc822; <address> »."""
     address = field.rpartition(";")[2].strip()
-    return _one_line(address.strip("<>").strip(), 254)
-
-
-def _read_date(text: str) -> str:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return ""
-    return moment.isoformat() if moment.tzinfo is not None else ""
+    return clean_line(address.strip("<>").strip(), 254)
 
 
 def _read_plain_report(mail: Message, sender: str) -> Iterator[RecipientReport]:
@@ -162,7 +228,7 @@ def _read_plain_report(mail: Message, sender: str) -> Iterator[RecipientReport]:
         return
     delayed = not failed and _DELAYED_WORDS.search(f"{_header(mail, 'Subject')}\n{notice[:2000]}") is not None
     found = status[1] if status else f"{code[1][0]}.0.0" if code else ""
-    diagnostic = _one_line(_find_diagnostic(notice, status or code))
+    diagnostic = clean_line(_find_diagnostic(notice, status or code), _MAX_DIAGNOSTIC)
     for address in addresses[:_MAX_RECIPIENTS]:
         yield RecipientReport(address, "", "delayed" if delayed else "failed", found, diagnostic)
 
@@ -171,7 +237,7 @@ def _find_reason(mail: Message, address: str) -> str:
     """Return the lines below an address in the text for the reader, up to an empty one."""
     notice = _ORIGINAL_BELOW.split(_read_text(mail), maxsplit=1)[0].replace("\r", "")
     lines = notice.partition(address)[2].partition("\n\n")[0] if address else ""
-    return _one_line(lines.lstrip(">: \n"))
+    return clean_line(lines.lstrip(">: \n"), _MAX_DIAGNOSTIC)
 
 
 def _find_diagnostic(text: str, match: re.Match[str] | None) -> str:
@@ -188,7 +254,7 @@ def _find_message_ids(mail: Message) -> Iterator[str]:
     for part in mail.walk():
         content_type = part.get_content_type()
         if content_type == "text/rfc822-headers":
-            yield from _MESSAGE_ID.findall(_header(email.message_from_string(_decode(part).lstrip()), "Message-ID"))
+            yield from _MESSAGE_ID.findall(_header(_parse_headers(mail, _decode(part).lstrip()), "Message-ID"))
         elif part is not mail:
             for name in ("Message-ID", "Original-Message-ID", "X-Original-Message-ID"):
                 yield from _MESSAGE_ID.findall(_header(part, name))
@@ -206,6 +272,12 @@ def _is_auto_reply(mail: Message, subject: str) -> bool:
         or _header(mail, "Precedence").strip().casefold() in _LOW_PRECEDENCE
         or _REPLY_SUBJECT.match(subject) is not None
     )
+
+
+def _parse_headers(mail: Message, text: str) -> Message:
+    """Return the headers of a text that is part of the mail, counted with its own. Raises `TooCostly`."""
+    policy = cast("_MailBounds", mail.policy)
+    return Parser(policy.factory, policy=policy).parsestr(text, headersonly=True)
 
 
 def _read_text(mail: Message) -> str:
@@ -243,9 +315,3 @@ def _header(mail: Message, name: str) -> str:
     except (LookupError, ValueError):
         text = str(raw)
     return " ".join(text.split())
-
-
-def _one_line(text: str, length: int = 300) -> str:
-    """Return printable text on one line, at most that long."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.split())[:length]

@@ -1,8 +1,12 @@
-"""Models of the queue: procrastinate's jobs with French names, runs that a worker's death ended, and due work."""
+"""Models of the queue: procrastinate's jobs with French names, runs that a worker's death ended, due work.
+
+And what could not be taken in of what came from outside.
+"""
 
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 
@@ -50,3 +54,34 @@ class DueWork(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.schema}): {self.due_at}"
+
+
+class SetAsideItem(models.Model):
+    """One of many things that came from outside, and could not be taken in: the others were. By `jobs.set_aside`.
+
+    The operator sees it; whoever sent it may send it again, which changes nothing here.
+    """
+
+    # In French: what it came with.
+    source = models.CharField("reçu de", max_length=80)
+    # The sender's own number of it.
+    reference = models.CharField("référence", max_length=200)
+    # In French.
+    reason = models.TextField("pourquoi")
+    found_at = models.DateTimeField("mis de côté le")
+    # By the operator: it leaves their list of work.
+    seen_at = models.DateTimeField("vu le", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "élément mis de côté"
+        verbose_name_plural = "éléments mis de côté"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="set_aside_item_once", fields=["source", "reference"]),
+            models.CheckConstraint(name="set_aside_item_says_why", condition=~Q(source="") & ~Q(reason="")),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="set_aside_item_unseen", fields=["found_at"], condition=Q(seen_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.reference}"

@@ -1,8 +1,8 @@
 """Reads the bounce mailbox: each report is recorded on its message, then marked as read.
 
 A mail is marked once what it says is committed: after an interruption it is read again, to no effect. What says nothing
-that we can act on stays unread in the mailbox and is listed for the operator (`bounces.UnreadMail`), until a person has
-read, moved or deleted it there.
+that we can act on, or cannot be read or recorded, stays unread in the mailbox and is listed for the operator
+(`bounces.UnreadMail`), until a person has read, moved or deleted it there: it keeps no other from being read.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from django.db.models import F
 from bounces import reading
 from bounces.imap import ImapMailbox, ListedMail, MailboxUnavailable
 from bounces.models import BounceMailbox, UnreadMail
-from bounces.reports import MailKind
+from bounces.reports import MailKind, ParsedMail
 from core.database_clock import DatabaseClock
+from core.foreign_values import clean_line, parse_header_date
 from installation.hold import refuse_while_held
 from jobs.process import shutdown_requested
 from mailing import smtp_replies
@@ -29,7 +30,7 @@ from mailing.message_ids import find_reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from bounces.reports import ParsedMail, RecipientReport
+    from bounces.reports import RecipientReport
     from mailing.message_ids import MessageReference
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,16 @@ MAX_MAIL_BYTES = 2 * 1024 * 1024
 _BATCH_MAILS, _BATCH_BYTES = 200, 8 * 1024 * 1024
 #: Of one run; the next one begins within a minute.
 _MAX_MAILS = 20_000
+#: How long a server may go on trying: RFC 5321 has four or five days. What says more is no date.
+_LONGEST_RETRY = datetime.timedelta(days=60)
 _DELAYED = "Le serveur du destinataire fait attendre le message ; il essaie encore."
+
+
+_LEFT_FOR = {
+    MailKind.OTHER: UnreadMail.Cause.NO_REPORT,
+    MailKind.TOO_COSTLY: UnreadMail.Cause.TOO_COSTLY,
+    MailKind.UNREADABLE: UnreadMail.Cause.UNREADABLE,
+}
 
 
 class _Verdict(NamedTuple):
@@ -93,8 +103,9 @@ def _list_batches(mailbox: ImapMailbox) -> Iterator[list[ListedMail]]:
 def _read_batch(mailbox: ImapMailbox, batch: Sequence[ListedMail], *, at: datetime.datetime) -> Counter[str]:
     readable = [mail.uid for mail in batch if mail.size <= MAX_MAIL_BYTES]
     contents = mailbox.fetch(readable) if readable else {}
-    parsed = dict(zip(contents, reading.parse_mails(list(contents.values())), strict=True)) if contents else {}
-    reports, left, counts = [], [], Counter[str]()
+    parsed = _parse(contents)
+    reports: dict[ListedMail, DeliveryReport] = {}
+    left, counts = [], Counter[str]()
     for mail in batch:
         if mail.size > MAX_MAIL_BYTES:
             left.append(_leave(mailbox, mail, UnreadMail.Cause.TOO_LARGE, None, at))
@@ -103,20 +114,29 @@ def _read_batch(mailbox: ImapMailbox, batch: Sequence[ListedMail], *, at: dateti
             # Somebody has deleted it meanwhile.
             continue
         content = parsed[mail.uid]
-        verdict = _judge(content)
+        verdict = _judge(content, at=at)
         if verdict.left_for is not None:
             del parsed[mail.uid]
             left.append(_leave(mailbox, mail, verdict.left_for, content, at))
             continue
         if verdict.report is not None:
-            reports.append(verdict.report)
-        counts["auto_replies" if content is not None and content.kind is MailKind.AUTO_REPLY else "reports"] += 1
-    record_reports(reports, at=at)
+            reports[mail] = verdict.report
+        counts["auto_replies" if content.kind is MailKind.AUTO_REPLY else "reports"] += 1
+    refused = {id(one.item) for one in record_reports(reports.values(), at=at).refused}
+    for mail in (mail for mail, report in reports.items() if id(report) in refused):
+        left.append(_leave(mailbox, mail, UnreadMail.Cause.UNRECORDED, parsed.pop(mail.uid), at))
+        counts["reports"] -= 1
     with transaction.atomic():
         UnreadMail.objects.bulk_create(left, ignore_conflicts=True)
         _count(counts)
     mailbox.mark_seen(parsed.keys())
     return counts + Counter(left=len(left))
+
+
+def _parse(contents: dict[int, bytes | None]) -> dict[int, ParsedMail]:
+    given = {uid: content for uid, content in contents.items() if content is not None}
+    parsed = dict(zip(given, reading.parse_mails(list(given.values())), strict=True)) if given else {}
+    return parsed | {uid: ParsedMail(MailKind.UNREADABLE, "", "") for uid in contents.keys() - given.keys()}
 
 
 def _leave(
@@ -126,27 +146,28 @@ def _leave(
         uid_validity=mailbox.uid_validity,
         uid=mail.uid,
         cause=cause,
-        sender=content.sender if content else "",
-        subject=content.subject if content else "",
+        # Again: a mail may have taken over the child that read it.
+        sender=clean_line(content.sender, 254) if content else "",
+        subject=clean_line(content.subject, 200) if content else "",
         size=mail.size,
         found_at=at,
     )
 
 
-def _judge(mail: ParsedMail | None) -> _Verdict:
-    if mail is None:
-        return _Verdict(left_for=UnreadMail.Cause.UNREADABLE)
+def _judge(mail: ParsedMail, *, at: datetime.datetime) -> _Verdict:
     if mail.kind is MailKind.AUTO_REPLY:
         return _Verdict()
-    if mail.kind is MailKind.OTHER:
-        return _Verdict(left_for=UnreadMail.Cause.NO_REPORT)
+    if mail.kind is not MailKind.REPORT:
+        return _Verdict(left_for=_LEFT_FOR[mail.kind])
     message, decisive = find_reference(mail.message_ids), _find_decisive(mail.recipients)
     if message is None or decisive is None:
         return _Verdict(left_for=UnreadMail.Cause.NOT_OURS if message is None else UnreadMail.Cause.UNCLEAR)
-    return _Verdict(_build_report(message, decisive))
+    return _Verdict(_build_report(message, decisive, at=at))
 
 
-def _build_report(message: MessageReference, recipient: RecipientReport) -> DeliveryReport | None:
+def _build_report(
+    message: MessageReference, recipient: RecipientReport, *, at: datetime.datetime
+) -> DeliveryReport | None:
     """Return what is recorded; None where the message was passed on to a server that does not report."""
     if recipient.action in ("relayed", "expanded"):
         return None
@@ -155,12 +176,21 @@ def _build_report(message: MessageReference, recipient: RecipientReport) -> Deli
     answer = smtp_replies.parse_report(recipient.status, recipient.diagnostic)
     if recipient.action == "delayed":
         reason = f"{_DELAYED}{smtp_replies.REPLY_SEPARATOR}{recipient.diagnostic}" if recipient.diagnostic else _DELAYED
-        until = datetime.datetime.fromisoformat(recipient.retry_until) if recipient.retry_until else None
+        until = _read_retry_until(recipient.retry_until, at=at)
         return DeliveryReport(message, ReportedFate.DELAYED, reason, retried_until=until)
     # A box that was full for days (4.2.2, given up) may be empty tomorrow: only permanent answers refuse an address.
     is_permanent = not recipient.status.startswith("4")
     refused = (recipient.final, recipient.original) if is_permanent and smtp_replies.refuses_address(answer) else ()
     return DeliveryReport(message, ReportedFate.BOUNCED, smtp_replies.explain_reply(answer), refused)
+
+
+def _read_retry_until(text: str, *, at: datetime.datetime) -> datetime.datetime | None:
+    """Return until when a server goes on trying; None where it does not say so, or nothing that can be."""
+    try:
+        until = parse_header_date(text)
+    except ValueError:
+        return None
+    return until if until - at <= _LONGEST_RETRY else None
 
 
 def _find_decisive(recipients: Sequence[RecipientReport]) -> RecipientReport | None:

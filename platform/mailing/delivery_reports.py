@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
 from core.schemas import filter_existing
+from jobs.set_aside import take_each
 from mailing import delivery_events, refusals
 from mailing.message_ids import get_timestamp
 from mailing.metrics import count_messages
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Sequence
 
+    from jobs.set_aside import RefusedItem
     from mailing.message_ids import MessageReference
 
 _WRITTEN = ("pk", "state", "sent_at", "reported_at", "delayed_until", "reason")
@@ -55,17 +57,30 @@ class DeliveryReport(NamedTuple):
     retried_until: datetime.datetime | None = None
 
 
-def record_reports(reports: Iterable[DeliveryReport], *, at: datetime.datetime) -> int:
-    """Record reports, a transaction for each schema; return how many messages they changed."""
+class RecordedReports(NamedTuple):
+    """How many messages reports changed, and those that could not be recorded, with why."""
+
+    changed: int
+    refused: list[RefusedItem[DeliveryReport]]
+
+
+def record_reports(reports: Iterable[DeliveryReport], *, at: datetime.datetime) -> RecordedReports:
+    """Record reports, a transaction for each schema; one that cannot be recorded keeps no other from it."""
     by_schema: dict[str, list[DeliveryReport]] = defaultdict(list)
     for report in reports:
         by_schema[report.message.schema].append(report)
     changed = 0
+    refused: list[RefusedItem[DeliveryReport]] = []
+
+    def record(some: Sequence[DeliveryReport]) -> None:
+        nonlocal changed
+        changed += _record_here(some, at=at)
+
     # A schema that is gone would have its messages looked for in the public one.
     for schema in filter_existing(by_schema) if by_schema else ():
         with schema_context(schema):
-            changed += _record_here(by_schema[schema], at=at)
-    return changed
+            refused += take_each(by_schema[schema], record)
+    return RecordedReports(changed, refused)
 
 
 @transaction.atomic

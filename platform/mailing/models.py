@@ -17,6 +17,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce, Now
 
+from core.foreign_date_checks import check_moment
 from core.querysets import LockableQuerySet
 from mailing import kinds
 from mailing.smtp_replies import PERHAPS_ACCEPTED, REPLY_SEPARATOR
@@ -170,6 +171,7 @@ class Message(models.Model):
                 name="message_delayed_was_sent",
                 condition=Q(delayed_until__isnull=True) | Q(state="sent", reported_at__isnull=False),
             ),
+            check_moment("message_delayed_until_a_readable_date", "delayed_until"),
             models.CheckConstraint(
                 name="message_awaiting_a_hand_is_held",
                 condition=~Q(refusal="waiting") | (Q(state="held") & ~Q(reason="")),

@@ -1,5 +1,6 @@
 """What a provider tells of messages that were sent by its interface: the same as a server's report, by django-anymail.
 
+It posts many at once: one that cannot be recorded is set aside for the operator, and the others are recorded.
 Only imported where a provider is configured (`MAIL_PROVIDER`): django-anymail is an optional dependency.
 """
 
@@ -12,12 +13,15 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from core.foreign_values import clean_line
+from jobs.set_aside import note_set_aside, take_each
 from mailing import smtp_replies
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
 from mailing.message_ids import find_reference
 from web.access import Public, require_policy
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable
 
     from django.http import HttpResponseBase
@@ -32,6 +36,10 @@ _FATES = {
 }
 #: Codes of RFC 3463 for the reasons that a provider gives without a server's answer.
 _STATUSES = {"invalid": "5.1.3", "blocked": "5.7.1", "spam": "5.7.1", "timed_out": "5.4.7"}
+_REFUSED = (
+    "Ce que le prestataire dit d'un e-mail n'a pas pu être inscrit : le journal du serveur dit pourquoi. L'état de "
+    "l'e-mail se lit chez le prestataire."
+)
 _DELAYED = "Le serveur du destinataire fait attendre le message ; notre prestataire essaie encore."
 
 
@@ -51,22 +59,35 @@ def connect() -> None:
 
 def receive(sender: object, event: Any, esp_name: str, **_: object) -> None:  # noqa: ARG001 - a signal's signature
     """Record one event, if it is about the fate of a message of ours."""
+    at = timezone.now()
+    for refused in take_each([event], lambda events: _record(events[0], at)):
+        note_set_aside(
+            source="Prestataire d'envoi des e-mails",
+            reference=refused.item.event_id or refused.item.message_id,
+            reason=_REFUSED,
+            at=at,
+        )
+
+
+def _record(event: Any, at: datetime.datetime) -> None:
     fate = _FATES.get(event.event_type)
-    reference = find_reference(filter(None, (dict(event.metadata or {}).get("message"), event.message_id)))
+    quoted = (dict(event.metadata or {}).get("message"), event.message_id)
+    reference = find_reference(clean_line(text, 300) for text in quoted if text)
     if fate is None or reference is None:
         return
-    record_reports([_build_report(fate, reference, event)], at=timezone.now())
+    for refused in record_reports([_build_report(fate, reference, event)], at=at).refused:
+        raise refused.error
 
 
 def _build_report(fate: ReportedFate, reference: Any, event: Any) -> DeliveryReport:
-    answer_text = str(event.mta_response or event.description or "")
+    answer_text = clean_line(event.mta_response or event.description or "", smtp_replies.MAX_REPLY_LENGTH)
     if fate is ReportedFate.DELIVERED:
         return DeliveryReport(reference, fate)
     if fate is ReportedFate.DELAYED:
-        reason = f"{_DELAYED}{smtp_replies.REPLY_SEPARATOR}{answer_text[:300]}" if answer_text else _DELAYED
+        reason = f"{_DELAYED}{smtp_replies.REPLY_SEPARATOR}{answer_text}" if answer_text else _DELAYED
         return DeliveryReport(reference, fate, reason)
     answer = smtp_replies.parse_report(_STATUSES.get(str(event.reject_reason), ""), answer_text)
-    refused = (str(event.recipient or ""),) if smtp_replies.refuses_address(answer) else ()
+    refused = (clean_line(event.recipient or "", 254),) if smtp_replies.refuses_address(answer) else ()
     return DeliveryReport(reference, fate, smtp_replies.explain_reply(answer), refused)
 
 

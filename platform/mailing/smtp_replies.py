@@ -10,8 +10,12 @@ import datetime
 import re
 from typing import NamedTuple
 
+from core.foreign_values import clean_line
+
 #: Separates our sentence from the server's reply.
 REPLY_SEPARATOR = " Réponse du serveur : "
+#: Of a server's reply that is kept.
+MAX_REPLY_LENGTH = 300
 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 
@@ -121,11 +125,9 @@ class SmtpReply(NamedTuple):
 
 
 def parse_reply(code: int, text: bytes | str) -> SmtpReply:
-    """Parse a reply into one line of printable text, at most 300 characters."""
+    """Parse a reply into one line of printable text, at most `MAX_REPLY_LENGTH` letters."""
     reply_text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return SmtpReply(
-        code, " ".join("".join(letter if letter.isprintable() else " " for letter in reply_text).split())[:300]
-    )
+    return SmtpReply(code, clean_line(reply_text, MAX_REPLY_LENGTH))
 
 
 def explain_reply(answer: SmtpReply) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.calendar import PARIS
+from core.foreign_values import check_day, check_moment
 from schools.exceptions import CalendarRefused
 from schools.folding import fold
 from schools.models import HolidayZone
@@ -168,9 +169,9 @@ def _parse_day(text: str, zone: HolidayZone) -> datetime.date:
     try:
         moment = datetime.datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            return moment.date()
+            return check_day(moment.date())
         place = ZoneInfo(_TIME_ZONES[zone]) if zone in _TIME_ZONES else PARIS
         # The nearest midnight: some years are written by the clock of Paris, or by that of winter.
-        return (moment.astimezone(place) + _HALF_A_DAY).date()
-    except (ValueError, OverflowError):
+        return (check_moment(moment).astimezone(place) + _HALF_A_DAY).date()
+    except ValueError:
         raise ValueError(f"« {text} » n'est pas une date") from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from core.foreign_values import parse_header_date
 from core.formatting import join_words, long_moment, number, pluralize
 from schools.directory.columns import get_column_name
 from schools.directory.models import DirectorySync, SyncOutcome
@@ -81,11 +81,10 @@ def _compare(report: SyncReport, last_modified: str, last: DirectorySync, *, may
 
 def _parse_date(text: str) -> datetime.datetime | None:
     try:
-        date = parsedate_to_datetime(text)
+        # A date without a zone is written in UTC.
+        return parse_header_date(text, default_zone=datetime.UTC)
     except ValueError:
         return None
-    # A date without a zone is written in UTC.
-    return date if date.tzinfo else timezone.make_aware(date, datetime.UTC)
 
 
 def _format_date(date: datetime.datetime) -> str:

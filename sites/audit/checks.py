@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
@@ -25,6 +25,7 @@ from sites.audit.invariants import Finding
 from sites.audit.letter_invariants import LETTER_INVARIANTS, PUBLIC_LETTER_INVARIANTS
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.office_rows import OfficeRows
+from sites.audit.readable_checks import READABLE_RULE, find_unreadable_values
 from sites.audit.reference_invariants import PUBLIC_REFERENCE_INVARIANTS, REFERENCE_INVARIANTS
 from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.renewal_invariants import RENEWAL_INVARIANTS
@@ -117,7 +118,7 @@ def check_all() -> list[Finding]:
             with tenant_context(collectivity), _reading_one_moment():
                 for code, sentence in _find_violations_of(collectivity, now):
                     findings[code].add(f"{collectivity.slug} : {sentence}")
-        except UNREADABLE as error:
+        except (*UNREADABLE, DataError) as error:
             findings["schemas"].add(f"{collectivity.slug} : {str(error).strip()}")
     return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
 
@@ -145,10 +146,14 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield VAT_RULE
     yield REPORT_RULE
     yield RETENTION_RULE
+    yield READABLE_RULE
 
 
 def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the public schema, which is the current one."""
+    # First: what follows reads rows, and stops at one that cannot be read.
+    for sentence in find_unreadable_values():
+        yield "readable", f"portail : {sentence}"
     for invariant in PUBLIC_INVARIANTS:
         for sentence in _find_violations(invariant.sql, None):
             yield invariant.code, sentence
@@ -166,12 +171,17 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
         ("roles", privileges.find_faults()),
         ("retention", (f"portail : {one}" for one in find_retention_violations(now))),
     ):
-        for sentence in found:
-            yield code, sentence
+        try:
+            for sentence in found:
+                yield code, sentence
+        except DataError as error:
+            yield code, f"ne se vérifie pas : {str(error).strip()}"
 
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the collectivity's schema, which is the current one."""
+    for sentence in find_unreadable_values():
+        yield "readable", sentence
     rows = OfficeRows(collectivity=collectivity.pk, at=now)
     for invariant in OFFICE_INVARIANTS:
         for sentence in _find_violations_in_schema(invariant, rows):

@@ -12,4 +12,5 @@ from sites.back_office import (  # noqa: F401 - each registers its models
     mailing,
     sales,
     schools,
+    set_aside,
 )

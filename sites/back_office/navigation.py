@@ -59,6 +59,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Envois qui échouent", "bounces_failedsending", "report"),
         ("Boîte des retours", "bounces_bouncemailbox", "markunread_mailbox"),
         ("Mails à lire", "bounces_unreadmail", "mark_email_unread"),
+        ("Éléments mis de côté", "jobs_setasideitem", "rule"),
         ("Tâches de la file", "jobs_job", "list_alt"),
     ),
 }

@@ -11,6 +11,7 @@ from django.urls import reverse
 from bounces.models import BounceMailbox, FailedSending, UnreadMail
 from core.formatting import number, pluralize
 from installation.hold import find_hold
+from jobs.models import SetAsideItem
 from jobs.work_status import LATE_AFTER, list_due_tasks, read_work_status
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
@@ -36,7 +37,14 @@ _COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(co
 
 def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     """Return the work items, urgent ones first, with a fixed number of queries."""
-    items = [*_hold(), *list_sales_work_items(now), *_directory(now), *_mailbox(now), *_failed_sendings()]
+    items = [
+        *_hold(),
+        *list_sales_work_items(now),
+        *_directory(now),
+        *_mailbox(now),
+        *_failed_sendings(),
+        *_set_aside(),
+    ]
     items += _workers(now)
     return sorted(items, key=lambda one: not one.urgent)
 
@@ -66,6 +74,12 @@ def _failed_sendings() -> Iterator[WorkItem]:
         sendings = pluralize(counted["sendings"], "envoi échoue", "envois échouent")
         words = f"{sendings} : {number(counted['lost'])} des {pluralize(counted['handled'], 'e-mail')} non remis"
         yield WorkItem(words, f"{reverse('admin:bounces_failedsending_changelist')}?seen_at__isempty=1", urgent=True)
+
+
+def _set_aside() -> Iterator[WorkItem]:
+    if count := SetAsideItem.objects.filter(seen_at=None).count():
+        words = pluralize(count, "élément reçu n'a pas pu être lu", "éléments reçus n'ont pas pu être lus")
+        yield WorkItem(words, f"{reverse('admin:jobs_setasideitem_changelist')}?seen_at__isempty=1", urgent=False)
 
 
 def _workers(now: datetime.datetime) -> Iterator[WorkItem]:

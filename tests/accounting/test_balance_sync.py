@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
+from jobs.models import SetAsideItem
 from licensing.accounting import balance_sync, tasks
 from licensing.accounting.balance_sync import retrieve_balance_transactions
 from licensing.accounting.models import BalanceTransaction
@@ -142,3 +143,47 @@ def test_a_sale_by_card_is_settled_to_the_cent_from_the_card_to_the_bank(stripe,
     assert sums["511500"] == sums["467000"] == sums["411000"] == 0
     assert sums["512000"] == Decimal(-payout["amount"]) / 100
     assert sums["512000"] + sums["627000"] == payment.total
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"created": 253402300799}, {"created": 10**30}, {"amount": 10**15, "net": 10**15}, {"net": 1}],
+    ids=["a date beyond all", "no date", "an amount beyond all", "amounts that do not add up"],
+)
+def test_a_movement_that_cannot_be_stored_is_set_aside_and_the_others_are_stored(
+    stripe, opened, tell, monkeypatch, fields
+):
+    tell(stripe.pay(opened[1]))
+    bad = stripe.balance.add("adjustment", 500, source=None)
+    stripe.balance.pay_out()
+    # Whatever was asked for.
+    monkeypatch.setattr(
+        stripe.balance,
+        "answer",
+        lambda *_, **__: _list([*stripe.balance.transactions[:1], bad | fields, *stripe.balance.transactions[2:]]),
+    )
+    assert retrieve() == 2
+    assert list_stored("kind") == [("charge",), ("payout",)]
+    item = SetAsideItem.objects.get()
+    assert (item.reference, item.seen_at) == (bad["id"], None)
+    assert retrieve() == 0
+    assert SetAsideItem.objects.count() == 1
+
+
+def _list(transactions):
+    return {"object": "list", "url": "/v1/balance_transactions", "has_more": False, "data": transactions[::-1]}
+
+
+def test_a_movement_dated_ahead_of_the_clock_hides_no_other(stripe, opened, tell):
+    tell(stripe.pay(opened[1]))
+    retrieve()
+    BalanceTransaction.objects.bulk_create(
+        [
+            BalanceTransaction(
+                variant="stripe", reference="ahead", kind="charge", amount=1, fee=0, net=1,
+                created_at=datetime.datetime(2150, 1, 1, tzinfo=datetime.UTC), recorded_at=timezone.now(),
+            )
+        ]
+    )  # fmt: skip
+    stripe.balance.pay_out()
+    assert retrieve() == 1

@@ -41,7 +41,7 @@ def test_what_a_server_refused_is_explained_in_plain_french(name, sentence, refu
 def test_a_delay_says_until_when_the_server_tries():
     [recipient] = parse_mail(read_notice("postfix_delayed", message_id=OURS)).recipients
     assert (recipient.action, recipient.status) == ("delayed", "4.4.1")
-    assert recipient.retry_until == "2026-11-29T10:00:03+01:00"
+    assert recipient.retry_until == "Sun, 29 Nov 2026 10:00:03 +0100 (CET)"
 
 
 def test_a_delivery_is_no_failure():
@@ -82,5 +82,5 @@ def test_a_read_receipt_is_no_report():
 )
 def test_a_damaged_mail_ends_nothing(content):
     first, second = parse_mails([content, read_notice("postfix_unknown", message_id=OURS)])
-    assert first is None or len(first.recipients) <= 20
+    assert len(first.recipients) <= 20
     assert second.kind is MailKind.REPORT

@@ -15,7 +15,8 @@ from django_tenants.utils import schema_context
 
 from bounces.models import RefusedAddress
 from config import mail
-from mailing import provider_events
+from jobs.models import SetAsideItem
+from mailing import delivery_reports, provider_events
 from mailing.drain import drain
 from mailing.message_ids import build_message_id
 from mailing.mime import compose
@@ -89,6 +90,29 @@ def test_an_event_without_the_password_or_of_another_message_changes_nothing(pos
     assert post("hard_bounce", sent, reason="550 5.1.1 User unknown", **forged) == 200
     sent.refresh_from_db()
     assert sent.state == MessageState.SENT
+
+
+@pytest.mark.slow
+def test_an_event_that_cannot_be_recorded_is_set_aside_and_the_next_is_recorded(post, sent, monkeypatch):
+    with monkeypatch.context() as context:
+        context.setattr(delivery_reports, "_apply", lambda *_: 1 / 0)
+        for _ in range(2):
+            assert post("hard_bounce", sent, reason="550 5.1.1 User unknown") == 200
+    item = SetAsideItem.objects.get()
+    assert (item.source, item.reference) == ("Prestataire d'envoi des e-mails", "<brevo.123@smtp-relay.example>")
+    sent.refresh_from_db()
+    assert sent.state == MessageState.SENT
+    assert post("hard_bounce", sent, reason="550 5.1.1 User unknown") == 200
+    sent.refresh_from_db()
+    assert sent.state == MessageState.BOUNCED
+
+
+def test_a_text_that_postgresql_does_not_store_is_cleaned(post, sent):
+    assert post("deferred", sent, reason="450 4.2.2 \0Over\ud800 quota" + "!" * 9000) == 200
+    sent.refresh_from_db()
+    assert sent.server_answer.startswith("450 4.2.2 Over quota!!")
+    assert len(sent.server_answer) <= 300
+    assert not SetAsideItem.objects.exists()
 
 
 def test_the_address_of_events_is_public_and_no_other_is_there(post):

@@ -31,7 +31,8 @@ def enqueue(note, recipient=ADDRESS):
 
 def report(message, fate, reason="", refused=()):
     reference = parse_message_id(build_message_id(message))
-    return delivery_reports.record_reports([DeliveryReport(reference, fate, reason, refused)], at=timezone.now())
+    reports = [DeliveryReport(reference, fate, reason, refused)]
+    return delivery_reports.record_reports(reports, at=timezone.now()).changed
 
 
 @pytest.fixture

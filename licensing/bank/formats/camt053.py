@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from core.foreign_values import check_day
 from core.xml_streaming import MalformedXml, create_parser, local_name, parse
 from licensing.bank.exceptions import UnreadableStatement
 from licensing.bank.formats.parsed_statement import MAX_AMOUNT, MAX_LINES, ParsedLine, ParsedStatement
@@ -273,6 +274,10 @@ def _read_euros(node: XmlNode) -> Decimal:
 def _read_day(node: XmlNode, path: str) -> datetime.date:
     text = node.get(f"{path}/Dt", f"{path}/DtTm")
     try:
-        return datetime.date.fromisoformat(text[:10])
+        day = datetime.date.fromisoformat(text[:10])
     except ValueError:
         raise node.refuse(f"la date « {text[:30]} » n'existe pas ({path})") from None
+    try:
+        return check_day(day)
+    except ValueError:
+        raise node.refuse(f"la date « {text[:30]} » n'est celle d'aucun relevé ({path})") from None

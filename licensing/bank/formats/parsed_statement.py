@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from core import formatting
+from core.foreign_values import parse_day
 from licensing.bank.exceptions import UnreadableStatement
 from schools.folding import fold
 
@@ -87,17 +88,15 @@ def dump_statement(statement: ParsedStatement) -> dict[str, Any]:
 def load_statement(dumped: dict[str, Any]) -> ParsedStatement:
     """Return the statement that was dumped."""
     lines = [
-        ParsedLine(
-            **line | {"booked_on": datetime.date.fromisoformat(line["booked_on"]), "amount": Decimal(line["amount"])}
-        )
+        ParsedLine(**line | {"booked_on": parse_day(line["booked_on"]), "amount": Decimal(line["amount"])})
         for line in dumped["lines"]
     ]
     return ParsedStatement(
         account=dumped["account"],
         number=dumped["number"],
-        opening_on=datetime.date.fromisoformat(dumped["opening_on"]),
+        opening_on=parse_day(dumped["opening_on"]),
         opening_balance=Decimal(dumped["opening_balance"]),
-        closing_on=datetime.date.fromisoformat(dumped["closing_on"]),
+        closing_on=parse_day(dumped["closing_on"]),
         closing_balance=Decimal(dumped["closing_balance"]),
         lines=lines,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from core.calendar import PARIS
+from core.foreign_values import check_moment
 from core.money import CENT
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _NAMESPACES: Final = {"rsm": _RSM, "ram": _RAM, "udt": _UDT, "qdt": _QDT}
 
 #: Longest message that is read, in bytes: one invoice's status takes 5,000.
 MAX_SIZE: Final = 1_000_000
+_MAX_CODE_DIGITS: Final = 5
 #: « Encaissée ».
 COLLECTED: Final = 212
 # UNTDID 2379: a moment to the second, and a day.
@@ -232,7 +234,7 @@ def _text(element: Any, path: str, *, required: bool = True) -> str:
 
 def _code(reference: Any) -> int:
     text = _text(reference, "ram:ProcessConditionCode")
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_CODE_DIGITS):
         raise BadLifecycleMessage(f"MDT-105 is no number: {text[:20]}.")
     return int(text)
 
@@ -242,7 +244,7 @@ def _moment(element: Any, path: str) -> datetime.datetime:
     # Some platforms give the day only.
     layout = _SECOND_FORMAT if len(text) > len("20260905") else _DAY_FORMAT
     try:
-        return datetime.datetime.strptime(text, layout).replace(tzinfo=PARIS)
+        return check_moment(datetime.datetime.strptime(text, layout).replace(tzinfo=PARIS))
     except ValueError:
         raise BadLifecycleMessage(f"{path} is no moment: {text[:20]}.") from None
 

@@ -7,17 +7,18 @@ the invoice with this number, whichever deposit brought it. Sources of the API a
 from __future__ import annotations
 
 import base64
-import datetime
 import logging
 from typing import TYPE_CHECKING, Any
 
 from core.calendar import PARIS
+from core.foreign_values import clean_line, from_timestamp, parse_moment
 from licensing.billing.models import REASONED_STATES, PlatformState
 from licensing.billing.transmission.exceptions import NotSupported
 from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
 from licensing.billing.transmission.piste_client import PisteClient
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterator
 
     from licensing.billing.transmission.accounts import ChorusProAccount
@@ -52,6 +53,8 @@ _STATES: dict[str, tuple[PlatformState, str]] = {
 }
 #: On its way inside Chorus Pro: says nothing that the state before does not.
 _PASSING_STATES = frozenset({"EN_COURS_ACHEMINEMENT", "EN_COURS_TRAITEMENT_PIVOT_S", "INTERPRETEE_OCR", "BROUILLON"})
+#: Letters of a code that are kept.
+_MAX_CODE = 60
 #: Pages of a history that are read at most.
 _MAX_PAGES = 20
 _INCIDENT = "Incident technique chez Chorus Pro : reprenez cet état, puis transmettez à nouveau."
@@ -85,8 +88,7 @@ class ChorusPro:
             return PlatformStory(verdict=DepositVerdict.PENDING)
         invoice = self._find_invoice(transmission.number)
         if invoice is not None:
-            entries, unknown = self._fetch_history(int(invoice["identifiantFactureCPP"]))
-            message = f"Chorus Pro donne l'état « {', '.join(unknown)} », inconnu d'ici." if unknown else ""
+            entries, message = self._fetch_history(int(invoice["identifiantFactureCPP"]))
             return PlatformStory(verdict=DepositVerdict.ACCEPTED, message=message, entries=entries)
         if state in _INTEGRATED and not _list_errors(report):
             # Integrated, and not searchable yet.
@@ -95,7 +97,7 @@ class ChorusPro:
         rejection = StoryEntry(
             state=PlatformState.REJECTED,
             reason=reason,
-            at=_read_moment(report.get("dateHeureEtatCourantFlux")) or transmission.sent_at,
+            at=_read_report_moment(report) or transmission.sent_at,
             external_id=f"deposit-{transmission.reference}",
         )
         return PlatformStory(verdict=DepositVerdict.REJECTED, message=reason, entries=(rejection,))
@@ -119,13 +121,20 @@ class ChorusPro:
         found = [one for one in answer.get("listeFactures") or [] if one.get("numeroFacture") == number]
         return found[0] if found else None
 
-    def _fetch_history(self, invoice_id: int) -> tuple[tuple[StoryEntry, ...], list[str]]:
-        """Return the states of an invoice, and the codes that are unknown here."""
-        entries, unknown = [], []
+    def _fetch_history(self, invoice_id: int) -> tuple[tuple[StoryEntry, ...], str]:
+        """Return the states of an invoice, and what could not be read of them, in French."""
+        entries, unknown, undated = [], [], []
         for line in self._list_history_lines(invoice_id):
-            code = str(line["histoStatutCode"])
-            at = _read_moment(line.get("histoStatutDatePassage"))
-            if code in _PASSING_STATES or at is None:
+            code = clean_line(line["histoStatutCode"], _MAX_CODE)
+            if code in _PASSING_STATES:
+                continue
+            try:
+                at = _read_moment(line.get("histoStatutDatePassage"))
+            except ValueError:
+                logger.warning("Chorus Pro gives an invoice the state %s at no moment", code)
+                undated.append(code)
+                continue
+            if at is None:
                 continue
             if code not in _STATES:
                 logger.warning("Chorus Pro gives an invoice the unknown state %s", code)
@@ -138,10 +147,13 @@ class ChorusPro:
                     state=state,
                     reason=comment or words or (_NO_REASON if state in REASONED_STATES else ""),
                     at=at,
-                    external_id=f"statut-{line.get('histoStatutId') or f'{code}-{at.isoformat()}'}",
+                    external_id=clean_line(f"statut-{line.get('histoStatutId') or f'{code}-{at.isoformat()}'}", 120),
                 )
             )
-        return tuple(entries), unknown
+        messages = [f"Chorus Pro donne l'état « {', '.join(unknown)} », inconnu d'ici."] if unknown else []
+        if undated:
+            messages.append(f"Chorus Pro donne à l'état « {', '.join(undated)} » une date qui n'en est pas une.")
+        return tuple(entries), " ".join(messages)
 
     def _list_history_lines(self, invoice_id: int) -> Iterator[dict[str, Any]]:
         for page in range(1, _MAX_PAGES + 1):
@@ -158,6 +170,14 @@ class ChorusPro:
                 return
 
 
+def _read_report_moment(report: dict[str, Any]) -> datetime.datetime | None:
+    """Return when a deposit came to its state, None if Chorus Pro does not say so: a rejection counts all the same."""
+    try:
+        return _read_moment(report.get("dateHeureEtatCourantFlux"))
+    except ValueError:
+        return None
+
+
 def _list_errors(report: dict[str, Any]) -> list[str]:
     """Return why a deposit was not integrated, in Chorus Pro's words."""
     errors = [one.get("libelleErreurDP") for one in report.get("listeErreurDP") or []]
@@ -166,10 +186,10 @@ def _list_errors(report: dict[str, Any]) -> list[str]:
 
 
 def _read_moment(value: object) -> datetime.datetime | None:
-    """Return a moment as Chorus Pro writes it: ISO with or without zone, or milliseconds; None if it has none."""
+    """Return a moment as Chorus Pro writes it: ISO with or without zone, or milliseconds; None if it has none.
+
+    Raises `ValueError` for what is no moment.
+    """
     if isinstance(value, int):
-        return datetime.datetime.fromtimestamp(value / 1000, tz=datetime.UTC)
-    if not value:
-        return None
-    moment = datetime.datetime.fromisoformat(str(value))
-    return moment if moment.tzinfo else moment.replace(tzinfo=PARIS)
+        return from_timestamp(value / 1000)
+    return parse_moment(str(value), default_zone=PARIS) if value else None

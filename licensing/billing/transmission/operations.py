@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
+from core.foreign_values import clean_line
 from jobs.tasks import defer_once
 from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import (
@@ -39,6 +40,8 @@ _FIRST_RETRY, _LAST_RETRY = datetime.timedelta(minutes=1), datetime.timedelta(ho
 #: An invoice is followed every quarter of its age on the platform, within these bounds, for so long.
 _SOONEST_LOOK, _LATEST_LOOK = datetime.timedelta(minutes=5), datetime.timedelta(hours=12)
 _FOLLOWED_FOR = datetime.timedelta(days=400)
+#: Letters of a platform's reason that are kept.
+_MAX_REASON = 2_000
 _NO_REASON = "La plateforme ne donne pas de motif."
 _STATES = {
     DepositVerdict.PENDING: TransmissionState.SENT,
@@ -243,7 +246,7 @@ def _record_states(invoice: Invoice, entries: Iterable[StoryEntry]) -> None:
         if entry.external_id in known:
             continue
         known.add(entry.external_id)
-        reason = " ".join(entry.reason.split()) or (_NO_REASON if entry.state in REASONED_STATES else "")
+        reason = clean_line(entry.reason, _MAX_REASON) or (_NO_REASON if entry.state in REASONED_STATES else "")
         PlatformStatus.objects.create(
             invoice=invoice, state=entry.state, reason=reason, at=entry.at, external_id=entry.external_id
         )

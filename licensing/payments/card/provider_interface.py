@@ -86,7 +86,8 @@ class BalanceMovement:
     amount: int
     fee: int
     net: int
-    created_at: datetime.datetime
+    # Seconds since 1970, as the provider says: not checked yet.
+    created: int
     # The provider's identifier of the charge that it concerns, and our token of that payment; empty if there is none.
     charge: str = ""
     token: str = ""

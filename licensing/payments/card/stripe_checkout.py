@@ -6,7 +6,6 @@ data, writes the status without a lock, truncates cents, and sets the API key gl
 
 from __future__ import annotations
 
-import datetime
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -15,6 +14,7 @@ from django import forms
 from django.conf import settings
 from payments.stripe import StripeProviderV3
 
+from core.foreign_values import clean_line
 from licensing.payments.card.provider_interface import (
     EURO,
     REFUND_RETRIES,
@@ -29,6 +29,7 @@ from licensing.payments.card.provider_interface import (
 from licensing.payments.exceptions import ProviderRefuses, ProviderSilent, UnsignedEvent
 
 if TYPE_CHECKING:
+    import datetime
     from decimal import Decimal
 
     from stripe.params import BalanceTransactionListParams
@@ -271,13 +272,13 @@ def _read_movement(row: stripe.BalanceTransaction) -> BalanceMovement:
     source: Any = row.source
     charge = source.id if source and source.object == "charge" else getattr(source, "charge", None)
     return BalanceMovement(
-        reference=row.id,
-        kind=row.type,
+        reference=clean_line(row.id, 255),
+        kind=clean_line(row.type, 60),
         amount=row.amount,
         fee=row.fee,
         net=row.net,
-        created_at=datetime.datetime.fromtimestamp(row.created, tz=datetime.UTC),
-        charge=charge or "",
+        created=row.created,
+        charge=clean_line(charge or "", 255),
         token=_token_from_metadata(source) if charge and hasattr(source, "metadata") else "",
     )
 

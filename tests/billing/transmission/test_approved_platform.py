@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from core.calendar import PARIS
+from jobs.models import SetAsideItem
 from licensing.billing import invoicing
 from licensing.billing.models import PlatformState
 from licensing.billing.transmission import delivery, operations, parcels
@@ -20,6 +21,7 @@ from licensing.billing.transmission.interface import Declaration, DeclaredState,
 from licensing.billing.transmission.models import Transmission, TransmissionState
 from licensing.orders.models import Payer
 from tests.billing.transmission.fake_platform import CLIENT_ID, CLIENT_SECRET, ORGANIZATION, FakePlatformServer
+from tests.billing.transmission.lifecycle_messages import write_lifecycle_message
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
 
@@ -157,6 +159,33 @@ def test_the_story_is_the_same_however_often_and_in_which_order_it_comes(platfor
     assert reasons[PlatformState.REFUSED] == ("N° inconnu (CMD_ERR)", noon + 3 * hour)
     assert reasons[PlatformState.DISPUTED] == ("AUTRE", noon + 2 * hour)
     assert set(reasons) == {PlatformState.DEPOSITED, PlatformState.REFUSED, PlatformState.DISPUTED}
+
+
+@pytest.mark.slow
+def test_a_message_that_cannot_be_read_is_set_aside_and_the_others_are_read(platform, connector, transmission):
+    sent = send(connector, transmission)
+    for broken in (
+        b"<broken",
+        write_lifecycle_message(number=sent.number, code=205, message_id="a").replace(
+            b">205<", b">" + b"9" * 5000 + b"<"
+        ),
+        write_lifecycle_message(number=sent.number, code=205, message_id="b").replace(b'"204">2026', b'"204">0001'),
+        write_lifecycle_message(number=sent.number, code=205, message_id="c").replace(b'"204">2026', b'"204">9999'),
+    ):
+        platform.add_message(broken)
+    for undated in ("9999-12-31T23:59:59-12:00", "hier", None):
+        platform.give_status(sent.number, 207, given_by="BY", reasons=[("AUTRE", "")])
+        platform.flows[-1]["updatedAt"] = undated or "9999-12-31T23:59:59.5Z"
+    platform.give_status(sent.number, 211, given_by="BY")
+
+    assert PlatformState.IN_PAYMENT in list_states(connector.fetch_story(sent))
+
+    assert (
+        sorted(SetAsideItem.objects.values_list("source", flat=True)) == ["Plateforme agréée : états des factures"] * 4
+    )
+    # A date ahead hides nothing that is shown later.
+    platform.give_status(sent.number, 210, given_by="BY", reasons=[("CMD_ERR", "N° inconnu")])
+    assert PlatformState.REFUSED in list_states(connector.fetch_story(sent))
 
 
 @pytest.mark.slow

@@ -72,6 +72,22 @@ def test_an_invoice_goes_from_its_deposit_to_its_payment(chorus_pro, invoice):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("date", ["9999-12-31T23:59:59-12:00", "hier", 10**30, -(10**17)])
+def test_a_state_at_no_moment_is_named_and_the_others_are_recorded(chorus_pro, invoice, date):
+    (transmission,) = transmit(invoice)
+    chorus_pro.integrate()
+    chorus_pro.move(invoice.number, "SUSPENDUE", "Pièce manquante")
+    chorus_pro.invoices[invoice.number]["history"][-1]["histoStatutDatePassage"] = date
+    chorus_pro.move(invoice.number, "MISE_EN_PAIEMENT")
+    chorus_pro.move(invoice.number, "A_RECYCLER", "a\0b" + "é" * 9000)
+    looked = look(transmission)
+    assert states(invoice) == [PlatformState.DEPOSITED, PlatformState.IN_PAYMENT, PlatformState.TO_RECYCLE]
+    assert "« SUSPENDUE" in looked.message
+    assert "une date qui n'en est pas une" in looked.message
+    assert len(invoice.get_latest_status().reason) <= 2000
+
+
+@pytest.mark.slow
 def test_a_credit_note_is_taken_too(chorus_pro, invoice):
     note = invoicing.issue_credit_note(invoice, at=TERM, reason="Commande annulée")
     transmissions = transmit(invoice, note)

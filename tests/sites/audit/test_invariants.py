@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from django_tenants.utils import schema_context
 
 from bounces.models import FailedSending
 from collectivities.models import SEALED_AUDIT_LOG, MemberLetter
@@ -26,7 +27,7 @@ from licensing.pools.tasks import note_key_event
 from licensing.reminders.models import Reminder
 from mailing import operations as mailing
 from schools import weekly_limit
-from sites.audit.checks import OFFICE_INVARIANTS, PUBLIC_INVARIANTS, list_rules
+from sites.audit.checks import OFFICE_INVARIANTS, PUBLIC_INVARIANTS, check_all, list_rules
 from tests.api.client import create_token
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
@@ -194,6 +195,7 @@ BREACHES = {
     " actor_username, action, summary, school_id, object_type) VALUES (now(), '', '', 'office.opened', '', '', '')",
     "named_schools": "UPDATE public.entitlements_subscription SET school_id = '0000000Z'",
     "retention": "UPDATE mailing_message SET state = 'cancelled', created_at = '2020-01-01'",
+    "readable": "UPDATE pools_pool SET opened_at = '10000-01-01 00:00+00'",
     "position": "UPDATE pools_pool SET allocated = allocated - 1",
     "journals": "UPDATE collectivities_auditentry SET summary = 'Autre chose'",
     "roles": "GRANT TRUNCATE ON public.schools_school TO peps_application",
@@ -253,6 +255,34 @@ def test_a_single_broken_invariant_is_named(sound, breach, code, capsys):
     with connection.cursor() as cursor:
         cursor.execute(breach)
     assert audit(capsys) == (1, {code})
+
+
+@pytest.mark.parametrize(
+    ("breach", "named"),
+    [
+        ("UPDATE reminders_reminder SET planned_for = 'infinity'", "reminders_reminder n°"),
+        ("UPDATE mailing_message SET due_at = '9999-12-31 23:30+00'", "mailing_message n°"),
+        ("UPDATE public.schools_school SET latitude = 'NaN'", "portail : schools_school n°"),
+        (
+            "UPDATE public.entitlements_activationkey SET issued_at = '0044-03-15 12:00+00 BC'",
+            "entitlements_activationkey",
+        ),
+    ],
+)
+def test_a_value_that_python_cannot_read_is_named(sound, breach, named):
+    execute_as_administrator(breach)
+    with schema_context("public"):
+        [finding] = [one for one in check_all() if one.code == "readable"]
+    assert finding.broken
+    assert all(named in sentence for sentence in finding.examples)
+
+
+def test_the_other_rules_are_checked_beside_a_value_that_python_cannot_read(sound, capsys):
+    for table in ("collectivities_auditentry", "public.accounts_accountevent"):
+        execute_as_administrator(f"UPDATE {table} SET at = '10000-01-01 00:00+00'")  # noqa: S608 - two tables of ours
+    execute_as_administrator(BREACHES["failed_sendings"])
+    _, broken = audit(capsys)
+    assert {"readable", "schemas", "failed_sendings"} <= broken
 
 
 def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):
