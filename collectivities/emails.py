@@ -52,8 +52,8 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
                 "suit leur utilisation."
             ),
             (
-                "Pour créer votre accès, ou entrer avec le compte que vous avez déjà, ouvrez ce lien. Il sert une "
-                f"seule fois et reste valable jusqu'au {expires_at}."
+                "Pour créer votre accès, ou entrer avec le compte Pep's qui a déjà cette adresse, ouvrez ce lien. Il "
+                f"sert une seule fois et reste valable jusqu'au {expires_at}."
             ),
         ],
         button="Rejoindre le bureau",

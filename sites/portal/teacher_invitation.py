@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 from allauth.account.utils import perform_login
 from allauth.core.exceptions import ImmediateHttpResponse
 from django import forms
-from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -33,7 +32,7 @@ from licensing.invitations.operations.acceptance import check_meant_for
 from licensing.invitations.person_names import guess_name
 from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
 from web.access import public_page, signed_in
-from web.link_sessions import forget_link_token, get_link_token, keep_link_token
+from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -161,18 +160,10 @@ def _sign_in(request: HttpRequest, pk: int, token: str) -> HttpResponse:
 
 @public_page
 @never_cache
-@sensitive_variables("token")
 @require_POST
 def sign_out(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign the current account out, and keep the invitation."""
-    token = get_link_token(request, _name_link(pk))
-    logout(request)
-    if token is not None:
-        keep_link_token(request, _name_link(pk), token)
-    response = redirect("teacher_invitation_accept", pk=pk)
-    # As `accounts.views.SignOutView` does.
-    response["Clear-Site-Data"] = '"storage"'
-    return response
+    return sign_out_and_keep(request, _name_link(pk), page=reverse("teacher_invitation_accept", args=[pk]))
 
 
 @signed_in
