@@ -45,6 +45,8 @@ webhook_urls = [
 
 urlpatterns = [
     path("membres/", include((member_urls, "members"))),
+    path("invitation/", invitations.open_link, name="invitation"),
+    # Links of 1.0.0, which are valid for fourteen days.
     path("invitation/<str:token>/", invitations.open_link, name="invitation"),
     path("invitation/accepter/<int:pk>/", invitations.accept, name="invitation_accept"),
     path("invitation/deconnexion/<int:pk>/", invitations.sign_out, name="invitation_sign_out"),

@@ -1,6 +1,6 @@
 """The page of an invitation link, on the office's host. The token authorises; no sign-in is required.
 
-The link's address is left at once: the token is kept in the session (`web.link_sessions`).
+The link's token is kept in the session (`web.link_page`, `web.link_sessions`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from collectivities.exceptions import InvitationGone, InvitedAtAnotherAddress
 from collectivities.forms import NewAccountForm
 from collectivities.operations import members as operations
 from collectivities.queries import get_invitation_by_token
 from web.access import public_page
+from web.link_page import opens_link
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 @public_page
-@never_cache
+@opens_link
 @sensitive_variables("token")
-@require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the token in the session and redirect to the page without it."""
     try:

@@ -1,7 +1,7 @@
 """The page of a teacher's invitation: an account by a name and a password, or the one that they have.
 
-The link was sent to the invited address, which it proves. Its own address is left at once: the token is kept in the
-session (`web.link_sessions`).
+The link was sent to the invited address, which it proves; its token is kept in the session (`web.link_page`,
+`web.link_sessions`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from licensing.invitations.operations.acceptance import check_meant_for
 from licensing.invitations.person_names import guess_name
 from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
 from web.access import public_page, signed_in
+from web.link_page import opens_link
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
 
 if TYPE_CHECKING:
@@ -62,9 +63,8 @@ class NewTeacherForm(forms.Form):
 
 
 @public_page
-@never_cache
+@opens_link
 @sensitive_variables("token")
-@require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the token in the session and redirect to the page without it."""
     try:

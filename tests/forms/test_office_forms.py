@@ -123,7 +123,7 @@ def walk_pages_of_members(walk, browser):
     invited = HostClient(browser.host)
     invited.force_login(confirm_address(UserFactory(), "awa@nimes.example"))
     for guest in (HostClient(browser.host), browser, invited):
-        walk.open(guest, f"/invitation/{invitation.link_token}/")
+        walk.open(guest, f"/invitation/#jeton={invitation.link_token}")
     logo = io.BytesIO()
     Image.new("RGB", (60, 24), "navy").save(logo, "PNG")
     fields = {"logo": logo.getvalue(), "second_factor_required": False}
