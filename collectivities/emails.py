@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -13,6 +14,7 @@ from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Invitation, Role
 from collectivities.queries import get_office_settings
 from core.formatting import long_moment, start_sentence
 from core.french import collectivity_forms
+from core.link_tokens import add_token
 from core.tenant_connection import connection
 from core.urls import portal_url
 from mailing import kinds
@@ -52,12 +54,12 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
                 "suit leur utilisation."
             ),
             (
-                "Pour créer votre accès, ou entrer avec le compte que vous avez déjà, ouvrez ce lien. Il sert une "
-                f"seule fois et reste valable jusqu'au {expires_at}."
+                "Pour créer votre accès, ou entrer avec le compte Pep's qui a déjà cette adresse, ouvrez ce lien. Il "
+                f"sert une seule fois et reste valable jusqu'au {expires_at}."
             ),
         ],
         button="Rejoindre le bureau",
-        address=collectivity.office_url(f"/invitation/{token}/"),
+        address=add_token(collectivity.office_url(reverse("invitation", urlconf=settings.ROOT_URLCONF)), token),
         notes=[
             f"Ensuite, l'adresse de votre bureau sera : {collectivity.office_url()}",
             "Si vous ne vous attendiez pas à ce message, ne faites rien : l'invitation expirera d'elle-même.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core import exceptions
 from core.formatting import pluralize
+from schools.wording import mask_email
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,18 @@ class InvitationGone(CollectivityError):
         super().__init__(
             "Cette invitation n'est plus valable : elle a déjà servi, a été retirée ou a plus de quatorze jours. "
             "Demandez-en une autre à un gestionnaire de la collectivité."
+        )
+
+
+class InvitedAtAnotherAddress(CollectivityError):
+    """The account has not confirmed the address that was invited. Masked: an invitation may be forwarded."""
+
+    code = "invited_at_another_address"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"Cette invitation est adressée à {mask_email(address)} : seul un compte qui a confirmé cette adresse peut "
+            "l'accepter."
         )
 
 

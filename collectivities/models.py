@@ -133,6 +133,10 @@ class InvitationQuerySet(LockableQuerySet["Invitation"]):
         """Return invitations neither accepted nor withdrawn; they may have expired."""
         return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
 
+    def accepted(self) -> Self:
+        """Return invitations that somebody accepted; a year after their end they are deleted."""
+        return self.filter(accepted_at__isnull=False)
+
     def lock_table(self) -> None:
         """Block writes to the table by other transactions until this one ends; reads go on."""
         with connection.cursor() as cursor:
@@ -154,6 +158,8 @@ class Invitation(models.Model):
     expires_at = models.DateTimeField("valable jusqu'au")
     invited_by_id = models.BigIntegerField(null=True)
     accepted_at = models.DateTimeField("acceptée le", null=True, blank=True)
+    # None also where 1.0.0 took it.
+    accepted_by_id = models.BigIntegerField(null=True)
     withdrawn_at = models.DateTimeField("retirée le", null=True, blank=True)
 
     objects = InvitationQuerySet.as_manager()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Q
 
@@ -26,6 +26,27 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from collectivities.models import Role
+
+
+class AcceptedInvitation(NamedTuple):
+    """An invitation and the account that accepted it; None where 1.0.0 did not note which."""
+
+    invitation: Invitation
+    account: User | None
+
+    @property
+    def other_address(self) -> str:
+        """The account's address of today, where it is not the invited one; else an empty text."""
+        if self.account is None or self.account.email.lower() == self.invitation.email.lower():
+            return ""
+        return self.account.email
+
+
+def list_accepted_invitations() -> list[AcceptedInvitation]:
+    """Return the accepted invitations, the latest first, but those whose account was deleted since."""
+    invitations = list(Invitation.objects.accepted().exclude(email="").order_by("-accepted_at", "-pk"))
+    accounts = User.objects.in_bulk([one.accepted_by_id for one in invitations if one.accepted_by_id is not None])
+    return [AcceptedInvitation(one, accounts.get(one.accepted_by_id or 0)) for one in invitations]
 
 
 def list_shown_entries(at: datetime.datetime) -> QuerySet[AuditEntry]:

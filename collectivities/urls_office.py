@@ -45,8 +45,11 @@ webhook_urls = [
 
 urlpatterns = [
     path("membres/", include((member_urls, "members"))),
+    path("invitation/", invitations.open_link, name="invitation"),
+    # Links of 1.0.0, which are valid for fourteen days.
     path("invitation/<str:token>/", invitations.open_link, name="invitation"),
     path("invitation/accepter/<int:pk>/", invitations.accept, name="invitation_accept"),
+    path("invitation/deconnexion/<int:pk>/", invitations.sign_out, name="invitation_sign_out"),
     path("visite/fermer/", office_visits.close, name="office_visit_close"),
     path("visite/fermee/", office_visits.closed, name="office_visit_closed"),
     path("visite/<str:token>/", office_visits.enter, name="office_visit"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -46,7 +47,14 @@ class HostClient(Client):
 
     def open_link(self, link):
         """Follow a link of an e-mail; return the path of its page, which holds no token."""
-        return self.get(link, follow=True).request["PATH_INFO"]
+        return self.follow_link(link).request["PATH_INFO"]
+
+    def follow_link(self, link, **more):
+        """Follow a link of an e-mail, and return the page: what stands in its fragment is posted, as by a script."""
+        page, _, fragment = link.partition("#")
+        if not fragment:
+            return self.get(link, follow=True, **more)
+        return self.post(page, dict(parse_qsl(fragment)), follow=True, **more)
 
     def post_link(self, link, data=None):
         """Send the form of the page that a link of an e-mail leads to."""

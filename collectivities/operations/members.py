@@ -18,8 +18,16 @@ from django.db import transaction
 from accounts import email_kinds, usernames
 from accounts.models import Profile, User
 from accounts.outbox import queue_email_to_user
+from accounts.queries import has_confirmed_address
 from collectivities import audit_log
-from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
+from collectivities.exceptions import (
+    InvalidAddress,
+    InvalidRoles,
+    InvitationGone,
+    InvitedAtAnotherAddress,
+    LastManager,
+    NotAMember,
+)
 from collectivities.models import INVITATION_KEPT, Invitation, Member, Role
 from collectivities.office_concerns import INVITATION_GRACE, schedule_check
 from core.link_tokens import generate_nonce, hash_token
@@ -139,14 +147,15 @@ def withdraw_invitation(*, invitation_id: int, by: User, at: datetime.datetime) 
 def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
     """Make the user a member with the invitation's roles; an existing member gains these roles.
 
-    Raises `InvitationGone`.
+    Raises `InvitationGone`; `InvitedAtAnotherAddress` for an account that has not confirmed the invited address.
     """
     Invitation.objects.lock_table()
     invitation = Invitation.objects.filter(token_hash=hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone
-    invitation.accepted_at = at
-    invitation.save(update_fields=["accepted_at"])
+    check_invited(invitation, by)
+    invitation.accepted_at, invitation.accepted_by_id = at, by.pk
+    invitation.save(update_fields=["accepted_at", "accepted_by_id"])
     member = Member.objects.locked().filter(user=by).first()
     if member is None:
         member = Member.objects.create(user=by, roles=invitation.roles, joined_at=at)
@@ -160,11 +169,17 @@ def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
         action="members.joined",
         by=by,
         at=at,
-        summary=f"{by} a rejoint le bureau ({format_roles(member.roles)}).",
+        summary=f"{by} a rejoint le bureau avec l'adresse {invitation.email} ({format_roles(member.roles)}).",
         object_type="member",
         object_id=member.pk,
     )
     return member
+
+
+def check_invited(invitation: Invitation, by: User) -> None:
+    """Raise `InvitedAtAnotherAddress` for an account that has not confirmed the invited address."""
+    if not has_confirmed_address(by.pk, invitation.email):
+        raise InvitedAtAnotherAddress(invitation.email)
 
 
 @transaction.atomic

@@ -1,38 +1,42 @@
 """The page of an invitation link, on the office's host. The token authorises; no sign-in is required.
 
-The link's address is left at once: the token is kept in the session (`web.link_sessions`).
+The link's token is kept in the session (`web.link_page`, `web.link_sessions`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.exceptions import ValidationError
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
-from collectivities.exceptions import InvitationGone
+from collectivities.exceptions import InvitationGone, InvitedAtAnotherAddress
 from collectivities.forms import NewAccountForm
 from collectivities.operations import members as operations
 from collectivities.queries import get_invitation_by_token
 from web.access import public_page
-from web.link_sessions import forget_link_token, get_link_token, keep_link_token
+from web.link_page import opens_link
+from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+    from accounts.requests import AuthenticatedRequest
+    from collectivities.models import Invitation
 
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 @public_page
-@never_cache
+@opens_link
 @sensitive_variables("token")
-@require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the token in the session and redirect to the page without it."""
     try:
@@ -59,12 +63,7 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         invitation = get_invitation_by_token(token, at=timezone.now())
         if request.user.is_authenticated:
-            if request.method == "POST":
-                operations.accept_invitation(token=token, by=request.user, at=timezone.now())
-                forget_link_token(request, _name_link(pk))
-                messages.success(request, "vous avez rejoint le bureau.")
-                return redirect("home")
-            return render(request, "collectivities/invitation.html", {"invitation": invitation})
+            return _accept_signed_in(cast("AuthenticatedRequest", request), invitation, token)
         form = NewAccountForm(request.POST or None, address=invitation.email)
         if request.method == "POST" and form.is_valid() and _join(request, form, token):
             forget_link_token(request, _name_link(pk))
@@ -72,6 +71,31 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
     except InvitationGone as refusal:
         return _respond_gone(request, refusal)
     return render(request, "collectivities/invitation.html", {"invitation": invitation, "form": form})
+
+
+@sensitive_variables("token")
+def _accept_signed_in(request: AuthenticatedRequest, invitation: Invitation, token: str) -> HttpResponse:
+    """Show what the signed-in account may do with the invitation, or do it. Raises `InvitationGone`."""
+    try:
+        if request.method == "POST":
+            operations.accept_invitation(token=token, by=request.user, at=timezone.now())
+            forget_link_token(request, _name_link(invitation.pk))
+            messages.success(request, "vous avez rejoint le bureau.")
+            return redirect("home")
+        operations.check_invited(invitation, request.user)
+    except InvitedAtAnotherAddress as refusal:
+        content = {"invitation": invitation, "refusal": refusal}
+        status = 200 if request.method == "GET" else 409
+        return render(request, "collectivities/invitation_other_account.html", content, status=status)
+    return render(request, "collectivities/invitation.html", {"invitation": invitation})
+
+
+@public_page
+@never_cache
+@require_POST
+def sign_out(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sign the current account out, and keep the invitation."""
+    return sign_out_and_keep(request, _name_link(pk), page=reverse("invitation_accept", args=[pk]))
 
 
 def _name_link(pk: int) -> str:

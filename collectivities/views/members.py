@@ -15,7 +15,7 @@ from collectivities.exceptions import CollectivityError
 from collectivities.forms import InvitationForm, RolesForm
 from collectivities.models import Invitation, Member, Role
 from collectivities.operations import members as operations
-from collectivities.queries import list_members_by_name
+from collectivities.queries import list_accepted_invitations, list_members_by_name
 from collectivities.token_list import count_valid_tokens
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @office()
 @require_GET
 def members_list(request: OfficeHttpRequest) -> HttpResponse:
-    """List members with their roles, and pending invitations."""
+    """List members with their roles, pending invitations, and by whom others were accepted."""
     now = timezone.now()
     pending = Invitation.objects.pending().order_by("-created_at")
     return render(
@@ -39,6 +39,7 @@ def members_list(request: OfficeHttpRequest) -> HttpResponse:
                 (invitation, [Role(role).label for role in invitation.roles], invitation.expires_at <= now)
                 for invitation in pending
             ],
+            "accepted": list_accepted_invitations(),
             "may_change": Role.MANAGER in request.member.roles,
         },
     )

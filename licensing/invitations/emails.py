@@ -13,6 +13,7 @@ from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import join_words, start_sentence
 from core.french import school_forms
+from core.link_tokens import add_token
 from core.urls import portal_url
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import format_long_date, format_use
@@ -82,7 +83,7 @@ def _render(invitation: TeacherInvitation, token: str, *, is_reminder: bool) -> 
     school = school_forms(subscription.school.name)
     town = f" ({subscription.school.commune})" if subscription.school.commune else ""
     who = f"{inviter}, de la direction {school.of_the}{town}," if inviter.is_active else f"{school.the}{town}"
-    path = reverse("teacher_invitation", args=[token], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
+    path = reverse("teacher_invitation", urlconf=settings.PUBLIC_SCHEMA_URLCONF)
     rendered = render_email(
         greeting=format_salutation(split_name(invitation.name).first),
         subject=(
@@ -100,7 +101,7 @@ def _render(invitation: TeacherInvitation, token: str, *, is_reminder: bool) -> 
             "Il vous suffit de dire votre nom et de choisir un mot de passe : vous n’avez pas de clé à saisir.",
         ],
         button="Accepter ma licence",
-        address=portal_url(path),
+        address=add_token(portal_url(path), token),
         notes=[
             (
                 f"L’invitation vaut jusqu’au {format_long_date(invitation.expires_at)}. Ce lien est le vôtre : ne le "

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounts import email_kinds
 from accounts.models import User
+from core.link_tokens import add_token
 from core.urls import build_absolute_url, portal_url
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
@@ -121,8 +122,8 @@ def _get_unconfirmed_address(message: Message) -> EmailAddress:
 
 
 def _build_confirmation_url(message: Message, address: EmailAddress) -> str:
-    path = reverse("account_confirm_email", args=[EmailConfirmationHMAC(address).key])
-    return build_absolute_url(message.context["host"], path)
+    page = build_absolute_url(message.context["host"], reverse("account_confirm_email"))
+    return add_token(page, EmailConfirmationHMAC(address).key)
 
 
 def render_password_reset(message: Message) -> RenderedEmail:
@@ -131,7 +132,7 @@ def render_password_reset(message: Message) -> RenderedEmail:
     if user is None or user.email.lower() != message.recipient.lower():
         raise NoLongerDue("Le compte n'est plus actif, ou a une autre adresse.")
     token = default_token_generator.make_token(user)
-    path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), token])
+    page = build_absolute_url(message.context["host"], reverse("account_reset_password_from_key"))
     return render_email(
         greeting=format_salutation(user.first_name),
         subject=f"Nouveau mot de passe pour le compte « {user.username} »",
@@ -142,7 +143,7 @@ def render_password_reset(message: Message) -> RenderedEmail:
             ),
         ],
         button="Choisir un nouveau mot de passe",
-        address=build_absolute_url(message.context["host"], path),
+        address=add_token(page, f"{user_pk_to_url_str(user)}-{token}"),
         notes=[
             (
                 "Ce lien vaut 3 jours et ne sert qu'une fois. Vous n'avez rien demandé ? Ignorez cet e-mail : "

@@ -32,6 +32,11 @@ def list_confirmed_addresses(user_id: int | None) -> list[str]:
     return list(EmailAddress.objects.filter(user=user_id, verified=True).values_list("email", flat=True))
 
 
+def has_confirmed_address(user_id: int | None, address: str) -> bool:
+    """Return whether an account has confirmed this e-mail address, and so shown that it reads its mailbox."""
+    return EmailAddress.objects.filter(user=user_id, verified=True, email__iexact=address).exists()
+
+
 def has_account_with_address(address: str) -> bool:
     """Return whether an active account has this confirmed address. For whoever proved that they read its mailbox."""
     return User.objects.filter(

@@ -7,7 +7,14 @@ from django.urls import path, re_path
 
 from accounts import mfa_views, passkey_views
 from accounts.enrolment_codes import may_enrol
-from accounts.views import ConfirmAddressView, NewPasswordView, PasswordResetRequestView, SignOutView
+from accounts.views import (
+    ConfirmAddressView,
+    NewPasswordView,
+    PasswordResetRequestView,
+    SignOutView,
+    open_confirmation_link,
+    open_reset_link,
+)
 from web.access import public_page, signed_in
 
 urlpatterns = [
@@ -16,6 +23,8 @@ urlpatterns = [
     path("mot-de-passe/", signed_in(views.password_change), name="account_change_password"),
     path("mot-de-passe/oublie/", public_page(PasswordResetRequestView.as_view()), name="account_reset_password"),
     path("mot-de-passe/oublie/envoye/", public_page(views.password_reset_done), name="account_reset_password_done"),
+    path("mot-de-passe/nouveau/", public_page(open_reset_link), name="account_reset_password_from_key"),
+    # The page without its key, and links of 1.0.0, which are valid for three days, as the next ones.
     # The key contains a hyphen: `uidb36` ends at the first one.
     re_path(
         r"^mot-de-passe/nouveau/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$",
@@ -28,6 +37,7 @@ urlpatterns = [
         name="account_reset_password_from_key_done",
     ),
     path("adresse/a-confirmer/", public_page(views.email_verification_sent), name="account_email_verification_sent"),
+    path("adresse/confirmer/", public_page(open_confirmation_link), name="account_confirm_email"),
     path("adresse/confirmer/<key>/", public_page(ConfirmAddressView.as_view()), name="account_confirm_email"),
     path("compte-inactif/", public_page(views.account_inactive), name="account_inactive"),
     path("verification/", signed_in(views.reauthenticate), name="account_reauthenticate"),

@@ -6,9 +6,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import views as allauth_views
+from allauth.account.forms import UserTokenForm
+from allauth.account.models import EmailConfirmationHMAC
 from django.contrib import messages
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name
 
 from accounts import password_resets, throttling
@@ -16,6 +19,7 @@ from accounts.client_ip import get_client_ip
 from accounts.forms import PasswordResetRequestForm
 from accounts.rate_limits import RESET_BY_NETWORK
 from core.tenant_connection import connection
+from web.link_page import opens_link
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token
 
 if TYPE_CHECKING:
@@ -42,12 +46,27 @@ class PasswordResetRequestView(allauth_views.PasswordResetView):
         return redirect("account_reset_password_done")
 
 
+@opens_link
+@sensitive_variables("token", "key")
+def open_reset_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep the token in the session and redirect to the page without it."""
+    uidb36, _, key = token.partition("-")
+    if not UserTokenForm(data={"uidb36": uidb36, "key": key}).is_valid():
+        return render(request, "account/password_reset_from_key.html", {"token_fail": True}, status=HTTPStatus.GONE)
+    keep_link_token(request, _name_reset(uidb36), key)
+    return redirect("account_reset_password_from_key", uidb36=uidb36, key=NewPasswordView.reset_url_key)
+
+
+def _name_reset(uidb36: str) -> str:
+    return f"reset-{uidb36}"
+
+
 class NewPasswordView(allauth_views.PasswordResetFromKeyView):
     """The page of a reset link. Allauth keeps its token in the session in clear; here it is sealed between requests."""
 
     def dispatch(self, request: HttpRequest, uidb36: str, key: str, **kwargs: Any) -> HttpResponseBase:
         """Respond as allauth does."""
-        name = f"reset-{uidb36}"
+        name = _name_reset(uidb36)
         if key == self.reset_url_key:
             request.session[allauth_views.INTERNAL_RESET_SESSION_KEY] = get_link_token(request, name) or ""
         response = super().dispatch(request, uidb36, key, **kwargs)
@@ -79,8 +98,37 @@ class SignOutView(allauth_views.LogoutView):
         return response
 
 
+@opens_link
+@sensitive_variables("token")
+def open_confirmation_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep the token in the session and redirect to the page without it."""
+    if EmailConfirmationHMAC.from_key(token) is None:
+        return render(request, "account/email_confirm.html", status=HTTPStatus.GONE)
+    keep_link_token(request, ConfirmAddressView.link_name, token)
+    return redirect("account_confirm_email", key=ConfirmAddressView.kept)
+
+
 class ConfirmAddressView(allauth_views.ConfirmEmailView):
     """The page of a confirmation link; its message repeats the username to users about to sign in."""
+
+    #: In place of the key in the page's path: the one that is kept in the session.
+    kept = "cette-adresse"
+    link_name = "confirmation"
+
+    def dispatch(self, request: HttpRequest, key: str, **kwargs: Any) -> HttpResponseBase:
+        """Respond as allauth does, with the key of the session; leave the path of an old link at once."""
+        if key != self.kept:
+            return open_confirmation_link(request, key)
+        self.kwargs["key"] = token = get_link_token(request, self.link_name) or ""
+        if not token:
+            return render(request, self.template_name, status=HTTPStatus.GONE)
+        response = super().dispatch(request, key=token, **kwargs)
+        if request.method == "POST":
+            forget_link_token(request, self.link_name)
+        else:
+            # Also where allauth signed another account out, with its session.
+            keep_link_token(request, self.link_name, token)
+        return response
 
     def respond(self, success: bool) -> HttpResponse:  # noqa: FBT001 - allauth's signature
         """Add a success message, then redirect."""

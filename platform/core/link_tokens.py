@@ -1,5 +1,7 @@
 """Secret tokens of links in e-mails, and the hash under which any token is stored.
 
+It stands in the fragment, which no server and no log of one sees: a page posts it once (`web.link_page`).
+
 The token of a link is an HMAC of a random nonce under SECRET_KEY, so that an e-mail can be rendered when it is sent
 without the outbox storing the token. The database holds only the nonce and the token's hash.
 """
@@ -13,6 +15,14 @@ import secrets
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
+
+#: Name of the token in the fragment of a link, and in the form that posts it.
+LINK_FIELD = "jeton"
+
+
+def add_token(address: str, token: str) -> str:
+    """Return the address of a link with its URL-safe token in the fragment."""
+    return f"{address}#{LINK_FIELD}={token}"
 
 
 def generate_nonce() -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import logout
+from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_variables
 
 from core.sealing import Sealer, UnsealError
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
 _SESSION_KEY = "link_tokens"
 #: Links of one browser that can be open side by side.
@@ -45,3 +47,16 @@ def forget_link_token(request: HttpRequest, name: str) -> None:
     """Remove the token of a link that has served."""
     if name in (kept := request.session.get(_SESSION_KEY, {})):
         request.session[_SESSION_KEY] = {other: sealed for other, sealed in kept.items() if other != name}
+
+
+@sensitive_variables("token")
+def sign_out_and_keep(request: HttpRequest, name: str, *, page: str) -> HttpResponse:
+    """Sign the current account out, keep the token of this name, and redirect to its page."""
+    token = get_link_token(request, name)
+    logout(request)
+    if token is not None:
+        keep_link_token(request, name, token)
+    response = redirect(page)
+    # As `accounts.views.SignOutView` does.
+    response["Clear-Site-Data"] = '"storage"'
+    return response

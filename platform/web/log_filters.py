@@ -9,6 +9,11 @@ import re
 _TOKEN_SEGMENT = re.compile(r"(?<=/)[A-Za-z0-9_:.~%-]{32,}")
 
 
+def mask_tokens(text: str) -> str:
+    """Return the text with the path segments masked that are as long as tokens."""
+    return _TOKEN_SEGMENT.sub("[…]", text)
+
+
 class TokenFilter(logging.Filter):
     """Replaces path segments that are as long as tokens. For loggers whose records have paths as arguments."""
 
@@ -16,7 +21,6 @@ class TokenFilter(logging.Filter):
         """Mask the record's arguments; let every record pass."""
         if isinstance(record.args, tuple):
             record.args = tuple(
-                _TOKEN_SEGMENT.sub("[…]", argument) if isinstance(argument, str) else argument
-                for argument in record.args
+                mask_tokens(argument) if isinstance(argument, str) else argument for argument in record.args
             )
         return True

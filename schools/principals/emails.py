@@ -11,6 +11,7 @@ from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import long_date
 from core.french import is_elided
+from core.link_tokens import add_token
 from core.urls import portal_url
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
@@ -53,7 +54,7 @@ def render_verification_request(message: Message) -> RenderedEmail:
             "Vous ne connaissez pas cette personne ? Ignorez cet e-mail : il ne se passera rien.",
         ],
         button="Voir la demande et confirmer",
-        address=portal_url(f"direction/{request.link_token}/"),
+        address=add_token(portal_url("direction/"), request.link_token),
         notes=[
             (
                 f"Ce lien vaut jusqu'au {long_date(date_in_paris(request.expires_at))} et ne sert qu'une"

@@ -10,13 +10,14 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import Profile, User
+from core.link_tokens import LINK_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Password of all demo accounts.
 PASSWORD = "Pomme-Cerise-2026"  # noqa: S105 - a demo password, printed by the command
-_LINK = re.compile(r"https?://[^/\s]+(/adresse/confirmer/\S+)")
+_LINK = re.compile(r"(/adresse/confirmer/)#jeton=(\S+)")
 
 
 class SignUpFailed(Exception):
@@ -76,7 +77,8 @@ def sign_up(person: DemoPerson, school: dict[str, str], email_to: Callable[[str]
     link = _LINK.search(email_to(person.email))
     if link is None:
         raise SignUpFailed(f"L'e-mail reçu par {person.email} ne contient pas de lien de confirmation.")
-    client.post(link[1])
+    page = client.post(link[1], {LINK_FIELD: link[2]})
+    client.post(page["Location"])
     return user
 
 

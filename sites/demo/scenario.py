@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from tenants.models import Collectivity
 
 KEY = re.compile(r"\b[A-Z0-9]{2,10}(?:-[0-9A-Z]{4}){3}\b")
-INVITATION = re.compile(r"/invitation/([^/\s]+)/")
+INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 NIMES = {
     "name": "Ville de Nîmes",
     "kind": CollectivityKind.COMMUNE,

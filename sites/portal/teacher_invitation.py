@@ -1,7 +1,7 @@
 """The page of a teacher's invitation: an account by a name and a password, or the one that they have.
 
-The link was sent to the invited address, which it proves. Its own address is left at once: the token is kept in the
-session (`web.link_sessions`).
+The link was sent to the invited address, which it proves; its token is kept in the session (`web.link_page`,
+`web.link_sessions`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 from allauth.account.utils import perform_login
 from allauth.core.exceptions import ImmediateHttpResponse
 from django import forms
-from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -33,7 +32,8 @@ from licensing.invitations.operations.acceptance import check_meant_for
 from licensing.invitations.person_names import guess_name
 from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
 from web.access import public_page, signed_in
-from web.link_sessions import forget_link_token, get_link_token, keep_link_token
+from web.link_page import opens_link
+from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -63,9 +63,8 @@ class NewTeacherForm(forms.Form):
 
 
 @public_page
-@never_cache
+@opens_link
 @sensitive_variables("token")
-@require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the token in the session and redirect to the page without it."""
     try:
@@ -161,18 +160,10 @@ def _sign_in(request: HttpRequest, pk: int, token: str) -> HttpResponse:
 
 @public_page
 @never_cache
-@sensitive_variables("token")
 @require_POST
 def sign_out(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign the current account out, and keep the invitation."""
-    token = get_link_token(request, _name_link(pk))
-    logout(request)
-    if token is not None:
-        keep_link_token(request, _name_link(pk), token)
-    response = redirect("teacher_invitation_accept", pk=pk)
-    # As `accounts.views.SignOutView` does.
-    response["Clear-Site-Data"] = '"storage"'
-    return response
+    return sign_out_and_keep(request, _name_link(pk), page=reverse("teacher_invitation_accept", args=[pk]))
 
 
 @signed_in

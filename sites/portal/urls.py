@@ -47,8 +47,11 @@ urlpatterns = [
     path("mon-compte/etablissement/rejoindre/", profile.join_school, name="my_account_join"),
     path("mon-compte/etablissement/<int:pk>/quitter/", profile.leave_school, name="my_account_leave"),
     path("mon-compte/direction/", verification.request_verification, name="principal_verification_request"),
+    path("direction/", verification.open_link, name="principal_verification"),
+    # Of 1.0.0: this link for seven days, that of an invitation for thirty.
     path("direction/<str:token>/", verification.open_link, name="principal_verification"),
     path("direction/demande/<int:pk>/", verification.confirm_verification, name="principal_verification_confirm"),
+    path("invitation/", teacher_invitation.open_link, name="teacher_invitation"),
     path("invitation/<int:pk>/", teacher_invitation.accept, name="teacher_invitation_accept"),
     path("invitation/<int:pk>/connexion/", teacher_invitation.sign_in, name="teacher_invitation_sign_in"),
     path("invitation/<int:pk>/deconnexion/", teacher_invitation.sign_out, name="teacher_invitation_sign_out"),

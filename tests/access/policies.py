@@ -185,6 +185,7 @@ OFFICE = ACCOUNTS | {
     "journal_export": ANY_MEMBER,
     "invitation": "public",
     "invitation_accept": "public",
+    "invitation_sign_out": "public",
     "office_visit": "public",
     "office_visit_close": "public",
     "office_visit_closed": "public",

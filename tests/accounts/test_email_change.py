@@ -56,7 +56,7 @@ def test_a_confirmed_address_replaces_the_old_one_which_is_notified(browser, per
     assert asked.recipient == "ancienne@exemple.example"
     [email] = list_emails("account.confirm_new")
     assert email.recipient == NEW
-    path = find_link(render_email(email).text)
+    path = browser.open_link(find_link(render_email(email).text))
     assert NEW in browser.get(path).content.decode()
     assert f"{NEW} est désormais" in browser.post(path, follow=True).content.decode()
     person.refresh_from_db()
@@ -106,7 +106,7 @@ def test_a_pending_change_can_be_cancelled(browser, person):
     path = find_link(render_email(email).text)
     page = browser.post("/mon-compte/adresse/", {"faire": "garder"}, follow=True).content.decode()
     assert "Votre adresse reste ancienne@exemple.example" in page
-    assert "plus de 3 jours" in browser.get(path).content.decode()
+    assert "plus de 3 jours" in browser.follow_link(path).content.decode()
 
 
 def test_the_confirmation_is_asked_for_five_times_an_hour_and_sent_three_times(browser, person):

@@ -144,7 +144,7 @@ def test_a_forgotten_password_leads_in_while_strangers_go_on(person, attack):
     browser.post("/mot-de-passe/oublie/", {"email": person.email})
     answer_resets()
     [email] = list_emails("account.reset")
-    page = browser.get(find_link(render_email(email).text), follow=True)
+    page = browser.follow_link(find_link(render_email(email).text))
     new = {"password1": "quatre-petits-chats", "password2": "quatre-petits-chats"}
     browser.post(page.redirect_chain[-1][0], new)
     assert sign_in(browser, person, "quatre-petits-chats").status_code == 302

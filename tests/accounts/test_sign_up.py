@@ -29,7 +29,7 @@ def test_a_principal_signs_up_confirms_and_signs_in(portal):
     assert (user.profile, user.last_name, user.phone) == (Profile.PRINCIPAL, "Colas", "01 45 72 00 00")
     assert [(a.school, a.verified_at) for a in user.affiliations.all()] == [(school, None)]
     [message] = list_emails("account.confirm")
-    path = find_link(render_email(message).text)
+    path = portal.open_link(find_link(render_email(message).text))
     assert b"ecole@exemple.example" in portal.get(path).content
     portal.post(path)
     assert EmailAddress.objects.get(user=user).verified
@@ -154,13 +154,13 @@ def test_a_reset_says_which_account_it_is_for_and_works_once(portal):
     assert set(emails) == {first.pk, second.pk}
     assert first.username in emails[first.pk].subject
     path = find_link(emails[first.pk].text)
-    form_path = portal.get(path)["Location"]
+    form_path = portal.open_link(path)
     portal.post(form_path, {"password1": PASSWORD, "password2": PASSWORD})
     first.refresh_from_db()
     second.refresh_from_db()
     assert first.check_password(PASSWORD)
     assert not second.check_password(PASSWORD)
-    assert "a déjà servi" in portal.get(path, follow=True).content.decode()
+    assert "a déjà servi" in portal.follow_link(path).content.decode()
     assert len(list_emails("account.password_changed")) == 1
 
 
@@ -171,7 +171,7 @@ def test_the_session_that_opened_a_reset_link_holds_its_token_sealed(portal):
     portal.post(reverse("account_reset_password"), {"email": user.email})
     answer_resets()
     path = find_link(render_email(list_emails("account.reset")[0]).text)
-    token = path.rstrip("/").rpartition("/")[2].partition("-")[2]
+    token = path.partition("#jeton=")[2].partition("-")[2]
     # Another account is signed in: allauth signs it out, in a new session.
     form_path = portal.open_link(path)
     assert token not in str(dict(portal.session))
@@ -234,7 +234,7 @@ def test_a_wrong_password_and_an_unknown_username_get_the_same_answer(portal):
 def test_account_pages_use_our_templates_at_every_host(request, path, host):
     browser = request.getfixturevalue("portal") if host == "portal" else request.getfixturevalue("office")("nimes")
     answer = browser.get(path)
-    assert answer.status_code == 200
+    assert answer.status_code == (410 if path == "/adresse/confirmer/abc/" else 200)
     page = answer.content.decode()
     assert '<html lang="fr"' in page
     assert "onclick" not in page

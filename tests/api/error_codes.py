@@ -42,6 +42,7 @@ PAGE_ONLY_CODES = {
     "invalid_school_year",
     "invalid_token_settings",
     "invitation_invalid",
+    "invited_at_another_address",
     "last_manager",
     "licence_held",
     "not_a_teacher",

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import re
 import threading
+from importlib import import_module
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import User
-from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
+from collectivities.exceptions import (
+    InvalidAddress,
+    InvalidRoles,
+    InvitationGone,
+    InvitedAtAnotherAddress,
+    LastManager,
+    NotAMember,
+)
 from collectivities.models import INVITATION_KEPT, AuditEntry, Invitation, Member, Role
 from collectivities.operations import members as operations
 from jobs import due, retention
@@ -18,7 +28,7 @@ from jobs.retention import PRUNE_ROWS
 from mailing import kinds
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import TeacherFactory, UserFactory, confirm_address
 from tests.factories.collectivities import MemberFactory
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waits import wait_until
@@ -29,6 +39,11 @@ LATER = TERM + datetime.timedelta(days=3)
 def invited(email="awa@nimes.example", roles=(Role.BUYER,)):
     invitation = operations.invite(email=email, roles=roles, by=None, at=TERM)
     return invitation, invitation.link_token
+
+
+def create_invitee():
+    """An account that confirmed the invited address."""
+    return confirm_address(UserFactory(), "awa@nimes.example")
 
 
 def test_an_invitation_is_written_to_the_outbox_without_its_secret(nimes):
@@ -57,7 +72,7 @@ def test_an_invitation_needs_an_address_and_known_roles(nimes, email, roles, ref
 def test_a_second_invitation_replaces_the_first(nimes):
     _, first = invited()
     _, second = invited("AWA@nimes.example")
-    agent = UserFactory()
+    agent = create_invitee()
     with pytest.raises(InvitationGone):
         operations.accept_invitation(token=first, by=agent, at=LATER)
     assert operations.accept_invitation(token=second, by=agent, at=LATER).user == agent
@@ -67,23 +82,57 @@ def test_a_second_invitation_replaces_the_first(nimes):
     ]
 
 
+def test_an_account_without_the_invited_address_does_not_join(nimes):
+    """A teacher who got the link of a mairie; and an agent who typed the address, and has not confirmed it."""
+    invitation, token = invited("mairie@nimes.example", roles=[Role.MANAGER])
+    unconfirmed = UserFactory(email="mairie@nimes.example")
+    EmailAddress.objects.create(user=unconfirmed, email=unconfirmed.email, primary=True, verified=False)
+    for stranger in (confirm_address(TeacherFactory()), UserFactory(email="mairie@nimes.example"), unconfirmed):
+        with pytest.raises(InvitedAtAnotherAddress, match=re.escape("m•••@nimes.example")):
+            operations.accept_invitation(token=token, by=stranger, at=LATER)
+    assert not Member.objects.exists()
+    invitation.refresh_from_db()
+    assert invitation.is_valid(LATER)
+
+
+def test_an_account_joins_by_any_address_that_it_confirmed(nimes):
+    invitation, token = invited("Awa@nimes.example")
+    agent = UserFactory(email="awa.diop@autre.example")
+    EmailAddress.objects.create(user=agent, email="awa@Nimes.example", primary=False, verified=True)
+    member = operations.accept_invitation(token=token, by=agent, at=LATER)
+    invitation.refresh_from_db()
+    assert (member.user, invitation.accepted_by_id, invitation.accepted_at) == (agent, agent.pk, LATER)
+    assert "avec l'adresse Awa@nimes.example" in AuditEntry.objects.get(action="members.joined").summary
+
+
+def test_the_migration_names_who_accepted_before(nimes):
+    invitation, token = invited()
+    other, _ = invited("autre@nimes.example")
+    agent = create_invitee()
+    operations.accept_invitation(token=token, by=agent, at=LATER)
+    Invitation.objects.update(accepted_by_id=None)
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("collectivities.migrations.0004_name_who_accepted").NAME)
+    assert dict(Invitation.objects.values_list("pk", "accepted_by_id")) == {invitation.pk: agent.pk, other.pk: None}
+
+
 def test_a_link_works_once(nimes):
     _, token = invited()
-    operations.accept_invitation(token=token, by=UserFactory(), at=LATER)
+    operations.accept_invitation(token=token, by=create_invitee(), at=LATER)
     with pytest.raises(InvitationGone):
-        operations.accept_invitation(token=token, by=UserFactory(), at=LATER)
+        operations.accept_invitation(token=token, by=create_invitee(), at=LATER)
     assert Member.objects.count() == 1
 
 
 def test_a_link_lasts_fourteen_days(nimes):
     _, token = invited()
     with pytest.raises(InvitationGone):
-        operations.accept_invitation(token=token, by=UserFactory(), at=TERM + datetime.timedelta(days=14))
+        operations.accept_invitation(token=token, by=create_invitee(), at=TERM + datetime.timedelta(days=14))
 
 
 def test_a_withdrawn_invitation_cannot_be_accepted(nimes):
     invitation, token = invited()
-    agent = UserFactory()
+    agent = create_invitee()
     operations.withdraw_invitation(invitation_id=invitation.pk, by=agent, at=LATER)
     operations.withdraw_invitation(invitation_id=invitation.pk, by=agent, at=LATER)
     with pytest.raises(InvitationGone):
@@ -93,20 +142,20 @@ def test_a_withdrawn_invitation_cannot_be_accepted(nimes):
 
 def test_an_accepted_invitation_cannot_be_withdrawn(nimes):
     invitation, token = invited()
-    agent = UserFactory()
+    agent = create_invitee()
     operations.accept_invitation(token=token, by=agent, at=LATER)
     with pytest.raises(InvitationGone):
         operations.withdraw_invitation(invitation_id=invitation.pk, by=agent, at=LATER)
 
 
 def test_a_member_who_accepts_another_invitation_gains_its_roles(nimes):
-    member = MemberFactory(roles=[Role.VIEWER])
+    member = MemberFactory(user=create_invitee(), roles=[Role.VIEWER])
     _, token = invited(roles=[Role.BUYER])
     assert operations.accept_invitation(token=token, by=member.user, at=LATER).roles == [Role.BUYER, Role.VIEWER]
 
 
 def test_a_member_who_left_comes_back_with_the_invitations_roles_alone(nimes):
-    member = MemberFactory(roles=[Role.MANAGER], left_at=TERM)
+    member = MemberFactory(user=create_invitee(), roles=[Role.MANAGER], left_at=TERM)
     _, token = invited(roles=[Role.VIEWER])
     back = operations.accept_invitation(token=token, by=member.user, at=LATER)
     assert (back.pk, back.roles, back.left_at) == (member.pk, [Role.VIEWER], None)
@@ -183,7 +232,7 @@ def test_two_managers_who_remove_each_other_leave_one(committing):
 @pytest.mark.django_db(transaction=True)
 def test_a_link_used_twice_at_once_lets_one_person_in(committing):
     _, token = invited()
-    people = [UserFactory(), UserFactory()]
+    people = [create_invitee(), create_invitee()]
     outcome = run_concurrently(
         committing.schema_name,
         [lambda person=person: operations.accept_invitation(token=token, by=person, at=LATER) for person in people],
@@ -202,7 +251,7 @@ def test_two_invitations_of_one_address_at_once_leave_one(committing):
 @pytest.mark.parametrize("attempt", range(5))
 def test_an_invitation_is_accepted_or_replaced_where_both_happen_at_once(committing, attempt):
     _, token = invited()
-    person = UserFactory()
+    person = create_invitee()
     joined, _ = run_concurrently(
         committing.schema_name,
         [lambda: operations.accept_invitation(token=token, by=person, at=LATER), invited],

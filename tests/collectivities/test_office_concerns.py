@@ -18,7 +18,7 @@ from mailing import leases
 from mailing.models import Message, MessageState
 from tenants.models import OfficeConcern
 from tests.conftest import TERM
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import UserFactory, confirm_address
 from tests.factories.collectivities import MemberFactory
 from tests.races import run_in_thread, wait_for_blocked_session
 from tests.waits import wait_until
@@ -72,7 +72,9 @@ def test_an_office_that_nobody_enters_concerns_a_week_after_the_invitation(nimes
     due.take(CHECK_OFFICE, at=TERM)
     assert get_next_look() == TERM + 7 * DAY
     assert look(TERM + 7 * DAY) == {"empty"}
-    members.accept_invitation(token=invitation.link_token, by=UserFactory(), at=TERM + 8 * DAY)
+    members.accept_invitation(
+        token=invitation.link_token, by=confirm_address(UserFactory(), "awa@nimes.example"), at=TERM + 8 * DAY
+    )
     assert look(get_next_look()) == set()
     assert list_concerns() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import re
 
@@ -16,7 +17,7 @@ from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings
 from collectivities.operations import members as operations
 from collectivities.operations.portfolio import MAX_CLASSES, check_contact
 from tenants.models import OfficeRequest
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import TeacherFactory, UserFactory, confirm_address
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.guide.scenario import page_text
@@ -100,8 +101,11 @@ def test_a_viewer_sees_the_members_and_no_button(office, manager):
 
 
 def test_members_are_listed_by_a_constant_number_of_queries(bureau, django_assert_max_num_queries):
-    MemberFactory.create_batch(12)
-    with django_assert_max_num_queries(9):
+    for member in MemberFactory.create_batch(12):
+        confirm_address(member.user)
+        invited = operations.invite(email=member.user.email, roles=[Role.BUYER], by=None, at=timezone.now())
+        operations.accept_invitation(token=invited.link_token, by=member.user, at=timezone.now())
+    with django_assert_max_num_queries(11):
         assert bureau.get("/membres/").status_code == 200
 
 
@@ -111,7 +115,7 @@ def test_members_are_listed_by_a_constant_number_of_queries(bureau, django_asser
 @pytest.fixture
 def link(nimes):
     invitation = operations.invite(email="awa@nimes.example", roles=[Role.BUYER], by=None, at=timezone.now())
-    return f"/invitation/{invitation.link_token}/"
+    return f"/invitation/#jeton={invitation.link_token}"
 
 
 ACCOUNT = {
@@ -132,18 +136,49 @@ def test_an_invited_person_creates_an_account_and_is_in(office, link):
     assert answer.redirect_chain[-1][0] == "/"
     assert answer.status_code == 200
     assert Member.objects.get().user.username == "awa"
-    assert (browser.get(link).status_code, browser.get(page).status_code) == (410, 410)
+    assert (browser.follow_link(link).status_code, browser.get(page).status_code) == (410, 410)
 
 
 @pytest.mark.slow
 def test_an_invited_person_joins_with_the_account_signed_in(office, link):
-    agent = UserFactory()
+    agent = confirm_address(UserFactory(), "awa@nimes.example")
     browser = office("nimes", agent)
     page = browser.open_link(link)
     assert agent.username in browser.get(page).content.decode()
     assert not Member.objects.exists()
     browser.post(page)
     assert Member.objects.get().user == agent
+
+
+def test_another_account_reads_who_was_invited_and_signs_out_with_the_invitation_kept(office, link):
+    """A teacher who was given the link of an agent."""
+    browser = office("nimes", confirm_address(TeacherFactory()))
+    page = browser.open_link(link)
+    for answer, status in ((browser.get(page), 200), (browser.post(page), 409)):
+        text = page_text(answer)
+        assert answer.status_code == status
+        assert "Cette invitation est adressée à a•••@nimes.example" in text
+        assert "Déconnectez-vous" in text
+        assert "awa@nimes.example" not in text
+    assert not Member.objects.exists()
+    answer = browser.post(f"/invitation/deconnexion/{Invitation.objects.get().pk}/", follow=True)
+    assert "Créer mon compte et entrer" in page_text(answer)
+    assert answer.redirect_chain[0][0] == page
+
+
+def test_members_read_who_accepted_which_invitation_and_when(bureau, manager):
+    agent = confirm_address(UserFactory(), "awa@nimes.example")
+    at = datetime.datetime(2026, 11, 3, 8, 30, tzinfo=datetime.UTC)
+    for email in ("awa@nimes.example", "avant@nimes.example"):
+        token = operations.invite(email=email, roles=[Role.BUYER], by=manager.user, at=at).link_token
+        if email == "awa@nimes.example":
+            operations.accept_invitation(token=token, by=agent, at=at)
+    # As 1.0.0 left it.
+    Invitation.objects.filter(email="avant@nimes.example").update(accepted_at=at - datetime.timedelta(days=1))
+    text = page_text(bureau.get("/membres/")).partition("Invitations acceptées")[2]
+    assert f"awa@nimes.example {agent} {agent.username} Adresse actuelle de ce compte : {agent.email}" in text
+    assert "3 novembre 2026 à 09:30" in text
+    assert "avant@nimes.example Compte non noté à l'époque 2 novembre 2026" in text
 
 
 @pytest.mark.parametrize(
@@ -165,12 +200,12 @@ def test_an_invalid_account_is_reported_at_its_field(office, link, change, resul
 
 
 def test_an_invitation_link_is_a_404_at_another_office(office, link, gard):
-    assert office("gard").get(link).status_code == 410
+    assert office("gard").follow_link(link).status_code == 410
 
 
 @pytest.mark.slow
 def test_the_page_of_an_invitation_holds_no_token_and_opens_by_the_link_alone(office, link):
-    token = link.split("/")[2]
+    token = link.partition("=")[2]
     browser = office("nimes")
     page = browser.open_link(link)
     assert token not in page
@@ -185,9 +220,9 @@ def test_the_page_of_an_invitation_holds_no_token_and_opens_by_the_link_alone(of
 
 
 def test_the_invitation_does_not_reveal_accounts_with_the_same_email(office, link):
-    before = office("nimes").get(link, follow=True).content.decode()
+    before = office("nimes").follow_link(link).content.decode()
     UserFactory(email="awa@nimes.example")
-    after = office("nimes").get(link, follow=True).content.decode()
+    after = office("nimes").follow_link(link).content.decode()
     token = re.compile(r'(name="csrfmiddlewaretoken" value|name="csrf-token" content)="\w+"')
     assert token.sub("", before) == token.sub("", after)
 

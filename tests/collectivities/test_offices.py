@@ -43,7 +43,7 @@ def test_an_office_opens_with_its_settings_its_journal_and_an_invitation(db):
         message = Message.objects.get()
         rendered = kinds.get(message.kind).render(message)
     assert message.recipient == "awa@ales.example"
-    assert "http://ales.peps.localhost/invitation/" in rendered.text
+    assert "http://ales.peps.localhost/invitation/#jeton=" in rendered.text
     assert "8 décembre 2026" in rendered.text.replace("\u00a0", " ")
     assert "Gestionnaire" in rendered.html
 

@@ -100,20 +100,27 @@ def copy_with_certificate(source, target, certificate):
     target.write_text(text.replace("/etc/ssl/peps/", f"{certificate}/"), encoding="utf-8")
 
 
-@pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
-def test_nginx_accepts_its_configuration(certificate, tmp_path):
+def write_nginx_configuration(certificate, tmp_path):
+    """Write the shipped configuration for ports and folders of the test; return the file to start, and the ports."""
     configuration = tmp_path / "peps.conf"
     copy_with_certificate("deploy/nginx/peps.conf", configuration, certificate)
-    # It binds even to try: ports that nobody has, and that need no privilege.
-    ports = {"80": find_free_port(), "443": find_free_port()}
+    # It binds even to try: ports that nobody has, and that need no privilege. Nobody answers behind it.
+    ports = {name: find_free_port() for name in ("80", "443", "8000")}
     text = re.sub(r"(?m)^\s*listen \[::\].*\n", "", configuration.read_text(encoding="utf-8"))
     text = re.sub(r"listen (80|443)\b", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{ports['8000']}").replace("/var/log/nginx/", f"{tmp_path}/")
     configuration.write_text(text, encoding="utf-8")
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     folders = "".join(f"{kind}_temp_path {tmp_path}/{kind}; " for kind in kinds)
     frame = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {folders} include {tmp_path}/peps.conf; }}\n"
     (tmp_path / "nginx.conf").write_text(frame, encoding="utf-8")
-    code, answer = run(find_program("nginx"), "-t", "-q", "-c", str(tmp_path / "nginx.conf"))
+    return tmp_path / "nginx.conf", ports
+
+
+@pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
+def test_nginx_accepts_its_configuration(certificate, tmp_path):
+    started, _ = write_nginx_configuration(certificate, tmp_path)
+    code, answer = run(find_program("nginx"), "-t", "-q", "-c", str(started))
     assert (code, [line for line in answer.splitlines() if "[emerg]" in line or "[warn]" in line]) == (0, [])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import factory
+from allauth.account.models import EmailAddress
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 
@@ -41,6 +42,12 @@ class TeacherFactory(UserFactory):
 class OperatorFactory(UserFactory):
     is_staff = True
     is_superuser = True
+
+
+def confirm_address(user: User, address: str = "") -> User:
+    """Give an account a confirmed address, of its own where none is named; return the account."""
+    EmailAddress.objects.create(user=user, email=address or user.email, primary=True, verified=True)
+    return user
 
 
 def enable_second_factor(user: User) -> str:

@@ -33,6 +33,7 @@ WALKS = {
     "licensing/requests/": "office",
     "platform/accounts/": "portal",
     "platform/accounts/templates/account/_confirm_and_send.html": "office",
+    "platform/web/templates/web/link.html": "portal",
     "platform/web/templates/web/_office_visit.html": "office",
     "platform/web/templates/web/office.html": "office",
     "platform/web/templates/web/portal.html": "portal",

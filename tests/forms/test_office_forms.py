@@ -32,7 +32,7 @@ from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.access.samples import SAMPLES, webhook_delivery
 from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS, WAITING_FIELDS
-from tests.factories.accounts import OperatorFactory, enable_second_factor
+from tests.factories.accounts import OperatorFactory, UserFactory, confirm_address, enable_second_factor
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.orders import PurchaseFactory
@@ -119,8 +119,11 @@ def walk_visit(walk, portal, office, collectivity):
 def walk_pages_of_members(walk, browser):
     invitation = members.invite(email="awa@nimes.example", roles=[Role.BUYER], by=None, at=TERM)
     walk.open(browser, "/membres/")
-    for guest in (HostClient(browser.host), browser):
-        walk.open(guest, f"/invitation/{invitation.link_token}/")
+    # Nobody who is signed in, somebody else, and the invited person, after whom the invitation is spent.
+    invited = HostClient(browser.host)
+    invited.force_login(confirm_address(UserFactory(), "awa@nimes.example"))
+    for guest in (HostClient(browser.host), browser, invited):
+        walk.open(guest, f"/invitation/#jeton={invitation.link_token}")
     logo = io.BytesIO()
     Image.new("RGB", (60, 24), "navy").save(logo, "PNG")
     fields = {"logo": logo.getvalue(), "second_factor_required": False}

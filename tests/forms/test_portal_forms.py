@@ -116,7 +116,7 @@ def walk_accounts(walk, can_sign_in):
     user = can_sign_in(TeacherFactory())
     visitor = HostClient(settings.BASE_DOMAIN)
     confirmation = EmailConfirmationHMAC(user.emailaddress_set.create(email="nouvelle@exemple.example"))
-    walk.open(visitor, f"/adresse/confirmer/{confirmation.key}/")
+    walk.open(visitor, f"/adresse/confirmer/#jeton={confirmation.key}")
     visitor.post("/mot-de-passe/oublie/", {"email": user.email})
     answer_resets()
     walk.open(visitor, find_link(render_email(list_emails(recipient=user.email)[-1]).text))
@@ -173,7 +173,7 @@ def walk_my_account(walk, nimes):
         walk.open(principal, path)
     token = principals.send_link(jaures.principal, jaures.school, at=timezone.now())
     jaures.add_principal(verified=True)
-    walk.open(HostClient(settings.BASE_DOMAIN), f"/direction/{token}/")
+    walk.open(HostClient(settings.BASE_DOMAIN), f"/direction/#jeton={token}")
     jaures.principal.affiliations.update(verified_at=TERM, verified_by="operator")
     # Teachers with and without a licence, of this school and of one typed by hand; two keys to choose from.
     holder, _, _ = (jaures.teacher() for _ in range(3))
@@ -254,7 +254,8 @@ def walk_requests(walk, nimes):
 def walk_teacher_invitation(walk, nimes, can_sign_in):
     with tenant_context(nimes):
         invitation = InvitingSchool().invite_one(at=timezone.now())
-    link = f"/invitation/{invitation.link_token}/"
+    link = f"/invitation/#jeton={invitation.link_token}"
+    walk.open(HostClient(settings.BASE_DOMAIN), "/invitation/")
     walk.open(HostClient(settings.BASE_DOMAIN), link)
     # Somebody else's account, then the invited person's.
     walk.open(create_browser(TeacherFactory()), link)

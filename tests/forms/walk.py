@@ -57,7 +57,7 @@ class FormWalk:
 
     def open(self, browser: HostClient, path: str, *, typed: dict[str, Any] | None = None, **parameters: Any) -> Any:
         """Open a page, and send its forms, as they are and with what a person or a script puts in."""
-        return self.read(browser, browser.get(path, follow=True, **parameters), typed=typed)
+        return self.read(browser, browser.follow_link(path, **parameters), typed=typed)
 
     def post(self, browser: HostClient, path: str, data: dict[str, Any], **parameters: Any) -> Any:
         """Post what leads to a page, and send the forms of that page."""

@@ -40,8 +40,8 @@ def test_the_letter_says_who_invites_which_school_and_until_when(jaures, invitat
         assert invitation.link_token in text
         assert "entraînement personnalisé, du CP au CM2" in text
     # The button, and its address written out below for those whose mail program shows none.
-    assert letter.html.count(f'{invitation.link_token}/"') == 2
-    assert f"{invitation.link_token}/</a>" in letter.html
+    assert letter.html.count(f'#jeton={invitation.link_token}"') == 2
+    assert f"{invitation.link_token}</a>" in letter.html
 
 
 @pytest.mark.slow

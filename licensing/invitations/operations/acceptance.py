@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import email_kinds, usernames
 from accounts.models import Profile, User
 from accounts.outbox import queue_email_to_user
-from accounts.queries import list_confirmed_addresses
+from accounts.queries import has_confirmed_address
 from core.plain_names import MAX_LENGTH, check_person_name
 from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements import seat_holders
@@ -55,8 +55,7 @@ def check_meant_for(invitation: TeacherInvitation, by: User, *, deliberate: bool
         raise MeantForAnotherAccount(
             "Cette invitation est celle d’une enseignante ou d’un enseignant, et votre compte ne l’est pas."
         )
-    confirmed = {address.lower() for address in list_confirmed_addresses(by.pk)}
-    if not deliberate and invitation.email.lower() not in confirmed:
+    if not deliberate and not has_confirmed_address(by.pk, invitation.email):
         raise MeantForAnotherAccount("Cette invitation est adressée à quelqu’un d’autre que le compte connecté.")
 
 

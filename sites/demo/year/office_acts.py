@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sites.demo.year.places import OfficeStory
     from sites.demo.year.world import YearWorld
 
-_INVITATION = re.compile(r"/invitation/([^/\s]+)/")
+_INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 #: Days before it begins from which a school year is sold.
 _SOLD_BEFORE = datetime.timedelta(days=120)
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sites.demo.year.school_plans import SchoolPlan
     from sites.demo.year.world import YearWorld
 
-_VERIFICATION = re.compile(r"/direction/([^/\s]+)/")
-_INVITATION = re.compile(r"https?://[^/\s]+/[^\s]*?([A-Za-z0-9_-]{20,})/")
+_VERIFICATION = re.compile(r"/direction/#jeton=(\S+)")
+_INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 
 
 def sign_up(world: YearWorld, *, plan: SchoolPlan, places: Sequence[int]) -> None:

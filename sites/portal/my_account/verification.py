@@ -1,7 +1,7 @@
 """« Je dirige cet établissement »: verify a principal by a link sent to the school's official mailbox.
 
-The link's page is public: whoever reads the mailbox needs no account. The link's address is left at once: the token is
-kept in the session (`web.link_sessions`).
+The link's page is public: whoever reads the mailbox needs no account. The link's token is kept in the session
+(`web.link_page`, `web.link_sessions`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from licensing.entitlements import principal_handover
 from licensing.entitlements.models import Subscription
@@ -28,12 +28,13 @@ from schools.principals.exceptions import (
 from schools.principals.queries import get_principal_request, list_verified_principals
 from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
+from web.link_page import opens_link
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
 
     from accounts.models import User
     from accounts.requests import AuthenticatedRequest
@@ -91,10 +92,9 @@ class CurrentPrincipalsForm(forms.Form):
 
 
 @public_page
-@never_cache
+@opens_link
 @sensitive_variables("token")
-@require_safe
-def open_link(request: AuthenticatedRequest, token: str) -> HttpResponse:
+def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the token in the session and redirect to the page without it."""
     try:
         verification_request, _ = get_principal_request(token, at=timezone.now())

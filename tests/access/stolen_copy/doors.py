@@ -155,17 +155,17 @@ class Thief:
         return browse(OFFICE).get(f"/visite/{quote(value, safe='')}/").status_code == 302
 
     def joins(self, value: str) -> bool:
-        return browse(OFFICE).get(f"/invitation/{quote(value, safe='')}/").status_code == 302
+        return browse(OFFICE).post("/invitation/", {"jeton": value}).status_code == 302
 
     def begins_as_teacher(self, value: str) -> bool:
-        return browse().get(f"/invitation/{quote(value, safe='')}/").status_code == 302
+        return browse().post("/invitation/", {"jeton": value}).status_code == 302
 
     def takes_school_over(self, value: str) -> bool:
-        return browse().get(f"/direction/{quote(value, safe='')}/").status_code == 302
+        return browse().post("/direction/", {"jeton": value}).status_code == 302
 
     def resets_password(self, value: str) -> bool:
         account = int_to_base36(User.objects.get(username="oubli-unopened").pk)
-        return browse().get(f"/mot-de-passe/nouveau/{account}-{quote(value, safe='')}/").status_code == 302
+        return browse().post("/mot-de-passe/nouveau/", {"jeton": f"{account}-{value}"}).status_code == 302
 
     def enrols(self, value: str) -> bool:
         """The value as the code of the server, typed by who has a new operator's password."""

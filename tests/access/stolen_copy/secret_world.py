@@ -156,7 +156,7 @@ class SecretWorld:
             portal.post("/mot-de-passe/oublie/", {"email": user.email})
             answer_resets()
             link = self.read_link("account.reset", recipient=user.email)
-            self.keep(f"reset link, {name}", link.rstrip("/").rpartition("/")[2].partition("-")[2])
+            self.keep(f"reset link, {name}", link.partition("#jeton=")[2].partition("-")[2])
             if name == "opened":
                 portal.open_link(link)
         teacher = TeacherFactory()
@@ -166,7 +166,7 @@ class SecretWorld:
             "/mon-compte/informations/", fields | {"old_password": self.get("password of teacher with a new address")}
         )
         link = self.read_link("account.confirm_new")
-        self.keep("link that confirms an address", link.rstrip("/").rpartition("/")[2])
+        self.keep("link that confirms an address", link.partition("#jeton=")[2])
 
     def read_link(self, kind: str, *, recipient: str = "") -> str:
         """Return the path of the link in the latest e-mail of a kind, as its recipient reads it."""
@@ -197,7 +197,7 @@ class SecretWorld:
                 self.invitation = Invitation.objects.get(email=email).link_token
             self.keep(f"invitation, {name}", self.invitation)
             if name == "opened":
-                HostClient(f"nimes.{settings.BASE_DOMAIN}").open_link(f"/invitation/{self.invitation}/")
+                HostClient(f"nimes.{settings.BASE_DOMAIN}").open_link(f"/invitation/#jeton={self.invitation}")
         self.office.get(f"/invitation/{self.invitation}x/")
 
     def allocate_keys(self) -> None:
@@ -236,7 +236,7 @@ class SecretWorld:
             asking.post("/mon-compte/direction/", {"uai": school.pk})
             self.handover = self.keep(f"hand-over link, {name}", get_token(successor, school))
             if name == "opened":
-                HostClient(settings.BASE_DOMAIN).open_link(f"/direction/{self.handover}/")
+                HostClient(settings.BASE_DOMAIN).open_link(f"/direction/#jeton={self.handover}")
         HostClient(settings.BASE_DOMAIN).get(f"/direction/{self.handover}x/")
 
     def invite_teachers(self) -> None:
@@ -252,9 +252,9 @@ class SecretWorld:
             )
         for name, email in addresses.items():
             link = self.read_link("teacher.invited", recipient=email)
-            self.teacher_invitation = self.keep(f"teacher's invitation, {name}", link.rstrip("/").rpartition("/")[2])
+            self.teacher_invitation = self.keep(f"teacher's invitation, {name}", link.partition("#jeton=")[2])
             if name == "opened":
-                HostClient(settings.BASE_DOMAIN).open_link(f"/invitation/{self.teacher_invitation}/")
+                HostClient(settings.BASE_DOMAIN).open_link(f"/invitation/#jeton={self.teacher_invitation}")
         HostClient(settings.BASE_DOMAIN).get(f"/invitation/{self.teacher_invitation}x/")
 
     def teach(self) -> None:

@@ -17,7 +17,7 @@ from collectivities.operations.members import accept_invitation, invite
 from collectivities.operations.portfolio import add_to_portfolio
 from licensing.pools import operations as pools
 from tests.conftest import TERM
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import UserFactory, confirm_address
 from tests.factories.schools import SchoolFactory
 from tests.races import run_concurrently, three_rounds
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
@@ -59,7 +59,7 @@ def test_a_school_is_given_licences(committing, race_round):
 
 @three_rounds
 def test_an_account_joins_an_office(committing, race_round):
-    agent = UserFactory()
+    agent = confirm_address(UserFactory())
     token = invite(email=agent.email, roles=[Role.VIEWER], by=None, at=TERM).link_token
     write_while_deleted(committing.schema_name, partial(accept_invitation, token=token, by=agent, at=TERM), agent)
     assert Member.objects.get().user == agent

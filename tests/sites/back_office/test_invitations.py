@@ -17,7 +17,7 @@ from mailing.models import Message
 from sites.back_office.global_search import search_everywhere
 from sites.back_office.invitation_search import InvitationDates
 from tests.conftest import TERM
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import UserFactory, confirm_address
 from tests.factories.collectivities import MemberFactory
 from tests.invitations.inviting_school import InvitingSchool
 
@@ -146,7 +146,9 @@ def test_the_operator_sends_a_pending_invitation_again_with_a_new_link(operator,
 @pytest.mark.slow
 def test_an_invitation_that_was_accepted_is_not_sent_again(operator, nimes, invited):
     with tenant_context(nimes):
-        members.accept_invitation(token=invited.link_token, by=UserFactory(), at=timezone.now())
+        members.accept_invitation(
+            token=invited.link_token, by=confirm_address(UserFactory(), invited.email), at=timezone.now()
+        )
     page = read_text(operator.get(url_of(nimes, invited)))
     assert "Elle est acceptée le" in page
     assert "Renvoyer l’invitation" not in page

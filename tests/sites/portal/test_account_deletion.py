@@ -91,6 +91,7 @@ KEPT = {
     "api.Token.account",
     "webhooks.WebhookEndpoint.created_by_id",
     "collectivities.Invitation.invited_by_id",
+    "collectivities.Invitation.accepted_by_id",
     "collectivities.AuditEntry.actor_id",
     "imports.SpreadsheetImport.created_by_id",
     "imports.SpreadsheetImport.applied_by_id",

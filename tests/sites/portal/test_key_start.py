@@ -99,7 +99,7 @@ def test_another_address_is_the_accounts_once_it_is_confirmed(portal, letter, sc
     assert "camille@exemple.example</strong> attend d'être confirmée" in get_text(
         portal.get("/mon-compte/informations/")
     )
-    path = find_link(render_only_email("account.confirm_new").text)
+    path = portal.open_link(find_link(render_only_email("account.confirm_new").text))
     portal.post(path)
     user.refresh_from_db()
     assert user.email == "camille@exemple.example"
@@ -225,7 +225,7 @@ def test_a_typed_key_asks_for_an_address_and_has_it_confirmed_first(portal, lett
     user = User.objects.get()
     assert (user.username, ActivationKey.objects.get().redeemed_at) == ("camille@exemple.example", None)
     assert not EmailAddress.objects.get(user=user).verified
-    path = find_link(render_only_email("account.confirm").text)
+    path = portal.open_link(find_link(render_only_email("account.confirm").text))
     assert "Votre clé est gardée" in get_text(portal.get(path))
     portal.post(path)
     answer = portal.post("/connexion/", {"login": user.username, "password": PASSWORD})

@@ -39,7 +39,7 @@ def link(user, school):
 
 
 def page_of(token):
-    return f"/direction/{token}/"
+    return f"/direction/#jeton={token}"
 
 
 def answers(*, instead=(), beside=()):
@@ -118,7 +118,7 @@ def test_a_second_link_within_the_hour_is_refused_with_the_time_to_wait(jaures, 
 
 def test_the_links_page_says_who_asks_and_only_a_click_confirms(jaures, unverified, portal):
     token = link(unverified, jaures.school)
-    answer = portal.get(page_of(token), follow=True)
+    answer = portal.follow_link(page_of(token))
     page = visible_text(answer)
     for part in (str(unverified), unverified.username, "•••@exemple.example", jaures.school.name):
         assert part in page
@@ -143,9 +143,9 @@ def test_a_used_or_unknown_link_is_gone(jaures, unverified, portal):
     token = link(unverified, jaures.school)
     page = portal.open_link(page_of(token))
     second = HostClient(portal.host)
-    second.get(page_of(token))
+    second.follow_link(page_of(token))
     portal.post(page)
-    responses = [portal.get(page_of(gone)) for gone in (token, "x" * 43)]
+    responses = [portal.follow_link(page_of(gone)) for gone in (token, "x" * 43)]
     for answer in (*responses, second.get(page), second.post(page)):
         assert answer.status_code == 410
         assert "Ce lien n’ouvre plus rien" in visible_text(answer)
@@ -177,7 +177,7 @@ def test_two_links_open_side_by_side_confirm_each_its_own_person(jaures, unverif
 def test_the_mailbox_decides_what_happens_to_the_current_principal(jaures, unverified, portal):
     head = jaures.add_principal(verified=True)
     token = link(unverified, jaures.school)
-    page = visible_text(portal.get(page_of(token), follow=True))
+    page = visible_text(portal.follow_link(page_of(token)))
     assert f"{unverified} le dirige avec {head}" in page
     assert f"{unverified} remplace {head}" in page
     answer = portal.post_link(page_of(token))
