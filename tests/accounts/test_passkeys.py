@@ -14,6 +14,7 @@ from accounts import passkeys, second_factor
 from accounts.models import AccountEvent
 from tests.accounts.emails import PASSWORD, mark_reauthenticated, sign_in
 from tests.accounts.software_passkey import SoftwarePasskey, add_software_passkey
+from tests.conftest import TERM
 from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, UserFactory, enable_second_factor, get_totp_code
 from tests.factories.collectivities import MemberFactory
@@ -275,6 +276,15 @@ def test_removing_the_application_leaves_the_passkey(portal, person):
     assert second_factor.list_factor_types(person) == {"webauthn", "recovery_codes"}
     assert list_actions(person)[-1] == Action.TOTP_REMOVED
     assert len(list_emails("account.totp_removed")) == 1
+
+
+def test_neither_operation_reaches_a_passkey_of_somebody_else(db):
+    key, stranger = add_software_passkey(UserFactory(), "La sienne"), UserFactory()
+    with pytest.raises(second_factor.SecondFactorError):
+        passkeys.rename(user=stranger, passkey_id=key.pk, name="À moi")
+    with pytest.raises(second_factor.SecondFactorError):
+        passkeys.remove(user=stranger, passkey_id=key.pk, host=settings.BASE_DOMAIN, at=TERM)
+    assert Authenticator.objects.get(pk=key.pk).data["name"] == "La sienne"
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from django_tenants.utils import tenant_context
 
 from api import idempotency
 from api.models import IdempotencyRecord
+from api.problem_details import ApiProblem
 from api.tasks import prune_records
 from jobs import due
 from jobs.models import DueWork
@@ -213,6 +214,17 @@ def test_a_server_error_is_not_stored_and_the_retry_runs_once(api, body, monkeyp
         broken.setattr("licensing.pools.api.allocation_serializer.serialize_allocation", lambda _: 1 / 0)
         assert_problem(api.post("/allocations", body, key=KEY), 500, "internal_error")
     assert not Allocation.objects.exists()
+    assert not IdempotencyRecord.objects.exists()
+    assert api.post("/allocations", body, key=KEY).status_code == 201
+
+
+def test_an_answer_that_a_retry_may_better_is_not_stored(api, body, monkeypatch):
+    def refuse(_):
+        raise ApiProblem("service_unavailable", "Réessayez dans une minute.", status_code=503)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("licensing.pools.api.allocation_serializer.serialize_allocation", refuse)
+        assert api.post("/allocations", body, key=KEY).status_code == 503
     assert not IdempotencyRecord.objects.exists()
     assert api.post("/allocations", body, key=KEY).status_code == 201
 
