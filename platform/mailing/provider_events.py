@@ -5,13 +5,16 @@ Only imported where a provider is configured (`MAIL_PROVIDER`): django-anymail i
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.urls import path
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from core.bounded_json import UnreadableJson, parse_json
 from mailing import smtp_replies
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
 from mailing.message_ids import find_reference
@@ -20,9 +23,13 @@ from web.access import Public, require_policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpResponseBase
+    from django.http import HttpRequest, HttpResponseBase
     from django.urls import URLPattern
 
+logger = logging.getLogger(__name__)
+#: What django-anymail raises for an event that no provider sends: of other types, without its names, with JSON in it,
+#: of a moment that no clock has.
+_MALFORMED = (TypeError, ValueError, KeyError, AttributeError, OverflowError, OSError, RecursionError)
 _FATES = {
     "delivered": ReportedFate.DELIVERED,
     "deferred": ReportedFate.DELAYED,
@@ -37,9 +44,34 @@ _DELAYED = "Le serveur du destinataire fait attendre le message ; notre prestata
 
 def build_tracking_path(provider: str) -> URLPattern:
     """Return the address to which a provider posts events, whose password django-anymail checks."""
-    view_class = import_string(f"anymail.webhooks.{provider}.{provider.capitalize()}TrackingWebhookView")
+    anymail_view = import_string(f"anymail.webhooks.{provider}.{provider.capitalize()}TrackingWebhookView")
+    view_class: Any = type(anymail_view.__name__, (_BoundedEvents, anymail_view), {})
     view: Callable[..., HttpResponseBase] = require_policy(Public())(view_class.as_view())
     return path(f"webhooks/mail/{provider}/", view, name="mail_provider_events")
+
+
+class _BoundedEvents:
+    """Mixin, before django-anymail's view: the body is read with bounds, and what is no event is refused."""
+
+    def parse_events(self, request: HttpRequest) -> list[Any]:
+        """Return the events, without those that cannot be read. Raises `SuspiciousOperation` where none can."""
+        anymail_view: Any = self
+        try:
+            # What a recipient's server answered stands in it: no letter of that keeps the other events out.
+            body = parse_json(request.body, max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, mends_texts=True)
+        except UnreadableJson as error:
+            raise SuspiciousOperation(f"A provider's events are unreadable. {error}") from None
+        stated = body if isinstance(body, list) else [body]
+        events = []
+        for event in stated:
+            try:
+                if isinstance(event, dict):
+                    events.append(anymail_view.esp_to_anymail_event(event))
+            except _MALFORMED as error:
+                logger.warning("An event of the mail provider cannot be read: %s", type(error).__name__)
+        if stated and not events:
+            raise SuspiciousOperation("None of a provider's events can be read.")
+        return events
 
 
 def connect() -> None:
@@ -52,7 +84,9 @@ def connect() -> None:
 def receive(sender: object, event: Any, esp_name: str, **_: object) -> None:  # noqa: ARG001 - a signal's signature
     """Record one event, if it is about the fate of a message of ours."""
     fate = _FATES.get(event.event_type)
-    reference = find_reference(filter(None, (dict(event.metadata or {}).get("message"), event.message_id)))
+    metadata = event.metadata if isinstance(event.metadata, dict) else {}
+    stated = (metadata.get("message"), event.message_id)
+    reference = find_reference(message_id for message_id in stated if isinstance(message_id, str))
     if fate is None or reference is None:
         return
     record_reports([_build_report(fate, reference, event)], at=timezone.now())
