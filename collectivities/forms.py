@@ -18,7 +18,7 @@ from api.tokens import MAX_NAME_LENGTH
 from collectivities.models import OfficeSettings, PortfolioSchool, Role
 from core.calendar import date_in_paris
 from core.phone_numbers import clean_phone
-from core.plain_names import check_no_address, check_person_name
+from core.plain_names import check_no_address, check_person_name, check_plain_name
 from schools import uai
 from tenants import identifiers
 from tenants.models import OfficeRequest
@@ -188,6 +188,7 @@ class SettingsForm(ModelForm[OfficeSettings]):
         for name in ("contact_name", "contact_phone"):
             self.fields[name].required = True
         self.fields["contact_name"].validators.append(check_person_name)
+        self.fields["sender_name"].validators.append(check_plain_name)
 
     def clean_contact_phone(self) -> str:
         """Return the number in its usual form. Raises `ValidationError`."""
@@ -260,7 +261,7 @@ class OfficeRequestForm(ModelForm[OfficeRequest]):
         super().__init__(*args, **kwargs)
         self.fields["applicant"].validators.append(check_person_name)
         for name in ("name", "role"):
-            self.fields[name].validators.append(check_no_address)
+            self.fields[name].validators.append(check_plain_name)
 
     def clean_siren(self) -> str:
         """Return the nine digits, the first of a SIRET. Raises `ValidationError` where they are not a valid SIREN."""

@@ -1,6 +1,8 @@
 """The 18 columns of a « fichier des écritures comptables »: LPF, article A47 A-1, VII, 1°. Pure.
 
-Tab-separated, ISO 8859-15, amounts with a decimal comma, days as AAAAMMJJ.
+Tab-separated, ISO 8859-15, amounts with a decimal comma, days as AAAAMMJJ. Accountants open it in a spreadsheet
+program: a label that begins as a formula has an apostrophe before it, which the text allows, as it bounds no label's
+letters; amounts are positive, and days and accounts are digits, so that nothing else ever begins so.
 """
 
 from __future__ import annotations
@@ -8,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import TYPE_CHECKING
+
+from core.formulas import quote_formula
 
 if TYPE_CHECKING:
     import datetime
@@ -68,7 +72,7 @@ def _format_amount(amount: Decimal | int) -> str:
 def _clean(text: str) -> str:
     """Return a text that ends no field, in letters that the file's character set has."""
     text = unicodedata.normalize("NFC", text).translate(_PLAIN)
-    text = _BREAKS.sub(" ", text).strip()[:_MAX_TEXT]
+    text = quote_formula(_BREAKS.sub(" ", text).strip())[:_MAX_TEXT]
     # The complete text first: letter by letter takes half of an export.
     return text if _is_encodable(text) else "".join(map(_find_letter, text))
 

@@ -200,6 +200,7 @@ class EntryView(APIView):
             403: _error_response("`token_revoked`"),
             404: _error_response("`unknown_ticket`, `unknown_person`"),
             409: _error_response("`ticket_expired`"),
+            413: _error_response("`body_too_large`"),
             429: _error_response("`throttled`: too many wrong tokens from this network; see `Retry-After`"),
         },
     )

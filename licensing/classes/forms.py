@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
+from core.plain_names import check_plain_name
 from licensing.classes.models import MAX_PUPILS, Classroom
 
 _PLAIN_ATTRS = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
@@ -15,6 +16,7 @@ class ClassNameForm(forms.Form):
     name = forms.CharField(
         label="Nom de la classe",
         max_length=Classroom._meta.get_field("name").max_length,  # noqa: SLF001 - Django's documented way to a field
+        validators=[check_plain_name],
         help_text="Par exemple «\xa0CE1 B\xa0». Jamais le nom d’un enfant.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Donnez un nom à la classe, par exemple « CE1 B »."},

@@ -1,14 +1,13 @@
 """A report as a CSV file, for platforms that take its figures by hand.
 
-One line for each day, category and rate; amounts in euros. Separator « ; », decimal comma, UTF-8 with a BOM.
+One line for each day, category and rate; amounts in euros, with a decimal comma.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
+from core import csv_file
 from core.formatting import short_date
 from licensing.e_reporting.periods import ReportKind
 
@@ -25,11 +24,7 @@ _HEADERS = (
 
 def build_csv(report: PeriodReport) -> bytes:
     """Return the file. Of sales it has « montant HT » and « TVA », of payments « encaissé TTC »."""
-    text = io.StringIO()
-    rows = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    rows.writerow(_HEADERS)
-    rows.writerows(_list_lines(report))
-    return text.getvalue().encode("utf-8-sig")
+    return csv_file.build_csv(_HEADERS, _list_lines(report))
 
 
 def _list_lines(report: PeriodReport) -> Iterator[list[str]]:

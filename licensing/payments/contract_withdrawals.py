@@ -9,7 +9,7 @@ from django.db import transaction
 
 from core import formatting
 from core.calendar import PARIS
-from core.plain_names import check_no_address
+from core.plain_names import check_plain_name
 from licensing.billing import operations as billing_operations
 from licensing.orders.exceptions import BadBilling, NotInThisState, UnknownOrder
 from licensing.orders.models import ContractWithdrawal
@@ -69,7 +69,7 @@ def _clean_name(name: str) -> str:
     if len(name) > limit:
         raise BadBilling(f"{limit} caractères au plus ; vous en avez saisi {len(name)}.", "name")
     try:
-        check_no_address(name)
+        check_plain_name(name)
     except ValidationError as refusal:
         raise BadBilling(str(refusal.message), "name") from None
     return name

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
+from functools import cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+logger = logging.getLogger(__name__)
 
 
 def get_client_ip(request: HttpRequest) -> str:
@@ -25,9 +29,21 @@ def get_client_ip(request: HttpRequest) -> str:
         hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         if len(hops) >= proxies:
             forwarded = hops[-proxies]
+        elif hops != [""]:
+            _warn_of_missing_proxies()
     for address in (forwarded, remote_address):
         try:
             return str(ipaddress.ip_address(address))
         except ValueError:
             continue
     return "0.0.0.0"  # noqa: S104 - a Unix socket has no address; all such requests count as one
+
+
+@cache
+def _warn_of_missing_proxies() -> None:
+    """Say, once a process, that fewer proxies stand there than the settings declare."""
+    logger.warning(
+        "A request came through fewer proxies than TRUSTED_PROXIES (%s) says: set it to how many there are, or visitors"
+        " choose the address by which their attempts are counted.",
+        settings.TRUSTED_PROXIES,
+    )

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import account_journal
 from accounts.models import AccountEvent
+from core.bounded_json import parse_json_object
 
 if TYPE_CHECKING:
     from allauth.mfa.models import Authenticator
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 MAX_NAME_LENGTH = 60
-#: What allauth and fido2 raise for an answer that no browser gives, besides their refusals; CBOR nests and overflows.
-_MALFORMED = (TypeError, ValueError, KeyError, IndexError, AttributeError, NotImplementedError)
+#: A browser's answer is some 2 KB, of which the certificates of a device are the most.
+_MAX_ANSWER_BYTES = 64 * 1024
+#: What allauth and fido2 raise for an answer that no browser gives, besides their refusals; CBOR nests and overflows,
+#: and the answer holds JSON of its own (`clientDataJSON`).
+_MALFORMED = (TypeError, ValueError, KeyError, IndexError, AttributeError, NotImplementedError, RecursionError)
 
 
 def _name_field() -> forms.CharField:
@@ -35,10 +39,25 @@ def _refuse() -> NoReturn:
     raise get_adapter().validation_error("incorrect_passkey") from None
 
 
+class CredentialField(forms.CharField):
+    """The answer of a browser, as JSON; Django's own field fails on JSON that is nested too deep."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        """Return the object, or an empty text where nothing was sent. Raises `ValidationError`."""
+        text = super().to_python(value)
+        try:
+            return text and parse_json_object(text.encode(), max_bytes=_MAX_ANSWER_BYTES)
+        except ValueError:
+            _refuse()
+
+
 class AddPasskeyForm(webauthn.AddWebAuthnForm):
     """A new passkey, made by the browser for this account."""
 
     name = _name_field()
+    credential = CredentialField()
     passwordless = forms.BooleanField(
         label="Permettre de se connecter avec cet appareil seul, sans mot de passe",
         help_text="À décocher pour une ancienne clé USB de sécurité, sans code PIN ni empreinte.",
@@ -78,10 +97,16 @@ class _JournaledPasskey:
 class SignInPasskeyForm(_JournaledPasskey, webauthn.AuthenticateWebAuthnForm):
     """The passkey after the password."""
 
+    credential = CredentialField()
+
 
 class PasskeyAloneForm(_JournaledPasskey, webauthn.LoginWebAuthnForm):
     """The passkey instead of username and password."""
 
+    credential = CredentialField()
+
 
 class ConfirmPasskeyForm(_JournaledPasskey, webauthn.ReauthenticateWebAuthnForm):
     """The passkey before a sensitive action."""
+
+    credential = CredentialField()

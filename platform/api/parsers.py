@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
@@ -13,6 +11,7 @@ from rest_framework.parsers import JSONParser, MultiPartParser
 
 from api.problem_details import ApiProblem, InvalidRequest
 from api.text_checks import check_parameter, iter_nul_errors
+from core.bounded_json import MAX_DEPTH, JsonTooLarge, NulInJson, UnreadableJson, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +19,10 @@ if TYPE_CHECKING:
 
 #: Allowance in bytes for everything but the file: other fields, boundaries.
 _FORM_OVERHEAD = 64 * 1024
-#: Escaped UTF-16 surrogates (« \\ud83d »). A lone one can neither be encoded in a response nor stored.
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-#: NUL can only be escaped: JSON forbids it as it is.
-_ESCAPED_NUL = b"\\u0000"
-#: Levels of objects and lists in each other; no body of the API has more than a few.
-_MAX_DEPTH = 32
+_UNREADABLE = (
+    "Le corps de la requête n'est pas du JSON lisible, en UTF-8, sans nom répété ; il a au plus "
+    f"{MAX_DEPTH} niveaux, et ses nombres au plus 64 bits."
+)
 
 
 class BodyTooLarge(ApiProblem):
@@ -46,47 +43,14 @@ class StrictJsonParser(JSONParser):
     ) -> Any:
         """Return the decoded body. Raises `ParseError`, `BodyTooLarge`, `InvalidRequest`."""
         max_bytes = settings.API_MAX_BODY_BYTES
-        raw = stream.read(max_bytes + 1)
-        if len(raw) > max_bytes:
-            raise BodyTooLarge
         try:
-            parsed = json.loads(
-                raw.decode("utf-8"), object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant
-            )
-            _check_depth(parsed)
-            if _SURROGATE.search(raw):
-                json.dumps(parsed, ensure_ascii=False).encode()  # raises UnicodeEncodeError
-        except (ValueError, RecursionError):
-            raise ParseError("Le corps de la requête n'est pas du JSON lisible, en UTF-8.") from None
-        if _ESCAPED_NUL in raw and (errors := list(iter_nul_errors(parsed))):
-            raise InvalidRequest(errors)
-        return parsed
-
-
-def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError
-    return members
-
-
-def _check_depth(parsed: object) -> None:
-    """Raise `ValueError` where objects and lists are nested too deep."""
-    level = [parsed]
-    for _ in range(_MAX_DEPTH):
-        level = [
-            inner
-            for one in level
-            if isinstance(one, dict | list)
-            for inner in (one.values() if isinstance(one, dict) else one)
-            if isinstance(inner, dict | list)
-        ]
-    if level:
-        raise ValueError
-
-
-def _reject_constant(_name: str) -> NoReturn:
-    raise ValueError
+            return parse_json(stream.read(max_bytes + 1), max_bytes=max_bytes)
+        except JsonTooLarge:
+            raise BodyTooLarge from None
+        except NulInJson as refused:
+            raise InvalidRequest(list(iter_nul_errors(refused.parsed))) from None
+        except UnreadableJson:
+            raise ParseError(_UNREADABLE) from None
 
 
 class LimitedMultiPartParser(MultiPartParser):

@@ -10,19 +10,23 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import env
 
-#: Characters of `METRICS_TOKEN`.
+#: Characters of a token by which a machine is admitted.
 MIN_TOKEN_LENGTH = 32
 
 
-def read_metrics_token() -> str:
-    """Return the token that opens the figures, empty where they are closed. Raises `ImproperlyConfigured`."""
-    token = env.text("METRICS_TOKEN", "")
+def read_token(name: str) -> str:
+    """Return a token that opens figures, empty where nobody has one. Raises `ImproperlyConfigured`."""
+    token = env.text(name, "")
     if token and (len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token):
-        raise ImproperlyConfigured(f"METRICS_TOKEN must have {MIN_TOKEN_LENGTH} ASCII characters at least, no space.")
+        raise ImproperlyConfigured(f"{name} must have {MIN_TOKEN_LENGTH} ASCII characters at least, no space.")
+    return token
+
+
+def check_metrics_folder() -> None:
+    """Raise `ImproperlyConfigured` where processes cannot count together in the folder that is named."""
     folder = env.text("PROMETHEUS_MULTIPROC_DIR", "")
     if folder and not os.access(folder, os.W_OK | os.X_OK):
         raise ImproperlyConfigured("PROMETHEUS_MULTIPROC_DIR must be a folder that this process may write to.")
-    return token
 
 
 def read_error_dsn() -> str:

@@ -23,7 +23,7 @@ from config import (
     unfold,
 )
 from config.logs import build_logging
-from config.observability import has_trace_collector, read_error_dsn, read_metrics_token
+from config.observability import check_metrics_folder, has_trace_collector, read_error_dsn, read_token
 from core import start_checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -148,8 +148,6 @@ if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Number of our proxies that append to X-Forwarded-For: the client's address is that many from the right.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
-if PRODUCTION:
-    start_checks.refuse_to_start(start_checks.list_faults(globals()))
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": [CSP.NONE],
@@ -327,7 +325,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJsonParser"],
     "DEFAULT_SCHEMA_CLASS": "api.schema.ApiAutoSchema",
     # No format suffix or parameter.
     "URL_FORMAT_OVERRIDE": None,
@@ -338,6 +336,15 @@ SPECTACULAR_SETTINGS = openapi.build_spectacular_settings(BASE_DOMAIN)
 UNFOLD = unfold.BACK_OFFICE
 
 # --- What is watched ------------------------------------------------------------------------------------------------
-METRICS_TOKEN, SENTRY_DSN = read_metrics_token(), read_error_dsn()
+METRICS_TOKEN, SENTRY_DSN = read_token("METRICS_TOKEN"), read_error_dsn()
+check_metrics_folder()
+# Who is told how the queue does: these networks, and who sends the token.
+HEALTH_NETWORKS, HEALTH_TOKEN = env.networks("HEALTH_NETWORKS"), read_token("HEALTH_TOKEN")
 HAS_TRACE_COLLECTOR = has_trace_collector()
 LOGGING = build_logging(env.text("LOG_LEVEL", "WARNING"), env.text("LOG_FORMAT", "line"), sends_errors=bool(SENTRY_DSN))
+
+# --- What a server must not start with, all of it at once -----------------------------------------------------------
+# Settings that weaken a server and that its operator wants all the same, by their names.
+ACCEPTED_RISKS = env.items("ACCEPTED_RISKS")
+if PRODUCTION:
+    start_checks.refuse_to_start(start_checks.list_faults(globals()))

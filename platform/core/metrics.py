@@ -34,8 +34,13 @@ def is_open() -> bool:
 
 def may_read(authorization: str) -> bool:
     """Whether an `Authorization` header holds the token."""
+    return holds_token(authorization, settings.METRICS_TOKEN)
+
+
+def holds_token(authorization: str, expected: str) -> bool:
+    """Whether an `Authorization` header holds a token; never where none is expected."""
     token = authorization.removeprefix(_SCHEME)
-    return is_open() and token != authorization and constant_time_compare(token, settings.METRICS_TOKEN)
+    return bool(expected) and token != authorization and constant_time_compare(token, expected)
 
 
 def is_shared() -> bool:

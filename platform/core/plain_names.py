@@ -1,6 +1,8 @@
-"""Names that strangers type and that our e-mails repeat: no address, no invisible letter, no text of their own. Pure.
+"""Names that strangers type, and that headers, e-mails and files repeat: no address, no formula. Pure.
 
-Whoever signs up chooses the mailbox we write to: a name that holds a link would make us send it for them.
+Whoever signs up chooses the mailbox we write to: a name that holds a link would make us send it for them. A sender's
+name that holds an address is taken for the sender's by whoever reads it, and one that begins as a formula is run by
+whoever opens a file that has it.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ import unicodedata
 
 from django.core.exceptions import ValidationError
 
+from core.formulas import begins_formula
+
 #: Longest name of a person in our e-mails; civil registers have longer ones, which nobody types.
 MAX_LENGTH = 60
 #: What mail programs turn into a link: an address, « www. », a domain. « S.I.V.U. » and « M. Dupont » are none.
 _LINK = re.compile(r"://|@|\bwww\.|\w\.\w{2,}", re.IGNORECASE)
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+#: What parts a name from an address in a header, also in wide letters.
+_HEADER_MARKS = re.compile("[<>@＜＞＠]")
 
 
 def check_no_address(text: str) -> None:
@@ -28,8 +34,26 @@ def check_no_address(text: str) -> None:
         )
 
 
+def check_plain_name(text: str) -> None:
+    """Raise `ValidationError` where a name holds what `check_no_address` refuses, « < » or « > », or is a formula."""
+    check_no_address(text)
+    if _HEADER_MARKS.search(text):
+        raise ValidationError("Un nom ne contient ni « < » ni « > » : saisissez-le seul, sans adresse.")
+    if begins_formula(text):
+        raise ValidationError(
+            "Un nom ne commence pas par « = », « + », « - » ou « @ » : un tableur le prendrait pour un calcul. "
+            "Retirez ce premier caractère."
+        )
+
+
 def check_person_name(text: str) -> None:
-    """Raise `ValidationError` where a name is longer than `MAX_LENGTH`, or what `check_no_address` refuses."""
+    """Raise `ValidationError` where a name is longer than `MAX_LENGTH`, or what `check_plain_name` refuses."""
     if len(text) > MAX_LENGTH:
         raise ValidationError(f"{MAX_LENGTH} caractères au plus : ici, {len(text)}. Abrégez.")
-    check_no_address(text)
+    check_plain_name(text)
+
+
+def clean_header_name(text: str) -> str:
+    """Return a stored name as a header shows it: on one line, without what would make it look like an address."""
+    visible = "".join(" " if unicodedata.category(letter) in _INVISIBLE else letter for letter in text)
+    return " ".join(_HEADER_MARKS.sub(" ", visible).split())

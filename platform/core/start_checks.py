@@ -1,41 +1,58 @@
 """What a server that real people use must have: checked at the start, and by `manage.py check --deploy`.
 
-Every fault is listed at once, without any secret.
+Every fault is listed at once, without any secret. What only weakens a server is a risk, which may be accepted by name.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from core.sealing_keys import parse_sealing_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: The secrets of demonstrations and tests, which anybody can read here.
 PUBLIC_SECRET_KEY = "only-for-demonstration-and-tests"  # noqa: S105 - published on purpose
 _PUBLIC_PREFIXES = (PUBLIC_SECRET_KEY, "django-insecure-")
 MIN_SECRET_LENGTH = 50
-#: As Django's own check.
-_MIN_DISTINCT_CHARACTERS = 5
+#: Of the groups of three letters of a drawn secret hardly any comes twice, even of hexadecimal digits.
+_MIN_SHARE_OF_DISTINCT_GROUPS = 0.75
+#: Of 32 drawn bytes some 30 differ, of 64 some 57.
+_MIN_SHARE_OF_DISTINCT_BYTES = 0.5
+#: A balancer, a proxy of the machine, and one of a content network.
+MAX_PROXIES = 3
+#: The widest private network that has a use: 10.0.0.0/8, and its like for IPv6.
+_MIN_PREFIX_LENGTHS = {4: 8, 6: 7}
+#: This machine, and what answers on the link alone, such as a cloud's own service of keys (169.254.169.254).
+_OWN_NETWORKS = tuple(map(ipaddress.ip_network, ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")))
 _CHECKED_SETTINGS = (
-    "SECRET_KEY", "SECRET_KEY_FALLBACKS", "SEALING_KEYS", "PUBLIC_SEALING_KEY", "BASE_DOMAIN", "DEBUG", "SECURE",
-    "BEHIND_TLS_PROXY", "TRUSTED_PROXIES",
+    "SECRET_KEY", "SECRET_KEY_FALLBACKS", "SEALING_KEYS", "PUBLIC_SEALING_KEY", "METRICS_TOKEN", "HEALTH_TOKEN",
+    "BASE_DOMAIN", "DEBUG", "SECURE", "BEHIND_TLS_PROXY", "TRUSTED_PROXIES", "OPERATOR_SECOND_FACTOR",
+    "OFFICE_SECOND_FACTOR", "WEBHOOKS_ALLOW_HTTP", "WEBHOOKS_PRIVATE_NETWORKS", "DIRECTORY_PRIVATE_NETWORKS",
+    "HEALTH_NETWORKS", "ACCEPTED_RISKS",
 )  # fmt: skip
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+")
 
 
 class Fault(NamedTuple):
-    """A setting that is missing or wrong; `id`: of the check."""
+    """A setting that is missing, wrong or weak; `id`: of the check.
+
+    `risk`: the setting's name, where `ACCEPTED_RISKS` may hold it.
+    """
 
     id: str
     sentence: str
+    risk: str = ""
 
 
 def is_local_name(domain: str) -> bool:
@@ -49,29 +66,50 @@ def is_domain(name: str) -> bool:
 
 
 def list_faults(values: Mapping[str, Any]) -> list[Fault]:
-    """Return what a server must not start with. `values`: the settings by name."""
+    """Return what a server must not start with. `values`: the settings by name.
+
+    Without the risks that the operator accepts; an accepted one that is none is a fault.
+    """
+    accepted = set(values["ACCEPTED_RISKS"])
+    risks = list_risks(values)
+    idle = sorted(accepted - {fault.risk for fault in risks})
     return [
         *_list_secret_faults(values),
+        *_list_token_faults(values),
         *_list_host_faults(values),
         *_list_proxy_faults(values),
+        *(fault for fault in risks if fault.risk not in accepted),
+        *(Fault("peps.E014", f"ACCEPTED_RISKS: {name} is no risk with these settings: take it out.") for name in idle),
     ]
+
+
+def list_risks(values: Mapping[str, Any]) -> list[Fault]:
+    """Return the settings that weaken a server, accepted or not."""
+    return [*_list_second_factor_risks(values), *_list_network_risks(values), *_list_proxy_risks(values)]
 
 
 def refuse_to_start(faults: list[Fault]) -> None:
     """Raise `ImproperlyConfigured` with every fault, if there is any."""
-    if faults:
-        sentences = "\n".join(f"- {fault.sentence}" for fault in faults)
-        raise ImproperlyConfigured(f"PRODUCTION is True, but (see docs/deploy.md):\n{sentences}")
+    if not faults:
+        return
+    sentences = "\n".join(f"- {fault.sentence}" for fault in faults)
+    risks = ",".join(dict.fromkeys(fault.risk for fault in faults if fault.risk))
+    accepting = f"\nTo run with such a risk all the same, add to ACCEPTED_RISKS: {risks}" if risks else ""
+    raise ImproperlyConfigured(f"PRODUCTION is True, but (see docs/deploy.md):\n{sentences}{accepting}")
 
 
-@register(Tags.security, deploy=True)
-def check_deployment(app_configs: Any, **_kwargs: Any) -> list[Error]:  # noqa: ARG001 - Django's signature
-    """Return the faults of these settings, for `manage.py check --deploy`."""
+@checks.register(checks.Tags.security, deploy=True)
+def check_deployment(app_configs: Any, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001 - Django's signature
+    """Return the faults of these settings, and the accepted risks as warnings, for `manage.py check --deploy`."""
     values = {name: getattr(settings, name) for name in _CHECKED_SETTINGS}
     faults = list_faults(values)
     if not settings.PRODUCTION:
         faults.insert(0, Fault("peps.E000", "PRODUCTION must be True on a server that real people use."))
-    return [Error(fault.sentence, id=fault.id) for fault in faults]
+    accepted = [risk for risk in list_risks(values) if risk not in faults]
+    return [
+        *(checks.Error(fault.sentence, id=fault.id) for fault in faults),
+        *(checks.Warning(f"Accepted: {risk.sentence}", id=risk.id.replace("E", "W")) for risk in accepted),
+    ]
 
 
 def _list_secret_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -86,24 +124,45 @@ def _list_secret_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("peps.E003", "SEALING_KEYS must be set to random keys of your own.")
         return
     try:
-        parse_sealing_keys(tuple(values["SEALING_KEYS"]))
+        keys = parse_sealing_keys(tuple(values["SEALING_KEYS"]))
     except ImproperlyConfigured as error:
         yield Fault("peps.E003", str(error))
+        return
+    for number, key in keys.items():
+        if len(set(key)) < len(key) * _MIN_SHARE_OF_DISTINCT_BYTES:
+            yield Fault("peps.E003", f"SEALING_KEYS: key {number} repeats its bytes; draw another at random.")
+
+
+def _list_token_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
+    for name in ("METRICS_TOKEN", "HEALTH_TOKEN"):
+        if values[name] and _is_repetitive(values[name]):
+            yield Fault("peps.E013", f"{name} repeats its letters; draw another at random.")
 
 
 def _find_weakness(secret: str) -> str:
     """Return what is wrong with a secret, or an empty text."""
     if secret.startswith(_PUBLIC_PREFIXES):
         return "is a published value"
-    if len(secret) < MIN_SECRET_LENGTH or len(set(secret)) < _MIN_DISTINCT_CHARACTERS:
-        return f"must have {MIN_SECRET_LENGTH} characters at least, drawn at random"
+    if len(secret) < MIN_SECRET_LENGTH or _is_repetitive(secret):
+        return f"must have {MIN_SECRET_LENGTH} characters at least, drawn at random, without repeated ones"
     return ""
+
+
+def _is_repetitive(secret: str) -> bool:
+    """Return whether a text repeats letters or groups of them, as none that was drawn does."""
+    groups = [secret[start : start + 3] for start in range(len(secret) - 2)]
+    return len(set(groups)) < len(groups) * _MIN_SHARE_OF_DISTINCT_GROUPS
 
 
 def _list_host_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
     domain = values["BASE_DOMAIN"]
     if not is_domain(domain):
         yield Fault("peps.E004", f"BASE_DOMAIN must be a whole name in small letters: peps.example, not {domain!r}.")
+    elif is_local_name(domain):
+        yield Fault(
+            "peps.E004",
+            f"BASE_DOMAIN must be a name that visitors find: {domain!r} is a demonstration's.",
+        )
     if values["DEBUG"]:
         yield Fault("peps.E005", "DEBUG must be False: its error pages show settings and data to anybody.")
 
@@ -115,4 +174,54 @@ def _list_proxy_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(
             "peps.E007",
             "TRUSTED_PROXIES must be 1 or more where BEHIND_TLS_PROXY is True: all visitors would count as one.",
+        )
+
+
+def _list_second_factor_risks(values: Mapping[str, Any]) -> Iterator[Fault]:
+    if not values["OPERATOR_SECOND_FACTOR"]:
+        yield Fault(
+            "peps.E008",
+            "OPERATOR_SECOND_FACTOR must be True: a password alone would open the administration of every office.",
+            risk="OPERATOR_SECOND_FACTOR",
+        )
+    if not values["OFFICE_SECOND_FACTOR"]:
+        yield Fault(
+            "peps.E009",
+            "OFFICE_SECOND_FACTOR must be True: a password alone would give and take back an office's licences.",
+            risk="OFFICE_SECOND_FACTOR",
+        )
+
+
+def _list_network_risks(values: Mapping[str, Any]) -> Iterator[Fault]:
+    if values["WEBHOOKS_ALLOW_HTTP"]:
+        yield Fault(
+            "peps.E010",
+            "WEBHOOKS_ALLOW_HTTP must be False: events would travel in the clear; ask for an https address.",
+            risk="WEBHOOKS_ALLOW_HTTP",
+        )
+    for name in ("WEBHOOKS_PRIVATE_NETWORKS", "DIRECTORY_PRIVATE_NETWORKS", "HEALTH_NETWORKS"):
+        # A monitor may stand on the machine itself; webhooks and downloads have nothing to do there.
+        refused = _OWN_NETWORKS if name != "HEALTH_NETWORKS" else ()
+        if wide := [str(network) for network in values[name] if _is_too_wide(network, refused)]:
+            yield Fault(
+                "peps.E011",
+                f"{name} must name the networks alone that are meant, such as 10.20.0.0/16: {', '.join(wide)} holds"
+                " this machine's own services, or everybody's addresses.",
+                risk=name,
+            )
+
+
+def _is_too_wide(network: Network, refused: Iterable[Network]) -> bool:
+    return network.prefixlen < _MIN_PREFIX_LENGTHS[network.version] or any(
+        network.version == own.version and network.overlaps(own) for own in refused
+    )
+
+
+def _list_proxy_risks(values: Mapping[str, Any]) -> Iterator[Fault]:
+    if values["TRUSTED_PROXIES"] > MAX_PROXIES:
+        yield Fault(
+            "peps.E012",
+            f"TRUSTED_PROXIES must be the number of proxies that stand there, {MAX_PROXIES} at most: with one too many"
+            " visitors choose the address by which their attempts are counted.",
+            risk="TRUSTED_PROXIES",
         )

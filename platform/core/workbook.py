@@ -13,6 +13,8 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
+from core.formulas import begins_formula
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -22,10 +24,8 @@ if TYPE_CHECKING:
 BOLD = Font(bold=True)
 HEADER_FILL = PatternFill("solid", fgColor="FFDCE6F1")
 WRAPPED = Alignment(wrap_text=True, vertical="top")
-#: Prefixes interpreted as formulas by spreadsheet programs.
-_FORMULA_PREFIXES = ("=", "+", "-", "@")
-#: The same, and the prefix of error values.
-_UNSAFE_PREFIXES = (*_FORMULA_PREFIXES, "#")
+#: Prefix of error values.
+_ERROR_PREFIX = "#"
 #: Characters forbidden in sheet names; maximum lengths of names and cells below.
 _FORBIDDEN_IN_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 MAX_SHEET_NAME = 31
@@ -62,7 +62,7 @@ def set_text(cell: Cell, text: str) -> None:
     """Set a cell to a text, never a formula. Illegal characters are removed."""
     cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)[:MAX_CELL_LENGTH]
     cell.data_type = "s"
-    if text.startswith(_FORMULA_PREFIXES):
+    if begins_formula(text):
         # Keeps it a text when the cell is edited.
         cell.quotePrefix = True
 
@@ -81,7 +81,7 @@ def build_cell(sheet: WriteOnlyWorksheet, value: Any, *, moment_format: str = ""
         cell.number_format = moment_format
         return cell
     if isinstance(value, str):
-        if value.startswith(_UNSAFE_PREFIXES) or not value.isprintable():
+        if begins_formula(value) or value.startswith(_ERROR_PREFIX) or not value.isprintable():
             return build_text_cell(sheet, value)
         return value[:MAX_CELL_LENGTH] or None
     if isinstance(value, bool | int | float | datetime.date | datetime.time | datetime.timedelta) or value is None:

@@ -25,6 +25,7 @@ from django.utils import timezone
 from django.utils.encoding import punycode
 
 from core.french import curl_apostrophes, curl_apostrophes_in_html
+from core.plain_names import clean_header_name
 from core.tenant_connection import connection
 from mailing.message_ids import build_message_id
 
@@ -127,7 +128,7 @@ def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime)
     outgoing_email = MimeEmail(
         subject=curl_apostrophes(" ".join(rendered.subject.split())),
         body=curl_apostrophes(rendered.text),
-        from_email=str(Address(" ".join(rendered.from_name.split()) or default_name, addr_spec=sender_address)),
+        from_email=str(Address(clean_header_name(rendered.from_name) or default_name, addr_spec=sender_address)),
         to=[message.recipient],
         reply_to=[rendered.reply_to] if rendered.reply_to else None,
         headers={

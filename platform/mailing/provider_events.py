@@ -6,13 +6,16 @@ Only imported where a provider is configured (`MAIL_PROVIDER`): django-anymail i
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.urls import path
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from core.bounded_json import UnreadableJson, parse_json
 from core.foreign_values import clean_line
 from jobs.set_aside import note_set_aside, take_each
 from mailing import smtp_replies
@@ -24,9 +27,13 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
-    from django.http import HttpResponseBase
+    from django.http import HttpRequest, HttpResponseBase
     from django.urls import URLPattern
 
+logger = logging.getLogger(__name__)
+#: What django-anymail raises for an event that no provider sends: of other types, without its names, with JSON in it,
+#: of a moment that no clock has.
+_MALFORMED = (TypeError, ValueError, KeyError, AttributeError, OverflowError, OSError, RecursionError)
 _FATES = {
     "delivered": ReportedFate.DELIVERED,
     "deferred": ReportedFate.DELAYED,
@@ -45,9 +52,34 @@ _DELAYED = "Le serveur du destinataire fait attendre le message ; notre prestata
 
 def build_tracking_path(provider: str) -> URLPattern:
     """Return the address to which a provider posts events, whose password django-anymail checks."""
-    view_class = import_string(f"anymail.webhooks.{provider}.{provider.capitalize()}TrackingWebhookView")
+    anymail_view = import_string(f"anymail.webhooks.{provider}.{provider.capitalize()}TrackingWebhookView")
+    view_class: Any = type(anymail_view.__name__, (_BoundedEvents, anymail_view), {})
     view: Callable[..., HttpResponseBase] = require_policy(Public())(view_class.as_view())
     return path(f"webhooks/mail/{provider}/", view, name="mail_provider_events")
+
+
+class _BoundedEvents:
+    """Mixin, before django-anymail's view: the body is read with bounds, and what is no event is refused."""
+
+    def parse_events(self, request: HttpRequest) -> list[Any]:
+        """Return the events, without those that cannot be read. Raises `SuspiciousOperation` where none can."""
+        anymail_view: Any = self
+        try:
+            # What a recipient's server answered stands in it: no letter of that keeps the other events out.
+            body = parse_json(request.body, max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, mends_texts=True)
+        except UnreadableJson as error:
+            raise SuspiciousOperation(f"A provider's events are unreadable. {error}") from None
+        stated = body if isinstance(body, list) else [body]
+        events = []
+        for event in stated:
+            try:
+                if isinstance(event, dict):
+                    events.append(anymail_view.esp_to_anymail_event(event))
+            except _MALFORMED as error:
+                logger.warning("An event of the mail provider cannot be read: %s", type(error).__name__)
+        if stated and not events:
+            raise SuspiciousOperation("None of a provider's events can be read.")
+        return events
 
 
 def connect() -> None:
@@ -71,8 +103,9 @@ def receive(sender: object, event: Any, esp_name: str, **_: object) -> None:  # 
 
 def _record(event: Any, at: datetime.datetime) -> None:
     fate = _FATES.get(event.event_type)
-    quoted = (dict(event.metadata or {}).get("message"), event.message_id)
-    reference = find_reference(clean_line(text, 300) for text in quoted if text)
+    metadata = event.metadata if isinstance(event.metadata, dict) else {}
+    stated = (metadata.get("message"), event.message_id)
+    reference = find_reference(clean_line(text, 300) for text in stated if text and isinstance(text, str))
     if fate is None or reference is None:
         return
     for refused in record_reports([_build_report(fate, reference, event)], at=at).refused:

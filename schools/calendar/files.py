@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import datetime
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from core.bounded_json import UnreadableJson, parse_json
 from core.calendar import PARIS
 from core.foreign_values import check_day, check_moment
 from schools.exceptions import CalendarRefused
@@ -118,8 +118,8 @@ def _read_rows(path: Path) -> Iterator[dict[str, str]]:
 
 def _read_json(text: str) -> Iterator[Mapping[str, Any]]:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text.encode(), max_bytes=MAX_BYTES)
+    except UnreadableJson as error:
         raise CalendarRefused(f"Ce fichier n'est pas un JSON lisible : il est coupé ou abîmé. {_AGAIN}") from error
     if isinstance(content, dict):
         content = content.get("results")

@@ -20,6 +20,7 @@ from collectivities import office_visits
 from collectivities.exceptions import CollectivityError
 from collectivities.operations.office_requests import accept_request, decline_request
 from collectivities.operations.offices import open_office
+from core.plain_names import check_plain_name
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
 from tenants import provisioning
@@ -42,7 +43,7 @@ class OfficeNamesForm(forms.Form):
 class OfficeOpeningForm(OfficeNamesForm):
     """A collectivity whose office the operator opens."""
 
-    name = forms.CharField(label="Nom", widget=TextInput())
+    name = forms.CharField(label="Nom", validators=[check_plain_name], widget=TextInput())
     kind = forms.ChoiceField(label="Nature", choices=CollectivityKind, widget=UnfoldAdminSelectWidget())
     siren = forms.CharField(label="SIREN", widget=TextInput())
     manager_email = forms.CharField(

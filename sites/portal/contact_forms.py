@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 
+from core.plain_names import check_plain_name
+
 SUBJECTS = (
     ("cle", "Ma clé d’activation"),
     ("compte", "Mon compte ou mon mot de passe"),
@@ -35,7 +37,12 @@ def mask_keys(text: str) -> str:
 class VisitorMessageForm(forms.Form):
     """A message to the team, with a reply address."""
 
-    name = forms.CharField(label="Votre nom", max_length=150, widget=forms.TextInput({"autocomplete": "name"}))
+    name = forms.CharField(
+        label="Votre nom",
+        max_length=150,
+        validators=[check_plain_name],
+        widget=forms.TextInput({"autocomplete": "name"}),
+    )
     email = forms.EmailField(
         label="Votre adresse e-mail",
         help_text="Nous répondrons à cette adresse.",

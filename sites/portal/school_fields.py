@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.shortcuts import render
 
-from core.plain_names import check_no_address
+from core.plain_names import check_plain_name
 from schools import queries
 from schools.affiliations import TypedSchool
 from schools.models import School, SchoolState
@@ -77,12 +77,12 @@ class SchoolFields(SchoolSearch):
 
     not_listed = forms.BooleanField(label="Mon établissement n'est pas listé", required=False)
     school_name = forms.CharField(
-        label="Nom de l'établissement *", required=False, max_length=250, validators=[check_no_address]
+        label="Nom de l'établissement *", required=False, max_length=250, validators=[check_plain_name]
     )
     address = forms.CharField(label="Adresse *", required=False, max_length=250)
     address_extra = forms.CharField(label="Adresse suite", required=False, max_length=250)
     postal_code = forms.CharField(label="Code postal *", required=False, max_length=10)
-    city = forms.CharField(label="Ville *", required=False, max_length=120, validators=[check_no_address])
+    city = forms.CharField(label="Ville *", required=False, max_length=120, validators=[check_plain_name])
     country = forms.CharField(label="Pays *", required=False, max_length=60, initial="France")
 
     not_chosen_message = (

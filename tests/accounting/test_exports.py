@@ -18,6 +18,7 @@ from licensing.accounting.models import AccountingSettings, get_accounting_setti
 from licensing.accounting.remarks import list_remarks
 from licensing.billing.exceptions import NoSeller
 from licensing.catalogue.models import Seller
+from licensing.orders.operations import billing_details
 from tests.accounting.books import export, export_lines
 from tests.accounting.fec_checker import list_faults, read_fec
 from tests.accounting.provider_balance import record_movement, record_movements
@@ -41,6 +42,17 @@ def test_a_text_ends_no_field_and_keeps_the_letters_that_the_file_has(nimes):
     assert list_faults(lines, start=DAY_OF_TERM, end=DAY_OF_TERM) == []
     assert lines[0]["CompAuxLib"] == "Sœurs d'Œuvre Nîmes - « Préau »"
     assert lines[-1]["EcritureLib"] == "Virement VIR 7 Sœurs d'Œuvre Nîmes - « Préau »"
+
+
+@pytest.mark.slow
+def test_a_payer_s_name_is_no_formula_in_the_file_and_the_file_stays_valid(nimes, monkeypatch):
+    # Stored before names were checked.
+    monkeypatch.setattr(billing_details, "check_plain_name", lambda _text: None)
+    order = OrderFactory(confirmed=True, billing__name='=HYPERLINK("x")')
+    actions.pay(order, reference="VIR 7")
+    lines = export_lines(*ONE_DAY)
+    assert list_faults(lines, start=DAY_OF_TERM, end=DAY_OF_TERM) == []
+    assert {line["CompAuxLib"] for line in lines} == {"", '\'=HYPERLINK("x")'}
 
 
 def test_the_file_of_a_fiscal_year_has_the_name_that_the_article_gives(db):

@@ -14,6 +14,9 @@ from accounts.models import User
 from collectivities.forms import OfficeRequestForm
 from collectivities.views.office_requests import PER_NETWORK
 from core.plain_names import check_no_address, check_person_name
+from licensing.classes.forms import ClassNameForm
+from sites.back_office.collectivities import OfficeOpeningForm
+from sites.portal.contact_forms import VisitorMessageForm
 from tenants.models import OfficeRequest
 from tests.accounts.emails import answer_resets
 from tests.accounts.sign_up_fields import PERSON, TYPED
@@ -63,7 +66,7 @@ def test_a_long_name_is_refused_with_its_length():
 
 
 @pytest.mark.parametrize("field", ["first_name", "last_name"])
-@pytest.mark.parametrize("text", ["https://pirate.example", "x" * 61])
+@pytest.mark.parametrize("text", ["https://pirate.example", "x" * 61, "=1+1", "Préfet <prefet>"])
 def test_sign_up_refuses_an_address_or_a_long_text_as_name(portal, field, text):
     answer = portal.post(reverse("account_signup"), PERSON | TYPED | {field: text})
     assert answer.context["form"].errors[field]
@@ -84,15 +87,31 @@ def test_ones_own_address_may_be_the_identifiant(portal):
 
 
 @pytest.mark.parametrize("field", ["school_name", "city"])
-def test_a_typed_school_holds_no_address(portal, field):
-    answer = portal.post(reverse("account_signup"), PERSON | TYPED | {field: "pirate.example"})
+@pytest.mark.parametrize("text", ["pirate.example", "=1+1"])
+def test_a_typed_school_holds_no_address_and_no_formula(portal, field, text):
+    answer = portal.post(reverse("account_signup"), PERSON | TYPED | {field: text})
     assert answer.context["form"].errors[field]
 
 
 @pytest.mark.parametrize("field", ["name", "applicant", "role"])
-def test_an_office_request_refuses_an_address(db, field):
-    form = OfficeRequestForm(OFFICE | {field: "Ville https://pirate.example"})
+@pytest.mark.parametrize("text", ["Ville https://pirate.example", "=1+1"])
+def test_an_office_request_refuses_an_address_and_a_formula(db, field, text):
+    form = OfficeRequestForm(OFFICE | {field: text})
     assert list(form.errors) == [field]
+
+
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        (VisitorMessageForm, {"email": "a@b.fr", "profile": "other", "subject": "autre", "message": "Bonjour."}),
+        (ClassNameForm, {}),
+        (OfficeOpeningForm, {"kind": "commune", "siren": "213000078", "manager_email": "a@b.fr"}),
+    ],
+)
+def test_every_other_form_with_a_name_refuses_them_too(form, fields):
+    assert form(fields | {"name": "CE1 B"}).is_valid()
+    for text in ("Préfet <prefet@gouv.fr>", "=1+1"):
+        assert list(form(fields | {"name": text}).errors) == ["name"]
 
 
 def test_an_office_request_refuses_a_long_applicant(db):

@@ -235,7 +235,14 @@ CONTACT = {"contact_name": "Nora Delmas", "contact_phone": "+33 (0)4.66.00.00.00
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("contact_name", ""), ("contact_phone", ""), ("contact_phone", "au standard"), ("contact_name", "www.exemple.fr")],
+    [
+        ("contact_name", ""),
+        ("contact_phone", ""),
+        ("contact_phone", "au standard"),
+        ("contact_name", "www.exemple.fr"),
+        ("sender_name", "Préfet <prefet@gouv.fr>"),
+        ("sender_name", "=1+1"),
+    ],
 )
 def test_the_settings_ask_whom_schools_may_call(bureau, field, value):
     answer = bureau.post("/reglages/", CONTACT | {"sender_name": "Ville de Nîmes", field: value})

@@ -74,16 +74,17 @@ def test_nobody_reads_without_a_token(settings, token, header, opens):
 def test_a_weak_token_stops_the_start(monkeypatch, token):
     monkeypatch.setenv("METRICS_TOKEN", token)
     with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN must have 32"):
-        observability.read_metrics_token()
+        observability.read_token("METRICS_TOKEN")
 
 
 def test_a_folder_that_is_not_there_stops_the_start(monkeypatch, tmp_path):
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "absent"))
     with pytest.raises(ImproperlyConfigured, match="PROMETHEUS_MULTIPROC_DIR must be a folder"):
-        observability.read_metrics_token()
+        observability.check_metrics_folder()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     monkeypatch.setenv("METRICS_TOKEN", TOKEN)
-    assert observability.read_metrics_token() == TOKEN
+    observability.check_metrics_folder()
+    assert observability.read_token("METRICS_TOKEN") == TOKEN
 
 
 class FakeArbiterSettings:

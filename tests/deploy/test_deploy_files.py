@@ -43,6 +43,18 @@ def test_the_units_run_the_commands_of_the_guide():
         assert f"{command}" in GUIDE, command
 
 
+def test_gunicorn_opens_no_control_socket():
+    """By which whoever may write to it stops the site."""
+    commands = [
+        line
+        for path in (*UNITS, ROOT / "deploy/container/Containerfile", ROOT / "docs/deploy.md")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "config.wsgi" in line
+    ]
+    assert len(commands) == 3
+    assert [line for line in commands if "--no-control-socket" not in line] == []
+
+
 def test_no_running_process_knows_the_owner_of_the_database():
     with_owner = [unit.name for unit in UNITS if "owner.env" in unit.read_text(encoding="utf-8")]
     assert with_owner == ["peps-migrate.service"]

@@ -42,6 +42,14 @@ def test_a_composed_message_parses_back():
     assert read.get_content_type() == "multipart/alternative"
 
 
+def test_a_sender_s_name_is_no_address():
+    """Stored before names were checked, or taken from the directory of schools."""
+    _, read = sent(from_name="Préfet <prefet@gouv.fr>\u202e\r\nBcc: x")
+    assert read["From"].addresses[0].display_name == "Préfet prefet gouv.fr Bcc: x"
+    assert read["From"].addresses[0].addr_spec == "ne-pas-repondre@peps.localhost"
+    assert str(sent(from_name="<@>")[1]["From"]) == "Pep's <ne-pas-repondre@peps.localhost>"
+
+
 def test_a_text_alone_has_one_part():
     _, read = sent()
     assert read.get_content_type() == "text/plain"

@@ -5,8 +5,6 @@ A platform takes every file of an archive for an invoice. Read-only: `operations
 
 from __future__ import annotations
 
-import csv
-import io
 import zipfile
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING
@@ -15,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from core import formatting
 from core.calendar import PARIS
+from core.csv_file import build_csv
 from licensing.billing.invoicing.stored_pdf import get_or_create_document
 from licensing.billing.models import REJECTED_STATES, Invoice, PlatformStatus
 from licensing.billing.transmission.models import Transmission
@@ -48,8 +47,6 @@ _HEADERS = (
     "Total TTC",
     "Facture corrigée",
 )
-#: First characters that a spreadsheet interprets as a formula.
-_FORMULA_PREFIXES = ("=", "+", "-", "@")
 
 
 def list_undeposited(route: InvoiceRoute | None = None) -> QuerySet[Invoice]:
@@ -81,12 +78,7 @@ def write_batch(file: IO[bytes], invoices: Iterable[Invoice], *, at: datetime.da
 
 def build_batch_list(invoices: Iterable[Invoice]) -> bytes:
     """Return the CSV list of a batch, one line a file of the archive, as spreadsheets read it."""
-    csv_list = io.StringIO()
-    rows = csv.writer(csv_list, delimiter=";", lineterminator="\r\n")
-    rows.writerow(_HEADERS)
-    rows.writerows(_row(invoice) for invoice in invoices)
-    # With a BOM, so that spreadsheets decode it as UTF-8.
-    return csv_list.getvalue().encode("utf-8-sig")
+    return build_csv(_HEADERS, map(_row, invoices))
 
 
 def _file_name(invoice: Invoice) -> str:
@@ -102,16 +94,11 @@ def _row(invoice: Invoice) -> list[str]:
         invoice.number,
         formatting.short_date(invoice.issued_on),
         formatting.short_date(invoice.due_on),
-        _escape_formula(buyer["name"]),
-        _escape_formula(buyer["siret"]),
-        _escape_formula(buyer.get("siren", "")),
-        _escape_formula(buyer["service_code"]),
-        _escape_formula(buyer["engagement_number"]),
+        buyer["name"],
+        buyer["siret"],
+        buyer.get("siren", ""),
+        buyer["service_code"],
+        buyer["engagement_number"],
         *(str(Decimal(snapshot[total])).replace(".", ",") for total in ("total_ht", "total_vat", "total_ttc")),
         corrects["number"] if corrects else "",
     ]
-
-
-def _escape_formula(value: str) -> str:
-    """Escape user input that a spreadsheet would interpret as a formula."""
-    return f"'{value}" if value.startswith(_FORMULA_PREFIXES) else value

@@ -45,7 +45,7 @@ class PisteClient:
         if not response.ok and response.status_code not in _REFUSALS:
             raise PlatformSilent(_SILENT)
         answer = self._http.read_object(response)
-        if not response.ok or int(answer.get("codeRetour") or 0):
+        if not response.ok or (answer.get("codeRetour") or 0) not in (0, "0"):
             label = " ".join(str(answer.get("libelle") or "").split()) or f"erreur {response.status_code}"
             raise PlatformRefuses(f"Chorus Pro a refusé la demande : {label}")
         return answer

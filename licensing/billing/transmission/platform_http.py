@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import requests
-
+from core.bounded_json import UnreadableJson, parse_json_object
 from licensing.billing.transmission.exceptions import PlatformRefuses
-from licensing.billing.transmission.token_http import TokenHttp
+from licensing.billing.transmission.token_http import MAX_ANSWER_BYTES, TokenHttp
 
 if TYPE_CHECKING:
     from requests import Response
@@ -48,10 +47,8 @@ class PlatformHttp:
 def _read_error(answer: Response) -> str:
     """Return the platform's words, or its code."""
     try:
-        content = answer.json()
-    except requests.JSONDecodeError:
-        content = {}
-    if not isinstance(content, dict):
+        content = parse_json_object(answer.content, max_bytes=MAX_ANSWER_BYTES, mends_texts=True)
+    except UnreadableJson:
         content = {}
     words = [str(content[name]) for name in ("errorMessage", "details", "errorCode") if content.get(name)]
     return (" – ".join(words) or f"erreur {answer.status_code}")[:_MAX_MESSAGE]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from core.bounded_json import UnreadableJson, parse_json_object
 from installation.hold import refuse_while_held
 from licensing.billing.transmission.exceptions import PlatformSilent
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 #: Seconds to connect, and to wait for an answer: a file of some megabytes is read at once.
 TIMEOUTS = (10.0, 60.0)
+#: A page of a hundred flows is some 100 KB.
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
 #: A token is asked anew so many seconds before it expires; how long it lasts where its answer does not say.
 _MARGIN, _DEFAULT_LIFETIME = 60, 300
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _UNPROCESSABLE, _SERVER_ERROR = 400, 401, 403, 429, 422, 500
@@ -62,13 +65,10 @@ class TokenHttp:
     def read_object(self, answer: requests.Response) -> dict[str, Any]:
         """Return the JSON object of an answer. Raises `PlatformSilent` where it has none."""
         try:
-            content = answer.json()
-        except requests.JSONDecodeError:
-            content = None
-        if not isinstance(content, dict):
-            logger.warning("%s answers %s without the JSON expected", self._name, answer.status_code)
-            raise PlatformSilent(self._silent)
-        return content
+            return parse_json_object(answer.content, max_bytes=MAX_ANSWER_BYTES, mends_texts=True)
+        except UnreadableJson as error:
+            logger.warning("%s answers %s without the JSON expected: %s", self._name, answer.status_code, error)
+            raise PlatformSilent(self._silent) from None
 
     def _get_token(self, *, instead_of: str = "") -> str:
         with self._lock:
@@ -83,7 +83,7 @@ class TokenHttp:
                 logger.error("%s gives no token: %s", self._name, answer.status_code)
                 raise PlatformSilent(self._silent)
             self._token = token
-            self._expires_at = time.monotonic() + float(content.get("expires_in") or _DEFAULT_LIFETIME) - _MARGIN
+            self._expires_at = time.monotonic() + _read_lifetime(content) - _MARGIN
             return token
 
     def _check_admitted(self, answer: requests.Response, *refusals: int) -> None:
@@ -100,6 +100,14 @@ class TokenHttp:
             # Not chained: its text holds the address, and its request our headers.
             logger.warning("%s could not be reached: %s", self._name, type(failed).__name__)
             raise PlatformSilent(self._silent) from None
+
+
+def _read_lifetime(content: Mapping[str, Any]) -> float:
+    """Return for how many seconds a token lasts: some platforms write the number as a text."""
+    try:
+        return float(content.get("expires_in") or _DEFAULT_LIFETIME)
+    except (TypeError, ValueError):
+        return _DEFAULT_LIFETIME
 
 
 def _authorize(headers: Mapping[str, str], token: str) -> dict[str, str]:

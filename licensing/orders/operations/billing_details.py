@@ -12,8 +12,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from stdnum.eu import vat as eu_vat
 
+from core.formulas import begins_formula
 from core.french import of_town
-from core.plain_names import check_no_address
+from core.plain_names import check_plain_name
 from licensing.orders import countries, payers, postal_codes, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, Payer
@@ -187,7 +188,7 @@ def _check_place(order: Order, billing: BillingDetails) -> str:
 
 
 def _check_name(order: Order, billing: BillingDetails) -> None:
-    """Raise `BadBilling` where the name is too long for an invoice, or our e-mails would repeat an address.
+    """Raise `BadBilling` where the name is too long for an invoice, holds an address or begins as a formula.
 
     A name that we proposed ourselves may look like an address.
     """
@@ -195,7 +196,7 @@ def _check_name(order: Order, billing: BillingDetails) -> None:
     if error:
         raise BadBilling(error, "name")
     try:
-        check_no_address(billing.name.strip())
+        check_plain_name(billing.name.strip())
     except ValidationError as refusal:
         if billing.name.strip() != prefill_billing_details(order, payer=billing.payer).name:
             raise BadBilling(str(refusal.message), "name") from None
@@ -205,6 +206,13 @@ def _set_column(order: Order, column: str, text: str, field: str) -> None:
     limit = cast("models.Field[object, object]", Order._meta.get_field(column)).max_length or 0  # noqa: SLF001
     if len(text) > limit:
         raise BadBilling(f"{limit} caractères au plus ; vous en avez saisi {len(text)}.", field)
+    # A name that we proposed ourselves is kept: `_check_name`.
+    if column != "bill_name" and begins_formula(text):
+        raise BadBilling(
+            "Ce champ ne commence pas par « = », « + », « - » ou « @ » : un tableur le prendrait pour un calcul. "
+            "Retirez ce premier caractère.",
+            field,
+        )
     setattr(order, column, text)
 
 

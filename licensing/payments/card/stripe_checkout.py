@@ -14,6 +14,7 @@ from django import forms
 from django.conf import settings
 from payments.stripe import StripeProviderV3
 
+from core.bounded_json import parse_json_object
 from core.foreign_values import clean_line
 from licensing.payments.card.provider_interface import (
     EURO,
@@ -55,6 +56,8 @@ EVENT_TYPES = frozenset(
         "charge.dispute.closed",
     }
 )
+#: What Stripe's library raises for JSON that is signed and no event.
+_MALFORMED = (TypeError, ValueError, KeyError, AttributeError)
 _TOKEN = "payment"  # noqa: S105 - metadata key of our token at Stripe
 _NUMBER = "refund"  # metadata key of a refund's number
 _EXPAND = ["payment_intent.latest_charge.refunds"]
@@ -208,19 +211,23 @@ class StripeCheckout(StripeProviderV3):
         return [_read_movement(row) for row in reversed(rows) if row.currency.upper() == EURO]
 
     def parse_event(self, body: bytes, signature: str) -> ProviderNotification:
-        """Parse a webhook event. Raises `UnsignedEvent` if its signature is invalid or too old."""
+        """Parse a webhook event. Raises `UnsignedEvent` if its signature is invalid or too old, or it is no event."""
         if not signature.isascii():
             # Stripe's library crashes on such a signature.
             raise UnsignedEvent("The signature is not ASCII.")
         try:
+            stripe.WebhookSignature.verify_header(
+                body.decode("utf-8"), signature, self.endpoint_secret, stripe.Webhook.DEFAULT_TOLERANCE
+            )
+            parse_json_object(body, max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
             event: Any = self.client.construct_event(body, signature, self.endpoint_secret)
-        except (ValueError, stripe.SignatureVerificationError) as refused:
+            if event.type not in EVENT_TYPES:
+                return ProviderNotification(number=event.id, kind=event.type, token="")
+            subject = event.data.object
+            reference = subject.id if subject.object == "checkout.session" else ""
+        except (*_MALFORMED, stripe.SignatureVerificationError) as refused:
             # Not chained: the exception contains the request body.
             raise UnsignedEvent(type(refused).__name__) from None
-        if event.type not in EVENT_TYPES:
-            return ProviderNotification(number=event.id, kind=event.type, token="")
-        subject = event.data.object
-        reference = subject.id if subject.object == "checkout.session" else ""
         return ProviderNotification(
             number=event.id, kind=event.type, token=self._find_token(subject), reference=reference
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import runpy
 from pathlib import Path
 
@@ -122,7 +123,8 @@ def test_the_demo_provider_is_refused_on_a_server(settings, db):
 def test_the_provider_follows_from_the_environment(monkeypatch, tmp_path, environment, variant):
     always = {
         "SECRET_KEY": "k3Jx-9fQzvW2mT8rLp0sYbNc5dGhA7uEoI1KtXwVqZ4jRyMn6B",
-        "SEALING_KEYS": "1:" + "A" * 86 + "==",
+        "SEALING_KEYS": "1:" + base64.b64encode(bytes(range(64))).decode(),
+        "BASE_DOMAIN": "peps.example" if "PRODUCTION" in environment else "peps.localhost",
         "DATABASE_URL": "postgresql://x@x/x",
         "PEPS_DATA": str(tmp_path),
     }

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
+from types import SimpleNamespace
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.work_status import LATE_AFTER
 from mailing.models import Message
-from sites.health import answers
+from sites.health import answers, middleware
 from tenants import schema_snapshot
 from tests.jobs.queue_rows import add_job, beat
 
+TOKEN = "jeton-de-qui-surveille-0123456789"
 SECOND = datetime.timedelta(seconds=1)
 HOSTS = ["peps.localhost", "nimes.peps.localhost", "192.0.2.7", "192.0.2.7:8000", "unknown.example", "", "a b"]
 
 
+@pytest.fixture(autouse=True)
+def _watched(settings):
+    settings.HEALTH_TOKEN = TOKEN
+
+
+def watch(host="192.0.2.7"):
+    """Return the client of a monitor, which has the token; each has a middleware of its own."""
+    return Client(HTTP_HOST=host, headers={"Authorization": f"Bearer {TOKEN}"})
+
+
 def ask(path, host="192.0.2.7"):
-    answer = Client(HTTP_HOST=host).get(path)
+    answer = watch(host).get(path)
     return answer.status_code, answer.json()
 
 
@@ -41,7 +55,7 @@ def message_of_the_portal(db):
 @pytest.mark.usefixtures("on_time")
 def test_it_answers_by_ip_and_by_any_host_without_a_redirect_or_a_cookie(path, host, settings):
     settings.SECURE_SSL_REDIRECT = True
-    answer = Client(HTTP_HOST=host).get(path)
+    answer = watch(host).get(path)
     assert (answer.status_code, answer["Cache-Control"], answer.cookies) == (200, "no-store", {})
 
 
@@ -98,8 +112,63 @@ def test_without_a_worker_the_work_is_late_before_anything_waits(db):
 
 @pytest.mark.parametrize("path", ["/sante/", "/sante/pret/", "/sante/travaux/"])
 def test_it_is_read_only(path, db):
-    assert Client(HTTP_HOST="192.0.2.7").post(path).status_code == 405
-    assert Client(HTTP_HOST="192.0.2.7").head(path).content == b""
+    assert watch().post(path).status_code == 405
+    assert watch().head(path).content == b""
+
+
+# --- Who learns how the work does, and how often the database is read ------------------------------------------------
+
+
+@pytest.mark.parametrize("shown", ["", TOKEN, f"Basic {TOKEN}", "Bearer", "Bearer ", f"Bearer {TOKEN}x", "Bearer é"])
+@pytest.mark.usefixtures("on_time")
+def test_nobody_learns_how_the_work_does_without_the_token(shown, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        answer = Client(HTTP_HOST="peps.localhost", headers={"Authorization": shown}).get("/sante/travaux/")
+    assert (answer.status_code, answer.content, answer["WWW-Authenticate"]) == (401, b"", "Bearer")
+    assert (answer["Cache-Control"], answer.cookies) == ("no-store", {})
+
+
+@pytest.mark.usefixtures("on_time")
+def test_without_a_token_and_networks_nobody_learns_it(settings):
+    settings.HEALTH_TOKEN = ""
+    for shown in ("", "Bearer ", "Bearer"):
+        client = Client(HTTP_HOST="peps.localhost", headers={"Authorization": shown})
+        assert client.get("/sante/travaux/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("address", "forwarded", "status"),
+    [
+        ("10.20.3.4", None, 200),
+        ("10.21.3.4", None, 401),
+        ("fd00:20::7", None, 200),
+        ("10.20.0.1", "203.0.113.9", 401),
+        ("203.0.113.9", "10.20.3.4", 200),
+        ("10.20.0.1", "10.20.3.4, 203.0.113.9", 401),
+    ],
+)
+@pytest.mark.usefixtures("on_time")
+def test_the_operator_s_networks_learn_it(settings, address, forwarded, status):
+    settings.HEALTH_NETWORKS = [ipaddress.ip_network("10.20.0.0/16"), ipaddress.ip_network("fd00:20::/32")]
+    settings.TRUSTED_PROXIES = 0 if forwarded is None else 1
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    assert Client(REMOTE_ADDR=address, headers=headers).get("/sante/travaux/").status_code == status
+
+
+@pytest.mark.parametrize("path", ["/sante/pret/", "/sante/travaux/"])
+@pytest.mark.usefixtures("on_time")
+def test_who_asks_without_end_reads_the_database_once_in_some_seconds(path, monkeypatch, django_assert_num_queries):
+    monitor, seconds = watch(), 1_000.0
+    monkeypatch.setattr(middleware, "time", SimpleNamespace(monotonic=lambda: seconds))
+    first = monitor.get(path).json()
+    seconds += middleware.KEPT_SECONDS[path] - 0.1
+    with django_assert_num_queries(0):
+        for _ in range(5):
+            assert monitor.get(path).json() == first
+    seconds += 0.2
+    with CaptureQueriesContext(connection) as reads:
+        monitor.get(path)
+    assert len(reads) > 0
 
 
 @pytest.mark.parametrize("path", ["/sante", "/sante/autre/", "/SANTE/", "/sante/pret"])

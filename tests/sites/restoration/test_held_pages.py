@@ -47,8 +47,10 @@ def test_one_signs_in_all_the_same(portal, held):
     assert portal.post("/connexion/", {"login": "nobody", "password": "wrong"}).status_code == 200
 
 
-def test_whoever_watches_is_woken(held):
+def test_whoever_watches_is_woken(held, settings):
+    settings.HEALTH_TOKEN = "jeton-de-qui-surveille-0123456789"
     beat(timezone.now())
-    answer = Client(HTTP_HOST="192.0.2.7").get("/sante/travaux/")
+    shown = {"Authorization": f"Bearer {settings.HEALTH_TOKEN}"}
+    answer = Client(HTTP_HOST="192.0.2.7").get("/sante/travaux/", headers=shown)
     assert (answer.status_code, answer.json()["status"]) == (503, "held")
     assert Client(HTTP_HOST="192.0.2.7").get("/sante/pret/").status_code == 200
