@@ -66,3 +66,25 @@ def check_database(app_configs: Any, databases: Any = None, **_kwargs: Any) -> l
             id="peps.W021",
         )
     ]
+
+
+@register(Tags.database, deploy=True)
+def check_moments(app_configs: Any, databases: Any = None, **_kwargs: Any) -> list[Error]:  # noqa: ARG001 - Django's
+    """Return an error where journals and books may be written as of any moment: see `tenants.template_database`."""
+    if not databases:
+        return []
+    with connection.cursor() as cursor:
+        # Of the catalogue: before the migrations there is no such function.
+        cursor.execute(
+            "SELECT FROM pg_proc WHERE oid = to_regprocedure('public.accounts_accepts_any_moment()')"
+            " AND prosrc <> 'SELECT false'"
+        )
+        if not cursor.rowcount:
+            return []
+    return [
+        Error(
+            "The database takes journals and books of any date, as those of tests and demonstrations do.",
+            hint="Real data belong in a database that migrate_schemas alone has made.",
+            id="peps.E022",
+        )
+    ]
