@@ -7,10 +7,11 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models
 
 from core import database_checks
-from tenants import privileges
+from tenants import checkpoints, privileges
 
 #: Faults that are listed; the rest are counted.
 _MAX_LISTED = 20
@@ -86,5 +87,35 @@ def check_moments(app_configs: Any, databases: Any = None, **_kwargs: Any) -> li
             "The database takes journals and books of any date, as those of tests and demonstrations do.",
             hint="Real data belong in a database that migrate_schemas alone has made.",
             id="peps.E022",
+        )
+    ]
+
+
+@register()
+def check_checkpoints(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's
+    """Return an error where the signing of checkpoints is half set, and on a server a warning where it is off.
+
+    Not of `--deploy` alone: a worker says it whenever it starts.
+    """
+    try:
+        checkpoints.read_signing_keys()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="peps.E023")]
+    has_key = bool(settings.JOURNAL_SIGNING_KEYS)
+    if has_key != bool(settings.JOURNAL_CHECKPOINT_FOLDER or settings.JOURNAL_CHECKPOINT_ADDRESS):
+        return [
+            Error(
+                "JOURNAL_SIGNING_KEYS goes with JOURNAL_CHECKPOINT_FOLDER or JOURNAL_CHECKPOINT_ADDRESS.",
+                hint="Set the keys and one of the places, or neither (docs/deploy.md).",
+                id="peps.E023",
+            )
+        ]
+    if has_key or not settings.PRODUCTION:
+        return []
+    return [
+        Warning(
+            "Sealed journals have no signed checkpoints: who owns the database can rewrite them unseen.",
+            hint="Set JOURNAL_SIGNING_KEYS, and a folder or an address: docs/deploy.md, « Journals ».",
+            id="peps.W024",
         )
     ]

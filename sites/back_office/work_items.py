@@ -14,6 +14,7 @@ from installation.hold import find_hold
 from jobs.work_status import LATE_AFTER, list_due_tasks, read_work_status
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
+from tenants import checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ _COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(co
 def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     """Return the work items, urgent ones first, with a fixed number of queries."""
     items = [*_hold(), *list_sales_work_items(now), *_directory(now), *_mailbox(now), *_failed_sendings()]
-    items += _workers(now)
+    items += [*_checkpoints(now), *_workers(now)]
     return sorted(items, key=lambda one: not one.urgent)
 
 
@@ -66,6 +67,11 @@ def _failed_sendings() -> Iterator[WorkItem]:
         sendings = pluralize(counted["sendings"], "envoi échoue", "envois échouent")
         words = f"{sendings} : {number(counted['lost'])} des {pluralize(counted['handled'], 'e-mail')} non remis"
         yield WorkItem(words, f"{reverse('admin:bounces_failedsending_changelist')}?seen_at__isempty=1", urgent=True)
+
+
+def _checkpoints(now: datetime.datetime) -> Iterator[WorkItem]:
+    if fault := checkpoints.describe_fault(at=now):
+        yield WorkItem(fault, reverse("admin:jobs_job_changelist"), urgent=True)
 
 
 def _workers(now: datetime.datetime) -> Iterator[WorkItem]:
