@@ -8,8 +8,11 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.db.models import Q
+
 from accounts.models import Profile
 from collectivities.models import AuditEntry
+from core.calendar import PARIS
 from core.copy_rows import copy_rows
 from core.tenant_connection import connection
 from jobs import due
@@ -82,6 +85,12 @@ def record_many(entries: Iterable[NewAuditEntry], *, by: User | None, at: dateti
         copy_rows(AuditEntry._meta.db_table, _COLUMNS, rows)  # noqa: SLF001 - Django's documented way to the name
         schedule_sealing(at)
     return len(rows)
+
+
+def written_as(*, at: datetime.datetime, summary: str) -> Q:
+    """Return the condition on entries that were written as of a moment, or that the database dated later than it."""
+    dated_later = f"{summary} (Date indiquée : le {at.astimezone(PARIS):%d/%m/%Y à %H h %M}.)"
+    return Q(at=at, summary=summary) | Q(at__gt=at, summary=dated_later)
 
 
 def schedule_sealing(at: datetime.datetime) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models
 
 from core import database_checks
-from tenants import privileges
+from tenants import checkpoints, privileges
 
 #: Faults that are listed; the rest are counted.
 _MAX_LISTED = 20
@@ -64,5 +65,57 @@ def check_database(app_configs: Any, databases: Any = None, **_kwargs: Any) -> l
             "The database sorts letters with accents after all others: « École » after « Lycée ».",
             hint="manage.py create_database_roles makes a new database with French sorting.",
             id="peps.W021",
+        )
+    ]
+
+
+@register(Tags.database, deploy=True)
+def check_moments(app_configs: Any, databases: Any = None, **_kwargs: Any) -> list[Error]:  # noqa: ARG001 - Django's
+    """Return an error where journals and books may be written as of any moment: see `tenants.template_database`."""
+    if not databases:
+        return []
+    with connection.cursor() as cursor:
+        # Of the catalogue: before the migrations there is no such function.
+        cursor.execute(
+            "SELECT FROM pg_proc WHERE oid = to_regprocedure('public.accounts_accepts_any_moment()')"
+            " AND prosrc <> 'SELECT false'"
+        )
+        if not cursor.rowcount:
+            return []
+    return [
+        Error(
+            "The database takes journals and books of any date, as those of tests and demonstrations do.",
+            hint="Real data belong in a database that migrate_schemas alone has made.",
+            id="peps.E022",
+        )
+    ]
+
+
+@register()
+def check_checkpoints(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's
+    """Return an error where the signing of checkpoints is half set, and on a server a warning where it is off.
+
+    Not of `--deploy` alone: a worker says it whenever it starts.
+    """
+    try:
+        checkpoints.read_signing_keys()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="peps.E023")]
+    has_key = bool(settings.JOURNAL_SIGNING_KEYS)
+    if has_key != bool(settings.JOURNAL_CHECKPOINT_FOLDER or settings.JOURNAL_CHECKPOINT_ADDRESS):
+        return [
+            Error(
+                "JOURNAL_SIGNING_KEYS goes with JOURNAL_CHECKPOINT_FOLDER or JOURNAL_CHECKPOINT_ADDRESS.",
+                hint="Set the keys and one of the places, or neither (docs/deploy.md).",
+                id="peps.E023",
+            )
+        ]
+    if has_key or not settings.PRODUCTION:
+        return []
+    return [
+        Warning(
+            "Sealed journals have no signed checkpoints: who owns the database can rewrite them unseen.",
+            hint="Set JOURNAL_SIGNING_KEYS, and a folder or an address: docs/deploy.md, « Journals ».",
+            id="peps.W024",
         )
     ]

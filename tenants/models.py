@@ -162,3 +162,19 @@ class SchemaSnapshot(models.Model):
 
     def __str__(self) -> str:
         return self.fingerprint[:12]
+
+
+class Checkpoint(models.Model):
+    """The last seal of every chain on a day, as it was signed: see `tenants.checkpoints`."""
+
+    day = models.DateField("jour", primary_key=True)
+    signed_at = models.DateTimeField("signées le")
+    content = models.TextField("relevé signé")
+    # In French; empty where nothing is missing.
+    failure = models.TextField("empêchement", blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "relevé des sceaux"
+
+    def __str__(self) -> str:
+        return f"{self.day}"

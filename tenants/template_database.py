@@ -29,6 +29,10 @@ _PREFIX = "peps_template_"
 #: The database of every server, to connect to while others are created.
 _MAINTENANCE = "postgres"
 _USE = "La base modèle"
+_ANY_MOMENT = (
+    "CREATE OR REPLACE FUNCTION public.accounts_accepts_any_moment() RETURNS boolean LANGUAGE sql STABLE"
+    " AS 'SELECT true'"
+)
 #: Folders of the project, apart from migrations, whose modules decide what a migrated database holds.
 _MAKERS = ("platform/config", "platform/core", "platform/installation", "tenants")
 
@@ -101,3 +105,13 @@ def make_migrated(server: psycopg.Connection, database: str) -> None:
 def adopt_copy() -> None:
     """Let the connected database, a copy of the template, be an installation that acts. As the owner."""
     hold.resume()
+    accept_any_moment()
+
+
+def accept_any_moment() -> None:
+    """Let the journals and books of the connected database be written as of any moment. As the owner.
+
+    For clocks of tests, benches and demonstrations. `manage.py check --deploy --database default` refuses it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ANY_MOMENT)

@@ -44,8 +44,8 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
     happened_at = datetime.datetime.fromisoformat(at)
     action = f"keys.{event}"
     summary = _SUMMARIES[event].format(school=format_school_name(allocation.school.name), count=count)
-    same = AuditEntry.objects.filter(at=happened_at, action=action, summary=summary)
-    if same.filter(object_type="allocation", object_id=allocation.pk).exists():
+    same = AuditEntry.objects.filter(action=action, object_type="allocation", object_id=allocation.pk)
+    if same.filter(audit_log.written_as(at=happened_at, summary=summary)).exists():
         return
     audit_log.record(
         action=action,

@@ -15,8 +15,12 @@ class AccountsConfig(AppConfig):
         "accounts_user": ["password"],
         "mfa_authenticator": ["data"],
     }
-    # The trigger of offices' journals calls it: see `tenants.cluster`.
-    functions_on_every_node: ClassVar = ("accounts_append_only()",)
+    # The triggers of offices' journals call them: see `tenants.cluster`.
+    functions_on_every_node: ClassVar = (
+        "accounts_append_only()",
+        "accounts_accepts_any_moment()",
+        "accounts_hold_moment()",
+    )
 
     def ready(self) -> None:
         """Register this app's kinds of e-mail, and what is recorded at each sign-in."""

@@ -255,6 +255,14 @@ SECURITY_CONTACT = env.text("SECURITY_CONTACT", CONTACT_EMAIL)
 MAIL_PROVIDER = mail.read_provider()
 MAILERS, ANYMAIL = {"default": mail.build_mailer(MAIL_PROVIDER)}, mail.build_anymail(MAIL_PROVIDER)
 
+# --- Sealed journals: a checkpoint is signed each day and kept outside, see tenants.checkpoints ---------------------
+#: Ed25519, 32 bytes in base64 each: the first signs, the others are known as well. Empty: none are signed.
+JOURNAL_SIGNING_KEYS = env.items("JOURNAL_SIGNING_KEYS")
+JOURNAL_CHECKPOINT_FOLDER, JOURNAL_CHECKPOINT_ADDRESS = (
+    env.text("JOURNAL_CHECKPOINT_FOLDER", ""),
+    env.text("JOURNAL_CHECKPOINT_ADDRESS", ""),
+)
+
 # --- Language, time, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "fr"
 LANGUAGES = [("fr", "Français")]

@@ -59,6 +59,10 @@ class Seal(models.Model):
         return bytes(self.digests)[position * _DIGEST_BYTES : (position + 1) * _DIGEST_BYTES]
 
 
+#: Every journal that the apps declare.
+sealed_journals: list[SealedJournal] = []
+
+
 @dataclass(frozen=True, slots=True)
 class SealedJournal:
     """A journal and its chain, in the current schema."""
@@ -70,6 +74,9 @@ class SealedJournal:
     columns: tuple[str, ...]
     #: How long entries are kept; None: for ever. The chain then begins with the first seal that was kept.
     kept_for: datetime.timedelta | None = None
+
+    def __post_init__(self) -> None:
+        sealed_journals.append(self)
 
     @property
     def entries_table(self) -> str:

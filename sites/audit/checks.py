@@ -11,6 +11,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.models import SEALED_ACCOUNT_EVENTS
 from collectivities.models import SEALED_AUDIT_LOG
+from core.formatting import number
 from core.schemas import UNREADABLE, surviving_errors
 from licensing.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
@@ -43,6 +44,7 @@ from sites.audit.schema_checks import (
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
 from sites.audit.vat_checks import VAT_RULE, find_vat_violations
 from tenants import privileges
+from tenants.checkpoints import find_contradictions
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sites.audit.invariants import Invariant
+    from tenants.checkpoints import SignedCheckpoint
 
 #: The rules that the public schema alone can break.
 PUBLIC_INVARIANTS = (
@@ -107,8 +110,8 @@ def check_all() -> list[Finding]:
         slugs = {each.schema_name: each.slug for each in collectivities if each.schema_name not in lacking}
         for schema, sentence in find_structure_differences(list(slugs)):
             findings["structure"].add(f"{slugs[schema]} : {sentence}")
-    for number, collectivity in enumerate(collectivities, start=1):
-        if number % COLLECTIVITIES_PER_CONNECTION == 0 and not connection.in_atomic_block:
+    for count, collectivity in enumerate(collectivities, start=1):
+        if count % COLLECTIVITIES_PER_CONNECTION == 0 and not connection.in_atomic_block:
             connection.close()
             set_audited_moment(now)
         if collectivity.schema_name in lacking:
@@ -121,6 +124,15 @@ def check_all() -> list[Finding]:
         except (*UNREADABLE, DataError) as error:
             findings["schemas"].add(f"{collectivity.slug} : {str(error).strip()}")
     return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
+
+
+def check_against(name: str, checkpoint: SignedCheckpoint) -> Finding:
+    """Compare the chains of seals with what was signed and kept in the file `name`."""
+    rule = f"Les {number(len(checkpoint.last_seals))} chaînes relevées dans {name} ne sont ni coupées, ni réécrites"
+    finding = Finding("checkpoint", rule)
+    for sentence in find_contradictions(checkpoint, at=timezone.now()):
+        finding.add(sentence)
+    return finding
 
 
 def set_audited_moment(now: datetime.datetime) -> None:

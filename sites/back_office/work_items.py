@@ -15,6 +15,7 @@ from jobs.models import SetAsideItem
 from jobs.work_status import LATE_AFTER, list_due_tasks, read_work_status
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
+from tenants import checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ def list_work_items(now: datetime.datetime) -> list[WorkItem]:
         *_failed_sendings(),
         *_set_aside(),
     ]
-    items += _workers(now)
+    items += [*_checkpoints(now), *_workers(now)]
     return sorted(items, key=lambda one: not one.urgent)
 
 
@@ -80,6 +81,11 @@ def _set_aside() -> Iterator[WorkItem]:
     if count := SetAsideItem.objects.filter(seen_at=None).count():
         words = pluralize(count, "élément reçu n'a pas pu être lu", "éléments reçus n'ont pas pu être lus")
         yield WorkItem(words, f"{reverse('admin:jobs_setasideitem_changelist')}?seen_at__isempty=1", urgent=False)
+
+
+def _checkpoints(now: datetime.datetime) -> Iterator[WorkItem]:
+    if fault := checkpoints.describe_fault(at=now):
+        yield WorkItem(fault, reverse("admin:jobs_job_changelist"), urgent=True)
 
 
 def _workers(now: datetime.datetime) -> Iterator[WorkItem]:

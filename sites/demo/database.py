@@ -13,7 +13,7 @@ from psycopg import sql
 from core import database_roles
 from core.database_roles import DatabaseRoles, Login
 from core.owner_connection import OwnerUnknown, connected_as_owner
-from tenants.template_database import adopt_copy, ensure_template
+from tenants.template_database import accept_any_moment, adopt_copy, ensure_template
 
 _NAME_PART = "demo"
 _USE = "La démonstration"
@@ -74,6 +74,7 @@ def reset_database() -> None:
             with connected_as_owner(_USE):
                 _drop_everything()
                 call_command("migrate_schemas", verbosity=0)
+                accept_any_moment()
     except OwnerUnknown as refusal:
         raise NotDemoDatabase(str(refusal)) from refusal
     # Prepared statements refer to the dropped tables.
