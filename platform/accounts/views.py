@@ -121,7 +121,7 @@ class ConfirmAddressView(allauth_views.ConfirmEmailView):
             return open_confirmation_link(request, key)
         self.kwargs["key"] = token = get_link_token(request, self.link_name) or ""
         if not token:
-            return render(request, self.template_name, status=HTTPStatus.GONE)
+            return render(request, "account/email_confirm.html", status=HTTPStatus.GONE)
         response = super().dispatch(request, key=token, **kwargs)
         if request.method == "POST":
             forget_link_token(request, self.link_name)

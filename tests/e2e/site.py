@@ -111,3 +111,15 @@ class Visit:
         """Go to a page and return it."""
         self.page.goto(self.site.url(path, slug=slug))
         return self.page
+
+    def open_link(self, path: str, *, slug: str = "", scripts: bool = True) -> Page:
+        """Follow the link of an e-mail, and return the page that it leads to; without scripts it is pasted."""
+        self.open(path, slug=slug)
+        field = self.page.get_by_label("Collez ici le lien de l’e-mail")
+        if scripts:
+            field.wait_for(state="detached")
+        else:
+            field.fill(self.site.url(path, slug=slug))
+            self.page.get_by_role("button", name="Continuer").click()
+        self.page.wait_for_load_state()
+        return self.page

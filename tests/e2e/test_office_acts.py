@@ -330,7 +330,7 @@ def test_what_an_invited_person_forgot_is_in_view(committing, site):
     with tenant_context(committing):
         invitation = members.invite(email="awa@exemple.example", roles=[Role.MANAGER], by=None, at=timezone.now())
     visit = site.person(width="phone")
-    page = visit.open(f"/invitation/{invitation.link_token}/", slug="nimes")
+    page = visit.open_link(f"/invitation/#jeton={invitation.link_token}", slug="nimes")
     page.get_by_role("button", name="Créer mon compte et entrer").click()
     expect_outcome(visit, "À corriger")
     page.locator(".error-summary a").first.click()

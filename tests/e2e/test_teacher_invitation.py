@@ -57,7 +57,7 @@ def test_an_invited_teacher_types_one_field_and_clicks_once(site, link):
     """The name is known from the principal's list: two fields where it is not."""
     visit = site.person()
     effort = count_effort(visit)
-    page = visit.open(link)
+    page = visit.open_link(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("Bienvenue à l’École Jean Jaurès")
     expect(page.get_by_label("Prénom et nom")).to_have_value("Léa Martin")
     page.locator("#id_password").fill(PASSWORD)
@@ -72,7 +72,7 @@ def test_an_invited_teacher_types_one_field_and_clicks_once(site, link):
 def test_an_address_alone_costs_two_fields(site, jaures):
     visit = site.person(width="phone")
     effort = count_effort(visit)
-    page = visit.open(invite(jaures, "l.martin@ac-nimes.example"))
+    page = visit.open_link(invite(jaures, "l.martin@ac-nimes.example"))
     page.get_by_label("Prénom et nom").fill("Léa Martin")
     page.locator("#id_password").fill(PASSWORD)
     page.locator("#id_password").press("Enter")
@@ -83,7 +83,7 @@ def test_an_address_alone_costs_two_fields(site, jaures):
 
 @pytest.mark.parametrize("width", ["wide", "phone"])
 def test_the_keyboard_alone_leads_to_the_class(site, link, width):
-    page = site.person(width=width).open(link)
+    page = site.person(width=width).open_link(link)
     page.get_by_label("Prénom et nom").focus()
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
@@ -94,7 +94,7 @@ def test_the_keyboard_alone_leads_to_the_class(site, link, width):
 @pytest.mark.parametrize("scripts", [True, False])
 def test_what_is_wrong_stands_in_view_with_the_focus(site, link, scripts):
     visit = site.person(width="phone", scripts=scripts)
-    page = visit.open(link)
+    page = visit.open_link(link, scripts=scripts)
     page.get_by_label("Prénom et nom").fill("Léa")
     page.locator("#id_password").fill(PASSWORD)
     page.get_by_role("button", name="Créer mon compte").click()
@@ -114,7 +114,7 @@ def test_the_pages_of_an_invitation_have_no_problems(site, jaures, link, can_sig
     visit = site.person()
     visit.open(f"/invitation/{invitation.pk}/")
     assert find_problems_at_both_widths(visit) == []  # its link was not opened here
-    visit.open(link)
+    visit.open_link(link)
     assert find_problems_at_both_widths(visit) == []
     visit.page.get_by_text("J’ai déjà un compte").click()
     visit.page.get_by_label("Identifiant").fill("personne")
@@ -123,18 +123,18 @@ def test_the_pages_of_an_invitation_have_no_problems(site, jaures, link, can_sig
     assert find_problems_at_both_widths(visit) == []
     for teacher in (TeacherFactory(), can_sign_in(TeacherFactory(email=LEA))):
         signed_in = site.person(session=create_session(site, teacher))
-        signed_in.open(link)
+        signed_in.open_link(link)
         assert find_problems_at_both_widths(signed_in) == []
     signed_in.page.get_by_role("button", name="Accepter ma licence").click()
     expect(signed_in.page.get_by_role("link", name="Ouvrir ma classe")).to_be_visible()
     assert find_problems_at_both_widths(signed_in) == []
-    visit.open(link)  # it has served
+    visit.open_link(link)  # it has served
     expect(visit.page.get_by_role("heading", level=1)).to_have_text("Cette invitation ne peut pas servir")
     assert find_problems_at_both_widths(visit) == []
 
 
 def test_text_twice_as_large_stays_in_the_page_s_card(site, link):
-    page = site.person(width="phone").open(link)
+    page = site.person(width="phone").open_link(link)
     page.evaluate("document.documentElement.style.setProperty('font-size', '200%')")
     wide = "(main) => [...main.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > innerWidth)"
     assert page.locator("main").evaluate(f"(main) => ({wide})(main).map((one) => one.outerHTML.slice(0, 120))") == []
@@ -144,4 +144,4 @@ def test_a_recalled_letter_says_so(site, jaures, link):
     operations.recall_invitation(
         invitation_id=jaures.licences.invitations.get().pk, by=jaures.principal, at=timezone.now()
     )
-    expect(site.person().open(link).locator("main")).to_contain_text("a annulé cette invitation")
+    expect(site.person().open_link(link).locator("main")).to_contain_text("a annulé cette invitation")
