@@ -71,6 +71,15 @@ def test_a_code_ends_after_an_hour(operator, elapsed):
         enrolment_codes.redeem(user=operator, code=code, at=issued + elapsed)
 
 
+def test_what_one_operator_was_allowed_is_of_no_use_to_another_in_the_same_session(rf, operator):
+    request = rf.get(ENROL[0])
+    request.user, request.session = operator, {}
+    enrolment_codes.allow_session(request, until=timezone.now() + enrolment_codes.VALIDITY)
+    assert enrolment_codes.MayEnrol()(request) is None
+    request.user = OperatorFactory()
+    assert enrolment_codes.MayEnrol()(request).status_code == 302
+
+
 def test_the_code_of_another_operator_is_refused_and_journaled(browser, operator):
     code = print_code(OperatorFactory())
     assert "n’est pas le bon" in browser.post(ASK, {"code": code}).content.decode()

@@ -195,11 +195,11 @@ BREAKS = [
 
 
 def build_breaks() -> list[Mutant]:
-    """Return the breaks as mutants. Raises `ValueError` for a text that does not stand once in its file."""
+    """Return the breaks as mutants, in the project's folder. Raises `ValueError` for a text that is not once in its file."""
     mutants = []
     for section, name, before, after in BREAKS:
         path = Path(name)
-        source = read(ROOT / path)
+        source = read(path)
         if source.count(before) != 1:
             raise ValueError(f"{name} has {source.count(before)} times: {before}")
         line = source[: source.index(before) + len(before) - len(before.lstrip())].count("\n") + 1

@@ -1,0 +1,23 @@
+"""What a browser does with a file that somebody uploaded."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.file_responses import build_file_response
+
+
+@pytest.mark.parametrize(
+    ("content_type", "inline", "expected"),
+    [
+        ("application/pdf", True, ("application/pdf", "inline")),
+        ("application/pdf", False, ("application/pdf", "attachment")),
+        # Both run scripts under our host where they are shown.
+        ("text/html", True, ("application/octet-stream", "attachment")),
+        ("image/svg+xml", True, ("application/octet-stream", "attachment")),
+    ],
+)
+def test_only_what_runs_nothing_is_shown_and_not_downloaded(content_type, inline, expected):
+    response = build_file_response(b"x", name="bon.pdf", content_type=content_type, inline=inline)
+    assert (response["Content-Type"], response["Content-Disposition"].partition(";")[0]) == expected
+    assert (response["X-Content-Type-Options"], response["Cache-Control"]) == ("nosniff", "no-store")
