@@ -14,7 +14,7 @@ from accounts import email_kinds
 from accounts.models import User
 from core.urls import build_absolute_url, portal_url
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
+from mailing.email_template import EmailItem, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
@@ -244,6 +244,39 @@ def render_passkey_removed(message: Message) -> RenderedEmail:
     )
 
 
+def render_codes_tried(message: Message) -> RenderedEmail:
+    """Notify that somebody who has the password tries codes on an unknown device, and what to do."""
+    user = User.objects.get(pk=message.context["user"])
+    host = message.context["host"]
+    return render_email(
+        greeting=format_salutation(user.first_name),
+        subject=f"Quelqu'un connaît le mot de passe du compte « {user.username} »",
+        paragraphs=[
+            (
+                f"Sur un appareil qui n'est pas des vôtres, quelqu'un a saisi le bon mot de passe du compte "
+                f"« {user.username} », puis plusieurs codes de double authentification. Aucun n'était bon : cette "
+                "personne n'est pas entrée, mais elle connaît votre mot de passe."
+            ),
+            (
+                "C'était vous, sur un appareil que vous n'aviez jamais utilisé ? Il n'y a rien à faire : vérifiez "
+                "seulement que l'horloge de votre téléphone est à l'heure."
+            ),
+            "Sinon, sans attendre :",
+        ],
+        items=[
+            EmailItem(
+                "changez votre mot de passe, ici et sur tout autre site où vous avez le même ;",
+                build_absolute_url(host, reverse("account_reset_password")),
+                "Choisir un nouveau mot de passe",
+            ),
+        ],
+        notes=[
+            "Ne donnez vos codes à personne, ni par téléphone ni par e-mail : Pep's ne les demande jamais.",
+            "Vous pouvez continuer à vous connecter depuis vos appareils habituels : ces essais ne les bloquent pas.",
+        ],
+    )
+
+
 def render_recovery_codes_renewed(message: Message) -> RenderedEmail:
     """Notify that the recovery codes were renewed; the e-mail contains none."""
     user = User.objects.get(pk=message.context["user"])
@@ -283,4 +316,5 @@ kinds.register(
 kinds.register(email_kinds.RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)
 kinds.register(email_kinds.TOTP_REMOVED, label="Application d'authentification retirée", render=render_totp_removed)
 kinds.register(email_kinds.PASSKEY_ADDED, label="Appareil de connexion enregistré", render=render_passkey_added)
+kinds.register(email_kinds.CODES_TRIED, label="Codes essayés sur un appareil inconnu", render=render_codes_tried)
 kinds.register(email_kinds.PASSKEY_REMOVED, label="Appareil de connexion retiré", render=render_passkey_removed)
