@@ -18,6 +18,8 @@ from mailing.email_template import EmailItem, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailing.models import Message
 
 
@@ -202,12 +204,15 @@ def render_second_factor_disabled(message: Message) -> RenderedEmail:
     )
 
 
-def _render_factor_notice(message: Message, *, subject: str, what_happened: str) -> RenderedEmail:
+def _render_factor_notice(
+    message: Message, *, subject: str, what_happened: str, items: Sequence[EmailItem] = ()
+) -> RenderedEmail:
     user = User.objects.get(pk=message.context["user"])
     return render_email(
         greeting=format_salutation(user.first_name),
         subject=f"{subject} « {user.username} »",
         paragraphs=[what_happened, "Les autres appareils ont été déconnectés."],
+        items=items,
         button="Voir la double authentification",
         address=build_absolute_url(message.context["host"], reverse("mfa_index")),
         notes=[_NOT_YOU_NOTICE],
@@ -232,6 +237,13 @@ def render_passkey_added(message: Message) -> RenderedEmail:
             "Un ordinateur, un téléphone ou une clé USB vient d'être enregistré : il permet d'entrer dans ce compte. "
             "Gardez aussi vos codes de secours en lieu sûr, pour le jour où vous ne l'aurez pas sous la main."
         ),
+        items=[
+            EmailItem(
+                "Pour voir les appareils qui sont connectés à ce compte, et les fermer :",
+                build_absolute_url(message.context["host"], reverse("account_devices")),
+                "Mes appareils",
+            )
+        ],
     )
 
 
@@ -268,6 +280,11 @@ def render_codes_tried(message: Message) -> RenderedEmail:
                 "changez votre mot de passe, ici et sur tout autre site où vous avez le même ;",
                 build_absolute_url(host, reverse("account_reset_password")),
                 "Choisir un nouveau mot de passe",
+            ),
+            EmailItem(
+                "regardez quels appareils sont connectés à votre compte, et fermez ce que vous ne reconnaissez pas.",
+                build_absolute_url(host, reverse("account_devices")),
+                "Mes appareils",
             ),
         ],
         notes=[

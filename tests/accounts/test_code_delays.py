@@ -220,6 +220,7 @@ def test_the_owner_is_notified_once_of_codes_tried_with_their_password(device, p
     sent = render_email(email)
     assert sent.subject == "Quelqu'un connaît le mot de passe du compte « awa.diop »"
     assert "elle connaît votre mot de passe" in sent.text
+    assert "http://peps.localhost/securite/appareils/" in sent.text.replace(":8000", "")
     assert "/mot-de-passe/oublie/" in sent.text
     let_pass(datetime.timedelta(days=8))
     stranger.post(CODE, WRONG)
