@@ -17,7 +17,7 @@ from accounts import account_journal, attempt_delays, email_kinds, sign_in_delay
 from accounts.client_ip import get_client_ip as client_address
 from accounts.models import AccountEvent, Profile
 from accounts.outbox import is_confirmation_allowed, queue_email
-from core.formatting import add_nonbreaking_spaces, pluralize
+from core.formatting import add_nonbreaking_spaces
 from core.plain_names import MAX_LENGTH
 from web.pending_page import get_pending_page
 
@@ -111,7 +111,7 @@ class AccountAdapter(DefaultAccountAdapter):
             advice = "Mot de passe perdu ? « Mot de passe oublié » vous en fait choisir un autre par e-mail."
             raise ValidationError(add_nonbreaking_spaces(f"{refusal} {advice}"), code="too_early") from None
         # Read by the two methods below.
-        request.refused_attempts = attempt.refused  # type: ignore[attr-defined]
+        request.refused_attempts = attempt.describe_refused()  # type: ignore[attr-defined]
         user: User | None = super().authenticate(request, **credentials)
         if user is not None:
             attempt.take_back()
@@ -122,13 +122,19 @@ class AccountAdapter(DefaultAccountAdapter):
         """Write the refused password in the accounts' journal: whether or not the account exists, in as long."""
         user = account_journal.find_account(credentials)
         account_journal.record_event(
-            AccountEvent.Action.PASSWORD_REFUSED, user=user, at=timezone.now(), details=_describe_refused(request)
+            AccountEvent.Action.PASSWORD_REFUSED,
+            user=user,
+            at=timezone.now(),
+            details=getattr(request, "refused_attempts", ""),
         )
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         """Write the sign-in in the accounts' journal, remember where it came from, then go on as allauth does."""
         account_journal.record_event(
-            AccountEvent.Action.SIGNED_IN, user=user, at=timezone.now(), details=_describe_refused(request)
+            AccountEvent.Action.SIGNED_IN,
+            user=user,
+            at=timezone.now(),
+            details=getattr(request, "refused_attempts", ""),
         )
         sign_in_delays.remember(request, user)
         response: HttpResponse = super().post_login(request, user, **options)
@@ -194,11 +200,3 @@ def is_portal(request: HttpRequest) -> bool:
     """Return whether the request was made to the portal's host, not an office's."""
     schema: str = request.tenant.schema_name  # type: ignore[attr-defined]
     return schema == str(get_public_schema_name())
-
-
-def _describe_refused(request: HttpRequest) -> str:
-    """Return how many attempts came too early before this one and were not looked at; empty for none."""
-    refused = getattr(request, "refused_attempts", 0)
-    if not refused:
-        return ""
-    return f"après {pluralize(refused, 'essai refusé', 'essais refusés')} sans examen, faute d'avoir attendu."

@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
     secret_columns: ClassVar = {
         "account_emailconfirmation": "*",
         "accounts_enrolmentcode": ["code_hash"],
-        "accounts_knownorigin": ["digest"],
+        "accounts_knownorigin": ["digest", "version"],
         "accounts_session": "*",
         "accounts_user": ["password"],
         "mfa_authenticator": ["data"],

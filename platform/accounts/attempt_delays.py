@@ -1,9 +1,9 @@
-"""Growing delays between attempts at a password, counted in the database by its own clock.
+"""Growing delays between attempts at a password or a code, counted in the database by its own clock.
 
-Each attempt is counted for several subjects (an account at a network, the account, the network) before its password is
-looked at; where one of them has to wait, it is refused, and counts for none. Failures are forgotten one by one as time
-passes; a success takes back those that preceded it. Nothing is ever closed: a wait has a longest length, which refused
-attempts do not prolong.
+Each attempt is counted for several subjects (an account at a network, the account, the network) before what was typed
+is looked at; where one of them has to wait, it is refused, and counts for none. Failures are forgotten one by one as
+time passes; a success takes back those that preceded it. Nothing is ever closed: a wait has a longest length, which
+refused attempts do not prolong.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from django.utils.crypto import salted_hmac
 
 from accounts.models import AttemptDelay
 from accounts.throttling import format_wait
+from core.formatting import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +115,12 @@ class CountedAttempt:
 
     counted: tuple[_CountedRow, ...]
     refused: int
+
+    def describe_refused(self) -> str:
+        """Return how many attempts came too early before this one and were not looked at; empty for none."""
+        if not self.refused:
+            return ""
+        return f"après {pluralize(self.refused, 'essai refusé', 'essais refusés')} sans examen, faute d'avoir attendu."
 
     @property
     def own_failures(self) -> int:

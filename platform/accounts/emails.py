@@ -15,10 +15,12 @@ from accounts.models import User
 from core.link_tokens import add_token
 from core.urls import build_absolute_url, portal_url
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
+from mailing.email_template import EmailItem, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailing.models import Message
 
 
@@ -203,12 +205,15 @@ def render_second_factor_disabled(message: Message) -> RenderedEmail:
     )
 
 
-def _render_factor_notice(message: Message, *, subject: str, what_happened: str) -> RenderedEmail:
+def _render_factor_notice(
+    message: Message, *, subject: str, what_happened: str, items: Sequence[EmailItem] = ()
+) -> RenderedEmail:
     user = User.objects.get(pk=message.context["user"])
     return render_email(
         greeting=format_salutation(user.first_name),
         subject=f"{subject} « {user.username} »",
         paragraphs=[what_happened, "Les autres appareils ont été déconnectés."],
+        items=items,
         button="Voir la double authentification",
         address=build_absolute_url(message.context["host"], reverse("mfa_index")),
         notes=[_NOT_YOU_NOTICE],
@@ -233,6 +238,13 @@ def render_passkey_added(message: Message) -> RenderedEmail:
             "Un ordinateur, un téléphone ou une clé USB vient d'être enregistré : il permet d'entrer dans ce compte. "
             "Gardez aussi vos codes de secours en lieu sûr, pour le jour où vous ne l'aurez pas sous la main."
         ),
+        items=[
+            EmailItem(
+                "Pour voir les appareils qui sont connectés à ce compte, et les fermer :",
+                build_absolute_url(message.context["host"], reverse("account_devices")),
+                "Mes appareils",
+            )
+        ],
     )
 
 
@@ -242,6 +254,44 @@ def render_passkey_removed(message: Message) -> RenderedEmail:
         message,
         subject="Appareil de connexion retiré du compte",
         what_happened="Un appareil de connexion vient d'être retiré : il ne permet plus d'entrer dans ce compte.",
+    )
+
+
+def render_codes_tried(message: Message) -> RenderedEmail:
+    """Notify that somebody who has the password tries codes on an unknown device, and what to do."""
+    user = User.objects.get(pk=message.context["user"])
+    host = message.context["host"]
+    return render_email(
+        greeting=format_salutation(user.first_name),
+        subject=f"Quelqu'un connaît le mot de passe du compte « {user.username} »",
+        paragraphs=[
+            (
+                f"Sur un appareil qui n'est pas des vôtres, quelqu'un a saisi le bon mot de passe du compte "
+                f"« {user.username} », puis plusieurs codes de double authentification. Aucun n'était bon : cette "
+                "personne n'est pas entrée, mais elle connaît votre mot de passe."
+            ),
+            (
+                "C'était vous, sur un appareil que vous n'aviez jamais utilisé ? Il n'y a rien à faire : vérifiez "
+                "seulement que l'horloge de votre téléphone est à l'heure."
+            ),
+            "Sinon, sans attendre :",
+        ],
+        items=[
+            EmailItem(
+                "changez votre mot de passe, ici et sur tout autre site où vous avez le même ;",
+                build_absolute_url(host, reverse("account_reset_password")),
+                "Choisir un nouveau mot de passe",
+            ),
+            EmailItem(
+                "regardez quels appareils sont connectés à votre compte, et fermez ce que vous ne reconnaissez pas.",
+                build_absolute_url(host, reverse("account_devices")),
+                "Mes appareils",
+            ),
+        ],
+        notes=[
+            "Ne donnez vos codes à personne, ni par téléphone ni par e-mail : Pep's ne les demande jamais.",
+            "Vous pouvez continuer à vous connecter depuis vos appareils habituels : ces essais ne les bloquent pas.",
+        ],
     )
 
 
@@ -284,4 +334,5 @@ kinds.register(
 kinds.register(email_kinds.RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)
 kinds.register(email_kinds.TOTP_REMOVED, label="Application d'authentification retirée", render=render_totp_removed)
 kinds.register(email_kinds.PASSKEY_ADDED, label="Appareil de connexion enregistré", render=render_passkey_added)
+kinds.register(email_kinds.CODES_TRIED, label="Codes essayés sur un appareil inconnu", render=render_codes_tried)
 kinds.register(email_kinds.PASSKEY_REMOVED, label="Appareil de connexion retiré", render=render_passkey_removed)

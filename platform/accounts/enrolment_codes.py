@@ -18,14 +18,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import account_journal, second_factor, throttling
+from accounts import account_journal, code_delays, second_factor
 from accounts.models import AccountEvent, EnrolmentCode, User
-from accounts.rate_limits import SECOND_FACTOR
 from core.link_tokens import hash_token
 from web.access import SignedIn, require_policy
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+    from accounts.known_origins import Origin
 
 VALIDITY = datetime.timedelta(hours=1)
 #: Without vowels and lookalikes: 16 of these 20 symbols are 69 bits.
@@ -68,13 +69,12 @@ def issue(*, user: User, at: datetime.datetime) -> str:
 
 
 @sensitive_variables("code")
-def redeem(*, user: User, code: str, at: datetime.datetime) -> datetime.datetime:
+def redeem(*, user: User, code: str, origin: Origin, at: datetime.datetime) -> datetime.datetime:
     """Spend the account's code; return until when it lets enrol.
 
-    Raises `EnrolmentCodeError` for a wrong, spent or expired code, and `throttling.RateLimitExceeded`.
+    Raises `EnrolmentCodeError` for a wrong, spent or expired code, and `attempt_delays.AttemptTooEarly`.
     """
-    subjects = [(SECOND_FACTOR, str(user.pk))]
-    throttling.count_attempts(subjects, at=at)
+    attempt = code_delays.begin_enrolment(origin, user)
     typed = "".join(code.upper().replace("-", " ").split())
     valid = EnrolmentCode.objects.filter(user=user, code_hash=hash_token(typed), expires_at__gt=at)
     expires_at = valid.values_list("expires_at", flat=True).first()
@@ -85,7 +85,7 @@ def redeem(*, user: User, code: str, at: datetime.datetime) -> datetime.datetime
             "Ce code n'est pas le bon, a déjà servi ou a plus d'une heure. Demandez-en un autre sur le serveur : "
             f"manage.py second_factor_code {user.username}"
         )
-    throttling.refund_attempts(subjects)
+    attempt.take_back()
     return expires_at
 
 

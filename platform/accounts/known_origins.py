@@ -1,7 +1,8 @@
 """Devices and networks from which an account has signed in before: others' attempts do not keep them waiting.
 
-A browser keeps one random token in a signed cookie. A row holds a keyed hash of the token, the account and its
-password: it names neither, cannot be compared with the row of another account, and means nothing after a new password.
+A browser keeps one random token in a signed cookie. A row holds a keyed hash of the token and the account: it names
+neither, and cannot be compared with the row of another account. For attempts at a password it means nothing after a new
+password, of which it holds a keyed hash as well.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ MAX_AGE = {
 #: How many are known of one account, or class: the latest. Its school, and where its thirty pupils live.
 MAX_ORIGINS = {KnownOrigin.Kind.DEVICE: 10, KnownOrigin.Kind.NETWORK: 40}
 _SALT = "accounts.device"
+_DEVICE = KnownOrigin.Kind.DEVICE
 _TABLE = "public.accounts_knownorigin"
 #: `seen_at` is written once a day at most.
 _TOUCH_INTERVAL = datetime.timedelta(days=1)
@@ -68,28 +70,50 @@ def read_origin(request: HttpRequest) -> Origin:
     return Origin(network, device)
 
 
-def find_known(origin: Origin, *, device_of: Owner, network_of: Owner) -> set[KnownOrigin.Kind]:
-    """Return which parts of the origin are known, of which owner. One query."""
+def find_known(
+    origin: Origin, *, device_of: Owner, network_of: Owner, by_second_factor: bool = False
+) -> set[KnownOrigin.Kind]:
+    """Return which parts of the origin are known, of which owner. One query.
+
+    `by_second_factor`: those that have passed the second factor, under whatever password.
+    """
     now = timezone.now()
     conditions = Q()
     for kind, owner, digest in _list_parts(origin, device_of, network_of):
-        conditions |= Q(owner=owner, digest=digest, kind=kind, seen_at__gt=now - MAX_AGE[kind])
+        proof = Q(by_second_factor=True) if by_second_factor else Q(version=owner.version)
+        conditions |= proof & Q(owner=owner.key, digest=digest, kind=kind, seen_at__gt=now - MAX_AGE[kind])
     return {KnownOrigin.Kind(kind) for kind in KnownOrigin.objects.filter(conditions).values_list("kind", flat=True)}
 
 
 @transaction.atomic
-def remember(origin: Origin, *, device_of: Owner, network_of: Owner) -> Origin:
-    """Remember the origin of a sign-in; return it with the device's token, a new one where there was none."""
+def remember(
+    origin: Origin, *, device_of: Owner, network_of: Owner, by_second_factor: bool = False, browser: str = ""
+) -> Origin:
+    """Remember the origin of a sign-in; return it with the device's token, a new one where there was none.
+
+    `by_second_factor`: whether the second factor was passed; `browser`: the device's, as its owner reads it.
+    """
     if not origin.device:
         origin = origin._replace(device=secrets.token_urlsafe(24))
     now = timezone.now()
     # One order for all, so that concurrent sign-ins cannot deadlock.
-    rows = sorted((owner, str(kind), digest, now) for kind, owner, digest in _list_parts(origin, device_of, network_of))
+    rows = sorted(
+        (owner.key, str(kind), digest, now, owner.version, by_second_factor, browser if kind == _DEVICE else "")
+        for kind, owner, digest in _list_parts(origin, device_of, network_of)
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {_TABLE} AS known (owner, kind, digest, seen_at) VALUES "  # noqa: S608 - placeholders
-            f"{', '.join(['(%s, %s, %s, %s)'] * len(rows))} ON CONFLICT (owner, digest) DO UPDATE SET "
-            "seen_at = excluded.seen_at WHERE known.seen_at < %s RETURNING owner, kind, xmax = 0",
+            f"""
+            INSERT INTO {_TABLE} AS known (owner, kind, digest, seen_at, version, by_second_factor, browser)
+            VALUES {", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(rows))}
+            ON CONFLICT (owner, digest) DO UPDATE SET
+                seen_at = excluded.seen_at, version = excluded.version, browser = excluded.browser,
+                by_second_factor = known.by_second_factor OR excluded.by_second_factor
+            WHERE known.seen_at < %s
+                OR (known.version, known.browser) <> (excluded.version, excluded.browser)
+                OR excluded.by_second_factor AND NOT known.by_second_factor
+            RETURNING owner, kind, xmax = 0
+            """,  # noqa: S608 - the table's name and placeholders
             [*(value for row in rows for value in row), now - _TOUCH_INTERVAL],
         )
         added = [(owner, KnownOrigin.Kind(kind)) for owner, kind, is_new in cursor.fetchall() if is_new]
@@ -130,10 +154,15 @@ def prune() -> int:
     return deleted
 
 
-def _list_parts(origin: Origin, device_of: Owner, network_of: Owner) -> Iterable[tuple[KnownOrigin.Kind, str, str]]:
+def compute_digest(kind: KnownOrigin.Kind, value: str, owner: Owner) -> str:
+    """Return the digest of a device's token, or of a network, in the rows of an owner."""
+    # The line at the end is where versions stood: origins of classes, which have none, stay known.
+    return salted_hmac(_SALT, f"{kind}\n{value}\n{owner.key}\n", algorithm="sha256").hexdigest()
+
+
+def _list_parts(origin: Origin, device_of: Owner, network_of: Owner) -> Iterable[tuple[KnownOrigin.Kind, Owner, str]]:
     for kind, value, owner in (
         (KnownOrigin.Kind.DEVICE, origin.device, device_of),
         (KnownOrigin.Kind.NETWORK, origin.network, network_of),
     ):
-        text = "\n".join((kind, value, *owner))
-        yield kind, owner.key, salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
+        yield kind, owner, compute_digest(kind, value, owner)

@@ -1,8 +1,8 @@
-"""Second factor forms: allauth's, with French labels, our rate limits and single-use codes."""
+"""Second factor forms: allauth's, with French labels, our delays and single-use codes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from allauth.core import context
 from allauth.core.internal.cryptokit import normalize_user_code
@@ -12,51 +12,67 @@ from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal import auth
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
-from accounts import account_journal, sealing, throttling
+from accounts import account_journal, attempt_delays, code_delays, known_origins, sealing, sign_in_delays, throttling
 from accounts.models import AccountEvent
-from accounts.rate_limits import SECOND_FACTOR, SINGLE_USE_CODE
+from accounts.rate_limits import SINGLE_USE_CODE
+from core.formatting import add_nonbreaking_spaces
 
 if TYPE_CHECKING:
+    import datetime
+
+    from accounts.attempt_delays import CountedAttempt
     from accounts.models import User
 
 _CODE_ATTRS = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
 
 
-class _RateLimitedCode:
-    """Mixin, before allauth's form: rate-limit attempts by account, and accept each code once."""
+class _DelayedCode:
+    """Mixin, before allauth's form: delays between attempts, by where they come from, and each code once."""
 
     user: User
+    cleaned_data: dict[str, Any]
 
     def clean_code(self) -> str:
-        """Return the code. Raises `ValidationError` for a wrong code, a used one, or too many attempts."""
+        """Return the code. Raises `ValidationError` for a wrong code, a used one, or too early an attempt."""
         now = timezone.now()
-        subjects = [(SECOND_FACTOR, str(self.user.pk))]
-        try:
-            throttling.count_attempts(subjects, at=now)
-        except throttling.RateLimitExceeded as throttled:
-            raise ValidationError(str(throttled), code="throttled") from None
         allauth_form: Any = super()
+        try:
+            attempt = code_delays.begin(
+                known_origins.read_origin(context.request), self.user, self.cleaned_data["code"]
+            )
+        except attempt_delays.AttemptTooEarly as refusal:
+            cast("Any", context.request).retry_after = refusal.retry_after
+            raise ValidationError(add_nonbreaking_spaces(str(refusal)), code="throttled") from None
         try:
             code: str = allauth_form.clean_code()
         except ValidationError:
-            account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=self.user, at=now)
+            self._record_refusal(attempt, at=now)
             raise
         try:
             throttling.count_attempts([(SINGLE_USE_CODE, f"{self.user.pk}:{normalize_user_code(code)}")], at=now)
         except throttling.RateLimitExceeded:
-            account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=self.user, at=now)
+            self._record_refusal(attempt, at=now)
             raise get_adapter().validation_error("incorrect_code") from None
-        throttling.refund_attempts(subjects)
+        attempt.take_back()
+        sign_in_delays.remember(context.request, self.user, by_second_factor=True)
         return code
 
+    @transaction.atomic
+    def _record_refusal(self, attempt: CountedAttempt, *, at: datetime.datetime) -> None:
+        account_journal.record_event(
+            AccountEvent.Action.CODE_REFUSED, user=self.user, at=at, details=attempt.describe_refused()
+        )
+        code_delays.notify_of_refusal(attempt, self.user, host=context.request.get_host(), at=at)
 
-class SignInCodeForm(_RateLimitedCode, base.AuthenticateForm):
+
+class SignInCodeForm(_DelayedCode, base.AuthenticateForm):
     code = forms.CharField(label="Code", max_length=20, widget=forms.TextInput(_CODE_ATTRS | {"autofocus": True}))
 
 
-class ConfirmCodeForm(_RateLimitedCode, base.ReauthenticateForm):
+class ConfirmCodeForm(_DelayedCode, base.ReauthenticateForm):
     code = forms.CharField(label="Code", max_length=20, widget=forms.TextInput(_CODE_ATTRS))
 
 
@@ -71,7 +87,7 @@ class EnrolmentCodeForm(forms.Form):
     )
 
 
-class EnableTotpForm(_RateLimitedCode, ActivateTOTPForm):
+class EnableTotpForm(_DelayedCode, ActivateTOTPForm):
     """The authenticator's first code. Until it is correct, the new secret is kept sealed in the session."""
 
     code = forms.CharField(

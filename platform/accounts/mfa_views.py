@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
-from accounts import enrolment_codes, second_factor, throttling
+from accounts import attempt_delays, enrolment_codes, known_origins, second_factor
 from accounts.mfa_forms import EnrolmentCodeForm
 
 if TYPE_CHECKING:
@@ -66,9 +66,16 @@ class EnrolmentCodeView(NextRedirectMixin, _EnrolmentCodeFormView):
         """Spend the code and lead on to what asked for it."""
         try:
             until = enrolment_codes.redeem(
-                user=_get_user(self.request), code=form.cleaned_data["code"], at=timezone.now()
+                user=_get_user(self.request),
+                code=form.cleaned_data["code"],
+                origin=known_origins.read_origin(self.request),
+                at=timezone.now(),
             )
-        except (enrolment_codes.EnrolmentCodeError, throttling.RateLimitExceeded) as refusal:
+        except attempt_delays.AttemptTooEarly as refusal:
+            cast("Any", self.request).retry_after = refusal.retry_after
+            form.add_error("code", str(refusal))
+            return self.form_invalid(form)
+        except enrolment_codes.EnrolmentCodeError as refusal:
             form.add_error("code", str(refusal))
             return self.form_invalid(form)
         enrolment_codes.allow_session(self.request, until=until)

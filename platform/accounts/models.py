@@ -193,6 +193,12 @@ class KnownOrigin(models.Model):
     digest = models.CharField(max_length=64)
     # The last sign-in, to the day.
     seen_at = models.DateTimeField()
+    # Keyed hash of the password, or its date, at the last sign-in: for the password's delays another one is unknown.
+    version = models.CharField(max_length=64, default="", db_default="")
+    # Whether the second factor was passed from here: what its codes' delays ask for.
+    by_second_factor = models.BooleanField(default=False, db_default=False)
+    # Of an account's device, as its owner reads it: « Firefox sur Windows ».
+    browser = models.CharField(max_length=60, default="", db_default="")
 
     class Meta:
         constraints = [models.UniqueConstraint(name="known_origin_once", fields=["owner", "digest"])]
@@ -232,6 +238,8 @@ class AccountEvent(models.Model):
         ENROLMENT_CODE = "enrolment_code", "Code du serveur émis pour une première double authentification"
         KEY_REVEALED = "key_revealed", "Clé affichée"
         BOOKS_DOWNLOADED = "books_downloaded", "Écritures comptables téléchargées"
+        SESSION_ENDED = "session_ended", "Session fermée d'ailleurs"
+        DEVICE_FORGOTTEN = "device_forgotten", "Appareil connu oublié"
 
     at = models.DateTimeField("date")
     action = models.CharField("événement", max_length=20, choices=Action)

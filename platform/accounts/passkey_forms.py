@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from accounts import account_journal
+from accounts import account_journal, sign_in_delays
 from accounts.models import AccountEvent
 from core.bounded_json import parse_json_object
 
@@ -91,6 +92,7 @@ class _JournaledPasskey:
         except (ValidationError, *_MALFORMED):
             account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=self.user, at=timezone.now())
             _refuse()
+        sign_in_delays.remember(context.request, passkey.user, by_second_factor=True)
         return passkey
 
 

@@ -14,7 +14,8 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 
 from accounts import account_journal, email_kinds, known_origins, sign_in_delays
-from accounts.models import AccountEvent, EnrolmentCode, Session, User
+from accounts.models import AccountEvent, EnrolmentCode, KnownOrigin, Session, User
+from accounts.session_lifetime import SIGNED_IN_FROM
 from core.exceptions import DomainError
 from mailing import personal_data as outbox
 
@@ -79,7 +80,7 @@ def erase_account(user: User, *, at: datetime.datetime) -> None:
 
 
 def export_personal_data(user: User) -> dict[str, Any]:
-    """Return the personal data of the account, under French keys. Four queries."""
+    """Return the personal data of the account, under French keys. Five queries."""
     return {
         "identifiant": user.username,
         "profil": user.get_profile_display(),
@@ -102,10 +103,15 @@ def export_personal_data(user: User) -> dict[str, Any]:
             for one in Authenticator.objects.filter(user=user).order_by("pk")
         ],
         "sessions ouvertes": [
-            {"valable jusqu'au": expires}
-            for expires in Session.objects.filter(account=user.pk)
-            .order_by("expire_date")
-            .values_list("expire_date", flat=True)
+            {"valable jusqu'au": row.expire_date, "réseau": network, "navigateur": browser}
+            for row in Session.objects.filter(account=user.pk).order_by("expire_date")
+            for network, browser in [row.get_decoded().get(SIGNED_IN_FROM, ("", ""))]
+        ],
+        "appareils connus": [
+            {"navigateur": device.browser, "dernière connexion": device.seen_at}
+            for device in KnownOrigin.objects.filter(
+                owner=sign_in_delays.get_owner(user).key, kind=KnownOrigin.Kind.DEVICE
+            ).order_by("-seen_at")
         ],
         "journal du compte": [
             {"date": event.at, "événement": event.summary, "site": event.host, "adresse IP": event.address}

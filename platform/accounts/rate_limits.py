@@ -7,8 +7,6 @@ import datetime
 from accounts.throttling import RateLimit
 
 HOUR = datetime.timedelta(hours=1)
-# Three six-digit codes are valid at a time: at this rate, guessing one takes more than 1,000 days on average.
-SECOND_FACTOR = RateLimit("second-factor", 10, HOUR)
 # Each code works once. Longer than the 90 s during which a code is valid.
 SINGLE_USE_CODE = RateLimit("second-factor/code", 1, datetime.timedelta(minutes=3))
 # High: a school's staff may sign up together from one network.

@@ -74,7 +74,7 @@ def disable(*, user: User, host: str, at: datetime.datetime, by: User | None = N
     was_enabled = is_enabled(user)
     Authenticator.objects.filter(user_id=user.pk).delete()
     if was_enabled:
-        _end_other_sessions(user)
+        end_other_sessions(user)
         account_journal.record_event(AccountEvent.Action.SECOND_FACTOR_OFF, user=user, at=at, by=by)
         queue_email_to_user(user, email_kinds.SECOND_FACTOR_OFF, host=host, at=at)
     return was_enabled
@@ -94,7 +94,7 @@ def remove_application(*, user: User, host: str, at: datetime.datetime) -> bool:
 def finish_addition(user: User) -> None:
     """Create recovery codes unless there are some, and end the other sessions."""
     RecoveryCodes.activate(user)
-    _end_other_sessions(user)
+    end_other_sessions(user)
 
 
 def finish_removal(user: User, *, email_kind: str, host: str, at: datetime.datetime) -> None:
@@ -102,7 +102,7 @@ def finish_removal(user: User, *, email_kind: str, host: str, at: datetime.datet
 
     `email_kind`: the notice where another factor is left.
     """
-    _end_other_sessions(user)
+    end_other_sessions(user)
     if is_enabled(user):
         queue_email_to_user(user, email_kind, host=host, at=at)
         return
@@ -140,7 +140,7 @@ def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
     return len(rows), rows[-1].pk if rows else 0
 
 
-def _end_other_sessions(user: User) -> None:
+def end_other_sessions(user: User) -> None:
     """Increment the session generation; the view keeps its own session by `update_session_auth_hash`."""
     User.objects.filter(pk=user.pk).update(session_generation=F("session_generation") + 1)
     user.refresh_from_db(fields=["session_generation"])

@@ -14,10 +14,11 @@ from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.utils import timezone
 
+from accounts import browser_names, known_origins
 from accounts.adapter import is_portal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from django.http import HttpRequest, HttpResponse
 
@@ -36,21 +37,29 @@ class Lifetime(NamedTuple):
     idle: datetime.timedelta
     absolute: datetime.timedelta
 
+    def is_over(self, *, signed_in_at: datetime.datetime, seen_at: datetime.datetime, at: datetime.datetime) -> bool:
+        """Return whether a session of this sign-in and last activity has ended."""
+        return at - signed_in_at >= self.absolute or at - seen_at >= self.idle
+
+
+#: Session key of where the sign-in came from: the network, and the browser as its owner reads it.
+SIGNED_IN_FROM = "signed_in_from"
 
 AT_WORK = Lifetime(idle=datetime.timedelta(hours=3), absolute=datetime.timedelta(hours=12))
 AT_PORTAL = Lifetime(idle=datetime.timedelta(days=14), absolute=datetime.timedelta(days=14))
 
 
-def get_lifetime(request: HttpRequest) -> Lifetime:
-    """Return the lifetime of a signed-in user's session at the request's host."""
-    is_operator = cast("User", request.user).is_staff
-    return AT_PORTAL if is_portal(request) and not is_operator else AT_WORK
+def get_lifetime(user: User, *, at_portal: bool) -> Lifetime:
+    """Return the lifetime of a user's sessions at the portal, or at an office."""
+    return AT_PORTAL if at_portal and not user.is_staff else AT_WORK
 
 
 @receiver(user_logged_in)
 def record_sign_in(request: HttpRequest, **_kwargs: Any) -> None:
-    """Record the time of the sign-in, from which the absolute lifetime runs."""
+    """Record the time of the sign-in, from which the absolute lifetime runs, and where it came from."""
     request.session[SIGNED_IN_AT] = timezone.now().timestamp()
+    origin = known_origins.read_origin(request)
+    request.session[SIGNED_IN_FROM] = [origin.network, browser_names.describe_browser(request)]
 
 
 class SessionLifetimeMiddleware:
@@ -75,8 +84,12 @@ class SessionLifetimeMiddleware:
 
 def has_ended(request: HttpRequest, at: datetime.datetime) -> bool:
     """Return whether the session of a signed-in user was idle for too long or is too old."""
-    lifetime = get_lifetime(request)
     session = cast("SessionStore", request.session)
-    signed_in_at = datetime.datetime.fromtimestamp(session.get(SIGNED_IN_AT, 0), datetime.UTC)
-    seen_at = session.seen_at or signed_in_at
-    return at - signed_in_at >= lifetime.absolute or at - seen_at >= lifetime.idle
+    signed_in_at = read_sign_in_time(session)
+    lifetime = get_lifetime(cast("User", request.user), at_portal=is_portal(request))
+    return lifetime.is_over(signed_in_at=signed_in_at, seen_at=session.seen_at or signed_in_at, at=at)
+
+
+def read_sign_in_time(data: Mapping[str, Any] | SessionStore) -> datetime.datetime:
+    """Return the time of the sign-in from a session's data; that of 1970 where there is none."""
+    return datetime.datetime.fromtimestamp(data.get(SIGNED_IN_AT, 0), datetime.UTC)

@@ -2,38 +2,75 @@
 
 A known device waits for its own failures alone, a known network for those of the account at that network. Everybody
 else also waits for the account's failures elsewhere, and for those of the network. The numbers are reckoned in
-docs/decisions/0097.
+docs/decisions/0097. Codes go by the same order of subjects: `accounts.code_delays`.
 """
 
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.signals import password_changed, password_reset, password_set
 from django.dispatch import receiver
 from django.utils.crypto import salted_hmac
 
-from accounts import attempt_delays, known_origins
+from accounts import attempt_delays, browser_names, known_origins
 from accounts.attempt_delays import DelayRule
 from accounts.known_origins import NOBODY, Owner
 from accounts.models import KnownOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from django.http import HttpRequest, HttpResponse
 
     from accounts.attempt_delays import CountedAttempt
+    from accounts.known_origins import Origin
     from accounts.models import User
 
 _SECONDS = datetime.timedelta(seconds=1)
 _MINUTES = datetime.timedelta(minutes=1)
-AT_DEVICE = DelayRule("sign-in/device", 10, 15 * _MINUTES, first=5 * _SECONDS, longest=15 * _MINUTES)
-AT_NETWORK = DelayRule("sign-in/here", 5, 15 * _MINUTES, first=5 * _SECONDS, longest=15 * _MINUTES)
-OF_ACCOUNT = DelayRule("sign-in/account", 20, 10 * _MINUTES, first=5 * _SECONDS, longest=10 * _MINUTES)
-#: High: a school's staff share one address, and the address of a town is shared by all its schools.
-OF_NETWORK = DelayRule("sign-in/network", 200, 15 * _SECONDS, first=_SECONDS, longest=_MINUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class OriginDelays:
+    """The rules of what is tried at an account, by where from.
+
+    `by_second_factor`: only devices and networks count as known from which the second factor was passed.
+    """
+
+    at_device: DelayRule
+    at_network: DelayRule
+    of_account: DelayRule
+    of_network: DelayRule
+    by_second_factor: bool = False
+
+    def begin(
+        self, origin: Origin, name: str, owner: Owner, *, elsewhere: Sequence[tuple[DelayRule, str]] = ()
+    ) -> CountedAttempt:
+        """Count an attempt at the account of a name. Raises `attempt_delays.AttemptTooEarly`.
+
+        `elsewhere`: further subjects of an attempt that no known device makes.
+        """
+        known = known_origins.find_known(
+            origin, device_of=owner, network_of=owner, by_second_factor=self.by_second_factor
+        )
+        if KnownOrigin.Kind.DEVICE in known:
+            return attempt_delays.begin([(self.at_device, f"{origin.device}\n{name}")])
+        here = (self.at_network, f"{origin.network}\n{name}")
+        if KnownOrigin.Kind.NETWORK in known:
+            return attempt_delays.begin([here, *elsewhere])
+        return attempt_delays.begin([here, (self.of_account, name), (self.of_network, origin.network), *elsewhere])
+
+
+PASSWORDS = OriginDelays(
+    at_device=DelayRule("sign-in/device", 10, 15 * _MINUTES, first=5 * _SECONDS, longest=15 * _MINUTES),
+    at_network=DelayRule("sign-in/here", 5, 15 * _MINUTES, first=5 * _SECONDS, longest=15 * _MINUTES),
+    of_account=DelayRule("sign-in/account", 20, 10 * _MINUTES, first=5 * _SECONDS, longest=10 * _MINUTES),
+    # High: a school's staff share one address, and the address of a town is shared by all its schools.
+    of_network=DelayRule("sign-in/network", 200, 15 * _SECONDS, first=_SECONDS, longest=_MINUTES),
+)
 
 
 def begin(request: HttpRequest, username: str, user: User | None) -> CountedAttempt:
@@ -41,16 +78,8 @@ def begin(request: HttpRequest, username: str, user: User | None) -> CountedAtte
 
     `user`: the account of that name; for None the same is done, and as many queries.
     """
-    name = username.strip().casefold()
-    origin = known_origins.read_origin(request)
     owner = get_owner(user) if user is not None else NOBODY
-    known = known_origins.find_known(origin, device_of=owner, network_of=owner)
-    if KnownOrigin.Kind.DEVICE in known:
-        return attempt_delays.begin([(AT_DEVICE, f"{origin.device}\n{name}")])
-    here = (AT_NETWORK, f"{origin.network}\n{name}")
-    if KnownOrigin.Kind.NETWORK in known:
-        return attempt_delays.begin([here])
-    return attempt_delays.begin([here, (OF_ACCOUNT, name), (OF_NETWORK, origin.network)])
+    return PASSWORDS.begin(known_origins.read_origin(request), username.strip().casefold(), owner)
 
 
 def get_owner(user: User) -> Owner:
@@ -59,10 +88,22 @@ def get_owner(user: User) -> Owner:
     return Owner(f"user:{user.pk}", version)
 
 
-def remember(request: HttpRequest, user: User) -> None:
-    """Remember the browser and the network of a request that proved to be the user's; its response gets the cookie."""
+def remember(request: HttpRequest, user: User, *, by_second_factor: bool = False) -> None:
+    """Remember the browser and the network of a request that proved to be the user's; its response gets the cookie.
+
+    `by_second_factor`: whether the proof was the second factor.
+    """
     owner = get_owner(user)
-    origin = known_origins.remember(known_origins.read_origin(request), device_of=owner, network_of=owner)
+    origin = known_origins.read_origin(request)
+    # Remembered by this request already, whose cookie is older: one device, not two.
+    origin = origin._replace(device=getattr(request, "known_device", origin.device))
+    origin = known_origins.remember(
+        origin,
+        device_of=owner,
+        network_of=owner,
+        by_second_factor=by_second_factor,
+        browser=browser_names.describe_browser(request),
+    )
     cast("Any", request).known_device = origin.device
 
 

@@ -6,6 +6,7 @@ from allauth.account import views
 from django.urls import path, re_path
 
 from accounts import mfa_views, passkey_views
+from accounts.device_views import show_devices
 from accounts.enrolment_codes import may_enrol
 from accounts.views import (
     ConfirmAddressView,
@@ -42,6 +43,7 @@ urlpatterns = [
     path("compte-inactif/", public_page(views.account_inactive), name="account_inactive"),
     path("verification/", signed_in(views.reauthenticate), name="account_reauthenticate"),
     path("securite/", signed_in(mfa_views.SecondFactorView.as_view()), name="mfa_index"),
+    path("securite/appareils/", show_devices, name="account_devices"),
     # Reachable only after the password; allauth redirects all others to the sign-in page.
     path("securite/code/", public_page(mfa_views.SignInCodeView.as_view()), name="mfa_authenticate"),
     path("securite/verification/", signed_in(mfa_views.ConfirmCodeView.as_view()), name="mfa_reauthenticate"),

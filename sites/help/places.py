@@ -11,6 +11,7 @@ _PORTAL = {
     "account_confirm_email": f"{_PRINCIPALS}#creer-votre-compte",
     "school_choices": f"{_PRINCIPALS}#creer-votre-compte",
     "mfa_": f"{_PRINCIPALS}#creer-votre-compte",
+    "account_devices": f"{_PRINCIPALS}#creer-votre-compte",
     "my_account": f"{_PRINCIPALS}#attribuer-une-licence",
     "my_account_key": f"{_PRINCIPALS}#activer-une-cle-recue-d-une-collectivite",
     "my_account_ask": f"{_TEACHERS}#demander-une-licence",

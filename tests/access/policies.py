@@ -20,6 +20,7 @@ ACCOUNTS = {
     "account_inactive": "public",
     "account_reauthenticate": "signed in",
     "mfa_index": "signed in",
+    "account_devices": "signed in; confirmed for some requests",
     "mfa_authenticate": "public",
     "mfa_reauthenticate": "signed in",
     "mfa_login_webauthn": "public",

@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 
 from accounts import throttling
-from accounts.sign_in_delays import AT_NETWORK
+from accounts.sign_in_delays import PASSWORDS
 from mailing.kinds import NoLongerDue
 from tests.accounts.emails import PASSWORD, answer_resets, find_link, sign_in
 from tests.accounts.waiting import let_pass
@@ -76,7 +76,7 @@ def test_it_needs_the_password(browser, person):
 
 
 def test_password_guesses_from_a_session_wait_as_at_the_sign_in(browser, person):
-    for _ in range(AT_NETWORK.free):
+    for _ in range(PASSWORDS.at_network.free):
         change(browser, person, old_password="faux")
     answer = change(browser, person)
     assert "réessayez dans 5 secondes" in answer.content.decode()
@@ -147,13 +147,13 @@ def test_emails_are_found_by_the_account_id(browser, person):
 
 def test_a_password_change_waits_as_the_sign_in_does(browser, person):
     new = {"password1": "quatre-petits-chats", "password2": "quatre-petits-chats"}
-    for _ in range(AT_NETWORK.free - 1):
+    for _ in range(PASSWORDS.at_network.free - 1):
         sign_in(HostClient(settings.BASE_DOMAIN), person, "faux")
     answer = browser.post("/mot-de-passe/", {"oldpassword": "faux", **new})
     assert "pas votre mot de passe actuel" in answer.content.decode()
     answer = browser.post("/mot-de-passe/", {"oldpassword": PASSWORD, **new})
     assert "réessayez dans 5 secondes" in answer.content.decode()
-    let_pass(AT_NETWORK.first)
+    let_pass(PASSWORDS.at_network.first)
     browser.post("/mot-de-passe/", {"oldpassword": PASSWORD, **new})
     person.refresh_from_db()
     assert person.check_password("quatre-petits-chats")

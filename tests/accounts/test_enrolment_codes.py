@@ -12,11 +12,13 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts import enrolment_codes, second_factor
+from accounts.known_origins import Origin
 from accounts.models import AccountEvent, EnrolmentCode, User
 from tests.accounts.emails import mark_reauthenticated
 from tests.factories.accounts import OperatorFactory, UserFactory, enable_second_factor, get_totp_code
 from tests.races import run_concurrently
 
+HERE = Origin("192.0.2.1")
 ASK = "/securite/code-du-serveur/"
 ENROL = ["/securite/activer/", "/securite/cles/ajouter/"]
 
@@ -68,7 +70,7 @@ def test_a_code_ends_after_an_hour(operator, elapsed):
     issued = timezone.now()
     code = enrolment_codes.issue(user=operator, at=issued)
     with pytest.raises(enrolment_codes.EnrolmentCodeError):
-        enrolment_codes.redeem(user=operator, code=code, at=issued + elapsed)
+        enrolment_codes.redeem(user=operator, code=code, origin=HERE, at=issued + elapsed)
 
 
 def test_what_one_operator_was_allowed_is_of_no_use_to_another_in_the_same_session(rf, operator):
@@ -98,8 +100,8 @@ def test_a_later_code_replaces_the_earlier_one(operator):
     now = timezone.now()
     first, second = (enrolment_codes.issue(user=operator, at=now) for _ in range(2))
     with pytest.raises(enrolment_codes.EnrolmentCodeError):
-        enrolment_codes.redeem(user=operator, code=first, at=now)
-    assert enrolment_codes.redeem(user=operator, code=second, at=now) == now + enrolment_codes.VALIDITY
+        enrolment_codes.redeem(user=operator, code=first, origin=HERE, at=now)
+    assert enrolment_codes.redeem(user=operator, code=second, origin=HERE, at=now) == now + enrolment_codes.VALIDITY
 
 
 def test_the_code_is_stored_hashed(operator):
@@ -164,6 +166,6 @@ def test_creating_a_superuser_tells_about_the_code(operator):
 def test_two_requests_with_one_code_are_let_through_once(committing, operator):
     now = timezone.now()
     code = enrolment_codes.issue(user=operator, at=now)
-    redeem = functools.partial(enrolment_codes.redeem, user=operator, code=code, at=now)
+    redeem = functools.partial(enrolment_codes.redeem, user=operator, code=code, origin=HERE, at=now)
     outcomes = run_concurrently("public", [redeem] * 6, expected_errors=enrolment_codes.EnrolmentCodeError)
     assert sum(isinstance(outcome, datetime.datetime) for outcome in outcomes) == 1

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from accounts import sealing, throttling
 from accounts import second_factor as operations
-from accounts.rate_limits import SECOND_FACTOR
 from tests.accounts.emails import PASSWORD, mark_reauthenticated, sign_in
 from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, enable_second_factor, get_totp_code
@@ -213,15 +212,6 @@ def test_a_recovery_code_works_once(portal, office, signs_in):
     sign_in(thief, signs_in)
     thief.post("/securite/code/", {"code": recovery})
     assert "_auth_user_id" not in thief.session
-
-
-def test_wrong_codes_are_limited(portal, signs_in):
-    for _ in range(SECOND_FACTOR.tries):
-        throttling.count_attempts([(SECOND_FACTOR, str(signs_in.pk))], at=timezone.now())
-    sign_in(portal, signs_in)
-    answer = portal.post("/securite/code/", {"code": get_totp_code(signs_in.secret)})
-    assert "patientez 1 heure" in answer.content.decode()
-    assert "_auth_user_id" not in portal.session
 
 
 def test_the_code_page_requires_a_password_first(portal, signs_in):

@@ -72,14 +72,14 @@ def attack(rf, db):
 
 
 def test_a_hundred_wrong_tries_of_a_stranger_do_not_keep_a_known_device_out(device, person, attack):
-    assert attack(100) == sign_in_delays.OF_ACCOUNT.free
+    assert attack(100) == sign_in_delays.PASSWORDS.of_account.free
     assert enter(at(ELSEWHERE), person).status_code == 429
     device.defaults["REMOTE_ADDR"] = ELSEWHERE
     assert enter(device, person).status_code == 302
 
 
 def test_a_hundred_wrong_tries_from_one_network_do_not_delay_another_network(person, attack):
-    assert attack(100, address=ELSEWHERE) == sign_in_delays.AT_NETWORK.free
+    assert attack(100, address=ELSEWHERE) == sign_in_delays.PASSWORDS.at_network.free
     assert enter(at(HOME), person).status_code == 302
 
 
@@ -109,7 +109,7 @@ def test_colleagues_who_mistype_on_one_network_do_not_close_it_for_each_other(de
 def test_a_known_device_has_a_budget_of_its_own(device, person, attack):
     """Its cookie may have been stolen."""
     tries = [sign_in(device, person, WRONG).status_code for _ in range(12)]
-    assert tries == [200] * sign_in_delays.AT_DEVICE.free + [429] * 2
+    assert tries == [200] * sign_in_delays.PASSWORDS.at_device.free + [429] * 2
     assert sign_in(device, person).status_code == 429
     let_pass(HOUR)
     assert sign_in(device, person).status_code == 302
@@ -238,14 +238,14 @@ def test_refused_attempts_have_one_line_of_the_journal(person, attack):
 @pytest.mark.small
 def test_one_account_is_guessed_some_fifty_thousand_times_a_year_at_most():
     """By however many networks: docs/decisions/0097 reckons with it."""
-    rule = sign_in_delays.OF_ACCOUNT
+    rule = sign_in_delays.PASSWORDS.of_account
     assert datetime.timedelta(days=365) / min(rule.longest, rule.forget_every) == 52_560
 
 
 @pytest.mark.small
 def test_a_known_network_is_refused_beyond_its_own_attempts(rf, person, device):
     request = rf.post(LOGIN, REMOTE_ADDR=HOME)
-    for _ in range(sign_in_delays.AT_NETWORK.free):
+    for _ in range(sign_in_delays.PASSWORDS.at_network.free):
         sign_in_delays.begin(request, person.username, person)
     with pytest.raises(AttemptTooEarly):
         sign_in_delays.begin(request, person.username, person)

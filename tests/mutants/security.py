@@ -195,7 +195,7 @@ BREAKS = [
 
 
 def build_breaks() -> list[Mutant]:
-    """Return the breaks as mutants, in the project's folder. Raises `ValueError` for a text that is not once in its file."""
+    """Return the breaks as mutants, in the project's folder. Raises `ValueError` for a text that is not once in it."""
     mutants = []
     for section, name, before, after in BREAKS:
         path = Path(name)

@@ -15,6 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from accounts import enrolment_codes
 from accounts.enrolment_codes import EnrolmentCodeError
+from accounts.known_origins import Origin
 from accounts.models import User
 from tests.access.stolen_copy.database_dump import list_words
 from tests.classes.class_rows import create_taught_class
@@ -170,7 +171,7 @@ class Thief:
     def enrols(self, value: str) -> bool:
         """The value as the code of the server, typed by who has a new operator's password."""
         try:
-            enrolment_codes.redeem(user=self.world.newcomer, code=value, at=timezone.now())
+            enrolment_codes.redeem(user=self.world.newcomer, code=value, origin=Origin("192.0.2.1"), at=timezone.now())
         except EnrolmentCodeError:
             return False
         return True

@@ -1,0 +1,151 @@
+"""« Mes appareils »: the open sessions of an account, and the devices from which it has signed in.
+
+Ending a session deletes its row: the next request finds nothing under its cookie. A session that another request has
+loaded meanwhile is not written again (`SessionStore.save` updates, and never inserts, the row of a known key).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY
+from django.db import transaction
+from django.db.models import Q
+from django.utils.crypto import constant_time_compare
+
+from accounts import account_journal, known_origins, second_factor, sign_in_delays
+from accounts.browser_names import UNKNOWN_BROWSER
+from accounts.known_origins import MAX_AGE
+from accounts.locks import lock_account
+from accounts.models import AccountEvent, KnownOrigin, Session
+from accounts.outbox import clean_host
+from accounts.session_lifetime import SIGNED_IN_FROM, get_lifetime, read_sign_in_time
+from core.formatting import pluralize
+from core.link_tokens import hash_token
+from web.middleware import SESSION_HOST_KEY
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.known_origins import Origin
+    from accounts.models import User
+
+
+class OpenSession(NamedTuple):
+    """A session that is signed in to the account. `network` is empty for one of before it was recorded."""
+
+    key: str
+    host: str
+    browser: str
+    network: str
+    signed_in_at: datetime.datetime
+    seen_at: datetime.datetime
+
+    @property
+    def is_at_portal(self) -> bool:
+        """Whether it is open at the portal, else at an office."""
+        return self.host == settings.BASE_DOMAIN
+
+    @property
+    def site(self) -> str:
+        """The site it is open at, as its owner knows it."""
+        return "portail" if self.is_at_portal else f"bureau {self.host}"
+
+
+def list_sessions(user: User, *, at: datetime.datetime) -> list[OpenSession]:
+    """Return the account's sessions that a request may still use, the last active first. One query."""
+    rows = Session.objects.filter(account=user.pk, expire_date__gt=at).order_by("-seen_at", "pk")
+    return [opened for row in rows if (opened := _read_session(row, user, at)) is not None]
+
+
+def list_devices(user: User, *, at: datetime.datetime) -> list[KnownOrigin]:
+    """Return the account's known devices, the last used first. One query."""
+    owner = sign_in_delays.get_owner(user)
+    return list(
+        KnownOrigin.objects.filter(
+            Q(version=owner.version) | Q(by_second_factor=True),
+            owner=owner.key,
+            kind=KnownOrigin.Kind.DEVICE,
+            seen_at__gt=at - MAX_AGE[KnownOrigin.Kind.DEVICE],
+        ).order_by("-seen_at", "pk")
+    )
+
+
+def is_device_of(origin: Origin, device: KnownOrigin, user: User) -> bool:
+    """Return whether the device is the one that a request comes from."""
+    owner = sign_in_delays.get_owner(user)
+    return device.digest == known_origins.compute_digest(KnownOrigin.Kind.DEVICE, origin.device, owner)
+
+
+@transaction.atomic
+def end_session(*, user: User, key: str, at: datetime.datetime) -> bool:
+    """End one of the account's sessions; return whether there was such a one."""
+    lock_account(user.pk)
+    row = Session.objects.filter(pk=key, account=user.pk).first()
+    if row is None:
+        return False
+    opened = _read_session(row, user, at)
+    row.delete()
+    if opened is not None:
+        account_journal.record_event(
+            AccountEvent.Action.SESSION_ENDED, user=user, at=at, details=f"{opened.browser}, {opened.site}."
+        )
+    return True
+
+
+@transaction.atomic
+def forget_device(*, user: User, device_id: str, at: datetime.datetime) -> bool:
+    """Forget one of the account's known devices; return whether there was such a one."""
+    lock_account(user.pk)
+    # Compared as text: what a form sends may be no number.
+    device = next((one for one in list_devices(user, at=at) if str(one.pk) == device_id), None)
+    if device is None:
+        return False
+    device.delete()
+    account_journal.record_event(
+        AccountEvent.Action.DEVICE_FORGOTTEN, user=user, at=at, details=f"{device.browser or UNKNOWN_BROWSER}."
+    )
+    return True
+
+
+@transaction.atomic
+def end_others(*, user: User, session_key: str, origin: Origin, at: datetime.datetime) -> int:
+    """End all sessions but one, forget all devices and networks but its own; return how many sessions ended.
+
+    The caller keeps its own session by `update_session_auth_hash`.
+    """
+    lock_account(user.pk)
+    others = [one for one in list_sessions(user, at=at) if one.key != hash_token(session_key)]
+    Session.objects.filter(account=user.pk).exclude(pk=hash_token(session_key)).delete()
+    # Also those that are signed in at this moment and have no row yet.
+    second_factor.end_other_sessions(user)
+    owner = sign_in_delays.get_owner(user)
+    own = [
+        known_origins.compute_digest(KnownOrigin.Kind.DEVICE, origin.device, owner),
+        known_origins.compute_digest(KnownOrigin.Kind.NETWORK, origin.network, owner),
+    ]
+    KnownOrigin.objects.filter(owner=owner.key).exclude(digest__in=own).delete()
+    details = f"toutes les autres ({pluralize(len(others), 'session', 'sessions')}) ; autres appareils oubliés."
+    account_journal.record_event(AccountEvent.Action.SESSION_ENDED, user=user, at=at, details=details)
+    return len(others)
+
+
+def _read_session(row: Session, user: User, at: datetime.datetime) -> OpenSession | None:
+    """Return what a row says; None where no request may use it: too old, idle, or of another password."""
+    data: dict[str, Any] = row.get_decoded()
+    if not _has_current_hash(data, user):
+        return None
+    host = clean_host(data.get(SESSION_HOST_KEY, ""))
+    signed_in_at = read_sign_in_time(data)
+    lifetime = get_lifetime(user, at_portal=host == settings.BASE_DOMAIN)
+    if lifetime.is_over(signed_in_at=signed_in_at, seen_at=row.seen_at, at=at):
+        return None
+    network, browser = data.get(SIGNED_IN_FROM, ["", UNKNOWN_BROWSER])
+    return OpenSession(row.pk, host, browser, network, signed_in_at, row.seen_at)
+
+
+def _has_current_hash(data: dict[str, Any], user: User) -> bool:
+    stored = str(data.get(HASH_SESSION_KEY, ""))
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return any(constant_time_compare(stored, current) for current in hashes)
