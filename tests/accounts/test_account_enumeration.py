@@ -6,6 +6,8 @@ import functools
 import re
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -22,6 +24,7 @@ from tests.accounts.sign_up_fields import PERSON, TYPED
 from tests.conftest import TERM
 from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.host_client import HostClient
 from tests.races import run_concurrently
 
 SIGN_UP = "/inscription/"
@@ -247,6 +250,33 @@ def test_signing_in_does_not_reveal_whether_an_account_exists(portal, can_sign_i
     known = portal.post(reverse("account_login"), {"login": user.username, "password": "faux"})
     unknown = portal.post(reverse("account_login"), {"login": "inconnue", "password": "faux"})
     assert normalised_page(known).replace("zelie-k", "") == normalised_page(unknown).replace("inconnue", "")
+
+
+@pytest.mark.slow
+def test_a_wrong_password_takes_the_same_work_whether_or_not_an_account_exists(can_sign_in, monkeypatch):
+    """Statements and hashes are counted, and no clock is read."""
+    can_sign_in(TeacherFactory(username="connue"))
+    can_sign_in(TeacherFactory(username="fermee", is_active=False))
+    unusable = TeacherFactory(username="invitee")
+    unusable.set_unusable_password()
+    unusable.save()
+    hashed = []
+    encode = PBKDF2PasswordHasher.encode
+    monkeypatch.setattr(
+        PBKDF2PasswordHasher, "encode", lambda *given, **named: (hashed.append(1), encode(*given, **named))[1]
+    )
+
+    def work_for(name, address):
+        hashed.clear()
+        browser = HostClient(settings.BASE_DOMAIN, REMOTE_ADDR=address)
+        statements = list_statements(lambda: browser.post(reverse("account_login"), {"login": name, "password": "x"}))
+        return statements, len(hashed)
+
+    work_for("premiere", "192.0.2.1")  # what the first visitor of the hour pays
+    names = ("connue", "inconnue", "fermee", "invitee")
+    known, *others = [work_for(name, f"192.0.2.{number}") for number, name in enumerate(names, 2)]
+    assert known[1] > 0
+    assert others == [known] * 3
 
 
 @pytest.mark.slow

@@ -46,6 +46,26 @@ def test_signatures_verify_with_the_standard_webhooks_library(made, receiver):
         altered.verify(one.body.replace(b"issued", b"gone"), one.headers)
 
 
+def test_a_receiver_can_tell_what_is_sent_to_it_again(made, receiver):
+    """A signature names its event and its moment: five minutes later it is refused, and sooner the event is known."""
+    clock = FakeClock()
+    clock.advance(minutes=-6)
+    emit_events(make_issued_event(1), at=clock())
+    deliver_due(made.endpoint, clock)
+    [old] = receiver.received
+    with pytest.raises(WebhookVerificationError, match="too old"):
+        Webhook(made.secret).verify(old.body, old.headers)
+    fresh = {"webhook-timestamp": str(int(timezone.now().timestamp()))}
+    for forged in (fresh, fresh | {"webhook-id": "evt_autre"}):
+        with pytest.raises(WebhookVerificationError, match="No matching"):
+            Webhook(made.secret).verify(old.body, old.headers | forged)
+    # Sent again by us, it has another moment and the same name.
+    endpoints.replay(delivery_id=Delivery.objects.get().pk, endpoint_id=made.endpoint.pk, at=timezone.now())
+    deliver_due(made.endpoint)
+    assert accepts(made.secret, receiver.received[1])
+    assert receiver.received[1].id == old.id
+
+
 def test_the_secret_is_stored_sealed(made):
     stored = bytes(WebhookEndpoint.objects.get().sealed_secret)
     assert made.secret.encode() not in stored

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from tests.webhooks.events import deliver_due, emit_events, make_issued_event
+from tests.webhooks.receiver import Receiver, respond_with
 from webhooks import attempt_results, endpoints, url_policy
 from webhooks.models import Attempt, Delivery, WebhookEndpoint
 
@@ -130,6 +131,43 @@ def test_dns_rebinding_is_prevented(endpoint, receiver, settings, monkeypatch):
     assert checked == ["93.184.216.34", "127.0.0.1"]
     assert Delivery.objects.get(subject="allocation:2").reason == attempt_results.HOST_UNREACHABLE
     assert not receiver.connections
+
+
+def test_of_the_addresses_of_a_name_the_public_ones_alone_are_tried(endpoint, receiver, settings, monkeypatch):
+    """A name server answers with both, so that the second is tried once the first does not answer."""
+    settings.WEBHOOKS_PRIVATE_NETWORKS = []
+    port = int(receiver.url.rpartition(":")[2].partition("/")[0])
+    named = ["93.184.216.34", "127.0.0.1"]
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in named]
+    )
+    asked = []
+
+    def socket_for(address):
+        asked.append(address[4][0])
+        if asked[-1] == named[0]:
+            # It does not answer.
+            raise OSError
+        return real(address)
+
+    real = url_policy.create_socket
+    monkeypatch.setattr(url_policy, "create_socket", socket_for)
+    WebhookEndpoint.objects.update(url=f"http://double.exemple:{port}/")
+    emit_events(make_issued_event(1))
+    assert deliver_due(endpoint) == 0
+    assert (asked[0], {*asked}) == (named[0], {*named})
+    assert Delivery.objects.get().reason == attempt_results.HOST_UNREACHABLE
+    assert not receiver.connections
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_receiver_leads_to_no_other_address(endpoint, receiver, status):
+    with Receiver() as inside:
+        receiver.behaviour = respond_with(status, Location=inside.url)
+        emit_events(make_issued_event(1))
+        assert deliver_due(endpoint) == 0
+        assert (len(receiver.received), inside.connections) == (1, 0)
+    assert Delivery.objects.get().reason == attempt_results.explain_status(status)
 
 
 @pytest.mark.slow
