@@ -192,9 +192,11 @@ def test_a_new_password_makes_no_device_known_to_the_codes(device, person):
     [owner, known] = [sign_in_delays.get_owner(person), known_origins.read_origin(browser.get("/").wsgi_request)]
     assert known_origins.find_known(known, device_of=owner, network_of=owner) == {"device", "network"}
     assert not known_origins.find_known(known, device_of=owner, network_of=owner, by_second_factor=True)
-    # The owner's own device has passed the second factor, whatever the password.
     attack(person, 100)
-    device.defaults["REMOTE_ADDR"] = ELSEWHERE
+    sign_in(browser, person, new)
+    assert browser.post(CODE, WRONG).status_code == 429
+    # The owner's own device has passed the second factor, whatever the password.
+    device.defaults["REMOTE_ADDR"] = "198.51.100.8"
     sign_in(device, person, new)
     assert device.post(CODE, {"code": get_totp_code(person.secret)}).status_code == 302
 
