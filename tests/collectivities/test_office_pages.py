@@ -164,10 +164,6 @@ def test_an_invalid_account_is_reported_at_its_field(office, link, change, resul
     assert User.objects.count() == 1
 
 
-def test_an_invitation_link_is_a_404_at_another_office(office, link, gard):
-    assert office("gard").get(link).status_code == 410
-
-
 @pytest.mark.slow
 def test_the_page_of_an_invitation_holds_no_token_and_opens_by_the_link_alone(office, link):
     token = link.split("/")[2]
