@@ -1,4 +1,7 @@
-"""Sample objects for each office route with arguments, created in the current schema."""
+"""Sample objects for each office route with arguments, created in the current schema.
+
+Their ids are those of the schema's sequences, which no two offices of the tests share (`tests.conftest`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import itertools
 from django.utils import timezone
 
 from api import tokens
-from api.models import Token
 from api.scopes import TokenScope
 from collectivities.models import Invitation, Role
 from core.tenant_connection import connection
@@ -22,7 +24,6 @@ from licensing.orders.models import OrderKind, OrderState
 from licensing.pools.models import Allocation
 from licensing.rebalancing.models import Rebalancing
 from licensing.reminders.models import Reminder
-from licensing.returns.models import ReturnRequest
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -33,52 +34,44 @@ from tests.factories.schools import SchoolFactory
 from tests.orders import actions
 from tests.returns.given_school import GivenSchool
 from webhooks import endpoints
-from webhooks.models import WebhookEndpoint
 
-#: Ids beyond any sequence, so that an id of one collectivity exists at no other.
+#: Numbers and texts that two rows may not share.
 _numbers = itertools.count(900_000_001)
 
 
 def member():
-    return {"pk": MemberFactory(pk=next(_numbers), roles=[Role.VIEWER]).pk}
+    return {"pk": MemberFactory(roles=[Role.VIEWER]).pk}
 
 
 def invitation():
-    pk = next(_numbers)
-    Invitation.objects.create(
-        pk=pk,
-        email=f"i{pk}@exemple.example",
+    number = next(_numbers)
+    made = Invitation.objects.create(
+        email=f"i{number}@exemple.example",
         roles=[Role.VIEWER],
-        nonce=str(pk),
-        token_hash=str(pk),
+        nonce=str(number),
+        token_hash=str(number),
         created_at=TERM,
         expires_at=TERM + datetime.timedelta(days=14),
     )
-    return {"pk": pk}
+    return {"pk": made.pk}
 
 
 def token():
-    pk = next(_numbers)
     now = timezone.now()
     ends = now + datetime.timedelta(days=9)
-    made = tokens.create(name="SI", scopes=[TokenScope.READ], expires_at=ends, by=None, at=now).token
-    Token.objects.filter(pk=made.pk).update(id=pk)
-    return {"pk": pk}
+    return {"pk": tokens.create(name="SI", scopes=[TokenScope.READ], expires_at=ends, by=None, at=now).token.pk}
 
 
 def message():
-    pk = next(_numbers)
-    about = invitation()["pk"]
-    Message.objects.create(
-        pk=pk,
+    made = Message.objects.create(
         kind="invitation",
         recipient="a@exemple.example",
         topic="invitation",
-        topic_id=about,
+        topic_id=invitation()["pk"],
         created_at=TERM,
         due_at=TERM,
     )
-    return {"pk": pk}
+    return {"pk": made.pk}
 
 
 def portfolio_school():
@@ -98,28 +91,25 @@ def school():
 
 
 def spreadsheet_import():
-    pk = next(_numbers)
     made = SpreadsheetImport.objects.create(
-        pk=pk, pool=PoolFactory(pk=pk), filename="a.csv", size=1, state=ImportState.CHECKED, created_at=TERM
+        pool=PoolFactory(), filename="a.csv", size=1, state=ImportState.CHECKED, created_at=TERM
     )
     ImportFile.objects.create(of=made, content=b"a")
     AnnotatedFile.objects.create(of=made, content=b"a", asked_at=TERM, made_at=TERM)
-    return {"pk": pk}
+    return {"pk": made.pk}
 
 
 def numbered_list():
     """A list of schools with a column of licences."""
-    pk = next(_numbers)
-    SpreadsheetImport.objects.create(
-        pk=pk,
+    made = SpreadsheetImport.objects.create(
         purpose=Purpose.PORTFOLIO,
         filename="a.csv",
         size=1,
         state=ImportState.CHECKED,
-        layout=Layout(columns={Meaning.UNITS: 1}),
+        layout=Layout(titles=["UAI", "Licences"], columns={Meaning.UNITS: 1}),
         created_at=TERM,
     )
-    return {"pk": pk}
+    return {"pk": made.pk}
 
 
 def purpose():
@@ -133,43 +123,35 @@ def row():
 
 
 def allocation():
-    """An allocation of a pool with the same number."""
-    pk = next(_numbers)
-    key = KeyFactory(entitlement=PoolFactory(pk=pk).entitlement)
-    Allocation.objects.create(
-        pk=pk, pool_id=pk, school=key.school, key=key, units=key.units, recipient="a@exemple.example", created_at=TERM
+    lot = PoolFactory()
+    key = KeyFactory(entitlement=lot.entitlement)
+    made = Allocation.objects.create(
+        pool=lot, school=key.school, key=key, units=key.units, recipient="a@exemple.example", created_at=TERM
     )
-    return {"pk": pk}
+    return {"pk": made.pk}
+
+
+def pool():
+    return {"pk": PoolFactory().pk}
 
 
 def reminder():
-    """A planned reminder with a number of its own."""
-    pk = next(_numbers)
+    """A planned reminder."""
     row = Allocation.objects.get(pk=allocation()["pk"])
-    Reminder.objects.create(
-        pk=pk, allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=TERM.date()
+    made = Reminder.objects.create(
+        allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=TERM.date()
     )
-    return {"pk": pk}
+    return {"pk": made.pk}
 
 
 def return_request():
-    """A request of a school that redeemed its key, with a number beyond any sequence."""
-    pk = next(_numbers)
-    asked = GivenSchool(connection.tenant, at=timezone.now()).ask(at=timezone.now())
-    ReturnRequest.objects.filter(pk=asked.pk).update(id=pk)
-    return {"pk": pk}
-
-
-def rebalanced_pool():
-    """A pool, with a number beyond any sequence."""
-    return {"pk": PoolFactory(pk=next(_numbers)).pk}
+    """A request of a school that redeemed its key."""
+    return {"pk": GivenSchool(connection.tenant, at=timezone.now()).ask(at=timezone.now()).pk}
 
 
 def rebalancing():
     """What was applied a moment ago."""
-    pk = next(_numbers)
-    Rebalancing.objects.create(pk=pk, pool=PoolFactory(pk=pk), from_free=0, applied_at=timezone.now())
-    return {"pk": pk}
+    return {"pk": Rebalancing.objects.create(pool=PoolFactory(), from_free=0, applied_at=timezone.now()).pk}
 
 
 def purchase():
@@ -205,10 +187,8 @@ def purchase_invoice():
 
 
 def webhook():
-    pk = next(_numbers)
-    made = endpoints.add(url=f"https://si.exemple.fr/{pk}", types=[], by_id=None, at=TERM).endpoint
-    WebhookEndpoint.objects.filter(pk=made.pk).update(id=pk)
-    return {"pk": pk}
+    url = f"https://si.exemple.fr/{next(_numbers)}"
+    return {"pk": endpoints.add(url=url, types=[], by_id=None, at=TERM).endpoint.pk}
 
 
 def webhook_delivery():
@@ -249,14 +229,14 @@ SAMPLES = {
     "pools:resend": allocation,
     "pools:units": allocation,
     "pools:remind": allocation,
-    "pools:rename": allocation,
-    "reminders:policy": allocation,
-    "reminders:set_policy": allocation,
-    "reminders:cancel_all": allocation,
+    "pools:rename": pool,
+    "reminders:policy": pool,
+    "reminders:set_policy": pool,
+    "reminders:cancel_all": pool,
     "reminders:cancel": reminder,
     "pools:reveal": allocation,
     "returns:withdraw": return_request,
-    "rebalancing:plan": rebalanced_pool,
+    "rebalancing:plan": pool,
     "rebalancing:undo": rebalancing,
     "renewal:take": numbered_list,
     "purchases:detail": purchase,

@@ -1,4 +1,4 @@
-"""Every route of the portal and of an office: who may open it, and isolation between offices.
+"""Every route of the portal and of an office: who may open it. Isolation between offices: `test_foreign_ids`.
 
 The routes are read from both URL configurations: a new view fails here until `tests.access.policies` lists it.
 """
@@ -10,13 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 from django_tenants.utils import tenant_context
 
-from collectivities import audit_log
 from collectivities.models import Role
 from tests.access import policies, routes, samples
 from tests.access.routes import OFFICE_ROUTES, build_url
-from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
-from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+from tests.factories.collectivities import MemberFactory
 from tests.tiers import sampled
 from web.access import public_page
 from web.middleware import AccessPolicyMiddleware
@@ -114,29 +112,6 @@ def test_routes_for_pupils_are_closed_to_visitors_and_users(route, portal):
             portal.force_login(user)
         answer = portal.get(build_url(route, urlconf=routes.PORTAL))
         assert (answer.status_code, answer["Location"]) == (302, "/eleve/")
-
-
-@pytest.mark.parametrize(
-    "route", sampled([route for route in WITH_ARGUMENTS if route.name not in samples.PUBLIC_OBJECTS]), ids=route_id
-)
-def test_an_object_of_another_collectivity_is_a_404(route, office, nimes, gard):
-    with tenant_context(gard):
-        kwargs = sample_kwargs(route)
-    browser = office("nimes", MemberFactory(roles=list(Role.values)).user)
-    seen = browser.get(build_url(route, kwargs)).status_code
-    done = browser.post(build_url(route, kwargs), {"recipient": "a@exemple.example"}, follow=True).status_code
-    assert {seen, done} <= {404, 405}
-    assert 404 in (seen, done)
-
-
-@pytest.mark.slow
-def test_a_school_page_shows_no_data_of_another_collectivity(office, nimes, gard):
-    with tenant_context(gard):
-        row = PortfolioSchoolFactory(contact_email="secret@gard.example")
-        audit_log.record(action="a.b", by=None, at=TERM, summary="Un secret du Gard", school_id=row.school_id)
-        samples.allocation()
-    page = office("nimes", MemberFactory().user).get(f"/ecoles/{row.school_id}/").content.decode()
-    assert "secret" not in page.lower()
 
 
 def test_a_user_without_any_membership_gets_a_404(office, nimes):

@@ -9,7 +9,6 @@ import datetime
 
 import pytest
 from django.utils import timezone
-from django_tenants.utils import tenant_context
 
 from api import tokens
 from api.models import Token
@@ -17,11 +16,10 @@ from api.scopes import TokenScope
 from tests.access import routes
 from tests.api.client import ApiClient, assert_problem, create_token
 from tests.api.routes import API_ROUTES
-from tests.api.samples import PUBLIC_OBJECTS, SAMPLES
+from tests.api.samples import SAMPLES
 from tests.tiers import sampled
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
-WITH_ARGUMENTS = [route for route in API_ROUTES if route.arguments and not PUBLIC_OBJECTS & {route.name, str(route)}]
 every_route = pytest.mark.parametrize("route", sampled(API_ROUTES), ids=str)
 
 
@@ -79,13 +77,3 @@ def test_only_the_declared_scope_is_accepted(route, nimes):
         assert_problem(send_request(route, create_token(scopes=[scope]).secret), 403, "insufficient_scope")
     assert_problem(send_request(route, create_token(scopes=others).secret), 403, "insufficient_scope")
     assert send_request(route, create_token(scopes=[route.scope]).secret).status_code not in (401, 403)
-
-
-@pytest.mark.parametrize("route", sampled(WITH_ARGUMENTS), ids=str)
-def test_an_object_of_another_collectivity_is_a_404(route, nimes, gard):
-    with tenant_context(gard):
-        theirs = SAMPLES[route.name]()
-    assert_problem(send_request(route, create_token(scopes=[route.scope]).secret, kwargs=theirs), 404, "not_found")
-    assert (
-        send_request(route, create_token("gard", scopes=[route.scope]).secret, "gard", kwargs=theirs).status_code != 404
-    )

@@ -211,17 +211,6 @@ def test_numbers_that_name_nothing(pool, manager, number):
     assert manager.post(f"/relances/{number}/annuler/").status_code == 404
 
 
-def test_an_office_does_not_reach_the_reminders_of_another(planned, pool, office):
-    with schema_context("c_gard"):
-        stranger = office("gard", MemberFactory(roles=[Role.MANAGER]).user)
-    number = Reminder.objects.get().pk
-    assert stranger.get(f"/lots/{pool.pk}/relances/").status_code == 404
-    assert stranger.post(f"/lots/{pool.pk}/relances/annuler/").status_code == 404
-    assert stranger.post(f"/relances/{number}/annuler/").status_code == 404
-    with schema_context("c_nimes"):
-        assert Reminder.objects.get().cancelled_at is None
-
-
 @pytest.mark.parametrize("count", [1, 30])
 def test_the_page_asks_as_much_for_one_as_for_thirty(pool, manager, count, django_assert_num_queries):
     for _ in range(count):

@@ -6,7 +6,6 @@ import datetime
 
 import pytest
 from django.utils import timezone
-from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
 from licensing.exceptions import LicensingError
@@ -259,12 +258,3 @@ def test_a_message_of_an_unknown_kind_is_still_listed(manager, nimes):
     assert manager.get("/messages/").status_code == 200
     assert manager.get(f"/messages/{message.pk}/").status_code == 200
     assert manager.post(f"/messages/{message.pk}/cle/").status_code == 404
-
-
-@pytest.mark.slow
-def test_a_message_of_another_collectivity_is_a_404(office, nimes, gard, message):
-    with tenant_context(gard):
-        elsewhere = office("gard", MemberFactory(roles=[Role.MANAGER]).user)
-    assert elsewhere.get("/messages/").status_code == 200
-    for path in ("", "apercu/"):
-        assert elsewhere.get(f"/messages/{message.pk}/{path}").status_code == 404

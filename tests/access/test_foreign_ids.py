@@ -1,0 +1,175 @@
+"""Every id of one office, asked for by everybody of another: refused, nothing shown, nothing changed.
+
+Addresses and their arguments are read from the URL configurations, ids from the rows of every model:
+what is new is asked for by itself, or fails here by name.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django_tenants.utils import tenant_context
+
+from collectivities.models import Role
+from core.tenant_connection import connection
+from tests.access import routes, samples
+from tests.access.filled_office import FIRST_ID, FIRST_ID_OF_OTHERS, FilledOffice, Ids
+from tests.access.foreign_ids import Asker, Askers, ForeignIds
+from tests.access.routes import OFFICE, OFFICE_ROUTES, PORTAL
+from tests.api import samples as api_samples
+from tests.api.client import ApiClient, create_token
+from tests.api.routes import API_ROUTES
+from tests.cluster import one_server
+from tests.factories.collectivities import MemberFactory
+
+# Two users in one transaction.
+pytestmark = one_server
+
+#: Addresses whose answer may be any: what they name belongs to no office.
+PUBLIC = samples.PUBLIC_OBJECTS | {"terms_of_sale_version", "account_confirm_email"}
+#: Addresses that no row of an office has arguments for, with the reason.
+WITHOUT_IDS = {"account_reset_password_from_key": "an account and its token, in one address"}
+#: Statuses of pages that say nothing of what was asked for, the absence of which is a redirect at the portal.
+ABSENT = {404, 405, 410}
+
+
+def list_named(urlconf):
+    """Return the routes that name something, but those of the API."""
+    named = [one for one in routes.list_routes(urlconf) if one.arguments and one.label != "api: token"]
+    return [one for one in named if one.name not in WITHOUT_IDS]
+
+
+@pytest.fixture
+def theirs(gard):
+    return FilledOffice(gard, FIRST_ID)
+
+
+@pytest.fixture
+def walk(theirs, nimes):
+    """The walk; what Nîmes has is made after it, with other ids."""
+    return ForeignIds(theirs, nimes)
+
+
+def report(walk, what):
+    print(f"{walk.probes} probes of {what} with {len(walk.ids.numbers)} numbers and {len(walk.ids.texts)} texts")  # noqa: T201
+    assert walk.faults == []
+
+
+def ask_at_office(walk, askers, route, own=None):
+    """Ask at the office of the askers, and at the office whose ids they are."""
+    urls = walk.ids.list_urls(route.name, OFFICE, own)
+    assert urls, f"{route.name}: no row of an office has its arguments"
+    is_of_office = (route.label or "").startswith("office")
+    for asker in askers.list_members():
+        if not is_of_office or not route.roles or asker.role in route.roles:
+            walk.ask_everything(asker, urls, None if route.name in PUBLIC else ABSENT)
+        else:
+            walk.ask_once(asker, urls, {403})
+    for host in (askers.office_host, walk.theirs.collectivity.office_host):
+        for asker in askers.list_others(host):
+            closed = {302} if "nobody" in asker.name and route.label != "public" else ABSENT
+            walk.ask_once(asker, urls, None if route.name in PUBLIC and not is_of_office else closed)
+
+
+def test_a_webhook_of_an_office_is_not_found_by_a_manager_of_another(gard, nimes):
+    walk = ForeignIds(FilledOffice(gard, FIRST_ID, makers=[samples.webhook]), nimes)
+    manager = Asker.at(nimes.office_host, "a manager", MemberFactory(roles=[Role.MANAGER]).user)
+    for route in OFFICE_ROUTES:
+        if route.name in ("webhooks:detail", "webhooks:remove"):
+            walk.ask_everything(manager, walk.ids.list_urls(route.name, OFFICE), ABSENT)
+    report(walk, "two addresses")
+
+
+@pytest.mark.slow
+def test_the_walk_has_a_row_of_every_model_and_marks_its_texts(theirs):
+    assert theirs.list_empty_models() == []
+    assert theirs.mark_texts() == []
+
+
+@pytest.mark.slow
+def test_each_address_of_an_office_opens_for_its_own_members(theirs, office):
+    """Or the ids of the walk would prove nothing."""
+    ids = Ids(theirs)
+    with tenant_context(theirs.collectivity):
+        browser = office("gard", MemberFactory(roles=list(Role.values)).user)
+    client = ApiClient(create_token("gard").secret, "gard")
+    unopened = []
+    for route in OFFICE_ROUTES:
+        if route.arguments and route.name not in samples.PUBLIC_OBJECTS:
+            urls = ids.list_urls(route.name, OFFICE)
+            if not any(opens(partial(send, url)) for url in urls for send in (browser.get, browser.post)):
+                unopened.append(route.name)
+    for route in API_ROUTES:
+        paths = [url.removeprefix("/api/v1") for url in ids.list_urls(route.name, OFFICE)] if route.arguments else []
+        body = None if route.method == "GET" else {}
+        if paths and not any(opens(partial(client.request, route.method, path, body)) for path in paths):
+            unopened.append(str(route))
+    assert unopened == []
+
+
+@pytest.mark.slow
+def test_no_address_of_an_office_shows_or_changes_what_another_has(walk, nimes):
+    FilledOffice(nimes, FIRST_ID_OF_OTHERS)
+    askers = Askers(nimes)
+    for route in list_named(OFFICE):
+        make = samples.SAMPLES.get(route.name)
+        ask_at_office(walk, askers, route, make() if make and len(route.arguments) > 1 else None)
+    report(walk, "addresses of offices")
+
+
+@pytest.mark.slow
+def test_no_address_of_the_portal_shows_or_changes_what_an_office_has(walk, nimes):
+    askers = Askers(nimes)
+    for route in list_named(PORTAL):
+        urls = walk.ids.list_urls(route.name, PORTAL)
+        assert urls, f"{route.name}: no row of an office has its arguments"
+        for asker in askers.list_others(settings.BASE_DOMAIN):
+            refusals = None if route.name in PUBLIC else ABSENT | {302}
+            if "principal" in asker.name or "teacher" in asker.name:
+                walk.ask_everything(asker, urls, refusals)
+            else:
+                walk.ask_once(asker, urls, {302} if "nobody" in asker.name and route.label != "public" else refusals)
+    report(walk, "addresses of the portal")
+
+
+@pytest.mark.slow
+def test_no_token_of_another_office_reads_or_changes_what_an_office_has(theirs, nimes):
+    foreign = create_token("gard").secret
+    walk = ForeignIds(theirs, nimes)
+    FilledOffice(nimes, FIRST_ID_OF_OTHERS)
+    own = create_token().secret
+    for route in API_ROUTES:
+        if not route.arguments:
+            continue
+        make = api_samples.SAMPLES[route.name]
+        urls = walk.ids.list_urls(route.name, OFFICE, make() if len(route.arguments) > 1 else None)
+        is_public = bool(api_samples.PUBLIC_OBJECTS & {route.name, str(route)})
+        body = None if route.method == "GET" else {}
+
+        def send(secret, slug, url, *, method=route.method, body=body):
+            return lambda: ApiClient(secret, slug).request(method, url.removeprefix("/api/v1"), body)
+
+        for url in urls:
+            walk.ask(f"{route.method} {url}", send(own, "nimes", url), None if is_public else {404})
+        for secret, slug in ((foreign, "nimes"), (own, "gard"), (None, "gard")):
+            walk.ask(f"{route.method} {urls[-1]} at {slug}", send(secret, slug, urls[-1]), {401})
+    report(walk, "addresses of the API")
+
+
+def opens(send):
+    """Return whether the office has what the address names; undo what it did."""
+    current = connection.tenant
+    try:
+        with transaction.atomic():
+            answer = send()
+            transaction.set_rollback(True)
+    except IntegrityError:
+        # It was found: a pool of the factories counts none of its allocations.
+        return True
+    finally:
+        connection.set_tenant(current)
+    assert answer.status_code < 500
+    return answer.status_code not in (401, 403, 404, 405, 410)
