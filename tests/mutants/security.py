@@ -117,8 +117,8 @@ BREAKS = [
     Break("6.3", "platform/accounts/attempt_delays.py", "if failures < self.free:", "if failures < 50 * self.free:"),
     Break("6.3", "platform/accounts/attempt_delays.py", "    if open_at > now:", "    if False:"),
     Break("6.3", "platform/accounts/sign_in_delays.py", "if KnownOrigin.Kind.DEVICE in known:", "if True:"),
-    Break("6.3", "platform/accounts/sign_in_delays.py", "[here, (OF_ACCOUNT, name), ", "[here, "),
-    Break("6.3", "platform/accounts/sign_in_delays.py", "name = username.strip().casefold()", "name = username"),
+    Break("6.3", "platform/accounts/sign_in_delays.py", "[here, (self.of_account, name), ", "[here, "),
+    Break("6.3", "platform/accounts/sign_in_delays.py", "username.strip().casefold()", "username"),
     Break(
         "6.3",
         "platform/accounts/sign_in_delays.py",
@@ -133,9 +133,9 @@ BREAKS = [
     ),
     Break("6.5", "platform/accounts/passkeys.py", "if owned.count() >= MAX_PASSKEYS:", _NEVER),
     Break("7.3", "platform/accounts/sessions.py", "objects.filter(expire_date__gt=timezone.now())", "objects.all()"),
-    Break("7.3", "platform/accounts/session_lifetime.py", "at - signed_in_at >= lifetime.absolute or ", ""),
-    Break("7.3", "platform/accounts/session_lifetime.py", " or at - seen_at >= lifetime.idle", ""),
-    Break("7.3", "platform/accounts/session_lifetime.py", " and not is_operator else", " else"),
+    Break("7.3", "platform/accounts/session_lifetime.py", "at - signed_in_at >= self.absolute or ", ""),
+    Break("7.3", "platform/accounts/session_lifetime.py", " or at - seen_at >= self.idle", ""),
+    Break("7.3", "platform/accounts/session_lifetime.py", " and not user.is_staff else", " else"),
     Break(
         "7.5",
         "platform/accounts/reauthentication.py",
@@ -162,7 +162,9 @@ BREAKS = [
         "if expires_at is None:",
     ),
     Break("6.6", "platform/accounts/enrolment_codes.py", "account == user.pk and ", ""),
-    Break("2.4", "platform/accounts/enrolment_codes.py", "    throttling.count_attempts(subjects, at=at)", "    pass"),
+    Break(
+        "6.3", "platform/accounts/sign_in_delays.py", "by_second_factor=self.by_second_factor", "by_second_factor=False"
+    ),
     Break("6.3", "platform/accounts/password_resets.py", ", is_active=True)", ")"),
     Break(
         "2.4",
