@@ -166,7 +166,7 @@ class FilledOffice:
                 return
             CardPaymentFactory(order=Order.objects.filter(collectivity=collectivity).earliest("pk"))
             for model, make in FURTHER_ROWS.items():
-                if not model.objects.exists():
+                if not model._default_manager.exists():
                     make()
 
     def list_empty_models(self) -> list[str]:
@@ -193,6 +193,7 @@ class FilledOffice:
     def mark_texts(self) -> list[str]:
         """Put the mark into every text of its rows; return the models with texts that have it in none."""
         unmarked = []
+        model: type[models.Model]
         for model, rows in itertools.groupby(list(self.iter_rows()), key=type):
             texts = [field for field in model._meta.fields if _is_text(field)]
             keys = [row.pk for row in rows]
