@@ -42,7 +42,7 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     # Whoever reads the school's mailbox needs no account.
     [email] = [render_email(message) for message in list_emails(recipient=jaures.school.email)]
     mailbox = site.person(scripts=scripts, width="phone")
-    page = mailbox.open(LINK.search(email.text)[1])
+    page = mailbox.open_link(LINK.search(email.text)[1], scripts=scripts)
     expect(page.locator("main")).to_contain_text(successor.username)
     if scripts:
         assert find_problems_at_both_widths(mailbox) == []
