@@ -185,7 +185,7 @@ def test_a_new_password_makes_no_device_known_to_the_codes(device, person):
     browser.post("/mot-de-passe/oublie/", {"email": person.email})
     answer_resets()
     [email] = list_emails("account.reset")
-    page = browser.get(find_link(render_email(email).text), follow=True)
+    page = browser.follow_link(find_link(render_email(email).text))
     new = "quatre-petits-chats"
     browser.post(page.redirect_chain[-1][0], {"password1": new, "password2": new})
     person.refresh_from_db()

@@ -110,7 +110,7 @@ def test_an_event_that_cannot_be_recorded_is_set_aside_and_the_next_is_recorded(
 def test_a_text_that_postgresql_does_not_store_is_cleaned(post, sent):
     assert post("deferred", sent, reason="450 4.2.2 \0Over\ud800 quota" + "!" * 9000) == 200
     sent.refresh_from_db()
-    assert sent.server_answer.startswith("450 4.2.2 Over quota!!")
+    assert sent.server_answer.startswith("450 4.2.2 \ufffdOver\ufffd quota!!")
     assert len(sent.server_answer) <= 300
     assert not SetAsideItem.objects.exists()
 

@@ -72,7 +72,7 @@ def test_an_invoice_goes_from_its_deposit_to_its_payment(chorus_pro, invoice):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("date", ["9999-12-31T23:59:59-12:00", "hier", 10**30, -(10**17)])
+@pytest.mark.parametrize("date", ["9999-12-31T23:59:59-12:00", "hier", 10**17, -(10**17)])
 def test_a_state_at_no_moment_is_named_and_the_others_are_recorded(chorus_pro, invoice, date):
     (transmission,) = transmit(invoice)
     chorus_pro.integrate()
