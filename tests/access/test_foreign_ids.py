@@ -29,7 +29,11 @@ from tests.factories.collectivities import MemberFactory
 pytestmark = one_server
 
 #: Addresses whose answer may be any: what they name belongs to no office.
-PUBLIC = samples.PUBLIC_OBJECTS | {"terms_of_sale_version", "account_confirm_email"}
+PUBLIC = samples.PUBLIC_OBJECTS | {
+    "terms_of_sale_version", "account_confirm_email",
+    # Of an e-mailed link: without its token, a page that asks for it.
+    "invitation", "principal_verification", "teacher_invitation",
+}  # fmt: skip
 #: Addresses that no row of an office has arguments for, with the reason.
 WITHOUT_IDS = {"account_reset_password_from_key": "an account and its token, in one address"}
 #: Statuses of pages that say nothing of what was asked for, the absence of which is a redirect at the portal.
