@@ -32,7 +32,7 @@ pytestmark = one_server
 PUBLIC = samples.PUBLIC_OBJECTS | {
     "terms_of_sale_version", "account_confirm_email",
     # Of an e-mailed link: without its token, a page that asks for it.
-    "invitation", "principal_verification", "teacher_invitation",
+    "invitation", "invitation_sign_out", "principal_verification", "teacher_invitation",
 }  # fmt: skip
 #: Addresses that no row of an office has arguments for, with the reason.
 WITHOUT_IDS = {"account_reset_password_from_key": "an account and its token, in one address"}

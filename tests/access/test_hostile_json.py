@@ -108,6 +108,7 @@ def test_every_door_for_programs_is_tried_here():
     assert len(api_views) > 50
 
 
+@pytest.mark.slow
 def test_nothing_else_reads_foreign_json():
     """`json.loads`, an answer's `json()` and Django's field have no bounds."""
     allowed = {

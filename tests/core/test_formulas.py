@@ -78,6 +78,7 @@ def test_a_label_of_the_accountant_s_file_is_no_formula(text):
     assert cleaned == "'=1+1"
 
 
+@pytest.mark.slow
 def test_nothing_else_writes_files_that_a_spreadsheet_opens():
     """A new writer goes through `core.csv_file` or `core.workbook`, or has its reason here."""
     allowed = {
