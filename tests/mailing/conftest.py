@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from config.mail import BounceMailboxSettings
 from mailing import kinds, operations
+from mailing.drain import drain
+from mailing.models import Message
 from tests.mailing.imap_server import IMAP_PASSWORD, USER, ImapServer
 from tests.mailing.note import render_note
 
@@ -30,6 +32,14 @@ def queue(note):
         ]
 
     return put
+
+
+@pytest.fixture
+def sent(sink, nimes, queue):
+    """Three sent messages of an office."""
+    queue(3)
+    drain()
+    return list(Message.objects.order_by("pk"))
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
-"""What mail systems of schools send back: the files of `reports/`, about a message and its recipient."""
+"""What mail systems of schools send back, the files of `reports/`, and what becomes of the messages they are about."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from django_tenants.utils import schema_context
+
+from mailing.bounce_mailbox import read_mailbox
 from mailing.message_ids import build_message_id
+from mailing.models import Message
 
 _REPORTS = Path(__file__).parent / "reports"
 
@@ -19,3 +23,14 @@ def read_notice(name, *, message_id, recipient="ecole0@exemple.example"):
 def report_on(message, name):
     """Return a system's mail about a message of the current schema."""
     return read_notice(name, message_id=build_message_id(message), recipient=message.recipient)
+
+
+def read_bounces():
+    """Read the mailbox where a worker does, in the public schema."""
+    with schema_context("public"):
+        return dict(read_mailbox())
+
+
+def get_states():
+    """Return the states of the current schema's messages, in order."""
+    return list(Message.objects.order_by("pk").values_list("state", flat=True))

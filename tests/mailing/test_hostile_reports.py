@@ -8,37 +8,17 @@ import time
 
 import pytest
 from django.db import IntegrityError, OperationalError, transaction
-from django_tenants.utils import schema_context
 
 from bounces.imap import ImapMailbox
 from bounces.models import RefusedAddress, UnreadMail
 from bounces.reports import MailKind, parse_mail
 from mailing import delivery_reports
-from mailing.bounce_mailbox import read_mailbox
-from mailing.drain import drain
 from mailing.models import Message, MessageState
-from tests.mailing.delivery_notices import read_notice, report_on
+from tests.mailing.delivery_notices import get_states, read_bounces, read_notice, report_on
 
 NOTICE = b"From: MAILER-DAEMON@a.example\r\n\r\n"
 OURS = "<c_nimes.12.643d1b2c3d4e5.0123456789abcdef0123@peps.localhost>"
 HONEST_DATE = b"Sun, 29 Nov 2026 10:00:03 +0100 (CET)"
-
-
-@pytest.fixture
-def sent(nimes, sink, queue):
-    """Three sent messages of an office."""
-    queue(3)
-    drain()
-    return list(Message.objects.order_by("pk"))
-
-
-def read():
-    with schema_context("public"):
-        return dict(read_mailbox())
-
-
-def get_states():
-    return list(Message.objects.order_by("pk").values_list("state", flat=True))
 
 
 @pytest.mark.slow
@@ -55,13 +35,13 @@ def test_a_forged_date_is_left_out_and_the_honest_report_beside_it_is_read(mailb
     mailbox.append(
         report_on(sent[0], "postfix_delayed").replace(HONEST_DATE, date), report_on(sent[1], "gmail_unknown")
     )
-    assert read() == {"reports": 2}
+    assert read_bounces() == {"reports": 2}
     assert get_states() == [MessageState.SENT, MessageState.BOUNCED, MessageState.SENT]
     delayed = Message.objects.get(pk=sent[0].pk)
     assert (delayed.delayed_until, bool(delayed.reported_at)) == (None, True)
     # What is reported of it next is read as well.
     mailbox.append(report_on(sent[0], "postfix_unknown"))
-    assert read() == {"reports": 1}
+    assert read_bounces() == {"reports": 1}
     assert get_states()[0] == MessageState.BOUNCED
 
 
@@ -76,14 +56,14 @@ def test_a_report_that_cannot_be_recorded_is_left_to_the_operator_and_the_others
 
     monkeypatch.setattr(delivery_reports, "_apply", refuse_second)
     mailbox.append(*(report_on(message, "postfix_unknown") for message in sent))
-    assert read() == {"reports": 2, "left": 1}
+    assert read_bounces() == {"reports": 2, "left": 1}
     assert get_states() == [MessageState.BOUNCED, MessageState.SENT, MessageState.BOUNCED]
     assert mailbox.list_flags() == [True, False, True]
     left = UnreadMail.objects.get()
     assert (left.cause, left.subject) == ("unrecorded", "Undelivered Mail Returned to Sender")
     assert RefusedAddress.objects.count() == 2
     # Not tried again each minute.
-    assert read() == {}
+    assert read_bounces() == {}
 
 
 @pytest.mark.slow
@@ -94,7 +74,7 @@ def test_a_database_that_does_not_answer_is_no_fault_of_a_report(mailbox, sent, 
     monkeypatch.setattr(delivery_reports, "_apply", lose)
     mailbox.append(report_on(sent[0], "postfix_unknown"))
     with pytest.raises(OperationalError):
-        read()
+        read_bounces()
     assert mailbox.list_flags() == [False]
     assert not UnreadMail.objects.exists()
 
@@ -153,7 +133,7 @@ def test_what_a_report_may_have_is_read():
 @pytest.mark.slow
 def test_a_mail_that_costs_too_much_is_left_with_its_reason_and_the_report_beside_it_is_read(mailbox, sent):
     mailbox.append(build_parameters(1_000), report_on(sent[0], "postfix_unknown"))
-    assert read() == {"reports": 1, "left": 1}
+    assert read_bounces() == {"reports": 1, "left": 1}
     assert UnreadMail.objects.get().cause == "too_costly"
     assert mailbox.list_flags() == [False, True]
     assert get_states()[0] == MessageState.BOUNCED
@@ -172,6 +152,6 @@ def test_a_mail_that_the_server_does_not_give_is_left_and_the_others_are_read(ma
         return ask(connection, command, uids, *rest)
 
     monkeypatch.setattr(imaplib.IMAP4, "uid", refuse_second)
-    assert read() == {"reports": 2, "left": 1}
+    assert read_bounces() == {"reports": 2, "left": 1}
     assert list(UnreadMail.objects.values_list("uid", "cause")) == [(second, "unreadable")]
     assert mailbox.list_flags() == [True, False, True]

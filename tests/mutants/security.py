@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.mutants.sources import Mutant, Mutation, find_lines, read
 
@@ -17,196 +16,159 @@ _NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py(?:::\w+)?)`")
 _NEVER = "if False:"
 
 
-class Break(NamedTuple):
-    """A text that stands once in a file, and what stands there instead; `section`: of docs/security.md."""
-
-    section: str
-    path: str
-    before: str
-    after: str
-
-
-BREAKS = [
-    Break(
-        "8.1", "platform/web/middleware.py", 'raise PermissionDenied("This view is opened to nobody.")', "return None"
-    ),
-    Break(
-        "8.1",
-        "platform/web/access.py",
-        "return None if request.user.is_authenticated else redirect_to_login(request.get_full_path())",
-        "return None",
-    ),
-    Break("7.2", "platform/web/middleware.py", "get(SESSION_HOST_KEY) != host", "get(SESSION_HOST_KEY) is None"),
-    Break(
-        "2.2",
-        "platform/web/middleware.py",
-        'any("\\x00" in text for text in texts)',
-        'any("\\x01" in text for text in texts)',
-    ),
-    Break("2.2", "platform/web/middleware.py", "for text in item),", "for text in item[:0]),"),
-    Break("14.2", "platform/web/log_filters.py", "isinstance(record.args, tuple)", "isinstance(record.args, list)"),
-    Break(
-        "14.3",
-        "platform/web/response_headers.py",
-        'response["Cache-Control"] = "no-store"',
-        'response["Cache-Control"] = "private"',
-    ),
-    Break(
-        "3.4",
-        "platform/web/response_headers.py",
-        'setdefault("Permissions-Policy", PERMISSIONS_POLICY)',
-        'setdefault("Permissions-Policy", "")',
-    ),
-    Break("3.4", "platform/web/response_headers.py", 'patch_vary_headers(response, ["HX-Request"])', "pass"),
-    Break("8.3", "platform/api/authentication.py", "if token.revoked_at is not None:", _NEVER),
-    Break("4.1", "platform/api/authentication.py", "if token.expires_at <= at:", _NEVER),
-    Break("4.1", "platform/api/authentication.py", "if not tokens.is_allowed_from(token, address):", _NEVER),
-    Break("4.1", "platform/api/authentication.py", "if tried.is_over:", _NEVER),
-    Break("2.4", "platform/api/authentication.py", "            _count_invalid_token(address, at)", "            pass"),
-    Break("4.1", "platform/api/tokens.py", "if not at < expires_at <= at + MAX_LIFETIME:", "if not at < expires_at:"),
-    Break(
-        "4.1",
-        "platform/api/tokens.py",
-        "if isinstance(client_ip, ipaddress.IPv6Address) and client_ip.ipv4_mapped is not None:",
-        _NEVER,
-    ),
-    Break("4.1", "platform/api/tokens.py", "is_active=False", "is_active=True"),
-    Break("4.2", "platform/core/bounded_json.py", "if len(raw) > max_bytes:", _NEVER),
-    Break("4.2", "platform/core/bounded_json.py", "    _check_depth(parsed)\n", "    pass\n"),
-    Break("2.2", "platform/core/bounded_json.py", "if len(members) != len(pairs):", _NEVER),
-    Break("2.2", "platform/api/parsers.py", "if len(names) != len(set(names)):", _NEVER),
-    Break("4.1", "platform/api/idempotency.py", 'f"{token.token_hash} {key}"', 'f"{key}"'),
-    Break("4.1", "platform/api/idempotency.py", "if stored.fingerprint != request_fingerprint:", _NEVER),
-    Break("4.1", "platform/api/idempotency.py", "if response.status_code < 500 and", "if"),
-    Break("12.3", "platform/webhooks/url_policy.py", "if not is_scheme_allowed(url):", _NEVER),
-    Break(
-        "1.3",
-        "platform/webhooks/url_policy.py",
-        "if parts.username is not None or parts.password is not None:",
-        "if parts.username is not None and parts.password is not None:",
-    ),
-    Break(
-        "1.3",
-        "platform/webhooks/url_policy.py",
-        "if ip_address is not None and not is_address_allowed(ip_address):",
-        _NEVER,
-    ),
-    Break("14.2", "platform/webhooks/signing.py", " and at < endpoint.previous_until", ""),
-    Break("14.2", "platform/webhooks/signing.py", 'f"{event_id}.{timestamp}.".encode()', 'f"{event_id}.".encode()'),
-    Break("1.3", "platform/webhooks/http_client.py", "allow_redirects=False", "allow_redirects=True"),
-    Break("1.3", "platform/webhooks/http_client.py", "trust_env=False", "trust_env=True"),
-    Break("1.3", "platform/webhooks/http_client.py", "0 if reason == attempt_results.HOST_UNREACHABLE else ", ""),
-    Break(
-        "1.3",
-        "platform/core/outgoing_addresses.py",
-        "if ip_address is None or not is_address_allowed(ip_address, private_networks):",
-        "if ip_address is None:",
-    ),
-    Break("1.3", "platform/core/outgoing_addresses.py", "    address = _unwrap_ipv4(address)", "    pass"),
-    Break("1.3", "platform/core/outgoing_addresses.py", "for network in _BLOCKED)", "for network in ())"),
-    Break("1.3", "platform/core/outgoing_addresses.py", "        and not address.is_multicast\n", ""),
-    Break(
-        "2.4", "platform/accounts/throttling.py", "self.tries > self.limit.tries", "self.tries > 10 * self.limit.tries"
-    ),
-    Break(
-        "2.4",
-        "platform/accounts/throttling.py",
-        "ip_network((parsed, 64), strict=False)",
-        "ip_network((parsed, 128), strict=False)",
-    ),
-    Break("6.3", "platform/accounts/attempt_delays.py", "if failures < self.free:", "if failures < 50 * self.free:"),
-    Break("6.3", "platform/accounts/attempt_delays.py", "    if open_at > now:", "    if False:"),
-    Break("6.3", "platform/accounts/sign_in_delays.py", "if KnownOrigin.Kind.DEVICE in known:", "if True:"),
-    Break("6.3", "platform/accounts/sign_in_delays.py", "[here, (self.of_account, name), ", "[here, "),
-    Break("6.3", "platform/accounts/sign_in_delays.py", "username.strip().casefold()", "username"),
-    Break(
-        "6.3",
-        "platform/accounts/sign_in_delays.py",
-        '"accounts.device.password", user.password,',
-        '"accounts.device.password", "",',
-    ),
-    Break(
-        "8.2",
-        "platform/accounts/passkeys.py",
-        "filter(pk=passkey_id, user_id=user.pk, type=",
-        "filter(pk=passkey_id, type=",
-    ),
-    Break("6.5", "platform/accounts/passkeys.py", "if owned.count() >= MAX_PASSKEYS:", _NEVER),
-    Break("7.3", "platform/accounts/sessions.py", "objects.filter(expire_date__gt=timezone.now())", "objects.all()"),
-    Break("7.3", "platform/accounts/session_lifetime.py", "at - signed_in_at >= self.absolute or ", ""),
-    Break("7.3", "platform/accounts/session_lifetime.py", " or at - seen_at >= self.idle", ""),
-    Break("7.3", "platform/accounts/session_lifetime.py", " and not user.is_staff else", " else"),
-    Break(
-        "7.5",
-        "platform/accounts/reauthentication.py",
-        "self.when is None or self.when(request)",
-        "self.when is not None and self.when(request)",
-    ),
-    Break("7.5", "platform/accounts/reauthentication.py", "    if form.is_valid():", "    if data is not None:"),
-    Break(
-        "7.5",
-        "platform/accounts/reauthentication.py",
-        "    if _is_confirmed(request):",
-        '    if request.method == "POST" or _is_confirmed(request):',
-    ),
-    Break(
-        "6.6",
-        "platform/accounts/enrolment_codes.py",
-        "code_hash=hash_token(typed), expires_at__gt=at)",
-        "code_hash=hash_token(typed))",
-    ),
-    Break(
-        "6.6",
-        "platform/accounts/enrolment_codes.py",
-        "if expires_at is None or not valid.delete()[0]:",
-        "if expires_at is None:",
-    ),
-    Break("6.6", "platform/accounts/enrolment_codes.py", "account == user.pk and ", ""),
-    Break(
-        "6.3", "platform/accounts/sign_in_delays.py", "by_second_factor=self.by_second_factor", "by_second_factor=False"
-    ),
-    Break("6.3", "platform/accounts/password_resets.py", ", is_active=True)", ")"),
-    Break(
-        "2.4",
-        "platform/accounts/password_resets.py",
-        "RateLimitExceeded:\n        return\n",
-        "RateLimitExceeded:\n        pass\n",
-    ),
-    Break("2.3", "platform/core/confirmation_guard.py", "if number == str(self.number):", "if number:"),
-    Break(
-        "2.3", "platform/core/confirmation_guard.py", "changed > SERVED_SHARE_THRESHOLD * of_all", "changed > of_all"
-    ),
-    Break("3.2", "platform/core/file_responses.py", "if inline and content_type not in _INLINE_TYPES:", _NEVER),
-    Break("14.2", "platform/core/link_tokens.py", "return hashlib.sha256(token.encode()).hexdigest()", "return token"),
-    Break("1.2", "platform/core/workbook.py", "        cell.quotePrefix = True", "        pass"),
-    Break("1.2", "platform/core/workbook.py", '    cell.data_type = "s"', "    pass"),
-    Break(
-        "14.2",
-        "platform/core/error_reports.py",
-        'mask(str(exception.get("value") or ""))',
-        'str(exception.get("value") or "")',
-    ),
-    Break(
-        "16.4",
-        "platform/core/journal_seals.py",
-        "previous.number + 1 or seal.previous != previous.hash:",
-        "previous.number + 1:",
-    ),
-    Break("16.4", "platform/core/journal_seals.py", "if seal.compute_hash() != seal.hash:", _NEVER),
-]
+#: By file, breaks: the section of docs/security.md, a text that stands once in the file, and what stands there instead.
+BREAKS: dict[str, list[tuple[str, str, str]]] = {
+    "platform/web/middleware.py": [
+        ("8.1", 'raise PermissionDenied("This view is opened to nobody.")', "return None"),
+        ("7.2", "get(SESSION_HOST_KEY) != host", "get(SESSION_HOST_KEY) is None"),
+        ("2.2", 'any("\\x00" in text for text in texts)', 'any("\\x01" in text for text in texts)'),
+        ("2.2", "for text in item),", "for text in item[:0]),"),
+    ],
+    "platform/web/access.py": [
+        (
+            "8.1",
+            "return None if request.user.is_authenticated else redirect_to_login(request.get_full_path())",
+            "return None",
+        ),
+    ],
+    "platform/web/log_filters.py": [
+        ("14.2", "isinstance(record.args, tuple)", "isinstance(record.args, list)"),
+    ],
+    "platform/web/response_headers.py": [
+        ("14.3", 'response["Cache-Control"] = "no-store"', 'response["Cache-Control"] = "private"'),
+        ("3.4", 'setdefault("Permissions-Policy", PERMISSIONS_POLICY)', 'setdefault("Permissions-Policy", "")'),
+        ("3.4", 'patch_vary_headers(response, ["HX-Request"])', "pass"),
+    ],
+    "platform/api/authentication.py": [
+        ("8.3", "if token.revoked_at is not None:", _NEVER),
+        ("4.1", "if token.expires_at <= at:", _NEVER),
+        ("4.1", "if not tokens.is_allowed_from(token, address):", _NEVER),
+        ("4.1", "if tried.is_over:", _NEVER),
+        ("2.4", "            _count_invalid_token(address, at)", "            pass"),
+    ],
+    "platform/api/tokens.py": [
+        ("4.1", "if not at < expires_at <= at + MAX_LIFETIME:", "if not at < expires_at:"),
+        ("4.1", "if isinstance(client_ip, ipaddress.IPv6Address) and client_ip.ipv4_mapped is not None:", _NEVER),
+        ("4.1", "is_active=False", "is_active=True"),
+    ],
+    "platform/core/bounded_json.py": [
+        ("4.2", "if len(raw) > max_bytes:", _NEVER),
+        ("4.2", "    _check_depth(parsed)\n", "    pass\n"),
+        ("2.2", "if len(members) != len(pairs):", _NEVER),
+    ],
+    "platform/api/parsers.py": [
+        ("2.2", "if len(names) != len(set(names)):", _NEVER),
+    ],
+    "platform/api/idempotency.py": [
+        ("4.1", 'f"{token.token_hash} {key}"', 'f"{key}"'),
+        ("4.1", "if stored.fingerprint != request_fingerprint:", _NEVER),
+        ("4.1", "if response.status_code < 500 and", "if"),
+    ],
+    "platform/webhooks/url_policy.py": [
+        ("12.3", "if not is_scheme_allowed(url):", _NEVER),
+        (
+            "1.3",
+            "if parts.username is not None or parts.password is not None:",
+            "if parts.username is not None and parts.password is not None:",
+        ),
+        ("1.3", "if ip_address is not None and not is_address_allowed(ip_address):", _NEVER),
+    ],
+    "platform/webhooks/signing.py": [
+        ("14.2", " and at < endpoint.previous_until", ""),
+        ("14.2", 'f"{event_id}.{timestamp}.".encode()', 'f"{event_id}.".encode()'),
+    ],
+    "platform/webhooks/http_client.py": [
+        ("1.3", "allow_redirects=False", "allow_redirects=True"),
+        ("1.3", "trust_env=False", "trust_env=True"),
+        ("1.3", "0 if reason == attempt_results.HOST_UNREACHABLE else ", ""),
+    ],
+    "platform/core/outgoing_addresses.py": [
+        (
+            "1.3",
+            "if ip_address is None or not is_address_allowed(ip_address, private_networks):",
+            "if ip_address is None:",
+        ),
+        ("1.3", "    address = _unwrap_ipv4(address)", "    pass"),
+        ("1.3", "for network in _BLOCKED)", "for network in ())"),
+        ("1.3", "        and not address.is_multicast\n", ""),
+    ],
+    "platform/accounts/throttling.py": [
+        ("2.4", "self.tries > self.limit.tries", "self.tries > 10 * self.limit.tries"),
+        ("2.4", "ip_network((parsed, 64), strict=False)", "ip_network((parsed, 128), strict=False)"),
+    ],
+    "platform/accounts/attempt_delays.py": [
+        ("6.3", "if failures < self.free:", "if failures < 50 * self.free:"),
+        ("6.3", "    if open_at > now:", "    if False:"),
+    ],
+    "platform/accounts/sign_in_delays.py": [
+        ("6.3", "if KnownOrigin.Kind.DEVICE in known:", "if True:"),
+        ("6.3", "[here, (self.of_account, name), ", "[here, "),
+        ("6.3", "username.strip().casefold()", "username"),
+        ("6.3", '"accounts.device.password", user.password,', '"accounts.device.password", "",'),
+        ("6.3", "by_second_factor=self.by_second_factor", "by_second_factor=False"),
+    ],
+    "platform/accounts/passkeys.py": [
+        ("8.2", "filter(pk=passkey_id, user_id=user.pk, type=", "filter(pk=passkey_id, type="),
+        ("6.5", "if owned.count() >= MAX_PASSKEYS:", _NEVER),
+    ],
+    "platform/accounts/sessions.py": [
+        ("7.3", "objects.filter(expire_date__gt=timezone.now())", "objects.all()"),
+    ],
+    "platform/accounts/session_lifetime.py": [
+        ("7.3", "at - signed_in_at >= self.absolute or ", ""),
+        ("7.3", " or at - seen_at >= self.idle", ""),
+        ("7.3", " and not user.is_staff else", " else"),
+    ],
+    "platform/accounts/reauthentication.py": [
+        ("7.5", "self.when is None or self.when(request)", "self.when is not None and self.when(request)"),
+        ("7.5", "    if form.is_valid():", "    if data is not None:"),
+        ("7.5", "    if _is_confirmed(request):", '    if request.method == "POST" or _is_confirmed(request):'),
+    ],
+    "platform/accounts/enrolment_codes.py": [
+        ("6.6", "code_hash=hash_token(typed), expires_at__gt=at)", "code_hash=hash_token(typed))"),
+        ("6.6", "if expires_at is None or not valid.delete()[0]:", "if expires_at is None:"),
+        ("6.6", "account == user.pk and ", ""),
+    ],
+    "platform/accounts/password_resets.py": [
+        ("6.3", ", is_active=True)", ")"),
+        ("2.4", "RateLimitExceeded:\n        return\n", "RateLimitExceeded:\n        pass\n"),
+    ],
+    "platform/core/confirmation_guard.py": [
+        ("2.3", "if number == str(self.number):", "if number:"),
+        ("2.3", "changed > SERVED_SHARE_THRESHOLD * of_all", "changed > of_all"),
+    ],
+    "platform/core/file_responses.py": [
+        ("3.2", "if inline and content_type not in _INLINE_TYPES:", _NEVER),
+    ],
+    "platform/core/link_tokens.py": [
+        ("14.2", "return hashlib.sha256(token.encode()).hexdigest()", "return token"),
+    ],
+    "platform/core/workbook.py": [
+        ("1.2", "        cell.quotePrefix = True", "        pass"),
+        ("1.2", '    cell.data_type = "s"', "    pass"),
+    ],
+    "platform/core/error_reports.py": [
+        ("14.2", 'mask(str(exception.get("value") or ""))', 'str(exception.get("value") or "")'),
+    ],
+    "platform/core/journal_seals.py": [
+        ("16.4", "previous.number + 1 or seal.previous != previous.hash:", "previous.number + 1:"),
+        ("16.4", "if seal.compute_hash() != seal.hash:", _NEVER),
+    ],
+}
 
 
 def build_breaks() -> list[Mutant]:
     """Return the breaks as mutants, in the project's folder. Raises `ValueError` for a text that is not once in it."""
     mutants = []
-    for section, name, before, after in BREAKS:
+    for name, breaks in BREAKS.items():
         path = Path(name)
         source = read(path)
-        if source.count(before) != 1:
-            raise ValueError(f"{name} has {source.count(before)} times: {before}")
-        line = source[: source.index(before) + len(before) - len(before.lstrip())].count("\n") + 1
-        mutation = Mutation(path, section, operator=None, occurrence=0, line=line)
-        mutants.append(Mutant(mutation, source.replace(before, after), find_lines(source, line)))
+        for section, before, after in breaks:
+            if source.count(before) != 1:
+                raise ValueError(f"{name} has {source.count(before)} times: {before}")
+            line = source[: source.index(before) + len(before) - len(before.lstrip())].count("\n") + 1
+            mutation = Mutation(path, section, operator=None, occurrence=0, line=line)
+            mutants.append(Mutant(mutation, source.replace(before, after), find_lines(source, line)))
     return mutants
 
 

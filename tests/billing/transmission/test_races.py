@@ -153,7 +153,6 @@ def delivering(chorus_pro):
         process.stdin.close()
 
 
-@pytest.mark.slow
 def test_a_worker_that_is_killed_leaves_an_invoice_on_chorus_pro_once(chorus_pro, delivering):
     """Killed at any statement, before or after a commit: the next worker goes on, and the invoice is there once."""
     statements = delivering(ask_for(issue_invoice()), None)
