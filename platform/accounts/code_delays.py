@@ -18,7 +18,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from allauth.core.internal.cryptokit import normalize_user_code
-from allauth.mfa.totp.internal.auth import format_hotp_value
+from allauth.mfa import app_settings as mfa_settings
 
 from accounts import attempt_delays, email_kinds, sign_in_delays
 from accounts.attempt_delays import DelayRule
@@ -56,7 +56,7 @@ _ENROLMENT = DelayRule("enrolment/here", 10, HALF_HOUR, first=5 * _SECONDS, long
 def begin(origin: Origin, user: User, code: str) -> CountedAttempt:
     """Count an attempt at a code of the account. Raises `attempt_delays.AttemptTooEarly`."""
     # As allauth compares them: a text of another length equals no code of the application.
-    is_of_application = len(normalize_user_code(code)) == len(format_hotp_value(0))
+    is_of_application = len(normalize_user_code(code)) == mfa_settings.TOTP_DIGITS
     owner = sign_in_delays.get_owner(user)
     return (APPLICATION_CODES if is_of_application else RECOVERY_CODES).begin(
         origin,

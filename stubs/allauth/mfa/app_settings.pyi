@@ -1,0 +1,1 @@
+TOTP_DIGITS: int
