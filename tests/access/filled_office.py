@@ -257,14 +257,16 @@ def _is_text(field: models.Field) -> bool:
 
 
 def number_public_tables(first_id: int) -> None:
-    """Let the tables of what belongs to an office go on at this number."""
+    """Let the tables of what belongs to an office go on at this number, until the test's transaction is undone."""
     for model in list_public_models():
         if model is Collectivity or not isinstance(model._meta.pk, (models.AutoField, models.BigAutoField)):
             continue
-        execute_as_administrator(
-            f"SELECT setval(pg_get_serial_sequence('public.\"{model._meta.db_table}\"', '{model._meta.pk.column}'),"
-            f" {first_id}, false)"
-        )
+        with connection.cursor() as cursor:
+            table, column = f'public."{model._meta.db_table}"', model._meta.pk.column
+            cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [table, column])
+            (sequence,) = cursor.fetchone()
+        # Undone with the transaction, which `setval` is not: later tests would go on at these numbers.
+        execute_as_administrator(f"ALTER SEQUENCE {sequence} RESTART WITH {first_id}")
 
 
 #: The journal has more rows than any table that an address names; its first numbers are those of the others.
