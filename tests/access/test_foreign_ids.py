@@ -34,6 +34,8 @@ PUBLIC = samples.PUBLIC_OBJECTS | {
     # Of an e-mailed link: without its token, a page that asks for it.
     "invitation", "invitation_sign_out", "principal_verification", "teacher_invitation",
 }  # fmt: skip
+#: Addresses that hold a signature, by which whoever has the e-mail may stop it, at its own office alone.
+SIGNED = {"letter_stop"}
 #: Addresses that no row of an office has arguments for, with the reason.
 WITHOUT_IDS = {"account_reset_password_from_key": "an account and its token, in one address"}
 #: Statuses of pages that say nothing of what was asked for, the absence of which is a redirect at the portal.
@@ -75,7 +77,9 @@ def ask_at_office(walk, askers, route, own=None):
     for host in (askers.office_host, walk.theirs.collectivity.office_host):
         for asker in askers.list_others(host):
             closed = {302} if "nobody" in asker.name and route.label != "public" else ABSENT
-            walk.ask_once(asker, urls, None if route.name in PUBLIC and not is_of_office else closed)
+            is_signed = route.name in SIGNED and host == walk.theirs.collectivity.office_host
+            is_open = is_signed or (route.name in PUBLIC and not is_of_office)
+            walk.ask_once(asker, urls, None if is_open else closed)
 
 
 def test_a_webhook_of_an_office_is_not_found_by_a_manager_of_another(gard, nimes):
