@@ -8,6 +8,7 @@ import importlib
 import keyword
 import re
 import tokenize
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,28 @@ OTHERS_NAMES = {
     "order_line__order__kind", "Flag", "tell_Buyer2", "tellBuyer",
 }  # fmt: skip
 SECTIONS = ["## Context", "## Decision", "## Alternatives", "## Consequences"]
+#: How many requirements of levels 1 and 2 each section of OWASP ASVS 5.0.0 has; those of level 3 come after them.
+ASVS_COUNTS = {
+    "1.1": 2, "1.2": 9, "1.3": 11, "1.4": 3, "1.5": 2,
+    "2.1": 3, "2.2": 3, "2.3": 4, "2.4": 1,
+    "3.2": 2, "3.3": 4, "3.4": 6, "3.5": 5, "3.7": 2,
+    "4.1": 3, "4.2": 1, "4.3": 2, "4.4": 4,
+    "5.1": 1, "5.2": 3, "5.3": 2, "5.4": 3,
+    "6.1": 3, "6.2": 12, "6.3": 4, "6.4": 4, "6.5": 5, "6.6": 3, "6.8": 4,
+    "7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 2, "7.6": 2,
+    "8.1": 2, "8.2": 3, "8.3": 1, "8.4": 1,
+    "9.1": 3, "9.2": 4,
+    "10.1": 2, "10.2": 2, "10.3": 4, "10.4": 11, "10.5": 5, "10.6": 2, "10.7": 3,
+    "11.1": 2, "11.2": 3, "11.3": 3, "11.4": 4, "11.5": 1, "11.6": 1,
+    "12.1": 3, "12.2": 2, "12.3": 4,
+    "13.1": 1, "13.2": 5, "13.3": 2, "13.4": 5,
+    "14.1": 2, "14.2": 4, "14.3": 3,
+    "15.1": 3, "15.2": 3, "15.3": 7,
+    "16.1": 1, "16.2": 5, "16.3": 4, "16.4": 3, "16.5": 3,
+    "17.1": 1, "17.2": 4, "17.3": 2,
+}  # fmt: skip
+#: What the last column of docs/security.md begins with: a test, a document, or why there is neither.
+ASVS_VERDICT = re.compile(r"`tests/\w|\[[\w.-]+\.md\]\(|the code\b|not applicable$|does not hold\b")
 
 
 def code_spans(document: Path) -> set[str]:
@@ -117,6 +140,24 @@ def test_modules_that_a_document_names_exist(document):
 def test_pages_that_a_document_links_to_exist(document):
     links = re.findall(r"\]\((?!https?:|mailto:|#|/)([^)#]+)", document.read_text(encoding="utf-8"))
     assert {link for link in links if not (document.parent / link).exists()} == set()
+
+
+def list_requirements():
+    """Return the numbers of each line of docs/security.md, which may be those of sections, and the line's verdict."""
+    rows = re.findall(
+        r"^\| (\d[^|]*) \| [^|]+ \| ([^|]+) \|$", (ROOT / "docs/security.md").read_text("utf-8"), re.MULTILINE
+    )
+    return [(numbers.split(", "), verdict) for numbers, verdict in rows]
+
+
+def test_each_requirement_of_the_standard_has_its_line_and_its_verdict():
+    required = [f"{section}.{one}" for section, count in ASVS_COUNTS.items() for one in range(1, count + 1)]
+    lines = list_requirements()
+    named = Counter(number for numbers, _ in lines for number in numbers)
+    found = {one: sum(f"{one}.".startswith(f"{number}.") for number in named.elements()) for one in required}
+    assert {one: count for one, count in found.items() if count != 1} == {}
+    assert [number for number, count in named.items() if count > 1] == []
+    assert [numbers for numbers, verdict in lines if not ASVS_VERDICT.match(verdict)] == []
 
 
 @pytest.mark.parametrize("document", DECISIONS, ids=names)
