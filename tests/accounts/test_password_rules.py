@@ -103,3 +103,21 @@ def test_every_list_of_rules_knows_the_person_as_the_server_does(db):
     ]
     account = {"hugo", "petit", "direction", "ecole", "example"}
     assert [set(words) for words in known] == [account, account, account, {"ecole", "example"}, {"example"}]
+
+
+@pytest.mark.parametrize("password", ["trente-9!", "q1w2e3r4t5y6"])
+def test_a_password_of_nine_characters_or_among_the_most_used_is_refused(password):
+    with pytest.raises(ValidationError):
+        validate_password(password, HUGO)
+
+
+@pytest.mark.slow
+def test_a_password_signs_in_as_it_was_typed_and_in_no_other_form(portal, can_sign_in):
+    long = " Été 日本 🙂 trois petits chats et une fin où l'on ne coupe pas, au-delà de 72 : a" + " "
+    person = can_sign_in(PrincipalFactory())
+    validate_password(long, person)
+    person.set_password(long)
+    person.save()
+    for typed, is_right in [(long.strip(), False), (long[:72], False), (long.lower(), False), (long, True)]:
+        portal.post("/connexion/", {"login": person.username, "password": typed})
+        assert ("_auth_user_id" in portal.session) is is_right, typed

@@ -10,11 +10,12 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import sealing, throttling
 from accounts import second_factor as operations
-from tests.accounts.emails import PASSWORD, mark_reauthenticated, sign_in
+from tests.accounts.emails import PASSWORD, answer_resets, find_link, mark_reauthenticated, sign_in
 from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, enable_second_factor, get_totp_code
 from tests.factories.collectivities import MemberFactory
@@ -159,6 +160,16 @@ def test_the_password_alone_signs_in_nowhere(request, signs_in, host):
     assert "n’est pas le bon" in wrong.content.decode()
     browser.post("/securite/code/", {"code": get_totp_code(signs_in.secret)})
     assert browser.session["_auth_user_id"] == str(signs_in.pk)
+
+
+def test_a_new_password_by_link_leaves_the_second_factor(portal, signs_in):
+    portal.post(reverse("account_reset_password"), {"email": signs_in.email})
+    answer_resets()
+    form_path = portal.open_link(find_link(render_email(list_emails("account.reset")[0]).text))
+    portal.post(form_path, {"password1": "trois-petits-chats-2026", "password2": "trois-petits-chats-2026"})
+    assert "_auth_user_id" not in portal.session
+    assert sign_in(portal, signs_in, password="trois-petits-chats-2026")["Location"] == "/securite/code/"
+    assert "_auth_user_id" not in portal.session
 
 
 def test_signing_in_redirects_to_the_requested_page(portal, signs_in):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import Session, User
 from accounts.sessions import SessionStore
 from collectivities.models import Role
+from tests.accounts.emails import sign_in
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.host_client import HostClient
@@ -212,3 +213,19 @@ def test_recording_the_activity_keeps_what_another_request_stored(db):
     store.save()
     slow.touch(timezone.now())
     assert SessionStore(store.session_key)["a"] == 1
+
+
+def test_a_key_from_before_the_sign_in_opens_nothing_afterwards(portal, can_sign_in):
+    planted = SessionStore()
+    planted.update({"host": settings.BASE_DOMAIN, "a": 1})
+    planted.save()
+    portal.cookies[settings.SESSION_COOKIE_NAME] = planted.session_key
+    sign_in(portal, can_sign_in(UserFactory()))
+    assert portal.session["a"] == 1
+    assert SessionStore(planted.session_key).load() == {}
+
+
+def test_the_sessions_of_an_account_that_is_disabled_are_dead_at_once(at_portal):
+    assert is_signed_in(at_portal, "/mon-compte/")
+    User.objects.update(is_active=False)
+    assert at_portal.get("/mon-compte/")["Location"].startswith("/connexion/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 
 import pytest
 from django.conf import settings
@@ -47,6 +48,17 @@ def test_only_listed_files_are_served():
 )
 def test_files_used_by_the_base_template_exist(path):
     assert finders.find(path)
+
+
+def test_our_scripts_write_texts_and_run_nothing_that_they_were_given():
+    writing = re.compile(
+        r"innerHTML|outerHTML ?=|document\.write|\beval\(|new Function|createContextualFragment|__proto__"
+        r"|insertAdjacentHTML\((?!\"beforeend\", '[^'$]*'\))"
+        r"|window\.postMessage|(?<!tabs\.)addEventListener\(\"message\""
+    )
+    scripts = [path for name in ("platform/web", "sites/help") for path in (settings.ROOT / name).rglob("*.js")]
+    assert len(scripts) > 15
+    assert [f"{path.name}: {found}" for path in scripts for found in writing.findall(path.read_text("utf-8"))] == []
 
 
 @pytest.mark.slow
