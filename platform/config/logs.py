@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 _FORMATTERS = {
-    "line": {"format": "{asctime} {levelname} {name} {origin}{message}", "style": "{"},
+    "line": {"()": "core.log_lines.LineFormatter"},
     "json": {"()": "core.log_lines.JsonFormatter"},
 }
 

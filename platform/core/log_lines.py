@@ -47,6 +47,17 @@ class ContextFilter(logging.Filter):
         return True
 
 
+class LineFormatter(logging.Formatter):
+    """A line for people: moment with its distance to UTC, level, logger, the fields of `log_context`, message."""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname} {name} {origin}{message}", "%Y-%m-%dT%H:%M:%S%z", style="{")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line, one whatever was in the message: what a visitor sent may not look like another one."""
+        return "\\n".join(super().formatMessage(record).splitlines())
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: moment, level, logger, message, the fields of `log_context`, and the traceback if any."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpResponseNotAllowed
 
 from web.access import get_policy
 from web.outage import forget_preliminary_writes
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 SESSION_HOST_KEY = "host"
+_logger = logging.getLogger(__name__)
 
 
 class HostBoundSessionMiddleware:
@@ -72,18 +76,24 @@ class AccessPolicyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on; `process_view` checks the access."""
-        return self.get_response(request)
+        """Pass the request on; `process_view` checks the access. A refusal has a line that says to which account."""
+        response = self.get_response(request)
+        if response.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) and request.user.is_authenticated:
+            # Django's own line, which has the same number of request, says the address.
+            _logger.warning("Answered %s to account %s", response.status_code, request.user.pk)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
         """Return None to run the view, else the response to send instead.
 
-        A NUL, which PostgreSQL's `text` cannot hold, is a 400 whatever holds it. The API checks this itself, to respond
-        in JSON.
+        A NUL, which PostgreSQL's `text` cannot hold, is a 400 whatever holds it, and TRACE a 405. The API checks both
+        itself, to respond in JSON.
         """
         if not request.path.startswith("/api/"):
+            if request.method == "TRACE":
+                return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
             _refuse_nul(request, view)
         if request.resolver_match is not None and request.resolver_match.app_names == ["admin"]:
             return None

@@ -19,7 +19,8 @@ from tests.factories.collectivities import MemberFactory
 SETTINGS = """
 from django.conf import settings as s
 print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_SSL_REDIRECT,
-      s.SECURE_HSTS_SECONDS > 0, s.SESSION_COOKIE_DOMAIN, s.SESSION_COOKIE_PATH)
+      s.SECURE_HSTS_SECONDS >= 31536000 and s.SECURE_HSTS_INCLUDE_SUBDOMAINS,
+      s.SESSION_COOKIE_DOMAIN, s.SESSION_COOKIE_PATH)
 """
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -80,14 +81,21 @@ def test_the_admin_is_found_at_no_office(office, nimes):
 
 @pytest.mark.parametrize("path", ["/", "/connexion/", "/nulle-part/"])
 def test_every_response_has_security_headers(portal, path):
-    headers = portal.get(path).headers
+    headers = portal.get(path, headers={"Origin": "https://exemple.example"}).headers
     policy = headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
+    for directive in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
+        assert directive in policy
     assert "unsafe" not in policy
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert [name for name in headers if name.lower().startswith("access-control-")] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/"])
+def test_no_page_answers_a_trace(portal, path, db):
+    assert portal.trace(path).status_code == 405
 
 
 @pytest.mark.slow

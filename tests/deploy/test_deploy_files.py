@@ -55,6 +55,10 @@ def test_gunicorn_opens_no_control_socket():
     assert [line for line in commands if "--no-control-socket" not in line] == []
 
 
+def test_no_process_reads_the_history_of_the_checkout():
+    assert [unit.name for unit in UNITS if "\nInaccessiblePaths=-/opt/peps/.git\n" not in unit.read_text("utf-8")] == []
+
+
 def test_no_running_process_knows_the_owner_of_the_database():
     with_owner = [unit.name for unit in UNITS if "owner.env" in unit.read_text(encoding="utf-8")]
     assert with_owner == ["peps-migrate.service"]
@@ -134,6 +138,13 @@ def test_nginx_accepts_its_configuration(certificate, tmp_path):
     started, _ = write_nginx_configuration(certificate, tmp_path)
     code, answer = run(find_program("nginx"), "-t", "-q", "-c", str(started))
     assert (code, [line for line in answer.splitlines() if "[emerg]" in line or "[warn]" in line]) == (0, [])
+
+
+def test_nginx_speaks_tls_1_2_and_1_3_with_authenticated_ciphers_and_forward_secrecy():
+    text = (ROOT / "deploy/nginx/peps.conf").read_text(encoding="utf-8")
+    assert re.findall(r"ssl_protocols (.+);", text) == ["TLSv1.2 TLSv1.3"]
+    [ciphers] = re.findall(r"ssl_ciphers (.+);", text)
+    assert [one for one in ciphers.split(":") if not re.fullmatch(r"ECDHE-.*(GCM-SHA\d+|POLY1305)", one)] == []
 
 
 def find_caddy():

@@ -14,8 +14,11 @@ import threading
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from collectivities.models import Role
 from config.logs import build_logging
-from core.log_lines import ContextFilter, JsonFormatter, log_context
+from core.log_lines import ContextFilter, JsonFormatter, LineFormatter, log_context
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
 from tests.workers import ROOT, build_environment
 
 NUMBER = re.compile(r"[0-9a-f]{32}")
@@ -28,9 +31,8 @@ def lines():
 
     def open_logger(form, name="tests.lines"):
         output = io.StringIO()
-        made = build_logging("INFO", form)["formatters"][form]
         handler = logging.StreamHandler(output)
-        handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter(made["format"], style="{"))
+        handler.setFormatter(JsonFormatter() if form == "json" else LineFormatter())
         handler.addFilter(ContextFilter())
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
@@ -72,6 +74,14 @@ def test_the_lines_of_a_request_have_its_number(portal, lines):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["at"])
 
 
+def test_a_refusal_says_to_which_account(office, nimes, caplog):
+    viewer, stranger = MemberFactory(roles=[Role.VIEWER]).user, UserFactory()
+    office("nimes", viewer).get("/reglages/")
+    office("nimes", stranger).get("/reglages/")
+    refused = [record.getMessage() for record in caplog.records if record.name == "web.middleware"]
+    assert refused == [f"Answered 403 to account {viewer.pk}", f"Answered 404 to account {stranger.pk}"]
+
+
 def test_a_line_says_what_it_is_of_and_forgets_it_afterwards(lines):
     logger, read = lines("line")
     with log_context(job="12", task="mailing.drain"):
@@ -104,6 +114,13 @@ def test_a_traceback_and_a_line_break_stay_in_one_line(lines):
     [line] = read()
     assert json.loads(line)["message"] == "Échec\nde deux lignes"
     assert "ValueError: invalid literal" in json.loads(line)["traceback"]
+
+
+def test_a_line_for_people_is_one_and_says_its_hour_s_distance_to_utc(lines):
+    logger, read = lines("line")
+    logger.info("Première\r\n2026-12-01T09:00:00+0100 ERROR forgée\u2028encore")
+    [line] = read()
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} INFO tests\.lines Première\\n2026", line)
 
 
 def test_another_form_is_refused():
