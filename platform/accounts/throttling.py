@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _TABLE = "public.accounts_throttle"
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,14 @@ def get_network(address: str) -> str:
 
 
 def count_attempts(subjects: Sequence[tuple[RateLimit, str]], *, at: datetime.datetime, tries: int = 1) -> None:
-    """Count attempts for each subject, one by default. Raises `RateLimitExceeded` where one is over its limit."""
-    waits = [counter.resets_in for counter in increment_counters(subjects, at=at, tries=tries) if counter.is_over]
-    if waits:
-        raise RateLimitExceeded(max(waits))
+    """Count attempts for each subject, one by default. Raises `RateLimitExceeded` where one is over its limit.
+
+    The refusal has a line of the log, which names nobody: the number of its request does.
+    """
+    over = [counter for counter in increment_counters(subjects, at=at, tries=tries) if counter.is_over]
+    if over:
+        _logger.warning("Refused beyond the limit of %s", ", ".join(counter.limit.scope for counter in over))
+        raise RateLimitExceeded(max(counter.resets_in for counter in over))
 
 
 class AttemptCounter(NamedTuple):

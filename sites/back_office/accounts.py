@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from accounts import account_journal, second_factor
-from accounts.models import AccountEvent, Profile, User
+from accounts.models import AccountEvent, Profile, Session, User
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
 
@@ -81,7 +81,10 @@ class UserAdmin(ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
-        """Save the account, and write in the accounts' journal a new name, or that it was disabled or enabled."""
+        """Save the account, and write in the accounts' journal a new name, or that it was disabled or enabled.
+
+        A disabled account's sessions end for good: none opens again once the account is enabled.
+        """
         former = User.objects.get(pk=obj.pk)
         super().save_model(request, obj, form, change)
         now, operator = timezone.now(), get_operator(request)
@@ -89,6 +92,8 @@ class UserAdmin(ModelAdmin):
         if obj.is_active != former.is_active:
             action = AccountEvent.Action.ENABLED if obj.is_active else AccountEvent.Action.DISABLED
             account_journal.record_event(action, user=obj, at=now, by=operator)
+        if not obj.is_active:
+            Session.objects.filter(account=obj.pk).delete()
 
     actions_detail = ("remove_second_factor",)
 

@@ -229,3 +229,14 @@ def test_the_sessions_of_an_account_that_is_disabled_are_dead_at_once(at_portal)
     assert is_signed_in(at_portal, "/mon-compte/")
     User.objects.update(is_active=False)
     assert at_portal.get("/mon-compte/")["Location"].startswith("/connexion/")
+
+
+def test_the_operator_ends_an_account_s_sessions_for_good_by_disabling_it(office, nimes, portal):
+    person = MemberFactory().user
+    browser = office("nimes", person)
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    for is_active in ("", "on"):
+        form = {"last_name": "Diop", "first_name": "Awa", "phone": "", "is_active": is_active}
+        assert portal.post(f"/admin/accounts/user/{person.pk}/change/", form).status_code == 302
+    assert User.objects.get(pk=person.pk).is_active
+    assert browser.get("/")["Location"].startswith("/connexion/")

@@ -18,12 +18,13 @@ BY_ACCOUNT = throttling.RateLimit("essai/compte", 3, HOUR)
 BY_ADDRESS = throttling.RateLimit("essai/adresse", 5, 2 * HOUR)
 
 
-def test_an_attempt_over_the_limit_is_refused_with_the_time_to_wait(db):
+def test_an_attempt_over_the_limit_is_refused_with_the_time_to_wait(db, caplog):
     for minute in range(3):
         throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=minute))
     with pytest.raises(throttling.RateLimitExceeded, match="patientez 50 minutes") as throttled:
         throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=10))
     assert throttled.value.retry_after == 50 * 60
+    assert caplog.messages == ["Refused beyond the limit of essai/compte"]
 
 
 def test_several_attempts_are_counted_at_once(db):
