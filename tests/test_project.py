@@ -11,12 +11,19 @@ from pathlib import Path
 import pytest
 from django.conf import global_settings, settings
 
+from config.apps import list_shared_apps
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_platform_is_a_source_root_and_never_hides_the_standard_library():
     assert not (ROOT / "platform" / "__init__.py").exists()
     assert "python_version" in dir(platform)
+
+
+def test_a_server_has_no_demonstration():
+    assert "sites.demo" in list_shared_apps(is_production=False)
+    assert [name for name in list_shared_apps(is_production=True) if "demo" in name] == []
 
 
 @pytest.mark.slow

@@ -82,6 +82,7 @@ def test_the_admin_is_found_at_no_office(office, nimes):
 @pytest.mark.parametrize("path", ["/", "/connexion/", "/nulle-part/"])
 def test_every_response_has_security_headers(portal, path):
     headers = portal.get(path, headers={"Origin": "https://exemple.example"}).headers
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
     policy = headers["Content-Security-Policy"]
     for directive in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
         assert directive in policy
