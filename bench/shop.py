@@ -114,6 +114,8 @@ def _replay(asked: Sequence[tuple[str, Any]]) -> None:
 
 
 def _arrange() -> None:
+    with as_owner():
+        User.objects.create_superuser(OPERATOR, "exploitation@exemple.example", "un mot de passe sûr")
     _insert_orders()
     with as_owner(), connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -127,7 +129,6 @@ def _insert_orders() -> None:
         for number in range(BUYERS)
     )
     insert_rows(User, people)
-    User.objects.create_superuser(OPERATOR, "exploitation@exemple.example", "un mot de passe sûr")
     principals = list(User.objects.filter(profile=Profile.PRINCIPAL).order_by("pk").values_list("pk", flat=True))
     School.objects.bulk_create(
         School(uai=_uai(number), name=f"École n° {number}", changed_at=now) for number in range(BUYERS)

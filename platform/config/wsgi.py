@@ -13,6 +13,7 @@ from core.database_checks import refuse_unfit_database
 from core.database_timeouts import WEB_TIMEOUTS, apply_timeouts
 from core.error_reports import start_error_reports
 from core.role_checks import refuse_privileged_role
+from core.start_checks import warn_of_confinement
 from core.traces import start_tracing
 from web.asset_checks import refuse_stale_assets
 
@@ -28,3 +29,4 @@ refuse_privileged_role()
 refuse_unfit_database()
 refuse_changed_migrations()
 refuse_stale_assets()
+warn_of_confinement()

@@ -1,8 +1,8 @@
 """Run a function of ours on bytes of others, in a child process of bounded memory and time.
 
 `run_bounded` asks a server (`core.bounded_process_server`) for a forked child, sends it the arguments through a socket
-and receives plain data. The child has no database connection, an empty environment and limits that the kernel holds;
-whatever becomes of it, the caller goes on.
+and receives plain data. The child has no database connection, an empty environment, limits that the kernel holds, and
+neither files but its own nor a network (`core.confinement`); whatever becomes of it, the caller goes on.
 
 What the child sends is unpickled without a single class or function: bytes that took the child over reach nothing here.
 """
@@ -32,7 +32,7 @@ from core import bounded_process_server
 from core.bounded_process_server import ERROR, FRAME_HEADER, MESSAGE, RESULT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -86,27 +86,29 @@ def run_bounded(
     function: str,
     *arguments: Any,
     limits: ProcessLimits = ProcessLimits(),
+    files: Sequence[Path] = (),
     on_message: Callable[[Any], None] | None = None,
 ) -> Any:
     """Return what a function returns in a child process. Raises `BoundedProcessError`.
 
     `function`: « package.module:name ». It is called with a function that sends a message, then with `arguments`, which
     are pickled; its messages and its result are plain data: no instance of a class of ours. `on_message` is called here
-    with each message; what it raises ends the child and is passed on.
+    with each message; what it raises ends the child and is passed on. `files`: the only ones of ours that it may read,
+    beside code.
     """
     request = pickle.dumps(arguments, protocol=pickle.HIGHEST_PROTOCOL)
     with tempfile.TemporaryDirectory(prefix="peps-") as scratch:
         # Twice: the server may have been idle for long, and end just then.
         for _ in range(2):
             with contextlib.suppress(_ServerLost):
-                return _Conversation(function, limits, scratch).hold(request, on_message)
+                return _Conversation(function, limits, scratch, files).hold(request, on_message)
     raise BoundedProcessError(ProcessFailure.CRASHED, "the server of bounded processes does not start")
 
 
 class _Conversation:
     """One child: its request, its messages, its end."""
 
-    def __init__(self, function: str, limits: ProcessLimits, scratch: str) -> None:
+    def __init__(self, function: str, limits: ProcessLimits, scratch: str, files: Sequence[Path]) -> None:
         self._limits = limits
         self._deadline = time.monotonic() + limits.wall_seconds
         self._received = 0
@@ -115,6 +117,7 @@ class _Conversation:
             "memory_bytes": limits.memory_bytes,
             "cpu_seconds": limits.cpu_seconds,
             "scratch": scratch,
+            "files": [str(each) for each in files],
         }
         self._data, self._status = server.start_child(json.dumps(order).encode())
 

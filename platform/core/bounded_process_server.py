@@ -20,6 +20,7 @@ import struct
 import sys
 import tempfile
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ FRAME_HEADER = struct.Struct("!cQ")
 MESSAGE, RESULT, ERROR = b"M", b"R", b"E"
 #: Seconds without a child after which the server ends, and with it its memory.
 IDLE_SECONDS = 300
-_MAX_ORDER_BYTES = 4096
+#: A path of 4,096 bytes among them, as JSON writes it.
+_MAX_ORDER_BYTES = 32 * 1024
 _MAX_TRACEBACK = 4000
 _OPEN_FILES = 64
 #: Bytes of one file of the child, in its own folder.
@@ -42,11 +44,16 @@ class ChildOrder(NamedTuple):
     memory_bytes: int
     cpu_seconds: int
     scratch: str
+    #: Paths of what it may read besides.
+    files: list[str]
 
 
 class ForkServer:
-    def __init__(self, control: socket.socket) -> None:
+    """`confine`: called in each child with its folder and its files, before it reads a foreign byte."""
+
+    def __init__(self, control: socket.socket, confine: Callable[[str, list[str]], None]) -> None:
         self._control = control
+        self._confine = confine
         self._selector = selectors.DefaultSelector()
         #: Status socket by process number.
         self._children: dict[int, socket.socket] = {}
@@ -138,7 +145,7 @@ class ForkServer:
             for each in (self._control, self._wake, self._wake_writer, status, *self._children.values()):
                 each.close()
             _limit(order)
-            _run(order, data)
+            _run(order, data, self._confine)
             code = 0
         finally:
             os._exit(code)
@@ -158,7 +165,7 @@ def _limit(order: ChildOrder) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (order.memory_bytes, order.memory_bytes))
 
 
-def _run(order: ChildOrder, data: socket.socket) -> None:
+def _run(order: ChildOrder, data: socket.socket, confine: Callable[[str, list[str]], None]) -> None:
     def send(kind: bytes, content: Any) -> None:
         body = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
         data.sendall(FRAME_HEADER.pack(kind, len(body)))
@@ -169,6 +176,7 @@ def _run(order: ChildOrder, data: socket.socket) -> None:
 
     error = ("memory", f"{order.memory_bytes} bytes are not enough")
     try:
+        confine(order.scratch, order.files)
         _, size = FRAME_HEADER.unpack(_read_exactly(data, FRAME_HEADER.size))
         send(RESULT, order.function(send_message, *pickle.loads(_read_exactly(data, size))))  # noqa: S301 - our parent's
     except (MemoryError, SystemError):
@@ -202,7 +210,9 @@ def _kill_group(process: int) -> None:
 def main(descriptor: str, path: str) -> None:
     """Serve the parent at this socket, with its search path for modules."""
     sys.path[:] = json.loads(path)
-    ForkServer(socket.socket(fileno=int(descriptor))).serve()
+    from core.confinement import confine, list_code_folders  # noqa: PLC0415 - on that path
+
+    ForkServer(socket.socket(fileno=int(descriptor)), partial(confine, code=list_code_folders())).serve()
 
 
 if __name__ == "__main__":

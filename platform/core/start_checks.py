@@ -6,6 +6,7 @@ Every fault is listed at once, without any secret. What only weakens a server is
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,12 +14,15 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+from core.confinement import list_lacks
 from core.sealing_keys import parse_sealing_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+logger = logging.getLogger(__name__)
 
 #: The secrets of demonstrations and tests, which anybody can read here.
 PUBLIC_SECRET_KEY = "only-for-demonstration-and-tests"  # noqa: S105 - published on purpose
@@ -110,6 +114,31 @@ def check_deployment(app_configs: Any, **_kwargs: Any) -> list[checks.CheckMessa
         *(checks.Error(fault.sentence, id=fault.id) for fault in faults),
         *(checks.Warning(f"Accepted: {risk.sentence}", id=risk.id.replace("E", "W")) for risk in accepted),
     ]
+
+
+@checks.register(checks.Tags.security)
+def check_confinement(app_configs: Any, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001 - Django's signature
+    """Return a warning on a server whose kernel cannot confine what reads foreign files.
+
+    Not of `--deploy` alone: a worker says it whenever it starts.
+    """
+    lacks = list_lacks() if settings.PRODUCTION else []
+    if not lacks:
+        return []
+    return [
+        checks.Warning(
+            "What reads foreign files is not shut in: this kernel, or the container around it, lacks "
+            f"{' and '.join(lacks)}.",
+            hint="docs/deploy.md, « Foreign files ».",
+            id="peps.W025",
+        )
+    ]
+
+
+def warn_of_confinement() -> None:
+    """Write into the log what `check_confinement` returns, for a process that runs no checks when it starts."""
+    for warning in check_confinement(None):
+        logger.warning("%s: %s See %s", warning.id, warning.msg, warning.hint)
 
 
 def _list_secret_faults(values: Mapping[str, Any]) -> Iterator[Fault]:

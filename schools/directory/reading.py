@@ -46,6 +46,7 @@ class DirectoryFile:
                 f"{child_read.__module__}:{child_read.__name__}",
                 str(self._path),
                 limits=_LIMITS,
+                files=[self._path],
                 on_message=receive_batch,
             )
         except BoundedProcessError as error:

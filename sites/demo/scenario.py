@@ -20,6 +20,7 @@ from collectivities.models import Role
 from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office
 from collectivities.operations.portfolio import add_to_portfolio
+from core.owner_connection import connected_as_owner
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict
@@ -320,10 +321,11 @@ class DemoScenario:
         return ShopSteps(self.print_line, self._expect)
 
     def _create_operator(self) -> None:
-        user = User.objects.create_superuser(
-            username=OPERATOR.username, email=OPERATOR.email, password=PASSWORD,
-            first_name=OPERATOR.first_name, last_name=OPERATOR.last_name,
-        )  # fmt: skip
+        with connected_as_owner("Le compte d'exploitation de la démonstration"):
+            user = User.objects.create_superuser(
+                username=OPERATOR.username, email=OPERATOR.email, password=PASSWORD,
+                first_name=OPERATOR.first_name, last_name=OPERATOR.last_name,
+            )  # fmt: skip
         EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
 
     def _join(self, office: Collectivity, email: str, username: str, first_name: str, last_name: str) -> None:

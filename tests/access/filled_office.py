@@ -265,7 +265,7 @@ def number_public_tables(first_id: int) -> None:
             table, column = f'public."{model._meta.db_table}"', model._meta.pk.column
             cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [table, column])
             (sequence,) = cursor.fetchone()
-        # Undone with the transaction, which `setval` is not: later tests would go on at these numbers.
+        # Undone with the transaction, which PostgreSQL's setval is not: later tests would go on at these numbers.
         execute_as_administrator(f"ALTER SEQUENCE {sequence} RESTART WITH {first_id}")
 
 

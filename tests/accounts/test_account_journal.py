@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
@@ -113,10 +113,18 @@ def test_what_the_operator_does_to_an_account_is_written_with_the_operator(awa, 
     ]
 
 
+@pytest.mark.as_owner
 def test_a_new_operator_is_written(db, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     call_command("createsuperuser", interactive=False, username="exploitante", email="e@peps.example")
     assert list_events() == [(Action.OPERATOR_CREATED, "exploitante")]
+
+
+def test_without_the_owner_the_command_makes_no_operator_and_says_what_to_do(db, settings):
+    settings.DATABASE_OWNER = None
+    with pytest.raises(CommandError, match="indiquez son adresse dans OWNER_DATABASE_URL"):
+        call_command("createsuperuser", interactive=False, username="exploitante", email="e@peps.example")
+    assert not User.objects.exists()
 
 
 @pytest.mark.slow

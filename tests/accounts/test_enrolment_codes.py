@@ -154,6 +154,7 @@ def test_the_command_gives_no_code_beside_a_factor(operator):
         call_command("second_factor_code", operator.username)
 
 
+@pytest.mark.as_owner
 def test_creating_a_superuser_tells_about_the_code(operator):
     printed = io.StringIO()
     call_command(

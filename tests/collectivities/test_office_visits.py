@@ -25,7 +25,13 @@ from licensing.entitlements.queries import unseal_key
 from licensing.pools.models import Allocation
 from tests.access import routes, samples
 from tests.access.routes import OFFICE_ROUTES, build_url
-from tests.factories.accounts import OperatorFactory, PrincipalFactory, UserFactory, enable_second_factor
+from tests.factories.accounts import (
+    OperatorFactory,
+    PrincipalFactory,
+    UserFactory,
+    enable_second_factor,
+    set_operator,
+)
 from tests.factories.collectivities import MemberFactory
 from tests.host_client import HostClient
 from tests.races import run_concurrently
@@ -166,7 +172,7 @@ def deactivate(_portal, operator):
 
 
 def dismiss(_portal, operator):
-    User.objects.filter(pk=operator.pk).update(is_superuser=False)
+    set_operator(operator, is_staff=True, is_superuser=False)
 
 
 def ask_for_second_factor(_portal, _operator):

@@ -25,7 +25,7 @@ from collectivities.operations.presentation import set_presentation
 from core.calendar import end_of_day
 from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import UserFactory, set_operator
 from tests.factories.collectivities import MemberFactory
 from tests.races import run_concurrently
 
@@ -327,13 +327,18 @@ def test_the_page_requires_the_second_factor_of_managers(browser, nimes):
 # --- The accounts behind tokens ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "change", [{"is_active": True}, {"is_staff": True}, {"is_superuser": True}, {"email": "a@b.fr"}, {"password": "x"}]
-)
+@pytest.mark.parametrize("change", [{"is_active": True}, {"email": "a@b.fr"}, {"password": "x"}])
 def test_the_database_refuses_to_make_a_person_of_a_token_account(nimes, change):
     account = create_token().token.account
     with schema_context("public"), pytest.raises(IntegrityError), transaction.atomic():
         User.objects.filter(pk=account.pk).update(**change)
+
+
+@pytest.mark.parametrize("power", ["is_staff", "is_superuser"])
+def test_the_database_refuses_to_make_an_operator_of_a_token_account(nimes, power):
+    account = create_token().token.account
+    with schema_context("public"), pytest.raises(IntegrityError), transaction.atomic():
+        set_operator(account, **{"is_staff": False, "is_superuser": False, power: True})
 
 
 @pytest.mark.slow

@@ -73,10 +73,14 @@ def test_the_variables_of_the_examples_are_those_of_the_guide(path):
 
 @pytest.mark.parametrize(
     ("command", "expected"),
-    [("audit", "peps||"), ("create_database_roles", "postgres|postgresql://owner|postgresql://")],
+    [
+        ("audit", "peps||"),
+        ("createsuperuser", "peps|postgresql://owner|"),
+        ("create_database_roles", "postgres|postgresql://owner|postgresql://"),
+    ],
 )
 def test_the_command_of_the_server_s_keepers_reads_values_as_systemd_does(command, expected, tmp_path):
-    """Literally; the owner of the database is known to one command alone."""
+    """Literally; the owner of the database is known to two commands alone."""
     secret = """a b$HOME"'`x`=\\n#;"""
     (tmp_path / "peps.env").write_text(f"# A comment\nSECRET_KEY={secret}\n", encoding="utf-8")
     (tmp_path / "owner.env").write_text("OWNER_DATABASE_URL=postgresql://owner\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 
 from accounts.models import Profile, User
+from tests.database_roles import execute_as_administrator
 
 
 def _fake_last_name() -> str:
@@ -29,6 +30,25 @@ class UserFactory(factory.django.DjangoModelFactory):
     last_name = factory.LazyFunction(_fake_last_name)
     email = factory.LazyAttribute(lambda user: f"{user.username}@exemple.example")
     profile = Profile.AGENT
+
+    @classmethod
+    def _create(cls, model_class, *args, is_staff=False, is_superuser=False, **kwargs):
+        """Make an operator by the administrator: the application, as which tests run, cannot."""
+        user = super()._create(model_class, *args, **kwargs)
+        if is_staff or is_superuser:
+            set_operator(user, is_staff=is_staff, is_superuser=is_superuser)
+        return user
+
+
+def set_operator(user: User, *, is_staff: bool, is_superuser: bool) -> None:
+    """Make an account an operator's, or take that back, as the application cannot."""
+    execute_as_administrator(
+        "UPDATE public.accounts_user SET is_staff = %s, is_superuser = %s WHERE id = %s",
+        [is_staff, is_superuser, user.pk],
+        # Left out, no trigger would fire afterwards.
+        with_triggers=True,
+    )
+    user.is_staff, user.is_superuser = is_staff, is_superuser
 
 
 class PrincipalFactory(UserFactory):

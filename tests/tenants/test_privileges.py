@@ -9,12 +9,15 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
+from django.db import DatabaseError, transaction
 from psycopg import errors, sql
 
+from accounts.models import User
 from core.tenant_connection import connection
 from tenants import privileges
 from tests.cluster import one_server
 from tests.database_roles import connect, execute_as_administrator
+from tests.factories.accounts import OperatorFactory, UserFactory
 
 APPLICATION = settings.DATABASES["default"]["USER"]
 READER = settings.DATABASE_READER["USER"]
@@ -187,6 +190,59 @@ def test_the_application_cannot_rise(application, statement):
         assert application.execute(granted).fetchone() == (False,)
     else:
         assert is_refused(application, statement)
+
+
+#: Statements that make an operator of Awa, or of a new account, or take it back from another.
+POWERS_WRITTEN = {
+    "superuser": "UPDATE accounts_user SET is_superuser = true WHERE username = 'awa'",
+    "staff": "UPDATE accounts_user SET is_staff = true WHERE username = 'awa'",
+    "dismissed": "UPDATE accounts_user SET is_superuser = false WHERE username = 'exploitante'",
+    "inserted": """
+        INSERT INTO accounts_user
+        SELECT (jsonb_populate_record(account, '{"id": -1, "username": "autre", "is_superuser": true}')).*
+        FROM accounts_user AS account WHERE username = 'awa'
+    """,
+    "on conflict": """
+        INSERT INTO accounts_user SELECT (jsonb_populate_record(account, '{"id": -1}')).*
+        FROM accounts_user AS account WHERE username = 'awa'
+        ON CONFLICT (username) DO UPDATE SET is_staff = true, is_superuser = true
+    """,
+    "merged": """
+        MERGE INTO accounts_user USING (VALUES (true)) AS given (yes) ON username = 'awa'
+        WHEN MATCHED THEN UPDATE SET is_staff = yes, is_superuser = yes
+    """,
+}
+#: What a caller may put in the way of the trigger's own look at the catalogue.
+SHADOWS = (
+    "CREATE TEMPORARY TABLE pg_class AS SELECT oid, current_user::regrole::oid AS relowner FROM pg_catalog.pg_class",
+    "CREATE FUNCTION pg_temp.pg_has_role(oid, text) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+    "SET LOCAL search_path = pg_temp, public, pg_catalog",
+)
+
+
+@pytest.mark.parametrize("shadows", [(), SHADOWS], ids=["plain", "shadowed"])
+@pytest.mark.parametrize("statement", POWERS_WRITTEN.values(), ids=POWERS_WRITTEN)
+def test_the_application_makes_and_dismisses_no_operator(db, statement, shadows):
+    UserFactory(username="awa")
+    OperatorFactory(username="exploitante")
+    with connection.cursor() as cursor:
+        for shadow in shadows:
+            cursor.execute(shadow)
+        with pytest.raises(DatabaseError, match="Only the owner of the accounts"), transaction.atomic():
+            cursor.execute(statement)
+
+
+def test_the_application_goes_on_saving_operators_and_others(db):
+    for account in (OperatorFactory(), UserFactory()):
+        account.last_name = "Martin"
+        account.save()
+    assert User.objects.filter(last_name="Martin").count() == 2
+
+
+@pytest.mark.as_owner
+def test_the_owner_makes_and_dismisses_operators(db):
+    user = User.objects.create_superuser("exploitante", "e@peps.example", "x")
+    assert User.objects.filter(pk=user.pk).update(is_staff=False, is_superuser=False) == 1
 
 
 def test_functions_that_run_as_the_owner_are_known_and_closed_to_others(db):

@@ -18,6 +18,7 @@ from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office as open_one
 from collectivities.operations.portfolio import add_to_portfolio
 from collectivities.operations.presentation import set_presentation
+from core.owner_connection import connected_as_owner
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
 from schools.calendar.operations import load_calendar
@@ -39,10 +40,12 @@ _SOLD_BEFORE = datetime.timedelta(days=120)
 
 def open_shop(world: YearWorld) -> None:
     """Create the operator, the seller and the prices of both school years."""
-    user = User.objects.create(
-        username=OPERATOR.username, email=OPERATOR.email, password=world.password_hash, first_name=OPERATOR.first_name,
-        last_name=OPERATOR.last_name, is_staff=True, is_superuser=True, date_joined=world.at,
-    )  # fmt: skip
+    with connected_as_owner("Le compte d'exploitation de la démonstration"):
+        user = User.objects.create(
+            username=OPERATOR.username, email=OPERATOR.email, password=world.password_hash,
+            first_name=OPERATOR.first_name, last_name=OPERATOR.last_name, is_staff=True, is_superuser=True,
+            date_joined=world.at,
+        )  # fmt: skip
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     world.users[OPERATOR.username] = user
     Seller.objects.create(pk=1, **SELLER)

@@ -127,6 +127,7 @@ def test_the_operator_signs_in_by_the_portals_page(portal):
 
 
 @pytest.mark.slow
+@pytest.mark.as_owner
 def test_a_superuser_made_by_command_signs_in_at_once(portal, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "un mot de passe sûr")
     call_command("createsuperuser", interactive=False, username="op", email="op@peps.example", verbosity=0)

@@ -1,7 +1,7 @@
-"""`createsuperuser`: Django's own, which also marks the account's address as confirmed, and tells what comes next.
+"""`createsuperuser`: Django's own, as the owner of the tables, which also marks the account's address as confirmed.
 
-Signing in requires a confirmed address, and the first superuser may be created before e-mail is configured. Shell
-access to the server is proof enough.
+The application cannot make an operator (docs/decisions/0188). Signing in requires a confirmed address, and the first
+superuser may be created before e-mail is configured.
 """
 
 from __future__ import annotations
@@ -11,17 +11,26 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.management.commands import createsuperuser
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.account_journal import record_event
 from accounts.models import AccountEvent, User
+from core.owner_connection import OwnerUnknown, connected_as_owner
 
 
 class Command(createsuperuser.Command):
-    @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        """Create the superuser with a confirmed address."""
+        """Create the superuser with a confirmed address, and tell what comes next."""
+        try:
+            with connected_as_owner("La création d'un compte d'exploitation"):
+                self._create(*args, **options)
+        except OwnerUnknown as error:
+            raise CommandError(str(error)) from error
+
+    @transaction.atomic
+    def _create(self, *args: Any, **options: Any) -> None:
         former = set(User.objects.filter(is_superuser=True).values_list("pk", flat=True))
         super().handle(*args, **options)
         for user in User.objects.filter(is_superuser=True).exclude(pk__in=former):
