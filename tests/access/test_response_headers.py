@@ -94,6 +94,7 @@ def test_signing_out_of_the_portal_leaves_the_encrypted_first_names_of_a_device(
     assert answer.cookies["session"].value == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/mon-compte/", "/admin/"])
 def test_signing_out_stands_on_the_pages_of_portal_and_administration(portal, db, path):
     portal.force_login(UserFactory(is_staff=True, is_superuser=True))

@@ -162,6 +162,7 @@ def test_the_password_alone_signs_in_nowhere(request, signs_in, host):
     assert browser.session["_auth_user_id"] == str(signs_in.pk)
 
 
+@pytest.mark.slow
 def test_a_new_password_by_link_leaves_the_second_factor(portal, signs_in):
     portal.post(reverse("account_reset_password"), {"email": signs_in.email})
     answer_resets()
