@@ -136,6 +136,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 MESSAGE_STORAGE = "web.message_storage.HostMessageStorage"
 SECURE_SSL_REDIRECT = SECURE
+# Programs that call in the clear are refused (`web.middleware`): led on, they would not learn that a token was read.
+SECURE_REDIRECT_EXEMPT = [r"^(api/(?!v1/documentation/)|webhooks/)"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 # The browsers' list of names that are https alone is left to whoever owns the domain.

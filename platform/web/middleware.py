@@ -6,8 +6,9 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpResponseNotAllowed
+from django.http import HttpResponseForbidden, HttpResponseNotAllowed
 
 from web.access import get_policy
 from web.outage import forget_preliminary_writes
@@ -88,9 +89,11 @@ class AccessPolicyMiddleware:
     ) -> HttpResponse | None:
         """Return None to run the view, else the response to send instead.
 
-        A NUL, which PostgreSQL's `text` cannot hold, is a 400 whatever holds it, and TRACE a 405. The API checks both
-        itself, to respond in JSON.
+        What is exempt from the redirection to https is refused in the clear. A NUL, which PostgreSQL's `text` cannot
+        hold, is a 400 whatever holds it, and TRACE a 405: the API checks both itself, to respond in JSON.
         """
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            return HttpResponseForbidden("HTTPS, please: this call, and its token, went in the clear.\n", "text/plain")
         if not request.path.startswith("/api/"):
             if request.method == "TRACE":
                 return HttpResponseNotAllowed(["GET", "HEAD", "POST"])

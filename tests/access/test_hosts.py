@@ -94,6 +94,14 @@ def test_every_response_has_security_headers(portal, path):
     assert [name for name in headers if name.lower().startswith("access-control-")] == []
 
 
+def test_a_program_that_calls_in_the_clear_is_refused_and_a_reader_led_to_https(settings, office, nimes):
+    settings.SECURE_SSL_REDIRECT = True
+    browser = office("nimes")
+    assert browser.get("/api/v1/schools").status_code == 403
+    for path in ("/api/v1/documentation/", "/connexion/"):
+        assert browser.get(path)["Location"] == f"https://nimes.peps.localhost{path}"
+
+
 @pytest.mark.parametrize("path", ["/", "/admin/"])
 def test_no_page_answers_a_trace(portal, path, db):
     assert portal.trace(path).status_code == 405

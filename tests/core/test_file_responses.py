@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
+from django.db import models
 
 from core.file_responses import build_file_response
+
+
+def test_files_are_rows_and_no_path_is_made_of_a_name():
+    fields = [field for model in apps.get_models() for field in model._meta.get_fields()]  # noqa: SLF001 - documented
+    assert [str(field) for field in fields if isinstance(field, models.FileField | models.FilePathField)] == []
 
 
 @pytest.mark.parametrize(

@@ -167,10 +167,20 @@ def test_nginx_logs_no_token(certificate, tmp_path):
     # The error log of the frame is its standard error.
     accesses, errors = ((tmp_path / name).read_text(encoding="utf-8") for name in ("access.log", "stderr"))
     errors += "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("error.log"))
-    assert statuses == {502, 301}
+    assert statuses == {502, 301, 403}
     assert accesses.count(" 502 ") == len(PATHS) + 1
     assert "/rien/" in errors
     assert TOKEN not in accesses + errors
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
+def test_nginx_refuses_programs_that_call_in_the_clear(certificate, tmp_path):
+    started, ports = write_nginx_configuration(certificate, tmp_path)
+    command = [find_program("nginx"), "-c", str(started), "-g", "daemon off;"]
+    paths = ["/api/v1/schools", "/webhooks/stripe/", "/api/v1/documentation/", "/connexion/"]
+    with running(command, [ports["80"]]):
+        assert [ask(ports["80"], path, tls=False) for path in paths] == [403, 403, 301, 301]
 
 
 @pytest.mark.slow

@@ -23,6 +23,16 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("7.2", "get(SESSION_HOST_KEY) != host", "get(SESSION_HOST_KEY) is None"),
         ("2.2", 'any("\\x00" in text for text in texts)', 'any("\\x01" in text for text in texts)'),
         ("2.2", "for text in item),", "for text in item[:0]),"),
+        ("4.1", "if settings.SECURE_SSL_REDIRECT and not request.is_secure():", _NEVER),
+        ("13.4", 'if request.method == "TRACE":', _NEVER),
+        ("16.3", "if response.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) and", "if"),
+        ("16.3", "HTTPStatus.NOT_FOUND) and request.user", "HTTPStatus.FORBIDDEN) and request.user"),
+    ],
+    "platform/core/log_lines.py": [
+        ("16.4", '"\\\\n".join(super().formatMessage(record).splitlines())', "super().formatMessage(record)"),
+    ],
+    "sites/back_office/accounts.py": [
+        ("7.4", "if not obj.is_active:", _NEVER),
     ],
     "platform/web/access.py": [
         (
@@ -100,6 +110,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("1.3", "        and not address.is_multicast\n", ""),
     ],
     "platform/accounts/throttling.py": [
+        ("16.3", "_logger.warning(", "_logger.debug("),
         ("2.4", "self.tries > self.limit.tries", "self.tries > 10 * self.limit.tries"),
         ("2.4", "ip_network((parsed, 64), strict=False)", "ip_network((parsed, 128), strict=False)"),
     ],
