@@ -47,9 +47,8 @@ class ServerWatch:
         """Note that an attempt, which began at `since`, is in vain or still unanswered. One statement."""
         self._is_answering = False
         at = max(self._clock(), since)
-        values = {"since": since, "at": at, "failure": failure, "forgotten": at - _FORGOTTEN_AFTER}
         with connection.cursor() as cursor:
-            cursor.execute(_NOTE, values)
+            cursor.execute(_NOTE, {"since": since, "at": at, "failure": failure, "forgotten": at - _FORGOTTEN_AFTER})
 
     def note_answer(self, *, at: datetime.datetime) -> None:
         """Note that the server took a message, or refused it for good. One statement for several in a row."""

@@ -68,7 +68,7 @@ def answer_on_time() -> HealthAnswer:
             "worker": {"alive": status.has_worker, "heartbeat_seconds": _age(status.heartbeat_at, at)},
             "queue": {"due_jobs": status.due_jobs, "oldest_seconds": _age(status.waiting_since, at)},
             "portal_mail": {"oldest_seconds": _age(oldest, at)},
-            "mail_server": {"failing_seconds": _age(outage and outage.failing_since, at)},
+            "mail_server": {"failing_seconds": _age(None if outage is None else outage.failing_since, at)},
             "failed_jobs": status.failed_jobs,
         },
     )
