@@ -101,7 +101,8 @@ migrations: setup
 upgrade-check: setup
 	$(BIN)/python -m bench upgrade
 
-# Known vulnerabilities of the pinned packages; says so where no database of advisories answers.
+# Known vulnerabilities of the pinned packages of Python and npm; says so where no database of advisories answers.
+# ADVISORIES=pypi.zip,npm.zip reads files of osv.dev instead.
 advisories: setup
 	$(BIN)/python .ci/advisories.py
 

@@ -11,6 +11,6 @@ status 1. Plans that can be checked on a few rows are tested in `tests/schools/t
 
 `read_spreadsheets` measures no time: it scores imports of damaged lists (`bench.damaged`) against the expected
 result of every row. `load` (`bench.load`) compares pages beside large imports, uploads and slow clients with the same
-pages while nothing else runs; `chaos` (`bench.chaos`) kills processes. A measure that misses its target ends the run
-with status 1, after all have run.
+pages while nothing else runs; `chaos` (`bench.chaos`) kills processes; `mail_outage` moves a clock through an hour
+without a mail server. A measure that misses its target ends the run with status 1, after all have run.
 """

@@ -29,7 +29,7 @@ def main() -> None:
     import django  # noqa: PLC0415 - needs the path and the settings named above
 
     django.setup()
-    from bench.registry import all_measures, has_own_server  # noqa: PLC0415 - imports models
+    from bench.registry import Unmeasurable, all_measures, has_own_server  # noqa: PLC0415 - imports models
     from bench.scratch_database import scratch_database  # noqa: PLC0415
 
     measures = all_measures()
@@ -39,8 +39,12 @@ def main() -> None:
     results: list[dict[str, Any]] = []
     failures: list[str] = []
     for name in options.names or measures:
-        with contextlib.nullcontext() if has_own_server(name) else scratch_database():
-            measured = measures[name]()
+        try:
+            with contextlib.nullcontext() if has_own_server(name) else scratch_database():
+                measured = measures[name]()
+        except Unmeasurable as refusal:
+            failures.append(f"{name}: {refusal}")
+            continue
         results.append(measured.figures())
         failures += [f"{name}: {failure}" for failure in measured.failures()]
         if not options.json:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class Unmeasurable(Exception):
+    """What a measure needs is not on this machine; the message says what, and how to get it."""
+
+
 class MeasureResult(Protocol):
     """The result of a measure: figures, text, and missed targets."""
 

@@ -83,6 +83,7 @@ def running_server(slug: str, token: str, **variables: str) -> Iterator[OfficeSe
     command = [
         sys.executable, "-m", "gunicorn", "config.wsgi", "--worker-class", "config.gunicorn_worker.DeadlineWorker",
         "--workers", str(WORKERS), "--threads", str(THREADS), "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
+        "--no-control-socket",
     ]  # fmt: skip
     environment = os.environ | {
         "DATABASE_URL": url(),

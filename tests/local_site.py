@@ -11,21 +11,27 @@ if TYPE_CHECKING:
 
 
 class LocalSite:
-    """Listens on localhost in a thread for the block; handlers find it as `server.site`."""
+    """Listens on an address of this machine in a thread for the block; handlers find it as `server.site`."""
 
     #: The path of its URL.
     path = "/"
 
-    def __init__(self, handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> None:
+    def __init__(
+        self, handler: Callable[..., http.server.BaseHTTPRequestHandler], host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         #: Set on exit, so that no handler outlives the test.
         self.over = threading.Event()
-        self._server = _LocalHttpServer(("127.0.0.1", 0), handler)
+        self._server = _LocalHttpServer((host, port), handler)
         self._server.site = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
+    def port(self) -> int:
+        return self._server.server_address[1]
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{self.path}"
+        return f"http://{self._server.server_address[0]}:{self.port}{self.path}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http
 import http.client
 import json
 import time
@@ -10,9 +11,12 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
 from bench.chaos.ledger import Answer
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     from bench.chaos.ledger import Ledger
@@ -40,18 +44,21 @@ class ClientResponse:
         """What it says of the request."""
         if self.status in (200, 201, 202, 302):
             return Answer.DONE
-        if self.status == 0 or (self.status >= _SERVER_ERRORS and "peut-être" in self.body):
+        # What a proxy says of a web process that ended before its answer; the site itself says neither.
+        is_lost = self.status in (0, http.HTTPStatus.BAD_GATEWAY, http.HTTPStatus.GATEWAY_TIMEOUT)
+        if is_lost or (self.status >= _SERVER_ERRORS and "peut-être" in self.body):
             return Answer.UNKNOWN
         return Answer.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The web server, as a client reaches it at one host."""
+    """The web server, as a client reaches it at one host; through a proxy that ends TLS where `tls` is given."""
 
     port: int
     host: str
     ledger: Ledger
+    tls: ssl.SSLContext | None = None
 
     def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> ClientResponse:
         """Send one request on a connection of its own; status 0 where no complete response came."""
@@ -59,6 +66,10 @@ class Web:
         start = time.perf_counter()
         with contextlib.closing(link):
             try:
+                if self.tls is not None:
+                    link.connect()
+                    # By its name, as the certificate has it.
+                    link.sock = self.tls.wrap_socket(link.sock, server_hostname=self.host)
                 link.request(method, path, body, {"Host": self.host, **headers})
                 response = link.getresponse()
                 answer = ClientResponse(response.status, response.read().decode())
@@ -67,18 +78,19 @@ class Web:
         self.ledger.count(str(answer.status), time.perf_counter() - start)
         if answer.status == _SERVER_ERRORS:
             self.ledger.complain(f"500 for {method} {path}: {answer.body[-300:]!r}")
-        if answer.status == 0:
+        if answer.answer == Answer.UNKNOWN:
             time.sleep(0.1)
         return answer
 
     def send_form(self, path: str, session: Mapping[str, str], **fields: str) -> ClientResponse:
         """Post a form as a signed-in person."""
         body = "&".join(f"{name}={value}" for name, value in fields.items())
-        cookies = {**session, "csrf": _CSRF}
+        cookies = {**session, settings.CSRF_COOKIE_NAME: _CSRF}
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
             "X-CSRFToken": _CSRF,
+            "Origin": f"{'http' if self.tls is None else 'https'}://{self.host}",
         }
         return self.request("POST", path, body.encode(), headers)
 

@@ -1,5 +1,6 @@
 """`python -m bench chaos`: some minutes of work while processes are killed, on a server of its own.
 
+The web processes and workers have the settings of deploy/systemd, and requests come through the nginx of deploy/nginx.
 Gifts, reductions, revocations, imports and their undoing go through the API; redemptions and claims through the pages.
 Meanwhile backends, workers, web processes and the database server are killed in turn, and the mail server and the
 receiver of webhooks misbehave. It fails on anything acknowledged that is lost or doubled, on anything refused that was
@@ -10,13 +11,16 @@ from __future__ import annotations
 
 import os
 import statistics
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
 from django.conf import settings
 from django.db import connection
 from django_tenants.utils import tenant_context
@@ -26,11 +30,14 @@ from bench.chaos.client import Api, Web
 from bench.chaos.faults import LEASES, Killer, Workers
 from bench.chaos.ledger import Ledger
 from bench.chaos.outside import misbehaving
+from bench.chaos.production import collect_assets, production
 from bench.chaos.world import SLUG, create_world, in_turn
 from bench.private_server import private_server
+from bench.proxy import require_nginx, running_nginx, trust
 from bench.registry import measure
 from bench.scratch_database import scratch_database
 from bench.web_server import running_server
+from tests.certificates import write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,19 +96,36 @@ _KINDS = ("gifts", "reductions", "revocations", "imports", "undoings", "redempti
 @measure("chaos", own_server=True)
 def chaos() -> ChaosMeasure:
     """Work and kill for `MINUTES`, then compare."""
+    require_nginx()
     ledger, stop = Ledger(), threading.Event()
-    with private_server() as server, scratch_database(), misbehaving() as outside:
+    with (
+        tempfile.TemporaryDirectory(prefix="peps-chaos-") as name,
+        private_server() as server,
+        scratch_database(),
+        misbehaving() as outside,
+        production(Path(name)) as variables,
+    ):
+        folder = Path(name)
+        # The processes of nginx are another user's where we are root.
+        folder.chmod(0o755)
+        domain = settings.BASE_DOMAIN
+        write_certificate(folder, x509.DNSName(domain), x509.DNSName(f"*.{domain}"))
         world = create_world(outside.receiver.url)
-        variables = {
+        collect_assets(variables)
+        variables |= {
             **LEASES,
             "SMTP_PORT": str(outside.sink.port),
-            "WEBHOOKS_PRIVATE_NETWORKS": "127.0.0.0/8",
             # Each outage is logged by each request: here they are wanted.
             "LOG_LEVEL": "CRITICAL",
         }
-        with Workers(_WORKERS, **variables) as workers, running_server(SLUG, world.token, **variables) as web:
-            api = Api(Web(web.port, web.host, ledger), world.token)
-            portal = Web(web.port, settings.BASE_DOMAIN, ledger)
+        with (
+            Workers(_WORKERS, **variables) as workers,
+            running_server(SLUG, world.token, **variables) as web,
+            running_nginx(folder, folder, web_port=web.port) as port,
+        ):
+            tls = trust(folder)
+            api = Api(Web(port, web.host, ledger, tls), world.token)
+            portal = Web(port, domain, ledger, tls)
             scene = actors.Scene(api, portal, ledger, world.pool, iter(world.schools), stop)
             killer = Killer(server, web, workers, api)
             # The letters of the keys that are there from the beginning are none of the work that is measured.

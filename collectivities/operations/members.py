@@ -10,7 +10,6 @@ import datetime
 from typing import TYPE_CHECKING, cast
 
 from allauth.account.models import EmailAddress
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -188,9 +187,9 @@ def join_with_new_account(
 ) -> Member:
     """Create the account of an invited person and accept the invitation with it.
 
-    The link was sent to the invitation's address, which is thereby verified. Raises `InvitationGone`, and Django's
-    `ValidationError` by field where the account is invalid. A username that is taken is no error: the account gets the
-    first free variation of it, which the e-mail mentions.
+    The link was sent to the invitation's address, which is thereby verified. `password`: one that the form accepts.
+    Raises `InvitationGone`, and Django's `ValidationError` by field where the account is invalid. A username that is
+    taken is no error: the account gets the first free variation of it, which the e-mail mentions.
     """
     invitation = Invitation.objects.filter(token_hash=hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
@@ -202,10 +201,6 @@ def join_with_new_account(
         email=invitation.email,
         profile=Profile.AGENT,
     )
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise ValidationError({"password": error.messages}) from error
     user.set_password(password)
     user.full_clean(validate_unique=False)
     if usernames.is_reserved(user.username):

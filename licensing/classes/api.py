@@ -7,9 +7,12 @@ docs/application.md; every error is `{"code": …, "detail": …}`.
 from __future__ import annotations
 
 import datetime
+import sys
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from django.http import JsonResponse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -26,6 +29,7 @@ from accounts import throttling
 from accounts.client_ip import get_client_ip
 from licensing.classes import entry_check, tickets, tokens
 from licensing.classes.models import ApplicationToken
+from web import outage
 from web.access import require_policy
 
 if TYPE_CHECKING:
@@ -37,6 +41,18 @@ if TYPE_CHECKING:
 #: Invalid tokens, by network.
 INVALID_TOKEN_LIMIT = throttling.RateLimit("application/address", 30, datetime.timedelta(minutes=15))
 _MAX_LENGTH = 200
+_UNAVAILABLE = (
+    "Le service est momentanément indisponible : rien n’a été fait. Recommencez après le nombre de secondes de "
+    "« Retry-After »."
+)
+_PERHAPS_SPENT = (
+    "La base de données ne répond plus et la réponse s’est perdue. Recommencez après le nombre de secondes de "
+    "« Retry-After » ; si le ticket a servi, demandez à la personne de revenir par le portail."
+)
+_FAULT = (
+    "Une panne de notre fait a empêché cette réponse. Demandez à la personne de revenir par le portail ; si cela dure, "
+    "prévenez-nous."
+)
 NON_FIELD_ERRORS = api_settings.NON_FIELD_ERRORS_KEY
 
 #: For `manage.py spectacular`, see docs/application.md.
@@ -202,6 +218,8 @@ class EntryView(APIView):
             409: _error_response("`ticket_expired`"),
             413: _error_response("`body_too_large`"),
             429: _error_response("`throttled`: too many wrong tokens from this network; see `Retry-After`"),
+            500: _error_response("`internal_error`"),
+            503: _error_response("`service_unavailable`; see `Retry-After`"),
         },
     )
     @sensitive_variables()
@@ -211,8 +229,10 @@ class EntryView(APIView):
         serializer.is_valid(raise_exception=True)
         at = timezone.now()
         try:
-            person = _find_person(serializer.validated_data, at)
-            answer = EntrySerializer({"person": person.name, "entry": person.check_entry(at)})
+            # A ticket is spent with its answer, or not at all.
+            with transaction.atomic():
+                person = _find_person(serializer.validated_data, at)
+                answer = EntrySerializer({"person": person.name, "entry": person.check_entry(at)})
         except tickets.TicketExpired as refusal:
             raise TicketConflict(str(refusal), code=refusal.code) from None
         except (tickets.UnknownTicket, entry_check.UnknownPerson) as refusal:
@@ -244,6 +264,30 @@ def _handle_exception(error: Exception, context: dict[str, Any]) -> Response | N
         else:
             response.data = {"code": "invalid_request", "detail": " ".join(_flatten_errors(error.detail))}
     return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Return the response to an outage (503) or to a fault of ours (500): a page, or JSON for the application.
+
+    A handler of 500: the exception is the one at hand.
+    """
+    if not request.path.startswith("/api/application/"):
+        return outage.server_error(request)
+    found = outage.find_outage(sys.exception())
+    if found is None:
+        return _build_failure("internal_error", _FAULT, 500)
+    response = _build_failure("service_unavailable", _PERHAPS_SPENT if found.may_be_done else _UNAVAILABLE, 503)
+    response["Retry-After"] = str(outage.RETRY_AFTER)
+    return outage.mark(response, found)
+
+
+def _build_failure(code: str, detail: str, status: int) -> JsonResponse:
+    return JsonResponse(
+        {"code": code, "detail": detail},
+        status=status,
+        headers={"Cache-Control": "no-store"},
+        json_dumps_params={"ensure_ascii": False},
+    )
 
 
 def _flatten_errors(detail: Any) -> Iterator[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import psycopg.errors
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
-from core.copy_rows import reserve_ids
+from core.copy_rows import copy_rows, reserve_ids
 from core.metrics import count_on_commit
 from licensing.entitlements import code_sealing, keys, metrics
 
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 _MAX_ATTEMPTS = 3
 # Schema-qualified: the current schema may be a tenant's.
 _TABLE = "public.entitlements_activationkey"
+_COLUMNS = {
+    "id": "int8",
+    "entitlement_id": "int8",
+    "school_id": "varchar",
+    "prefix": "varchar",
+    "sealed_code": "bytea",
+    "sealed_under": "int2",
+    "units": "int4",
+    "issued_at": "timestamptz",
+    "exposed_at": "timestamptz",
+}
 
 
 class CodesExhausted(Exception):
@@ -49,8 +60,10 @@ def mint(
         try:
             with transaction.atomic():
                 _copy_rows(numbers, codes, entitlement=entitlement, prefix=prefix, demands=demands, at=at)
-        except psycopg.errors.UniqueViolation:
-            continue
+        except IntegrityError as error:
+            if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+                continue
+            raise
         count_on_commit(metrics.MINTED_KEYS, len(demands))
         count_on_commit(metrics.MINTED_UNITS, sum(units for _, units, _ in demands))
         return numbers
@@ -76,9 +89,14 @@ def _copy_rows(
     demands: Sequence[tuple[str | None, int, bool]],
     at: datetime.datetime,
 ) -> None:
-    columns = "id, entitlement_id, school_id, prefix, sealed_code, sealed_under, units, issued_at, exposed_at"
-    with connection.cursor() as cursor, cursor.copy(f"COPY {_TABLE} ({columns}) FROM STDIN (FORMAT binary)") as copy:
-        copy.set_types(["int8", "int8", "varchar", "varchar", "bytea", "int2", "int4", "timestamptz", "timestamptz"])
-        entitlement_id, under = entitlement.pk, code_sealing.current_key_number()
-        for number, sealed, (uai, units, exposed) in zip(numbers, code_sealing.seal_many(codes), demands, strict=True):
-            copy.write_row((number, entitlement_id, uai, prefix, sealed, under, units, at, at if exposed else None))
+    entitlement_id, under = entitlement.pk, code_sealing.current_key_number()
+    copy_rows(
+        _TABLE,
+        _COLUMNS,
+        (
+            (number, entitlement_id, uai, prefix, sealed, under, units, at, at if exposed else None)
+            for number, sealed, (uai, units, exposed) in zip(
+                numbers, code_sealing.seal_many(codes), demands, strict=True
+            )
+        ),
+    )

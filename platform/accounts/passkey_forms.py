@@ -10,8 +10,9 @@ from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from fido2.webauthn import AuthenticationResponse
 
-from accounts import account_journal, sign_in_delays
+from accounts import account_journal, passkeys, sign_in_delays
 from accounts.models import AccountEvent
 from core.bounded_json import parse_json_object
 
@@ -83,14 +84,19 @@ class _JournaledPasskey:
     """Mixin, before allauth's form: a refused passkey is written in the accounts' journal."""
 
     user: User | None
+    cleaned_data: dict[str, Any]
 
     def clean_credential(self) -> Authenticator:
         """Return the passkey that signed the challenge. Raises `ValidationError`."""
         allauth_form: Any = super()
         try:
+            answer = AuthenticationResponse.from_dict(self.cleaned_data["credential"])
             passkey: Authenticator = allauth_form.clean_credential()
         except (ValidationError, *_MALFORMED):
             account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=self.user, at=timezone.now())
+            _refuse()
+        if not passkeys.advance_counter(passkey=passkey, counter=answer.response.authenticator_data.counter):
+            account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=passkey.user, at=timezone.now())
             _refuse()
         sign_in_delays.remember(context.request, passkey.user, by_second_factor=True)
         return passkey

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Passkeys of one account: more are refused.
 MAX_PASSKEYS = 10
+#: Of a passkey's data: the counter that came with its last signature.
+_COUNTER = "counter"
 
 
 @transaction.atomic
@@ -46,6 +48,25 @@ def add(*, user: User, name: str, credential: Mapping[str, Any], host: str, at: 
     account_journal.record_event(AccountEvent.Action.PASSKEY_ADDED, user=user, at=at)
     queue_email_to_user(user, email_kinds.PASSKEY_ADDED, host=host, at=at)
     return passkey
+
+
+@transaction.atomic
+def advance_counter(*, passkey: Authenticator, counter: int) -> bool:
+    """Store how often a passkey says that it has signed; return False where that has not grown: it was copied.
+
+    Passkeys that are kept on several devices count nothing and always say 0 (WebAuthn level 2, 7.2, step 21).
+    """
+    lock_account(passkey.user_id)
+    stored = Authenticator.objects.filter(pk=passkey.pk).first()
+    if stored is None:
+        return False
+    previous = stored.data.get(_COUNTER, 0)
+    if (counter or previous) and counter <= previous:
+        return False
+    if counter:
+        stored.data[_COUNTER] = counter
+        stored.save(update_fields=["data"])
+    return True
 
 
 @transaction.atomic

@@ -49,7 +49,7 @@ def describe_password_rules(field: str, *, known: Iterable[str] = ()) -> SafeStr
     )
     return format_html(
         '<ul class="password-rules" data-password-rules="{}" data-words="{}">{}'
-        "<li><span>pas un mot de passe courant <em>(vérifié à l’envoi)</em></span></li></ul>",
+        "<li><span>ni courant, ni facile à deviner <em>(vérifié à l’envoi)</em></span></li></ul>",
         field,
         " ".join(list_personal_words(known)),
         items,

@@ -1,6 +1,7 @@
 """What mail servers report: addresses they refuse, sendings that fail, and the mailbox in which their reports arrive.
 
-In the public schema: an address is refused for every collectivity. Written only by `mailing`, which reads the mailbox.
+And that our own server takes nothing. In the public schema: an address is refused for every collectivity. Written only
+by `mailing`, which reads the mailbox.
 """
 
 from __future__ import annotations
@@ -143,3 +144,30 @@ class FailedSending(models.Model):
 
     def __str__(self) -> str:
         return f"envoi n° {self.pk}"
+
+
+class MailServerOutage(models.Model):
+    """That our own mail server takes nothing. One row, from the first attempt in vain until it takes an e-mail."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    failing_since = models.DateTimeField("n'accepte rien depuis")
+    # The last attempt in vain: without another one nothing is known of the server any more.
+    failed_at = models.DateTimeField("dernier essai le")
+    # In French, with the server's reply where there was one.
+    failure = models.TextField("empêchement")
+
+    objects = LockableQuerySet["MailServerOutage"].as_manager()
+
+    class Meta:
+        verbose_name = "panne du serveur d'envoi"
+        verbose_name_plural = "pannes du serveur d'envoi"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="mail_server_outage_is_one_row", condition=Q(id=1)),
+            models.CheckConstraint(
+                name="mail_server_outage_says_why_and_since_when",
+                condition=~Q(failure="") & Q(failed_at__gte=models.F("failing_since")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "panne du serveur d'envoi"

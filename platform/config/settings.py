@@ -20,6 +20,7 @@ from config import (
     mail,
     openapi,
     packaged_assets,
+    password_leaks,
     unfold,
 )
 from config.logs import build_logging
@@ -170,9 +171,12 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.password_validators.PersonalWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.password_validators.GuessablePasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.password_validators.LeakedPasswordValidator"},
 ]
+# Passwords of known leaks: a sorted file of their hashes, and a service that is asked by five digits of one.
+PASSWORD_LEAKS_FILE, PASSWORD_LEAKS_URL = password_leaks.read_file(), password_leaks.read_url(is_production=PRODUCTION)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"

@@ -30,4 +30,4 @@ if settings.MAIL_PROVIDER:
     urlpatterns.append(build_tracking_path(settings.MAIL_PROVIDER))
 
 handler400 = "web.outage.bad_request"
-handler500 = "web.outage.server_error"
+handler500 = "licensing.classes.api.server_error"

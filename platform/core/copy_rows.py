@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ from django.db import connection
 from psycopg.types.json import JsonbBinaryDumper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from psycopg import Copy
     from psycopg.abc import Buffer
 
 _EMPTY_JSON: dict[type, bytes] = {dict: b"\x01{}", MappingProxyType: b"\x01{}", list: b"\x01[]"}
@@ -43,17 +45,24 @@ class _JsonDumper(JsonbBinaryDumper):
         return super().dump(obj)
 
 
+@contextlib.contextmanager
+def _open_copy(table: str, columns: Collection[str]) -> Iterator[Copy]:
+    # Django wraps the errors of `execute` alone: the driver's own are none to whoever looks for a lost connection.
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        cursor.adapters.register_dumper(dict, _JsonDumper)
+        with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)") as copy:
+            yield copy
+
+
 def copy_rows(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
     """Insert rows into a table, named as in SQL. `columns`: PostgreSQL type by name, in the order of the values.
 
     `rows` is read while the connection is busy, so it must not query.
     """
-    with connection.cursor() as cursor:
-        cursor.adapters.register_dumper(dict, _JsonDumper)
-        with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(list(columns.values()))
-            for row in rows:
-                copy.write_row(row)
+    with _open_copy(table, columns) as copy:
+        copy.set_types(list(columns.values()))
+        for row in rows:
+            copy.write_row(row)
 
 
 def copy_file(table: str, columns: tuple[str, str], key: int, file: IO[bytes], size: int) -> None:
@@ -61,10 +70,7 @@ def copy_file(table: str, columns: tuple[str, str], key: int, file: IO[bytes], s
 
     An INSERT holds a file of 20 MB six times at once (bytes, hexadecimal text, query): this holds one chunk.
     """
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)") as copy,
-    ):
+    with _open_copy(table, columns) as copy:
         copy.write(_COPY_HEADER + struct.pack("!hiqi", len(columns), 8, key, size))
         file.seek(0)
         while chunk := file.read(_CHUNK_BYTES):

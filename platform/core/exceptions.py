@@ -1,8 +1,11 @@
-"""Base class of domain exceptions, which pages and the API report alike."""
+"""Base class of domain exceptions, which pages and the API report alike; what an exception comes from."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class DomainError(Exception):
@@ -16,3 +19,12 @@ class DomainError(Exception):
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+
+
+def iter_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the exception and, one after another, those it comes from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

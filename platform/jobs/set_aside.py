@@ -6,6 +6,7 @@ import datetime
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
+import psycopg
 from django.db import (
     InterfaceError,
     InternalError,
@@ -16,6 +17,7 @@ from django.db import (
     transaction,
 )
 
+from core.exceptions import iter_causes
 from core.foreign_values import clean_line
 from jobs.models import SetAsideItem
 from jobs.retention import declare_retention
@@ -26,7 +28,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: What says nothing of an item: the database is gone, busy, or made otherwise, or there is no memory left.
-_NOT_OF_AN_ITEM = (OperationalError, InterfaceError, InternalError, ProgrammingError, NotSupportedError, MemoryError)
+_NOT_OF_AN_ITEM = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    ProgrammingError,
+    NotSupportedError,
+    MemoryError,
+    # The driver's own, which procrastinate wraps in its turn.
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+    psycopg.ProgrammingError,
+    psycopg.NotSupportedError,
+)
 _MAX_REASON = 500
 
 declare_retention(SetAsideItem, kept_for=datetime.timedelta(days=365), since="found_at")
@@ -57,9 +72,9 @@ def _take[Item](items: Sequence[Item], take: Callable[[Sequence[Item]], object])
     try:
         with transaction.atomic():
             take(items)
-    except _NOT_OF_AN_ITEM:
-        raise
     except Exception as error:  # whatever strangers send; it is named to a person
+        if any(isinstance(cause, _NOT_OF_AN_ITEM) for cause in iter_causes(error)):
+            raise
         if len(items) == 1:
             logger.exception("An item that came from outside could not be taken in")
             return [RefusedItem(items[0], error)]

@@ -26,6 +26,7 @@ from mailing.message_ids import build_message_id
 from mailing.mime import compose
 from mailing.models import MESSAGES_KEPT, Message, MessageState
 from mailing.operations import DRAIN, MESSAGES_PER_JOB
+from mailing.server_outage import ServerWatch
 from mailing.smtp_connection import ConnectionInterrupted, MessageRejected, ServerUnavailable, SmtpConnection
 
 if TYPE_CHECKING:
@@ -57,14 +58,16 @@ def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetim
     accepted = handled = 0
     earliest: datetime.datetime | None = None
     batch: _Batch | None = None
+    watch = ServerWatch(clock)
 
-    def keep_leases() -> None:
+    def wait() -> None:
         if batch is not None:
             # While the database is away leases cannot be kept; what the server answers then is recorded later.
             with contextlib.suppress(Error):
                 batch.keep_leases()
+                batch.note_wait()
 
-    with SmtpConnection(on_wait=keep_leases) as smtp:
+    with SmtpConnection(on_wait=wait) as smtp:
         while handled < limit and not _must_stop(ends_at):
             messages = leases.claim(limit=min(CLAIM_BATCH_SIZE, limit - handled), at=clock())
             if not messages:
@@ -72,7 +75,7 @@ def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetim
                 earliest = clock() + LOCKED_DELAY
                 break
             handled += len(messages)
-            batch = _Batch(messages, smtp, clock, ends_at=ends_at)
+            batch = _Batch(messages, smtp, clock, watch, ends_at=ends_at)
             batch.send()
             accepted += batch.accepted
             if batch.is_server_unavailable:
@@ -110,12 +113,21 @@ class _Batch:
     """A batch of claimed messages being sent."""
 
     def __init__(
-        self, messages: list[Message], smtp: SmtpConnection, clock: Callable[[], datetime.datetime], *, ends_at: float
+        self,
+        messages: list[Message],
+        smtp: SmtpConnection,
+        clock: Callable[[], datetime.datetime],
+        watch: ServerWatch,
+        *,
+        ends_at: float,
     ) -> None:
         self._remaining = messages
         self._smtp = smtp
         self._clock = clock
+        self._watch = watch
         self._ends_at = ends_at
+        #: When the message that is being sent was offered.
+        self._offered_at: datetime.datetime | None = None
         #: The message noted as handed over, see `leases.hand_over`.
         self._handed_over: Message | None = None
         #: Whether the message before was refused by a closing server, which may have meant that message only.
@@ -152,6 +164,11 @@ class _Batch:
             return self._remaining
         return leases.renew(self._remaining, at=at)
 
+    def note_wait(self) -> None:
+        """Note, while the server makes us wait, that it takes nothing meanwhile."""
+        if self._offered_at is not None:
+            self._watch.note_failure(smtp_replies.UNREACHABLE, since=self._offered_at)
+
     def _process(self, message: Message, render: Callable[[Message], RenderedEmail]) -> None:
         if message.unanswered >= smtp_replies.MAX_INTERRUPTIONS:
             self._record(
@@ -182,18 +199,21 @@ class _Batch:
             self._deliver(message, rendered)
 
     def _deliver(self, message: Message, rendered: RenderedEmail) -> None:
-        at = self._clock()
+        at = self._offered_at = self._clock()
         was_closed_on, self._was_closed_on = self._was_closed_on, False
         try:
             self._send_with_reconnect(message, rendered, at, may_blame_message=not was_closed_on)
         except MessageRejected as refusal:
             self._record_rejection(message, refusal.answer)
+            if refusal.answer.is_final:
+                self._retry_on_lost_database(lambda: self._watch.note_answer(at=self._clock()))
         except ServerUnavailable as down:
             self.is_server_unavailable = True
-            due_at, reason = at + smtp_replies.UNAVAILABLE_DELAY, str(down)
-            self._retry_on_lost_database(lambda: leases.release(self._remaining, due_at=due_at, reason=reason))
-        except ConnectionInterrupted:
+            self._put_off_all(str(down), offered_at=at)
+        except ConnectionInterrupted as broken:
+            reason = str(broken)
             self._record(lambda: leases.record_interrupted(message, at=self._clock()))
+            self._retry_on_lost_database(lambda: self._watch.note_failure(reason, since=at))
         except ValueError:
             self._record(lambda: leases.record_failed(message, reason=smtp_replies.BAD_ADDRESS, at=at))
         except Exception:
@@ -201,10 +221,21 @@ class _Batch:
             logger.exception("Message %s could not be handed over", message.pk)
             until = at + smtp_replies.UNAVAILABLE_DELAY
             self._record(lambda: leases.record_deferred(message, until=until, reason=smtp_replies.UNREACHABLE))
+            self._retry_on_lost_database(lambda: self._watch.note_failure(smtp_replies.UNREACHABLE, since=at))
         else:
             self.accepted += 1
             accepted_at = self._clock()
             self._record(lambda: leases.record_accepted(message, message_id=build_message_id(message), at=accepted_at))
+            self._retry_on_lost_database(lambda: self._watch.note_answer(at=accepted_at))
+
+    def _put_off_all(self, reason: str, *, offered_at: datetime.datetime) -> None:
+        due_at = offered_at + smtp_replies.UNAVAILABLE_DELAY
+
+        def put_off() -> None:
+            leases.release(self._remaining, due_at=due_at, reason=reason)
+            self._watch.note_failure(reason, since=offered_at)
+
+        self._retry_on_lost_database(put_off)
 
     def _send_with_reconnect(
         self, message: Message, rendered: RenderedEmail, at: datetime.datetime, *, may_blame_message: bool

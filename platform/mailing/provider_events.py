@@ -6,6 +6,8 @@ Only imported where a provider is configured (`MAIL_PROVIDER`): django-anymail i
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 #: What django-anymail raises for an event that no provider sends: of other types, without its names, with JSON in it,
 #: of a moment that no clock has.
 _MALFORMED = (TypeError, ValueError, KeyError, AttributeError, OverflowError, OSError, RecursionError)
+#: How Brevo and Mailjet call their number of a message.
+_MESSAGE_NAMES = ("message-id", "MessageID")
 _FATES = {
     "delivered": ReportedFate.DELIVERED,
     "deferred": ReportedFate.DELAYED,
@@ -43,6 +47,11 @@ _FATES = {
 }
 #: Codes of RFC 3463 for the reasons that a provider gives without a server's answer.
 _STATUSES = {"invalid": "5.1.3", "blocked": "5.7.1", "spam": "5.7.1", "timed_out": "5.4.7"}
+_SOURCE = "Prestataire d'envoi des e-mails"
+_UNREADABLE = (
+    "Cet événement n'a pas la forme attendue : le journal du serveur dit pourquoi. L'état de l'e-mail se lit chez le "
+    "prestataire."
+)
 _REFUSED = (
     "Ce que le prestataire dit d'un e-mail n'a pas pu être inscrit : le journal du serveur dit pourquoi. L'état de "
     "l'e-mail se lit chez le prestataire."
@@ -59,10 +68,10 @@ def build_tracking_path(provider: str) -> URLPattern:
 
 
 class _BoundedEvents:
-    """Mixin, before django-anymail's view: the body is read with bounds, and what is no event is refused."""
+    """Mixin, before django-anymail's view: the body is read with bounds, and what is no event keeps out no other."""
 
     def parse_events(self, request: HttpRequest) -> list[Any]:
-        """Return the events, without those that cannot be read. Raises `SuspiciousOperation` where none can."""
+        """Return the events; what cannot be read is set aside. Raises `SuspiciousOperation` where none is an event."""
         anymail_view: Any = self
         try:
             # What a recipient's server answered stands in it: no letter of that keeps the other events out.
@@ -70,16 +79,26 @@ class _BoundedEvents:
         except UnreadableJson as error:
             raise SuspiciousOperation(f"A provider's events are unreadable. {error}") from None
         stated = body if isinstance(body, list) else [body]
+        if stated and not any(isinstance(event, dict) for event in stated):
+            raise SuspiciousOperation("None of a provider's events is one.")
         events = []
         for event in stated:
             try:
-                if isinstance(event, dict):
-                    events.append(anymail_view.esp_to_anymail_event(event))
+                events.append(anymail_view.esp_to_anymail_event(event))
             except _MALFORMED as error:
                 logger.warning("An event of the mail provider cannot be read: %s", type(error).__name__)
-        if stated and not events:
-            raise SuspiciousOperation("None of a provider's events can be read.")
+                note_set_aside(source=_SOURCE, reference=_build_reference(event), reason=_UNREADABLE, at=timezone.now())
         return events
+
+
+def _build_reference(event: object) -> str:
+    """Return the provider's name of an unreadable event's message, else a digest: the same when it comes again."""
+    named = [event.get(name) for name in _MESSAGE_NAMES] if isinstance(event, dict) else []
+    for name in named:
+        if isinstance(name, str | int) and name:
+            return str(name)
+    digest = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
+    return f"sans numéro de message ({digest[:12]})"
 
 
 def connect() -> None:
@@ -94,7 +113,7 @@ def receive(sender: object, event: Any, esp_name: str, **_: object) -> None:  # 
     at = timezone.now()
     for refused in take_each([event], lambda events: _record(events[0], at)):
         note_set_aside(
-            source="Prestataire d'envoi des e-mails",
+            source=_SOURCE,
             reference=refused.item.event_id or refused.item.message_id,
             reason=_REFUSED,
             at=at,

@@ -17,10 +17,11 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 
+from core.exceptions import iter_causes
 from core.postgresql.base import CommitUnanswered, DatabaseUnreachable, DatabaseWrapper, is_lost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from django.http import HttpRequest
 
@@ -44,7 +45,8 @@ class Outage:
 
 def find_outage(error: BaseException | None) -> Outage | None:
     """Return the outage that an exception comes from; None where the database is not its cause."""
-    chain = list(_causes(error))
+    # Of an outage the session store makes a request that it refuses, procrastinate an error of its own.
+    chain = list(iter_causes(error))
     if not any(_is_outage(each) for each in chain):
         return None
     unreachable = any(isinstance(each, DatabaseUnreachable) for each in chain)
@@ -70,15 +72,6 @@ def _is_outage(error: BaseException) -> bool:
         return False
     state: str | None = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None)
     return is_lost(error) or (state is not None and state.startswith(_PASSING))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the exception and what it came from: of an outage the session store makes a request that it refuses."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def build_unavailable_page(request: HttpRequest, outage: Outage) -> HttpResponse:

@@ -13,6 +13,7 @@ from core.formatting import number, pluralize
 from installation.hold import find_hold
 from jobs.models import SetAsideItem
 from jobs.work_status import LATE_AFTER, list_due_tasks, read_work_status
+from mailing import server_outage
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 from tenants import checkpoints
@@ -42,6 +43,7 @@ def list_work_items(now: datetime.datetime) -> list[WorkItem]:
         *_hold(),
         *list_sales_work_items(now),
         *_directory(now),
+        *_mail_server(now),
         *_mailbox(now),
         *_failed_sendings(),
         *_set_aside(),
@@ -53,6 +55,13 @@ def list_work_items(now: datetime.datetime) -> list[WorkItem]:
 def _hold() -> Iterator[WorkItem]:
     if (cause := find_hold()) is not None:
         words = f"Rien ne part ni ne s'enregistre : {cause}. Pour reprendre : manage.py resume"
+        yield WorkItem(words, f"{reverse('admin:jobs_job_changelist')}?etat=todo", urgent=True)
+
+
+def _mail_server(now: datetime.datetime) -> Iterator[WorkItem]:
+    outage = server_outage.find_outage(now)
+    if outage is not None and server_outage.is_lasting(outage, now):
+        words = f"Aucun e-mail ne part depuis {_describe_age(now - outage.failing_since)}. {outage.failure}"
         yield WorkItem(words, f"{reverse('admin:jobs_job_changelist')}?etat=todo", urgent=True)
 
 

@@ -11,6 +11,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from core.database_clock import DatabaseClock
 from installation.hold import find_hold
 from jobs.work_status import LATE_AFTER, read_work_status
+from mailing import server_outage
 from mailing.models import Message
 from tenants import schema_snapshot
 
@@ -42,25 +43,32 @@ def answer_ready() -> HealthAnswer:
 
 
 def answer_on_time() -> HealthAnswer:
-    """Answer whether the work keeps up: nothing holds it, a worker lives, and nothing waits for `LATE_AFTER`."""
+    """Answer whether the work keeps up: nothing holds it, a worker lives, nothing waits for `LATE_AFTER`.
+
+    And our mail server takes what is sent: what waits for it is put off, and never late.
+    """
     try:
         with schema_context(get_public_schema_name()):
             at = DatabaseClock()()
             status = read_work_status(at)
             oldest = Message.objects.due_at(at).aggregate(oldest=Min("due_at"))["oldest"]
             is_held = find_hold() is not None
+            outage = server_outage.find_outage(at)
     except Error:
         return HealthAnswer(False, {"status": "unknown", "database": "unreachable"})
     has_late_mail = oldest is not None and at - oldest > LATE_AFTER
-    is_good = status.has_worker and not status.is_late and not has_late_mail and not is_held
+    is_on_time = status.has_worker and not status.is_late and not has_late_mail
+    has_no_mail_server = outage is not None and server_outage.is_lasting(outage, at)
+    is_good = is_on_time and not is_held and not has_no_mail_server
     return HealthAnswer(
         is_good,
         {
-            "status": "held" if is_held else "on_time" if is_good else "late",
+            "status": "on_time" if is_good else "held" if is_held else "late" if not is_on_time else "no_mail_server",
             "late_after_seconds": int(LATE_AFTER.total_seconds()),
             "worker": {"alive": status.has_worker, "heartbeat_seconds": _age(status.heartbeat_at, at)},
             "queue": {"due_jobs": status.due_jobs, "oldest_seconds": _age(status.waiting_since, at)},
             "portal_mail": {"oldest_seconds": _age(oldest, at)},
+            "mail_server": {"failing_seconds": _age(None if outage is None else outage.failing_since, at)},
             "failed_jobs": status.failed_jobs,
         },
     )

@@ -1,6 +1,6 @@
 """What Prometheus is given besides what processes count: what the database says at that moment.
 
-Eight statements, whatever the number of offices: by indexes, and in the public schema alone. No e-mail or webhook of an
+Nine statements, whatever the number of offices: by indexes, and in the public schema alone. No e-mail or webhook of an
 office is looked for there: each outbox with something due has a job, whose age is that of what it sends.
 """
 
@@ -21,6 +21,7 @@ from jobs.models import DueWork
 from jobs.work_status import list_due_tasks, read_heartbeats
 from licensing.entitlements.models import Entitlement
 from mailing.models import Message
+from mailing.server_outage import find_outage
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class DatabaseFigures(Collector):
 
 def _read_figures(at: datetime.datetime) -> Iterator[Metric]:
     yield from _read_queue(at)
-    yield from _read_portal_mail(at)
+    yield from _read_mail(at)
     yield from _read_server()
     yield from _read_offices(at)
 
@@ -81,11 +82,16 @@ def _read_queue(at: datetime.datetime) -> Iterator[Metric]:
         yield GaugeMetricFamily("peps_worker_heartbeat_age_seconds", "Since the last heartbeat of any.", value=age)
 
 
-def _read_portal_mail(at: datetime.datetime) -> Iterator[Metric]:
+def _read_mail(at: datetime.datetime) -> Iterator[Metric]:
     mail = Message.objects.due_at(at).aggregate(count=Count("pk"), since=Min("due_at"))
     age = 0.0 if mail["since"] is None else _age(mail["since"], at)
     yield GaugeMetricFamily("peps_portal_messages_due", "Due e-mails of the portal.", value=mail["count"])
     yield GaugeMetricFamily("peps_portal_messages_age_seconds", "How long the oldest waits.", value=age)
+    outage = find_outage(at)
+    failing = 0.0 if outage is None else _age(outage.failing_since, at)
+    yield GaugeMetricFamily(
+        "peps_mail_server_failing_seconds", "Since when our mail server takes nothing.", value=failing
+    )
 
 
 def _read_server() -> Iterator[Metric]:

@@ -8,7 +8,7 @@ import contextlib
 import datetime
 import itertools
 import re
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -59,6 +59,8 @@ MARK = "zqxjvkwy"
 #: Where the tables of a filled office begin to number, and where those go on that all share: every table with the same
 #: numbers, so that few ids are every id.
 FIRST_ID, FIRST_ID_OF_OTHERS = 7_000_001, 8_000_001
+#: Numbers from here on are those of no row.
+NOBODYS_FIRST_ID = 6_000_001
 
 _TEXTS = (models.CharField, models.TextField)
 #: Columns of hashes and of what is looked up by its text: under a mark, nothing would be found by them.
@@ -224,31 +226,42 @@ class FilledOffice:
             return False
 
     def compute_checksums(self) -> dict[str, tuple[int, int]]:
-        """Return, for each table, how many of its rows are the office's and a checksum of them. A statement a table."""
+        """Return, for each table, how many of its rows are the office's and a checksum of them.
+
+        In public tables: rows that are, or belong to, what the office had at the first call. Two statements in all.
+        """
         found = {}
         with tenant_context(self.collectivity), connection.cursor() as cursor:
-            for model in TENANT_MODELS:
-                found[model._meta.label] = _sum_up(cursor, f'"{model._meta.db_table}"')
-            owned: dict[type[models.Model], list[Any]] = {}
+            for statement, parameters in self._sums:
+                cursor.execute(statement, parameters or None)
+                found |= {table: (rows, checksum) for table, rows, checksum in cursor}
+        return found
+
+    @cached_property
+    def _sums(self) -> list[tuple[str, list[Any]]]:
+        """The statements that sum up the tables of the schema and the public ones, with their parameters."""
+        own = " UNION ALL ".join(_build_sum(model) for model in TENANT_MODELS)
+        sums, parameters, owned = [], [], {}
+        with connection.cursor() as cursor:
             for model, columns in list_public_models().items():
                 if model is Collectivity:
                     keys = [[self.collectivity.pk]]
                 else:
                     keys = [owned.get(column.related_model, []) for column in columns]
                 where = " OR ".join(f'"{column.column}" = ANY(%s)' for column in columns)
-                table = f'public."{model._meta.db_table}"'
-                found[model._meta.label] = _sum_up(cursor, table, where, keys)
-                cursor.execute(f'SELECT "{model._meta.pk.column}" FROM {table} WHERE {where}', keys)  # noqa: S608 - names of models
+                sums.append(_build_sum(model, where, "public."))
+                parameters += keys
+                table, pk = f'public."{model._meta.db_table}"', model._meta.pk.column
+                cursor.execute(f'SELECT "{pk}" FROM {table} WHERE {where}', keys)  # noqa: S608 - names of models
                 owned[model] = [key for (key,) in cursor]
-        return found
+        return [(own, []), (" UNION ALL ".join(sums), parameters)]
 
 
-def _sum_up(cursor, table: str, where: str = "true", parameters: list[Any] | None = None) -> tuple[int, int]:
-    cursor.execute(
-        f"SELECT count(*), coalesce(sum(hashtextextended(one::text, 0)), 0) FROM {table} one WHERE {where}",  # noqa: S608 - names of models
-        parameters or None,
+def _build_sum(model: type[models.Model], where: str = "true", schema: str = "") -> str:
+    return (
+        f"SELECT '{model._meta.label}', count(*), coalesce(sum(hashtextextended(one::text, 0)), 0)"  # noqa: S608 - names of models
+        f' FROM {schema}"{model._meta.db_table}" one WHERE {where}'
     )
-    return cursor.fetchone()
 
 
 def _is_text(field: models.Field) -> bool:
@@ -280,6 +293,18 @@ def list_arguments(route: str) -> dict[str, str]:
     return {name: kind or "str" for kind, name in _ARGUMENT.findall(route)}
 
 
+def _list_kinds(name: str, urlconf: str) -> dict[str, str]:
+    return list_arguments(next(one.route for one in list_routes(urlconf) if one.name == name))
+
+
+def _build_urls(name: str, urlconf: str, combined: Iterable[dict[str, Any]]) -> list[str]:
+    urls = []
+    for kwargs in combined:
+        with contextlib.suppress(NoReverseMatch):
+            urls.append(reverse(name, urlconf=urlconf, kwargs=kwargs))
+    return urls
+
+
 class Ids:
     """What an address may hold of an office: numbers, texts, and for several arguments what one row has of them."""
 
@@ -293,22 +318,16 @@ class Ids:
         self.texts = sorted(texts)
         self.uais = sorted({row.school_id for row in self.rows if isinstance(row, PortfolioSchool)})
 
-    def list_urls(self, name: str, urlconf: str, own: dict[str, Any] | None = None) -> list[str]:
-        """Return the addresses of a route for every id.
+    def list_urls(self, name: str, urlconf: str) -> list[str]:
+        """Return the addresses of a route for every id."""
+        return _build_urls(name, urlconf, self.combine(_list_kinds(name, urlconf)))
 
-        `own`: the arguments of something of the asker's office, with whose first the others' last is asked for as well.
-        """
-        kinds = list_arguments(next(one.route for one in list_routes(urlconf) if one.name == name))
-        combined = self.combine(kinds)
-        if own is not None and len(kinds) > 1:
-            last = list(kinds)[-1]
-            strange = {one[last] for one in combined if isinstance(one[last], str) or one[last] >= FIRST_ID}
-            combined += [own | {last: value} for value in sorted(strange)]
-        urls = []
-        for kwargs in combined:
-            with contextlib.suppress(NoReverseMatch):
-                urls.append(reverse(name, urlconf=urlconf, kwargs=kwargs))
-        return urls
+    def list_mixed_urls(self, name: str, urlconf: str, own: dict[str, Any]) -> list[str]:
+        """Return the addresses of something of the asker's office, with each last argument of the others."""
+        kinds = _list_kinds(name, urlconf)
+        last = list(kinds)[-1]
+        values = {one[last] for one in self.combine(kinds) if isinstance(one[last], str) or one[last] >= FIRST_ID}
+        return _build_urls(name, urlconf, [own | {last: value} for value in sorted(values)])
 
     def combine(self, kinds: dict[str, str]) -> list[dict[str, Any]]:
         """Return the arguments of an address: `kinds` has the name of each, and its converter's."""

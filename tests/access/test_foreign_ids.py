@@ -1,29 +1,36 @@
 """Every id of one office, asked for by everybody of another: refused, nothing shown, nothing changed.
 
-Addresses and their arguments are read from the URL configurations, ids from the rows of every model:
-what is new is asked for by itself, or fails here by name.
+Addresses and their arguments are read from the URL configurations, ids from the rows of every model; parameters and
+fields from what the views read, the forms that the pages show and the description of the API. What is new is asked
+for by itself, or fails here by name.
 """
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import pytest
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django_filters import FilterSet
 from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
 from core.tenant_connection import connection
 from tests.access import routes, samples
-from tests.access.filled_office import FIRST_ID, FIRST_ID_OF_OTHERS, FilledOffice, Ids
-from tests.access.foreign_ids import Asker, Askers, ForeignIds
+from tests.access.filled_office import FIRST_ID, FIRST_ID_OF_OTHERS, NOBODYS_FIRST_ID, FilledOffice, Ids
+from tests.access.foreign_fields import ForeignFields, iter_api_requests
+from tests.access.foreign_ids import Asker, Askers, ForeignIds, render_error_pages_once
 from tests.access.routes import OFFICE, OFFICE_ROUTES, PORTAL
 from tests.api import samples as api_samples
 from tests.api.client import ApiClient, create_token
 from tests.api.routes import API_ROUTES
 from tests.cluster import one_server
+from tests.factories.accounts import enable_second_factor
 from tests.factories.collectivities import MemberFactory
+from tests.forms import test_office_forms as pages
+from tests.requests.asking_school import AskingSchool
 
 # Two users in one transaction.
 pytestmark = one_server
@@ -49,7 +56,8 @@ def list_named(urlconf):
 
 
 @pytest.fixture
-def theirs(gard):
+def theirs(gard, monkeypatch):
+    render_error_pages_once(monkeypatch)
     return FilledOffice(gard, FIRST_ID)
 
 
@@ -61,13 +69,11 @@ def walk(theirs, nimes):
 
 def report(walk, what):
     print(f"{walk.probes} probes of {what} with {len(walk.ids.numbers)} numbers and {len(walk.ids.texts)} texts")  # noqa: T201
-    assert walk.faults == []
+    assert not walk.faults, "\n".join(walk.faults)
 
 
-def ask_at_office(walk, askers, route, own=None):
+def ask_at_office(walk, askers, route, urls):
     """Ask at the office of the askers, and at the office whose ids they are."""
-    urls = walk.ids.list_urls(route.name, OFFICE, own)
-    assert urls, f"{route.name}: no row of an office has its arguments"
     is_of_office = (route.label or "").startswith("office")
     for asker in askers.list_members():
         if not is_of_office or not route.roles or asker.role in route.roles:
@@ -80,6 +86,16 @@ def ask_at_office(walk, askers, route, own=None):
             is_signed = route.name in SIGNED and host == walk.theirs.collectivity.office_host
             is_open = is_signed or (route.name in PUBLIC and not is_of_office)
             walk.ask_once(asker, urls, None if is_open else closed)
+
+
+def list_opened(ids, browser):
+    """Return by route of an office the addresses that a member of it opens: what no row has would prove nothing."""
+    opened = {}
+    for route in OFFICE_ROUTES:
+        if route.arguments and route.name not in samples.PUBLIC_OBJECTS:
+            urls = ids.list_urls(route.name, OFFICE)
+            opened[route.name] = [url for url in urls if opens(partial(browser.get, url), partial(browser.post, url))]
+    return opened
 
 
 def test_a_webhook_of_an_office_is_not_found_by_a_manager_of_another(gard, nimes):
@@ -98,33 +114,21 @@ def test_the_walk_has_a_row_of_every_model_and_marks_its_texts(theirs):
 
 
 @pytest.mark.slow
-def test_each_address_of_an_office_opens_for_its_own_members(theirs, office):
-    """Or the ids of the walk would prove nothing."""
+def test_no_address_of_an_office_shows_or_changes_what_another_has(theirs, office, nimes):
     ids = Ids(theirs)
     with tenant_context(theirs.collectivity):
-        browser = office("gard", MemberFactory(roles=list(Role.values)).user)
-    client = ApiClient(create_token("gard").secret, "gard")
-    unopened = []
-    for route in OFFICE_ROUTES:
-        if route.arguments and route.name not in samples.PUBLIC_OBJECTS:
-            urls = ids.list_urls(route.name, OFFICE)
-            if not any(opens(partial(send, url)) for url in urls for send in (browser.get, browser.post)):
-                unopened.append(route.name)
-    for route in API_ROUTES:
-        paths = [url.removeprefix("/api/v1") for url in ids.list_urls(route.name, OFFICE)] if route.arguments else []
-        body = None if route.method == "GET" else {}
-        if paths and not any(opens(partial(client.request, route.method, path, body)) for path in paths):
-            unopened.append(str(route))
-    assert unopened == []
-
-
-@pytest.mark.slow
-def test_no_address_of_an_office_shows_or_changes_what_another_has(walk, nimes):
+        own_member = MemberFactory(roles=list(Role.values)).user
+    opened = list_opened(ids, office("gard", own_member))
+    assert [name for name, urls in opened.items() if not urls] == []
+    walk = ForeignIds(theirs, nimes, ids)
     FilledOffice(nimes, FIRST_ID_OF_OTHERS)
     askers = Askers(nimes)
     for route in list_named(OFFICE):
+        urls = opened.get(route.name) or ids.list_urls(route.name, OFFICE)
+        assert urls, f"{route.name}: no row of an office has its arguments"
         make = samples.SAMPLES.get(route.name)
-        ask_at_office(walk, askers, route, make() if make and len(route.arguments) > 1 else None)
+        mixed = ids.list_mixed_urls(route.name, OFFICE, make()) if make and len(route.arguments) > 1 else []
+        ask_at_office(walk, askers, route, [*urls, *mixed])
     report(walk, "addresses of offices")
 
 
@@ -145,39 +149,103 @@ def test_no_address_of_the_portal_shows_or_changes_what_an_office_has(walk, nime
 
 @pytest.mark.slow
 def test_no_token_of_another_office_reads_or_changes_what_an_office_has(theirs, nimes):
-    foreign = create_token("gard").secret
-    walk = ForeignIds(theirs, nimes)
-    FilledOffice(nimes, FIRST_ID_OF_OTHERS)
+    foreign, ids = create_token("gard").secret, Ids(theirs)
+    unopened = list_unopened_in_api(ids, ApiClient(foreign, "gard"))
+    assert unopened == []
+    walk = ForeignIds(theirs, nimes, ids)
     own = create_token().secret
     for route in API_ROUTES:
-        if not route.arguments:
-            continue
-        make = api_samples.SAMPLES[route.name]
-        urls = walk.ids.list_urls(route.name, OFFICE, make() if len(route.arguments) > 1 else None)
-        is_public = bool(api_samples.PUBLIC_OBJECTS & {route.name, str(route)})
+        sample = api_samples.SAMPLES[route.name]() if route.arguments else None
+        if route.arguments:
+            ask_api(walk, route, sample, own=own, foreign=foreign)
+        for what, send in iter_api_requests(ApiClient(own), route, route.path(sample)):
+            walk.compare(f"{route}, {what}", partial(send, FIRST_ID), partial(send, NOBODYS_FIRST_ID))
+    report(walk, "addresses, parameters and bodies of the API")
+
+
+def ask_api(walk, route, sample, *, own, foreign):
+    urls = walk.ids.list_urls(route.name, OFFICE)
+    if len(route.arguments) > 1:
+        urls += walk.ids.list_mixed_urls(route.name, OFFICE, sample)
+    is_public = bool(api_samples.PUBLIC_OBJECTS & {route.name, str(route)})
+    body = None if route.method == "GET" else {}
+
+    def send(secret, slug, url):
+        return lambda: ApiClient(secret, slug).request(route.method, url.removeprefix("/api/v1"), body)
+
+    for url in urls:
+        walk.ask(f"{route.method} {url}", send(own, "nimes", url), None if is_public else {404})
+    for secret, slug in ((foreign, "nimes"), (own, "gard"), (None, "gard")):
+        walk.ask(f"{route.method} {urls[-1]} at {slug}", send(secret, slug, urls[-1]), {401})
+
+
+def list_unopened_in_api(ids, client):
+    """Return the routes with an id that none of an office's ids opens for its own token."""
+    unopened = []
+    for route in API_ROUTES:
+        paths = [url.removeprefix("/api/v1") for url in ids.list_urls(route.name, OFFICE)] if route.arguments else []
         body = None if route.method == "GET" else {}
-
-        def send(secret, slug, url, *, method=route.method, body=body):
-            return lambda: ApiClient(secret, slug).request(method, url.removeprefix("/api/v1"), body)
-
-        for url in urls:
-            walk.ask(f"{route.method} {url}", send(own, "nimes", url), None if is_public else {404})
-        for secret, slug in ((foreign, "nimes"), (own, "gard"), (None, "gard")):
-            walk.ask(f"{route.method} {urls[-1]} at {slug}", send(secret, slug, urls[-1]), {401})
-    report(walk, "addresses of the API")
+        if paths and not any(opens(partial(client.request, route.method, path, body)) for path in paths):
+            unopened.append(str(route))
+    return unopened
 
 
-def opens(send):
-    """Return whether the office has what the address names; undo what it did."""
-    current = connection.tenant
-    try:
-        with transaction.atomic():
-            answer = send()
-            transaction.set_rollback(True)
-    except IntegrityError:
-        # It was found: a pool of the factories counts none of its allocations.
-        return True
-    finally:
-        connection.set_tenant(current)
-    assert answer.status_code < 500
-    return answer.status_code not in (401, 403, 404, 405, 410)
+@pytest.fixture
+def member(walk, office):
+    """A browser of a member with every role, of an office whose rows are made after the walk's."""
+    user = MemberFactory(roles=list(Role.values)).user
+    enable_second_factor(user)
+    return office("nimes", user)
+
+
+def test_a_request_to_an_office_is_not_answered_by_another(gard, nimes, office):
+    walk = ForeignIds(FilledOffice(gard, FIRST_ID, makers=[api_samples.licence_request]), nimes)
+    AskingSchool().ask(units=1)
+    fields = ForeignFields(walk)
+    fields.open(office("nimes", MemberFactory(roles=[Role.MANAGER]).user), "/demandes/")
+    report(walk, "the fields of a page")
+    assert ("requests:decide", "demandes") in fields.asked
+
+
+@pytest.mark.slow
+def test_no_parameter_or_field_of_an_office_takes_what_another_has(walk, portal, member, nimes):
+    """Parameters are those that the views read, fields those of the forms that the pages show."""
+    fields = ForeignFields(walk)
+    officer = MemberFactory(roles=[Role.DATA_OFFICER]).user
+    pages.walk_office(fields, portal, member, officer, nimes)
+    for route in OFFICE_ROUTES:
+        fields.ask_parameters(member, routes.build_url(route, samples.SAMPLES[route.name]() if route.arguments else {}))
+    report(walk, f"{len(fields.asked)} parameters and fields")
+    read = {name for _, name in fields.asked}
+    assert {f"?{name}" for one in list_page_filters() for name in one.get_filters()} <= read
+
+
+@pytest.mark.slow
+def test_no_field_of_a_renewal_takes_what_another_has(gard, nimes, office):
+    walk = ForeignIds(FilledOffice(nimes, FIRST_ID), gard)
+    pages.walk_renewal(ForeignFields(walk), office)
+    report(walk, "parameters and fields of a renewal")
+
+
+def list_page_filters():
+    """Return the filters of the project's pages: those of the API are in its description."""
+    return [one for one in FilterSet.__subclasses__() if not re.search(r"^django_filters|\bapi\b", one.__module__)]
+
+
+def opens(*sends):
+    """Return whether the office has what the address names, by the first way that is allowed; undo what it did."""
+    for send in sends:
+        current = connection.tenant
+        try:
+            with transaction.atomic():
+                answer = send()
+                transaction.set_rollback(True)
+        except IntegrityError:
+            # It was found: a pool of the factories counts none of its allocations.
+            return True
+        finally:
+            connection.set_tenant(current)
+        assert answer.status_code < 500
+        if answer.status_code != 405:
+            return answer.status_code not in (401, 403, 404, 410)
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 
@@ -45,9 +46,10 @@ def add_passkey(browser, user, passkey=None, **typed):
     return passkey, answer
 
 
-def sign_in_alone(browser, passkey, **more):
+def sign_in_alone(browser, passkey, *, origin=None, **more):
     options = browser.get(ALONE, headers={"Accept": "application/json"}).json()["request_options"]
-    return browser.post(ALONE, {"credential": passkey.sign(options, origin=f"http://{browser.host}")} | more)
+    answer = passkey.sign(options, origin=f"http://{browser.host}" if origin is None else origin)
+    return browser.post(ALONE, {"credential": answer} | more)
 
 
 def list_actions(user):
@@ -163,6 +165,79 @@ def test_a_forged_signature_is_refused_and_journaled(portal, person):
     assert "n’a pas été reconnu" in answer.content.decode()
     assert "_auth_user_id" not in portal.session
     assert list_actions(person)[-1] == Action.CODE_REFUSED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://peps.localhost.evil.example",
+        "http://evil-peps.localhost",
+        "https://evil.example",
+        "http://localhost",
+        "",
+    ],
+)
+def test_a_signature_that_was_asked_for_by_another_site_is_refused(portal, person, origin):
+    passkey, _ = add_passkey(portal, person)
+    portal.logout()
+    sign_in_alone(portal, passkey, origin=origin)
+    assert "_auth_user_id" not in portal.session
+    sign_in(portal, person)
+    portal.post(CODE, {"credential": passkey.sign(read_options(portal.get(CODE), "request_options"), origin=origin)})
+    assert "_auth_user_id" not in portal.session
+    assert list_actions(person)[-1] == Action.CODE_REFUSED
+
+
+@pytest.mark.slow
+def test_a_signature_for_another_site_is_refused(portal, person):
+    """Of our own origin, and for the relying party of somebody else."""
+    passkey, _ = add_passkey(portal, person)
+    passkey.rp_id = "evil.example"
+    portal.logout()
+    sign_in_alone(portal, passkey)
+    assert "_auth_user_id" not in portal.session
+
+
+@pytest.mark.slow
+def test_a_copied_passkey_is_found_by_its_counter(portal, person):
+    passkey, _ = add_passkey(portal, person)
+    copied = copy.copy(passkey)
+    portal.logout()
+    for _ in range(2):
+        sign_in_alone(portal, passkey)
+        assert portal.session["_auth_user_id"] == str(person.pk)
+        portal.logout()
+    # It has signed twice, and the copy once.
+    answer = sign_in_alone(portal, copied)
+    assert answer["Location"].startswith("/connexion/")
+    assert "_auth_user_id" not in portal.session
+    assert list_actions(person)[-1] == Action.CODE_REFUSED
+    sign_in_alone(portal, passkey)
+    assert portal.session["_auth_user_id"] == str(person.pk)
+
+
+@pytest.mark.slow
+def test_a_passkey_that_counts_nothing_signs_in_again_and_again(portal, person):
+    passkey, _ = add_passkey(portal, person)
+    for _ in range(2):
+        portal.logout()
+        passkey.counter = -1
+        sign_in_alone(portal, passkey)
+        assert portal.session["_auth_user_id"] == str(person.pk)
+
+
+@pytest.mark.slow
+def test_a_passkey_that_was_removed_or_is_somebody_else_s_signs_nobody_in(portal, person):
+    passkey, _ = add_passkey(portal, person)
+    other = UserFactory()
+    Authenticator.objects.filter(user=person, type="webauthn").update(user=other)
+    portal.logout()
+    sign_in_alone(portal, passkey)
+    assert "_auth_user_id" not in portal.session
+    Authenticator.objects.all().delete()
+    sign_in_alone(portal, passkey)
+    assert "_auth_user_id" not in portal.session
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A new password holds more than the person's own words, wherever one is chosen."""
+"""A new password is neither the person's own words, nor guessable, nor known from a leak, wherever one is chosen."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from accounts.forms import ChangePasswordForm, NewPasswordForm, PersonForm
 from accounts.models import User
 from accounts.password_validators import PersonalWordsValidator, is_mostly_personal, list_personal_words
 from collectivities.forms import NewAccountForm
+from core import leaked_passwords
 from sites.portal.key_start.forms import KeyAccountForm
 from tests.accounts.emails import PASSWORD
 from tests.accounts.sign_up_fields import PERSON
@@ -69,7 +70,7 @@ def refuse_at_sign_up(password, portal):
 
 @pytest.mark.slow
 def test_sign_up_compares_the_password_with_the_names_too(portal, db):
-    assert [REFUSAL in sentence for sentence in refuse_at_sign_up("hugopetit1", portal)] == [True]
+    assert [REFUSAL in sentence for sentence in refuse_at_sign_up("hugopetit-xq7z", portal)] == [True]
     # Username and address, which allauth compares: once.
     assert [REFUSAL in sentence for sentence in refuse_at_sign_up("testchefetab1", portal)] == [True]
     assert refuse_at_sign_up("trois-petits-chats-2026", portal) == []
@@ -121,3 +122,80 @@ def test_a_password_signs_in_as_it_was_typed_and_in_no_other_form(portal, can_si
     for typed, is_right in [(long.strip(), False), (long[:72], False), (long.lower(), False), (long, True)]:
         portal.post("/connexion/", {"login": person.username, "password": typed})
         assert ("_auth_user_id" in portal.session) is is_right, typed
+
+
+def list_codes(password):
+    with pytest.raises(ValidationError) as refused:
+        validate_password(password, HUGO)
+    return [one.code for one in refused.value.error_list]
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        # Of Django's list, of twenty thousand.
+        *("azertyuiop", "marseille13", "1q2w3e4r5t", "telechargement"),
+        # Of none: a word of a list with digits, a first name, a year, a row of keys.
+        *("azerty1234", "motdepasse1", "MotDePasse123", "Marseille2026!", "doudou1234", "soleil12345", "chocolat123"),
+        *("bonjour123", "jetaime123", "chouchou12", "nicolas123", "camille2012", "papillon12", "wxcvbn1234"),
+        *("P@ssword2026", "motdepasse2026", "01/09/2015", "aaaaaaaaaaaa", "!?!?!?!?!?!?", "azertyuiop" * 8),
+    ],
+)
+def test_a_password_that_others_try_first_is_refused_in_one_sentence(password):
+    assert list_codes(password) == ["password_too_common"]
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["dix poules rousses", "bateau-soleil-pomme", "Pomme-Cerise-2026", "gv7Kp2mQxZ", "é" + "cheval agrafe pile " * 6],
+)
+def test_words_without_a_relation_and_drawn_letters_are_accepted(password):
+    assert validate_password(password, HUGO) is None
+
+
+def test_an_empty_password_is_only_too_short():
+    assert list_codes("") == ["password_too_short"]
+
+
+@pytest.fixture
+def asked(monkeypatch, settings):
+    """Name a file and a service of leaks that know « trois-petits-chats-2026 »; keep who was asked."""
+    asked = []
+
+    def answer(source, password):
+        asked.append(source)
+        return password == "trois-petits-chats-2026" and source == settings.PASSWORD_LEAKS_URL
+
+    settings.PASSWORD_LEAKS_FILE, settings.PASSWORD_LEAKS_URL = "leaks.txt", "https://leaks.example/"
+    monkeypatch.setattr(leaked_passwords, "is_in_file", answer)
+    monkeypatch.setattr(leaked_passwords, "is_known_to_service", answer)
+    return asked
+
+
+LEAKED = "volés sur d’autres sites"
+
+
+def test_every_form_refuses_a_leaked_password_and_asks_once(asked, db, monkeypatch):
+    monkeypatch.setattr(AccountAdapter, "reauthenticate", lambda *_: True)
+    for form, field in build_forms("trois-petits-chats-2026"):
+        assert sum(LEAKED in sentence for sentence in form.errors[field]) == 1, type(form)
+        assert asked == ["leaks.txt", "https://leaks.example/"], type(form)
+        asked.clear()
+
+
+@pytest.mark.slow
+def test_sign_up_refuses_a_leaked_password_and_asks_once(asked, portal, db):
+    assert sum(LEAKED in sentence for sentence in refuse_at_sign_up("trois-petits-chats-2026", portal)) == 1
+    assert asked == ["leaks.txt", "https://leaks.example/"]
+
+
+def test_who_is_in_the_file_is_not_asked_about_elsewhere(asked, monkeypatch):
+    monkeypatch.setattr(leaked_passwords, "is_in_file", lambda *_: True)
+    assert list_codes("bateau-soleil-pomme") == ["password_leaked"]
+    assert asked == []
+
+
+def test_without_a_file_or_a_service_nobody_is_asked(asked, settings):
+    settings.PASSWORD_LEAKS_FILE, settings.PASSWORD_LEAKS_URL = None, ""
+    assert validate_password("trois-petits-chats-2026", HUGO) is None
+    assert asked == []

@@ -185,7 +185,7 @@ def test_members_read_who_accepted_which_invitation_and_when(bureau, manager):
     ("change", "result"),
     [
         ({"password_again": "un autre mot de passe"}, "diffèrent"),
-        ({"password": "0123456789", "password_again": "0123456789"}, "mot de passe"),
+        ({"password": "0123456789", "password_again": "0123456789"}, "se devine vite"),
         ({"username": "deux mots"}, "invalid-feedback"),
         ({"username": "supprime-1"}, "ne peut pas être choisi"),
     ],

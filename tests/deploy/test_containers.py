@@ -21,6 +21,7 @@ OURS = ("roles", "migrate", "web", "worker")
 GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
 #: Files that an operator makes, and that no commit or image may hold.
 OPERATORS_FILES = (
+    ".env",
     "peps.env",
     "owner.env",
     "administrator.env",
@@ -44,6 +45,8 @@ def read_instructions(path=FOLDER / "Containerfile"):
 
 
 INSTRUCTIONS = read_instructions()
+#: Of an image that is not ours: the variable that names another, and the image without it.
+VARIABLE = re.compile(r"\$\{(\w+):-([^}]+)\}")
 
 
 def list_values(stage, name):
@@ -53,11 +56,31 @@ def list_values(stage, name):
 # --- The images -------------------------------------------------------------------------------------------------------
 
 
+def list_foreign_images():
+    """Return the images that are not built here, by the variable that names another in their place."""
+    named = [service["image"] for service in SERVICES.values() if "build" not in service]
+    arguments = SERVICES["web"]["build"]["args"]
+    assert SERVICES["relay"]["build"]["args"] == arguments
+    return dict(VARIABLE.fullmatch(text).groups() for text in [*named, *arguments.values()])
+
+
 def test_images_are_named_without_a_host():
+    assert set(list_foreign_images()) == {"DEBIAN_IMAGE", "POSTGRES_IMAGE", "CADDY_IMAGE"}
+    assert [image for image in list_foreign_images().values() if "/" in image] == []
+
+
+def test_every_stage_begins_with_a_stage_or_an_image_that_may_be_pinned():
     stages = {stage for stage, name, _ in INSTRUCTIONS if name == "FROM"}
     bases = {value.split()[0] for _, name, value in INSTRUCTIONS if name == "FROM"} - stages
-    images = bases | {service["image"] for service in SERVICES.values()}
-    assert [image for image in images if "/" in image] == []
+    assert bases == {"$DEBIAN_IMAGE"}
+    # Before the first stage, or the others would not know it.
+    assert INSTRUCTIONS[0] == ("", "ARG", f"DEBIAN_IMAGE={list_foreign_images()['DEBIAN_IMAGE']}")
+
+
+def test_every_image_has_a_version_and_is_pinned_by_the_guide():
+    for variable, image in list_foreign_images().items():
+        assert re.fullmatch(r"[a-z]+:(\d+(\.\d+)*|[a-z]+-slim)", image), image
+        assert f"pin {variable} {image}" in GUIDE
 
 
 def test_what_the_images_copy_from_the_project_is_there():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,9 @@ import pytest
 from cryptography import x509
 from django.conf import settings
 
+from bench import proxy
+from bench.proxy import find_program, write_nginx_configuration
+from bench.registry import Unmeasurable
 from sites.demo.processes import find_free_port
 from tests.certificates import write_certificate
 
@@ -21,10 +23,6 @@ GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
 #: `systemd-analyze security`: from 0 (safe) to 10.
 MAX_EXPOSURE = 20
 ENV_FILES = sorted((ROOT / "deploy").glob("*/*.example"))
-
-
-def find_program(name):
-    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
 
 
 def run(*command):
@@ -120,26 +118,9 @@ def copy_with_certificate(source, target, certificate):
     target.write_text(text.replace("/etc/ssl/peps/", f"{certificate}/"), encoding="utf-8")
 
 
-def write_nginx_configuration(certificate, tmp_path):
-    """Write the shipped configuration for ports and folders of the test; return the file to start, and the ports."""
-    configuration = tmp_path / "peps.conf"
-    copy_with_certificate("deploy/nginx/peps.conf", configuration, certificate)
-    # It binds even to try: ports that nobody has, and that need no privilege. Nobody answers behind it.
-    ports = {name: find_free_port() for name in ("80", "443", "8000")}
-    text = re.sub(r"(?m)^\s*listen \[::\].*\n", "", configuration.read_text(encoding="utf-8"))
-    text = re.sub(r"listen (80|443)\b", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
-    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{ports['8000']}").replace("/var/log/nginx/", f"{tmp_path}/")
-    configuration.write_text(text, encoding="utf-8")
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    folders = "".join(f"{kind}_temp_path {tmp_path}/{kind}; " for kind in kinds)
-    frame = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {folders} include {tmp_path}/peps.conf; }}\n"
-    (tmp_path / "nginx.conf").write_text(frame, encoding="utf-8")
-    return tmp_path / "nginx.conf", ports
-
-
 @pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
 def test_nginx_accepts_its_configuration(certificate, tmp_path):
-    started, _ = write_nginx_configuration(certificate, tmp_path)
+    started, _ = write_nginx_configuration(certificate, tmp_path, web_port=find_free_port())
     code, answer = run(find_program("nginx"), "-t", "-q", "-c", str(started))
     assert (code, [line for line in answer.splitlines() if "[emerg]" in line or "[warn]" in line]) == (0, [])
 
@@ -149,6 +130,12 @@ def test_nginx_speaks_tls_1_2_and_1_3_with_authenticated_ciphers_and_forward_sec
     assert re.findall(r"ssl_protocols (.+);", text) == ["TLSv1.2 TLSv1.3"]
     [ciphers] = re.findall(r"ssl_ciphers (.+);", text)
     assert [one for one in ciphers.split(":") if not re.fullmatch(r"ECDHE-.*(GCM-SHA\d+|POLY1305)", one)] == []
+
+
+def test_a_measure_that_needs_nginx_says_so_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(proxy, "find_program", lambda _: None)
+    with pytest.raises(Unmeasurable, match="nginx-light"):
+        proxy.require_nginx()
 
 
 def find_caddy():

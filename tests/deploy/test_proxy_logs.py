@@ -14,6 +14,7 @@ from django.core import signing
 from django.urls import URLResolver, get_resolver
 
 from accounts.sessions import SessionStore
+from bench.proxy import find_program, write_nginx_configuration
 from core.link_tokens import derive_token
 from sites.demo.processes import find_free_port
 from tests.access.routes import OFFICE, PORTAL
@@ -22,8 +23,6 @@ from tests.deploy.test_deploy_files import (
     certificate,
     copy_with_certificate,
     find_caddy,
-    find_program,
-    write_nginx_configuration,
 )
 from tests.waits import wait_until
 from web.log_filters import mask_tokens
@@ -159,7 +158,7 @@ def running(command, ports, **options):
 @pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
 def test_nginx_logs_no_token(certificate, tmp_path):
     """With nobody behind it: what fails would be in its error log as well."""
-    started, ports = write_nginx_configuration(certificate, tmp_path)
+    started, ports = write_nginx_configuration(certificate, tmp_path, web_port=find_free_port())
     command = [find_program("nginx"), "-c", str(started), "-g", "daemon off;"]
     with (tmp_path / "stderr").open("w") as log, running(command, [ports["80"], ports["443"]], stderr=log):
         statuses = {ask(ports["443"], path, tls=True) for path in [*PATHS, "/rien/"]}

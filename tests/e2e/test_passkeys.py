@@ -14,23 +14,46 @@ from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 
 
-def plug_in_authenticator(page):
-    """Give the tab an authenticator that keeps passkeys and checks who holds it, as a computer's own does."""
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("WebAuthn.enable")
-    devtools.send(
-        "WebAuthn.addVirtualAuthenticator",
-        {
-            "options": {
-                "protocol": "ctap2",
-                "transport": "internal",
-                "hasResidentKey": True,
-                "hasUserVerification": True,
-                "isUserVerified": True,
-                "automaticPresenceSimulation": True,
-            }
-        },
-    )
+class PluggedIn:
+    """An authenticator that keeps passkeys and checks who holds it, as a computer's own does; in one tab."""
+
+    def __init__(self, page):
+        self._devtools = page.context.new_cdp_session(page)
+        self._devtools.send("WebAuthn.enable")
+        self._number = self._send("addVirtualAuthenticator", options=_OWN_OF_A_COMPUTER)["authenticatorId"]
+
+    def read_passkey(self):
+        """Return its only passkey, with the private key and the counter."""
+        [passkey] = self._do("getCredentials")["credentials"]
+        return passkey
+
+    def put(self, passkey):
+        """Put a passkey there in the place of all others."""
+        self._do("clearCredentials")
+        self._do("addCredential", credential=passkey)
+
+    def check_holder(self, *, succeeds):
+        """Have it recognise who holds it from now on, or not."""
+        self._do("setUserVerified", isUserVerified=succeeds)
+
+    def unplug(self):
+        self._do("removeVirtualAuthenticator")
+
+    def _do(self, command, **parameters):
+        return self._send(command, authenticatorId=self._number, **parameters)
+
+    def _send(self, command, **parameters):
+        return self._devtools.send(f"WebAuthn.{command}", parameters)
+
+
+_OWN_OF_A_COMPUTER = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 
 
 @pytest.fixture
@@ -47,7 +70,7 @@ def manager(committing, can_sign_in):
 def test_one_passkey_is_added_and_signs_in_at_both_hosts_until_it_is_removed(site, manager):
     visit = site.person()
     page = visit.page
-    plug_in_authenticator(page)
+    PluggedIn(page)
     wrong = []
 
     def type_password(slug):
@@ -101,6 +124,55 @@ def test_one_passkey_is_added_and_signs_in_at_both_hosts_until_it_is_removed(sit
     page.wait_for_selector("main >> text=est retiré")
     assert not second_factor.is_enabled(manager)
     assert wrong == []
+
+
+def test_a_copied_passkey_an_unknown_holder_and_no_device_open_nothing(site, manager):
+    visit = site.person()
+    page = visit.page
+    device = PluggedIn(page)
+    visit.open("/connexion/?next=/securite/cles/ajouter/", slug="")
+    page.fill("main [name=login]", manager.username)
+    page.fill("main [name=password]", PASSWORD)
+    page.click("main button >> text='Connexion'")
+    page.fill("main form:has-text('Continuer') [name=password]", PASSWORD)
+    page.click("main button >> text=Continuer")
+    page.fill("main [name=name]", "Ordinateur du bureau")
+    page.click("text=Enregistrer l’appareil")
+    expect(page.locator(".second-factor-codes li")).to_have_count(10)
+
+    def sign_in_alone():
+        page.context.clear_cookies()
+        visit.open("/connexion/?next=/securite/", slug="")
+        page.click("text=Se connecter avec l’empreinte")
+
+    copied = device.read_passkey()
+    for _ in range(2):
+        sign_in_alone()
+        page.wait_for_selector("h1:text-is('Sécurité du compte')")
+    genuine = device.read_passkey()
+    assert genuine["signCount"] > copied["signCount"]
+    device.put(copied)
+    sign_in_alone()
+    page.wait_for_selector("main [role=alert] >> text=n’a pas été reconnu")
+
+    # It does not recognise who holds it: the browser does not answer, and the page says what to do.
+    device.put(genuine)
+    device.check_holder(succeeds=False)
+    sign_in_alone()
+    page.wait_for_selector("main [role=alert] >> text=Recommencez")
+    device.check_holder(succeeds=True)
+    sign_in_alone()
+    page.wait_for_selector("h1:text-is('Sécurité du compte')")
+
+    device.unplug()
+    another = PluggedIn(page)
+    sign_in_alone()
+    page.wait_for_selector("main [role=alert] >> text=Recommencez")
+    another.put(genuine | {"rpId": "evil.example"})
+    sign_in_alone()
+    page.wait_for_selector("main [role=alert] >> text=Recommencez")
+    visit.open("/securite/", slug="")
+    page.wait_for_selector("h1:text-is('Connexion')")
 
 
 def test_a_browser_that_refuses_says_so_and_one_without_scripts_says_why(site, manager):

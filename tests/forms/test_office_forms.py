@@ -87,31 +87,36 @@ def test_each_control_of_a_few_pages_is_read(browser, nimes):
 def test_each_control_of_the_office_is_read(portal, office, browser, officer, nimes):
     walk = FormWalk()
     with marked_templates():
-        walk_pages_of_members(walk, browser)
-        walk_portfolio(walk, browser)
-        walk_pools(walk, browser)
-        walk_reminders(walk, browser)
-        walk_returns(walk, browser, nimes)
-        walk_requests(walk, browser)
-        walk_letter_stop(walk, nimes)
-        walk_verification(walk, browser)
-        walk_imports(walk, browser)
-        walk_application_request(walk, office("nimes", officer), officer)
-        walk_purchases(walk, browser)
+        walk_office(walk, portal, browser, officer, nimes)
         walk_renewal(walk, office)
-        walk_webhooks(walk, browser)
-        walk_routes(walk, browser)
-        walk_visit(walk, portal, office, nimes)
     faults = walk.list_faults("office")
     assert not faults, "\n".join(faults)
 
 
-def walk_visit(walk, portal, office, collectivity):
+def walk_office(walk, portal, browser, officer, nimes):
+    """Open every page of an office that is not of a renewal."""
+    walk_pages_of_members(walk, browser)
+    walk_portfolio(walk, browser)
+    walk_pools(walk, browser)
+    walk_reminders(walk, browser)
+    walk_returns(walk, browser, nimes)
+    walk_requests(walk, browser)
+    walk_letter_stop(walk, nimes)
+    walk_verification(walk, browser)
+    walk_imports(walk, browser)
+    walk_application_request(walk, officer, nimes)
+    walk_purchases(walk, browser)
+    walk_webhooks(walk, browser)
+    walk_routes(walk, browser)
+    walk_visit(walk, portal, nimes)
+
+
+def walk_visit(walk, portal, collectivity):
     """The operator's visit puts its band on every page."""
     portal.force_login(OperatorFactory(), confirmed=True)
     with schema_context("public"):
         page = portal.post(f"/admin/tenants/collectivity/{collectivity.pk}/visiter/", {"reason": "Un appel"})
-    visitor = office("nimes")
+    visitor = HostClient(collectivity.office_host)
     visitor.get(re.search(r"/visite/\w+/", page.content.decode())[0])
     walk.open(visitor, "/")
 
@@ -303,7 +308,9 @@ def walk_verification(walk, browser):
     walk.open(browser, import_url("cancel", spreadsheet_import.pk))
 
 
-def walk_application_request(walk, officer, by):
+def walk_application_request(walk, by, collectivity):
+    officer = HostClient(collectivity.office_host)
+    officer.force_login(by, confirmed=True)
     checked = upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 1)))
     MemberFactory(roles=[Role.MANAGER])
     walk.open(officer, import_url("request_application", checked.pk))

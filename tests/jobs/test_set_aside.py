@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 from django_tenants.utils import schema_context
+from procrastinate.exceptions import ConnectorException
 
 from jobs.models import SetAsideItem
 from jobs.set_aside import note_set_aside, take_each
@@ -54,12 +56,25 @@ def test_a_batch_without_fault_is_taken_in_at_once(store, calls):
 
 
 @pytest.mark.django_db
-def test_a_lost_connection_is_no_fault_of_an_item():
+@pytest.mark.parametrize("error", [OperationalError, psycopg.errors.QueryCanceled])
+def test_a_lost_connection_is_no_fault_of_an_item(error):
     def lose(_items):
-        raise OperationalError
+        raise error
 
-    with pytest.raises(OperationalError):
+    with pytest.raises(error):
         take_each([1, 2], lose)
+
+
+@pytest.mark.django_db
+def test_a_job_that_a_busy_database_does_not_queue_is_no_fault_of_an_item():
+    def queue(_items):
+        try:
+            raise psycopg.errors.LockNotAvailable
+        except psycopg.Error as error:
+            raise ConnectorException from error
+
+    with pytest.raises(ConnectorException):
+        take_each([1, 2], queue)
 
 
 def test_the_schema_is_the_same_after_an_item_that_is_refused(committing, nimes):

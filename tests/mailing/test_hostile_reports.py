@@ -8,9 +8,10 @@ import time
 
 import pytest
 from django.db import IntegrityError, OperationalError, transaction
+from pymap.mime.parsed import ParsedHeaders
 
 from bounces.imap import ImapMailbox
-from bounces.models import RefusedAddress, UnreadMail
+from bounces.models import BounceMailbox, RefusedAddress, UnreadMail
 from bounces.reports import MailKind, parse_mail
 from mailing import delivery_reports
 from mailing.models import Message, MessageState
@@ -137,6 +138,24 @@ def test_a_mail_that_costs_too_much_is_left_with_its_reason_and_the_report_besid
     assert UnreadMail.objects.get().cause == "too_costly"
     assert mailbox.list_flags() == [False, True]
     assert get_states()[0] == MessageState.BOUNCED
+
+
+@pytest.mark.slow
+def test_what_was_forged_to_stop_a_mailbox_keeps_no_honest_report_from_being_counted(mailbox, sent, monkeypatch):
+    """All that broke the reading, at once and over IMAP: a year, 300,000 parameters, 20,000 line breaks."""
+    # The test's server would read the parameters for minutes itself; it hands out whole mails, and needs none of them.
+    monkeypatch.setattr(ParsedHeaders, "content_type", None)
+    forged = report_on(sent[0], "postfix_delayed").replace(HONEST_DATE, b"Fri, 31 Dec 9999 23:59:59 -1200")
+    breaks = NOTICE + b"\r\n" * 20_000 + b"Final-Recipient: rfc822; ecole0@exemple.example\r\n"
+    mailbox.append(forged, build_parameters(300_000), breaks, report_on(sent[1], "gmail_unknown"))
+    assert read_bounces() == {"reports": 2, "left": 2}
+    assert get_states() == [MessageState.SENT, MessageState.BOUNCED, MessageState.SENT]
+    # What is read is marked, what is left is not, and is listed with its reason; the next run finds nothing to do.
+    assert mailbox.list_flags() == [True, False, False, True]
+    assert list(UnreadMail.objects.order_by("uid").values_list("cause", flat=True)) == ["too_costly", "no_report"]
+    row = BounceMailbox.objects.get()
+    assert (row.reports, row.failure, bool(row.read_at)) == (2, "", True)
+    assert read_bounces() == {}
 
 
 @pytest.mark.slow

@@ -29,21 +29,13 @@ WEBHOOK_PASSWORD = "prestataire:un-secret-2026"
 
 
 @pytest.fixture
-def post(settings):
-    """Post an event as Brevo does; return the status."""
+def post_body(settings):
+    """Post events as Brevo does; return the status."""
     settings.ANYMAIL = {"WEBHOOK_SECRET": WEBHOOK_PASSWORD}
     provider_events.connect()
     view = provider_events.build_tracking_path("brevo").callback
 
-    def send(event, message, *, password=WEBHOOK_PASSWORD, **fields):
-        body = {
-            "event": event,
-            "email": message.recipient,
-            "ts_epoch": 1795510805000,
-            "message-id": "<brevo.123@smtp-relay.example>",
-            "X-Mailin-custom": json.dumps({"message": build_message_id(message)}),
-            **fields,
-        }
+    def send(body, *, password=WEBHOOK_PASSWORD):
         request = RequestFactory().post(
             "/webhooks/mail/brevo/",
             json.dumps(body),
@@ -55,6 +47,27 @@ def post(settings):
 
     yield send
     tracking.disconnect(dispatch_uid="mailing.provider_events")
+
+
+@pytest.fixture
+def post(post_body):
+    """Post an event about a message; return the status."""
+
+    def send(event, message, *, password=WEBHOOK_PASSWORD, **fields):
+        return post_body(build_event(event, message, **fields), password=password)
+
+    return send
+
+
+def build_event(event, message, **fields):
+    return {
+        "event": event,
+        "email": message.recipient,
+        "ts_epoch": 1795510805000,
+        "message-id": "<brevo.123@smtp-relay.example>",
+        "X-Mailin-custom": json.dumps({"message": build_message_id(message)}),
+        **fields,
+    }
 
 
 @pytest.fixture
@@ -105,6 +118,32 @@ def test_an_event_that_cannot_be_recorded_is_set_aside_and_the_next_is_recorded(
     assert post("hard_bounce", sent, reason="550 5.1.1 User unknown") == 200
     sent.refresh_from_db()
     assert sent.state == MessageState.BOUNCED
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "reference"),
+    [
+        ({"event": "delivered", "ts_epoch": "demain", "message-id": "<brevo.7@smtp-relay.example>"}, "<brevo.7@"),
+        ({"event": "delivered", "ts_epoch": []}, "sans numéro de message ("),
+        (None, "sans numéro de message ("),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_set_aside_once_and_the_one_beside_it_is_recorded(
+    post_body, sent, unreadable, reference
+):
+    honest = build_event("hard_bounce", sent, reason="550 5.1.1 User unknown")
+    for _ in range(2):
+        assert post_body([unreadable, honest]) == 200
+    sent.refresh_from_db()
+    assert sent.state == MessageState.BOUNCED
+    item = SetAsideItem.objects.get()
+    assert item.source == "Prestataire d'envoi des e-mails"
+    assert item.reference.startswith(reference)
+    assert "se lit chez le prestataire" in item.reason
+    # Brevo posts one at a time: it is told once, and not sent for days.
+    if unreadable is not None:
+        assert post_body(unreadable) == 200
+        assert SetAsideItem.objects.count() == 1
 
 
 def test_a_text_that_postgresql_does_not_store_is_cleaned(post, sent):

@@ -147,6 +147,17 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("6.6", "if expires_at is None or not valid.delete()[0]:", "if expires_at is None:"),
         ("6.6", "account == user.pk and ", ""),
     ],
+    "platform/accounts/password_validators.py": [
+        ("6.2", '["guesses"] < MIN_GUESSES', '["guesses"] < 0'),
+        ("6.2", "        super().validate(password, user)\n", ""),
+        ("6.2", "file and leaked_passwords.is_in_file(file, password)", "False"),
+        ("6.2", "url and leaked_passwords.is_known_to_service(url, password)", "False"),
+    ],
+    "platform/core/leaked_passwords.py": [
+        ("6.2", "if hashes != sorted(hashes):", _NEVER),
+        ("6.2", 'count.strip() != "0"', 'count.strip() == "0"'),
+        ("6.2", 'does not answer: %s", type(error).__name__', 'does not answer: %s", error'),
+    ],
     "platform/accounts/password_resets.py": [
         ("6.3", ", is_active=True)", ")"),
         ("2.4", "RateLimitExceeded:\n        return\n", "RateLimitExceeded:\n        pass\n"),

@@ -44,12 +44,12 @@ class ReceivedRequest:
 
 
 class Receiver(LocalSite):
-    """Listens on localhost. `behaviour` answers each request; change it at any time."""
+    """Listens on this machine. `behaviour` answers each request; change it at any time."""
 
     path = "/crochet"
 
-    def __init__(self, behaviour: Behaviour | None = None) -> None:
-        super().__init__(ReceiverHandler)
+    def __init__(self, behaviour: Behaviour | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(ReceiverHandler, host, port)
         self.behaviour = behaviour or respond_with(200)
         self.received: list[ReceivedRequest] = []
         self.connections = 0

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from tests.webhooks.events import deliver_due, emit_events, make_issued_event
+from tests.webhooks.name_server import NameServer
 from tests.webhooks.receiver import Receiver, respond_with
 from webhooks import attempt_results, endpoints, url_policy
 from webhooks.models import Attempt, Delivery, WebhookEndpoint
@@ -97,42 +98,6 @@ def test_no_connection_is_made_to_a_private_address(endpoint, receiver, settings
     assert not receiver.connections
 
 
-@pytest.mark.slow
-def test_dns_rebinding_is_prevented(endpoint, receiver, settings, monkeypatch):
-    """The connection uses the address that was resolved and checked."""
-    settings.WEBHOOKS_PRIVATE_NETWORKS = []
-    answers_of_the_name = iter(["93.184.216.34", "127.0.0.1"])
-    port = int(receiver.url.rpartition(":")[2].partition("/")[0])
-    asked = []
-
-    def look_up(host, *_):
-        asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers_of_the_name), port))]
-
-    checked = []
-
-    def socket_for(address):
-        checked.append(address[4][0])
-        # The first is public and may be unreachable from here: checking the target is enough.
-        if len(checked) == 1:
-            assert url_policy.is_address_allowed(ipaddress.ip_address(checked[0]))
-            raise OSError
-        return real(address)
-
-    real = url_policy.create_socket
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    monkeypatch.setattr(url_policy, "create_socket", socket_for)
-    WebhookEndpoint.objects.update(url=f"http://change.exemple:{port}/")
-    for number in (1, 2):
-        WebhookEndpoint.objects.update(failing_since=None, failures=0, paused_until=None)
-        emit_events(make_issued_event(number))
-        assert deliver_due(endpoint) == 0
-    assert asked == ["change.exemple"] * 2
-    assert checked == ["93.184.216.34", "127.0.0.1"]
-    assert Delivery.objects.get(subject="allocation:2").reason == attempt_results.HOST_UNREACHABLE
-    assert not receiver.connections
-
-
 def test_of_the_addresses_of_a_name_the_public_ones_alone_are_tried(endpoint, receiver, settings, monkeypatch):
     """A name server answers with both, so that the second is tried once the first does not answer."""
     settings.WEBHOOKS_PRIVATE_NETWORKS = []
@@ -168,6 +133,66 @@ def test_a_receiver_leads_to_no_other_address(endpoint, receiver, status):
         assert deliver_due(endpoint) == 0
         assert (len(receiver.received), inside.connections) == (1, 0)
     assert Delivery.objects.get().reason == attempt_results.explain_status(status)
+
+
+#: An address of this machine that stands for a public one, and one that stands for a private one.
+PUBLIC_HERE, PRIVATE_HERE = "127.0.0.2", "127.0.0.1"
+
+
+@pytest.fixture
+def two_sites(nimes, settings):
+    """Two servers at one port: at an address that webhooks may go to, and at one that they may not."""
+    settings.WEBHOOKS_ALLOW_HTTP = True
+    settings.WEBHOOKS_PRIVATE_NETWORKS = [ipaddress.ip_network(PUBLIC_HERE)]
+    with Receiver(host=PUBLIC_HERE) as outside, Receiver(host=PRIVATE_HERE, port=outside.port) as inside:
+        yield outside, inside
+
+
+def register(name, port):
+    return endpoints.add(url=f"http://{name}:{port}/", types=[], by_id=None, at=timezone.now()).endpoint
+
+
+def test_a_name_server_that_changes_its_mind_leads_nowhere_else(two_sites, monkeypatch):
+    """Of a name whose address was public, and is private at the next question: each attempt asks, once."""
+    outside, inside = two_sites
+    endpoint = register("change.exemple", outside.port)
+    with NameServer([[PUBLIC_HERE], [PRIVATE_HERE]]) as names:
+        monkeypatch.setattr(socket, "getaddrinfo", names.look_up)
+        emit_events(make_issued_event(1))
+        assert deliver_due(endpoint) == 1
+        emit_events(make_issued_event(2))
+        assert deliver_due(endpoint) == 0
+    assert names.asked == ["change.exemple"] * 2
+    assert (len(outside.received), inside.connections) == (1, 0)
+    assert Delivery.objects.get(subject="allocation:2").reason == attempt_results.HOST_UNREACHABLE
+
+
+def test_a_name_with_both_addresses_is_reached_at_the_public_one(two_sites, monkeypatch):
+    outside, inside = two_sites
+    endpoint = register("double.exemple", outside.port)
+    with NameServer([[PRIVATE_HERE, PUBLIC_HERE]]) as names:
+        monkeypatch.setattr(socket, "getaddrinfo", names.look_up)
+        emit_events(make_issued_event(1))
+        assert deliver_due(endpoint) == 1
+    assert (names.asked, inside.connections) == (["double.exemple"], 0)
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_redirect_of_a_public_server_to_a_private_one_is_not_followed(two_sites, monkeypatch, status):
+    """Neither to the other's address, nor to its own name, which is private by then."""
+    outside, inside = two_sites
+    endpoint = register("change.exemple", outside.port)
+    places = [inside.url, f"http://change.exemple:{inside.port}/"]
+    with NameServer([[PUBLIC_HERE], [PUBLIC_HERE], [PRIVATE_HERE]]) as names:
+        monkeypatch.setattr(socket, "getaddrinfo", names.look_up)
+        for number, place in enumerate(places, 1):
+            outside.behaviour = respond_with(status, Location=place)
+            WebhookEndpoint.objects.update(failing_since=None, failures=0, paused_until=None)
+            emit_events(make_issued_event(number))
+            assert deliver_due(endpoint) == 0
+    assert names.asked == ["change.exemple"] * 2
+    assert (len(outside.received), inside.connections) == (2, 0)
+    assert {*Delivery.objects.values_list("reason", flat=True)} == {attempt_results.explain_status(status)}
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import datetime
 import pytest
 from django.utils import timezone
 
+from bounces.models import MailServerOutage
 from jobs import due
 from tests.jobs.queue_rows import add_job, beat
 from tests.sites.back_office.pages import page_text
@@ -86,6 +87,19 @@ def test_a_worker_that_died_is_missed_before_anything_waits(operator):
 def test_what_is_on_time_is_no_work_item_with_or_without_a_worker(operator):
     add_job(timezone.now())
     assert read(operator)[1] == []
+
+
+def test_a_mail_server_that_takes_nothing_is_urgent_after_three_minutes(operator):
+    now = timezone.now()
+    outage = MailServerOutage.objects.create(
+        failing_since=now - datetime.timedelta(minutes=2), failed_at=now, failure="Notre serveur ne répond pas."
+    )
+    assert "Aucun e-mail ne part" not in read(operator)[0]
+    outage.failing_since = now - datetime.timedelta(minutes=20)
+    outage.save()
+    text, links = read(operator)
+    assert "Aucun e-mail ne part depuis 20 minutes. Notre serveur ne répond pas." in text
+    assert links == [(f"{JOBS}todo", True)]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from bounces.models import MailServerOutage
 from jobs import due
 from sites.health import figures
 from tests.deploy.figure_labels import list_label_values
@@ -23,7 +24,7 @@ PATH = "/sante/mesures/"
 HOSTS = ["peps.localhost", "nimes.peps.localhost", "192.0.2.7:8000", "unknown.example", ""]
 MINUTE = datetime.timedelta(minutes=1)
 #: One of them a `SET search_path`.
-STATEMENTS = 9
+STATEMENTS = 10
 
 
 @pytest.fixture
@@ -93,6 +94,15 @@ def test_it_says_what_waits_and_since_when():
     assert find(samples, "peps_collectivities") == [2]
     beat(now)
     assert find(scrape(), "peps_worker_lanes") == [1]
+
+
+@pytest.mark.usefixtures("opened")
+def test_it_says_for_how_long_the_mail_server_takes_nothing():
+    assert find(scrape(), "peps_mail_server_failing_seconds") == [0]
+    now = timezone.now()
+    MailServerOutage.objects.create(failing_since=now - 5 * MINUTE, failed_at=now, failure="Refusée.")
+    [age] = find(scrape(), "peps_mail_server_failing_seconds")
+    assert round(age, -1) == 300
 
 
 @pytest.mark.usefixtures("opened")

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bounces.models import MailServerOutage
 from jobs.work_status import LATE_AFTER
 from mailing.models import Message
 from sites.health import answers, middleware
@@ -90,6 +91,7 @@ def test_work_on_time_is_a_200_with_its_figures():
     assert 5 <= details["queue"]["oldest_seconds"] < 60
     assert details["worker"]["alive"] is True
     assert details["portal_mail"] == {"oldest_seconds": None}
+    assert details["mail_server"] == {"failing_seconds": None}
 
 
 @pytest.mark.usefixtures("on_time")
@@ -104,6 +106,20 @@ def test_a_letter_that_waits_too_long_is_a_503(message_of_the_portal):
     status, details = ask("/sante/travaux/")
     assert (status, details["status"], details["queue"]["due_jobs"]) == (503, "late", 0)
     assert details["portal_mail"]["oldest_seconds"] > LATE_AFTER.total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status"), [(2, (200, "on_time")), (3, (503, "no_mail_server")), (180, (503, "no_mail_server"))]
+)
+@pytest.mark.usefixtures("on_time")
+def test_a_mail_server_that_takes_nothing_is_a_503_though_nothing_is_late(minutes, status):
+    now = timezone.now()
+    MailServerOutage.objects.create(
+        failing_since=now - minutes * 60 * SECOND, failed_at=now - SECOND, failure="Le serveur ne répond pas."
+    )
+    code, details = ask("/sante/travaux/")
+    assert (code, details["status"]) == status
+    assert 0 <= details["mail_server"]["failing_seconds"] - minutes * 60 < 30
 
 
 def test_without_a_worker_the_work_is_late_before_anything_waits(db):

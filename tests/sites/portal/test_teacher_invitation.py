@@ -106,6 +106,7 @@ def test_the_class_is_opened_later_where_the_licences_have_not_begun(invitation,
         ({"name": "Léa", "password": PASSWORD}, "Indiquez votre prénom et votre nom"),
         ({"name": "", "password": PASSWORD}, "Ce champ est obligatoire"),
         ({"name": "Léa Martin", "password": "123456"}, "trop court"),
+        ({"name": "Léa Martin", "password": "motdepasse2026"}, "se devine vite"),
     ],
 )
 def test_each_error_stands_at_its_field_and_on_top(invitation, portal, fields, sentence):
