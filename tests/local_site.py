@@ -21,6 +21,7 @@ class LocalSite:
     ) -> None:
         #: Set on exit, so that no handler outlives the test.
         self.over = threading.Event()
+        self.host = host
         self._server = _LocalHttpServer((host, port), handler)
         self._server.site = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -31,7 +32,7 @@ class LocalSite:
 
     @property
     def url(self) -> str:
-        return f"http://{self._server.server_address[0]}:{self.port}{self.path}"
+        return f"http://{self.host}:{self.port}{self.path}"
 
     def __enter__(self) -> Self:
         self._thread.start()

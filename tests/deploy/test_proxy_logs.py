@@ -175,7 +175,7 @@ def test_nginx_logs_no_token(certificate, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
 def test_nginx_refuses_programs_that_call_in_the_clear(certificate, tmp_path):
-    started, ports = write_nginx_configuration(certificate, tmp_path)
+    started, ports = write_nginx_configuration(certificate, tmp_path, web_port=find_free_port())
     command = [find_program("nginx"), "-c", str(started), "-g", "daemon off;"]
     paths = ["/api/v1/schools", "/webhooks/stripe/", "/api/v1/documentation/", "/connexion/"]
     with running(command, [ports["80"]]):

@@ -128,6 +128,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "platform/accounts/passkeys.py": [
         ("8.2", "filter(pk=passkey_id, user_id=user.pk, type=", "filter(pk=passkey_id, type="),
         ("6.5", "if owned.count() >= MAX_PASSKEYS:", _NEVER),
+        ("6.5", "if (counter or previous) and counter <= previous:", _NEVER),
     ],
     "platform/accounts/sessions.py": [
         ("7.3", "objects.filter(expire_date__gt=timezone.now())", "objects.all()"),
