@@ -95,6 +95,12 @@ def test_a_rewritten_seal_does_not_fit_the_chain(entries):
 
 
 @pytest.mark.slow
+def test_a_seal_that_was_changed_is_named_though_no_other_follows(entries):
+    execute_as_administrator("UPDATE collectivities_auditseal SET sealed_at = sealed_at + interval '1 day'")
+    assert list_tampering() == ["nimes : sceau n° 1 : modifié"]
+
+
+@pytest.mark.slow
 def test_a_missing_beginning_is_found(entries):
     audit_log.record(action="office.opened", by=None, at=TERM, summary="Ligne 4")
     SEALED_AUDIT_LOG.seal_new_entries(at=TERM)
