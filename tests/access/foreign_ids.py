@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -95,15 +97,20 @@ class Askers:
             given.assign(teacher, at=timezone.now())
         with schema_context("public"):
             operator = OperatorFactory()
+        self._asking: dict[str, list[Asker]] = {}
         self.others = {"a principal": given.principal, "a teacher": teacher, "the operator": operator, "nobody": None}
 
-    def list_members(self) -> list[Asker]:
+    @cached_property
+    def at_office(self) -> list[Asker]:
+        """The members. Browsers are made once: each has the middleware of its own."""
         return [Asker.at(self.office_host, f"a {role}", user, role) for role, user in self.members.items()]
 
     def list_others(self, host: str) -> list[Asker]:
         """Return whoever is no member at this host."""
-        others = [Asker.at(host, name, user) for name, user in self.others.items()]
-        return others if host == self.office_host else [*others, Asker.at(host, "a manager", self.manager_of_all)]
+        if host not in self._asking:
+            others = self.others if host == self.office_host else self.others | {"a manager": self.manager_of_all}
+            self._asking[host] = [Asker.at(host, name, user) for name, user in others.items()]
+        return self._asking[host]
 
 
 def render_error_pages_once(patch: pytest.MonkeyPatch) -> None:
@@ -152,6 +159,7 @@ class ForeignIds:
 
     def ask_everything(self, asker: Asker, urls: Iterable[str], refusals: set[int] | None) -> None:
         """Ask for each address by GET and by POST where they are allowed, each second time as htmx does."""
+        cookies = copy.deepcopy(asker.browser.cookies)
         for method in ("get", "post"):
             for url in urls:
                 headers = HTMX if next(self._turns) % 2 else {}
@@ -159,6 +167,8 @@ class ForeignIds:
                 answered = self.ask(f"{asker.name}, {method} {url}", lambda: send(url, headers=headers), refusals)  # noqa: B023 - called at once
                 if answered == 405:
                     break
+        # A session that was opened anew is undone with its row.
+        asker.browser.cookies = cookies
 
     def ask_once(self, asker: Asker, urls: list[str], refusals: set[int] | None) -> None:
         """Ask for one of the addresses, another one each time: for somebody who is refused before it is looked for."""

@@ -75,7 +75,7 @@ def report(walk, what):
 def ask_at_office(walk, askers, route, urls):
     """Ask at the office of the askers, and at the office whose ids they are."""
     is_of_office = (route.label or "").startswith("office")
-    for asker in askers.list_members():
+    for asker in askers.at_office:
         if not is_of_office or not route.roles or asker.role in route.roles:
             walk.ask_everything(asker, urls, None if route.name in PUBLIC else ABSENT)
         else:
