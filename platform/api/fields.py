@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
-from core.foreign_values import parse_day
+from core.foreign_values import YEAR_PATTERN, parse_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +88,14 @@ class StrictDateField(serializers.DateField):
             return parse_day(value)
         except ValueError:
             self.fail("invalid", format="")
+
+
+class StrictDateFieldExtension(OpenApiSerializerFieldExtension):
+    target_class = StrictDateField
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, str]:
+        """Return the OpenAPI schema of the field."""
+        return {"type": "string", "format": "date", "pattern": YEAR_PATTERN}
 
 
 class StrictChoiceField(serializers.ChoiceField):

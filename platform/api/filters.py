@@ -15,7 +15,7 @@ from drf_spectacular.drainage import set_override
 from api.fields import MAX_INTEGER
 from api.pagination import CURSOR_PARAMETER, LIMIT_PARAMETER
 from api.problem_details import FieldError, InvalidRequest
-from core.foreign_values import check_moment
+from core.foreign_values import YEAR_PATTERN, check_moment
 
 if TYPE_CHECKING:
     import datetime
@@ -96,9 +96,14 @@ def _parse_moment(text: str) -> datetime.datetime | None:
 
 
 class StrictDateTimeFilter(django_filters.IsoDateTimeFilter):
-    """An ISO 8601 date and time with a time zone."""
+    """An ISO 8601 date and time with a time zone; `help_text` is its description in the OpenAPI document."""
 
     field_class = _StrictDateTimeFormField
+
+    def __init__(self, field_name: str | None = None, *, help_text: str, **kwargs: Any) -> None:
+        super().__init__(field_name, help_text=help_text, **kwargs)
+        schema = {"type": "string", "format": "date-time", "pattern": YEAR_PATTERN, "description": help_text}
+        set_override(self, "field", schema)
 
 
 def read_integer(request: Request, name: str) -> int | None:

@@ -14,6 +14,8 @@ from typing import Final
 #: time zone, or a duration that is added, ends outside of neither.
 FIRST_DAY: Final = datetime.date(1900, 1, 1)
 LAST_DAY: Final = datetime.date(2199, 12, 31)
+#: What an ISO 8601 text in this span begins with, for those who describe it.
+YEAR_PATTERN: Final = "^(19|20|21)"
 #: Longest text that is looked at as a date: RFC 5322's own, with the name of a zone behind it, has some 40.
 _MAX_DATE_LENGTH = 100
 

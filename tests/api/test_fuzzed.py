@@ -27,8 +27,20 @@ EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "1")
 PHASES = "examples,coverage,fuzzing,stateful" if "FUZZ_EXAMPLES" in os.environ else "fuzzing"
 #: A fixed seed makes runs comparable; `FUZZ_SEED=random` explores new cases.
 SEED = os.environ.get("FUZZ_SEED", "20260901")
+#: Dates in the span that their pattern describes: of any year, the generator would throw nearly all away.
+HOOKS = """import datetime
+import schemathesis
+from hypothesis import strategies as st
+
+DAYS = st.dates(datetime.date(1900, 1, 2), datetime.date(2199, 12, 30))
+ZONES = st.sampled_from(["Z", "+02:00"])
+schemathesis.openapi.format("date", DAYS.map(str))
+schemathesis.openapi.format("date-time", st.builds("{}T{}{}".format, DAYS, st.times(), ZONES))
+"""
 #: A valid request may still be refused: the generator may draw the same « Idempotency-Key » twice.
-ALLOWED = """[checks]
+ALLOWED = """hooks = "fuzz_hooks.py"
+
+[checks]
 positive_data_acceptance.expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "422", "429", "5xx"]
 """
 
@@ -47,6 +59,7 @@ def secret(committing, settings):
 @pytest.mark.slow
 def test_every_fuzzed_response_matches_the_description(secret, live_server, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(ALLOWED)
+    (tmp_path / "fuzz_hooks.py").write_text(HOOKS)
     with route_to_office(live_server) as address:
         command = [
             str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/api/v1/openapi.json",

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from core.calendar import PARIS
-from core.foreign_values import clean_line, from_timestamp, parse_day, parse_header_date, parse_moment
+from core.foreign_values import (
+    FIRST_DAY,
+    LAST_DAY,
+    YEAR_PATTERN,
+    clean_line,
+    from_timestamp,
+    parse_day,
+    parse_header_date,
+    parse_moment,
+)
 from licensing.bank.exceptions import UnreadableStatement
 from licensing.bank.formats.camt053 import parse_camt053
 from schools.directory.doubts import _parse_date as parse_last_modified
@@ -58,6 +68,11 @@ def test_a_moment_that_cannot_be_is_refused(text):
 def test_a_number_of_seconds_that_cannot_be_is_refused(seconds):
     with pytest.raises(ValueError, match=r"."):
         from_timestamp(seconds)
+
+
+def test_the_pattern_of_the_span_is_that_of_its_days():
+    years = [year for year in range(1000, 3000) if re.match(YEAR_PATTERN, f"{year}-01-01")]
+    assert years == list(range(FIRST_DAY.year, LAST_DAY.year + 1))
 
 
 def test_what_can_be_is_read_in_utc():
