@@ -76,6 +76,7 @@ def test_the_lines_of_a_request_have_its_number(portal, lines):
 
 def test_a_refusal_says_to_which_account(office, nimes, caplog):
     viewer, stranger = MemberFactory(roles=[Role.VIEWER]).user, UserFactory()
+    assert office("nimes", viewer).get("/ecoles/").status_code == 200
     office("nimes", viewer).get("/reglages/")
     office("nimes", stranger).get("/reglages/")
     refused = [record.getMessage() for record in caplog.records if record.name == "web.middleware"]
