@@ -276,9 +276,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     found = outage.find_outage(sys.exception())
     if found is None:
         return _build_failure("internal_error", _FAULT, 500)
-    response = _build_failure("service_unavailable", _PERHAPS_SPENT if found.may_be_done else _UNAVAILABLE, 503)
-    response["Retry-After"] = str(outage.RETRY_AFTER)
-    return outage.mark(response, found)
+    detail = _PERHAPS_SPENT if found.may_be_done else _UNAVAILABLE
+    return outage.mark(_build_failure("service_unavailable", detail, 503), found)
 
 
 def _build_failure(code: str, detail: str, status: int) -> JsonResponse:

@@ -191,10 +191,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     found = outage.find_outage(sys.exception())
     if found is not None:
         detail = _describe_outage(request, may_be_done=found.may_be_done)
-        response = build_problem_response(
-            "service_unavailable", detail, 503, **{"Retry-After": str(outage.RETRY_AFTER)}
-        )
-        return outage.mark(response, found)
+        return outage.mark(build_problem_response("service_unavailable", detail, 503), found)
     done = "votre requête est peut-être faite" if outage.may_have_written() else "rien n'a été fait"
     detail = (
         f"Une panne de notre fait a empêché cette réponse : {done}. Renvoyez la requête avec la même "

@@ -82,14 +82,15 @@ def build_unavailable_page(request: HttpRequest, outage: Outage) -> HttpResponse
                 "503.html", {"sent": request.method not in SAFE_METHODS, "may_be_done": outage.may_be_done}
             ),
             status=503,
-            headers={"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"},
+            headers={"Cache-Control": "no-store"},
         ),
         outage,
     )
 
 
 def mark[Response: HttpResponse](response: Response, outage: Outage) -> Response:
-    """Mark the response of an outage for `DatabaseOutageMiddleware`; return it."""
+    """Mark the response of an outage for `DatabaseOutageMiddleware`, with when to ask again; return it."""
+    response["Retry-After"] = str(RETRY_AFTER)
     response.outage = outage  # type: ignore[attr-defined]
     return response
 
