@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import zxcvbn
 from django.conf import settings
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
@@ -93,6 +92,8 @@ class GuessablePasswordValidator(CommonPasswordValidator):
     def validate(self, password: str, user: User | None = None) -> None:
         """Raise `ValidationError` for a password that is common, or little more than something common."""
         super().validate(password, user)
+        import zxcvbn  # noqa: PLC0415 - its lists take 40 ms and 13 MB, which most processes never need
+
         # In small letters, as guessers try capitals as well; without words of the person, which zxcvbn would keep in a
         # dictionary that threads share.
         if password and zxcvbn.zxcvbn(password[:_MAX_SCORED_LENGTH].lower())["guesses"] < MIN_GUESSES:
