@@ -128,7 +128,7 @@ _GONE = "Ce lien a déjà servi, ou a plus d'une minute. Ouvrez le bureau à nou
 def _spend_link(token: str, *, host: str, at: datetime.datetime) -> dict[str, Any]:
     """Delete the link's row and return its data. Raises `VisitRefused`: of two at once, one finds the row."""
     row = Session.objects.select_for_update().filter(pk=hash_token(token), expire_date__gt=at).first()
-    data = {} if row is None else SessionStore().decode(row.session_data)
+    data = {} if row is None else row.get_decoded()
     link: dict[str, Any] | None = data.get(_LINK)
     if row is None or link is None or data.get(SESSION_HOST_KEY) != host or at.timestamp() >= link["ends_at"]:
         raise VisitRefused(_GONE)

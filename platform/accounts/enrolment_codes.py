@@ -1,8 +1,8 @@
 """One-time codes that let an operator enrol a first second factor, also after theirs was removed.
 
 Without one, whoever has an operator's password could enrol their own telephone. A code is printed on the server
-(`manage.py second_factor_code`), stored hashed, valid for an hour, and works once; whoever typed it may enrol in the
-same session until that hour is over.
+(`manage.py second_factor_code`), stored as a keyed hash for its account and its hour, and works once; whoever typed it
+may enrol in the same session until that hour is over. Who writes in the database as the application makes none.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import account_journal, code_delays, second_factor
 from accounts.models import AccountEvent, EnrolmentCode, User
-from core.link_tokens import hash_token
 from web.access import SignedIn, require_policy
 
 if TYPE_CHECKING:
@@ -61,8 +61,9 @@ def issue(*, user: User, at: datetime.datetime) -> str:
             f"d'abord : manage.py remove_second_factor {user.username}"
         )
     symbols = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    expires_at = at + VALIDITY
     EnrolmentCode.objects.update_or_create(
-        user=user, defaults={"code_hash": hash_token(symbols), "expires_at": at + VALIDITY}
+        user=user, defaults={"code_hash": _hash(symbols, user, expires_at), "expires_at": expires_at}
     )
     account_journal.record_event(AccountEvent.Action.ENROLMENT_CODE, user=user, at=at)
     return "-".join(symbols[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP))
@@ -76,17 +77,23 @@ def redeem(*, user: User, code: str, origin: Origin, at: datetime.datetime) -> d
     """
     attempt = code_delays.begin_enrolment(origin, user)
     typed = "".join(code.upper().replace("-", " ").split())
-    valid = EnrolmentCode.objects.filter(user=user, code_hash=hash_token(typed), expires_at__gt=at)
-    expires_at = valid.values_list("expires_at", flat=True).first()
+    codes = EnrolmentCode.objects.filter(user=user)
+    issued = codes.filter(expires_at__gt=at).first()
+    valid = issued is not None and constant_time_compare(issued.code_hash, _hash(typed, user, issued.expires_at))
     # The deletion tells who was first: of two requests with the same code one deletes the row.
-    if expires_at is None or not valid.delete()[0]:
+    if issued is None or not valid or not codes.filter(code_hash=issued.code_hash).delete()[0]:
         account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=user, at=at)
         raise EnrolmentCodeError(
             "Ce code n'est pas le bon, a déjà servi ou a plus d'une heure. Demandez-en un autre sur le serveur : "
             f"manage.py second_factor_code {user.username}"
         )
     attempt.take_back()
-    return expires_at
+    return issued.expires_at
+
+
+def _hash(code: str, user: User, expires_at: datetime.datetime) -> str:
+    bound_to = f"{user.pk} {expires_at.timestamp()} {code}"
+    return salted_hmac("accounts.enrolment", bound_to, algorithm="sha256").hexdigest()
 
 
 def allow_session(request: HttpRequest, *, until: datetime.datetime) -> None:

@@ -15,13 +15,24 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import account_journal, attempt_delays, code_delays, known_origins, sealing, sign_in_delays, throttling
+from accounts import (
+    account_journal,
+    attempt_delays,
+    code_delays,
+    known_origins,
+    sealing,
+    second_factor,
+    sign_in_delays,
+    throttling,
+)
 from accounts.models import AccountEvent
 from accounts.rate_limits import SINGLE_USE_CODE
 from core.formatting import add_nonbreaking_spaces
 
 if TYPE_CHECKING:
     import datetime
+
+    from allauth.mfa.models import Authenticator
 
     from accounts.attempt_delays import CountedAttempt
     from accounts.models import User
@@ -48,6 +59,10 @@ class _DelayedCode:
             raise ValidationError(add_nonbreaking_spaces(str(refusal)), code="throttled") from None
         try:
             code: str = allauth_form.clean_code()
+            # No factor is stored yet where its first code is asked for.
+            factor: Authenticator | None = getattr(self, "authenticator", None)
+            if factor is not None and not second_factor.is_bound(factor):
+                raise get_adapter().validation_error("incorrect_code")
         except ValidationError:
             self._record_refusal(attempt, at=now)
             raise

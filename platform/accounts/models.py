@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import AbstractUser
@@ -121,9 +121,15 @@ class Session(AbstractBaseSession):
 
         return SessionStore
 
+    def get_decoded(self) -> dict[str, Any]:
+        """Return the session's data, or nothing where it was signed for another row."""
+        store = self.get_session_store_class()()
+        store.row_key = self.session_key
+        return store.decode(self.session_data)
+
 
 class EnrolmentCode(models.Model):
-    """A one-time code that lets an operator enrol a first second factor. Printed on the server, stored hashed."""
+    """A one-time code that lets an operator enrol a first second factor. Stored as a keyed hash."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
     code_hash = models.CharField(max_length=64)

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from fido2.webauthn import AuthenticationResponse
 
-from accounts import account_journal, passkeys, sign_in_delays
+from accounts import account_journal, passkeys, second_factor, sign_in_delays
 from accounts.models import AccountEvent
 from core.bounded_json import parse_json_object
 
@@ -95,7 +95,8 @@ class _JournaledPasskey:
         except (ValidationError, *_MALFORMED):
             account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=self.user, at=timezone.now())
             _refuse()
-        if not passkeys.advance_counter(passkey=passkey, counter=answer.response.authenticator_data.counter):
+        counter = answer.response.authenticator_data.counter
+        if not (second_factor.is_bound(passkey) and passkeys.advance_counter(passkey=passkey, counter=counter)):
             account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=passkey.user, at=timezone.now())
             _refuse()
         sign_in_delays.remember(context.request, passkey.user, by_second_factor=True)

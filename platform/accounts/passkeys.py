@@ -15,7 +15,7 @@ from accounts import account_journal, email_kinds
 from accounts.locks import lock_account
 from accounts.models import AccountEvent
 from accounts.outbox import queue_email_to_user
-from accounts.second_factor import SecondFactorError, finish_addition, finish_removal
+from accounts.second_factor import SecondFactorError, bind, finish_addition, finish_removal
 
 if TYPE_CHECKING:
     import datetime
@@ -44,6 +44,7 @@ def add(*, user: User, name: str, credential: Mapping[str, Any], host: str, at: 
         data={"name": name, "credential": credential},
         created_at=at,
     )
+    bind(passkey)
     finish_addition(user)
     account_journal.record_event(AccountEvent.Action.PASSKEY_ADDED, user=user, at=at)
     queue_email_to_user(user, email_kinds.PASSKEY_ADDED, host=host, at=at)

@@ -3,10 +3,15 @@
 Each operation locks the account first, so that concurrent requests are serialised. Adding and removing a factor end all
 sessions except the current one: a stolen session does not survive. Recovery codes come with the first factor and go
 with the last. Passkeys are added and removed by `accounts.passkeys`.
+
+Each row is bound to its account, its type and what it is checked with, by a text that only a sealing key makes: whoever
+writes in the database as the application gives nobody a factor.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 from allauth.mfa.models import Authenticator
@@ -28,6 +33,9 @@ if TYPE_CHECKING:
 FACTOR_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 #: Key of the secret in `Authenticator.data`, by kind. A passkey's data is a public key, which is no secret.
 _SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
+_CREDENTIAL = "credential"
+#: Of all kinds: whose factor the row is, sealed.
+_BINDING = "binding"
 
 
 class SecondFactorError(Exception):
@@ -58,7 +66,7 @@ def enable(*, user: User, secret: str, host: str, at: datetime.datetime) -> None
     lock_account(user.pk)
     if Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists():
         raise SecondFactorError("Une application d'authentification est déjà reliée à ce compte.")
-    TOTP.activate(user, secret)
+    bind(TOTP.activate(user, secret).instance)
     finish_addition(user)
     account_journal.record_event(AccountEvent.Action.SECOND_FACTOR_ON, user=user, at=at)
     queue_email_to_user(user, email_kinds.SECOND_FACTOR_ON, host=host, at=at)
@@ -93,7 +101,8 @@ def remove_application(*, user: User, host: str, at: datetime.datetime) -> bool:
 
 def finish_addition(user: User) -> None:
     """Create recovery codes unless there are some, and end the other sessions."""
-    RecoveryCodes.activate(user)
+    if not Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).exists():
+        bind(RecoveryCodes.activate(user).instance)
     end_other_sessions(user)
 
 
@@ -120,7 +129,7 @@ def renew_recovery_codes(*, user: User, host: str, at: datetime.datetime) -> Non
             "Les codes de secours accompagnent la double authentification : activez-la d'abord, ils seront créés avec."
         )
     Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).delete()
-    RecoveryCodes.activate(user)
+    bind(RecoveryCodes.activate(user).instance)
     account_journal.record_event(AccountEvent.Action.RECOVERY_CODES, user=user, at=at)
     queue_email_to_user(user, email_kinds.RECOVERY_CODES, host=host, at=at)
 
@@ -131,13 +140,34 @@ def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
 
     Raises `sealing.UnsealError`.
     """
-    sealed = Authenticator.objects.filter(type__in=_SECRET_KEYS)
-    rows = list(sealed.select_for_update(no_key=True).filter(pk__gt=after).order_by("pk")[:size])
+    rows = list(Authenticator.objects.select_for_update(no_key=True).filter(pk__gt=after).order_by("pk")[:size])
     for row in rows:
-        secret_key = _SECRET_KEYS[Authenticator.Type(row.type)]
-        row.data[secret_key] = sealing.reseal(row.data[secret_key])
+        for key in (_SECRET_KEYS.get(Authenticator.Type(row.type)), _BINDING):
+            if key in row.data:
+                row.data[key] = sealing.reseal(row.data[key])
     Authenticator.objects.bulk_update(rows, ["data"])
     return len(rows), rows[-1].pk if rows else 0
+
+
+def bind(factor: Authenticator) -> None:
+    """Say in a new row, under a sealing key, whose factor it is."""
+    factor.data[_BINDING] = sealing.seal(_describe_binding(factor))
+    factor.save(update_fields=["data"])
+
+
+def is_bound(factor: Authenticator) -> bool:
+    """Return whether the row is what this account was given: False where it was written or moved in the database."""
+    try:
+        return sealing.unseal(factor.data.get(_BINDING, "")) == _describe_binding(factor)
+    except sealing.UnsealError:
+        return False
+
+
+def _describe_binding(factor: Authenticator) -> str:
+    secret_key = _SECRET_KEYS.get(Authenticator.Type(factor.type))
+    checked_with = sealing.unseal(factor.data[secret_key]) if secret_key else factor.data[_CREDENTIAL]
+    digest = hashlib.sha256(json.dumps(checked_with, sort_keys=True).encode()).hexdigest()
+    return f"{factor.user_id} {factor.type} {digest}"
 
 
 def end_other_sessions(user: User) -> None:

@@ -1,6 +1,7 @@
 """Session store: Django's, whose rows hold a hash of the cookie's key, the account and the last activity.
 
-A copy of the table opens no session: the cookie's key cannot be computed from its hash.
+A copy of the table opens no session: the cookie's key cannot be computed from its hash. Nor does a row that was written
+in the database with another session's data: the data is signed for its row.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ class SessionStore(DatabaseSessions):
 
     #: When the session was last used, as the loaded row says it; None before the row is loaded.
     seen_at: datetime.datetime | None = None
+    #: Primary key of the row whose data is read, where the cookie's key is not known.
+    row_key: str = ""
+
+    @property
+    def key_salt(self) -> str:
+        """Return the salt of the data's signature: under another key it is refused as altered."""
+        return f"accounts.session.{self.row_key or hash_token(self.session_key or '')}"
 
     @classmethod
     def get_model_class(cls) -> type[Session]:

@@ -9,6 +9,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 
+from accounts import second_factor
 from accounts.models import Profile, User
 from tests.database_roles import execute_as_administrator
 
@@ -73,8 +74,8 @@ def confirm_address(user: User, address: str = "") -> User:
 def enable_second_factor(user: User) -> str:
     """Enable a second factor and return its secret, to be passed to `code`."""
     secret = generate_totp_secret()
-    TOTP.activate(user, secret)
-    RecoveryCodes.activate(user)
+    second_factor.bind(TOTP.activate(user, secret).instance)
+    second_factor.bind(RecoveryCodes.activate(user).instance)
     return secret
 
 

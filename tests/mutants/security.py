@@ -125,12 +125,23 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("6.3", '"accounts.device.password", user.password,', '"accounts.device.password", "",'),
         ("6.3", "by_second_factor=self.by_second_factor", "by_second_factor=False"),
     ],
+    "platform/accounts/mfa_forms.py": [
+        ("6.5", "if factor is not None and not second_factor.is_bound(factor):", _NEVER),
+    ],
+    "platform/accounts/passkey_forms.py": [
+        ("6.5", "second_factor.is_bound(passkey) and ", ""),
+    ],
+    "platform/accounts/second_factor.py": [
+        ("6.5", 'f"{factor.user_id} {factor.type} {digest}"', 'f"{factor.type} {digest}"'),
+        ("6.5", 'f"{factor.user_id} {factor.type} {digest}"', 'f"{factor.user_id} {factor.type}"'),
+    ],
     "platform/accounts/passkeys.py": [
         ("8.2", "filter(pk=passkey_id, user_id=user.pk, type=", "filter(pk=passkey_id, type="),
         ("6.5", "if owned.count() >= MAX_PASSKEYS:", _NEVER),
         ("6.5", "if (counter or previous) and counter <= previous:", _NEVER),
     ],
     "platform/accounts/sessions.py": [
+        ("7.2", "{self.row_key or hash_token(self.session_key or '')}", ""),
         ("7.3", "objects.filter(expire_date__gt=timezone.now())", "objects.all()"),
     ],
     "platform/accounts/session_lifetime.py": [
@@ -144,8 +155,10 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("7.5", "    if _is_confirmed(request):", '    if request.method == "POST" or _is_confirmed(request):'),
     ],
     "platform/accounts/enrolment_codes.py": [
-        ("6.6", "code_hash=hash_token(typed), expires_at__gt=at)", "code_hash=hash_token(typed))"),
-        ("6.6", "if expires_at is None or not valid.delete()[0]:", "if expires_at is None:"),
+        ("6.6", "codes.filter(expires_at__gt=at).first()", "codes.first()"),
+        ("6.6", "or not codes.filter(code_hash=issued.code_hash).delete()[0]:", "or not codes.exists():"),
+        ("6.6", "{user.pk} {expires_at.timestamp()} {code}", "{expires_at.timestamp()} {code}"),
+        ("6.6", "{user.pk} {expires_at.timestamp()} {code}", "{user.pk} {code}"),
         ("6.6", "account == user.pk and ", ""),
     ],
     "platform/accounts/password_validators.py": [
