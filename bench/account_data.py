@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime
 import random
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.db import connection, transaction
@@ -22,9 +23,6 @@ from bench.raw_copy import insert_rows
 from bench.scratch_database import SHARED, as_owner
 from schools.directory.operations import synchronise
 from schools.models import Affiliation, School
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 ACCOUNTS, TYPED = 200_000, 10_000
 _FIRST = ["Camille", "Nadine", "Benoît", "Awa", "Jean", "Chloé", "Karim", "Lucie", "Paul", "Inès", "Hugo", "Marie"]

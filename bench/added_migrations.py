@@ -6,18 +6,15 @@ import contextlib
 import importlib
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.conf import settings
 from django.test import override_settings
 
 from tenants import schema_snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PACKAGE = """
 import {module}

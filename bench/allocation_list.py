@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Mod
+from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -29,9 +28,6 @@ from licensing.pools.queries import list_allocations
 from mailing.models import Message
 from schools.models import School
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from django.test import Client
 
 SCHOOLS, SERVED = 30_000, 10_000
 MAX_QUERIES, MAX_S = 20, 0.150

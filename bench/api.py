@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from threading import Barrier
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -26,16 +27,11 @@ from bench.measure import Contender, Measure, medians_in_turn, percentile
 from bench.office_data import create_token
 from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
-from bench.web_server import running_server
+from bench.web_server import OfficeServer, running_server
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
 from schools.models import School
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bench.web_server import OfficeServer
 
 #: Bounds for ten thousand allocations in one request.
 MAX_SECONDS, MAX_MEGABYTES, MAX_QUERIES = 3.0, 300.0, 45

@@ -9,8 +9,8 @@ import pickle
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.db.models import F
 from django.test import override_settings
@@ -26,13 +26,9 @@ from config.mail import BounceMailboxSettings
 from mailing.bounce_mailbox import read_mailbox
 from mailing.message_ids import build_message_id
 from mailing.models import Message, MessageState
+from tenants.models import Collectivity
 from tests.mailing.delivery_notices import read_notice
 from tests.mailing.imap_server import IMAP_PASSWORD, USER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tenants.models import Collectivity
 
 #: A large import whose list of addresses is of the year before.
 COUNT = 10_000

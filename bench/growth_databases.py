@@ -6,10 +6,11 @@ import contextlib
 import functools
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Profile
@@ -24,11 +25,6 @@ from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
 from sites.back_office.pages.waiting_lists import build_list
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from django.test import Client
 
 #: Rounds of few and many in turn, and how often each thing is done in one; the first time, on a new connection, does
 #: not count.

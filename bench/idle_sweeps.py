@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 from psycopg import sql
@@ -16,9 +17,6 @@ from core.tenant_connection import connection
 from jobs import due
 from jobs.models import DueWork
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MAX_S = 0.05
 #: Due work of each collectivity that is far from due: what a letter and the deletion of old rows wait for.

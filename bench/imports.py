@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import openpyxl
 import python_calamine
@@ -31,10 +33,6 @@ from mailing.models import Message
 from schools.uai import check_letter
 from tenants import privileges
 from tenants.models import Collectivity, CollectivityKind
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
 
 ROWS = 60_000
 ROUNDS = 3

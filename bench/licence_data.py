@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -25,11 +26,7 @@ from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, SeatMo
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from schools.models import Affiliation, School, Verification
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Of the measured school; and of the country.
 SUBSCRIPTIONS, UNITS, TEACHERS = 10, 7, 60

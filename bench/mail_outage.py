@@ -13,8 +13,9 @@ import datetime
 import logging
 import socket
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -36,17 +37,12 @@ from mailing import smtp_replies
 from mailing.message_ids import build_message_id
 from mailing.models import Message, MessageState
 from sites.back_office.work_items import list_work_items
-from sites.demo.smtp_sink import SinkBehaviour, SmtpSink
+from sites.demo.smtp_sink import SinkBehaviour, SinkMessage, SmtpSink
 from sites.demo.year.clock import YearClock, simulated_time
 from sites.demo.year.jobs import run_jobs
 from sites.health.answers import answer_on_time
 from sites.health.figures import DatabaseFigures
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from sites.demo.smtp_sink import SinkMessage
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 MINUTES = 60
 #: Minutes after which the operator is told at the latest, and is no longer told once the server is back.

@@ -7,8 +7,8 @@ import os
 import smtplib
 import subprocess
 import sys
+from collections.abc import Iterator
 from email.utils import parseaddr
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -25,14 +25,10 @@ from jobs import worker
 from jobs.tasks import defer, task
 from mailing import kinds, operations
 from mailing.email_template import render_email
+from mailing.kinds import RenderedEmail
 from mailing.mime import compose
 from mailing.models import Message, MessageState
 from mailing.operations import BULK_QUEUE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mailing.kinds import RenderedEmail
 
 #: An import of a département.
 COUNT = 2_000

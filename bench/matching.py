@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import statistics
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import Profile
 from bench import account_data
@@ -17,11 +17,6 @@ from bench.query_plans import QueryPlans
 from bench.registry import measure
 from schools.matching import suggest_schools_for, suggest_teachers
 from schools.models import Affiliation, School, SchoolState
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from django.db.models import QuerySet
 
 #: Number of schools and typed names; the slow peer runs for one in `PEER_EVERY` of them.
 ASKED, ROUNDS, PEER_EVERY = 120, 3, 10

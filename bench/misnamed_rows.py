@@ -5,13 +5,11 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from schools.recognition import SchoolReference
 from schools.recognition.places import get_uai_departement
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 _ABBREVIATIONS = [
     (re.compile(rf"\b{written}\b", re.IGNORECASE), shorter)

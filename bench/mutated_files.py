@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import batched
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from bench.mutated.corpus import SourceFile, list_sources
 from bench.mutated.mutations import MUTATIONS
-from bench.mutated.opening import REFUSED, STOPPED, open_all
+from bench.mutated.opening import REFUSED, STOPPED, Opened, open_all
 from bench.registry import measure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.mutated.opening import Opened
 
 #: Mutated files, and the seed from which they are drawn.
 FILES = int(os.environ.get("BENCH_FILES", "3200"))

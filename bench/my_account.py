@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import statistics
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.conf import settings
+from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import Profile, User
@@ -20,12 +22,6 @@ from licensing.classes.entry_check import check_pupil_entry, check_user_entry
 from licensing.classes.models import PupilAccount
 from licensing.entitlements.models import Seat, Subscription
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
-
-    from django.db.models import Model
 
 MAX_QUERIES = 12
 ASKED, ROUNDS = 100, 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.test import Client
@@ -15,9 +14,7 @@ from api.scopes import TokenScope
 from collectivities.operations import offices
 from schools.models import Affiliation, School
 from schools.uai import check_letter
-
-if TYPE_CHECKING:
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 
 def create_schools(count: int) -> list[School]:

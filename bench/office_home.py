@@ -10,10 +10,12 @@ import math
 import os
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -34,11 +36,6 @@ from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import Message, MessageState
 from schools.models import School, TerritoryLevel, TerritoryOutline
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from django.test import Client
 
 ALLOCATIONS, WEEKS, UNITS = 10_000, 60, 3
 COUNTRY_KEYS, COUNTRY_ORDERS, COUNTRY_SCHOOLS = 200_000, 50, 60_000

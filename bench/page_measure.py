@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connection
+from django.test import Client
 
 from bench.measure import Measure
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.test import Client
 
 
 @dataclass(frozen=True)

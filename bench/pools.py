@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db import connection
 from django.utils import timezone
@@ -19,9 +19,6 @@ from licensing.pools.models import Pool
 from licensing.pools.operations import Demand
 from schools.models import School
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SCHOOLS = 10_000
 #: The peer is slow: it serves this many schools, and its time is scaled to all.

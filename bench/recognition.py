@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import statistics
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db import connection, transaction
@@ -22,9 +23,6 @@ from schools.directory.operations import synchronise
 from schools.folding import fold
 from schools.models import School
 from schools.recognition import SchoolReference, SearchScope, recognise
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 BY_NAME, BY_UAI, ABSENT, BY_PEER = 10_000, 60_000, 1_000, 20
 #: Rows by name of which a seventh have a misspelt commune, and the seconds for them.

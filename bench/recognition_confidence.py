@@ -6,9 +6,10 @@ import random
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -24,9 +25,6 @@ from schools.models import School
 from schools.recognition import SchoolReference, recognise
 from schools.recognition.name_parser import parse_name
 from schools.recognition.places import build_commune_key, get_uai_departement
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: Rows of a list at most; share of the directory's schools that are deleted before.
 ROWS, ABSENT_SHARE = 2_000, 0.01

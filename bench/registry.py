@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import bench
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Unmeasurable(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -24,9 +24,7 @@ from licensing.reminders.plan_sql import PLAN
 from mailing.models import Message, MessageState
 from schools.calendar.writing_days import UNKNOWN_PLACE, WritingCalendar
 from schools.models import School
-
-if TYPE_CHECKING:
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 SCHOOLS = 60_000
 MAX_S = 30.0

@@ -6,17 +6,15 @@ import contextlib
 import os
 import sys
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django_tenants.utils import schema_context
 
 from core.owner_connection import connected_as_owner
 from core.tenant_connection import connection
 from tenants.template_database import adopt_copy, ensure_template
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 

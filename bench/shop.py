@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 from payments import PaymentStatus
 
@@ -29,11 +31,6 @@ from licensing.orders.models import Order, OrderLine, OrderState
 from licensing.payments.models import CardPayment, Payment
 from schools.models import Affiliation, School, Verification
 from schools.uai import check_letter
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.test import Client
 
 #: Number of orders by state: most are paid, every other one by card.
 STATES = {

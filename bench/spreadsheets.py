@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.management import call_command
 from django.db import transaction
@@ -20,12 +20,13 @@ from django_tenants.utils import tenant_context
 from bench.damaged import synthetic_directory
 from bench.damaged.directory import ListedSchool as Listed
 from bench.damaged.directory import SchoolDirectory
-from bench.damaged.expectations import ExpectedMatch, FilePurpose
+from bench.damaged.expectations import DamagedFile, ExpectedMatch, FilePurpose
 from bench.damaged.files import damaged_files
 from bench.damaged.flagged_rows import ConfidenceScore
 from bench.damaged.scoring import Score, score_file, sum_scores
+from bench.drawn_up.expectations import DrawnUpList
 from bench.drawn_up.lists import drawn_up_lists, shared_lists
-from bench.drawn_up.scoring import Result, judge_list, list_misreadings
+from bench.drawn_up.scoring import ListOutcome, Result, judge_list, list_misreadings
 from bench.registry import measure
 from bench.scratch_database import SHARED
 from collectivities.models import PortfolioSchool
@@ -36,11 +37,6 @@ from licensing.orders.operations import grant
 from schools.directory.operations import synchronise
 from schools.models import School, SchoolState
 from tenants.models import Collectivity, CollectivityKind
-
-if TYPE_CHECKING:
-    from bench.damaged.expectations import DamagedFile
-    from bench.drawn_up.expectations import DrawnUpList
-    from bench.drawn_up.scoring import ListOutcome
 
 #: Rows of an ordinary file; the longest has fifty times more.
 SIZE = 180

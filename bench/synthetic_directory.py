@@ -6,12 +6,9 @@ import csv
 import gzip
 import itertools
 import random
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from schools.uai import check_letter
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: The size of the real extract.
 SIZE = 70_018

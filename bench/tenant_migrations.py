@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -21,9 +22,6 @@ from bench.tenants import COUNT, provision_numbered
 from core.tenant_connection import connection
 from tenants import schema_migrations
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: Numbers of collectivities after which a column is added.
 SIZES = (*(size for size in (200, 1000) if size < COUNT), COUNT)

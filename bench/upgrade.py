@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -26,6 +27,7 @@ from bench.chaos.client import Api, Web
 from bench.chaos.faults import Workers
 from bench.chaos.ledger import Ledger
 from bench.chaos.outside import misbehaving
+from bench.chaos.verdict import ChaosVerdict
 from bench.chaos.world import SLUG, create_world, in_turn
 from bench.private_server import private_server
 from bench.registry import measure
@@ -34,11 +36,6 @@ from bench.tenants import provision_numbered
 from bench.web_server import running_server
 from core.tenant_connection import connection
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.chaos.verdict import ChaosVerdict
 
 #: Collectivities besides the one that works.
 OTHERS = int(os.environ.get("BENCH_COLLECTIVITIES", "200")) - 1

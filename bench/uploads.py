@@ -12,15 +12,12 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench import pools
 from bench.api import create_access
 from bench.registry import measure
-from bench.web_server import running_server
-
-if TYPE_CHECKING:
-    from bench.web_server import OfficeServer
+from bench.web_server import OfficeServer, running_server
 
 UPLOADS, FILE_BYTES = 8, 19 * 1024 * 1024
 #: Bounds, in MB above the memory before, of all web processes together: at the highest, and once all is answered.

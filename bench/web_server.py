@@ -10,16 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 
 from bench.scratch_database import ROOT, url
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: As in docs/deploy.md.
 WORKERS, THREADS = 4, 4

@@ -6,12 +6,13 @@ period.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,17 +21,10 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.requests import AuthenticatedRequest
 from collectivities import second_factor_rule
-from collectivities.models import Member
+from collectivities.models import Member, Role
+from collectivities.office_visits import OfficeVisit
+from collectivities.second_factor_rule import GracePeriod
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest
-
-    from collectivities.models import Role
-    from collectivities.office_visits import OfficeVisit
-    from collectivities.second_factor_rule import GracePeriod
 
 V = TypeVar("V", bound="Callable[..., object]")
 

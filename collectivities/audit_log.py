@@ -6,21 +6,17 @@ An entry holds what a collectivity may know: counts and states, never a key nor 
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from django.db.models import Q
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from collectivities.models import AuditEntry
 from core.calendar import PARIS
 from core.copy_rows import copy_rows
 from core.tenant_connection import connection
 from jobs import due
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from accounts.models import User
 
 #: Actor of what no user did: an expiry, a redemption on the portal, a command.
 SYSTEM_ACTOR = "Pep's"

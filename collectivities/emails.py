@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.urls import reverse
@@ -20,10 +19,8 @@ from core.urls import portal_url
 from mailing import kinds
 from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
-
-if TYPE_CHECKING:
-    from mailing.models import Message
 
 _MASKED = "●●●●●●●●"
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from core import exceptions
 from core.formatting import pluralize
 from schools.wording import mask_email
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class CollectivityError(exceptions.DomainError):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from django.db.models import QuerySet
 
 from collectivities.journal_wording import describe_action
+from collectivities.models import AuditEntry
 from core.calendar import PARIS
 from core.workbook import WorksheetContent
 from core.workbook import build_workbook as write_workbook
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from collectivities.models import AuditEntry
 
 HEADERS = ("Date", "Auteur", "Identifiant", "Action", "UAI", "Ce qui s'est passé")
 WIDTHS = (18, 28, 20, 26, 12, 100)

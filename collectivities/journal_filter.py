@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
 import django_filters
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from collectivities.journal_wording import SUBJECT_LABELS, group_choices, list_same_actions
 from collectivities.models import AuditEntry
 from core.search_terms import MAX_SEARCH_LENGTH
 from schools import uai
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.db.models import QuerySet
 
 #: Conditions for entries about a school without its UAI (one entry for a list of schools). Filled by apps above.
 SCHOOL_CONDITIONS: list[Callable[[str], Q]] = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from django.db.models import Case, Count, ExpressionWrapper, F, Max, Subquery, Value, When
 from django.db.models.fields import DateTimeField
@@ -15,9 +16,6 @@ from core import formatting
 from core.calendar import PARIS
 from schools.models import School
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
 
 #: How far back of the latest entry they are looked for: an old log is not read as a whole.
 _PERIOD = datetime.timedelta(days=31)

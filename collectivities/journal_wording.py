@@ -5,7 +5,7 @@ Actions with the same name are one choice of the filter: a revocation alone, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from accounts.models import AccountEvent
 from collectivities.models import (
@@ -15,9 +15,6 @@ from collectivities.models import (
     PORTFOLIO_REMOVED_BY_LIST,
     PORTFOLIO_UPDATED_BY_LIST,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 #: Names of subjects, the part of an action before its dot, in the order of the filter.
 SUBJECT_LABELS = {

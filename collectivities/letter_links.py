@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from django.conf import settings
 from django.core import signing
@@ -11,9 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from collectivities.models import Letter
 from core.tenant_connection import connection
-
-if TYPE_CHECKING:
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 _SALT = "collectivities.letter-links"
 #: Seconds after which a link is refused.

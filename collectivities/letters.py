@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
 
 from collectivities.models import Letter, LetterChoice, Member, Role
 from collectivities.queries import list_reachable_members
 from core.formatting import join_words
 from core.french import collectivity_forms
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 
 def list_offered(roles: Collection[str]) -> list[Letter]:

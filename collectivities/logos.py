@@ -9,15 +9,13 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
 from collectivities.exceptions import InvalidLogo
 from core.bounded_process import BoundedProcessError, ProcessLimits, run_bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MAX_UPLOAD_BYTES = 2 * 1024 * 1024
 MAX_STORED_BYTES = 200 * 1024

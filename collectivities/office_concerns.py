@@ -7,7 +7,7 @@ Why: docs/decisions/0177.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import Min
@@ -18,9 +18,6 @@ from core.tenant_connection import connection
 from jobs import due
 from mailing.models import LOST, Message
 from tenants.models import Collectivity, OfficeConcern
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: The task that looks at an office.
 CHECK_OFFICE = "collectivities.check_office"

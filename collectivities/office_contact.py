@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from collectivities.models import Member, Role
+from accounts.models import User
+from collectivities.models import Member, OfficeSettings, Role
 from collectivities.queries import get_office_settings
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from collectivities.models import OfficeSettings
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: The publisher's, as the contact page prints it, for an office that gave no number.
 SUPPORT_PHONE = "08 25 82 01 11"

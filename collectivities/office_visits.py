@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.contrib.auth import login
 from django.db import transaction
+from django.http import HttpRequest
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
@@ -24,12 +25,8 @@ from collectivities import audit_log
 from collectivities.exceptions import VisitRefused
 from collectivities.models import Member, Role
 from core.link_tokens import hash_token
+from tenants.models import Collectivity
 from web.middleware import SESSION_HOST_KEY
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from tenants.models import Collectivity
 
 #: How long a link may wait to be followed, and a visit last.
 LINK_LIFETIME = datetime.timedelta(seconds=60)

@@ -6,12 +6,15 @@ names as they were written: a public body must be able to say who allocated its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Lower
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.exceptions import LastManager
 from collectivities.models import Invitation, Letter, Member, Role
@@ -19,13 +22,7 @@ from collectivities.operations.members import format_roles
 from core.formatting import join_words
 from mailing import personal_data as outbox
 from tenants.cross_schema import query_all
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 _MEMBERSHIPS = """
     SELECT member.roles, member.joined_at, member.left_at,

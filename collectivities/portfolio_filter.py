@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import django_filters
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from collectivities.models import PortfolioSchool
 from core.search_terms import cut_search
 from schools.folding import split_words
 from schools.models import School
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
 
 CONTACT_CHOICES = (
     ("with", "Contact renseigné"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection
+from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import ACCOUNT_EVENTS_KEPT, User
 from collectivities.exceptions import InvitationGone
@@ -16,16 +18,9 @@ from collectivities.models import (
     Member,
     OfficeSettings,
     PortfolioSchool,
+    Role,
 )
 from core.link_tokens import hash_token
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
-
-    from collectivities.models import Role
 
 
 class AcceptedInvitation(NamedTuple):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
@@ -16,9 +17,6 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 from accounts import second_factor
 from accounts.models import User
 from collectivities.models import Member, OfficeSettings, Role
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: Who acts for the office: spends its money, or gives and takes its licences.
 ROLES = (Role.MANAGER, Role.BUYER)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from django.db.models import QuerySet
 
 from accounts.models import User
 from api.models import Token
 from api.scopes import TokenScope
 from core import formatting
 from core.calendar import date_in_paris
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 #: How long before its end a token shows a warning.
 WARNING_PERIOD = datetime.timedelta(days=30)

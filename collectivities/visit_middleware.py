@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.db import DatabaseError, connection, transaction
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -19,11 +21,6 @@ from accounts.reauthentication import ConfirmedRecently
 from collectivities import office_visits
 from collectivities.access import OfficeAccess, OfficeHttpRequest, get_visit
 from web.access import Public, get_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
 
 #: What ends a visit, or begins another.
 DOORS = frozenset({"office_visit", "office_visit_close", "office_visit_closed", "account_logout"})

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import django_filters
 from django import forms
 
-from webhooks.models import SUBSCRIBABLE, Delivery, DeliveryState, DisabledReason, EventType, WebhookEndpoint
-
-if TYPE_CHECKING:
-    import datetime
-
-    from webhooks.models import WebhookEvent
+from webhooks.models import (
+    SUBSCRIBABLE,
+    Delivery,
+    DeliveryState,
+    DisabledReason,
+    EventType,
+    WebhookEndpoint,
+    WebhookEvent,
+)
 
 _TYPES = [(kind.value, f"{kind.label} ({kind.value})") for kind in SUBSCRIBABLE]
 _SELECT = forms.Select(attrs={"class": "form-select"})

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.db.models import Count, Q, Sum
 
+from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from imports import queries
 from imports.enums import ImportState, Purpose
+from imports.models import SpreadsheetImport
 from imports.remark_queries import needs_decision_q
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from imports.models import SpreadsheetImport
-
 
 #: Managers that a sentence names; the others are counted.
 MAX_NAMED = 3

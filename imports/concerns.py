@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db.models import Count, Q
 
 from core import formatting
 from imports.enums import RowMatchMethod, Verdict
-from imports.models import ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from imports.wording import SURE
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from imports.models import SpreadsheetImport
 
 #: Schools that a line names; the others are counted.
 MAX_NAMED = 5

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from collectivities.models import PortfolioSchool
 from core import formatting
 from core.confirmation_guard import MIN_SCHOOLS, ConfirmationGuard, is_large_share
 from imports import queries
 from imports.enums import Purpose, Verdict
-from imports.models import ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools.models import Allocation
-
-if TYPE_CHECKING:
-    from imports.models import SpreadsheetImport
 
 #: Share of the pool's free licences above which the number of licences must be typed.
 POOL_SHARE_THRESHOLD = 0.8

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from accounts.models import User
 from core import formatting
 from core.tenant_connection import connection
@@ -14,10 +12,8 @@ from imports.models import SpreadsheetImport
 from mailing import kinds
 from mailing.email_template import render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from mailing.models import Message
 
 #: Subject, and what became of the import, by answer.
 _ANSWERS = {

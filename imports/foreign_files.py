@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,11 @@ from imports.parsing.uai_columns import ComparedRow
 from imports.question import LayoutQuestion
 from imports.workbooks import provenance
 from imports.workbooks.annotated_workbook import AnnotatedWorkbook, annotate_as_it_came, rebuild_from_values
+from imports.workbooks.marks import RowMarks, TableLocation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from openpyxl import Workbook
 
-    from imports.workbooks.marks import RowMarks, TableLocation
 
 #: Rows of one message of the child: the caller makes objects of them while the next ones are sent.
 _BATCH_ROWS = 5_000

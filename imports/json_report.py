@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imports.checks.school_checks import DOUBT_CODES
 from imports.enums import ImportState, Purpose, RowMatchMethod, Verdict
-from imports.models import ImportRow
-
-if TYPE_CHECKING:
-    from imports.models import SpreadsheetImport
+from imports.models import ImportRow, SpreadsheetImport
 
 #: Codes of problems that are reported with the row's proposals.
 _PROPOSAL_CODES = frozenset({*DOUBT_CODES, "school_closed"})

@@ -6,15 +6,13 @@ deployment, two versions read the same rows. Missing keys take their defaults.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from imports.enums import Volume
 from imports.meanings import Meaning
 from imports.question import LayoutQuestion
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 #: Number of columns that can be given a meaning by hand, beside those that have one.
 MAX_COLUMNS = 100

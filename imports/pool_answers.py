@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from collectivities.models import PortfolioSchool
 from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.checks.unit_checks import get_complement
 from imports.enums import APPLICABLE, Volume
 from imports.meanings import Meaning
+from imports.models import ImportRow, SpreadsheetImport
 from imports.rows import parse_file_units
 from licensing.pools.queries import list_holdings, list_sibling_pools
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from imports.models import ImportRow, SpreadsheetImport
 
 
 class PoolAnswers(NamedTuple):

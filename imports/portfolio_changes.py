@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import Count, Exists, F, OuterRef, Q, TextField
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
@@ -12,9 +12,6 @@ from core import formatting
 from imports.enums import ImportState, Purpose, RowEffect
 from imports.models import ImportRow, SpreadsheetImport
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 #: Schools that a sentence names; the others are counted.
 MAX_NAMED = 5

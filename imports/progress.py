@@ -9,22 +9,19 @@ from __future__ import annotations
 import datetime
 import logging
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import Error
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
+from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 from core.tenant_connection import connection
 from imports.models import ImportProgress
 from licensing.pools.operations.demands import AllocationStage
 from tenants.lock_timeouts import set_transaction_lock_timeout
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from django.db.backends.utils import CursorWrapper
-    from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 logger = logging.getLogger(__name__)
 

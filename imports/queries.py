@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from django.db.models import (
     Case,
@@ -33,13 +34,8 @@ from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import list_entitlements
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
-from mailing.models import Message
+from mailing.models import Message, MessageQuerySet
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    import datetime
-
-    from mailing.models import MessageQuerySet
 
 # Order-independent hash of a row's effect: summing 60,000 hashes costs a third of hashing one long text.
 _HASH = Func(

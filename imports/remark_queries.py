@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from django.db.models import Case, CharField, Count, Q, Value, When
+from django.db.models import Case, CharField, Count, Q, QuerySet, Value, When
 from django.db.models.fields.json import KT
 
 from imports.checks.problem_codes import FIXES, OTHER_POOL
 from imports.enums import APPLICABLE, RemarkState, Verdict
-from imports.models import ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.declined_rows import DECLINED
 from schools.models import School
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from django.db.models import QuerySet
-
-    from imports.models import SpreadsheetImport
 
 #: Codes that say how a row was read, and ask for nothing.
 _PLAIN_CODES = frozenset({"repaired", "matched_by_name", "rows_combined", "changes"})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.fields.json import KT
 
 from core import formatting
@@ -16,12 +18,6 @@ from imports.parsing.quantities import parse_quantity
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
-
-    from django.db.models import QuerySet
 
 #: Rows left out that a sentence names; the others are counted.
 MAX_NAMED = 5

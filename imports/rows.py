@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from core.copy_rows import copy_rows
-from imports.checks import CheckRequest, ComparableRow
+from imports.checks import CheckRequest, ComparableRow, RowOutcome
 from imports.checks.school_checks import DOUBT_CODES
 from imports.checks.school_resolution import ResolvedSchool, find_valid_uai
 from imports.enums import Purpose
 from imports.meanings import Meaning, RowNote
+from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.rows import ParsedRow, add_notes, parse_cells
 from imports.parsing.spreadsheet import volume_column
 from schools.models import SchoolState
 from schools.recognition import Proposal
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from imports.checks import RowOutcome
-    from imports.models import ImportRow, SpreadsheetImport
 
 
 class RowColumn(NamedTuple):

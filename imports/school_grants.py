@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from collectivities.models import AuditEntry
 from imports.enums import APPLIED_ACTION, Purpose, RowEffect
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools.wording import describe_allocation, describe_growth
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
 
 # Reductions, revocations and portfolio changes have their own audit entries.
 _REPORTED_EFFECTS = (RowEffect.CREATED, RowEffect.GROWN)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db.models import OuterRef, Subquery
 
 from collectivities.models import PortfolioSchool
+from imports.enums import Purpose
 from imports.workbooks.blank_templates import MAX_SCHOOLS, KnownSchool, build_template
-from licensing.pools.models import Allocation
+from licensing.pools.models import Allocation, Pool
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from imports.enums import Purpose
-    from licensing.pools.models import Pool
 
 
 def build_starter_workbook(purpose: Purpose, pool: Pool | None) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils import timezone
@@ -34,16 +33,13 @@ from imports.operations.intake import (
     reject,
     store_parsed,
 )
+from imports.parsing.spreadsheet import ParsedSheet
 from jobs.due import declare_due_work
 from jobs.lanes import declare_lane
 from jobs.process import disable_gc
 from jobs.retention import declare_retention, declare_retention_by_queries
 from jobs.tasks import WATCHED_RETRY, task
 from licensing.exceptions import LicensingError
-
-if TYPE_CHECKING:
-    from imports.parsing.spreadsheet import ParsedSheet
-
 
 # A job that is lost has its office looked at: see the triggers of the queue.
 declare_due_work(RECOVER_TASK)

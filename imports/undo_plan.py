@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from collectivities.operations.portfolio_store import SchoolContact, lock_contacts
 from core import formatting
 from core.calendar import date_in_paris
 from imports.enums import Purpose, RowEffect
-from imports.models import ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import Allocation
 from licensing.pools.queries import find_emailed_ids
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from imports.models import SpreadsheetImport
 
 
 class PlannedAllocation(NamedTuple):

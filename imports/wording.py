@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core import formatting
 from imports.enums import Purpose, RowMatchMethod, Verdict, Volume
 from imports.meanings import LABELS, Meaning
+from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing import repeated_schools, shared_numbers
-
-if TYPE_CHECKING:
-    from imports.models import ImportRow, SpreadsheetImport
 
 #: Tabs of « Vérification » by verdict, in display order.
 TABS = {

@@ -5,20 +5,16 @@ Every change of a school's principals is recorded as a `PrincipalEvent`, and the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists
 
-from schools.models import Affiliation, PrincipalEvent, Verification
+from accounts.models import User
+from schools.models import Affiliation, PrincipalEvent, School, Verification
 from schools.principals import notifications
 from schools.principals.queries import list_replacements_since, list_verified_principals
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from schools.models import School
 
 
 class TypedSchool(NamedTuple):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django_filters
 from django.core.validators import RegexValidator
+from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import StrictCharField, UtcDateTimeField
@@ -18,10 +20,6 @@ from api.views import ScopedListView, ScopedView
 from schools.models import School, SchoolState
 from schools.queries import find_by_uai, search
 from schools.uai import LETTERS
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
 
 TAGS = ["Établissements"]
 _HELP_TEXTS = {

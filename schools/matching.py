@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.postgres.search import TrigramStrictWordSimilarity
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from accounts.models import Profile
 from schools.folding import fold, split_words
 from schools.models import Affiliation, Fold, School, SchoolState
 from schools.queries import search
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 #: Minimum trigram similarity: « J. Jaurès » matches « Jean Jaurès », « Jean Macé » does not.
 MIN_SIMILARITY = 0.5

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
+from accounts.models import User
 from schools.models import Affiliation, PrincipalEvent, PrincipalRequest
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 def delete_affiliations(user: User, *, at: datetime.datetime) -> None:

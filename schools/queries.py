@@ -11,21 +11,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import operator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
 
 from django.db import connection
-from django.db.models import Case, DateTimeField, F, Func, Q, When
+from django.db.models import Case, DateTimeField, F, Func, Q, QuerySet, When
 
 from core.search_terms import cut_search
 from schools import uai
 from schools.folding import split_words
 from schools.models import School
 from schools.spelling import find_search_corrections, list_correct_words
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from django.db.models import QuerySet
 
 #: Open schools before closed ones, then by name: the order of the index `school_order`.
 DEFAULT_ORDER = (F("closed_at").asc(nulls_first=True), "name_folded", "uai")

@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
 
 from django.db import connection
 
 from schools.folding import edit_distance
 from schools.models import DirectoryWord
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
 
 # Dictionary words compared with a misspelt one: the nearest by trigram similarity.
 _NEAREST = """

@@ -8,21 +8,16 @@ which écoles are theirs: the SIRET of a public école begins with the SIREN of 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from core import french
 from schools.folding import fold
 from schools.models import School, SchoolState
 from schools.recognition.departements import CODES
 from schools.recognition.places import build_commune_key
-from tenants.models import CollectivityKind
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from tenants.models import Collectivity
+from tenants.models import Collectivity, CollectivityKind
 
 #: Communes that a search shows at most.
 MAX_COMMUNES = 20

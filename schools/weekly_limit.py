@@ -6,14 +6,11 @@ Claimed in the transaction that queues the letter: whoever comes second waits fo
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
 from schools.models import WrittenWeek
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 _TABLE = f"public.{WrittenWeek._meta.db_table}"  # noqa: SLF001 - documented
 # In the order of the schools: two collectivities that write to the same ones wait, and never for each other.

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.french import restore_capital
-
-if TYPE_CHECKING:
-    from schools.models import School
+from schools.models import School
 
 
 def format_school_name(name: str) -> str:

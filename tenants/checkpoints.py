@@ -12,9 +12,10 @@ import datetime
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,21 +26,15 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.calendar import date_in_paris, start_of_day
 from core.formatting import long_date, number
-from core.journal_seals import sealed_journals
+from core.journal_seals import SealedJournal, sealed_journals
 from core.schemas import UNREADABLE, surviving_errors
 from core.tenant_connection import connection
 from mailing import kinds, operations
 from mailing.email_template import render_email
-from mailing.kinds import EmailAttachment, NoLongerDue
+from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail
 from mailing.models import LOST, Message, MessageState
 from tenants.cross_schema import query_all
 from tenants.models import Checkpoint, Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.journal_seals import SealedJournal
-    from mailing.kinds import RenderedEmail
 
 EMAIL_KIND = "checkpoint"
 #: From this hour in Paris on, once a day.

@@ -9,7 +9,8 @@ anything. Why: docs/decisions/0162.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from django.apps import apps
 from django.db import DatabaseError
@@ -19,9 +20,6 @@ from core.tenant_connection import connection
 from jobs.tasks import defer
 from tenants.lock_timeouts import LockUnavailable, retry_on_lock
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 #: Name of the task that puts a new office on a node.
 PLACE = "tenants.place"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from psycopg import sql
 
 from core.schemas import query_readable
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from django.db.models import QuerySet
 
 
 class SchemaRow(NamedTuple):

@@ -7,20 +7,17 @@ whether one is there: with each schema more, every schema took longer. Why: docs
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 from core.tenant_connection import connection
 from tenants.lock_timeouts import set_session_lock_timeout
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 _CREATED_CONCURRENTLY = re.compile(
     r'\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?"?(\w+)"?\s+ON\b', re.IGNORECASE

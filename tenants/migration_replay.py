@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.postgres import operations as postgres_operations
 from django.db import migrations, models, router
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
 from django_tenants.utils import schema_context
 
 from core.tenant_connection import connection
@@ -21,13 +25,6 @@ from tenants import privileges
 from tenants.lock_timeouts import retry_on_lock, session_lock_timeout
 from tenants.migration_executor import SchemaMigrationExecutor, wait_for_concurrent_builds
 from tenants.statement_recording import is_recorded, record_statements
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.operations.base import Operation
-    from django.db.migrations.state import ProjectState
 
 #: Modules of the operations whose statements follow from the models alone.
 _DECLARATIVE = (migrations.AddField.__module__.rpartition(".")[0], postgres_operations.__name__)

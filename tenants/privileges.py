@@ -8,7 +8,8 @@ Why: docs/decisions/0094.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -19,9 +20,6 @@ from core.role_checks import list_role_faults
 from core.tenant_connection import connection
 from tenants import privilege_sql
 from tenants.models import Collectivity, SchemaSnapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: Value of an app's `secret_columns` for a table of which the reader sees nothing.
 WHOLE_TABLE = "*"

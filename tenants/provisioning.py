@@ -7,8 +7,9 @@ enforces uniqueness; the checks before report every problem at once.
 
 from __future__ import annotations
 
+import datetime
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from django_tenants.utils import schema_context
@@ -16,9 +17,6 @@ from django_tenants.utils import schema_context
 from core.cells import get_cells
 from tenants import cluster, identifiers
 from tenants.models import Collectivity, CollectivityKind, Domain, SchemaSnapshot
-
-if TYPE_CHECKING:
-    import datetime
 
 NAME_LENGTH = 200
 

@@ -7,11 +7,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
 
 RELEASED_LIST = "released_migrations.txt"
 _HEADER = "# SHA-256 and path of each migration of a released version, by `manage.py check_migrations --release`.\n"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import Error
@@ -12,10 +13,7 @@ from django.db import Error
 from core.owner_connection import connected_as
 from core.tenant_connection import connection
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
-
-    type _Ended = queue.SimpleQueue[tuple[str, Exception | None] | None]
+type _Ended = queue.SimpleQueue[tuple[str, Exception | None] | None]
 
 
 def work_in_schemas(

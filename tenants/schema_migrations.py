@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import OperationalError
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
 from django_tenants.utils import schema_context
 from psycopg import sql
 
@@ -22,12 +25,6 @@ from tenants.migration_executor import SchemaMigrationLoader, read_migration_fil
 from tenants.migration_replay import Recording, ReplayStep, record_missing_migrations, replay, run_by_django
 from tenants.models import Collectivity
 from tenants.schema_connections import work_in_schemas
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.state import ProjectState
 
 #: Schemas per statement.
 CHUNK_SIZE = 200

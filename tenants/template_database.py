@@ -10,8 +10,8 @@ import functools
 import gc
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import psycopg
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
@@ -21,9 +21,6 @@ from core import database_roles
 from core.owner_connection import connected_as_owner
 from core.tenant_connection import connection
 from installation import hold
-
-if TYPE_CHECKING:
-    import psycopg
 
 _PREFIX = "peps_template_"
 #: The database of every server, to connect to while others are created.

@@ -7,7 +7,8 @@ are those of the embedded server, which the servers let in without a password, a
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,9 +18,6 @@ from psycopg import sql
 
 from config import database
 from core import database_roles
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CITUS_URL = os.environ.get("CITUS_URL", "")
 #: Marks what only a database on one server does.

@@ -11,12 +11,9 @@ import json
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import django
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def serve(prepare: Callable[[int], Callable[[], object]]) -> None:

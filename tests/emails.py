@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django_tenants.utils import schema_context
 
 from mailing import kinds
+from mailing.kinds import RenderedEmail
 from mailing.models import Message
-
-if TYPE_CHECKING:
-    from mailing.kinds import RenderedEmail
 
 #: What a bounced message has besides its state, and one that waits for a hand besides being held.
 BOUNCE_FIELDS: dict[str, Any] = {

@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
 
 import brotli
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class CollectorServer(ThreadingHTTPServer):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import http.server
 import threading
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Any, Self
 
 
 class LocalSite:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from threading import Barrier, BrokenBarrierError, Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -15,11 +16,6 @@ from django_tenants.utils import schema_context
 from tests.cluster import CITUS_URL
 from tests.tiers import sampled
 from tests.waits import LAST_S, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
-
 
 #: Runs a race once in `make test`, three times in `make test-all`: without its lock one may still be won by chance.
 three_rounds = pytest.mark.parametrize("race_round", sampled([1, 2, 3], fast=1))

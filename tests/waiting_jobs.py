@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from procrastinate.contrib.django.models import ProcrastinateJob
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def list_waiting_jobs(name: str, **arguments: Any) -> list[Mapping[str, Any]]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import inspect
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from subprocess import Popen
+from typing import Any
 
 import psutil
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from subprocess import Popen
 
 #: Seconds without work for a processor, after which what is waited for does not come.
 IDLE_S = 60.0

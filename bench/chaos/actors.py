@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.chaos.ledger import Answer
-
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterator
-
-    from bench.chaos.client import Api, ClientResponse, Web
-    from bench.chaos.ledger import Ledger
-    from bench.chaos.world import KeyToRedeem
+from bench.chaos.client import Api, ClientResponse, Web
+from bench.chaos.ledger import Answer, Ledger
+from bench.chaos.world import KeyToRedeem
 
 _CONFLICT = 409
 _UNITS, _LESS = 3, 2

@@ -6,20 +6,16 @@ import contextlib
 import http
 import http.client
 import json
+import ssl
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 
-from bench.chaos.ledger import Answer
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Mapping
-
-    from bench.chaos.ledger import Ledger
+from bench.chaos.ledger import Answer, Ledger
 
 #: Seconds until a request counts as unanswered.
 _TIMEOUT_S = 30

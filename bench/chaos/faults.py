@@ -8,23 +8,19 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterator
+from typing import Self
 
+import psycopg
 from django.db import connection
 
+from bench.chaos.client import Api
+from bench.private_server import PrivateServer
 from bench.scratch_database import ROOT, url
-
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterator
-
-    import psycopg
-
-    from bench.chaos.client import Api
-    from bench.private_server import PrivateServer
-    from bench.web_server import OfficeServer
+from bench.web_server import OfficeServer
 
 #: Seconds of each lease in this run: short, so that what a killed worker held is taken over within it.
 LONGEST_LEASE_S = 20

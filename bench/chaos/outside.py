@@ -8,12 +8,9 @@ import random
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sites.demo.smtp_sink import SinkBehaviour, SmtpSink
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Seconds between two changes of behaviour.
 _CHANGE_S = 3.0

@@ -8,15 +8,12 @@ import os
 import secrets
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from django.test import override_settings
 
 from bench.scratch_database import ROOT, url
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _EXAMPLE = ROOT / "deploy/systemd/peps.env.example"
 #: The receiver of webhooks is a program beside us, without TLS.

@@ -14,11 +14,12 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography import x509
 from django.conf import settings
@@ -31,6 +32,7 @@ from bench.chaos.faults import LEASES, Killer, Workers
 from bench.chaos.ledger import Ledger
 from bench.chaos.outside import misbehaving
 from bench.chaos.production import collect_assets, production
+from bench.chaos.verdict import ChaosVerdict
 from bench.chaos.world import SLUG, create_world, in_turn
 from bench.private_server import private_server
 from bench.proxy import require_nginx, running_nginx, trust
@@ -38,11 +40,6 @@ from bench.registry import measure
 from bench.scratch_database import scratch_database
 from bench.web_server import running_server
 from tests.certificates import write_certificate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.chaos.verdict import ChaosVerdict
 
 MINUTES = float(os.environ.get("BENCH_MINUTES", "2.5"))
 _GIVERS, _IMPORTERS, _REDEEMERS, _WORKERS = 3, 2, 2, 2

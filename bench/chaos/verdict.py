@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from bench.chaos.faults import LONGEST_LEASE_S
+from bench.chaos.ledger import Ledger
+from bench.chaos.outside import Outside
 from core.tenant_connection import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
@@ -20,14 +22,8 @@ from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
 from mailing.smtp_replies import PERHAPS_ACCEPTED
 from sites.audit.checks import check_all
+from tenants.models import Collectivity
 from webhooks.models import Delivery, DeliveryState
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from bench.chaos.ledger import Ledger
-    from bench.chaos.outside import Outside
-    from tenants.models import Collectivity
 
 #: Seconds that workers have, once nothing is killed any more, to finish what is due: the longest lease and what is
 #: promised for a job that was lost, two minutes until it is due again and one until it is queued; and some to work.

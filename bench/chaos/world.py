@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.test import override_settings
@@ -17,13 +17,9 @@ from bench.office_data import create_person, create_schools, create_token, open_
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
+from licensing.pools.models import Allocation
+from tenants.models import Collectivity
 from webhooks import endpoints
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from licensing.pools.models import Allocation
-    from tenants.models import Collectivity
 
 SLUG = "chaos"
 _SCHOOLS, _KEYS, _UNITS = 20_000, 150, 2

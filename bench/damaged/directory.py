@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable, Iterable, Sequence
 
 #: Words for the kind of a school, which are not part of its proper name.
 KIND_WORDS = frozenset(

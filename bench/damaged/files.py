@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 # Each module registers its file makers on import.
 from bench.damaged import grouped_rows, misleading_columns, observed_lists, random_lists, rows_by_name, rows_with_uai  # noqa: F401
+from bench.damaged.directory import SchoolDirectory
+from bench.damaged.expectations import DamagedFile
 from bench.damaged.row_generator import RowGenerator, list_file_makers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.damaged.directory import SchoolDirectory
-    from bench.damaged.expectations import DamagedFile
 
 
 def damaged_files(directory: SchoolDirectory, *, size: int, seed: int = 2026) -> Iterator[DamagedFile]:

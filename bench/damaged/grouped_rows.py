@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bench.damaged import formats
 from bench.damaged.expectations import DamagedFile, ExpectedMatch, FilePurpose
-from bench.damaged.row_generator import register_file
+from bench.damaged.row_generator import RowGenerator, register_file
 from bench.damaged.sheet_builder import SheetBuilder
-
-if TYPE_CHECKING:
-    from bench.damaged.row_generator import RowGenerator
 
 
 @register_file

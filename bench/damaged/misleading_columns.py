@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bench.damaged import formats, spellings
+from bench.damaged.directory import ListedSchool
 from bench.damaged.expectations import DamagedFile, ExpectedMatch, ExpectedRow, FilePurpose
-from bench.damaged.row_generator import register_file
+from bench.damaged.row_generator import RowGenerator, register_file
 from bench.damaged.sheet_builder import SheetBuilder, UncomputedFormula
 from schools.folding import fold
 from schools.uai import LETTERS
-
-if TYPE_CHECKING:
-    from bench.damaged.directory import ListedSchool
-    from bench.damaged.row_generator import RowGenerator
 
 _PRIMARY = ("maternelle", "elementaire", "primaire", "")
 _CODE_NAME_COMMUNE = {"uai": "UAI", "name": "École", "commune": "Commune"}

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from bench.damaged import formats
+from bench.damaged.directory import ListedSchool
 from bench.damaged.expectations import DamagedFile, FilePurpose
-from bench.damaged.row_generator import register_file
+from bench.damaged.row_generator import DamagedRow, RowGenerator, register_file
 from bench.damaged.sheet_builder import SheetBuilder, UncomputedFormula
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.damaged.directory import ListedSchool
-    from bench.damaged.row_generator import DamagedRow, RowGenerator
 
 #: How many such lists there are.
 LISTS = 16

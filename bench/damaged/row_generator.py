@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from bench.damaged import spellings
-from bench.damaged.expectations import ExpectedMatch, ExpectedRow
+from bench.damaged.directory import ListedSchool, SchoolDirectory
+from bench.damaged.expectations import DamagedFile, ExpectedMatch, ExpectedRow
 from schools.folding import fold
 from schools.uai import check_letter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from bench.damaged.directory import ListedSchool, SchoolDirectory
-    from bench.damaged.expectations import DamagedFile
 
 _makers: list[Callable[[RowGenerator], DamagedFile]] = []
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from bench.damaged import formats
 from bench.damaged.expectations import DamagedFile
-from bench.damaged.row_generator import register_file
+from bench.damaged.row_generator import RowGenerator, register_file
 from bench.damaged.sheet_builder import SheetBuilder, UncomputedFormula
-
-if TYPE_CHECKING:
-    from bench.damaged.row_generator import RowGenerator
 
 
 @register_file

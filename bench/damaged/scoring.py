@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from bench.damaged.expectations import ExpectedMatch, ExpectedRow
+from bench.damaged.expectations import DamagedFile, ExpectedMatch, ExpectedRow
 from bench.damaged.flagged_rows import ConfidenceScore, find_flagged_rows, list_questions
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from bench.damaged.expectations import DamagedFile
 
 #: What is expected of a row that is not in the table.
 _NO_ROW = ExpectedRow(ExpectedMatch.NEVER)

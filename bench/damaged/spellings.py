@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import random
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from bench.damaged.directory import KIND_WORDS
+from bench.damaged.directory import KIND_WORDS, ListedSchool
 from schools.folding import fold
 from schools.uai import LETTERS
-
-if TYPE_CHECKING:
-    import random
-
-    from bench.damaged.directory import ListedSchool
 
 _KINDS = {
     "elementaire": (

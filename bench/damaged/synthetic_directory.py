@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import csv
 import random
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench.damaged.directory import ListedSchool
 from schools.uai import check_letter
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _HEADER = [
     "Identifiant_de_l_etablissement", "Nom_etablissement", "Type_etablissement", "Statut_public_prive", "Adresse_1",

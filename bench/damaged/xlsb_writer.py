@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from bench.damaged.zip_archive import build_archive
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
 
 #: Codes of the errors that a cell may hold.
 _ERRORS = {"#N/A": 0x2A, "#REF!": 0x17}

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bench.damaged import formats
-from bench.drawn_up.drafts import register_list, sheet, xlsx
-
-if TYPE_CHECKING:
-    from bench.drawn_up.drafts import ListDraft
-    from bench.drawn_up.expectations import DrawnUpList
+from bench.drawn_up.drafts import ListDraft, register_list, sheet, xlsx
+from bench.drawn_up.expectations import DrawnUpList
 
 TITLES = ("UAI", "École", "Licences")
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import openpyxl
 from faker import Faker
+from openpyxl import Workbook
 
 from bench.damaged import formats
+from bench.damaged.directory import ListedSchool, SchoolDirectory
 from bench.damaged.row_generator import RowGenerator
 from bench.damaged.sheet_builder import SheetBuilder
 from bench.drawn_up.expectations import DrawnUpList, Want
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+type ListMaker = Callable[["ListDraft"], DrawnUpList]
 
-    from openpyxl import Workbook
-
-    from bench.damaged.directory import ListedSchool, SchoolDirectory
-
-    type ListMaker = Callable[["ListDraft"], DrawnUpList]
 
 _makers: list[ListMaker] = []
 

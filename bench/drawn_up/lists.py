@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.damaged.directory import SchoolDirectory
 
 # Each module registers its lists on import.
 from bench.drawn_up import (  # noqa: F401
@@ -14,14 +17,7 @@ from bench.drawn_up import (  # noqa: F401
     town_hall_lists,
 )
 from bench.drawn_up.drafts import ListDraft, list_makers
-from bench.drawn_up.expectations import load_list
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from bench.damaged.directory import SchoolDirectory
-    from bench.drawn_up.expectations import DrawnUpList
+from bench.drawn_up.expectations import DrawnUpList, load_list
 
 
 def drawn_up_lists(directory: SchoolDirectory, *, seed: int = 2026) -> Iterator[DrawnUpList]:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from openpyxl import Workbook
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 from openpyxl.styles import PatternFill
 
 from bench.damaged import formats
-from bench.drawn_up.drafts import register_list, restyle, sheet, xlsx
-
-if TYPE_CHECKING:
-    from openpyxl import Workbook
-
-    from bench.drawn_up.drafts import ListDraft
-    from bench.drawn_up.expectations import DrawnUpList
+from bench.drawn_up.drafts import ListDraft, register_list, restyle, sheet, xlsx
+from bench.drawn_up.expectations import DrawnUpList
 
 
 @register_list

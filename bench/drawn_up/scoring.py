@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.damaged.flagged_rows import (
     ConfidenceScore,
@@ -14,12 +15,7 @@ from bench.damaged.flagged_rows import (
     list_questions,
     list_warnings,
 )
-from bench.drawn_up.expectations import Want
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from bench.drawn_up.expectations import DrawnUpList
+from bench.drawn_up.expectations import DrawnUpList, Want
 
 
 class Result(StrEnum):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 
 from bench.chaos.client import Api, Web
 from bench.chaos.ledger import Ledger
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from bench.load.world import LoadedOffice
+from bench.load.world import LoadedOffice
 
 #: Seconds between two looks at an import, and until it counts as failed.
 _LOOK_S, _STUCK_S = 0.5, 300.0

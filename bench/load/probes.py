@@ -8,19 +8,15 @@ import itertools
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.conf import settings
 
-from bench.load.world import SLUG
+from bench.load.world import SLUG, LoadWorld
 from bench.measure import percentile
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.load.world import LoadWorld
 
 #: Visitors who ask at the same time, and pages a second that each asks for.
 _VISITORS, _PER_SECOND = 2, 5

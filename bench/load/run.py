@@ -11,10 +11,11 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 
@@ -28,12 +29,7 @@ from bench.private_server import private_server
 from bench.registry import measure
 from bench.scratch_database import scratch_database
 from bench.uploads import UPLOADS, build_file, upload
-from bench.web_server import running_server
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.web_server import OfficeServer
+from bench.web_server import OfficeServer, running_server
 
 #: The aim: how much longer the 95th percentile of all pages may take beside a large import.
 AIM = 1.5

@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from bench.web_server import THREADS, WORKERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: As many as there are threads; each sends a byte of a header twice a second.
 _CLIENTS, _BYTE_S = WORKERS * THREADS, 0.5

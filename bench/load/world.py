@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
@@ -19,11 +19,7 @@ from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from licensing.pools.operations import Demand
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Rows of the large import; of each of two at once, over 200 kB, so that both go to the lane of large ones.
 ROWS, ROWS_OF_TWO = 100_000, 20_000

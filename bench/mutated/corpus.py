@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from bench.damaged import formats, synthetic_directory
 from bench.damaged.directory import SchoolDirectory
@@ -10,9 +11,6 @@ from bench.damaged.sheet_builder import SheetBuilder, UncomputedFormula
 from bench.damaged.xlsb_writer import write_xlsb
 from bench.damaged.zip_archive import read_archive
 from bench.drawn_up.lists import drawn_up_lists
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FLAT_KIND = b'office:mimetype="application/vnd.oasis.opendocument.spreadsheet"'
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from lxml import etree
 from xlrd.compdoc import CompDoc
@@ -12,11 +13,8 @@ from xlwt.CompoundDoc import XlsDoc
 
 from bench.damaged.zip_archive import build_archive, read_archive
 
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable
+type Mutation = Callable[[bytes, random.Random], bytes | None]
 
-    type Mutation = Callable[[bytes, random.Random], bytes | None]
 
 #: The members and elements that name sheets.
 _SHEET_ELEMENTS = {"sheet", "table"}

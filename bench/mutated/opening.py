@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from core.bounded_process import BoundedProcessError, ProcessFailure, run_bounded
 from imports.formats.detection import open_workbook
 from imports.formats.exceptions import UnreadableFile
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 #: What a file came to: the number of its sheets, or how it failed.
 type Opened = int | str

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django_filters
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import EmptySerializer, UtcDateTimeField, shadowing_field
@@ -22,10 +23,6 @@ from webhooks import endpoints as rules
 from webhooks.models import Attempt, Delivery, DeliveryState, EventType
 from webhooks.models import WebhookEndpoint as Webhook
 from webhooks.queries import list_deliveries
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
 
 TAGS = ["Webhooks"]
 

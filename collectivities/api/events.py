@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import django_filters
 from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import UtcDateTimeField, shadowing_field
@@ -16,9 +16,6 @@ from api.filters import StrictDateTimeFilter
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
 from webhooks.models import EventType, WebhookEvent
-
-if TYPE_CHECKING:
-    from rest_framework.request import Request
 
 TAGS = ["Événements"]
 _ID = re.compile(r"evt_[0-9a-f]{28}")

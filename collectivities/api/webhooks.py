@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
@@ -27,9 +28,6 @@ from webhooks import endpoints as rules
 from webhooks.models import SUBSCRIBABLE, DisabledReason
 from webhooks.models import WebhookEndpoint as Webhook
 from webhooks.url_policy import URL_PATTERN
-
-if TYPE_CHECKING:
-    from rest_framework.request import Request
 
 SUBSCRIBABLE_TYPES = [(kind.value, kind.label) for kind in SUBSCRIBABLE]
 #: Without that of an office that closed, whose API does not answer.

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection, Mapping
 
 from django.db import connection, transaction
 
 from collectivities.letters import find_wanted
-from collectivities.models import LetterChoice, MemberLetter
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Mapping
-
-    from collectivities.models import Letter, Member
+from collectivities.models import Letter, LetterChoice, Member, MemberLetter
 
 _TABLE = MemberLetter._meta.db_table  # noqa: SLF001 - documented
 # In the order of the members: two workers that write to the same ones wait, and never for each other.

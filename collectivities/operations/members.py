@@ -7,7 +7,8 @@ must not leave an office without one.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, cast
+from collections.abc import Collection
+from typing import cast
 
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
@@ -33,11 +34,7 @@ from core.link_tokens import generate_nonce, hash_token
 from core.tenant_connection import connection
 from jobs.retention import schedule_pruning
 from mailing.operations import cancel, enqueue
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 VALIDITY = datetime.timedelta(days=14)
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.conf import settings
 from django.db import transaction
 from django_tenants.utils import schema_context
 
+from accounts.models import User
 from collectivities.exceptions import AlreadyDecided, CollectivityError
 from collectivities.operations.members import clean_email
 from collectivities.operations.offices import open_office
 from mailing.operations import enqueue
 from tenants import identifiers
-from tenants.models import OfficeRequest
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from tenants.models import Collectivity
+from tenants.models import Collectivity, OfficeRequest
 
 
 @transaction.atomic

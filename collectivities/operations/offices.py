@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django_tenants.utils import schema_context, tenant_context
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.exceptions import InvalidAddress
 from collectivities.models import OfficeSettings, Role
 from collectivities.operations.members import clean_email, invite
 from tenants import provisioning, schema_snapshot
+from tenants.models import Collectivity
 from tenants.provisioning import OpeningRefused
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from tenants.models import Collectivity
 
 
 def open_office(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.exceptions import InvalidContact, NotInPortfolio
 from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
 from schools.models import School
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Iterator
-
-    from accounts.models import User
 
 #: Upper bound of the number of classes: no school of the country has more.
 MAX_CLASSES = 100

@@ -6,24 +6,19 @@ The act is one entry of the audit log. Its moment is `added_at` of each of its s
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import PORTFOLIO_ADDED_AT_ONCE, AuditEntry, PortfolioSchool
 from collectivities.operations.portfolio_store import SchoolContact, insert_schools
 from core import formatting
 from core.confirmation_guard import ConfirmationGuard, is_large_share
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
-
-    from accounts.models import User
 
 #: How long after an addition it can be undone.
 UNDOABLE_FOR = datetime.timedelta(hours=1)

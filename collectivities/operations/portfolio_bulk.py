@@ -6,10 +6,13 @@ for the home page, and once for each school, for its timeline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from django.db import models, transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.exceptions import InvalidRows, PortfolioRowError, UnknownPortfolioSchool
 from collectivities.operations.portfolio import check_contact
@@ -21,12 +24,6 @@ from collectivities.operations.portfolio_store import (
 from core.formatting import pluralize
 from schools import uai as codes
 from schools.models import School
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from accounts.models import User
 
 
 class PortfolioRowResult(models.TextChoices):

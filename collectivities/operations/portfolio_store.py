@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.exceptions import UnknownPortfolioSchool
 from collectivities.models import (
@@ -17,12 +20,6 @@ from collectivities.models import (
 )
 from schools.models import School
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Iterable, Mapping
-
-    from accounts.models import User
 
 _INSERT = """
 INSERT INTO collectivities_portfolioschool

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log, logos
 from collectivities.models import OfficeSettings
 from collectivities.operations.members import clean_email
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 _LABELS = {
     "sender_name": "nom de l'expéditeur",

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from mailing import refusals
 from mailing.models import Message
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
 
 
 @transaction.atomic

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
 from accounts import second_factor
+from accounts.models import User
 from collectivities import audit_log, second_factor_rule
 from collectivities.exceptions import SecondFactorFirst
 from collectivities.models import SECOND_FACTOR_RULE_TOPIC, OfficeSettings, Role
 from collectivities.queries import list_reachable_members
 from mailing.operations import NewMessage, enqueue_many
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 @transaction.atomic

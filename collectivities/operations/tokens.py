@@ -5,10 +5,13 @@ The audit log names a token by its name and its first characters. The secret is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+import uuid
+from collections.abc import Collection
 
 from django.db import transaction
 
+from accounts.models import User
 from api import tokens
 from api.models import Token
 from api.scopes import TokenScope
@@ -16,13 +19,6 @@ from collectivities import audit_log
 from collectivities.exceptions import UnknownApiToken
 from collectivities.token_list import get_last_day
 from core import formatting
-
-if TYPE_CHECKING:
-    import datetime
-    import uuid
-    from collections.abc import Collection
-
-    from accounts.models import User
 
 
 @transaction.atomic

@@ -5,21 +5,17 @@ The audit log holds the host name only: the rest of a URL may contain a secret o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from webhooks import endpoints
 from webhooks.endpoints import NewEndpoint
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from webhooks.models import Delivery, WebhookEndpoint
+from webhooks.models import Delivery, WebhookEndpoint
 
 __all__ = [
     "NewEndpoint",

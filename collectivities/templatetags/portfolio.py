@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from django import template
 from django.utils import timezone
 
-from collectivities.models import Role
+from collectivities.models import Member, Role
 from collectivities.operations.portfolio_additions import list_undoable_additions
 from collectivities.queries import list_members
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from collectivities.models import Member
 
 register = template.Library()
 

@@ -5,11 +5,12 @@ The link's token is kept in the session (`web.link_page`, `web.link_sessions`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,19 +18,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.requests import AuthenticatedRequest
 from collectivities.exceptions import InvitationGone, InvitedAtAnotherAddress
 from collectivities.forms import NewAccountForm
+from collectivities.models import Invitation
 from collectivities.operations import members as operations
 from collectivities.queries import get_invitation_by_token
 from web.access import public_page
 from web.link_page import opens_link
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from collectivities.models import Invitation
 
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -11,14 +9,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.downloads import limit_downloads
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.journal_export import build_workbook
 from collectivities.journal_filter import JournalFilter
 from collectivities.queries import list_shown_entries
 from core.calendar import date_in_paris
-
-if TYPE_CHECKING:
-    from collectivities.access import OfficeHttpRequest
 
 PAGE_SIZE = 50
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -18,12 +18,8 @@ from collectivities.models import Member
 from collectivities.operations.letters import choose_letters
 from core.french import collectivity_forms
 from core.tenant_connection import connection
+from tenants.models import Collectivity
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from tenants.models import Collectivity
 
 #: Values of the field `choice`.
 STOP, RESUME = "stop", "resume"

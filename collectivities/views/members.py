@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.reauthentication import confirmed_recently
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import InvitationForm, RolesForm
 from collectivities.models import Invitation, Member, Role
 from collectivities.operations import members as operations
 from collectivities.queries import list_accepted_invitations, list_members_by_name
 from collectivities.token_list import count_valid_tokens
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 
 @office()

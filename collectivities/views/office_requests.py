@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
@@ -16,9 +16,6 @@ from collectivities.exceptions import CollectivityError
 from collectivities.forms import OfficeRequestForm
 from collectivities.operations import office_requests as operations
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 #: Against robots: each request sends two e-mails.
 PER_NETWORK = throttling.RateLimit("office/network", tries=10, window=datetime.timedelta(hours=1))

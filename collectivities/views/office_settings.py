@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,22 +15,16 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.reauthentication import confirmed_recently
 from collectivities import second_factor_rule
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.exceptions import CollectivityError, SecondFactorFirst
 from collectivities.forms import SettingsForm
-from collectivities.models import Role
+from collectivities.models import OfficeSettings, Role
 from collectivities.office_contact import get_office_contact, list_settings_to_do
 from collectivities.operations.presentation import set_presentation
 from collectivities.operations.security import set_second_factor_requirement
 from collectivities.queries import get_office_settings
 from web.access import public_page
 from web.email_frame import FRAMING_CSP
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from collectivities.access import OfficeHttpRequest
-    from collectivities.models import OfficeSettings
 
 
 def _changes_reply_address(request: HttpRequest) -> bool:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
 from django.db.models import Q
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.forms import AddSchoolsForm
 from collectivities.models import PortfolioSchool, Role
 from collectivities.operations import portfolio as operations
+from collectivities.operations.portfolio import AddedSchools
 from collectivities.operations.portfolio_store import remove_from_portfolio
 from core.formatting import pluralize
 from schools import queries as schools
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from collectivities.operations.portfolio import AddedSchools
 
 #: Maximum number of search results; beyond, users refine the search.
 MAX_RESULTS = 50

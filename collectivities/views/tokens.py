@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -15,18 +13,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.reauthentication import confirmed_recently
 from api.models import Token
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.exceptions import UnknownApiToken
 from collectivities.forms import ApiTokenForm
 from collectivities.models import Role
 from collectivities.operations import tokens as operations
 from collectivities.token_list import get_last_day, list_ended_tokens, list_valid_tokens
 from core.calendar import end_of_day
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 #: Form fields by parameter of the operation, where the names differ.
 _FIELDS = {"expires_at": "last_day"}

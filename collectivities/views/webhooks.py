@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -14,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.reauthentication import confirmed_recently
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.operations import webhooks as operations
 from collectivities.webhook_forms import (
@@ -28,11 +26,6 @@ from collectivities.webhook_forms import (
 from core.exceptions import DomainError
 from webhooks.models import SUBSCRIBABLE, Delivery, DeliveryState, WebhookEndpoint
 from webhooks.queries import list_deliveries, list_endpoints_with_counts
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 _TEMPLATES = "collectivities/webhooks"
 PAGE_SIZE = 50

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import (
@@ -33,16 +35,10 @@ from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import PortfolioHasNoUnits, WrongVolume
 from imports.formats import limits
 from imports.meanings import LABELS, Meaning
+from imports.models import SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.web.forms import MAX_UNITS
 from imports.web.layout_form import LayoutForm
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from rest_framework.request import Request
-
-    from imports.models import SpreadsheetImport
 
 _MAX_NAME_LENGTH = 255
 

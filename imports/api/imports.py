@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django_filters
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
@@ -25,9 +26,6 @@ from imports.enums import ImportState, Purpose, Volume
 from imports.formats import limits
 from imports.models import SpreadsheetImport
 from imports.web.forms import MAX_UNITS
-
-if TYPE_CHECKING:
-    from rest_framework.request import Request
 
 TAGS = ["Tableaux"]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
@@ -23,12 +26,6 @@ from imports.exceptions import NotEditable
 from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH
 from imports.models import ImportRow
 from schools.uai import normalise
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
 
 
 class ApiRowFilter(django_filters.FilterSet):

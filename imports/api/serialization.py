@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import datetime
+from collections.abc import Iterable
+from typing import Any, cast
 
 from accounts.models import User
 from imports import operations, queries
 from imports.api.serializers import ImportSerializer
 from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, RowEffect, Verdict
+from imports.models import SpreadsheetImport
 from imports.parsing.column_mapping import column_letters
 from imports.progress import get_current_progress
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
-
-    from imports.models import SpreadsheetImport
 
 #: Maximum number of kept rows listed for undoing.
 MAX_KEPT_ROWS = 500

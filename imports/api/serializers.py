@@ -5,7 +5,8 @@ A field may have the name of a serializer attribute: the metaclass removes decla
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from rest_framework import serializers
 
@@ -13,9 +14,6 @@ from api.fields import UtcDateTimeField, shadowing_field
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MEANINGS = [meaning.value for meaning in Meaning]
 _IMPORT_HELP = {

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping, Sequence
-
-    from imports.enums import Purpose, Volume
-    from licensing.pools.queries import PoolHolding
-    from schools.recognition import Proposal
+from imports.enums import Purpose, Volume
+from licensing.pools.queries import PoolHolding
+from schools.recognition import Proposal
 
 
 class PortfolioFacts(NamedTuple):

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
 
 from django.db import connection
 
 from collectivities.models import PortfolioSchool
 from imports.checks import CheckContext, PortfolioFacts, SchoolFacts
 from imports.enums import Purpose
+from imports.models import SpreadsheetImport
 from licensing.entitlements.office_keys import get_redemptions
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
 from schools.models import SchoolState
-from schools.recognition import Proposal, fetch_summaries
+from schools.recognition import Proposal, SchoolSummary, fetch_summaries
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from imports.models import SpreadsheetImport
-    from schools.recognition import SchoolSummary
 
 # One text parameter: 60,000 placeholders, or an array of as many, would cost more than the query itself. Portfolio and
 # allocations are queried apart, as most schools have neither.

@@ -6,11 +6,13 @@ The first check computes them from the parsed rows, a correction from the stored
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from math import inf
-from typing import TYPE_CHECKING
 
+from imports.checks.context import CheckContext
 from imports.checks.row_types import (
     OUTLIER_MIN_UNITS,
+    CheckRequest,
     ComparableRow,
     CrossRowFindings,
     RepeatedSchool,
@@ -19,12 +21,6 @@ from imports.checks.row_types import (
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.enums import Purpose
 from imports.meanings import Meaning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from imports.checks.context import CheckContext
-    from imports.checks.row_types import CheckRequest
 
 #: Minimum number of terms of a sum: of two rows, one may well be double the other.
 MIN_TERMS = 3

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from core import formatting
 from imports.checks import wording
+from imports.checks.context import CheckContext, SchoolFacts
+from imports.checks.row_types import SharedEmail
 from imports.meanings import Meaning, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.checks.context import CheckContext, SchoolFacts
-    from imports.checks.row_types import SharedEmail
-    from imports.parsing.rows import ParsedRow
-
+from imports.parsing.rows import ParsedRow
 
 #: Above this number of schools the message lists no rows, so that it does not change with each of them.
 MAX_LISTED_SCHOOLS = 100

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from collectivities.operations.portfolio import MAX_CLASSES
 from core import formatting
+from imports.checks.context import PortfolioFacts
 from imports.enums import Verdict
 from imports.meanings import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from imports.checks.context import PortfolioFacts
-    from imports.parsing.rows import ParsedRow
+from imports.parsing.rows import ParsedRow
 
 _FIELDS = {
     "contact_name": "nom du contact",

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from imports.checks import email_checks, portfolio_checks, school_checks, unit_checks, wording
+from imports.checks.context import CheckContext, SchoolFacts
 from imports.checks.cross_row_checks import build_comparable_rows, compare_rows, compare_rows_fast
 from imports.checks.problem_codes import RESOLUTIONS_BY_CODE, UNTICKING
-from imports.checks.row_types import NO_FINDINGS, RowOutcome
+from imports.checks.row_types import NO_FINDINGS, CheckRequest, CrossRowFindings, RepeatedSchool, RowOutcome
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.enums import APPLICABLE, Purpose, Verdict
 from imports.meanings import LEFT_OUT_CODES, Meaning, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from imports.checks.context import CheckContext, SchoolFacts
-    from imports.checks.row_types import CheckRequest, CrossRowFindings, RepeatedSchool
 
 #: Match methods that are reported to the member.
 

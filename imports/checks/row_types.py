@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from imports.checks.school_resolution import ResolvedSchool
-    from imports.enums import Verdict
-    from imports.meanings import Problem
-    from imports.parsing.rows import ParsedRow
+from imports.checks.school_resolution import ResolvedSchool
+from imports.enums import Verdict
+from imports.meanings import Problem
+from imports.parsing.rows import ParsedRow
 
 #: An outlier exceeds the median by this factor, and the number of classes of any school.
 OUTLIER_FACTOR = 20

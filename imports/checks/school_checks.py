@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from imports.checks import wording
+from imports.checks.context import CheckContext, SchoolFacts
+from imports.checks.row_types import CheckRequest
+from imports.checks.school_resolution import ResolvedSchool
 from imports.enums import Purpose, RowMatchMethod
 from imports.meanings import Meaning, Problem
 from schools import uai
 from schools.folding import fold
 from schools.recognition.candidates import format_label
 from schools.recognition.places import get_uai_departement
-
-if TYPE_CHECKING:
-    from imports.checks.context import CheckContext, SchoolFacts
-    from imports.checks.row_types import CheckRequest
-    from imports.checks.school_resolution import ResolvedSchool
 
 #: Confidence of a match by UAI from which the row's name is the school's.
 _SAME_NAME = 0.8

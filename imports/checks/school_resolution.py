@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from collectivities.models import PortfolioSchool
 from imports.enums import RowMatchMethod
 from imports.meanings import Meaning
+from imports.parsing.rows import ParsedRow
 from schools import uai
 from schools.models import School
-from schools.recognition import SchoolReference, SearchScope, recognise
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from imports.parsing.rows import ParsedRow
-    from schools.recognition import Proposal, RecognitionResult, SchoolSummary
+from schools.recognition import Proposal, RecognitionResult, SchoolReference, SchoolSummary, SearchScope, recognise
 
 
 class ResolvedSchool(NamedTuple):

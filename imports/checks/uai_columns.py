@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from imports.parsing.uai_columns import EXAMPLES, UAI_COLUMNS
+from imports.parsing.uai_columns import EXAMPLES, UAI_COLUMNS, ComparedRow
+from imports.question import LayoutQuestion
 from schools import uai
 from schools.recognition import SchoolReference, fetch_summaries
 from schools.recognition.evidence import matches_summary
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.parsing.uai_columns import ComparedRow
-    from imports.question import LayoutQuestion
 
 #: Share of the rows that the schools of a column must agree with.
 MIN_AGREEING_SHARE = 0.5

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from core import formatting
 from core.calendar import date_in_paris
+from imports.checks.context import CheckContext, SchoolFacts
+from imports.checks.row_types import CheckRequest, CrossRowFindings
 from imports.enums import Volume
 from imports.meanings import Problem
+from licensing.pools.queries import PoolHolding
 from licensing.pools.wording import describe_holdings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from imports.checks.context import CheckContext, SchoolFacts
-    from imports.checks.row_types import CheckRequest, CrossRowFindings
-    from licensing.pools.queries import PoolHolding
-
 
 #: Volumes that are read from the row itself.
 ROW_VOLUMES = frozenset({Volume.COLUMN, Volume.CLASSES})

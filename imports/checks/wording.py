@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from core import formatting
 from imports.meanings import Meaning
 from schools.recognition.places import parse_place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 #: Maximum number of rows listed in a sentence.
 MAX_NAMED_ROWS = 5

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import python_calamine
 
 from imports.formats import limits
 from imports.formats.exceptions import UnreadableFile, damaged, encrypted, too_many_cells, too_many_sheets
 from imports.formats.loaded_workbook import LoadedSheet
-from imports.formats.sheet_types import MergedRange
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from imports.formats.sheet_types import CellRow, SheetMetadata
+from imports.formats.sheet_types import CellRow, MergedRange, SheetMetadata
 
 
 def read_sheets(content: bytes, metadata_of: Callable[[int, str], SheetMetadata | None]) -> list[LoadedSheet]:

@@ -6,19 +6,15 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from imports.formats import limits
 from imports.formats.encodings import decode
 from imports.formats.exceptions import UnreadableFile, check_height
+from imports.formats.sheet_types import CellColours, CellPositions, CellRow, MergedRange, WorkbookSheet
 from imports.formats.text_checks import describe_longer_rows, find_usual_width, reject_fixed_width
 from imports.formats.unsupported import ACCEPTED_FORMATS_HINT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from imports.formats.sheet_types import CellColours, CellPositions, CellRow, MergedRange, WorkbookSheet
 
 SEPARATORS = ";,\t|"
 SAMPLE_ROWS = 100

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from imports.formats import fods, limits, ods, xls, xlsb, xlsx, zip_archive
 from imports.formats.delimited_text import TextWorkbook
 from imports.formats.exceptions import UnreadableFile, damaged
+from imports.formats.sheet_types import Workbook
 from imports.formats.unsupported import ACCEPTED_FORMATS_HINT, reject_by_signature, unsupported_archive
-
-if TYPE_CHECKING:
-    from imports.formats.sheet_types import Workbook
 
 
 def open_workbook(content: bytes) -> Workbook:

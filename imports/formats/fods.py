@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from imports.formats import ods, zip_archive
-
-if TYPE_CHECKING:
-    from imports.formats.loaded_workbook import LoadedWorkbook
+from imports.formats.loaded_workbook import LoadedWorkbook
 
 #: The root element of a flat document; it says which kind of document it is.
 _ROOT = re.compile(rb"<office:document\s[^>]*>")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from imports.formats.encodings import MOJIBAKE_REPAIRED, has_mojibake, repair_mojibake
 from imports.formats.exceptions import empty
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from imports.formats.sheet_types import CellColours, CellRow, SheetMetadata, WorkbookSheet
+from imports.formats.sheet_types import CellColours, CellRow, SheetMetadata, WorkbookSheet
 
 #: Rows searched for mojibake.
 _SAMPLE_ROWS = 400

@@ -6,12 +6,9 @@ A text of several formats is a list of runs, in the shared strings or in the cel
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from imports.formats import xml_parser
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: Texts without which no digit is marked, however the XML is written.
 MARKS = (b"strike", b"vertAlign")

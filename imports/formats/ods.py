@@ -8,19 +8,15 @@ calamine reads it. Colours are read on demand.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING
 
 from imports.formats import calamine_sheets, limits, ods_colours, xml_parser, zip_archive
 from imports.formats.exceptions import damaged, encrypted, too_many_cells, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import MergedRange, SheetMetadata
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from imports.formats.zip_archive import WorkbookArchive
+from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up.
 CONTENT, MANIFEST = "content.xml", "meta-inf/manifest.xml"

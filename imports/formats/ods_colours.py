@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from imports.formats import limits, xml_parser
-from imports.formats.sheet_types import CellColour
+from imports.formats.sheet_types import CellColour, CellColours
 from imports.formats.workbook_palette import BLACK, WHITE, parse_rgb
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from imports.formats.sheet_types import CellColours
-    from imports.formats.zip_archive import WorkbookArchive
+from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up. Styles that have a name for users are in the second.
 _CONTENT, _STYLES = "content.xml", "styles.xml"

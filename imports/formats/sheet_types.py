@@ -10,10 +10,8 @@ no cells or empty ones, and still a row of the sheet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 #: The value of a cell: text, number, date, boolean; "" where it is empty.
 CellValue = Any

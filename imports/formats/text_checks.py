@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from imports.formats.exceptions import UnreadableFile
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 #: Lines that are looked at, and the fewest that show columns.
 _SAMPLE_LINES, _MIN_LINES = 100, 3

@@ -8,14 +8,11 @@ from __future__ import annotations
 import colorsys
 import math
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from openpyxl.styles.colors import COLOR_INDEX
 
 from imports.formats import xml_parser
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 #: Member name in lower case, as it is looked up.
 THEME = "xl/theme/theme1.xml"

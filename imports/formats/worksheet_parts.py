@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from imports.formats import xml_parser
 from imports.formats.exceptions import damaged
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from imports.formats.zip_archive import WorkbookArchive
+from imports.formats.zip_archive import WorkbookArchive
 
 _WORKSHEET = "worksheet"
 #: Sheets without a table.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import io
 import struct
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import xlrd
 from xlrd.compdoc import CompDoc
@@ -15,13 +16,8 @@ from xlrd.xldate import xldate_as_datetime
 from imports.formats import limits
 from imports.formats.exceptions import UnreadableFile, damaged, empty, encrypted, too_many_cells, too_many_sheets
 from imports.formats.loaded_workbook import LoadedSheet, LoadedWorkbook
-from imports.formats.sheet_types import MergedRange, SheetMetadata
+from imports.formats.sheet_types import CellRow, CellValue, MergedRange, SheetMetadata
 from imports.formats.xls_colours import read_cell_colours
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from imports.formats.sheet_types import CellRow, CellValue
 
 SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: Names of streams, as they are stored, by which other documents in such containers are recognised.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imports.formats import limits
-from imports.formats.sheet_types import CellColour
+from imports.formats.sheet_types import CellColour, CellColours
 from imports.formats.workbook_palette import BLACK, WHITE
 
 if TYPE_CHECKING:
     import xlrd
     from xlrd.formatting import XFBackground
 
-    from imports.formats.sheet_types import CellColours
 
 _SOLID = 1
 _NO_COLOUR = CellColour("", "")

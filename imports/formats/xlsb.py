@@ -7,18 +7,14 @@ Those are errors, merged cells and hidden columns; a binary formula always has i
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from imports.formats import calamine_sheets, limits
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import MergedRange, SheetMetadata
 from imports.formats.worksheet_parts import find_worksheets
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from imports.formats.zip_archive import WorkbookArchive
+from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up.
 WORKBOOK, RELATIONS = "xl/workbook.bin", "xl/_rels/workbook.bin.rels"

@@ -7,8 +7,9 @@ raised. A sheet without any of them is only searched for their marks; another is
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from openpyxl.utils import column_index_from_string
 
@@ -18,11 +19,7 @@ from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import SheetMetadata
 from imports.formats.worksheet_parts import find_worksheets
 from imports.formats.xlsx_columns import find_hidden_columns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from imports.formats.zip_archive import WorkbookArchive
+from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up.
 WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from openpyxl.utils import column_index_from_string
 
 from imports.formats import limits, xml_parser
 from imports.formats.exceptions import damaged
-from imports.formats.sheet_types import CellColour
+from imports.formats.sheet_types import CellColour, CellColours
 from imports.formats.workbook_palette import BLACK, THEME, WHITE, WorkbookPalette, parse_rgb, read_theme
 from imports.formats.xlsx_styles import STYLES
+from imports.formats.zip_archive import WorkbookArchive
 from imports.meanings import MARK_COLOURS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from imports.formats.sheet_types import CellColours
-    from imports.formats.zip_archive import WorkbookArchive
 
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _NO_COLOUR = CellColour("", "")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from imports.formats import limits, xml_parser
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _TRUE = ("1", "true")
 

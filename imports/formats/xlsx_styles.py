@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from imports.formats import xml_parser
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: Member name in lower case, as it is looked up.
 STYLES = "xl/styles.xml"

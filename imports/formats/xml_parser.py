@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from xml.parsers import expat
 
 from core import xml_streaming
 from core.xml_streaming import MalformedXml, StartHandler, create_parser, local_name
 from imports.formats.exceptions import damaged
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from xml.parsers import expat
 
 __all__ = ["StartHandler", "create_parser", "local_name", "parse", "parse_while"]
 

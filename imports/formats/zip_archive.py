@@ -6,13 +6,10 @@ import io
 import struct
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from imports.formats import limits
 from imports.formats.exceptions import UnreadableFile, damaged, encrypted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 CHUNK_SIZE = 256 * 1024
 SIGNATURE = b"PK\x03\x04"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from django.utils import timezone
 
 from imports import operations
 from imports.enums import Volume
 from imports.meanings import Meaning
+from imports.models import SpreadsheetImport
 from imports.parsing.column_mapping import column_letters
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from imports.models import SpreadsheetImport
 
 #: Meanings that a column can be given by its title. The column of choices is recognised by its own.
 CHOSEN_MEANINGS = tuple(meaning.value for meaning in Meaning if meaning is not Meaning.CHOICE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,16 +13,12 @@ from core.tenant_connection import connection
 from imports.enums import ImportState, RowMatchMethod, Verdict
 from imports.foreign_files import annotate_foreign_file
 from imports.meanings import Meaning
-from imports.models import ANNOTATED_FILE_KEPT, AnnotatedFile, ImportFile, ImportRow
+from imports.models import ANNOTATED_FILE_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
 from imports.workbooks import provenance
-from imports.workbooks.marks import PageDecision, TableLocation, build_mark, format_school
+from imports.workbooks.annotated_workbook import AnnotatedWorkbook
+from imports.workbooks.marks import PageDecision, RowMarks, TableLocation, build_mark, format_school
 from jobs.retention import schedule_pruning
-
-if TYPE_CHECKING:
-    from imports.models import SpreadsheetImport
-    from imports.workbooks.annotated_workbook import AnnotatedWorkbook
-    from imports.workbooks.marks import RowMarks
 
 #: Time after which building the workbook counts as failed, whatever its size.
 MAX_DURATION = datetime.timedelta(minutes=15)

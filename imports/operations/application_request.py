@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.models import Role
 from collectivities.queries import list_reachable_members
@@ -13,15 +15,10 @@ from core import formatting
 from imports import application_requests, queries
 from imports.enums import APPLICATION_REQUESTED, ImportState, RequestAnswer
 from imports.exceptions import NobodyToAsk, NotEnoughLicences, NothingToApply
+from imports.models import SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.request_answers import IMPORT_TOPIC, REQUEST_FIELDS, end_request
 from mailing import operations as mailing
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from imports.models import SpreadsheetImport
 
 REQUESTED_ACTION = "import.application_requested"
 WITHDRAWN_ACTION = "import.request_withdrawn"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from collectivities import audit_log
 from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
 from core import formatting
@@ -31,22 +33,15 @@ from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task
 from imports.operations.recheck import recheck_import
 from imports.operations.remembered_layouts import remember_layout
 from imports.operations.request_answers import answer_request
+from imports.rows import ConfirmedRow
+from licensing.exceptions import LicensingError
 from licensing.pools.checks import compute_due_at
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.allocation import allocate_many
-from licensing.pools.operations.demands import AllocationStage, Demand, TargetSchool, no_progress
+from licensing.pools.operations.demands import AllocationStage, Demand, ProgressCallback, TargetSchool, no_progress
 from licensing.pools.operations.reduction import Reduction, reduce_many
 from licensing.pools.operations.revocation import revoke_many
 from licensing.pools.queries import list_holdings, list_sibling_pools
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from imports.rows import ConfirmedRow
-    from licensing.exceptions import LicensingError
-    from licensing.pools.operations.demands import ProgressCallback
 
 _OUTDATED_MESSAGE = (
     "La situation a changé depuis la vérification (des licences ont été attribuées ou reprises, le périmètre ou "

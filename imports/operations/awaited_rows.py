@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
@@ -22,13 +24,6 @@ from imports.operations.recheck import change_rows
 from imports.operations.upload import store_upload
 from licensing.pools.models import Pool
 from schools.models import School, SchoolState
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-
-    from accounts.models import User
 
 #: States of imports with awaited rows: not those of a cancelled or undone import.
 _STATES = (ImportState.CHECKED, ImportState.APPLIED)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+import datetime
+from typing import Unpack
 
 from django.db import transaction
 from django.db.models import Q
 
+from accounts.models import User
 from collectivities.operations.portfolio import add_to_portfolio as add_schools
 from imports import queries
 from imports.enums import ImportState, Verdict
 from imports.meanings import Meaning
+from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows
 from imports.parsing.emails import find_addresses
+from imports.queries import RowQuery
 from imports.remark_queries import ADDRESS_CODES
 from schools.models import School
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from imports.models import ImportRow, SpreadsheetImport
-    from imports.queries import RowQuery
 
 #: Thresholds for accepting the first proposal in bulk: minimum score, and minimum lead over the second.
 MIN_SCORE = 0.8

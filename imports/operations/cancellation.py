@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
@@ -17,9 +17,6 @@ from imports.operations.apply_rows import return_to_review
 from imports.operations.import_lock import OPEN_STATES, lock_import
 from imports.operations.intake import reject
 from imports.operations.request_answers import answer_request
-
-if TYPE_CHECKING:
-    import datetime
 
 #: States in which a job works on the import.
 BUSY_STATES = (ImportState.UPLOADED, ImportState.APPLYING)

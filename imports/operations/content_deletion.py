@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection
 
-from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from imports.enums import ImportState
@@ -12,12 +13,6 @@ from imports.layout import Layout
 from imports.models import AnnotatedFile, ImportFile, ImportProgress, ImportRow, SpreadsheetImport
 from imports.operations.cancellation import BUSY_STATES, cancel_locked
 from imports.operations.import_lock import OPEN_STATES
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
 
 #: When the last thing happened to an import: PostgreSQL leaves out what is null.
 LAST_EVENT = Greatest("created_at", "requested_at", "applied_at", "undone_at")

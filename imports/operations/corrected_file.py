@@ -5,8 +5,8 @@ Decisions about rows are carried over by `carried_decisions`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
@@ -17,13 +17,9 @@ from imports.layout import LayoutChoices
 from imports.meanings import ADDED_TITLES, Meaning, is_added_title
 from imports.models import SpreadsheetImport
 from imports.operations.import_lock import READ_TASK, queue_task
+from imports.parsing.spreadsheet import ParsedSheet
 from imports.workbooks import provenance
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.parsing.spreadsheet import ParsedSheet
 
 
 def find_corrected_import(

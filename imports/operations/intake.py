@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from accounts.models import User
 from imports import rows
 from imports.checks import CheckRequest, check_rows, context_queries
 from imports.checks.school_resolution import collect_uais, resolve_schools
 from imports.checks.uai_columns import find_agreeing_column, name_examples
 from imports.enums import ImportState, Purpose, RequestAnswer, Volume
 from imports.layout import Layout, LayoutChoices
+from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
 from imports.operations.carried_decisions import carry_over_decisions
 from imports.operations.corrected_file import lock_with_corrected, requeue_if_moved, requeue_without_choices
@@ -20,20 +23,11 @@ from imports.operations.import_lock import READ_TASK, lock_import, queue_task
 from imports.operations.remembered_layouts import load_remembered, read_answers, remember_columns
 from imports.operations.request_answers import REQUEST_FIELDS, end_request
 from imports.operations.upload import check_volume
-from imports.parsing.spreadsheet import ParsingContext, ParsingOptions
+from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions
 from imports.parsing.uai_columns import UAI_COLUMNS
-from licensing.pools.operations.demands import no_progress
+from licensing.pools.operations.demands import ProgressCallback, no_progress
 from schools.queries import list_communes
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping, Sequence
-
-    from accounts.models import User
-    from imports.meanings import Meaning
-    from imports.parsing.spreadsheet import ParsedSheet
-    from licensing.pools.operations.demands import ProgressCallback
-    from schools.recognition import SchoolSummary
+from schools.recognition import SchoolSummary
 
 
 @transaction.atomic

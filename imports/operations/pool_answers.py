@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Unpack
+import datetime
+from collections.abc import Sequence
+from typing import NamedTuple, Unpack
 
 from django.db import transaction
 
+from accounts.models import User
 from imports import queries
 from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.enums import APPLICABLE, ImportState
 from imports.exceptions import UnknownRow
 from imports.meanings import Meaning
-from imports.models import ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows
 from imports.pool_answers import list_pool_answers
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from imports.models import SpreadsheetImport
-    from imports.queries import RowQuery
+from imports.queries import RowQuery
 
 
 class AnsweredRows(NamedTuple):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from imports import rows as import_rows
 from imports.checks import (
+    CheckContext,
     CheckRequest,
+    CrossRowFindings,
     build_comparable_row,
     check_row,
     compare_rows,
@@ -17,14 +20,8 @@ from imports.checks.problem_codes import UNTICKING
 from imports.checks.school_resolution import collect_uais, resolve_schools
 from imports.enums import APPLICABLE, Verdict
 from imports.meanings import Meaning
-from imports.models import ImportRow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-
-    from imports.checks import CheckContext, CrossRowFindings
-    from imports.models import SpreadsheetImport
-    from imports.rows import StoredRow
+from imports.models import ImportRow, SpreadsheetImport
+from imports.rows import StoredRow
 
 #: Columns used to resolve the school: it is resolved again only if one of these was edited.
 _SCHOOL_COLUMNS = (

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Mapping
 
+from accounts.models import User
 from imports.enums import Volume
+from imports.layout import Layout
 from imports.meanings import Meaning
-from imports.models import RememberedLayout
+from imports.models import RememberedLayout, SpreadsheetImport
 from imports.parsing.column_mapping import column_index
 from imports.parsing.spreadsheet import RememberedMapping
 from imports.question import NO_COLUMN
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from accounts.models import User
-    from imports.layout import Layout
-    from imports.models import SpreadsheetImport
 
 
 def load_remembered(spreadsheet_import: SpreadsheetImport) -> dict[str, RememberedMapping]:

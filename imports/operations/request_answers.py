@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
+from accounts.models import User
 from collectivities.models import Member
 from imports.enums import APPLICATION_ANSWERED, RequestAnswer
+from imports.models import SpreadsheetImport
 from mailing import operations as mailing
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from imports.models import SpreadsheetImport
 
 #: Topic of the messages about an import.
 IMPORT_TOPIC = "import"

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+import datetime
+from collections.abc import Collection, Mapping
+from typing import Unpack
 
 from django.db import transaction
 
+from accounts.models import User
 from imports import queries
 from imports.checks.problem_codes import RESOLUTIONS_BY_CODE
 from imports.enums import ImportState, RowMatchMethod, Verdict
 from imports.exceptions import CannotAwait, CannotResolveConflict, RowCannotBeTicked, UnknownRow
 from imports.meanings import Meaning
-from imports.models import ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows, is_tickable
 from imports.parsing.cells import cell_to_text
+from imports.queries import BaseRowQuery
 from schools import uai
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Mapping
-
-    from accounts.models import User
-    from imports.models import SpreadsheetImport
-    from imports.queries import BaseRowQuery
 
 
 @transaction.atomic

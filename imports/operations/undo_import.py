@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.operations.portfolio_store import remove_from_portfolio, restore_contacts
 from core import formatting
@@ -18,15 +20,9 @@ from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
 from imports.operations.request_answers import answer_request
 from imports.undo_plan import KeptRow, UndoPlan, build_undo_plan
 from licensing.pools.models import Pool
-from licensing.pools.operations.demands import AllocationStage, no_progress
+from licensing.pools.operations.demands import AllocationStage, ProgressCallback, no_progress
 from licensing.pools.operations.reduction import Reduction, reduce_many
 from licensing.pools.operations.revocation import revoke_many
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.pools.operations.demands import ProgressCallback
 
 
 def get_undo_plan(import_id: int) -> UndoPlan:

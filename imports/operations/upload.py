@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import io
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.letter_days import schedule_weekly_letter
 from core.calendar import date_in_paris
@@ -31,12 +33,6 @@ from imports.operations.import_lock import READ_TASK, queue_task
 from imports.workbooks.property_archive import extract_properties
 from jobs.retention import schedule_pruning
 from licensing.pools.models import Pool
-
-if TYPE_CHECKING:
-    import datetime
-    from typing import BinaryIO
-
-    from accounts.models import User
 
 type Content = bytes | BinaryIO
 

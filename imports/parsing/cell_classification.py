@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
+from imports.formats.sheet_types import CellRow, CellValue
 from imports.parsing.cells import cell_to_text
 from imports.parsing.emails import parse_email
 from imports.parsing.quantities import is_quantity
 from schools import uai
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.formats.sheet_types import CellRow, CellValue
 
 #: From this share of the filled cells on, the content alone identifies a column.
 DOMINANT_SHARE = 0.6

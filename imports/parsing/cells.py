@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING
 
 from imports.formats import limits
-
-if TYPE_CHECKING:
-    from imports.formats.sheet_types import CellValue
+from imports.formats.sheet_types import CellValue
 
 _SPACES = re.compile(r"\s+")
 

@@ -7,13 +7,11 @@ unclear: it is shown to the member, and applied to no row.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: Longer texts are letters.
 MAX_LEGEND_LENGTH = 300

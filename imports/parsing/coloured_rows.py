@@ -7,20 +7,16 @@ is unclear, or whose colour no row surely has, becomes a remark.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellColour, CellColours, WorkbookSheet
 from imports.meanings import Meaning
-from imports.parsing.colour_legends import ColourLayer, LegendVerdict
+from imports.parsing.colour_legends import ColourLayer, ColourStatement, LegendVerdict
 from imports.parsing.colour_names import name_colour
+from imports.parsing.legend_cells import LegendCell
+from imports.parsing.stacked_tables import ReadTable
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellColour, CellColours, WorkbookSheet
-    from imports.parsing.colour_legends import ColourStatement
-    from imports.parsing.legend_cells import LegendCell
-    from imports.parsing.stacked_tables import ReadTable
 
 #: The meanings whose cells have the colour of a row.
 TELLING_MEANINGS = (Meaning.UAI, Meaning.NAME, Meaning.UNITS, Meaning.CLASSES)

@@ -6,24 +6,22 @@ the member is asked. For meanings that only help to find the school, the more ce
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from openpyxl.utils import column_index_from_string, get_column_letter
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import LABELS, Meaning, is_added_title
-from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, sample_columns
-from imports.parsing.column_titles import is_unrelated, match_meanings
+from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, ColumnSample, sample_columns
+from imports.parsing.column_titles import Title, is_unrelated, match_meanings
 from imports.parsing.level_letters import are_level_letters
 from imports.question import LayoutQuestion
 from schools.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.cell_classification import ColumnSample
-    from imports.parsing.column_titles import Title
     from imports.parsing.uai_columns import ComparedRow
+
 
 #: Meanings with consequences: between two candidate columns the member chooses.
 CRITICAL_MEANINGS = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from textwrap import shorten
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core import formatting
+from imports.formats.sheet_types import CellRow, CellValue
 from imports.meanings import Meaning, RowNote
 from imports.parsing.cells import cell_to_text
 from imports.parsing.coloured_rows import apply_legends
 from imports.parsing.column_mapping import CRITICAL_MEANINGS, column_letters
+from imports.parsing.rows import ParsedRow
+from imports.parsing.sheet_selection import DetectedSheet
+from imports.parsing.stacked_tables import ReadTable
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow, CellValue
-    from imports.parsing.rows import ParsedRow
-    from imports.parsing.sheet_selection import DetectedSheet
-    from imports.parsing.stacked_tables import ReadTable
 
 #: Code of the notes of such rows.
 DECLINED = "declined"

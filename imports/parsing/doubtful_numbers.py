@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import Meaning
-from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, column_letters
+from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, ColumnMapping, column_letters
+from imports.parsing.column_titles import Title
 from imports.parsing.number_doubts import find_number_for_each, find_ranks, find_titled_doubt
-from imports.parsing.number_table import MAX_SHOWN, add_numbers, get_median, is_sum, list_number_columns
+from imports.parsing.number_table import MAX_SHOWN, NumberColumn, add_numbers, get_median, is_sum, list_number_columns
 from imports.parsing.number_titles import Part, is_about_pupils, is_generic, is_ranked_wish
 from imports.question import AnswerOption, LayoutQuestion
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.column_mapping import ColumnMapping
-    from imports.parsing.column_titles import Title
-    from imports.parsing.number_table import NumberColumn
 
 #: Hardly any school has more classes; a small school has as many pupils.
 MAX_MEDIAN = 30

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from imports.meanings import TABLE_NOT_CHOSEN
 from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
 from imports.parsing.questions import list_schools, overlap
-from imports.parsing.rows import leave_out_row
+from imports.parsing.rows import ParsedRow, leave_out_row
+from imports.parsing.stacked_tables import ReadTable
 from imports.question import AnswerOption, LayoutQuestion
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from imports.parsing.rows import ParsedRow
-    from imports.parsing.stacked_tables import ReadTable
 
 CODE = "duplicate_tables"
 #: The answer that reads them all: schools that stand several times are then asked about, or reported row by row.

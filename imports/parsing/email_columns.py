@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import Meaning
 from imports.parsing.cells import cell_to_text
-from imports.parsing.column_mapping import column_index, column_letters
+from imports.parsing.column_mapping import ColumnMapping, column_index, column_letters
+from imports.parsing.column_titles import Title
 from imports.question import NO_COLUMN, AnswerOption
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.column_mapping import ColumnMapping
-    from imports.parsing.column_titles import Title
 
 #: Code of the question.
 EMAIL_COLUMNS = "email_columns"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from core.email_addresses import is_ordinary_address
+from imports.formats.sheet_types import CellValue
 from imports.meanings import Problem
 from imports.parsing.cells import cell_to_text
 from imports.parsing.quantities import is_excel_error
-
-if TYPE_CHECKING:
-    from imports.formats.sheet_types import CellValue
 
 _ADDRESS = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"

@@ -5,16 +5,12 @@ Only the place and the kind of a school: never a UAI, a name, a quantity or an e
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from imports.meanings import Meaning
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from imports.parsing.ignored_rows import IgnoredRow
-    from imports.parsing.rows import ParsedRow
+from imports.parsing.ignored_rows import IgnoredRow
+from imports.parsing.rows import ParsedRow
 
 #: Meanings that may be filled down, and the beginning of the remark about each.
 FILLED_MEANINGS = {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow, MergedRange
 from imports.meanings import Meaning, is_added_title
 from imports.parsing import cells
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
@@ -21,11 +23,6 @@ from imports.parsing.column_titles import (
 from imports.parsing.number_titles import is_level
 from imports.parsing.table_boundaries import find_title_meanings
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from imports.formats.sheet_types import CellRow, MergedRange
 
 #: Rows searched for the header; those below a letter of more rows must be plainly titles.
 MAX_HEADER_ROWS = 80

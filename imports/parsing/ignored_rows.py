@@ -6,20 +6,17 @@ A row that names a school, by a UAI or by a name and a place, is never ignored.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow, CellValue
 from imports.meanings import Meaning
 from imports.parsing import cells
 from imports.parsing.cell_classification import CellType, classify_cell, match_commune
 from imports.parsing.column_titles import count_exact_meanings, may_be_title
 from imports.parsing.headers import is_numbering_row
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow, CellValue
 
 #: A UAI without its letter and two leading zeros.
 MIN_CODE_LENGTH = 5

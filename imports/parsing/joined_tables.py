@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import Meaning
 from imports.parsing.cell_classification import CellType, classify_cell
 from imports.parsing.cells import cell_to_text
 from imports.parsing.column_mapping import column_letters
-from imports.parsing.column_titles import match_meanings
+from imports.parsing.column_titles import Title, match_meanings
 from imports.question import AnswerOption, LayoutQuestion
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.column_titles import Title
 
 CODE = "joined_tables"
 #: In a list, hardly a school stands twice; « UAI du collège » repeats few.

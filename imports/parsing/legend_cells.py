@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow, WorkbookSheet
 from imports.meanings import LISTS_SHEET
-from imports.parsing.colour_legends import MAX_LEGEND_LENGTH, is_colour_alone, is_refusing_label, read_legend
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-
-    from imports.formats.sheet_types import CellRow, WorkbookSheet
-    from imports.parsing.colour_legends import ColourStatement
-    from imports.parsing.sheet_selection import DetectedSheet
+from imports.parsing.colour_legends import (
+    MAX_LEGEND_LENGTH,
+    ColourStatement,
+    is_colour_alone,
+    is_refusing_label,
+    read_legend,
+)
+from imports.parsing.sheet_selection import DetectedSheet
 
 #: Rows below the titles that are looked at, from the beginning and from the end.
 MAX_FIRST_ROWS, MAX_LAST_ROWS = 200, 60

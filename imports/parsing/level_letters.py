@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from imports.meanings import Meaning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from imports.parsing.rows import ParsedRow
+from imports.parsing.rows import ParsedRow
 
 _LEVELS = {"M": "maternelle", "E": "élémentaire", "P": "primaire"}
 #: M alone may be « Monsieur ».

@@ -6,13 +6,15 @@ of two years, are a question.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import LABELS, Meaning
-from imports.parsing.column_mapping import column_letters
+from imports.parsing.column_mapping import ColumnMapping, column_letters
 from imports.parsing.column_titles import Title, match_meanings
-from imports.parsing.number_table import add_numbers, is_sum, list_number_columns, never_overlap
+from imports.parsing.number_table import NumberColumn, add_numbers, is_sum, list_number_columns, never_overlap
 from imports.parsing.number_titles import (
     Part,
     describe_number_title,
@@ -22,13 +24,6 @@ from imports.parsing.number_titles import (
     names_total,
 )
 from imports.question import NO_COLUMN, AnswerOption, LayoutQuestion
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.column_mapping import ColumnMapping
-    from imports.parsing.number_table import NumberColumn
 
 #: Of one level: more are pupils.
 MAX_LEVEL_CLASSES = 10

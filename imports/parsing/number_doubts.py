@@ -6,22 +6,18 @@ Each function returns a French sentence, or "" where nothing speaks against the 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import Meaning
 from imports.parsing.cells import cell_to_text
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.column_titles import title_words
+from imports.parsing.number_table import NumberColumn
 from imports.parsing.number_titles import Part, is_generic
 from imports.parsing.quantities import parse_quantity
 from imports.parsing.title_patterns import KNOWN_WORDS
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.number_table import NumberColumn
 
 #: Of fewer numbers, each from 1 on may stand once by chance.
 MIN_RANKS = 8

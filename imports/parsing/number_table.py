@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, MIN_SHARE
 from imports.parsing.cells import cell_to_text
-from imports.parsing.number_titles import describe_number_title
+from imports.parsing.column_titles import Title
+from imports.parsing.number_titles import NumberTitle, describe_number_title
 from imports.parsing.quantities import parse_quantity
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.column_titles import Title
-    from imports.parsing.number_titles import NumberTitle
 
 #: Share of the rows in which a total must be the sum of its parts: totals contain slips.
 MIN_SUM_SHARE = 0.9

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from imports.formats.sheet_types import CellValue
 from imports.parsing.cells import cell_to_text
-
-if TYPE_CHECKING:
-    from imports.formats.sheet_types import CellValue
 
 #: Characters of the database column.
 MAX_LENGTH = 30

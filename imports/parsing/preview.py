@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
 
+from imports.formats.sheet_types import CellRow
 from imports.layout import MAX_COLUMNS, PreviewRow
 from imports.parsing import cells
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from imports.formats.sheet_types import CellRow
 
 #: Rows shown above the header, and from the header on.
 ROWS_ABOVE = 3

@@ -5,12 +5,9 @@ from __future__ import annotations
 import datetime
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from imports.formats.sheet_types import CellValue
 from imports.meanings import Problem
-
-if TYPE_CHECKING:
-    from imports.formats.sheet_types import CellValue
 
 # Excel stores thirty as 30, 30.0 or, in a text column, "30". float() would also accept "nan" and "1e400".
 WHOLE_NUMBER = re.compile(r"([0-9]{1,6})([.,]0+)?")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from imports.enums import Purpose, Volume
 from imports.meanings import LABELS, Meaning
@@ -13,16 +13,12 @@ from imports.parsing.column_mapping import column_index, column_letters
 from imports.parsing.repeated_schools import COUNT
 from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.reshaped_sheets import find_origin
+from imports.parsing.rows import ParsedRow
 from imports.parsing.school_keys import school_key
+from imports.parsing.sheet_body import SheetBody
+from imports.parsing.sheet_selection import SheetSelection
+from imports.parsing.stacked_tables import ReadTable
 from imports.question import NO_COLUMN, LayoutQuestion
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from imports.parsing.rows import ParsedRow
-    from imports.parsing.sheet_body import SheetBody
-    from imports.parsing.sheet_selection import SheetSelection
-    from imports.parsing.stacked_tables import ReadTable
 
 #: Sheets with fewer common schools are not versions of the same list.
 MIN_COMMON_SCHOOLS = 2

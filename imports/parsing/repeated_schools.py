@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Self
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 from core import formatting
 from imports.enums import Volume
 from imports.meanings import COUNTED_WITH_ANOTHER, Meaning, RowNote
-from imports.parsing.rows import add_notes, leave_out_row
+from imports.parsing.rows import ParsedRow, add_notes, leave_out_row
 from imports.parsing.school_keys import school_key
 from imports.question import AnswerOption, LayoutQuestion
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.parsing.rows import ParsedRow
 
 QUESTION = "repeated_schools"
 SUM, COUNT, KEEP = "sum", "count", "keep"

@@ -5,14 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from imports.formats.sheet_types import MergedRange, SheetMetadata
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellColours, CellPositions, CellRow, WorkbookSheet
+from imports.formats.sheet_types import CellColours, CellPositions, CellRow, MergedRange, SheetMetadata, WorkbookSheet
 
 
 class ReshapedSheet:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from imports.meanings import ANOTHER_ROW_COUNTS
+from imports.meanings import ANOTHER_ROW_COUNTS, RowNote
 from imports.parsing.declined_rows import describe_declined, list_declined_rows
-from imports.parsing.repeated_schools import ask_repeated_schools, combine_rows
-from imports.parsing.rows import add_notes, ignore_row, leave_out_row
+from imports.parsing.repeated_schools import NumberSource, ask_repeated_schools, combine_rows
+from imports.parsing.rows import ParsedRow, add_notes, ignore_row, leave_out_row
 from imports.parsing.school_keys import school_key
 from imports.parsing.shared_numbers import ask_shared_numbers, divide_shared_numbers, find_shared_numbers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from imports.meanings import RowNote
-    from imports.parsing.repeated_schools import NumberSource
-    from imports.parsing.rows import ParsedRow
-    from imports.parsing.stacked_tables import ReadTable
-    from imports.question import LayoutQuestion
+from imports.parsing.stacked_tables import ReadTable
+from imports.question import LayoutQuestion
 
 LEGEND_REASON = "Légende des couleurs : aucune école."
 

@@ -5,18 +5,15 @@ The school is not resolved here: `imports.checks.school_resolution` queries the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow, CellValue
 from imports.meanings import LEFT_OUT_CODES, Meaning, Problem, RowNote
 from imports.parsing import cells
 from imports.parsing.emails import is_email_address, parse_email
 from imports.parsing.phones import normalize_phone
 from imports.parsing.quantities import is_excel_error, parse_class_count, parse_quantity
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow, CellValue
 
 #: Characters of a contact's name in the database.
 MAX_NAME_LENGTH = 150

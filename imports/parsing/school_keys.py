@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from imports.meanings import Meaning
+from imports.parsing.rows import ParsedRow
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from imports.parsing.rows import ParsedRow
 
 #: Words of a cell that tells a class apart, and not a school: « CE1 B », « Cycle 2 ».
 _CLASS_WORDS = frozenset(

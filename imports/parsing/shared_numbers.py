@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from core import formatting
 from imports.meanings import NUMBER_GIVEN_ELSEWHERE, Meaning, RowNote
-from imports.parsing.repeated_schools import describe_numbers
-from imports.parsing.rows import add_notes, leave_out_row
+from imports.parsing.repeated_schools import NumberSource, describe_numbers
+from imports.parsing.rows import ParsedRow, add_notes, leave_out_row
 from imports.parsing.school_keys import school_key
+from imports.parsing.stacked_tables import ReadTable
 from imports.question import AnswerOption, LayoutQuestion
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.parsing.repeated_schools import NumberSource
-    from imports.parsing.rows import ParsedRow
-    from imports.parsing.stacked_tables import ReadTable
 
 QUESTION = "shared_numbers"
 ELEMENTARY, EACH, BY_ROW = "elementary", "each", "by_row"

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import Meaning
 from imports.parsing import fill_down
 from imports.parsing.cell_classification import POSTAL_TOWN
-from imports.parsing.ignored_rows import UNLABELLED_SUM, IgnoredRowDetector
+from imports.parsing.ignored_rows import UNLABELLED_SUM, IgnoredRow, IgnoredRowDetector
 from imports.parsing.level_letters import expand_level_letters
 from imports.parsing.rows import ParsedRow, is_blank_row, list_columns, parse_row
+from imports.parsing.sheet_selection import DetectedSheet
 from imports.parsing.table_boundaries import begins_other_table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.ignored_rows import IgnoredRow
-    from imports.parsing.sheet_selection import DetectedSheet
 
 #: Rows between two progress reports.
 PROGRESS_INTERVAL = 5_000

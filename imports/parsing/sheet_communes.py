@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from imports.meanings import Meaning
 from imports.parsing import cells
 from imports.parsing.cell_classification import match_commune
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.parsing.sheet_selection import DetectedSheet
-    from imports.parsing.stacked_tables import ReadTable
+from imports.parsing.sheet_selection import DetectedSheet
+from imports.parsing.stacked_tables import ReadTable
 
 #: Rows searched above the header.
 MAX_ROWS_ABOVE = 10

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from imports.formats.exceptions import UnreadableFile
+from imports.formats.sheet_types import CellRow, Workbook, WorkbookSheet
 from imports.meanings import LISTS_SHEET, Meaning
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
 from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.headers import Header, compute_header_digest, find_header, read_header
 from imports.parsing.reshaped_sheets import find_origin
 from imports.parsing.table_boundaries import take_table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from imports.formats.sheet_types import CellRow, Workbook, WorkbookSheet
 
 #: Rows sampled to find the header and to map the columns.
 SAMPLE_ROWS = 400

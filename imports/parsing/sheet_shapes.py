@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from imports.formats.detection import open_workbook
+from imports.formats.sheet_types import CellRow, Workbook, WorkbookSheet
 from imports.meanings import LISTS_SHEET
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.reshaped_sheets import list_forms, take_columns, turn
@@ -14,9 +14,6 @@ from imports.parsing.sheet_selection import SAMPLE_ROWS
 from imports.parsing.side_by_side import find_blocks
 from imports.parsing.stacked_forms import are_forms, collect_forms, read_lines
 from imports.parsing.turned_tables import lies_on_its_side
-
-if TYPE_CHECKING:
-    from imports.formats.sheet_types import CellRow, Workbook, WorkbookSheet
 
 
 @dataclass

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow, MergedRange
 from imports.meanings import Meaning
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS
 from imports.parsing.cells import cell_to_text
@@ -12,11 +14,6 @@ from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.headers import find_header
 from imports.parsing.table_boundaries import find_title_meanings
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from imports.formats.sheet_types import CellRow, MergedRange
 
 #: What a table of schools gives; without it, « UAI du collège » and « Collège » say more about the school beside them.
 _GIVEN_MEANINGS = frozenset({Meaning.UNITS, Meaning.CLASSES})

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.formats.exceptions import check_height, too_many_rows
-from imports.layout import SheetRegion
+from imports.formats.sheet_types import CellRow
+from imports.layout import FurtherTable, PreviewRow, SheetRegion
 from imports.meanings import Meaning
 from imports.parsing import questions as layout_questions
 from imports.parsing import sheet_communes
 from imports.parsing.cell_classification import limit_sample
-from imports.parsing.column_mapping import find_outdated_meanings, map_columns
+from imports.parsing.column_mapping import ColumnMapping, find_outdated_meanings, map_columns
+from imports.parsing.column_titles import Title
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.email_columns import choose_email_column
@@ -24,23 +27,12 @@ from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.preview import build_preview
 from imports.parsing.repeated_schools import NumberSource
 from imports.parsing.row_decisions import decide_rows
-from imports.parsing.sheet_selection import collect_sample, read_banner, select_sheets
+from imports.parsing.rows import ParsedRow
+from imports.parsing.sheet_selection import DetectedSheet, collect_sample, read_banner, select_sheets
 from imports.parsing.sheet_shapes import open_tables
-from imports.parsing.stacked_tables import TableReader, describe_tables, list_further_tables
-from imports.parsing.uai_columns import choose_uai_column
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.layout import FurtherTable, PreviewRow
-    from imports.parsing.column_mapping import ColumnMapping
-    from imports.parsing.column_titles import Title
-    from imports.parsing.rows import ParsedRow
-    from imports.parsing.sheet_selection import DetectedSheet
-    from imports.parsing.stacked_tables import ReadTable
-    from imports.parsing.uai_columns import ComparedRow
-    from imports.question import LayoutQuestion
+from imports.parsing.stacked_tables import ReadTable, TableReader, describe_tables, list_further_tables
+from imports.parsing.uai_columns import ComparedRow, choose_uai_column
+from imports.question import LayoutQuestion
 
 
 @dataclass(frozen=True)

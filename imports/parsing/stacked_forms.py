@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow, CellValue
 from imports.meanings import Meaning
 from imports.parsing.cells import cell_to_text
 from imports.parsing.column_titles import count_exact_meanings
 from imports.parsing.table_boundaries import find_title_meanings
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow, CellValue
 
 #: The share of the rows that hold a label, in a sheet of forms; others are banners and signatures.
 MIN_LABELLED_SHARE = 0.6

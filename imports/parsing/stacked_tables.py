@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from imports.formats.exceptions import UnreadableFile
+from imports.formats.sheet_types import CellRow
 from imports.layout import FurtherTable
 from imports.meanings import LABELS, Meaning
-from imports.parsing.column_mapping import column_letters
+from imports.parsing.column_mapping import ColumnMapping, column_letters
 from imports.parsing.headers import compute_header_digest, read_header_below
 from imports.parsing.ignored_rows import OTHER_HEADER
-from imports.parsing.legend_cells import LegendFinder
+from imports.parsing.legend_cells import LegendCell, LegendFinder
 from imports.parsing.rows import list_columns, parse_row
-from imports.parsing.sheet_body import parse_body
-from imports.parsing.sheet_selection import build_table
+from imports.parsing.sheet_body import SheetBody, parse_body
+from imports.parsing.sheet_selection import DetectedSheet, build_table
 from imports.parsing.summed_columns import add_columns
 from imports.parsing.table_boundaries import NumberedRows
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.column_mapping import ColumnMapping
-    from imports.parsing.legend_cells import LegendCell
-    from imports.parsing.sheet_body import SheetBody
-    from imports.parsing.sheet_selection import DetectedSheet
 
 #: More tables in the selected sheets are forms rather than lists.
 MAX_TABLES = 100

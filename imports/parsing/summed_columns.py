@@ -5,17 +5,13 @@ The sum is written with its parts, so that the member sees where it comes from, 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from imports.formats.sheet_types import CellColours, CellRow, CellValue, WorkbookSheet
 from imports.parsing.cells import cell_to_text
 from imports.parsing.quantities import parse_quantity
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-
-    from imports.formats.sheet_types import CellColours, CellRow, CellValue, WorkbookSheet
-    from imports.parsing.sheet_selection import DetectedSheet
+from imports.parsing.sheet_selection import DetectedSheet
 
 #: A row with its number, from 1.
 type NumberedRow = tuple[int, CellRow]

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import Meaning, is_added_title
 from imports.parsing import cells
 from imports.parsing.column_titles import Title, count_exact_meanings, match_meanings
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from imports.formats.sheet_types import CellRow
 
 #: With so many titles, others in the row may be unknown.
 CERTAIN_TITLES = 3

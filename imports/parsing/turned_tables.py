@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import Meaning
 from imports.parsing.cell_classification import CellType, classify_cell
 from imports.parsing.cells import cell_to_text
 from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.table_boundaries import find_title_meanings
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imports.formats.sheet_types import CellRow
 
 #: A table has no more titles; a sheet of more rows stands upright.
 MAX_ROWS = 60

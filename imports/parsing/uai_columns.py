@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from imports.formats.sheet_types import CellRow
 from imports.meanings import Meaning, is_added_title
 from imports.parsing.cell_classification import DOMINANT_SHARE, MAX_SAMPLED_COLUMNS, CellType, classify_cell
 from imports.parsing.cells import cell_to_text
-from imports.parsing.column_mapping import column_letters
-from imports.parsing.column_titles import is_unrelated, match_meanings
+from imports.parsing.column_mapping import ColumnMapping, column_letters
+from imports.parsing.column_titles import Title, is_unrelated, match_meanings
 from imports.question import AnswerOption, LayoutQuestion
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from imports.formats.sheet_types import CellRow
-    from imports.parsing.column_mapping import ColumnMapping
-    from imports.parsing.column_titles import Title
 
 #: Code of the question.
 UAI_COLUMNS = "uai_columns"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django import template
 
@@ -11,14 +12,10 @@ from imports import wording
 from imports.checks.problem_codes import OTHER_POOL_CODES, Fix, list_fixes
 from imports.enums import ConflictResolution, RemarkState, RowEffect, Verdict
 from imports.meanings import Meaning
+from imports.models import ImportRow
+from imports.queries import Tally
 from schools.wording import format_school_name
 from web.templatetags.french import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from imports.models import ImportRow
-    from imports.queries import Tally
 
 #: Badge colour of a verdict, redundant with its label; grey where nothing is to be done.
 VERDICT_COLOURS: dict[str, str] = {

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urlencode
 
 import django_filters
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from core.search_terms import cut_search
 from imports.concerns import Concern
 from imports.enums import REQUESTED, REQUESTED_LABEL, ImportState, Purpose, RemarkState, Verdict
 from imports.models import SpreadsheetImport
+from imports.queries import RowQuery
 from imports.remark_queries import REMARK_CODES
 from licensing.pools.models import Pool
 from schools.folding import fold
 from schools.models import Fold
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from django.db.models import QuerySet
-
-    from imports.queries import RowQuery
 
 MAX_SEARCH_LENGTH = 100
 #: Tabs that are no verdict: all rows, and those that need a decision.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from core import formatting
 from core.calendar import date_in_paris
+from core.confirmation_guard import ConfirmationGuard
 from imports import queries
 from imports.enums import Purpose, Volume
 from imports.exceptions import PoolMissing, PoolNotOpen, WrongVolume
@@ -17,13 +20,6 @@ from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.pools.wording import describe_pool
 from web.generic_forms import ModelChoiceField
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.core.files.uploadedfile import UploadedFile
-
-    from core.confirmation_guard import ConfirmationGuard
 
 MAX_UNITS = 999_999
 #: Offered by the browser's file chooser; the format is detected from the content, not from the name.

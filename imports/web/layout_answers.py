@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from imports.enums import Volume
+from imports.layout import Layout
 from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.questions import SOURCE_MISSING
 from imports.parsing.repeated_schools import COUNT, replaces_number
-from imports.question import NO_COLUMN
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from imports.layout import Layout
-    from imports.question import LayoutQuestion
+from imports.question import NO_COLUMN, LayoutQuestion
 
 _COUNTED_TWICE = (
     "Vous comptez les lignes de chaque école, et dites autrement combien de licences donner : gardez l'un des deux."

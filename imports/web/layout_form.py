@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django import forms
+from django.forms import BoundField
 
 from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.meanings import LABELS, Meaning
+from imports.models import SpreadsheetImport
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.questions import SOURCE_MISSING
+from imports.question import LayoutQuestion
 from imports.web.forms import build_units_field, build_volume_field, clean_volume
 from imports.web.layout_answers import SentAnswers
-
-if TYPE_CHECKING:
-    from django.forms import BoundField
-
-    from imports.models import SpreadsheetImport
-    from imports.question import LayoutQuestion
 
 #: Meanings of columns, in the option groups of the select.
 MEANING_GROUPS = {

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from core import formatting
 from imports.checks.problem_codes import ADDED_TO_OTHER_POOL, FIXES, OTHER_POOL, Fix
 from imports.enums import RemarkState
+from imports.models import ImportRow
 from imports.parsing.declined_rows import summarize_reasons
-from imports.remark_queries import ADDRESS_CODES
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from imports.models import ImportRow
-    from imports.remark_queries import RemarkCount
+from imports.remark_queries import ADDRESS_CODES, RemarkCount
 
 #: Number of rows from which the rows of a remark are shown only once their line is opened.
 MIN_GATHERED = 3

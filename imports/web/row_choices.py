@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from collectivities.queries import get_contact_emails
 from core import formatting
 from imports.enums import Purpose, Verdict
 from imports.meanings import Meaning
-from imports.models import ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.emails import find_addresses
-from imports.pool_answers import list_pool_answers
+from imports.pool_answers import PoolAnswers, list_pool_answers
 from schools.models import School
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from imports.models import SpreadsheetImport
-    from imports.pool_answers import PoolAnswers
 
 #: Problems that an address answers.
 _EMAIL_CODES = frozenset(

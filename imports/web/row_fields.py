@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
+from imports.enums import Purpose
 from imports.meanings import EDITABLE_COLUMNS, LABELS, Meaning, Problem
+from imports.models import ImportRow
 from imports.parsing.emails import parse_email
 from imports.parsing.quantities import parse_class_count, parse_quantity
 from schools import uai
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from imports.enums import Purpose
-    from imports.models import ImportRow
 
 #: Fields with a numeric keyboard.
 NUMERIC_COLUMNS = (Meaning.UNITS, Meaning.CLASSES)

@@ -6,8 +6,9 @@ Streamed row by row, in constant memory.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
@@ -21,17 +22,13 @@ from core.workbook import (
     save_to_bytes,
     set_widths,
 )
+from imports.formats.sheet_types import CellRow, WorkbookSheet
 from imports.meanings import ADDED_TITLES, LISTS_SHEET
 from imports.parsing.sheet_shapes import open_tables
 from imports.workbooks import cell_marks, choice_lists
 from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns, locate_added_columns
+from imports.workbooks.marks import RowMarks, TableLocation
 from imports.workbooks.style_cache import StyleCache
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from imports.formats.sheet_types import CellRow, WorkbookSheet
-    from imports.workbooks.marks import RowMarks, TableLocation
 
 MAX_WIDTH = 50
 _WIDTH_SAMPLE_ROWS = 200

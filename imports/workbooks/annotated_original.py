@@ -10,27 +10,22 @@ from __future__ import annotations
 import io
 import warnings
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import openpyxl
-from openpyxl.cell import MergedCell
+from openpyxl import Workbook
+from openpyxl.cell import Cell, MergedCell
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.dimensions import ColumnDimension
+from openpyxl.worksheet.worksheet import Worksheet
 
 from core.workbook import BOLD, HEADER_FILL, WRAPPED, save_to_bytes, set_text, set_widths
 from imports.meanings import ADDED_TITLES, is_added_title
 from imports.workbooks import cell_marks, choice_lists
 from imports.workbooks.formula_results import read_results, restore_results
+from imports.workbooks.marks import RowMarks, TableLocation
 from imports.workbooks.style_cache import StyleCache
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from openpyxl import Workbook
-    from openpyxl.cell import Cell
-    from openpyxl.worksheet.worksheet import Worksheet
-
-    from imports.workbooks.marks import RowMarks, TableLocation
 
 ADDED_WIDTHS = (60, 44, 44)
 

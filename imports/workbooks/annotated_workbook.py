@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports.formats import xlsx, zip_archive
 from imports.workbooks.annotated_copy import rebuild
 from imports.workbooks.annotated_original import SheetsReshaped, annotate
+from imports.workbooks.marks import RowMarks, TableLocation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from openpyxl import Workbook
 
-    from imports.workbooks.marks import RowMarks, TableLocation
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ Nothing in them is protected, and any other list can be imported as well.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -15,9 +16,6 @@ from core.workbook import WRAPPED, build_cell, build_header, build_text_cell, sa
 from imports.enums import Purpose
 from imports.formats import limits
 from imports.meanings import LISTS_SHEET
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: Maximum number of prefilled schools; a larger portfolio is not prefilled.
 MAX_SCHOOLS = 5_000

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from openpyxl.cell import Cell
 from openpyxl.comments import Comment
 from openpyxl.styles import PatternFill, Protection
 from openpyxl.styles.colors import Color
+from openpyxl.worksheet.worksheet import Worksheet
 
 from core.workbook import WRAPPED
 from imports.meanings import DECIDED_COLOUR, MARK_COLOURS, SEVERE_COLOUR, WARNING_COLOUR
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from openpyxl.cell import Cell
-    from openpyxl.worksheet.worksheet import Worksheet
-
-    from imports.workbooks.marks import MarkedProblem
+from imports.workbooks.marks import MarkedProblem
 
 AUTHOR = "Pep's"
 _SEPARATOR = "— Pep's —"

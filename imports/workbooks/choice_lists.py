@@ -6,19 +6,15 @@ column « Propositions », so that rows may be sorted, moved and deleted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.worksheet import Worksheet
 
 from core.workbook import build_text_cell
 from imports.meanings import LISTS_SHEET
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from openpyxl import Workbook
-    from openpyxl.worksheet.worksheet import Worksheet
 
 #: Length up to which spreadsheet programs compare texts in a lookup.
 MAX_KEY_LENGTH = 250

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from core.calendar import PARIS
 from core.workbook import WorksheetContent, build_workbook
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import LABELS, Meaning
+from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.column_mapping import column_letters
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from imports.models import ImportRow, SpreadsheetImport
 
 _LIST_COLUMNS = {
     "N°": 8, "Fichier": 40, "But": 26, "Lot": 28, "État": 20, "Lignes": 9, "En erreur": 9, "En conflit": 9,

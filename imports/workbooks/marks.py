@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from imports.enums import ConflictResolution, Verdict, Volume
+from imports.layout import Layout
 from imports.meanings import LABELS, Meaning
 from imports.parsing.spreadsheet import volume_column
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from imports.layout import Layout
 
 _SEVERITY_LABELS = {Verdict.ERROR: "Erreur", Verdict.CONFLICT: "Conflit"}
 #: Codes that are information, not problems: portfolio changes.

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
 from imports.formats import zip_archive
 from imports.workbooks.provenance import MAX_PROPERTY_BYTES
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 #: Members that hold the properties of an .xlsx and of an .ods.
 _PROPERTY_MEMBERS = ("docProps/custom.xml", "meta.xml")

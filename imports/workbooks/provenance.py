@@ -7,16 +7,14 @@ titles of the added columns still identify the file.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.core.signing import BadSignature, Signer
+from openpyxl import Workbook
 from openpyxl.packaging.custom import StringProperty
 
 from imports.formats import zip_archive
 from imports.formats.exceptions import UnreadableFile
-
-if TYPE_CHECKING:
-    from openpyxl import Workbook
 
 PROPERTY_NAME = "peps-import"
 #: Maximum size in bytes of a parsed properties file; ours is about a hundred.

@@ -6,7 +6,7 @@ where the books and the provider do not say the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from django.db.models import Q
 
@@ -14,9 +14,6 @@ from core.calendar import date_in_paris, end_of_day, start_of_day
 from licensing.accounting.journals import AccountingEntry, EntryLine, Journal, Period
 from licensing.accounting.models import BalanceTransaction
 from licensing.accounting.sales_entries import BATCH_SIZE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Kinds of a charge: what a cardholder paid.
 CHARGES = ("charge", "payment")

@@ -7,7 +7,7 @@ cannot be stored is set aside for the operator, and the others are stored.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import transaction
@@ -16,14 +16,9 @@ from django.db.models import Max, Min
 from core.foreign_values import from_timestamp
 from jobs.set_aside import note_set_aside, take_each
 from licensing.accounting.models import BalanceTransaction
-from licensing.payments.card.provider_interface import to_euros
+from licensing.payments.card.provider_interface import BalanceMovement, to_euros
 from licensing.payments.card.providers import get_provider_by_name
 from licensing.payments.models import CardPayment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from licensing.payments.card.provider_interface import BalanceMovement
 
 #: Asked for again at each run: a provider may list a movement some time after the day that it gives it.
 OVERLAP = datetime.timedelta(days=2)

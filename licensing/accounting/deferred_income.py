@@ -5,22 +5,19 @@ By days, from the first day of the period that the document's line states to its
 
 from __future__ import annotations
 
+import datetime
 import json
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connection
 
 from licensing.accounting.fiscal_years import ONE_DAY, list_closing_dates
 from licensing.accounting.journals import AccountingEntry, EntryLine, Journal, Period
+from licensing.accounting.models import AccountingSettings
 from licensing.accounting.sales_entries import BATCH_SIZE, SALES_ACCOUNTS
 from licensing.billing.models import InvoiceKind
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from licensing.accounting.models import AccountingSettings
 
 #: What of the lines of an invoice is deferred, by VAT category: none, or rows without a zero.
 _AMOUNTS = """

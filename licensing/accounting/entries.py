@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import heapq
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from django.db.models import Min
 
@@ -12,18 +13,11 @@ from core.calendar import start_of_day
 from licensing.accounting.balance_entries import has_entry, iterate_balance_entries
 from licensing.accounting.deferred_income import count_deferrals_before, iterate_deferrals
 from licensing.accounting.exceptions import UnbalancedEntry
-from licensing.accounting.journals import Journal, Period
-from licensing.accounting.models import BalanceTransaction
+from licensing.accounting.journals import AccountingEntry, Journal, Period
+from licensing.accounting.models import AccountingSettings, BalanceTransaction
 from licensing.accounting.payment_entries import count_payments_before, iterate_payment_entries
 from licensing.accounting.sales_entries import iterate_sales_entries
 from licensing.billing.models import Invoice
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from licensing.accounting.journals import AccountingEntry
-    from licensing.accounting.models import AccountingSettings
 
 
 def iterate_entries(period: Period, accounting: AccountingSettings) -> Iterator[AccountingEntry]:

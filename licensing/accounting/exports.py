@@ -7,27 +7,23 @@ import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, NamedTuple
 
 from django.db import transaction
 
 from accounts.account_journal import record_event
-from accounts.models import AccountEvent
+from accounts.models import AccountEvent, User
 from core import formatting
 from core.calendar import end_of_day
 from licensing.accounting import fec_format
 from licensing.accounting.entries import iterate_entries
 from licensing.accounting.exceptions import PeriodNotOver
 from licensing.accounting.fiscal_years import get_fiscal_year
-from licensing.accounting.models import get_accounting_settings
+from licensing.accounting.journals import AccountingEntry, Period
+from licensing.accounting.models import AccountingSettings, get_accounting_settings
 from licensing.billing.exceptions import NoSeller
 from licensing.catalogue.models import Seller
 from licensing.orders.siret_numbers import SIREN_LENGTH
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from licensing.accounting.journals import AccountingEntry, Period
-    from licensing.accounting.models import AccountingSettings
 
 #: What was begun before midnight is recorded by then: afterwards a period gets no entry.
 _MARGIN = datetime.timedelta(hours=1)

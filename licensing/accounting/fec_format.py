@@ -7,18 +7,14 @@ letters; amounts are positive, and days and accounts are digits, so that nothing
 
 from __future__ import annotations
 
+import datetime
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from core.formulas import quote_formula
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Mapping
-    from decimal import Decimal
-
-    from licensing.accounting.journals import AccountingEntry, Journal
+from licensing.accounting.journals import AccountingEntry, Journal
 
 COLUMNS = (
     "JournalCode", "JournalLib", "EcritureNum", "EcritureDate", "CompteNum", "CompteLib", "CompAuxNum", "CompAuxLib",

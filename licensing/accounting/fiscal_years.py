@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import calendar
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from licensing.accounting.journals import Period
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ONE_DAY = datetime.timedelta(days=1)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
+from decimal import Decimal
+from typing import NamedTuple
 
 
 class Journal(enum.StrEnum):

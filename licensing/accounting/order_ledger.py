@@ -5,17 +5,15 @@ An order has few movements: they are replayed from the first on. An entry depend
 
 from __future__ import annotations
 
+import datetime
 import enum
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from licensing.accounting.journals import ClientAccount, EntryLine
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
 
 CUSTOMERS, OVERPAYMENTS = "customers", "overpayments"
 _ZERO = Decimal(0)

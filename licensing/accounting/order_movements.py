@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import Any
 
 from django.db.models import F
 from django.db.models.fields.json import KT
@@ -14,11 +16,6 @@ from licensing.accounting.order_ledger import ClientPosting, MovementKind, Order
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.orders.models import Order
 from licensing.payments.models import Payment
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-    from typing import Any
 
 #: Names of the columns that `_build_client` reads → of an invoice, whose snapshot says it as issued.
 _CLIENT_OF_INVOICE = {

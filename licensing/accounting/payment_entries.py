@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import TruncDate
 
 from core.calendar import PARIS, date_in_paris, end_of_day, start_of_day
 from licensing.accounting.journals import AccountingEntry, EntryLine, Journal, Period
-from licensing.accounting.order_ledger import MovementKind
+from licensing.accounting.order_ledger import ClientPosting, MovementKind
 from licensing.accounting.order_movements import load_postings
 from licensing.accounting.sales_entries import BATCH_SIZE
 from licensing.orders.models import PaymentMethod
 from licensing.payments.models import Payment, PaymentKind, ReversalReason
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-    from typing import Any
-
-    from licensing.accounting.order_ledger import ClientPosting
 
 #: Journal → account that the money comes to, or leaves.
 _MONEY_ACCOUNTS = {Journal.BANK: "bank", Journal.CHEQUES: "cheques", Journal.CARDS: "cards"}

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db.models import Count, Exists, OuterRef, Q, Sum
 
 from core.calendar import end_of_day, start_of_day
 from core.formatting import add_nonbreaking_spaces, euros, pluralize
 from licensing.accounting.balance_entries import CHARGES, DISPUTES, is_waiting
-from licensing.accounting.models import BalanceTransaction
+from licensing.accounting.exports import PeriodTotals
+from licensing.accounting.journals import Period
+from licensing.accounting.models import AccountingSettings, BalanceTransaction
 from licensing.accounting.sales_entries import OTHER_VAT_ACCOUNT
 from licensing.catalogue.models import Seller
 from licensing.payments.models import Payment, PaymentKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from licensing.accounting.exports import PeriodTotals
-    from licensing.accounting.journals import Period
-    from licensing.accounting.models import AccountingSettings
 
 
 def list_remarks(period: Period, totals: PeriodTotals, accounting: AccountingSettings) -> list[str]:

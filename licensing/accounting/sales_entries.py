@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db.models import F
 from django.db.models.fields.json import KT
@@ -14,10 +15,6 @@ from licensing.accounting.order_ledger import MovementKind
 from licensing.accounting.order_movements import load_postings
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.orders.vat import VatCategory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
 
 #: Rows read at a time.
 BATCH_SIZE = 500

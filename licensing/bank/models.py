@@ -5,7 +5,8 @@ What the bank said is never changed (`0002_bank_facts_stay`); what is decided of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from decimal import Decimal
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -15,9 +16,6 @@ from core import formatting
 from core.foreign_date_checks import check_days
 from core.querysets import LockableQuerySet
 from licensing.orders.models import ZERO, PaymentMethod
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 
 class StatementFormat(models.TextChoices):

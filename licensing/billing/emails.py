@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from django.utils.text import Truncator
 
 from core import formatting
 from core.plain_names import MAX_LENGTH
+from licensing.billing.invoicing.invoice_snapshot import CorrectedInvoiceSnapshot
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.wording import format_long_date
@@ -21,19 +22,13 @@ from licensing.orders.email_parts import (
     get_reply_to,
     get_today,
 )
-from licensing.orders.models import OrderState, PaymentMethod
+from licensing.orders.models import Order, OrderState, PaymentMethod
 from licensing.orders.operations import notifications
 from licensing.orders.payers import is_paid_by_buyer
 from licensing.orders.rights import get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from licensing.billing.invoicing.invoice_snapshot import CorrectedInvoiceSnapshot
-    from licensing.orders.models import Order
-    from mailing.models import Message
+from mailing.models import Message
 
 
 def render_invoiced(message: Message) -> RenderedEmail:

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import F, Func, Q, TextField
+from django.db.models import F, Func, Q, QuerySet, TextField
 
 from core.cells import get_cells
+from licensing.billing.models import Invoice
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from licensing.billing.models import Invoice
 
 #: The sequence of a number: its six digits in two groups, « 000 002 », or without some of its zeros.
 _SEQUENCE = r"(0[0-9]{2}\s[0-9]{3}|0*[1-9][0-9]{0,5})"

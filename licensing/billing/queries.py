@@ -6,19 +6,15 @@ states what was already paid.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from django.db.models import DecimalField, Exists, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from accounts.models import User
 from core.money import Amounts
 from licensing.billing.models import Invoice
 from licensing.orders.models import ZERO, Order, OrderKind
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from accounts.models import User
 
 
 def sum_received() -> Coalesce:

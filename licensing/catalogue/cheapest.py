@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core import formatting
 from licensing.catalogue.pricing import MAX_CLASSES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class TierPrice(NamedTuple):

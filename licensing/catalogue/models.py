@@ -5,8 +5,9 @@ Orders copy their prices, so that the operator can change a price at any time.
 
 from __future__ import annotations
 
+import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
@@ -15,9 +16,6 @@ from django.db.models import F, Func, Q
 
 from core import formatting
 from core.querysets import LockableQuerySet
-
-if TYPE_CHECKING:
-    import datetime
 
 
 class SchoolYear(models.Model):

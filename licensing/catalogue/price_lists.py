@@ -6,8 +6,9 @@ A gap between two valid tiers still makes an invalid list: a school of that size
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -17,9 +18,6 @@ from licensing.catalogue.exceptions import NothingToRenew, PricesAlreadyExist
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_school_year
 from licensing.catalogue.pricing import MAX_CLASSES, get_year_on_sale
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: How long before the end of a school year the next one's prices are reported missing.
 _NEXT_YEAR_NOTICE = datetime.timedelta(days=120)

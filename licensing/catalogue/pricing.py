@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from core import formatting
 from core.money import Amounts, add_vat, extract_vat
 from licensing.catalogue.exceptions import BadQuantity, NotOnSale
-from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
+from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_licence_product
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from licensing.catalogue.models import Product
 
 #: Upper bound of a school's order; anything above is an input error.
 MAX_CLASSES = 200

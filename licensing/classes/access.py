@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from licensing.classes import pupil_session
+from licensing.classes.models import PupilAccount
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from licensing.classes.models import PupilAccount
 
 
 class PupilRequest(HttpRequest):

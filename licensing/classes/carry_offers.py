@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 
 from django.db.models import Count, Exists, OuterRef
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import pluralize
 from licensing.classes.class_schools import get_class_school
@@ -16,11 +18,6 @@ from licensing.classes.pupil_erasure import get_erasure_date
 from licensing.entitlements.models import Seat
 from licensing.entitlements.queries import get_school_year
 from licensing.entitlements.wording import format_long_date
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from accounts.models import User
 
 _DAY = datetime.timedelta(days=1)
 

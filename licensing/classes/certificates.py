@@ -6,23 +6,19 @@ A principal who is not verified sees neither the teacher's name nor the name of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.db.models import Q
+from django.http import HttpResponse
 from django.utils import timezone
 
+from accounts.models import User
 from core.formatting import NO_BREAK_SPACE, number
 from licensing.classes import words
 from licensing.classes.models import DeletionCertificate
 from licensing.entitlements.queries import at_verified_schools
 from licensing.entitlements.wording import format_long_date, name_with_commune
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.http import HttpResponse
-
-    from accounts.models import User
 
 TITLE = "Certificat d’effacement de comptes élèves"
 STATEMENT = (

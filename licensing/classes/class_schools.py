@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from accounts.models import User
+from licensing.entitlements.models import Subscription
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from licensing.entitlements.models import Subscription
 
 
 class ClassSchool(NamedTuple):

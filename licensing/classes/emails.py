@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from accounts.models import User
 from core.formatting import pluralize
 from core.urls import portal_url
@@ -14,9 +12,7 @@ from licensing.entitlements.wording import format_long_date
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
-
-if TYPE_CHECKING:
-    from mailing.models import Message
+from mailing.models import Message
 
 _SHEET_ADVICE = (
     "Si vous avez enregistré ou imprimé la feuille qui dit quel élève se sert de quel compte, détruisez-la aussi : "

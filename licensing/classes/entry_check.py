@@ -5,8 +5,10 @@ One query by primary and foreign keys for each decision, as every entry of every
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from django.db import connection
 
@@ -16,10 +18,6 @@ from licensing.classes import words
 from licensing.classes.licence_status import UnusableCase, find_unusable_case, format_entry_refusal
 from licensing.entitlements.models import Entitlement
 from licensing.exceptions import LicensingError
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
 
 _TEACHER_SQL = """
 SELECT person.is_active, person.profile, seat.id, entitlement.first_day, entitlement.last_day,

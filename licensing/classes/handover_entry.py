@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import throttling
+from accounts.models import User
 from licensing.classes import handover_codes
 from licensing.classes.exceptions import TooManyHandoverCodes, UnknownHandover
 from licensing.classes.operations import handovers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from accounts.models import User
-    from licensing.classes.operations.handovers import ComingPupils
+from licensing.classes.operations.handovers import ComingPupils
 
 _HOUR = datetime.timedelta(hours=1)
 _ACCOUNT_LIMIT = throttling.RateLimit("handover/account", 10, _HOUR)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from django.views.decorators.debug import sensitive_variables
 
 from core.pdf import PdfDocument
 from licensing.classes import handover_codes, words
+from licensing.classes.models import PupilAccount, PupilHandover
 from licensing.classes.pupil_cards import draw_row
 from licensing.entitlements.wording import format_long_date
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from licensing.classes.models import PupilAccount, PupilHandover
 
 
 @sensitive_variables("code")

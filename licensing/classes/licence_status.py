@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core.calendar import date_in_paris
-from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.entitlements.models import Entitlement
 
 
 class UnusableCase(enum.Enum):

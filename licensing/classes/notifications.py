@@ -5,17 +5,13 @@ A message stores primary keys only: its texts are rendered when it is sent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from accounts.models import User
+from licensing.classes.models import ClassInvitation, Classroom, PupilHandover
 from mailing.operations import enqueue
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.classes.models import ClassInvitation, Classroom, PupilHandover
 
 INVITED = "class.invited"
 ACCEPTED = "class.accepted"

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.db.models import Count
 
+from accounts.models import User
 from core.calendar import date_in_paris
-from licensing.classes.licence_status import check_unusable
+from licensing.classes.licence_status import LicenceUnusable, check_unusable
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
 from licensing.classes.pupil_erasure import get_erasure_date
 from licensing.classes.queries import get_second_teacher, is_inviting, taught_by
-from licensing.entitlements.models import Seat, Subscription
+from licensing.entitlements.models import Entitlement, Seat, Subscription
 from licensing.entitlements.wording import describe_account
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from licensing.classes.licence_status import LicenceUnusable
-    from licensing.entitlements.models import Entitlement
 
 
 @dataclass

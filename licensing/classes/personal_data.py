@@ -5,10 +5,13 @@ Pupils' accounts contain no personal data; their logins and passwords are not ex
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import Count, F, Q
 
+from accounts.models import User
 from licensing.classes import notifications, operations
 from licensing.classes.models import (
     ClassInvitation,
@@ -20,12 +23,6 @@ from licensing.classes.models import (
     YearLetter,
 )
 from licensing.classes.queries import taught_by
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from accounts.models import User
 
 
 def list_shared_classes(user: User) -> list[Classroom]:

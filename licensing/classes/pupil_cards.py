@@ -6,8 +6,10 @@ knows them.
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import segno
@@ -19,12 +21,7 @@ from core.formatting import long_date
 from core.pdf import A4_WIDTH, PdfDocument
 from core.urls import portal_url
 from licensing.classes import animals, words
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from licensing.classes.models import Classroom
+from licensing.classes.models import Classroom
 
 A4_HEIGHT = 297
 COLUMNS, ROWS = 2, 4

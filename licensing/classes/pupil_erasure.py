@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from core.copy_rows import reserve_ids
 from licensing.classes.models import Classroom, DeletionCertificate, HandoverOutcome, PupilAccount, PupilHandover
@@ -24,13 +26,9 @@ from mailing.operations import NewMessage, enqueue_many
 from schools.calendar.writing_days import find_writing_moments
 from schools.models import Affiliation
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+#: What letters say, by who reads them and when they leave.
+type _Recipients = dict[tuple[User, datetime.datetime], list[int]]
 
-    from accounts.models import User
-
-    #: What letters say, by who reads them and when they leave.
-    type _Recipients = dict[tuple[User, datetime.datetime], list[int]]
 
 ERASED = "class.pupils_erased"
 WARNED = "class.erasure_announced"

@@ -7,16 +7,14 @@ when the pupil's password is reset or the account deleted, as every request read
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from licensing.classes.models import PupilAccount
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 #: A school day: a tablet left in the classroom is signed out the next morning.
 LIFETIME = datetime.timedelta(hours=12)

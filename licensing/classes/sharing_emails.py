@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from accounts.models import User
 from core.formatting import pluralize
 from core.urls import portal_url
@@ -14,9 +12,7 @@ from licensing.entitlements.wording import describe_account
 from mailing import kinds
 from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
-
-if TYPE_CHECKING:
-    from mailing.models import Message
+from mailing.models import Message
 
 _BUTTON = "Ouvrir Mes classes"
 _PATH = "mes-classes/"

@@ -9,14 +9,12 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from django.views.decorators.debug import sensitive_variables
 
 from licensing.classes import words
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 #: Longer words are shown cut.
 _SHOWN = 20

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.models import User
 from core.link_tokens import hash_token
 from licensing.classes.models import ApplicationToken
 from licensing.exceptions import LicensingError
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 #: Recognised by people and by secret scanners.
 PREFIX = "peps_"

@@ -11,12 +11,9 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 _FOLDER = Path(__file__).parent / "wordlists"
 #: Without 0, which looks like a letter.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -22,11 +23,7 @@ from licensing.entitlements.wording import describe_account, format_long_date
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from mailing.models import Message
+from mailing.models import Message
 
 _DAY = datetime.timedelta(days=1)
 _RELATED = ("subscription__school", "subscription__principal", "subscription__key__entitlement")

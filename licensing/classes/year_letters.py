@@ -7,7 +7,7 @@ whatever the collectivities; a row a person and year makes it once, however many
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db import connection, transaction
 from django_tenants.utils import get_public_schema_name, schema_context
@@ -16,9 +16,6 @@ from accounts.models import User
 from core.calendar import PARIS, date_in_paris
 from core.public_holidays import extend_to_working_day
 from mailing.operations import NewMessage, enqueue_many
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 YEAR_ENDED = "class.year_ended"
 

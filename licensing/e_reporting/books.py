@@ -6,26 +6,23 @@ payment, each split by the rates of its order's invoice. A payment counts once i
 
 from __future__ import annotations
 
+import datetime
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from django.db.models import QuerySet
 
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.catalogue.models import Seller
 from licensing.e_reporting.exceptions import ReportRefused
+from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.periods import ReportKind
 from licensing.orders.buyer_kinds import BuyerKind
 from licensing.payments.models import Payment
 from licensing.payments.rate_split import split_by_rate
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Iterable
-
-    from django.db.models import QuerySet
-
-    from licensing.e_reporting.models import PeriodReport
 
 _SIREN_DIGITS = 9
 # TT-81: services with French VAT; sales without.

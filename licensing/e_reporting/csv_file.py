@@ -5,16 +5,13 @@ One line for each day, category and rate; amounts in euros, with a decimal comma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from core import csv_file
 from core.formatting import short_date
+from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.periods import ReportKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from licensing.e_reporting.models import PeriodReport
 
 _HEADERS = (
     "nature", "type", "période du", "au", "jour", "catégorie", "taux de TVA", "montant HT", "TVA", "encaissé TTC",

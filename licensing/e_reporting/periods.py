@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import calendar
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.db import models
 
 from licensing.catalogue.models import VatRegime
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _DECADE_ENDS = (10, 20)
 _SECOND_DEADLINE, _DEADLINE_DAY = 20, 10

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from accounts.models import User
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import date_in_paris
 from core.formatting import short_date
 from licensing.billing.models import InvoiceRoute
-from licensing.billing.transmission.models import TransmissionState
+from licensing.billing.transmission.models import Transmission, TransmissionState
 from licensing.billing.transmission.operations import request_report
 from licensing.e_reporting import books
 from licensing.e_reporting.exceptions import ReportRefused
 from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.periods import ReportKind
 from licensing.e_reporting.queries import find_period, list_sendings
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.billing.transmission.models import Transmission
 
 _LOCK = "e_reporting.make_report"
 

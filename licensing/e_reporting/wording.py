@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.calendar import date_in_paris
 from core.formatting import long_date
 from licensing.billing.transmission.models import TransmissionState
+from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.periods import ReportKind
-
-if TYPE_CHECKING:
-    from licensing.e_reporting.models import PeriodReport
-    from licensing.e_reporting.queries import PeriodStatement
+from licensing.e_reporting.queries import PeriodStatement
 
 _NAMES = {ReportKind.SALES: "Ventes aux particuliers", ReportKind.PAYMENTS: "Encaissements des particuliers"}
 _SENDING = {

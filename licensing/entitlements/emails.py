@@ -6,7 +6,6 @@ None contains a key. Only verified principals are told who the teacher is.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils import timezone
@@ -31,10 +30,8 @@ from mailing import kinds
 from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
 from mailing.gathered_messages import EVENTS
 from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    from mailing.models import Message
 
 _SEATS = Seat.objects.select_related(
     "holder", "subscription__school", "subscription__principal", "subscription__key__entitlement__product"

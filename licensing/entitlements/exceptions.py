@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from core.cells import Cell
 from licensing.exceptions import LicensingError
-
-if TYPE_CHECKING:
-    from core.cells import Cell
-    from schools.models import School
+from schools.models import School
 
 
 class MistypedKey(LicensingError):

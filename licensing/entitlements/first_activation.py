@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
@@ -13,14 +14,9 @@ from accounts.models import Profile, User
 from accounts.outbox import queue_email_to_user
 from licensing.entitlements import code_sealing, key_checks, mailbox_proof, operations
 from licensing.entitlements.exceptions import MailboxNotProven, SchoolNotChosen
-from licensing.entitlements.models import ActivationKey
+from licensing.entitlements.models import ActivationKey, Subscription
 from schools import affiliations
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.entitlements.models import Subscription
-    from schools.models import School
+from schools.models import School
 
 
 class NewPrincipal(NamedTuple):

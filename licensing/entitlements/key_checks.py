@@ -6,11 +6,12 @@ where a key's page is shown to somebody who is not signed in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import datetime
+from typing import cast
 
 from django.views.decorators.debug import sensitive_variables
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from licensing.entitlements import keys
 from licensing.entitlements.exceptions import (
@@ -25,16 +26,10 @@ from licensing.entitlements.exceptions import (
     SchoolNotChosen,
     UnknownKey,
 )
-from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.models import ActivationKey, Entitlement, EntitlementStatus
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date, name_with_commune
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.entitlements.models import ActivationKey, Entitlement
-    from schools.models import Affiliation
+from schools.models import Affiliation
 
 
 @sensitive_variables("code")

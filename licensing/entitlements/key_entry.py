@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import throttling
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core.cells import get_cells
 from licensing.entitlements import key_checks, keys, operations
 from licensing.entitlements.exceptions import KeyOfAnotherCell, TooManyGuesses, UnknownKey
+from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import get_key
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from accounts.models import User
-    from licensing.entitlements.models import ActivationKey, Seat, Subscription
 
 _HOUR = datetime.timedelta(hours=1)
 _ACCOUNT_LIMIT = throttling.RateLimit("key/account", 10, _HOUR)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection, Iterable, Sequence
 
 import psycopg.errors
 from django.db import IntegrityError, connection, transaction
@@ -10,12 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from core.copy_rows import copy_rows, reserve_ids
 from core.metrics import count_on_commit
 from licensing.entitlements import code_sealing, keys, metrics
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Iterable, Sequence
-
-    from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import Entitlement
 
 #: A collision among 55 random bits is rare; repeated collisions mean a broken generator.
 _MAX_ATTEMPTS = 3

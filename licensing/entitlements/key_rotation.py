@@ -6,15 +6,13 @@ run resumes where it stopped.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from django.db import connection, transaction
 
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import ActivationKey
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class ResealBatch(Protocol):

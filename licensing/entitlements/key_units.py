@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
 
 from django.db import connection, transaction
 
 from licensing.entitlements.models import ActivationKey, Subscription
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 
 @transaction.atomic

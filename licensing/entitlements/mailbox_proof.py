@@ -8,16 +8,13 @@ token of before is void.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from django.core import signing
 from django.db.models import F
 from django.views.decorators.debug import sensitive_variables
 
 from licensing.entitlements.models import ActivationKey
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 #: Keys of a school year are given in June, and opened when school begins.
 VALIDITY = datetime.timedelta(days=90)

@@ -5,8 +5,9 @@ Written by `operations` alone. Collectivities are notified by a task that enters
 
 from __future__ import annotations
 
+import datetime
 import enum
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -15,9 +16,6 @@ from django.utils import timezone
 
 from core.formatting import long_moment
 from core.querysets import LockableQuerySet
-
-if TYPE_CHECKING:
-    import datetime
 
 
 class EntitlementKind(models.TextChoices):

@@ -6,22 +6,17 @@ Queued in the transaction that causes them. A message holds primary keys only: n
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db.models import Count
 from django_tenants.utils import get_public_schema_name, schema_context
 from procrastinate.contrib.django import app
 
-from licensing.entitlements.models import Seat
+from accounts.models import User
+from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from mailing.gathered_messages import enqueue_gathered
 from mailing.operations import NewMessage, cancel, enqueue, enqueue_many
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from licensing.entitlements.models import ActivationKey, Subscription
 
 SEAT_ASSIGNED = "seat.assigned"
 SEAT_WITHDRAWN = "seat.withdrawn"

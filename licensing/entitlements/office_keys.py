@@ -6,20 +6,16 @@ redeemed keys are named in an array.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Collection
+from typing import Any
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from core.public_rows import PublicRows
 from core.tenant_connection import connection
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat
 from licensing.entitlements.seat_removal import list_unused_seats
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
 
 _OF_OFFICE = """
 JOIN public.tenants_collectivity AS collectivity

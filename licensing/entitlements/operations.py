@@ -6,7 +6,7 @@ An exception leaves everything unchanged.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
@@ -23,10 +23,6 @@ from licensing.entitlements.seat_assignment import assign, assign_many, replace
 from schools import affiliations
 from schools.models import Verification
 from schools.principals.locks import share_principals
-
-if TYPE_CHECKING:
-    import datetime
-
 
 __all__ = ["assign", "assign_many", "claim", "expose", "redeem", "release", "replace"]
 

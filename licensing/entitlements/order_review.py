@@ -5,12 +5,10 @@ Lots, orders and the home page of an office ask here, so that they say the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+type ReviewFinder = Callable[[Collection[int]], set[int]]
 
-    type ReviewFinder = Callable[[Collection[int]], set[int]]
 
 _FINDERS: list[ReviewFinder] = []
 

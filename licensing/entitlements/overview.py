@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from core.french import collectivity_forms
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.entitlements import code_sealing
-from licensing.entitlements.models import Seat, SeatMode, Subscription, available_on
+from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatMode, Subscription, available_on
 from licensing.entitlements.queries import administered_by, ends_in_school_year, get_school_year, unseal_key
 from licensing.entitlements.wording import (
     countdown,
@@ -22,14 +22,7 @@ from licensing.entitlements.wording import (
     format_validity,
     status_text,
 )
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-
-    from licensing.entitlements.models import ActivationKey, Entitlement
-    from schools.models import Affiliation, School
+from schools.models import Affiliation, School
 
 #: Who holds a seat, and the class opened with it, which the app above keeps.
 _USE_OF_SEAT = ("holder", "classroom")

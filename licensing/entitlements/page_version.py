@@ -6,22 +6,17 @@ school or an order changes the hash.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from django.db.models import Count, Max, Subquery, Sum, Value
+from django.db.models import Aggregate, Count, Max, Model, QuerySet, Subquery, Sum, Value
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Seat, SeatEvent, Subscription
 from licensing.entitlements.queries import administered_by
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from django.db.models import Aggregate, Model, QuerySet
 
 
 def compute_version(user: User, *, school: str, at: datetime.datetime, others: Sequence[Subquery] = ()) -> str:

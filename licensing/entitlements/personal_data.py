@@ -5,21 +5,16 @@ Keys redeemed by and subscriptions credited to a deleted account stay with the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from licensing.entitlements import notifications
-from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
+from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, Subscription
 from licensing.entitlements.wording import name_with_commune
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.entitlements.models import Entitlement
 
 
 @transaction.atomic

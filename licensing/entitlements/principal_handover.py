@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.models import User
 from licensing.entitlements.models import Subscription
 from schools.models import Affiliation
 from schools.principals import operations as principal_operations
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from schools.principals.operations import ConfirmationResult
+from schools.principals.operations import ConfirmationResult
 
 
 @sensitive_variables("token")

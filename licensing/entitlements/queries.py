@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from licensing.entitlements import code_sealing, key_corrections, keys
-from licensing.entitlements.models import ActivationKey, Seat, Subscription
+from licensing.entitlements.models import ActivationKey, Seat, Subscription, SubscriptionQuerySet
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from licensing.entitlements.models import SubscriptionQuerySet
 
 #: Of a school year: its licences end on 31 August.
 _LAST_MONTH_OF_YEAR = 8

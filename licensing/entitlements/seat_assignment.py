@@ -5,20 +5,17 @@ Assigning to several is all or nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection
+from typing import NamedTuple
 
 from django.db import transaction
 
+from accounts.models import User
 from core.formatting import pluralize
 from licensing.entitlements import key_checks, notifications, seat_holders
 from licensing.entitlements.exceptions import AlreadyHoldsSeat, NoSeatLeft, NoTeacherSelected, SeatHasChangedHands
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode, Subscription
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
 
 #: More than any school has: a larger request is forged.
 _MAX_TEACHERS = 500

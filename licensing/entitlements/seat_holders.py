@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Callable, Sequence
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count
@@ -21,14 +22,11 @@ from licensing.entitlements.exceptions import (
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Sequence
+#: Called with the teachers who have just received a seat of a subscription, in the same transaction.
+type SeatListener = Callable[[Subscription, Sequence[User], datetime.datetime], None]
+#: Called with the teachers whose assignment was undone and the moment they had been assigned, as above.
+type UndoListener = Callable[[Sequence[User], datetime.datetime], None]
 
-    #: Called with the teachers who have just received a seat of a subscription, in the same transaction.
-    type SeatListener = Callable[[Subscription, Sequence[User], datetime.datetime], None]
-    #: Called with the teachers whose assignment was undone and the moment they had been assigned, as above.
-    type UndoListener = Callable[[Sequence[User], datetime.datetime], None]
 
 _listeners: list[SeatListener] = []
 _undo_listeners: list[UndoListener] = []

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from core import formatting
 from licensing.entitlements.exceptions import LicencesInUse
-from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
-
-if TYPE_CHECKING:
-    from licensing.entitlements.models import SeatQuerySet
+from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, SeatQuerySet, Subscription
 
 
 def list_unused_seats() -> SeatQuerySet:

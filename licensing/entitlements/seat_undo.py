@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from django.db import transaction
 
+from accounts.models import User
 from licensing.entitlements import notifications, seat_holders
 from licensing.entitlements.exceptions import UndoTooLate
-from licensing.entitlements.models import Seat, SeatEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from licensing.entitlements.models import Subscription
+from licensing.entitlements.models import Seat, SeatEvent, Subscription
 
 #: How long the page offers it.
 UNDO_OFFERED_FOR = datetime.timedelta(seconds=10)

@@ -6,22 +6,16 @@ show.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core.cells import get_cells
 from licensing.entitlements import key_minting, seat_holders
-from licensing.entitlements.models import ActivationKey, Seat, SeatMode, Subscription
+from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatMode, Subscription
+from schools.models import Affiliation
 from schools.principals.locks import share_principals
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.entitlements.models import Entitlement
-    from schools.models import Affiliation
 
 #: Prefix of keys that no collectivity gave.
 _KEY_PREFIX = "PEPS"

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from accounts.models import User
 from core.formatting import pluralize
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from accounts.models import User
 
 
 def describe_taking(typed: Sequence[User], accepted: Sequence[User]) -> str:

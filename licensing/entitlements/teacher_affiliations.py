@@ -7,22 +7,18 @@ common, and withdrawal closes a class at once. The former principal is notified.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from licensing.entitlements import notifications
 from licensing.entitlements.exceptions import PrincipalNotVerified, TeacherOfAnotherSchool
 from licensing.entitlements.models import Seat, Subscription
 from schools import affiliations, matching
+from schools.affiliations import TypedSchool
 from schools.models import Affiliation, School
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from schools.affiliations import TypedSchool
 
 
 @transaction.atomic

@@ -6,24 +6,20 @@ no server and no log.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
+from django.http import HttpResponse
+
+from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import add_nonbreaking_spaces
 from core.pdf import A4_WIDTH, PdfDocument
 from core.urls import portal_url
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements.exceptions import NoSeatLeft
+from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import describe_account, describe_start, format_until
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.http import HttpResponse
-
-    from accounts.models import User
-    from licensing.entitlements.models import Subscription
 
 _COLUMNS, _ROWS = 2, 2
 _WIDTH, _HEIGHT = A4_WIDTH / _COLUMNS, 297 / _ROWS

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from accounts.models import Profile
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.entitlements.models import EntitlementStatus
-
-if TYPE_CHECKING:
-    from licensing.entitlements.models import Entitlement, Subscription
-    from schools.models import School
+from licensing.entitlements.models import Entitlement, EntitlementStatus, Subscription
+from schools.models import School
 
 #: Threshold in days from which a countdown reads « plus que ».
 _SOON_DAYS = 15

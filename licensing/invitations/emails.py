@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.urls import reverse
@@ -25,10 +24,8 @@ from licensing.invitations.queries import check_usable
 from mailing import kinds
 from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from mailing.models import Message
 
 _MASKED = "●●●●●●●●"
 _INVITATIONS = TeacherInvitation.objects.select_related(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from licensing.exceptions import LicensingError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from licensing.invitations.address_list import BadLine
+from licensing.invitations.address_list import BadLine
 
 
 class NobodyToInvite(LicensingError):

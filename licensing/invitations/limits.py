@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from accounts import throttling
+from accounts.models import User
+from licensing.entitlements.models import Subscription
 from licensing.invitations.exceptions import TooManyTeachersInvited
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from licensing.entitlements.models import Subscription
 
 _DAY = datetime.timedelta(days=1)
 PER_PRINCIPAL = throttling.RateLimit("invite/principal", 100, _DAY)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from licensing.invitations.models import TeacherInvitation
 from mailing.models import Message, MessageState
 from mailing.operations import NewMessage, cancel, enqueue_many
 from schools.calendar.writing_days import find_writing_moments
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from licensing.invitations.models import TeacherInvitation
 
 #: Topic of the e-mails to invited persons.
 TOPIC = "teacher_invitation"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from accounts.models import User
 from licensing.entitlements.wording import name_with_commune
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.notifications import TOPIC
 from mailing import personal_data as outbox
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from accounts.models import User
 
 
 @transaction.atomic

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from allauth.account.models import EmailAddress
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from core.link_tokens import hash_token
-from licensing.entitlements.models import EntitlementStatus, Seat
+from licensing.entitlements.models import Entitlement, EntitlementStatus, Seat
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
 from licensing.invitations.exceptions import (
     InvitationExpired,
@@ -27,14 +29,6 @@ from licensing.invitations.notifications import TOPIC
 from licensing.invitations.person_names import is_same_person
 from mailing.models import LOST, Message
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
-
-    from licensing.entitlements.models import Entitlement
 
 _ASK_AGAIN = "Demandez à la direction de l’école de vous inviter de nouveau : un clic lui suffit."
 

@@ -5,16 +5,11 @@ Read once, when the invoice is issued, and frozen there: what changes later in C
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 
 from licensing.orders import siret_numbers
-from licensing.orders.models import Payer, PublicBody
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
-    from schools.models import School
+from licensing.orders.models import Order, Payer, PublicBody
+from schools.models import School
 
 
 class BuyerKind(models.TextChoices):

@@ -7,7 +7,8 @@ are owed on a durable medium (docs/decisions/0111). Replies go to the seller.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.utils import timezone
@@ -29,12 +30,7 @@ from licensing.orders.rights import get_entitlement
 from licensing.orders.withdrawal_period import get_last_withdrawal_day, is_consumer
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from mailing.models import Message
+from mailing.models import Message
 
 #: What a suspension means, whatever its cause.
 SUSPENSION_NOTICE = (

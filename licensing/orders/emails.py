@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core import formatting
 from licensing.entitlements import wording
 from licensing.entitlements.wording import format_long_date
@@ -30,9 +28,7 @@ from licensing.orders.operations import notifications
 from licensing.orders.rights import PROVISIONAL_DAYS, get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
-
-if TYPE_CHECKING:
-    from mailing.models import Message
+from mailing.models import Message
 
 
 def render_placed(message: Message) -> RenderedEmail:

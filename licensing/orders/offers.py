@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from core.money import round_to_cents
 from licensing.catalogue import pricing
-from licensing.catalogue.cheapest import TierPrice, find_cheapest
+from licensing.catalogue.cheapest import Combination, TierPrice, find_cheapest
 from licensing.catalogue.exceptions import NotOnSale
-from licensing.catalogue.models import Seller
-from licensing.catalogue.pricing import PUPILS_PER_CLASS
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from licensing.catalogue.cheapest import Combination
-    from licensing.catalogue.models import SchoolTier, SchoolYear
-    from licensing.catalogue.pricing import PricedLine
+from licensing.catalogue.models import SchoolTier, SchoolYear, Seller
+from licensing.catalogue.pricing import PUPILS_PER_CLASS, PricedLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db.models import F
 
 from accounts.models import Profile
 from licensing.orders import preflight
 from licensing.orders.buyer_kinds import BuyerKind, get_buyer_kind, get_payer, is_business
-from licensing.orders.models import OrderKind, Payer
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
-    from schools.models import Affiliation, School
+from licensing.orders.models import Order, OrderKind, Payer
+from schools.models import Affiliation, School
 
 #: What Chorus Pro asks of the invoice of a public body.
 PUBLIC_REFERENCES = ("siret", "service_code", "engagement_number")

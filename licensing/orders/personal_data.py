@@ -5,17 +5,14 @@ Placed orders and their invoices are accounting records, kept for ten years; dra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Collection
+from typing import Any
 
+from accounts.models import User
 from licensing.orders.models import ContractWithdrawal, Order, OrderKind, OrderState, PurchaseOrderScan
 from licensing.orders.operations import order_events
 from licensing.orders.operations.billing_details import BILLING_COLUMNS
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
 
 #: States that await a purchase order or a payment.
 _UNPAID = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)

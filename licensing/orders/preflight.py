@@ -7,15 +7,11 @@ the operator, and the school with that SIRET.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from licensing.orders import siret_numbers
 from licensing.orders.buyer_kinds import BuyerKind, find_buyer_kind, get_payer, is_business
-from licensing.orders.models import Payer, PublicBody
+from licensing.orders.models import Order, Payer, PublicBody
 from schools.models import School
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
 
 #: Every commune's, intercommunality's, département's and région's SIREN begins with it.
 _LOCAL_AUTHORITY = "2"

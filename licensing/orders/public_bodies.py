@@ -7,9 +7,11 @@ skipped. Bodies absent from the file, and fields without a column, keep their va
 from __future__ import annotations
 
 import csv
+import datetime
 import io
+from _csv import Reader
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -17,11 +19,6 @@ from licensing.orders import siret_numbers
 from licensing.orders.exceptions import UnreadableBodyList
 from licensing.orders.models import PublicBody
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    import datetime
-    from _csv import Reader
-    from collections.abc import Iterator, Mapping
 
 #: Field → its headers, normalised and without punctuation.
 _HEADERS = {

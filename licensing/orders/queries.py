@@ -5,21 +5,14 @@ And which orders are sales, and which are under review.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.models import User
 from core import money
-from licensing.orders.models import ZERO, Order, OrderKind, OrderState, PurchaseOrderScan, ScanState
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
-
-    from accounts.models import User
-    from core.money import Amounts
-    from licensing.orders.models import OrderLine
+from core.money import Amounts
+from licensing.orders.models import ZERO, Order, OrderKind, OrderLine, OrderState, PurchaseOrderScan, ScanState
 
 #: An order counts as a sale while it may still be paid, or was.
 SOLD_STATES = (OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)

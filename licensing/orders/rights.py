@@ -8,12 +8,12 @@ the transaction that changes its state.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
-from django.db.models import F, Q, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Least
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.letter_days import schedule_renewal_reminder, schedule_weekly_letter
 from core import formatting
@@ -22,14 +22,9 @@ from licensing.entitlements.models import Entitlement, SuspensionCause
 from licensing.entitlements.seat_removal import list_unused_seats, remove_seats
 from licensing.entitlements.shop_subscriptions import create_shop_subscription
 from licensing.entitlements.wording import describe_start
+from licensing.orders.models import Order, OrderLine
 from licensing.pools import operations as pools
 from licensing.pools.models import Pool
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from accounts.models import User
-    from licensing.orders.models import Order, OrderLine
 
 #: Days of free use from the opening of the rights on, or from their first day (guide, section 3).
 PROVISIONAL_DAYS = 45

@@ -6,14 +6,10 @@ Code de la consommation, articles L. 221-18 to L. 221-21 and D. 221-5.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from core.calendar import date_in_paris
 from core.public_holidays import extend_to_working_day
-from licensing.orders.models import OrderKind, OrderState, Payer
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
+from licensing.orders.models import Order, OrderKind, OrderState, Payer
 
 #: Days of the period, counted from the day after the order.
 WITHDRAWAL_DAYS = 14

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
+from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.wording import format_long_date
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.catalogue.models import SchoolYear
 
 
 def describe_period(year: SchoolYear, day: datetime.date) -> str:

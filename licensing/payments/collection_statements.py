@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.db.models import CharField, Exists, OuterRef, Subquery, Value
+from django.db.models import CharField, Exists, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 
 from core.calendar import PARIS
@@ -24,9 +24,6 @@ from licensing.orders.buyer_kinds import BuyerKind
 from licensing.orders.operations import order_events
 from licensing.payments.models import Payment
 from licensing.payments.rate_split import split_by_rate
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 _STATUS = "212"
 _NOON = datetime.time(12)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from core.calendar import PARIS
 from core.plain_names import check_plain_name
@@ -19,11 +20,6 @@ from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal
 from licensing.payments import card
 from licensing.payments.models import PaymentKind
 from licensing.payments.queries import get_amount_left
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 @transaction.atomic

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core import formatting
 from core.calendar import PARIS
 from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
+from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import format_long_date, format_until
 from licensing.orders.email_parts import (
     SUSPENSION_NOTICE,
@@ -27,11 +26,8 @@ from licensing.orders.rights import get_entitlement
 from licensing.orders.withdrawal_period import get_refund_deadline
 from licensing.payments.models import Payment, PaymentKind
 from mailing import kinds
-
-if TYPE_CHECKING:
-    from licensing.entitlements.models import Entitlement
-    from mailing.kinds import RenderedEmail
-    from mailing.models import Message
+from mailing.kinds import RenderedEmail
+from mailing.models import Message
 
 #: How a refund is paid, as shown to the buyer.
 _REFUND_MEANS = {

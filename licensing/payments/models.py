@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -17,9 +18,6 @@ from core.journal_seals import Seal, SealedJournal
 from core.querysets import LockableQuerySet
 from core.urls import portal_url
 from licensing.orders.models import PaymentMethod
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class CardPayment(BasePayment):

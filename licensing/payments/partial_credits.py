@@ -6,17 +6,20 @@ back: to the card by itself, otherwise as an overpayment.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from decimal import Decimal
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from core.money import round_to_cents
 from licensing.billing import invoicing
+from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders import rights
 from licensing.orders.exceptions import BadAmount, BadLicences, NoReason, NotInThisState
-from licensing.orders.models import OrderState
+from licensing.orders.models import Order, OrderLine, OrderState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.payments import card
@@ -24,14 +27,6 @@ from licensing.payments.models import PaymentKind
 from licensing.payments.operations.receipts import mark_paid
 from licensing.payments.operations.reversals import await_payment_again
 from licensing.payments.queries import get_refundable
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
-    from licensing.billing.models import Invoice
-    from licensing.orders.models import Order, OrderLine
 
 
 def price_licences(line: OrderLine, licences: int) -> Decimal:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from accounts.models import User
 from licensing.payments.models import CardPayment
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 
 def erase_billing_emails(user: User) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from licensing.billing.queries import get_amount_received
 from licensing.orders.models import ZERO, Order, OrderState
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from django.db.models import QuerySet
-
-    from licensing.payments.models import CardPayment, Payment
+from licensing.payments.models import CardPayment, Payment
 
 
 def get_amount_left(payment: Payment) -> Decimal:

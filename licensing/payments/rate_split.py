@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from core.money import CENT, round_to_cents
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def split_by_rate(amount: Decimal, totals: Mapping[Decimal, Decimal]) -> dict[Decimal, Decimal]:

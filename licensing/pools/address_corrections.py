@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from django.db.models import QuerySet
 
 from collectivities.models import PortfolioSchool
 from core.calendar import date_in_paris
 from licensing.pools.models import ALLOCATION_TOPIC
-from licensing.pools.queries import AllocationState, filter_situation, list_allocations
+from licensing.pools.queries import AllocationState, AnnotatedAllocation, filter_situation, list_allocations
 from licensing.pools.situations import Situation
 from mailing.models import Message, MessageState
 from mailing.refusals import find_refused_addresses, normalise_address
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Sequence
-
-    from django.db.models import QuerySet
-
-    from licensing.pools.queries import AnnotatedAllocation
 
 DIRECTORY, CONTACT = "directory", "portfolio"
 #: Where a proposed address comes from, in French.

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.french import collectivity_forms, is_elided
+from licensing.pools.models import Allocation
 from mailing.kinds import NoLongerDue
+from mailing.models import Message
 from schools.calendar.writing_days import WritingCalendar, find_place
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from licensing.pools.models import Allocation
-    from mailing.models import Message
 
 
 def is_automatic(message: Message) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from django_tenants.utils import get_public_schema_name
 
@@ -10,12 +11,7 @@ from collectivities import audit_log
 from core.tenant_connection import connection
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
 from mailing import kinds
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from mailing.models import Message
+from mailing.models import Message
 
 
 def record_bounces(messages: Sequence[Message], at: datetime.datetime) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
+from collections.abc import Collection, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db.models import Count, Prefetch, Q, Sum
 
@@ -27,9 +28,6 @@ from licensing.pools.queries import (
 )
 from licensing.pools.stopped_reminders import find_stopped
 from schools import weekly_limit
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 #: A key that was sent so lately is hardly late.
 _JUST_SENT = datetime.timedelta(days=1)

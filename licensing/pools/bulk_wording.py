@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core import formatting
-
-if TYPE_CHECKING:
-    from licensing.pools.bulk_preview import BulkPreview
+from licensing.pools.bulk_preview import BulkPreview
 
 
 def describe_revocation(preview: BulkPreview) -> list[str]:

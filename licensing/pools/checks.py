@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -11,12 +10,9 @@ from django.core.validators import validate_email
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.email_addresses import is_ordinary_address
-from licensing.entitlements.models import EntitlementStatus, SuspensionCause
+from licensing.entitlements.models import Entitlement, EntitlementStatus, SuspensionCause
 from licensing.pools.exceptions import BadAddress, BadSendDate, PoolClosed, PoolSuspended, UnknownPool
 from licensing.pools.models import Pool
-
-if TYPE_CHECKING:
-    from licensing.entitlements.models import Entitlement
 
 #: Send time of e-mails scheduled for a day.
 _SEND_TIME = datetime.time(8, 0, tzinfo=PARIS)

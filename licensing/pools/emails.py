@@ -6,15 +6,16 @@ lead to the portal; no attachment, no tracking.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from django.db.models import Prefetch
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from collectivities import logos
-from collectivities.office_contact import describe_contact, get_office_contact
+from collectivities.models import OfficeSettings
+from collectivities.office_contact import OfficeContact, describe_contact, get_office_contact
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
@@ -26,6 +27,7 @@ from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.pools import automatic_emails
 from licensing.pools.key_email_texts import (
+    KeyEmail,
     answer_request,
     build_grown,
     build_reduced,
@@ -40,14 +42,7 @@ from mailing.kinds import NoLongerDue, OnHold, RenderedEmail
 from mailing.models import Message
 from schools.models import School
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from collectivities.models import OfficeSettings
-    from collectivities.office_contact import OfficeContact
-    from licensing.pools.key_email_texts import KeyEmail
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Shown instead of the key in previews.
 _MASKED = "••••-••••-••••"

@@ -5,20 +5,19 @@ The events of an allocation are written under the lock of its row, so that they 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count
 
 from licensing.entitlements.models import Seat
-from licensing.pools.models import ALLOCATION_TOPIC
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
 from webhooks.operations import EventType, NewEvent
 from webhooks.queries import get_last_event_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from licensing.pools.models import Allocation, Pool
     from licensing.pools.operations.demands import CheckedDemand
+
 
 #: A pool is low when at most a tenth of its capacity is free.
 _LOW_DIVISOR = 10

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from core import formatting
 from licensing.exceptions import LicensingError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class UnknownPool(LicensingError):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
 
 from core.calendar import date_in_paris
 from core.workbook import WorksheetContent
 from core.workbook import build_workbook as write_workbook
+from licensing.pools.queries import AnnotatedAllocation
 from licensing.pools.situations import Situation
 from mailing.models import MessageState
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.db.models import QuerySet
-
-    from licensing.pools.queries import AnnotatedAllocation
 
 _COLUMN_TITLES = (
     "UAI", "Établissement", "Commune", "Lot", "Licences", "État", "Utilisées", "Adresse e-mail",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import django_filters
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 
 from core.calendar import date_in_paris
@@ -16,6 +17,7 @@ from licensing.entitlements.queries import get_school_year
 from licensing.pools.asking_schools import find_asking
 from licensing.pools.models import DORMANT_FOR, Allocation, Pool
 from licensing.pools.queries import (
+    AnnotatedAllocation,
     annotate_state,
     filter_delivered,
     filter_held_email,
@@ -27,12 +29,6 @@ from licensing.pools.queries import (
 from licensing.pools.situations import Situation
 from schools.folding import split_words
 from schools.uai import is_valid, normalise
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import QueryDict
-
-    from licensing.pools.queries import AnnotatedAllocation
 
 #: Days after its sending from which an unredeemed key is due for a reminder.
 DORMANT_DAYS = 15

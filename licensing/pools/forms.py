@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout, Submit
@@ -11,13 +12,9 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.formatting import pluralize
+from licensing.pools.positions import PoolPosition
+from licensing.pools.queries import PoolHolding
 from licensing.pools.wording import describe_holdings, describe_pool
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from licensing.pools.positions import PoolPosition
-    from licensing.pools.queries import PoolHolding
 
 
 class AllocateForm(forms.Form):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
@@ -15,10 +14,8 @@ from core.calendar import date_in_paris
 from core.french import school_forms
 from core.urls import portal_url
 from licensing.entitlements.wording import describe_start, format_long_date
+from licensing.pools.models import Allocation
 from mailing.email_template import PRODUCT_SENTENCE
-
-if TYPE_CHECKING:
-    from licensing.pools.models import Allocation
 
 _ONE_LICENCE = "1 licence = 1 classe = 1 enseignant et 30 comptes élèves."
 

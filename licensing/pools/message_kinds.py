@@ -5,18 +5,14 @@ Imported when the app is ready. Joins `emails` and `operations`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
+from accounts.models import User
 from licensing.pools import emails, operations, reveal_emails
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import MANY_REVEALED, MessageKind
 from mailing import kinds
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from mailing.models import Message
+from mailing.models import Message
 
 
 def reveal(message: Message, *, by: User, at: datetime.datetime) -> kinds.RenderedEmail:

@@ -6,7 +6,8 @@ Both read the letters of the unredeemed allocations once, grouped by allocation.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -17,11 +18,9 @@ from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
 from licensing.pools.positions import ALLOCATED_SQL, POSITIONS_SQL, PoolPosition, mark_reviewed
 from mailing.models import LOST, MessageState
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+#: What the public schema says of the office's licences, as the statements of this module read it.
+type OfficeRights = Mapping[str, str | None]
 
-    #: What the public schema says of the office's licences, as the statements of this module read it.
-    type OfficeRights = Mapping[str, str | None]
 
 #: Fields of `PoolPosition` that its statement returns.
 _COLUMNS = PoolPosition._fields[: PoolPosition._fields.index("under_review")]

@@ -6,7 +6,9 @@ What depends on keys and entitlements is read of them first: no statement names 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.db.models import (
@@ -21,6 +23,7 @@ from django.db.models import (
     Min,
     OuterRef,
     Q,
+    QuerySet,
     Subquery,
     Sum,
     TextField,
@@ -46,14 +49,9 @@ from licensing.pools.situations import (
 )
 from mailing.models import LOST, Message, MessageState, RefusalHandling
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Mapping
+#: An `Allocation` with the annotations of `list_allocations`, which the stubs cannot express across functions.
+type AnnotatedAllocation = Any
 
-    from django.db.models import QuerySet
-
-    #: An `Allocation` with the annotations of `list_allocations`, which the stubs cannot express across functions.
-    type AnnotatedAllocation = Any
 
 #: States of a message that the recipient's server accepted.
 _ARRIVED_STATES = (MessageState.SENT, MessageState.DELIVERED)

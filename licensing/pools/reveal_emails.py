@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.utils import timezone
@@ -15,11 +14,9 @@ from core.calendar import date_in_paris
 from core.tenant_connection import connection
 from licensing.pools.models import REVEALED_ACTION
 from mailing.email_template import render_email
+from mailing.kinds import RenderedEmail
+from mailing.models import Message
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from mailing.kinds import RenderedEmail
-    from mailing.models import Message
 
 
 def render_many_revealed(message: Message) -> RenderedEmail:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from django.db.models import Q
 
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import Message, MessageState
-
-if TYPE_CHECKING:
-    import datetime
 
 _ARRIVED = (MessageState.SENT, MessageState.DELIVERED)
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from licensing.pools.situations import NOT_REDEEMED, Situation
-
-if TYPE_CHECKING:
-    from django.utils.safestring import SafeString
 
 _COLOURS = {
     Situation.SCHEDULED: "secondary",

@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
-from django.db.models import Case, F, Max, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
 from mailing.models import LOST, Message, MessageState, RefusalHandling
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 
 class Situation(models.TextChoices):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import django_tables2 as tables
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django_tables2.data import TableQuerysetData
 from django_tables2.utils import OrderBy
 
 from licensing.pools.models import Allocation
 from licensing.pools.queries import annotate_held
 from web.figure_column import FigureColumn
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.db.models import QuerySet
 
 
 class AllocationRows(TableQuerysetData):

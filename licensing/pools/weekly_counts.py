@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import Count, DateField, Sum
+from django.db.models import Count, DateField, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 
 from core.calendar import PARIS, end_of_day, start_of_day
-from licensing.entitlements.models import ActivationKey
+from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.entitlements.office_keys import list_entitlements
 from licensing.entitlements.queries import ends_in_school_year, get_last_days
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import Message
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from licensing.entitlements.models import Entitlement
 
 #: From the orders of June to the end of the next school year.
 MAX_WEEKS = 60

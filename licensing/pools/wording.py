@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import functools
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from core import formatting
-from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.wording import describe_start
+from licensing.pools.queries import PoolHolding
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
-
-    from licensing.entitlements.models import Entitlement
-    from licensing.pools.queries import PoolHolding
-
 
 #: Where the licences of a lot are, by the parts of its `PoolPosition`, in the order of a licence's life.
 POSITION_WORDS = {

@@ -5,7 +5,9 @@ Who holds a seat is said by the seat today alone; the movements of seats say it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from core.calendar import end_of_day
 from core.public_rows import PublicRows
@@ -13,10 +15,6 @@ from core.tenant_connection import connection
 from licensing.entitlements.office_keys import ENTITLEMENTS, list_entitlements
 from licensing.entitlements.queries import get_last_days, get_school_year
 from licensing.entitlements.seat_movements import NET_SEATS_SQL
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
 
 
 class YearDay(NamedTuple):

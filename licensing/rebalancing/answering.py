@@ -5,8 +5,8 @@ Lock order: requests of schools → due work. Whoever undoes locks the requests 
 
 from __future__ import annotations
 
+import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -17,9 +17,6 @@ from licensing.rebalancing.models import LicenceMove
 from licensing.requests import operations as requests
 from licensing.requests.models import LicenceRequest
 from licensing.requests.operations import AcceptedRequest
-
-if TYPE_CHECKING:
-    import datetime
 
 #: Kind of the due work, and name of its task.
 ANSWER_REQUESTS = "rebalancing.answer_requests"

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Q
 
 from collectivities.models import PortfolioSchool
 from core import formatting
 from licensing.entitlements.office_keys import find_full
-from licensing.pools.models import Allocation
+from licensing.pools.models import Allocation, Pool
 from licensing.pools.queries import annotate_held
+from licensing.requests.models import LicenceRequest
 from licensing.requests.operations import find_recipients
 from licensing.requests.queries import list_for_pool
 from schools.models import SchoolState
-
-if TYPE_CHECKING:
-    from licensing.pools.models import Pool
-    from licensing.requests.models import LicenceRequest
 
 #: Characters of a school's own reason that a row shows.
 _MAX_REASON = 140

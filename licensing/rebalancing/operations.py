@@ -5,11 +5,13 @@ Lock order: requests of schools → pool → rebalancing → allocations → key
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Mapping
 
 from django.db import transaction
 from django.db.models import F
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.french import school_forms
@@ -27,20 +29,13 @@ from licensing.pools.operations.results import lock_allocations
 from licensing.rebalancing.answering import ANSWER_REQUESTS
 from licensing.rebalancing.exceptions import PlanOutdated, PlanRefused, RebalancingNotUndoable, UnknownRebalancing
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
-from licensing.rebalancing.plan import build_plan
+from licensing.rebalancing.plan import Plan, build_plan
 from licensing.requests import operations as requests
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd
 from licensing.requests.operations import GrantedRequest
 from licensing.returns import operations as returns
 from mailing import operations as mailing
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from accounts.models import User
-    from licensing.rebalancing.plan import Plan
 
 
 @transaction.atomic

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from django.db.models import QuerySet
 
 from core import formatting
 from core.confirmation_guard import ConfirmationGuard, is_large_share
 from licensing.entitlements.office_keys import find_redeemed
-from licensing.pools.models import Allocation
+from licensing.pools.models import Allocation, Pool
 from licensing.rebalancing.needs import Need, list_needs
 from licensing.returns.models import MIN_PAUSE, ReturnOutcome
 from licensing.returns.queries import count_unused, find_last_requests
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from django.db.models import QuerySet
-
-    from licensing.pools.models import Pool
 
 #: Rows of each kind that a plan shows; those that weigh most come first.
 MAX_ROWS = 150

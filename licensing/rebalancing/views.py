@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import Http404
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core import formatting
 from core.calendar import date_in_paris
@@ -22,13 +22,7 @@ from licensing.pools.positions import list_pool_positions
 from licensing.rebalancing import operations
 from licensing.rebalancing.exceptions import PlanOutdated, UnknownRebalancing
 from licensing.rebalancing.models import LicenceMove, Rebalancing
-from licensing.rebalancing.plan import build_plan
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse, QueryDict
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.rebalancing.plan import Plan
+from licensing.rebalancing.plan import Plan, build_plan
 
 #: Rebalancings that the page recalls.
 _MAX_PAST = 20

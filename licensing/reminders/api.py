@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import django_filters
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import EmptySerializer, StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
@@ -22,9 +21,6 @@ from licensing.reminders.exceptions import UnknownReminder
 from licensing.reminders.models import MAX_DAYS, MAX_STEPS, Reminder, ReminderCause, ReminderPolicy
 from licensing.reminders.operations import PolicyValues
 from licensing.reminders.queries import get_policy
-
-if TYPE_CHECKING:
-    from rest_framework.request import Request
 
 TAGS = ["Relances"]
 

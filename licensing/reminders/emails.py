@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from django.utils import timezone
 
@@ -22,17 +22,12 @@ from licensing.pools.key_email_texts import (
     describe_place,
     with_plain_spaces,
 )
+from licensing.pools.models import Allocation
 from licensing.pools.stop_links import build_stop_url
 from licensing.reminders.models import UNUSED_KIND
 from licensing.reminders.queries import SeatCounts, count_seats
-from mailing.kinds import NoLongerDue
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from licensing.pools.models import Allocation
-    from mailing.kinds import RenderedEmail
-    from mailing.models import Message
+from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
 
 
 def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 
-from licensing.reminders.models import MAX_DAYS, MAX_STEPS
+from licensing.reminders.models import MAX_DAYS, MAX_STEPS, ReminderPolicy
 from licensing.reminders.operations import PolicyValues
-
-if TYPE_CHECKING:
-    from licensing.reminders.models import ReminderPolicy
 
 _SEPARATORS = re.compile(r"[\s,;/]+|\bet\b")
 _MAX_LENGTH = 60

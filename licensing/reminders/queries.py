@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection
+from typing import NamedTuple
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from core.tenant_connection import connection
@@ -16,12 +18,6 @@ from licensing.pools.pool_notes import PoolNote
 from licensing.reminders.models import Reminder, ReminderPolicy, ReminderStop
 from licensing.reminders.wording import describe_next, describe_planning
 from mailing.models import Message
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
 
 
 class SeatCounts(NamedTuple):

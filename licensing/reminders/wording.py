@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.utils import timezone
 
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.french import school_forms
+from licensing.reminders.models import Reminder, ReminderPolicy
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.reminders.models import Reminder, ReminderPolicy
-
 
 _WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.bulk import BulkRowsSerializer
@@ -17,15 +19,8 @@ from core.calendar import date_in_paris
 from licensing.renewals import operations, queries
 from licensing.renewals.exceptions import BadRenewalLine
 from licensing.renewals.models import MAX_UNITS, RenewalState
-from licensing.renewals.renewal_list import read_list
+from licensing.renewals.renewal_list import RenewalList, read_list
 from schools.api import UaiField
-
-if TYPE_CHECKING:
-    import datetime
-
-    from rest_framework.request import Request
-
-    from licensing.renewals.renewal_list import RenewalList
 
 TAGS = ["Reconduction"]
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from collectivities.queries import get_contact_emails
 from core import formatting
 from core.calendar import PARIS, date_in_paris
-from licensing.pools.models import Allocation
+from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.demand_checks import RejectedDemand, check_demands, get_target_schools
 from licensing.pools.operations.demands import Demand, ExistingAllocation
+from licensing.renewals.renewal_list import RenewalList, RenewalRow
 from schools.calendar.writing_days import WritingCalendar, find_place
 from schools.models import School
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from licensing.pools.models import Pool
-    from licensing.renewals.renewal_list import RenewalList, RenewalRow
 
 #: For how long an application can be undone at least, however late it is made.
 UNDOABLE_FOR = datetime.timedelta(hours=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.utils import timezone
 
@@ -18,18 +18,13 @@ from licensing.catalogue import pricing
 from licensing.renewals.models import RenewalState
 from licensing.renewals.operations.ordering import find_year_on_sale
 from licensing.renewals.reminders import REMINDER_KIND, find_list_to_decide
+from licensing.renewals.renewal_list import RenewalList
 from licensing.requests.school_years import format_school_year
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
-from mailing.kinds import NoLongerDue
+from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.renewals.renewal_list import RenewalList
-    from mailing.kinds import RenderedEmail
-    from mailing.models import Message
 
 #: Of an office's page « Reconduire ».
 PAGE = "/reconduire/"

@@ -6,15 +6,13 @@ or orders it. Written by `operations` alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import datetime
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
 from core.querysets import LockableQuerySet
-
-if TYPE_CHECKING:
-    import datetime
 
 #: More than any school has classes.
 MAX_UNITS = 200

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.renewals.models import MAX_UNITS
-
-if TYPE_CHECKING:
-    from licensing.renewals.school_use import SchoolUse
+from licensing.renewals.school_use import SchoolUse
 
 #: A key that waits for less says nothing yet of what its school needs.
 RECENT = datetime.timedelta(days=45)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
@@ -19,13 +19,8 @@ from licensing.entitlements.queries import ends_in_school_year
 from licensing.orders.models import OrderKind
 from licensing.renewals.models import DECIDED_STATES
 from licensing.renewals.queries import get_renewed_year
-from licensing.renewals.renewal_list import read_list
+from licensing.renewals.renewal_list import RenewalList, read_list
 from mailing import operations as mailing
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.renewals.renewal_list import RenewalList
 
 #: Kind of the e-mails, and their topic, whose id is that of the `MemberLetter`.
 REMINDER_KIND, REMINDER_TOPIC = "renewals.reminder", "renewal_reminder"

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db.models import Q
 
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.entitlements.queries import ends_in_school_year
-from licensing.orders.models import OrderLine
+from licensing.orders.models import Order, OrderLine
 from licensing.pools.models import Pool
 from licensing.renewals import queries
-from licensing.renewals.models import RenewalLine, RenewalState
+from licensing.renewals.models import Renewal, RenewalApplication, RenewalLine, RenewalState
 from licensing.renewals.proposal import propose
 from licensing.renewals.school_use import SchoolUse, list_school_uses
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping, Sequence
-
-    from licensing.orders.models import Order
-    from licensing.renewals.models import Renewal, RenewalApplication
 
 #: States in which the list is the one that was ordered: it follows the year's use no more.
 KEPT_STATES = frozenset({RenewalState.QUOTED, RenewalState.ORDERED, RenewalState.APPLIED})

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from typing import Any, NamedTuple
 
 from core.public_rows import PublicRows
 from core.tenant_connection import connection
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.entitlements.queries import get_last_days
-
-if TYPE_CHECKING:
-    import datetime
 
 
 class SchoolUse(NamedTuple):

@@ -6,16 +6,12 @@ portfolio (docs/decisions/0147).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from licensing.entitlements.models import ActivationKey
 from schools.folding import fold
+from schools.models import School
 from schools.territory import find_territory
 from tenants.cross_schema import query_all
 from tenants.models import Collectivity, CollectivityKind
-
-if TYPE_CHECKING:
-    from schools.models import School
 
 #: Digits of a SIREN, with which the SIRET of a public school begins.
 _SIREN_LENGTH = 9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.urls import reverse
@@ -25,12 +24,10 @@ from licensing.requests.wording import describe_asked, format_day
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
 from schools.models import Affiliation, School
 from schools.wording import format_school
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from mailing.models import Message
 
 
 def render_office_waiting(message: Message) -> RenderedEmail:

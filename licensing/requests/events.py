@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from licensing.requests.models import LicenceRequest
 from webhooks.operations import EventType, NewEvent
-
-if TYPE_CHECKING:
-    from licensing.requests.models import LicenceRequest
 
 EVENT_TYPES = {"created": EventType.REQUEST_CREATED, "withdrawn": EventType.REQUEST_WITHDRAWN}
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from accounts.models import User
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from accounts.models import User
 
 _TITLES = r"(?:m|mr|mme|mlle|monsieur|madame|mademoiselle|maitre|maitresse)"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
@@ -12,15 +12,11 @@ from collectivities.models import Letter, Role
 from core.tenant_connection import connection
 from jobs.tasks import defer, defer_once
 from licensing.requests import queries
+from licensing.requests.models import LicenceRequest, TeacherRequest
 from mailing.models import Message
 from mailing.operations import NewMessage, enqueue, enqueue_many
 from schools.principals.queries import list_verified_principals
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from licensing.requests.models import LicenceRequest, TeacherRequest
 
 #: To the managers of an office: schools wait for their answer.
 OFFICE_WAITING = "requests.waiting"

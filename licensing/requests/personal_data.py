@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from django.db import transaction
 
+from accounts.models import User
 from licensing.entitlements.wording import name_with_commune
 from licensing.requests import notifications
 from licensing.requests.models import (
@@ -15,11 +17,6 @@ from licensing.requests.models import (
     TeacherRequest,
 )
 from licensing.requests.school_years import format_school_year
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 @transaction.atomic

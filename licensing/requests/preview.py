@@ -5,7 +5,9 @@ Read without locks: the operation decides anew, and refuses for the same reasons
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from django.db.models import Count, Q, Sum
 
@@ -20,12 +22,7 @@ from licensing.pools.queries import list_holdings, list_sibling_pools
 from licensing.pools.wording import describe_holdings
 from licensing.requests.models import LicenceRequest
 from licensing.requests.school_years import format_school_year
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Mapping, Sequence
-
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 
 class AcceptancePreview(NamedTuple):

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection
 
-from django.db.models import Count, Max, Q, Sum, TextChoices
+from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum, TextChoices
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
 from licensing.entitlements.models import Seat, available_on
 from licensing.entitlements.page_version import build_figure
 from licensing.entitlements.queries import ends_in_school_year, get_school_year
-from licensing.requests.models import LicenceRequest, MutedLetter, TeacherRequest
+from licensing.pools.models import Pool
+from licensing.requests.models import (
+    LicenceRequest,
+    LicenceRequestQuerySet,
+    MutedLetter,
+    TeacherRequest,
+    TeacherRequestQuerySet,
+)
 from licensing.requests.school_years import list_years_to_ask
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet, Subquery
-
-    from accounts.models import User
-    from licensing.pools.models import Pool
-    from licensing.requests.models import LicenceRequestQuerySet, TeacherRequestQuerySet
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Requests that a school's page shows: the open one and those before.
 MAX_SHOWN = 4

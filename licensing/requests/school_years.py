@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from licensing.catalogue.operations import get_last_day
-
-if TYPE_CHECKING:
-    import datetime
 
 #: From this month on, licences of the next school year may be asked for; two months before the end, only they.
 _APRIL, _JULY, _AUGUST = 4, 7, 8

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import django_tables2 as tables
 
@@ -11,9 +12,6 @@ from licensing.requests.preview import HeldLicences
 from licensing.requests.queries import get_state
 from licensing.requests.school_years import format_school_year
 from web.figure_column import FigureColumn
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 
 class LicenceRequestTable(tables.Table):

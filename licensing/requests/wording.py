@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.utils import timezone
 
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.french import collectivity_forms
-from licensing.requests.models import LicenceRequestEnd, TeacherRequestEnd
+from licensing.requests.models import LicenceRequest, LicenceRequestEnd, TeacherRequest, TeacherRequestEnd
 from licensing.requests.school_years import format_school_year
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.requests.models import LicenceRequest, TeacherRequest
 
 
 def format_day(at: datetime.datetime) -> str:

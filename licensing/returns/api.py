@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import django_filters
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
@@ -27,12 +29,6 @@ from licensing.returns.models import ReturnRequest
 from licensing.returns.queries import get_allocation_ids, select_requests
 from licensing.returns.wording import STATUS_BADGES, ReturnStatus, find_status
 from schools.uai import normalise
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
 
 TAGS = ["Licences rendues"]
 _STATES = [(status.value, STATUS_BADGES[status][0]) for status in ReturnStatus]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
 
 from django.db.models import Max
 
@@ -12,18 +13,12 @@ from core.calendar import date_in_paris
 from licensing.pools.asking_schools import find_asking
 from licensing.pools.bulk_preview import BulkPreview, LeftReason, PoolShare
 from licensing.pools.models import Allocation
-from licensing.pools.queries import AllocationState, filter_unused, list_allocations
+from licensing.pools.queries import AllocationState, AnnotatedAllocation, filter_unused, list_allocations
 from licensing.pools.views import bulk
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnOutcome, ReturnRequest
 from licensing.returns.notifications import list_addressees
 from licensing.returns.operations import ask_dormant, ask_many_again
 from licensing.returns.queries import count_unused
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Sequence
-
-    from licensing.pools.queries import AnnotatedAllocation
 
 
 def preview_asking(allocation_ids: Collection[int], at: datetime.datetime) -> BulkPreview:

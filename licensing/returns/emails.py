@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from django_tenants.utils import tenant_context
@@ -22,9 +21,7 @@ from licensing.returns.queries import count_unused
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
-
-if TYPE_CHECKING:
-    from mailing.models import Message
+from mailing.models import Message
 
 _REQUESTS = ReturnRequest.objects.select_related("collectivity", "key__subscription__school", "key__school")
 

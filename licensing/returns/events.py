@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from licensing.pools.models import ALLOCATION_TOPIC
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation
+from licensing.returns.models import ReturnRequest
 from webhooks.operations import EventType, NewEvent
-
-if TYPE_CHECKING:
-    from licensing.pools.models import Allocation
-    from licensing.returns.models import ReturnRequest
 
 
 def build_requested_event(request: ReturnRequest, allocation: Allocation) -> NewEvent:

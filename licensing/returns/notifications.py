@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection, Iterable
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from accounts.models import User
 from licensing.entitlements.models import Subscription
+from licensing.returns.models import ReturnRequest
 from mailing.operations import NewMessage, cancel, enqueue_many
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Iterable
-
-    from accounts.models import User
-    from licensing.returns.models import ReturnRequest
 
 RETURN_REQUESTED = "return.requested"
 #: `Message.topic` of the e-mails about a request; their `topic_id` is its primary key.

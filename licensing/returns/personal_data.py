@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from accounts.models import User
+from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.wording import name_with_commune
 from licensing.returns.models import LicenceReturn, ReturnRequest
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from licensing.entitlements.models import ActivationKey
 
 
 def export_personal_data(user: User) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection
+from typing import NamedTuple
 
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
@@ -13,15 +15,14 @@ from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.entitlements.seat_removal import list_unused_seats
 from licensing.pools.asking_schools import find_asking
 from licensing.pools.models import Allocation
-from licensing.returns.models import MIN_PAUSE, UNDOABLE_FOR, LicenceReturn, ReturnOutcome, ReturnRequest
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
-
-    from licensing.returns.models import ReturnRequestQuerySet
+from licensing.returns.models import (
+    MIN_PAUSE,
+    UNDOABLE_FOR,
+    LicenceReturn,
+    ReturnOutcome,
+    ReturnRequest,
+    ReturnRequestQuerySet,
+)
 
 
 class UnusedLicences(NamedTuple):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
@@ -26,6 +27,7 @@ from licensing.pools.models import Allocation
 from licensing.pools.queries import get_allocation_of_key
 from licensing.returns import operations
 from licensing.returns.exceptions import UnknownReturnRequest
+from licensing.returns.models import ReturnRequest
 from licensing.returns.queries import count_unused_of_office, select_requests, select_returns
 from licensing.returns.wording import (
     STATUS_BADGES,
@@ -34,14 +36,6 @@ from licensing.returns.wording import (
     describe_spared,
     find_status,
 )
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.returns.models import ReturnRequest
 
 _PAGE_SIZE = 50
 #: Returns that are listed: the journal has all.

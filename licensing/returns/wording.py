@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
-from typing import TYPE_CHECKING
 
 from core import formatting
 from core.calendar import date_in_paris
 from core.french import collectivity_forms, school_forms
 from licensing.pools.models import DORMANT_FOR
-from licensing.returns.models import ReturnOutcome
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.returns.models import ReturnRequest
+from licensing.returns.models import ReturnOutcome, ReturnRequest
 
 
 class ReturnStatus(enum.StrEnum):

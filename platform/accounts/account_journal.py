@@ -7,10 +7,11 @@ takes as long whoever tries it (docs/decisions/0040).
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.core import context
 from django.db import transaction
+from django.http import HttpRequest
 from django_tenants.utils import get_public_schema_name
 
 from accounts.client_ip import get_client_ip
@@ -19,9 +20,6 @@ from accounts.models import SEALED_ACCOUNT_EVENTS, AccountEvent, AccountEventSea
 from core.metrics import count_on_commit
 from core.tenant_connection import connection
 from jobs.tasks import defer
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 #: Told to the office at whose host they happen; all others to every office of the account.
 _OF_ONE_HOST = {

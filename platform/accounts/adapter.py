@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -15,17 +17,11 @@ from django_tenants.utils import get_public_schema_name
 
 from accounts import account_journal, attempt_delays, email_kinds, sign_in_delays, usernames
 from accounts.client_ip import get_client_ip as client_address
-from accounts.models import AccountEvent, Profile
+from accounts.models import AccountEvent, Profile, User
 from accounts.outbox import is_confirmation_allowed, queue_email
 from core.formatting import add_nonbreaking_spaces
 from core.plain_names import MAX_LENGTH
 from web.pending_page import get_pending_page
-
-if TYPE_CHECKING:
-    from allauth.account.models import EmailAddress, EmailConfirmationHMAC
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):

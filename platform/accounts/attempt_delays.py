@@ -9,8 +9,9 @@ refused attempts do not prolong.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -19,9 +20,6 @@ from django.utils.crypto import salted_hmac
 from accounts.models import AttemptDelay
 from accounts.throttling import format_wait
 from core.formatting import pluralize
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _TABLE = "public.accounts_attemptdelay"
 _SECOND = datetime.timedelta(seconds=1)

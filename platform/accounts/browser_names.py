@@ -5,10 +5,7 @@ By the few names that browsers give themselves. A browser may claim to be any ot
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
+from django.http import HttpRequest
 
 #: The first that the header has. Most browsers name those whose pages they also open: the most particular come first.
 _BROWSERS = (

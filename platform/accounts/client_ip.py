@@ -5,12 +5,9 @@ from __future__ import annotations
 import ipaddress
 import logging
 from functools import cache
-from typing import TYPE_CHECKING
 
 from django.conf import settings
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
+from django.http import HttpRequest
 
 logger = logging.getLogger(__name__)
 

@@ -15,20 +15,16 @@ a year. One network alone reaches 14 failures (5, then 9 while the wait doubles 
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa import app_settings as mfa_settings
 
 from accounts import attempt_delays, email_kinds, sign_in_delays
-from accounts.attempt_delays import DelayRule
+from accounts.attempt_delays import CountedAttempt, DelayRule
+from accounts.known_origins import Origin
+from accounts.models import User
 from accounts.outbox import queue_email_to_user
 from accounts.sign_in_delays import OriginDelays
-
-if TYPE_CHECKING:
-    from accounts.attempt_delays import CountedAttempt
-    from accounts.known_origins import Origin
-    from accounts.models import User
 
 _SECONDS = datetime.timedelta(seconds=1)
 HALF_HOUR = datetime.timedelta(minutes=30)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts import devices, known_origins
 from accounts.reauthentication import confirmed_recently
+from accounts.requests import AuthenticatedRequest
 from core.formatting import pluralize
 from core.link_tokens import hash_token
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
 
 
 def _changes_something(request: HttpRequest) -> bool:

@@ -6,7 +6,8 @@ loaded meanwhile is not written again (`SessionStore.save` updates, and never in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
@@ -16,20 +17,14 @@ from django.utils.crypto import constant_time_compare
 
 from accounts import account_journal, known_origins, second_factor, sign_in_delays
 from accounts.browser_names import UNKNOWN_BROWSER
-from accounts.known_origins import MAX_AGE
+from accounts.known_origins import MAX_AGE, Origin
 from accounts.locks import lock_account
-from accounts.models import AccountEvent, KnownOrigin, Session
+from accounts.models import AccountEvent, KnownOrigin, Session, User
 from accounts.outbox import clean_host
 from accounts.session_lifetime import SIGNED_IN_FROM, get_lifetime, read_sign_in_time
 from core.formatting import pluralize
 from core.link_tokens import hash_token
 from web.middleware import SESSION_HOST_KEY
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.known_origins import Origin
-    from accounts.models import User
 
 
 class OpenSession(NamedTuple):

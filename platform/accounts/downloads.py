@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import datetime
 import functools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.throttling import RateLimit, RateLimitExceeded, count_attempts, format_wait
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpResponse
 
 #: Each takes up to some ten seconds of a web process.
 DOWNLOADS = RateLimit("downloads", 30, datetime.timedelta(minutes=15))

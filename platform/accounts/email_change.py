@@ -6,20 +6,16 @@ notified when the change is requested, and again when it is confirmed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
 
 from accounts import email_kinds, throttling
 from accounts.locks import lock_account
+from accounts.models import User
 from accounts.outbox import is_confirmation_allowed, queue_email, queue_email_to_user
 from accounts.rate_limits import NEW_ADDRESS
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 @transaction.atomic

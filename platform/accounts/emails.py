@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
@@ -17,12 +17,7 @@ from core.urls import build_absolute_url, portal_url
 from mailing import kinds
 from mailing.email_template import EmailItem, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mailing.models import Message
-
+from mailing.models import Message
 
 _NOT_YOU_NOTICE = (
     "Ce n'est pas vous ? Changez votre mot de passe sans attendre (« Mot de passe oublié » à la page de connexion), "

@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import account_journal, code_delays, second_factor
+from accounts.known_origins import Origin
 from accounts.models import AccountEvent, EnrolmentCode, User
 from web.access import SignedIn, require_policy
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.known_origins import Origin
 
 VALIDITY = datetime.timedelta(hours=1)
 #: Without vowels and lookalikes: 16 of these 20 symbols are 69 bits.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from allauth.account import forms as allauth_forms
 from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
+from django.forms import BaseForm
 from django.utils.html import format_html
 
 from accounts.adapter import is_portal
@@ -17,11 +19,6 @@ from accounts.password_rules import build_described_person, describe_password_ru
 from accounts.password_validators import PersonalWordsValidator
 from core.plain_names import check_person_name
 from web.generic_forms import ModelForm
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from django.forms import BaseForm
 
 PROFILES = [("", "Choisissez…"), *[(p.value, p.label) for p in (Profile.PRINCIPAL, Profile.TEACHER)]]
 

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core import signing
 from django.db import connection, transaction
 from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts import throttling
 from accounts.client_ip import get_client_ip
 from accounts.models import KnownOrigin
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from django.http import HttpRequest, HttpResponse
 
 COOKIE_NAME = "__Host-device" if settings.SECURE else "device"
 #: How long a device, and a network, is known after the last sign-in from it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -10,9 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 
 from accounts import sealing
-
-if TYPE_CHECKING:
-    from accounts.models import User
+from accounts.models import User
 
 
 class MfaAdapter(DefaultMFAAdapter):

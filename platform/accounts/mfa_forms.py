@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import datetime
+from typing import Any, cast
 
 from allauth.core import context
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as base
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal import auth
 from django import forms
@@ -25,17 +27,10 @@ from accounts import (
     sign_in_delays,
     throttling,
 )
-from accounts.models import AccountEvent
+from accounts.attempt_delays import CountedAttempt
+from accounts.models import AccountEvent, User
 from accounts.rate_limits import SINGLE_USE_CODE
 from core.formatting import add_nonbreaking_spaces
-
-if TYPE_CHECKING:
-    import datetime
-
-    from allauth.mfa.models import Authenticator
-
-    from accounts.attempt_delays import CountedAttempt
-    from accounts.models import User
 
 _CODE_ATTRS = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
 

@@ -12,6 +12,7 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.totp.internal.auth import clear_totp_secret
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -22,11 +23,7 @@ from django.views.generic import FormView
 
 from accounts import attempt_delays, enrolment_codes, known_origins, second_factor
 from accounts.mfa_forms import EnrolmentCodeForm
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
+from accounts.models import User
 
 if TYPE_CHECKING:
     _EnrolmentCodeFormView = FormView[EnrolmentCodeForm]

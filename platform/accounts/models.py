@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import AbstractUser
@@ -13,11 +13,9 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.crypto import salted_hmac
 
+from accounts.sessions import SessionStore
 from core.journal_seals import Seal, SealedJournal
 from core.querysets import LockableQuerySet
-
-if TYPE_CHECKING:
-    from accounts.sessions import SessionStore
 
 
 class Profile(models.TextChoices):

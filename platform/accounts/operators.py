@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 
 from accounts import second_factor
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
+from accounts.models import User
 
 
 def is_operator(user: User | AnonymousUser) -> bool:

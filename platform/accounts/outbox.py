@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts import throttling
+from accounts.models import User
 from accounts.rate_limits import CONFIRMATION_BY_EMAIL
 from mailing.operations import enqueue
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 def queue_email(kind: str, recipient: str, *, host: str, at: datetime.datetime, **context: int | str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,13 +14,8 @@ from django.utils import timezone
 from fido2.webauthn import AuthenticationResponse
 
 from accounts import account_journal, passkeys, second_factor, sign_in_delays
-from accounts.models import AccountEvent
+from accounts.models import AccountEvent, User
 from core.bounded_json import parse_json_object
-
-if TYPE_CHECKING:
-    from allauth.mfa.models import Authenticator
-
-    from accounts.models import User
 
 MAX_NAME_LENGTH = 60
 #: A browser's answer is some 2 KB, of which the certificates of a device are the most.

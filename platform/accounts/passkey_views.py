@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from allauth.account.mixins import NextRedirectMixin
 from allauth.mfa.models import Authenticator
@@ -10,18 +10,15 @@ from allauth.mfa.webauthn import views as webauthn
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts import enrolment_codes, passkeys
 from accounts.mfa_views import sensitive_view
+from accounts.models import User
 from accounts.second_factor import FACTOR_TYPES, SecondFactorError, is_enabled
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.models import User
 
 
 @sensitive_view

@@ -6,22 +6,18 @@ one relying party, the portal's domain, so that a passkey works at the portal an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Mapping
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from accounts import account_journal, email_kinds
 from accounts.locks import lock_account
-from accounts.models import AccountEvent
+from accounts.models import AccountEvent, User
 from accounts.outbox import queue_email_to_user
 from accounts.second_factor import SecondFactorError, bind, finish_addition, finish_removal
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from accounts.models import User
 
 #: Passkeys of one account: more are refused.
 MAX_PASSKEYS = 10

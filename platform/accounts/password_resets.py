@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
@@ -12,9 +12,6 @@ from accounts.models import ResetRequest, User
 from accounts.outbox import clean_host, queue_email_to_user
 from accounts.rate_limits import RESET_BY_EMAIL
 from jobs.tasks import defer
-
-if TYPE_CHECKING:
-    import datetime
 
 
 @transaction.atomic

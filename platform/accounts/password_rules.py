@@ -5,19 +5,15 @@ The server has the say: `AUTH_PASSWORD_VALIDATORS`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from django.contrib.auth.password_validation import MinimumLengthValidator, get_default_password_validators
+from django.forms import BaseForm
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from accounts.models import User
 from accounts.password_validators import MIN_OTHER_CHARACTERS, list_personal_words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from django.forms import BaseForm
-    from django.utils.safestring import SafeString
 
 #: Fields of a form that hold words of the person. The script reads the same.
 PERSONAL_FIELDS = ("name", "first_name", "last_name", "username", "email")

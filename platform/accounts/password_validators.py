@@ -7,21 +7,17 @@ same computation: what remains without them has to be long enough.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.models import User
 from core import leaked_passwords
 from core.formatting import add_nonbreaking_spaces
 from core.french import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from accounts.models import User
 
 #: Shorter words, as « de » or « li », stand in too many passwords.
 MIN_WORD_LENGTH = 3

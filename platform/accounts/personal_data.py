@@ -5,7 +5,8 @@ Erasing keeps the row, which orders, keys and audit entries refer to, without it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -18,9 +19,6 @@ from accounts.models import AccountEvent, EnrolmentCode, KnownOrigin, Session, U
 from accounts.session_lifetime import SIGNED_IN_FROM
 from core.exceptions import DomainError
 from mailing import personal_data as outbox
-
-if TYPE_CHECKING:
-    import datetime
 
 #: French labels of the kinds of authenticator.
 FACTOR_LABELS: dict[str, str] = {

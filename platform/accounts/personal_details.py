@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
 from accounts import account_journal, email_change, email_kinds
 from accounts.models import AccountEvent, User
 from accounts.outbox import queue_email
-
-if TYPE_CHECKING:
-    import datetime
 
 
 @transaction.atomic

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from allauth.account.models import EmailAddress
-from django.db.models import OuterRef, Subquery, Value
+from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from accounts import second_factor
 from accounts.models import User
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 
 class AccountState(NamedTuple):

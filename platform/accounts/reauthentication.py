@@ -6,7 +6,8 @@ again as a page with the password alone: it carries all that was typed, and send
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from allauth.account.decorators import reauthentication_required
 from allauth.account.forms import ReauthenticateForm
@@ -14,22 +15,16 @@ from allauth.account.internal.flows.reauthentication import reauthenticate_by_pa
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.mfa_forms import ConfirmCodeForm
+from accounts.models import User
 from accounts.second_factor import is_enabled
-from web.access import get_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
-    from web.access import Policy
-    from web.requests import HtmxRequest
+from web.access import Policy, get_policy
+from web.requests import HtmxRequest
 
 V = TypeVar("V", bound="Callable[..., object]")
 

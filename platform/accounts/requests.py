@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from accounts.models import User
 from web.requests import HtmxRequest
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 
 class AuthenticatedRequest(HtmxRequest):

@@ -10,9 +10,10 @@ writes in the database as the application gives nobody a factor.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -25,9 +26,6 @@ from accounts import account_journal, email_kinds, sealing
 from accounts.locks import lock_account
 from accounts.models import AccountEvent, User
 from accounts.outbox import queue_email_to_user
-
-if TYPE_CHECKING:
-    import datetime
 
 #: What protects an account; recovery codes alone do not.
 FACTOR_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)

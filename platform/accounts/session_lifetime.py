@@ -6,24 +6,20 @@ The last activity is written once a minute at most, in a column of its own (`Ses
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 from django.contrib import messages
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import browser_names, known_origins
 from accounts.adapter import is_portal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
-    from accounts.sessions import SessionStore
+from accounts.models import User
+from accounts.sessions import SessionStore
 
 #: Session key of the sign-in's time, in seconds since the epoch.
 SIGNED_IN_AT = "signed_in_at"

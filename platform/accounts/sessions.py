@@ -6,6 +6,7 @@ in the database with another session's data: the data is signed for its row.
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth import SESSION_KEY
@@ -17,8 +18,6 @@ from django.views.decorators.debug import sensitive_variables
 from core.link_tokens import hash_token
 
 if TYPE_CHECKING:
-    import datetime
-
     from accounts.models import Session
 
 

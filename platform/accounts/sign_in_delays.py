@@ -8,26 +8,19 @@ docs/decisions/0097. Codes go by the same order of subjects: `accounts.code_dela
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from allauth.account.signals import password_changed, password_reset, password_set
 from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
 from accounts import attempt_delays, browser_names, known_origins
-from accounts.attempt_delays import DelayRule
-from accounts.known_origins import NOBODY, Owner
-from accounts.models import KnownOrigin
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.attempt_delays import CountedAttempt
-    from accounts.known_origins import Origin
-    from accounts.models import User
+from accounts.attempt_delays import CountedAttempt, DelayRule
+from accounts.known_origins import NOBODY, Origin, Owner
+from accounts.models import KnownOrigin, User
 
 _SECONDS = datetime.timedelta(seconds=1)
 _MINUTES = datetime.timedelta(minutes=1)

@@ -7,19 +7,17 @@ counted, in every process. A cache could be evicted, and loses concurrent increm
 from __future__ import annotations
 
 import contextlib
+import datetime
 import ipaddress
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection
 from django.utils.crypto import salted_hmac
 
 from accounts.models import Throttle
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Sequence
 
 _TABLE = "public.accounts_throttle"
 _logger = logging.getLogger(__name__)

@@ -8,15 +8,12 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from core.plain_names import MAX_LENGTH
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Usernames per lookup, constant so that timing does not reveal whether the first is free.
 _BATCH_SIZE = 20

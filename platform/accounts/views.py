@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.account import views as allauth_views
 from allauth.account.forms import UserTokenForm
 from allauth.account.models import EmailConfirmationHMAC
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -21,9 +22,6 @@ from accounts.rate_limits import RESET_BY_NETWORK
 from core.tenant_connection import connection
 from web.link_page import opens_link
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 
 class PasswordResetRequestView(allauth_views.PasswordResetView):

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.request import Request
 
 from accounts import throttling
 from accounts.client_ip import get_client_ip
+from accounts.models import User
 from api import tokens
+from api.models import Token
 from api.problem_details import ApiProblem
-
-if TYPE_CHECKING:
-    from rest_framework.request import Request
-
-    from accounts.models import User
-    from api.models import Token
 
 #: Invalid tokens per client network.
 INVALID_TOKEN_LIMIT = throttling.RateLimit("api/address", 60, datetime.timedelta(minutes=15))

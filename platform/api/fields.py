@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
 from core.foreign_values import YEAR_PATTERN, parse_day
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 #: Largest value of PostgreSQL's `integer`.
 MAX_INTEGER = 2_147_483_647

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.drainage import set_override
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from api.fields import MAX_INTEGER
 from api.pagination import CURSOR_PARAMETER, LIMIT_PARAMETER
 from api.problem_details import FieldError, InvalidRequest
 from core.foreign_values import YEAR_PATTERN, check_moment
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
-    from rest_framework.views import APIView
 
 _DIGITS = re.compile(r"[0-9]{1,10}")
 

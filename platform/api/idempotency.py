@@ -13,29 +13,24 @@ import hashlib
 import json
 import re
 import zlib
-from typing import TYPE_CHECKING, Concatenate, cast
+from collections.abc import Callable
+from typing import Concatenate, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Min
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from rest_framework.request import Request
 
-from api.models import IdempotencyRecord
+from api.models import IdempotencyRecord, Token
 from api.problem_details import ApiProblem
+from api.views import ScopedView
 from core.advisory_locks import try_transaction_lock
 from core.sealing import Sealer, UnsealError
 from core.tenant_connection import connection
 from jobs import due
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http.response import HttpResponseBase
-    from rest_framework.request import Request
-
-    from api.models import Token
-    from api.views import ScopedView
 
 KEY_HEADER = "Idempotency-Key"
 #: Response header that marks a replayed response.

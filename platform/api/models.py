@@ -5,7 +5,8 @@ A token's secret is shown once and stored as a hash. A stored response is sealed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+import datetime
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -14,9 +15,6 @@ from django.db.models import F, Q
 
 from api.scopes import TokenScope
 from core.querysets import LockableQuerySet
-
-if TYPE_CHECKING:
-    import datetime
 
 
 class TokenQuerySet(LockableQuerySet["Token"]):

@@ -9,17 +9,13 @@ import functools
 import hashlib
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import condition, require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
 
 # drf-spectacular resolves its extensions in place: two threads that build at once break each other.
 _building = threading.Lock()

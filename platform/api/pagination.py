@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from api.problem_details import ApiProblem, FieldError, InvalidRequest
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
-    from rest_framework.views import APIView
 
 #: Rows per page: without `limit`, and at most.
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 500

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
@@ -12,10 +13,6 @@ from rest_framework.parsers import JSONParser, MultiPartParser
 from api.problem_details import ApiProblem, InvalidRequest
 from api.text_checks import check_parameter, iter_nul_errors
 from core.bounded_json import MAX_DEPTH, JsonTooLarge, NulInJson, UnreadableJson, parse_json
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 #: Allowance in bytes for everything but the file: other fields, boundaries.
 _FORM_OVERHEAD = 64 * 1024

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import http
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from core.exceptions import DomainError
 from web import outage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from django.http import HttpRequest, HttpResponse
 
 CONTENT_TYPE = "application/problem+json"
 #: URL of the documentation of each code, relative to the API's host.

@@ -6,12 +6,14 @@ requests are added here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from django.core.validators import RegexValidator
 from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry
 from rest_framework import serializers
 
 from api.fields import StrictCharField, StrictSerializer, shadowing_field
@@ -19,11 +21,6 @@ from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.problem_details import CONTENT_TYPE
 from api.text_checks import MAX_PARAMETER_LENGTH
 from api.views import ScopedListView, ScopedView
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from drf_spectacular.plumbing import ComponentRegistry
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):

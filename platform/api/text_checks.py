@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from api.problem_details import FieldError
 from core.formatting import number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Characters of a query parameter, where its filter has no lower limit.
 MAX_PARAMETER_LENGTH = 1_000

@@ -10,9 +10,12 @@ import datetime
 import hashlib
 import ipaddress
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+import uuid
+from collections.abc import Collection
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name, schema_context
 
@@ -20,12 +23,6 @@ from accounts.models import Profile, User
 from api.models import Token
 from api.scopes import TokenScope
 from core.exceptions import DomainError
-
-if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
 
 #: Identifies the token for people and for secret scanners.
 PREFIX = "peps_api_"

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, cast
 
-from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import User
 from api import problem_details
 from api.authentication import BearerTokenAuthentication, build_rate_limit_headers
 from api.filters import StrictFilterBackend
+from api.models import Token
 from api.pagination import UniqueCursorPagination
 from api.parsers import StrictJsonParser
 from api.problem_details import ApiProblem, FieldError, InvalidRequest
+from api.scopes import TokenScope
 from api.text_checks import check_parameter
 from web.outage import forget_preliminary_writes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from django.http import HttpRequest
-    from django.http.response import HttpResponseBase
-    from rest_framework.parsers import BaseParser
-    from rest_framework.request import Request
-
-    from accounts.models import User
-    from api.models import Token
-    from api.scopes import TokenScope
-
 
 _NO_PARAMETERS = "Cette adresse ne prend pas de paramètre."
 

@@ -9,15 +9,13 @@ import contextlib
 import imaplib
 import re
 import ssl
+from collections.abc import Collection, Iterator, Sequence
 from itertools import batched
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 from django.conf import settings
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-    from types import TracebackType
 
 #: Seconds for each answer of the server.
 _TIMEOUT = 30.0

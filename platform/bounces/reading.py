@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from bounces.reports import MailKind, ParsedMail, RecipientReport, parse_mail
 from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 _LIMITS = ProcessLimits(cpu_seconds=15, wall_seconds=30.0, result_bytes=32 * 1024 * 1024)
 #: Of one mail alone, after the mails that came with it could not be parsed.

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import email.header
 import re
+from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesParser, Parser
 from email.policy import Compat32
 from email.utils import parseaddr
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from core.foreign_values import clean_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class MailKind(StrEnum):

@@ -7,7 +7,8 @@ stops with the last of them.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -15,9 +16,6 @@ from django.core.exceptions import ImproperlyConfigured
 from core import database_roles
 from core.database_roles import DatabaseRoles, Login
 from core.database_timeouts import DURATION, WEB_TIMEOUTS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Race tests with 32 threads, two test workers, a web server and its workers exceed the default of 100.
 MAX_CONNECTIONS = 300

@@ -11,14 +11,10 @@ import contextlib
 import os
 import socket
 import time
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from gunicorn.workers.gthread import ThreadWorker
-
-if TYPE_CHECKING:
-    from gunicorn.workers.gthread import TConn
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 
 class DeadlineWorker(ThreadWorker):

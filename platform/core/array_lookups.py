@@ -8,13 +8,11 @@ Registered by `core.apps`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, ForeignKey, Lookup
-
-if TYPE_CHECKING:
-    from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.compiler import SQLCompiler
 
 #: Separator of the values in the parameter: a control character that they do not contain.
 _SEPARATOR = "\x1f"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, NoReturn
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 #: Levels of objects and lists in each other; no document that we take has more than a few.
 MAX_DEPTH = 32

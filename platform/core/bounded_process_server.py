@@ -20,11 +20,9 @@ import struct
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, NamedTuple
 
 #: Kind and size of what follows.
 FRAME_HEADER = struct.Struct("!cQ")

@@ -12,13 +12,11 @@ import os
 import stat
 import struct
 import sys
+from collections.abc import Iterable
 from fcntl import F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD
 from pathlib import Path
 from termios import FIOCLEX, FIONCLEX, TCGETS
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import NamedTuple
 
 # --- What a process may ask of the kernel ----------------------------------------------------------------------------
 

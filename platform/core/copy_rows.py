@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
+from psycopg import Copy
+from psycopg.abc import Buffer
 from psycopg.types.json import JsonbBinaryDumper
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-    from psycopg import Copy
-    from psycopg.abc import Buffer
 
 _EMPTY_JSON: dict[type, bytes] = {dict: b"\x01{}", MappingProxyType: b"\x01{}", list: b"\x01[]"}
 

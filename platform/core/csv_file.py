@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from core.formulas import quote_formula
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 
 def build_csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

@@ -6,14 +6,12 @@ two letters, « É » has no small letter, and searches miss both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: The oldest PostgreSQL that Django 6.1 works with.
 MIN_VERSION = 15

@@ -6,13 +6,11 @@ Made by an administrator, again and again without harm. What each may do to whic
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 #: What no role of ours may be.
 _POWERS = {

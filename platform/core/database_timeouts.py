@@ -6,10 +6,8 @@ Without Django's settings: they are made of it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Any
 
 #: How PostgreSQL writes a duration; milliseconds without a unit.
 DURATION = re.compile(r"[0-9]{1,9} ?(ms|s|min|h|d)?")

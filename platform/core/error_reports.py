@@ -6,13 +6,11 @@ request or job; no body, header, cookie, variable, argument of a job or of a sta
 
 from __future__ import annotations
 
+import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
-
-if TYPE_CHECKING:
-    import logging
 
 #: Fields of an event that are sent as they are.
 _KEPT = ("event_id", "timestamp", "level", "platform", "logger", "release", "environment", "server_name", "sdk")

@@ -9,13 +9,11 @@ import hashlib
 import logging
 import re
 from bisect import bisect_left
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
 import requests
 from django.views.decorators.debug import sensitive_variables
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 

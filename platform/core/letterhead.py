@@ -7,15 +7,12 @@ from its left edge is always seen: an address at 112 mm is, one at 108 mm loses 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from fpdf.enums import Align, XPos, YPos
 
 from core.pdf import A4_WIDTH, ACCOUNTING_FONT, PdfDocument
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
 
 # Lengths in millimetres.
 MARGIN = 18.0

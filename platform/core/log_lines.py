@@ -6,11 +6,8 @@ import contextlib
 import datetime
 import json
 import logging
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _NOTHING: Mapping[str, str] = {}
 _context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default=_NOTHING)

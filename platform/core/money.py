@@ -5,11 +5,9 @@ Rounds half up to the cent, as French tax law requires. HT + TVA = TTC always ho
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import NamedTuple
 
 CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+type Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-    type Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
-    type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: The same for every blocked address: reveals nothing about internal host names.
 PRIVATE_NETWORK = "Cette adresse mène à un réseau privé ou réservé : l'exploitant du site ne l'a pas permis."

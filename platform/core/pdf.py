@@ -7,25 +7,21 @@ memory, in some tens of milliseconds per page.
 
 from __future__ import annotations
 
+import datetime
 import unicodedata
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import segno
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.http import HttpResponse
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
 
 from core.file_responses import build_file_response
 from core.french import curl_apostrophes
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.http import HttpResponse
 
 #: For documents of pupils and teachers.
 PUPIL_FONT = "Andika"

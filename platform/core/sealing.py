@@ -7,8 +7,8 @@ first key seals, all of them unseal.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,9 +17,6 @@ from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from core.sealing_keys import parse_sealing_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class UnsealError(Exception):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _KEY_LENGTHS = (32, 48, 64)
 _MALFORMED_KEYS = "SEALING_KEYS: each entry reads number:base64 of 32, 48 or 64 bytes."

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core import checks
@@ -17,10 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from core.confinement import list_lacks
 from core.sealing_keys import parse_sealing_keys
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-    type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 logger = logging.getLogger(__name__)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.db import connection as default_connection
-
-if TYPE_CHECKING:
-    from django_tenants.postgresql_backend.base import DatabaseWrapper
+from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 #: Django's connection of the current thread, under the type of the backend that settings name.
 connection = cast("DatabaseWrapper", default_connection)

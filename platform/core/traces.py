@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Span, Tracer
+
 
 #: Letters of a statement that are kept.
 MAX_STATEMENT = 2_000

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 from xml.parsers import expat
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 #: Called with an element's name, prefix included, and its attributes.
 type StartHandler = Callable[[str, dict[str, str]], None]

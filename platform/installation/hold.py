@@ -7,22 +7,19 @@ after some seconds, as an operator holds and resumes meanwhile. Why: docs/decisi
 
 from __future__ import annotations
 
+import datetime
 import enum
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
+import psycopg
 from django.conf import settings
 from django.db import transaction
 
 from core.tenant_connection import connection
 from installation.exceptions import InstallationHeld
 from installation.models import Installation
-
-if TYPE_CHECKING:
-    import datetime
-
-    import psycopg
 
 #: For how long an answer holds on one connection.
 RECHECK_SECONDS = 10.0

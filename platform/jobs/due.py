@@ -8,7 +8,8 @@ good, or is deleted before it ended, is scheduled again by a trigger of the queu
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Min
@@ -17,9 +18,6 @@ from core.database_clock import DatabaseClock
 from jobs.models import DueWork
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import defer_once
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 #: Rows that one call of `take` removes: as many jobs are queued in the same transaction, at most.
 MAX_TAKEN = 500

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
@@ -25,9 +25,6 @@ from jobs import lanes, metrics
 from jobs.models import LostRun
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import report_given_up
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
 

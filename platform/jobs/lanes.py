@@ -5,12 +5,10 @@ Each app declares the lanes of its queues beside its tasks. All other queues sha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 
 from procrastinate.contrib.django import app
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 
 class Lane(NamedTuple):

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from procrastinate import JobContext
 from prometheus_client import Counter, Histogram
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from procrastinate import JobContext
 
 JOBS = Histogram(
     "peps_job_seconds",

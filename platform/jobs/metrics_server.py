@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import socketserver
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from core.metrics import CONTENT_TYPE, may_read, render_metrics
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from wsgiref.types import StartResponse, WSGIEnvironment
 
 
 class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):

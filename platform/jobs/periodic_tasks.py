@@ -6,10 +6,12 @@ them, so each must be safe to run concurrently.
 
 from __future__ import annotations
 
+import datetime
 import logging
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.db import close_old_connections, connection
 from django_tenants.utils import get_public_schema_name, schema_context
@@ -17,11 +19,6 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from installation.hold import find_hold
 from jobs.metrics import PERIODIC_FAILURES
 from jobs.process import hold_found
-
-if TYPE_CHECKING:
-    import datetime
-    import threading
-    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
 #: Set when the worker receives SIGTERM or SIGINT. Tasks that process many items check it between two items, release
 #: those they have not started, and return.

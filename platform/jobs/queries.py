@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 _LIVE = (Status.TODO.value, Status.DOING.value)
 

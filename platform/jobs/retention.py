@@ -8,13 +8,15 @@ has locked is left for the next time. Each table has its line in docs/retention.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Model, Q, QuerySet
+from django.db.models.expressions import Combinable
 from django_tenants.utils import get_public_schema_name
 
 from core.database_clock import DatabaseClock
@@ -22,12 +24,6 @@ from core.tenant_connection import connection
 from jobs import due
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-
-    from django.db.models import Model, QuerySet
-    from django.db.models.expressions import Combinable
 
 #: Kind of the due work of an office.
 PRUNE_ROWS = "jobs.prune_rows"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import psycopg
 from django.db import (
@@ -21,9 +22,6 @@ from core.exceptions import iter_causes
 from core.foreign_values import clean_line
 from jobs.models import SetAsideItem
 from jobs.retention import declare_retention
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 logger = logging.getLogger(__name__)
 

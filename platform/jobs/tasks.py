@@ -9,20 +9,16 @@ from __future__ import annotations
 import datetime
 import functools
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.db import transaction
 from django_tenants.utils import schema_context
-from procrastinate import RetryStrategy
+from procrastinate import BaseRetryStrategy, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from core.traces import note_queued_job
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from procrastinate import BaseRetryStrategy
 
 logger = logging.getLogger(__name__)
 

@@ -26,12 +26,14 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db import connection
+from procrastinate import App, JobContext
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
@@ -39,20 +41,12 @@ from procrastinate.worker import Worker
 
 from core.log_lines import log_context
 from core.traces import trace
-from installation.hold import find_hold
+from installation.hold import HoldCause, find_hold
 from jobs.housekeeping import get_stall_timeout, retry_own_jobs
-from jobs.lanes import plan_lanes
+from jobs.lanes import Lane, plan_lanes
 from jobs.metrics import measure_job
 from jobs.periodic_tasks import run_periodic_tasks
 from jobs.process import hold_found, raise_gc_threshold, shutdown_requested
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from procrastinate import App, JobContext
-
-    from installation.hold import HoldCause
-    from jobs.lanes import Lane
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -18,20 +19,14 @@ from django.db.models import F
 from bounces import reading
 from bounces.imap import ImapMailbox, ListedMail, MailboxUnavailable
 from bounces.models import BounceMailbox, UnreadMail
-from bounces.reports import MailKind, ParsedMail
+from bounces.reports import MailKind, ParsedMail, RecipientReport
 from core.database_clock import DatabaseClock
 from core.foreign_values import clean_line, parse_header_date
 from installation.hold import refuse_while_held
 from jobs.process import shutdown_requested
 from mailing import smtp_replies
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
-from mailing.message_ids import find_reference
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from bounces.reports import RecipientReport
-    from mailing.message_ids import MessageReference
+from mailing.message_ids import MessageReference, find_reference
 
 logger = logging.getLogger(__name__)
 

@@ -5,16 +5,12 @@ An event holds our explanation only: the server's reply may contain e-mail addre
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Callable, Sequence
 
+from mailing.models import Message
 from webhooks import operations as webhooks
 from webhooks.operations import EventType, NewEvent
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Sequence
-
-    from mailing.models import Message
 
 type _LossListener = Callable[[Sequence[Message], datetime.datetime], None]
 

@@ -6,26 +6,21 @@ noted once. Only a message that a server may have accepted is changed, and never
 
 from __future__ import annotations
 
+import datetime
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
 from core.schemas import filter_existing
-from jobs.set_aside import take_each
+from jobs.set_aside import RefusedItem, take_each
 from mailing import delivery_events, refusals
-from mailing.message_ids import get_timestamp
+from mailing.message_ids import MessageReference, get_timestamp
 from mailing.metrics import count_messages
 from mailing.models import Message, MessageState
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Sequence
-
-    from jobs.set_aside import RefusedItem
-    from mailing.message_ids import MessageReference
 
 _WRITTEN = ("pk", "state", "sent_at", "reported_at", "delayed_until", "reason")
 _UPDATE = """

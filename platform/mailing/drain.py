@@ -10,7 +10,7 @@ import contextlib
 import datetime
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.db import Error, InterfaceError, OperationalError, transaction
 from django.db.models import Max, Min, Q
@@ -22,17 +22,13 @@ from jobs.process import shutdown_requested
 from jobs.retention import schedule_pruning
 from jobs.tasks import defer_once, round_up_to_second
 from mailing import kinds, leases, refusals, smtp_replies
+from mailing.kinds import RenderedEmail
 from mailing.message_ids import build_message_id
 from mailing.mime import compose
 from mailing.models import MESSAGES_KEPT, Message, MessageState
 from mailing.operations import DRAIN, MESSAGES_PER_JOB
 from mailing.server_outage import ServerWatch
 from mailing.smtp_connection import ConnectionInterrupted, MessageRejected, ServerUnavailable, SmtpConnection
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mailing.kinds import RenderedEmail
 
 logger = logging.getLogger(__name__)
 

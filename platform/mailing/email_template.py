@@ -5,15 +5,13 @@ E-mails about an allocation carry their collectivity's logo and signature: `lice
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.template.loader import render_to_string
 
 from core.urls import portal_url
 from mailing.kinds import RenderedEmail
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: What Pep's is, for readers who may never have heard of it.
 PRODUCT_SENTENCE = (

@@ -8,7 +8,8 @@ sendings.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -17,9 +18,6 @@ from core import tenant_connection
 from core.public_rows import PublicRows
 from jobs import due
 from mailing.models import LOST, Message, MessageState
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 #: Kind of the due work that looks.
 CHECK_SENDINGS = "mailing.check_sendings"

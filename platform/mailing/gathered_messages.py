@@ -6,7 +6,9 @@ the next event begins a new message. So each event is in one message, and is ren
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 
@@ -14,10 +16,6 @@ from core.advisory_locks import hold_transaction_lock
 from core.tenant_connection import connection
 from mailing.models import Message, MessageState
 from mailing.operations import enqueue
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
 
 #: Where the context of such a message holds its events, in order.
 EVENTS = "events"

@@ -7,13 +7,12 @@ never holds an activation key.
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Sequence
-
     from mailing.models import Message
 
 

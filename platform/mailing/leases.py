@@ -17,7 +17,7 @@ Times are the database's, given by the caller's `DatabaseClock`.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import transaction
@@ -27,9 +27,6 @@ from django.db.models.functions import Coalesce, Least
 from mailing import delivery_events, refusals, smtp_replies
 from mailing.metrics import count_messages
 from mailing.models import Message, MessageQuerySet, MessageState, RefusalHandling
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def get_lease_duration() -> datetime.timedelta:

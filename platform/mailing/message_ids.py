@@ -7,17 +7,14 @@ only who received our message can quote it. After a restored backup a row may be
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from core.tenant_connection import connection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mailing.models import Message
+from mailing.models import Message
 
 _SALT = "mailing.message_id"
 #: Letters of the signature, four bits each.

@@ -7,7 +7,9 @@ both have the same one and mailboxes can drop the duplicate. What a server repor
 from __future__ import annotations
 
 import binascii
+import datetime
 import email.policy
+from collections.abc import Mapping
 from email.header import Header
 from email.headerregistry import Address
 from email.message import Message as Part
@@ -15,7 +17,7 @@ from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.utils import format_datetime, formataddr, parseaddr
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -27,14 +29,9 @@ from django.utils.encoding import punycode
 from core.french import curl_apostrophes, curl_apostrophes_in_html
 from core.plain_names import clean_header_name
 from core.tenant_connection import connection
+from mailing.kinds import RenderedEmail
 from mailing.message_ids import build_message_id
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from mailing.kinds import RenderedEmail
-    from mailing.models import Message
+from mailing.models import Message
 
 #: CRLF line ends; no « > » before lines that begin with « From ».
 _POLICY = email.policy.compat32.clone(linesep="\r\n", mangle_from_=False)

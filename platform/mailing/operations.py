@@ -6,8 +6,10 @@ and only if the transaction commits.
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -16,10 +18,6 @@ from core.copy_rows import copy_rows
 from core.tenant_connection import connection
 from jobs.tasks import defer_many
 from mailing.models import Message, MessageQuerySet, MessageState, RefusalHandling
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Iterable, Mapping
 
 #: The task that sends.
 DRAIN = "mailing.drain"

@@ -5,19 +5,15 @@ A message to a user account holds the account's id as `user` in its context, whi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from mailing import kinds
 from mailing.models import UNSENT, Message
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
 
 #: `reason` of anonymised messages.
 ERASED_REASON = "Le compte du destinataire a été supprimé."

@@ -6,14 +6,17 @@ Only imported where a provider is configured (`MAIL_PROVIDER`): django-anymail i
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
-from django.urls import path
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -24,13 +27,6 @@ from mailing import smtp_replies
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
 from mailing.message_ids import find_reference
 from web.access import Public, require_policy
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponseBase
-    from django.urls import URLPattern
 
 logger = logging.getLogger(__name__)
 #: What django-anymail raises for an event that no provider sends: of other types, without its names, with JSON in it,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from django.db.models import Count
 
 from mailing import kinds
 from mailing.models import Message, MessageState
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 
 def latest_by_topic(topic: str, ids: Collection[int]) -> dict[int, Message]:

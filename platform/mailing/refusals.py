@@ -8,7 +8,7 @@ messages held for it.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import F, Q, Value
@@ -19,9 +19,6 @@ from bounces.models import RefusedAddress
 from core.tenant_connection import connection
 from mailing import kinds, operations
 from mailing.models import Message, RefusalHandling
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 #: A server that keeps a message tries it for two days, and reports then.
 SILENCE = datetime.timedelta(days=3)

@@ -6,15 +6,12 @@ What waits for a server is put off, never late: only this note tells those who w
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.db import connection
 
 from bounces.models import MailServerOutage
 from mailing.smtp_replies import UNAVAILABLE_DELAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: How long a server takes nothing before somebody is called: a second attempt was in vain, so it is no restart.
 CALLED_AFTER = UNAVAILABLE_DELAY + datetime.timedelta(minutes=1)

@@ -9,15 +9,13 @@ from __future__ import annotations
 import functools
 import selectors
 import smtplib
+import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
 
 from django.core.mail.backends import smtp
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
 
 #: Seconds between two calls of `on_wait`.
 _WAIT_INTERVAL = 20.0

@@ -10,23 +10,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import smtplib
+from collections.abc import Callable
 from email.utils import parseaddr
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from django.conf import settings
 from django.core.mail import mailers
 from django.core.mail.backends import smtp
+from django.core.mail.backends.base import BaseEmailBackend
 
 from mailing import smtp_replies
+from mailing.mime import MimeEmail
 from mailing.smtp_backend import EmailBackend
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
-    from django.core.mail.backends.base import BaseEmailBackend
-
-    from mailing.mime import MimeEmail
 
 logger = logging.getLogger(__name__)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from core.cells import get_cells
 from core.urls import portal_url
 from web.teaching import is_teaching
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 from django.conf import settings
 from django.utils.csp import CSP
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 #: Of the page around: allows its frame.
 FRAMING_CSP: dict[str, Any] = {**settings.SECURE_CSP, "frame-src": [CSP.SELF]}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+
+from django.http import HttpRequest
 
 from core.urls import portal_url
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from django.http import HttpRequest
 
 #: Of the beginning of a view's name, at a kind of host, the path of its help.
 _places: dict[tuple[str, str], str] = {}

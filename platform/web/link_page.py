@@ -8,20 +8,15 @@ their logs (`deploy/`).
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
-from django.http import HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from core.link_tokens import LINK_FIELD
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
 
 #: Letters of what is read: a pasted link with its token, and more.
 _MAX_LENGTH = 2000

@@ -6,16 +6,12 @@ database reveals none either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_variables
 
 from core.sealing import Sealer, UnsealError
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 _SESSION_KEY = "link_tokens"
 #: Links of one browser that can be open side by side.

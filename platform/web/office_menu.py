@@ -6,15 +6,12 @@ A member sees the pages that their roles open, and the sections that have one.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.urls import resolve, reverse
 
 from web.access import get_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 #: Label of each section, and the name and label of its pages; the first that a member may open is the section's.
 SECTIONS = (

@@ -7,23 +7,19 @@ of 500 and 400 recognise an outage, and mark their response for the middleware.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import psycopg
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import InternalError, OperationalError, connection
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 
 from core.exceptions import iter_causes
 from core.postgresql.base import CommitUnanswered, DatabaseUnreachable, DatabaseWrapper, is_lost
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest
 
 #: Seconds after which the visitor, or their program, is asked to come back.
 RETRY_AFTER = 10

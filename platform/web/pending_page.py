@@ -6,12 +6,10 @@ Kept in the session: each page on the way says what waits (`{% pending_page_noti
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from django.http import HttpRequest
 from django.utils import timezone
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 _SESSION_KEY = "pending_page"
 #: A computer may be shared: what somebody left there waits for a day.

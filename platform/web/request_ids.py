@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.core.signals import request_finished
 from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
 
 from core.log_lines import begin_log_context, end_log_context
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
 
 HEADER = "X-Request-ID"
 #: What a proxy in front may have given: nothing that a line of a log, or a search in it, would take for something else.

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django_tenants.utils import get_public_schema_name
 from prometheus_client import Histogram, Summary
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
 
 #: By route without buckets, of which a thousand routes would make too many series; by part of the site with them.
 ROUTES = Summary("peps_request_seconds", "Requests by the name of their route.", ["route", "status"])

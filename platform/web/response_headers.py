@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
 
 #: Browser features that no page uses. A page that is broken into, or one in a frame, gets none of them.
 UNUSED_FEATURES = (

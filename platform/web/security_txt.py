@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from core.urls import build_absolute_url
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 PATH = ".well-known/security.txt"
 #: The RFC asks for less than a year. It is renewed at each request: who runs the site keeps CONTACT read.

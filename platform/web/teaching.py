@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from django.http import HttpRequest
 
-    from django.http import HttpRequest
+#: Returns whether a signed-in user teaches.
+type TeachingCheck = Callable[[Any], bool]
 
-    #: Returns whether a signed-in user teaches.
-    type TeachingCheck = Callable[[Any], bool]
 
 _checks: list[TeachingCheck] = []
 

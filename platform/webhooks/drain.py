@@ -16,8 +16,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core.advisory_locks import try_session_lock
 from core.database_clock import DatabaseClock
@@ -32,10 +33,8 @@ from webhooks.http_client import MAX_CONCURRENT_REQUESTS, WebhookRequest, Webhoo
 from webhooks.models import Delivery, WebhookEndpoint
 from webhooks.operations import DRAIN
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+type Clock = Callable[[], datetime.datetime]
 
-    type Clock = Callable[[], datetime.datetime]
 
 #: Time budget of a drain in seconds.
 TIME_BUDGET = 20.0

@@ -6,7 +6,8 @@ Called by `collectivities.operations.webhooks`, which writes the audit log.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 
@@ -25,9 +26,6 @@ from webhooks.operations import (
     schedule_giving_up,
     write_events,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 #: How long the previous secret also signs after a rotation.
 ROTATION_OVERLAP = datetime.timedelta(hours=24)

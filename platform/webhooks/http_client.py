@@ -12,8 +12,10 @@ import functools
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import NamedTuple, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -21,11 +23,6 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from core.outgoing_addresses import AddressNotAllowed
 from webhooks import attempt_results, url_policy
 from webhooks.attempt_results import AttemptResult
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from concurrent.futures import Future
-    from types import TracebackType
 
 #: Concurrent requests to one endpoint.
 MAX_CONCURRENT_REQUESTS = 16

@@ -8,7 +8,7 @@ under the same `webhook-id`. Results are written only while the lease is still h
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import transaction
@@ -17,12 +17,8 @@ from django.db.models.functions import Concat, Trim
 
 from core.metrics import count_on_commit
 from webhooks import attempt_results, metrics
+from webhooks.attempt_results import AttemptResult
 from webhooks.models import Attempt, Delivery, DeliveryState, DisabledReason, WebhookEndpoint
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from webhooks.attempt_results import AttemptResult
 
 #: Seconds after the first, second, … attempt; the last value repeats.
 _RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)

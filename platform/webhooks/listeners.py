@@ -6,21 +6,18 @@ a query for them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BigIntegerField, CharField, Value
+from django.db.models import BigIntegerField, CharField, QuerySet, Value
 
 from webhooks.models import WebhookEndpoint
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
+#: Returns the rows (of any model) that may read events at that time.
+Readers = Callable[[datetime.datetime], QuerySet[Any]]
 
-    from django.db.models import QuerySet
-
-    #: Returns the rows (of any model) that may read events at that time.
-    Readers = Callable[[datetime.datetime], QuerySet[Any]]
 
 _readers: list[Readers] = []
 _READER_ID = 0

@@ -7,16 +7,14 @@ Nothing here holds an activation key, a token or a person's name; secrets are se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+import datetime
+from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 
 from core.querysets import LockableQuerySet
-
-if TYPE_CHECKING:
-    import datetime
 
 
 class EventType(models.TextChoices):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
@@ -18,13 +19,8 @@ from core.tenant_connection import connection
 from jobs import due
 from jobs.tasks import defer
 from webhooks import leases
-from webhooks.listeners import get_listeners
+from webhooks.listeners import Listeners, get_listeners
 from webhooks.models import Delivery, DeliveryState, EventType, WebhookEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from webhooks.listeners import Listeners
 
 __all__ = ["DRAIN", "PRUNE", "EventType", "NewEvent", "emit", "write_events"]
 

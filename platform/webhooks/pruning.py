@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from core.tenant_connection import connection
 from jobs import due
 from webhooks import leases
 from webhooks.models import Delivery, WebhookEndpoint, WebhookEvent
 from webhooks.operations import PRUNE, RETENTION
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 #: Between two looks at one office.
 _LOOK_INTERVAL = datetime.timedelta(hours=1)

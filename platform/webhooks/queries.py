@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from webhooks.models import Delivery, DeliveryState, WebhookEndpoint, WebhookEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
 
 
 def get_last_event_type(subject: str, *, among: Collection[str]) -> str | None:

@@ -12,17 +12,13 @@ import hashlib
 import hmac
 import json
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.views.decorators.debug import sensitive_variables
 
 from core.sealing import Sealer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.models import WebhookEndpoint, WebhookEvent
 
 PREFIX = "whsec_"
 sealer = Sealer("webhooks")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Any
+import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 import yarl
@@ -16,9 +17,6 @@ from django.conf import settings
 
 from core import outgoing_addresses
 from core.exceptions import DomainError
-
-if TYPE_CHECKING:
-    import socket
 
 #: ASCII only, as in an HTTP request.
 URL_PATTERN = re.compile(r"https?://[!-~]+")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.bounded_json import UnreadableJson, parse_json
@@ -17,10 +19,6 @@ from core.foreign_values import check_day, check_moment
 from schools.exceptions import CalendarRefused
 from schools.folding import fold
 from schools.models import HolidayZone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 #: All years that the open data has are 0.7 MB.
 MAX_BYTES = 20 * 1024 * 1024

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from django.db import transaction
 
-from schools.calendar.files import read_calendar
+from schools.calendar.files import RefusedHoliday, read_calendar
 from schools.models import HolidayZone, SchoolHoliday
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from schools.calendar.files import RefusedHoliday
 
 
 class CalendarReport(NamedTuple):

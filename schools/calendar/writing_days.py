@@ -6,19 +6,15 @@ Beyond the first and the last holidays that were loaded of a zone, no day of Jul
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from django.db.models import Max, Min
 
 from core.calendar import PARIS, date_in_paris
 from schools.calendar.public_holidays import ALSACE_MOSELLE, is_public_holiday
 from schools.calendar.zones import ZONE_OF_ACADEMIE, ZONE_OF_DEPARTEMENT, find_zone
-from schools.models import SchoolHoliday
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from schools.models import School
+from schools.models import School, SchoolHoliday
 
 _ONE_DAY = datetime.timedelta(days=1)
 #: `date.weekday()` of Saturday.

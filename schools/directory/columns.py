@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from schools.exceptions import DirectoryRefused
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 #: Field → folded headers, by preference: those of
 #: fr-en-annuaire-education from 2016 to 2026 (with and without capitals), then those of

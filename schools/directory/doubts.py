@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -15,9 +16,8 @@ from schools.exceptions import ConfirmationNeeded, TooManyClosures
 from schools.models import School, SchoolState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from schools.directory.operations import SyncReport
+
 
 #: Share of the open schools that a file closes, and of its lines that it lacks, beyond which it is probably partial.
 MAX_LOST_SHARE = 0.02

@@ -11,15 +11,13 @@ import csv
 import gzip
 import re
 import zlib
+from collections.abc import Callable, Iterator
 from itertools import batched
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 from schools.directory.columns import locate
 from schools.exceptions import DirectoryRefused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"

@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from django.db import connection, transaction
 
 from schools.directory.rows import SchoolRow
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
 
 #: Fields taken from the file, without the key and the state, which has its own rule.
 FIELDS = [name for name in SchoolRow._fields if name not in ("line", "uai", "state")]

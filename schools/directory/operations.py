@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from django.db import connection, transaction
 
+from accounts.models import User
 from core.advisory_locks import try_transaction_lock
 from schools.directory import merge, staging
 from schools.directory.doubts import check_agreement, check_doubts
 from schools.directory.models import HeldDirectoryFile, SyncOutcome
 from schools.directory.reading import DirectoryFile
 from schools.directory.records import FileOrigin, record_run
+from schools.directory.rows import RefusedRow
 from schools.exceptions import SynchronisationInProgress
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-    from pathlib import Path
-
-    from accounts.models import User
-    from schools.directory.rows import RefusedRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from core.bounded_process import BoundedProcessError, ProcessLimits, run_bounded
 from schools.directory.files import DirectoryLine, child_read
 from schools.directory.rows import RefusedRow, RowReader, SchoolRow
 from schools.exceptions import DirectoryRefused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 #: The national file takes 2 s of processor; the child waits while its lines are stored.
 _LIMITS = ProcessLimits(cpu_seconds=60, wall_seconds=300.0)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from psycopg.types.json import Jsonb
 
+from accounts.models import User
 from core.copy_rows import copy_rows
-from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySync
+from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySync, SyncOutcome
 
 if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from accounts.models import User
-    from schools.directory.models import SyncOutcome
     from schools.directory.operations import SyncReport
+
 
 _TABLE = f"public.{DirectoryChange._meta.db_table}"  # noqa: SLF001 - documented
 _COLUMNS = {"sync_id": "int8", "verdict": "varchar", "uai": "varchar", "name": "varchar", "fields": "jsonb"}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from schools import uai
 from schools.directory import cells
 from schools.folding import fold
 from schools.models import School
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 class SchoolRow(NamedTuple):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import connection
 
+from schools.directory.reading import DirectoryFile
 from schools.directory.rows import RefusedRow, SchoolRow
-
-if TYPE_CHECKING:
-    from schools.directory.reading import DirectoryFile
 
 COLUMN_TYPES = {
     "line": "integer",

@@ -8,12 +8,13 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import urlsplit
 
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
+from accounts.models import User
 from core.advisory_locks import try_session_lock
 from core.calendar import date_in_paris, start_of_day
 from core.copy_rows import copy_file
@@ -24,9 +25,6 @@ from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySy
 from schools.directory.operations import SyncReport, synchronise
 from schools.directory.records import FileOrigin, record_run
 from schools.exceptions import ConfirmationNeeded, DirectoryRefused, DownloadFailed, SynchronisationInProgress
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 #: Task that applies the file to which the operator agreed.
 APPLY_HELD = "schools.apply_held_directory"

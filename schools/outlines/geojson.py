@@ -10,17 +10,13 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from core.bounded_process import BoundedProcessError, ProcessLimits, run_bounded
 from schools.exceptions import OutlinesRefused
-from schools.outlines.simplification import simplify
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from schools.outlines.simplification import Ring
+from schools.outlines.simplification import Ring, simplify
 
 #: Of the file, and of what a compressed one holds. The communes of France to some 100 metres are 60 MB.
 MAX_BYTES = 100 * 1024 * 1024

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from schools.models import TerritoryLevel, TerritoryOutline
-from schools.outlines.geojson import read_outlines
-
-if TYPE_CHECKING:
-    import datetime
-    from pathlib import Path
-
-    from schools.outlines.geojson import RefusedFeature
+from schools.outlines.geojson import RefusedFeature, read_outlines
 
 _BATCH = 1_000
 

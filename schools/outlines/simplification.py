@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+#: Longitude and latitude in degrees.
+type Position = tuple[float, float]
+#: Its last position is the first again.
+type Ring = list[Position]
 
-    #: Longitude and latitude in degrees.
-    type Position = tuple[float, float]
-    #: Its last position is the first again.
-    type Ring = list[Position]
 
 #: Of the longer side of a territory: half a pixel of the largest map.
 TOLERANCE = 1 / 1000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.utils import timezone
 
@@ -16,13 +14,11 @@ from core.urls import portal_url
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
 from schools.models import Affiliation, PrincipalRequest, School
 from schools.principals import notifications
 from schools.principals.queries import is_link_usable
 from schools.wording import format_school, mask_email
-
-if TYPE_CHECKING:
-    from mailing.models import Message
 
 
 def render_verification_request(message: Message) -> RenderedEmail:

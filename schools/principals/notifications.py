@@ -6,17 +6,13 @@ e-mail addresses and the link are read when it is sent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from accounts.models import User
 from mailing.operations import enqueue
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from schools.models import Affiliation, PrincipalRequest
+from schools.models import Affiliation, PrincipalRequest
 
 VERIFICATION_REQUEST = "principal.verification_requested"
 VERIFIED = "principal.verified"

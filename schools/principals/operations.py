@@ -7,16 +7,17 @@ school together with its current principals or in their place. Single use.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import throttling
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core.link_tokens import generate_nonce, hash_token
 from schools import affiliations
-from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, Verification
+from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, School, Verification
 from schools.principals import notifications
 from schools.principals.exceptions import (
     AlreadyVerified,
@@ -29,12 +30,6 @@ from schools.principals.exceptions import (
 )
 from schools.principals.locks import lock_principals
 from schools.principals.queries import get_principal_request, list_verified_principals
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from schools.models import School
 
 VALIDITY = datetime.timedelta(days=7)
 

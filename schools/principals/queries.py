@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
-from django.db.models import OuterRef
+from django.db.models import OuterRef, QuerySet
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core.link_tokens import hash_token
+from core.querysets import LockableQuerySet
 from schools.models import Affiliation, PrincipalEvent, PrincipalRequest
 from schools.principals.exceptions import PrincipalLinkExpired
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-
-    from accounts.models import User
-    from core.querysets import LockableQuerySet
 
 
 def list_verified_principals(school_id: str) -> LockableQuerySet[Affiliation]:

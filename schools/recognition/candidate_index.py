@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from schools.recognition.candidates import CandidateSchool
-    from schools.recognition.results import SearchScope
+from schools.recognition.candidates import CandidateSchool
+from schools.recognition.results import SearchScope
 
 # Blocks up to this size are compared in full.
 _MAX_FULL_SCAN = 24

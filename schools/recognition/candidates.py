@@ -5,7 +5,8 @@ Each function runs one query, whatever the number of rows. Read-only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Container
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -14,9 +15,6 @@ from schools.models import SchoolState
 from schools.recognition import vocabulary
 from schools.recognition.name_parser import ParsedName, parse_folded_name, split_distinctive
 from schools.recognition.places import ARRONDISSEMENT_CITIES, parse_place
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Container
 
 _COLUMNS = (
     "uai, name, name_folded, type, nature, sector, address, commune, commune_key, postal_code, departement_code,"

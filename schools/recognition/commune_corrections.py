@@ -7,13 +7,10 @@ that merged or were renamed: « Évry » is « Évry-Courcouronnes ».
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 # Corrections of a commune by words: each word has several.
 _MAX_CORRECTIONS, _MAX_WORD_CORRECTIONS = 16, 6

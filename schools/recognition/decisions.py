@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from schools.folding import edit_distance
 from schools.recognition import vocabulary
+from schools.recognition.candidates import CandidateSchool, SchoolSummary
 from schools.recognition.evidence import Evidence, compare_name, compare_place, is_distinctive
-from schools.recognition.lookup import parse_reference
-from schools.recognition.results import Proposal, RecognitionMethod, RecognitionResult
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from schools.recognition.candidates import CandidateSchool, SchoolSummary
-    from schools.recognition.lookup import Lookup, LookupResult
-    from schools.recognition.ranking import RankedSchool
-    from schools.recognition.results import SchoolReference
-    from schools.recognition.uai_cells import ParsedUaiCell
+from schools.recognition.lookup import Lookup, LookupResult, parse_reference
+from schools.recognition.ranking import RankedSchool
+from schools.recognition.results import Proposal, RecognitionMethod, RecognitionResult, SchoolReference
+from schools.recognition.uai_cells import ParsedUaiCell
 
 #: Minimum number and share of rows that name the school of another row's UAI, for which the UAI column is considered
 #: misaligned.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from schools.folding import edit_distance, fold
 from schools.recognition import vocabulary
+from schools.recognition.candidates import CandidateSchool, SchoolSummary
 from schools.recognition.name_parser import parse_name, split_distinctive
 from schools.recognition.places import ARRONDISSEMENT_CITIES, build_commune_key, get_uai_departement, parse_departement
+from schools.recognition.ranking import SchoolQuery
+from schools.recognition.results import SchoolReference
 from schools.recognition.similarity import ADJACENT_LEVEL, compare_levels
-
-if TYPE_CHECKING:
-    from schools.recognition.candidates import CandidateSchool, SchoolSummary
-    from schools.recognition.ranking import SchoolQuery
-    from schools.recognition.results import SchoolReference
 
 
 class Evidence(enum.Enum):

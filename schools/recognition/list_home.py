@@ -6,12 +6,10 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from schools.recognition import vocabulary
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
 
 # A list has a home where it has this many rows, and this share of them in at most 13 départements (a région). It has a
 # level where this share of the rows that state none has it: « Jean Moulin » is then a collège, too.

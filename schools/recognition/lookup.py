@@ -8,24 +8,19 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from schools.folding import fold
 from schools.recognition import candidates
-from schools.recognition.candidate_index import CandidateIndex
+from schools.recognition.candidate_index import CandidateBlock, CandidateIndex
 from schools.recognition.commune_corrections import CommuneNames, correct_by_words
-from schools.recognition.list_home import NO_ROWS, find_home_departements, find_home_level
+from schools.recognition.list_home import NO_ROWS, SureRows, find_home_departements, find_home_level
 from schools.recognition.name_parser import parse_name
 from schools.recognition.places import SchoolPlace, find_communes, parse_place
 from schools.recognition.ranking import RankedSchool, SchoolQuery, rank_schools, select_match
+from schools.recognition.results import SchoolReference, SearchScope
 from schools.spelling import find_corrections
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from schools.recognition.candidate_index import CandidateBlock
-    from schools.recognition.list_home import SureRows
-    from schools.recognition.results import SchoolReference, SearchScope
 
 # Unknown communes that are corrected: each is compared with those of a département, or with up to 19,000, some 0.6 ms.
 _MAX_UNKNOWN_COMMUNES = 10_000

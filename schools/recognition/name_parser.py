@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from schools.folding import edit_distance, fold
 from schools.recognition import vocabulary
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4"}
 _NUMBERED = frozenset({"n", "no", "num", "numero", "groupe", "grpe", "gpe"})

@@ -5,21 +5,16 @@ Thresholds were tuned on tens of thousands of artificially damaged rows; the ben
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from schools.folding import edit_distance
 from schools.recognition import vocabulary
-from schools.recognition.name_parser import split_distinctive
-from schools.recognition.places import ARRONDISSEMENT_CITIES
+from schools.recognition.candidate_index import CandidateBlock
+from schools.recognition.candidates import CandidateSchool
+from schools.recognition.name_parser import ParsedName, split_distinctive
+from schools.recognition.places import ARRONDISSEMENT_CITIES, SchoolPlace
 from schools.recognition.similarity import NameSimilarity, compare_names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from schools.recognition.candidate_index import CandidateBlock
-    from schools.recognition.candidates import CandidateSchool
-    from schools.recognition.name_parser import ParsedName
-    from schools.recognition.places import SchoolPlace
 
 #: Minimum score of a proposal.
 MIN_PROPOSAL_SCORE: Final = 0.4

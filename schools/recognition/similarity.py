@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from schools.recognition import vocabulary
-from schools.recognition.name_parser import split_distinctive
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from schools.recognition.candidates import CandidateSchool
-    from schools.recognition.name_parser import ParsedName
+from schools.recognition.candidates import CandidateSchool
+from schools.recognition.name_parser import ParsedName, split_distinctive
 
 #: Factors for levels: the same; « élémentaire » for « primaire »; none given; maternelle for primaire; different.
 _SAME: Final = 1.0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Iterator
+from typing import Any
 
 from django.db import DataError, connection, transaction
 from django.utils import timezone
@@ -22,7 +24,7 @@ from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.class_invariants import CLASS_INVARIANTS
 from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
 from sites.audit.due_work_invariants import DUE_WORK_INVARIANTS
-from sites.audit.invariants import Finding
+from sites.audit.invariants import Finding, Invariant
 from sites.audit.letter_invariants import LETTER_INVARIANTS, PUBLIC_LETTER_INVARIANTS
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.office_rows import OfficeRows
@@ -44,15 +46,8 @@ from sites.audit.schema_checks import (
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
 from sites.audit.vat_checks import VAT_RULE, find_vat_violations
 from tenants import privileges
-from tenants.checkpoints import find_contradictions
+from tenants.checkpoints import SignedCheckpoint, find_contradictions
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from sites.audit.invariants import Invariant
-    from tenants.checkpoints import SignedCheckpoint
 
 #: The rules that the public schema alone can break.
 PUBLIC_INVARIANTS = (

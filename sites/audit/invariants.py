@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from core.public_rows import PublicRows
+from core.public_rows import PublicRows
 
 #: Maximum number of violations kept as sentences per invariant; all are counted.
 MAX_EXAMPLES = 20

@@ -5,16 +5,13 @@ As parameters: a node that keeps an office knows neither a setting of the sessio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Iterable
+from typing import Any
 
+from core.public_rows import PublicRows
 from core.tenant_connection import connection
 from sites.audit.public_rows import NAMED
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
-
-    from core.public_rows import PublicRows
 
 
 class OfficeRows:

@@ -6,7 +6,8 @@ database, one statement for all tables of a schema: whoever reads such a row fin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -15,9 +16,6 @@ from django_tenants.utils import get_public_schema_name
 from psycopg import sql
 
 from core import tenant_connection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 READABLE_RULE = ("readable", "70. Chaque date et chaque nombre de chaque table se lit")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from licensing.billing.models import Invoice
 from licensing.e_reporting import books
@@ -12,9 +12,6 @@ from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.periods import ReportKind
 from licensing.orders.buyer_kinds import BuyerKind
 from licensing.payments.models import Payment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 REPORT_RULE = (
     "reports",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterator
 
 from core import formatting
 from jobs import retention
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
 
 RETENTION_RULE = (
     "retention",

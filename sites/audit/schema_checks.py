@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
 from tenants import schema_snapshot, schema_structure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
 
 SCHEMAS_RULE = ("schemas", "63. Le schéma de chaque collectivité existe, a toutes ses tables et se lit")
 

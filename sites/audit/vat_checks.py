@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db import connection
 
 from licensing.orders.exceptions import NotInvoiceable
 from licensing.orders.models import Order, OrderKind, OrderLine
 from licensing.orders.vat import VatTreatment, find_treatment, get_vat
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 VAT_RULE = (
     "vat",

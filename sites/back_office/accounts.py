@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -15,11 +17,6 @@ from accounts import account_journal, second_factor
 from accounts.models import AccountEvent, Profile, Session, User
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
-
 
 #: Profiles of people: the accounts behind API tokens are managed in their office.
 _PERSON_PROFILES = [(profile.value, profile.label) for profile in Profile if profile != Profile.PROGRAM]

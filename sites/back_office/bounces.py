@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
@@ -12,10 +14,6 @@ from bounces.models import BounceMailbox, FailedSending, RefusedAddress, UnreadM
 from core.formatting import pluralize
 from mailing import failed_sendings, kinds, refusals
 from sites.back_office.read_only import ReadOnlyAdminMixin
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
 
 
 @admin.register(RefusedAddress)

@@ -5,15 +5,16 @@ Orders copy their prices, so a change here affects no existing order. Changes ar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpResponseRedirect
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
@@ -22,11 +23,6 @@ from licensing.catalogue import price_lists
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
 from licensing.exceptions import LicensingError
 from sites.back_office import catalogue_forms
-
-if TYPE_CHECKING:
-    from django.db.models import Model
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
 
 
 @admin.register(Product)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -15,10 +17,6 @@ from licensing.catalogue.operations import get_licence_product
 from licensing.catalogue.price_lists import ClassRange
 from sites.back_office.sales.forms import AmountField
 from web.generic_forms import BaseInlineFormSet, ModelForm
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
 
 #: VAT rates of metropolitan France: that of each order follows from its payer's place (docs/decisions/0112).
 VAT_RATES = tuple(Decimal(rate) for rate in ("20.00", "10.00", "5.50", "2.10"))

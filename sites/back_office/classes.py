@@ -5,14 +5,14 @@ Pupils are only counted: the site knows no names of theirs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count
-from django.http import HttpResponse, HttpResponseRedirect
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
@@ -25,11 +25,6 @@ from licensing.classes import tokens
 from licensing.classes.models import ApplicationToken, Classroom, DeletionCertificate
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
-    from django.urls import URLPattern
 
 
 class ApplicationTokenForm(forms.Form):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -26,9 +27,6 @@ from sites.back_office.site import get_operator
 from tenants import provisioning
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
 from tenants.provisioning import OpeningRefused
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 _DEFAULT_HELP = "D'après le nom s'il est laissé vide."
 

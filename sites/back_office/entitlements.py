@@ -6,29 +6,23 @@ redeems it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin, messages
 from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.account_journal import record_event
-from accounts.models import AccountEvent
+from accounts.models import AccountEvent, User
 from accounts.reauthentication import ask_for_confirmation
 from collectivities import audit_log
 from licensing.entitlements import keys, operations, queries
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, Subscription
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
 
 
 @admin.register(Entitlement)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -34,19 +35,12 @@ from sites.back_office import (
     query_words,
     sale_search,
 )
+from sites.back_office.invitation_search import FoundInvitation
 from sites.back_office.near_words import MIN_LETTERS
 from sites.back_office.query_words import WantedKind
 from sites.back_office.sale_search import select_orders
 from sites.back_office.search_results import GlobalSearchResult
 from tenants.models import Collectivity, OfficeRequest
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-    from typing import Any
-
-    from django.db.models import QuerySet
-
-    from sites.back_office.invitation_search import FoundInvitation
 
 _MAX_RESULTS = 200
 _SIREN_LENGTH = 9

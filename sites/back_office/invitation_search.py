@@ -5,10 +5,12 @@ An office's are in its schema, and are read by one UNION; a name is found there 
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import F, OuterRef, Subquery, TextField, Value
+from django.db.models import F, OuterRef, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -18,20 +20,11 @@ from licensing.entitlements.wording import name_with_commune
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from licensing.invitations.notifications import TOPIC
 from mailing.models import LOST, UNSENT, Message, MessageState
-from schools.models import Fold
+from schools.models import Fold, School
 from sites.back_office import name_search
 from sites.back_office.near_words import MIN_LETTERS, build_near_pattern
 from tenants.cross_schema import query_all
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-    from typing import Any
-
-    from django.db.models import QuerySet
-
-    from schools.models import School
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Of one school: a page shows no more.
 MAX_OF_SCHOOL = 100

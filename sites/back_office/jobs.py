@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.db.models import Max, Min
+from django.db.models import Max, Min, QuerySet
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from jobs.models import Job
 from sites.back_office.read_only import ReadOnlyAdminMixin
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
 
 #: French labels of Procrastinate's job statuses.
 _STATE_LABELS = {

@@ -5,18 +5,14 @@ A collectivity's e-mails are in its own schema, and shown in its office.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from mailing import kinds
 from mailing.models import LOST, Message
 from sites.back_office.read_only import ReadOnlyAdminMixin
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
 
 
 class LostFilter(admin.SimpleListFilter):

@@ -7,9 +7,9 @@ next.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import F, Func, Q, TextField, Value
+from django.db.models import Expression, F, Func, Model, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
 from accounts.models import User
@@ -22,9 +22,6 @@ from schools.folding import edit_distance, fold
 from schools.models import DirectoryWord, Fold, School
 from sites.back_office.near_words import build_near_pattern
 from tenants.models import Collectivity, OfficeRequest
-
-if TYPE_CHECKING:
-    from django.db.models import Expression, Model, QuerySet
 
 #: Rows of each kind: whoever sees as many types another word.
 MAX_NAMED = 20

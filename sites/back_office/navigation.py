@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 #: Title → (label, app label and model name, icon).
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {

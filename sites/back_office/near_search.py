@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db.models import F, Q
 from django.db.models.functions import Abs
@@ -14,9 +13,7 @@ from licensing.payments.models import Payment
 from schools import uai
 from schools.models import School
 from sites.back_office import sale_search
-
-if TYPE_CHECKING:
-    from sites.back_office.sale_search import Sales
+from sites.back_office.sale_search import Sales
 
 MAX_NEAR = 5
 #: How far an amount may be from another and still be nearly it.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from collectivities.operations.members import format_roles
 from mailing.models import MessageState
 from sites.back_office.search_results import OfficeMatch
 from tenants.cross_schema import query_all
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
 
 SCHOOL_SQL = """
 SELECT 'École du périmètre', concat_ws(' ', contact_name, contact_email)

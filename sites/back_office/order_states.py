@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from licensing.entitlements.wording import describe_review
-from licensing.orders.models import OrderState, ScanState
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
+from licensing.orders.models import Order, OrderState, ScanState
 
 AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from django.db.models import CharField, F, Func, Value
+from django.db.models import CharField, F, Func, Model, QuerySet, Value
 from django.db.models.functions import Right
 
 from accounts.models import User
 from schools.models import School
 from sites.back_office.name_search import MAX_NAMED
 from tenants.models import OfficeRequest
-
-if TYPE_CHECKING:
-    from django.db.models import Model, QuerySet
 
 #: A French number without its « 0 » or « +33 ».
 _DIGITS = 9

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from licensing.billing import invoice_search
 from licensing.billing.models import Invoice
@@ -20,9 +20,6 @@ from licensing.orders.models import Order
 from licensing.orders.queries import is_under_review
 from licensing.payments.models import Payment
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 MAX_SALES = 200
 _MAX_ORDER_ID = 2**63 - 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from django.conf import settings
 from django.urls import reverse
@@ -18,11 +20,6 @@ from licensing.catalogue.price_lists import list_missing_prices
 from licensing.catalogue.pricing import get_year_on_sale
 from licensing.e_reporting.queries import RECENT, list_statements
 from sites.back_office import work_queue
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
 
 #: Queues of orders that the root page lists one by one.
 _LISTED = frozenset({"ouvrir", "verifier", "regler"})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -16,10 +18,6 @@ from schools.models import Affiliation, PrincipalEvent, School, Verification
 from schools.queries import search
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
 
 
 @admin.register(School)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from accounts.models import User
+from licensing.billing.models import Invoice
+from licensing.entitlements.models import ActivationKey
+from licensing.orders.models import Order
+from licensing.payments.models import Payment
+from mailing.models import Message
+from schools.models import School
+from sites.back_office.invitation_search import FoundInvitation
 from sites.back_office.name_search import MAX_NAMED
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from licensing.billing.models import Invoice
-    from licensing.entitlements.models import ActivationKey
-    from licensing.orders.models import Order
-    from licensing.payments.models import Payment
-    from mailing.models import Message
-    from schools.models import School
-    from sites.back_office.invitation_search import FoundInvitation
-    from tenants.models import Collectivity, OfficeRequest
+from tenants.models import Collectivity, OfficeRequest
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
@@ -12,10 +12,6 @@ from core.formatting import pluralize
 from jobs import set_aside
 from jobs.models import SetAsideItem
 from sites.back_office.read_only import ReadOnlyAdminMixin
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
 
 
 @admin.register(SetAsideItem)

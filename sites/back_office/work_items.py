@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from django.db.models import Count, Q, Subquery, Sum, Value
 from django.urls import reverse
@@ -12,16 +12,11 @@ from bounces.models import BounceMailbox, FailedSending, UnreadMail
 from core.formatting import number, pluralize
 from installation.hold import find_hold
 from jobs.models import SetAsideItem
-from jobs.work_status import LATE_AFTER, list_due_tasks, read_work_status
+from jobs.work_status import LATE_AFTER, WorkStatus, list_due_tasks, read_work_status
 from mailing import server_outage
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 from tenants import checkpoints
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from jobs.work_status import WorkStatus
 
 #: The directory changes weekly during the school year: after a month its e-mail addresses are outdated.
 _DIRECTORY_MAX_AGE = datetime.timedelta(days=30)

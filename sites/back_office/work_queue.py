@@ -5,22 +5,18 @@ Queries only; the changes are in `operations`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from django.db.models import Exists, F, OuterRef, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
+from django.db.models.expressions import CombinedExpression
 from payments import PaymentStatus
 
 from licensing.billing.queries import sum_received
 from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.payments.models import CardPayment, Payment
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
-    from decimal import Decimal
-
-    from django.db.models import QuerySet
-    from django.db.models.expressions import CombinedExpression
 
 
 class OrderQueue(NamedTuple):

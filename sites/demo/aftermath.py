@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from licensing.entitlements import operations as subscriptions
 from licensing.pools.address_corrections import build_corrections, list_undelivered
 from licensing.returns import operations as returns
@@ -15,12 +16,7 @@ from mailing.message_ids import MessageReference, get_timestamp
 from mailing.models import Message
 from mailing.smtp_replies import REPLY_SEPARATOR
 from sites.demo.workbook import list_eligible_schools
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from accounts.models import User
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Of the list: the school whose principal gives licences back.
 SPARING_SCHOOL = 7

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -11,13 +10,8 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET
 
 from licensing.classes import pupil_session, tickets
-from licensing.classes.entry_check import UnknownPerson
+from licensing.classes.entry_check import EntryDecision, UnknownPerson
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from licensing.classes.entry_check import EntryDecision
 
 
 @public_page

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.utils import timezone
 
 from accounts.known_origins import Origin
+from accounts.models import User
 from licensing.classes import operations, words
-from licensing.classes.entry_check import check_pupil_entry, check_user_entry
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from licensing.classes.entry_check import EntryDecision
-    from licensing.classes.operations import Credential
+from licensing.classes.entry_check import EntryDecision, check_pupil_entry, check_user_entry
+from licensing.classes.operations import Credential
 
 PUPILS = 24
 NAME = "CE1 de Benoît"

@@ -6,17 +6,14 @@ The browser tests walk it: what is wrong with a part is seen here before it is o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.utils import get_app_template_dirs
 
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 
 class SampleForm(forms.Form):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.db.models import Count
 from procrastinate.contrib.django.models import ProcrastinateJob
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: After which jobs of which none has begun or ended never will.
 _QUIET_SECONDS = 120.0

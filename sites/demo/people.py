@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.test import Client
 
 from accounts.models import Profile, User
 from core.link_tokens import LINK_FIELD
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: Password of all demo accounts.
 PASSWORD = "Pomme-Cerise-2026"  # noqa: S105 - a demo password, printed by the command

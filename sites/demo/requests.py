@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.utils import timezone
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from licensing.requests import operations
 from licensing.requests.models import LicenceRequest, TeacherRequest
 from licensing.requests.school_years import list_years_to_ask
 from licensing.requests.wording import describe_asked
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from accounts.models import User
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: How many the school asks for.
 UNITS = 2

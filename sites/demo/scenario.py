@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -25,11 +25,13 @@ from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
+from licensing.classes.operations import Credential
 from licensing.entitlements import operations as subscriptions
+from licensing.entitlements.models import Subscription
 from licensing.invitations import operations as invitations
 from licensing.orders.operations import grant
 from licensing.pools import operations as pools
-from licensing.pools.models import Allocation
+from licensing.pools.models import Allocation, Pool
 from licensing.pools.positions import list_pool_positions
 from mailing.models import Message, MessageState
 from schools.directory.operations import synchronise
@@ -48,15 +50,7 @@ from sites.demo.people import (
 )
 from sites.demo.shop import ShopSteps
 from sites.demo.sink_folder import list_latest
-from tenants.models import CollectivityKind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from licensing.classes.operations import Credential
-    from licensing.entitlements.models import Subscription
-    from licensing.pools.models import Pool
-    from tenants.models import Collectivity
+from tenants.models import Collectivity, CollectivityKind
 
 KEY = re.compile(r"\b[A-Z0-9]{2,10}(?:-[0-9A-Z]{4}){3}\b")
 INVITATION = re.compile(r"/invitation/#jeton=(\S+)")

@@ -6,12 +6,13 @@ Seller and prices are invented, except the guide's price of five classes. Each s
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, number
 from licensing.billing import operations as billing_operations
@@ -33,12 +34,7 @@ from mailing.models import Message, MessageState
 from schools.models import School
 from sites.demo import people
 from sites.demo.job_progress import wait_for_work
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from accounts.models import User
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Invented: identifiers with valid check digits that no company has.
 SELLER = {

@@ -5,11 +5,8 @@ from __future__ import annotations
 import email
 import email.policy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from email.message import EmailMessage
-    from pathlib import Path
+from email.message import EmailMessage
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,20 @@ drop the connection.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import email
 import email.policy
 import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, cast
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Self, cast
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.utils import timezone
-
-if TYPE_CHECKING:
-    import datetime
-    from email.message import EmailMessage
-    from pathlib import Path
-
-    from aiosmtpd.smtp import SMTP, Envelope, Session
 
 _UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9@.+-]+")
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 from openpyxl import Workbook
 
 from sites.demo.directory import generate_schools
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+SheetRow = dict[str, str | int]
 
-    SheetRow = dict[str, str | int]
 
 COMMUNE = "Nîmes"
 ELIGIBLE_PREFIXES = ("École élémentaire", "École primaire")

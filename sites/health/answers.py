@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from typing import Any, NamedTuple
 
 from django.db import Error
 from django.db.models import Min
@@ -14,9 +15,6 @@ from jobs.work_status import LATE_AFTER, read_work_status
 from mailing import server_outage
 from mailing.models import Message
 from tenants import schema_snapshot
-
-if TYPE_CHECKING:
-    import datetime
 
 
 class HealthAnswer(NamedTuple):

@@ -6,12 +6,14 @@ office is looked for there: each outbox with something due has a job, whose age 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterator
 
 from django.db import Error, connection
 from django.db.models import Count, Min
 from django_tenants.utils import get_public_schema_name, schema_context
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from core.calendar import date_in_paris
@@ -23,12 +25,6 @@ from licensing.entitlements.models import Entitlement
 from mailing.models import Message
 from mailing.server_outage import find_outage
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from prometheus_client.metrics_core import Metric
 
 _SERVER = """
 SELECT numbackends, current_setting('max_connections')::integer, deadlocks

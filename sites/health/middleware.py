@@ -5,22 +5,15 @@ from __future__ import annotations
 import ipaddress
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
 from accounts.client_ip import get_client_ip
 from core.metrics import CONTENT_TYPE, holds_token, is_open, may_read, render_metrics
-from sites.health.answers import answer_alive, answer_on_time, answer_ready
+from sites.health.answers import HealthAnswer, answer_alive, answer_on_time, answer_ready
 from sites.health.figures import DatabaseFigures
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest
-
-    from sites.health.answers import HealthAnswer
 
 WORK_PATH = "/sante/travaux/"
 #: By path, what answers.

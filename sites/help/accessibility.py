@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import datetime
 
 FILE = Path(__file__).with_name("accessibility_grid.toml")
 COMPLIANT, NON_COMPLIANT, NOT_APPLICABLE = "conforme", "non conforme", "non applicable"

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core.urls import portal_url
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
 
 DOCUMENTS = settings.ROOT / "docs"
 

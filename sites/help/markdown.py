@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.templatetags.static import static
 from django.urls import reverse
@@ -14,17 +15,13 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererProtocol
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
 from PIL import Image
 
 from core.formatting import add_nonbreaking_spaces
 from sites.help.guides import BY_FILE_NAME, DOCUMENTS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from markdown_it.renderer import RendererProtocol
-    from markdown_it.token import Token
-    from markdown_it.utils import OptionsDict
 
 _NUMBER = re.compile(r"\A\d+\.\s+")
 #: Browsers break the line after its « e- ». A non-breaking hyphen would hide the word from searches in the page.

@@ -5,22 +5,18 @@ from __future__ import annotations
 import datetime
 import functools
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace
 from fpdf.outline import TableOfContents
+from markdown_it.token import Token
 from PIL import Image
 
 from core.formatting import add_nonbreaking_spaces, long_date
 from core.pdf import ACCOUNTING_FONT, PdfDocument
 from sites.help.guides import BY_SLUG, DOCUMENTS
 from sites.help.markdown import parse_guide
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from markdown_it.token import Token
 
 _INK, _BLUE, _SOFT, _LINE = "#1b2536", "#1d4f91", "#4c5a6e", "#d5dbe4"
 _TEXT_SIZE = 10.5

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from django.utils.safestring import SafeString
 
 from accounts.models import Profile
-from sites.help.guides import DOCUMENTS
+from sites.help.guides import DOCUMENTS, Guide
 from sites.help.markdown import GuideSection, make_anchor, render_blocks, render_guide
 from sites.help.search import SearchableText, keep_best, make_searchable, read_search, score
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from django.utils.safestring import SafeString
-
-    from sites.help.guides import Guide
 
 FILE = DOCUMENTS / "questions-frequentes.md"
 #: The section of a profile, by its anchor.

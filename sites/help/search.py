@@ -7,12 +7,10 @@ with it. A word in a title counts three times as much as one in an answer.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from core.french import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _TITLE_WEIGHT = 3
 #: A shorter word finds itself only: « mi » of « mi-temps » is not « mise ».

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.models import Profile
@@ -16,9 +14,6 @@ from sites.help.pdf import render_pdf
 from sites.help.questions import find_guide_sections, find_questions, list_sections
 from sites.help.way_back import find_way_back, keep_way_back
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 
 def _find(slug: str) -> guides.Guide:

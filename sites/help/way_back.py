@@ -6,15 +6,13 @@ An address carries the office's name only: the link is built from the office tha
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from tenants.models import Collectivity
 from web.help_places import OFFICE_PARAMETER
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 _SLUG = re.compile(r"[a-z0-9-]{1,40}")
 #: « Ville de Nîmes », « Ville d’Alès », « Commune du Vigan ».

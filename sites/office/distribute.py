@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
@@ -22,18 +24,11 @@ from imports.operations import (
     find_list_to_give,
     list_managers_to_ask,
 )
-from licensing.pools.positions import list_pool_positions
+from licensing.pools.positions import PoolPosition, list_pool_positions
 from licensing.pools.school_holdings import list_schools_without_licences
 from licensing.requests import queries as requests
 from licensing.returns.queries import count_unused_of_office
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.pools.positions import PoolPosition
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: From so many schools without a licence on, a workbook is the shorter way.
 MANY_SCHOOLS = 5

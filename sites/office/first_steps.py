@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
@@ -11,14 +11,9 @@ from collectivities.models import Member, PortfolioSchool, Role
 from collectivities.queries import list_members
 from core.formatting import pluralize
 from licensing.orders.models import OrderState
-from licensing.pools.positions import list_pool_positions
+from licensing.pools.positions import PoolPosition, list_pool_positions
 from schools.territory import find_territory
 from sites.office.purchases import get_current_collectivity, list_purchases
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.pools.positions import PoolPosition
 
 _SCHOOL_EDITORS = (Role.DATA_OFFICER, Role.MANAGER)
 _GIVERS = (Role.DATA_OFFICER, Role.MANAGER)

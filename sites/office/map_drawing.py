@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from licensing.pools.wording import SchoolKey
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from schools.outlines.simplification import Position, Ring
+from schools.outlines.simplification import Position, Ring
 
 #: In units of the SVG view box.
 WIDTH, HEIGHT, MARGIN = 480, 360, 14

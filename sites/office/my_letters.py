@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.letters import find_wanted
-from collectivities.models import Letter
+from collectivities.models import Letter, Member
 from collectivities.operations.letters import choose_letters
 from core.french import collectivity_forms
 from core.tenant_connection import connection
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from collectivities.models import Member
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Name of the field.
 FIELD = "lettres"

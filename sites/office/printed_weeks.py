@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterable, Sequence
 from itertools import dropwhile, groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from babel.dates import format_date
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Sequence
-
-    from licensing.pools.weekly_counts import WeekCounts
+from licensing.pools.weekly_counts import WeekCounts
 
 #: Columns of weeks for which an A4 sheet has room.
 MAX_WEEK_COLUMNS = 12

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -10,23 +10,18 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.forms import SettingsForm
 from collectivities.models import Role
 from collectivities.queries import get_office_settings
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
-from licensing.entitlements.models import available_on
+from licensing.entitlements.models import Entitlement, available_on
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.emails import render_sample
 from licensing.pools.models import Pool
+from tenants.models import Collectivity
 from web.email_frame import EMAIL_CSP
-
-if TYPE_CHECKING:
-    from collectivities.access import OfficeHttpRequest
-    from licensing.entitlements.models import Entitlement
-    from tenants.models import Collectivity
-
 
 #: Of the number of a lot.
 MAX_DIGITS = 18

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.core.paginator import Paginator
 from django.db.models import Q
@@ -14,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from core import formatting
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
@@ -34,14 +36,7 @@ from sites.office.map_drawing import (
     list_positions,
 )
 from sites.office.purchases import get_current_collectivity
-from tenants.models import CollectivityKind
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Iterable, Sequence
-
-    from collectivities.access import OfficeHttpRequest
-    from tenants.models import Collectivity
+from tenants.models import Collectivity, CollectivityKind
 
 #: Schools of a page of those in a state.
 _PAGE_SIZE = 100

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.exceptions import CollectivityError
 from collectivities.models import PortfolioSchool, Role
 from collectivities.operations import portfolio_additions as additions
 from core.formatting import NO_BREAK_SPACE, number, pluralize
 from licensing.pools.models import Allocation
 from schools import territory as territories
+from schools.territory import Territory
 from sites.office.first_steps import are_first_steps_done
 from sites.office.purchases import get_current_collectivity
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from schools.territory import Territory
 
 EDITORS = (Role.DATA_OFFICER, Role.MANAGER)
 #: Schools that the preview names one by one.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from babel.dates import format_date
 
 from core import formatting
 from licensing.pools.weekly_counts import WeekCounts, count_by_week
 from sites.office.printed_weeks import PrintedTable, build_printed_table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 #: Side of the view box in which the line is drawn; the page stretches it.
 PLOT_SIZE = 1000

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
@@ -17,9 +17,6 @@ from mailing import operations as mailing
 from sites.portal.contact_emails import CONTACT
 from sites.portal.contact_forms import SUBJECTS, VisitorMessageForm
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 # High enough for a school's staff behind one IP address, low enough to stop bots.
 CONTACT_LIMIT = RateLimit("contact/address", 10, datetime.timedelta(hours=1))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mailing.kinds import RenderedEmail, register
+from mailing.models import Message
 from sites.portal.contact_forms import PROFILES, SUBJECTS
-
-if TYPE_CHECKING:
-    from mailing.models import Message
 
 CONTACT = "contact.message"
 

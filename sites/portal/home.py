@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db.models import Q, Value
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.generic import TemplateView
@@ -18,11 +19,6 @@ from licensing.orders import offers, siret_numbers
 from schools.models import Fold
 from tenants.models import Collectivity
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
 
 MIN_SEARCH_LENGTH = 2
 MAX_OFFICES = 20

@@ -7,8 +7,8 @@ exists nor its recipient.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,9 +20,6 @@ from accounts.throttling import RateLimit, RateLimitExceeded
 from licensing.pools import operations
 from sites.portal.school_fields import SchoolSearch, is_search
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 # High enough for a school's staff behind one IP address, low enough to stop enumeration of the directory.
 LOST_KEY_LIMIT = RateLimit("lost-key/address", 10, datetime.timedelta(hours=1))

@@ -5,9 +5,11 @@ Without JavaScript, « Rechercher » redisplays the form with the results; with 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from django import forms
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from core.plain_names import check_plain_name
@@ -15,11 +17,6 @@ from schools import queries
 from schools.affiliations import TypedSchool
 from schools.models import School, SchoolState
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from django.http import HttpRequest, HttpResponse
 
 #: Name of the button that searches without submitting.
 SEARCH_BUTTON = "rechercher"

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.account.views import SignupView
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import throttling
 from accounts.client_ip import get_client_ip
 from accounts.forms import AccountSignUpForm as PersonSignUpForm
+from accounts.models import User
 from accounts.rate_limits import SIGN_UP_BY_NETWORK
 from schools import affiliations
 from sites.portal.school_fields import SchoolFields, is_search
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
 
 
 class SignUpForm(PersonSignUpForm, SchoolFields):

@@ -6,12 +6,13 @@ The link was sent to the invited address, which it proves; its token is kept in 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from allauth.account.utils import perform_login
 from allauth.core.exceptions import ImmediateHttpResponse
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.forms import SignInForm
 from accounts.password_rules import describe_password_rules
+from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from core.plain_names import MAX_LENGTH
 from licensing.entitlements.models import Seat
@@ -28,18 +30,13 @@ from licensing.entitlements.wording import describe_start, format_until
 from licensing.exceptions import LicensingError
 from licensing.invitations import operations
 from licensing.invitations.exceptions import InvitationRefused, InvitationSpent, MeantForAnotherAccount
+from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations.acceptance import check_meant_for
 from licensing.invitations.person_names import guess_name
 from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
 from web.access import public_page, signed_in
 from web.link_page import opens_link
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.invitations.models import TeacherInvitation
 
 #: Session key of the invitation at whose page a sign-in began, which a second factor may interrupt.
 _SIGN_IN_KEY = "teacher_invitation"

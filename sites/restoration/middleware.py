@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
@@ -12,11 +12,6 @@ from api.problem_details import build_problem_response
 from installation.exceptions import InstallationHeld
 from installation.hold import find_hold
 from web.outage import SAFE_METHODS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpRequest
 
 #: Seconds after which a program is asked to come back.
 RETRY_AFTER = 600

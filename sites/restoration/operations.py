@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django_tenants.utils import tenant_context
@@ -10,16 +12,11 @@ from django_tenants.utils import tenant_context
 from core.calendar import date_in_paris
 from installation import hold
 from licensing.billing.invoicing.numbering import skip_numbers
+from licensing.billing.models import SkippedNumbers
 from licensing.reminders.models import Reminder
 from mailing.models import Message, MessageState
 from tenants.models import Collectivity
 from webhooks.models import Delivery, DeliveryState
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from licensing.billing.models import SkippedNumbers
 
 DROPPED_MESSAGE = "Non envoyé : la base a été restaurée, et cet e-mail était peut-être déjà parti."
 DROPPED_DELIVERY = "Non envoyé : la base a été restaurée, et cet envoi était peut-être déjà parti."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Count, Min, Q
@@ -16,9 +17,6 @@ from licensing.billing.transmission.models import PENDING_STATES, Transmission
 from mailing import kinds
 from mailing.models import Message
 from tenants.cross_schema import query_all
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: What ids are raised by, at least: one import gives 60,000 keys.
 MIN_SEQUENCE_MARGIN = 100_000

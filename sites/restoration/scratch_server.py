@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
@@ -16,9 +16,6 @@ from django.conf import settings
 
 from core import database_roles
 from core.database_roles import DatabaseRoles, Login
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _DEBIAN = Path("/usr/lib/postgresql")
 # The folder is nobody else's: whoever reaches the socket is let in.

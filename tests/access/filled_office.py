@@ -8,8 +8,9 @@ import contextlib
 import datetime
 import itertools
 import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.apps import apps
 from django.db import DatabaseError, models, transaction
@@ -49,9 +50,6 @@ from tests.factories.payments import CardPaymentFactory
 from tests.factories.schools import SchoolFactory
 from tests.tenant_guard import TENANT_MODELS, separate_ids
 from webhooks.models import Attempt, Delivery
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 #: What no page holds unless it shows a row of the office: too long for a random token to have it by chance.
 MARK = "zqxjvkwy"

@@ -5,28 +5,24 @@ from __future__ import annotations
 import copy
 import datetime
 import re
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from tests.access.filled_office import FIRST_ID, NOBODYS_FIRST_ID
+from tests.access.foreign_ids import ForeignIds
+from tests.api.client import ApiClient
+from tests.api.routes import ApiRoute
 from tests.api.samples import SAMPLES
 from tests.api.schema_check import find_operation
-from tests.forms.page_forms import Target
+from tests.forms.page_forms import Control, Target
 from tests.forms.submission import submit
 from tests.forms.walk import NEVER_READ, FormWalk, find_view
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.access.foreign_ids import ForeignIds
-    from tests.api.client import ApiClient
-    from tests.api.routes import ApiRoute
-    from tests.forms.page_forms import Control
-    from tests.host_client import HostClient
+from tests.host_client import HostClient
 
 type Values = dict[str, list[str]]
 

@@ -6,34 +6,36 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import pytest
 from django.core.handlers import exception as error_pages
 from django.db import models, transaction
+from django.db.models import Model
 from django.http import HttpResponse
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from accounts.models import User
 from collectivities.models import Role
 from core.tenant_connection import connection
-from tests.access.filled_office import FIRST_ID_OF_OTHERS, MARK, Ids, list_public_models, number_public_tables
+from tenants.models import Collectivity
+from tests.access.filled_office import (
+    FIRST_ID_OF_OTHERS,
+    MARK,
+    FilledOffice,
+    Ids,
+    list_public_models,
+    number_public_tables,
+)
 from tests.factories.accounts import OperatorFactory
 from tests.factories.collectivities import MemberFactory
 from tests.host_client import HostClient
 from tests.returns.given_school import GivenSchool
 from tests.tenant_guard import TENANT_MODELS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    import pytest
-    from django.db.models import Model
-
-    from accounts.models import User
-    from tenants.models import Collectivity
-    from tests.access.filled_office import FilledOffice
 
 _SIGN_IN = ("/connexion/?next=", "/eleve/")
 HTMX = {"HX-Request": "true"}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.urls import URLResolver, get_resolver, reverse
 
 from web.access import get_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PORTAL, OFFICE = "config.urls_public", "config.urls_tenant"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils import timezone
@@ -14,11 +15,7 @@ from fido2.utils import sha256, websafe_decode, websafe_encode
 from fido2.webauthn import Aaguid, AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
 from accounts import passkeys
-
-if TYPE_CHECKING:
-    from allauth.mfa.models import Authenticator
-
-    from accounts.models import User
+from accounts.models import User
 
 _FLAG = AuthenticatorData.FLAG
 

@@ -6,8 +6,8 @@ import ast
 import inspect
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.urls import get_resolver
 
@@ -15,9 +15,6 @@ from api import problem_details, views
 from api.fields import StrictSerializer
 from api.views import ScopedListView, ScopedView
 from core.exceptions import DomainError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: Callables that take an error code as first argument, third argument, or keyword.
 _FIRST = {"ApiProblem", "Unauthorised", "TooManyRequests", "FieldError", "build_problem_response", "__init__"}

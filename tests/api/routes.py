@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, get_resolver, reverse
 
+from api.scopes import TokenScope
 from api.views import NotFoundView, ScopedView
 from tests.access import routes
-
-if TYPE_CHECKING:
-    from api.scopes import TokenScope
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
@@ -27,9 +27,6 @@ from tests.api.client import create_token
 from tests.factories.schools import SchoolFactory
 from tests.waits import LAST_S
 from tests.workers import build_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ITS_OFFICE = "https://nimes.peps.example"
 SCHOOLS = {

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
 
 from pypdf import PdfReader
 
-if TYPE_CHECKING:
-    from licensing.billing.models import BillingDocument
+from licensing.billing.models import BillingDocument
 
 
 def extract_pages(document: BillingDocument) -> list[str]:

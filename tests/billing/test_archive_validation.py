@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
@@ -17,9 +17,6 @@ from licensing.billing.documents import get_or_create_purchase_order, get_or_cre
 from tests.conftest import TERM
 from tests.factories.orders import OrderFactory, StoredOrderFactory
 from tests.waits import LAST_S
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 VERAPDF = shutil.which("verapdf")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 from django.db import transaction
@@ -12,13 +11,11 @@ from django_tenants.utils import schema_context
 from licensing.billing import invoicing
 from licensing.billing.invoicing import numbering
 from licensing.billing.models import BillingDocument, Invoice, InvoiceSequence, SkippedNumbers
+from licensing.orders.models import Order
 from licensing.orders.operations.locks import lock_order
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
 from tests.races import run_concurrently
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
 
 
 class Crashed(Exception):

@@ -11,24 +11,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from sites.demo.smtp_sink import SmtpSink
 from tests.e2e.site import TIMEOUT_S, Site
 from tests.waits import wait_for_exit
 from tests.workers import ROOT, build_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser
 
 HERE = Path(__file__).resolve().parent
 #: The headless shell first: the same engine, a quarter less work.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.e2e.site import Visit
+from tests.e2e.site import Visit
 
 #: Trusted events alone: those of a script are no effort. Enter in a field clicks its form's button, as a browser does.
 _LISTEN = """

@@ -6,19 +6,14 @@ import functools
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.contrib.staticfiles import finders
 from PIL import Image
+from playwright.sync_api import Page, Request
 from whitenoise import compress
 
 from tests.e2e.flat_colours import flatten_colours
-from tests.e2e.site import WIDTHS
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page, Request
-
-    from tests.e2e.site import Visit
+from tests.e2e.site import WIDTHS, Visit
 
 #: Bytes that the first load of a page may transfer, fonts included, pictures apart.
 MAX_TRANSFER = 120_000

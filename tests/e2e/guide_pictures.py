@@ -5,14 +5,11 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops
+from playwright.sync_api import Page
 
 from tests.e2e.flat_colours import flatten_colours
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 FOLDER = os.environ.get("PICTURES")
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from playwright.sync_api import Locator, expect
 
-from playwright.sync_api import expect
-
+from tests.e2e.site import Visit
 from tests.waits import is_reached
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator
-
-    from tests.e2e.site import Visit
 
 
 def expect_outcome(visit: Visit, sentence: str, *, scripts: bool = True) -> None:

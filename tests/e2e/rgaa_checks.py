@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from playwright.sync_api import Page, ViewportSize
 
 from tests.e2e.page_checks import find_overflow
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page, ViewportSize
 
 #: The narrowest window in which nothing may be lost (10.11): 1,280 px at 400 %.
 NARROW: ViewportSize = {"width": 320, "height": 640}

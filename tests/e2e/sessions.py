@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tests.e2e.site import Site
 from tests.host_client import HostClient
-
-if TYPE_CHECKING:
-    from tests.e2e.site import Site
 
 
 def open_signed_in(site: Site, host: str, user, **person):

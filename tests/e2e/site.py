@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from django.conf import settings
+from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.workers import ROOT
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 #: Seconds that an action of the browser may take.

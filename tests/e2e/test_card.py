@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 
 from licensing.payments.models import ProviderEvent
 from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.e2e.site import Site
 from tests.factories.payments import StartedPaymentFactory
 from tests.host_client import HostClient
 from tests.payments.card.conftest import stripe  # noqa: F401 - a fixture
 from tests.payments.card.effects import PAID_ONCE, get_effects
-
-if TYPE_CHECKING:
-    from tests.e2e.site import Site
 
 
 def test_a_principal_pays_at_stripe_and_returns_to_five_free_licences(committing, site: Site, stripe):  # noqa: F811

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import pytest
 from django.urls import URLPattern, URLResolver
@@ -13,14 +13,10 @@ from django_tenants.utils import tenant_context
 from accounts.models import Profile
 from collectivities.models import Role
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
+from tests.e2e.site import Site
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.host_client import HostClient
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tests.e2e.site import Site
 
 #: URLs that answer something else than a page: a redirect, data, a fragment.
 NO_PAGE = {"admin", "api", "school_choices", "my_account_licences"}

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
 from tests.e2e.page_checks import assert_no_problems, find_problems, find_problems_at_both_widths
 from tests.e2e.sessions import open_signed_in
+from tests.e2e.site import Site
 from tests.factories.collectivities import MemberFactory
 from tests.webhooks.events import emit_events, make_issued_event
 from webhooks import endpoints, leases
 from webhooks.attempt_results import AttemptResult, explain_status
 from webhooks.models import Delivery
-
-if TYPE_CHECKING:
-    from tests.e2e.site import Site
 
 LONG = (
     "https://evenements.systeme-d-information.ville-de-nimes.example/receptions/peps/v1?locataire=education&version=2"

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
+from accounts.models import User
 from licensing.entitlements import keys, operations
 from licensing.entitlements.models import EntitlementKind
 from licensing.exceptions import LicensingError
 from tests.conftest import TERM
+from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from accounts.models import User
-    from tests.entitlements.school_scenario import SchoolScenario
 
 LATER = TERM + datetime.timedelta(hours=1)
 EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,6 @@ from tests.conftest import TERM
 from tests.races import run_concurrently
 from tests.sites.audit.violations import list_all_violations
 from tests.tiers import sampled
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @pytest.mark.parametrize("turn", sampled(range(4), fast=1))

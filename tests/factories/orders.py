@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import factory
 from django.utils import timezone
@@ -23,9 +24,6 @@ from tests.factories.licensing import OrderLineFactory
 from tests.factories.shop import get_seller, open_shop, put_on_sale
 from tests.orders import actions
 from tests.orders.dates import DAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _remind(_order, *, at):

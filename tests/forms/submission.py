@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections
 import copy
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -14,12 +15,8 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from core.tenant_connection import connection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tests.forms.page_forms import Target
-    from tests.host_client import HostClient
+from tests.forms.page_forms import Target
+from tests.host_client import HostClient
 
 
 class _RecordedLookups:

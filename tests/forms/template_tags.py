@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.template import Engine
 from django.template.loaders import filesystem
 
 from tests.forms.page_forms import SOURCE
 from tests.test_language import list_files
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: The walk that must show what the templates of a folder, or a template, write; the longest beginning counts.

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from django.conf import settings
@@ -15,9 +15,7 @@ from django.urls import resolve
 from tests.forms.page_forms import SOURCE, Control, PageForm, Target, read_page
 from tests.forms.submission import submit
 from tests.forms.template_tags import find_walk, list_places
-
-if TYPE_CHECKING:
-    from tests.host_client import HostClient
+from tests.host_client import HostClient
 
 type Values = dict[str, list[str]]
 

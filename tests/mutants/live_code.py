@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from pathlib import Path
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 #: By its code, the functions that run it.
 type Functions = dict[CodeType, list[FunctionType]]

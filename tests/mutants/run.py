@@ -8,18 +8,16 @@ import select
 import signal
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from coverage import Coverage
 
 from tests.mutants.live_code import Functions, find_changes, find_functions, replace_code
 from tests.mutants.sources import Mutant, read
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 #: Seconds that a mutant has beyond some times what its tests took, of the processor's and of the clock's.
 _SPARE_SECONDS = 20

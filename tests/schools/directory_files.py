@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from schools import uai
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _TAIL = (
     "Restauration;Hebergement;ULIS;Apprentissage;Segpa;Section_arts;Section_cinema;Section_theatre;Section_sport;"

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.server
 import ipaddress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from tests.local_site import LocalSite
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    type Answer = Callable[[OpenDataHandler], None]
+type Answer = Callable[[OpenDataHandler], None]
 
 
 class OpenDataServer(LocalSite):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
 from tenants import provisioning, schema_snapshot
-
-if TYPE_CHECKING:
-    import datetime
-
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 
 def open_tenant(*, at: datetime.datetime, **fields) -> Collectivity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.db import connection, transaction
 from django.http import HttpResponse
@@ -13,9 +13,6 @@ from config.urls_public import handler400, handler500
 from config.urls_public import urlpatterns as portal_patterns
 from tests.factories.accounts import UserFactory
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: Called in the page's transaction, before its last statement.
 during: list[Callable[[], object]] = []

@@ -10,10 +10,8 @@ import socket
 import socketserver
 import struct
 import threading
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
+from typing import Any, Self
 
 _HEADER = struct.Struct("!6H")
 _IS_QUESTION, _IS_ANSWER = 0x0100, 0x8180

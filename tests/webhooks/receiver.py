@@ -9,18 +9,17 @@ import contextlib
 import gzip
 import http.server
 import json
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.local_site import LocalSite
 from tests.waits import wait_until
 
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
+type Behaviour = Callable[[ReceiverHandler], None]
 
-    type Behaviour = Callable[[ReceiverHandler], None]
 
 #: A gzip bomb: twenty kilobytes that expand to twenty megabytes.
 BOMB = gzip.compress(b"\0" * 20_000_000)

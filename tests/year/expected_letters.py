@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter, defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from sites.demo.year.places import OFFICES
+from sites.demo.people import DemoPerson
+from sites.demo.year.acts import Act
+from sites.demo.year.places import OFFICES, OfficeStory
+from sites.demo.year.school_story import SchoolYearStory
+from sites.demo.year.story import YearStory
 from sites.demo.year.terms import find_working_day
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from sites.demo.people import DemoPerson
-    from sites.demo.year.acts import Act
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.school_story import SchoolYearStory
-    from sites.demo.year.story import YearStory
 
 DAY = datetime.timedelta(days=1)
 TAKING_PERIOD = datetime.timedelta(minutes=30)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from argparse import ArgumentParser
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -11,9 +12,6 @@ from django.utils import timezone
 from collectivities.operations.offices import open_office
 from tenants.models import CollectivityKind
 from tenants.provisioning import OpeningRefused
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser
 
 _OPTIONS = {"name": "--name", "kind": "--kind", "siren": "--siren", "slug": "--slug", "key_prefix": "--key-prefix",
             "manager_email": "--manager-email"}  # fmt: skip

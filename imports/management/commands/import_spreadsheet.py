@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -22,17 +23,11 @@ from imports.json_report import build_rejected_report, build_report
 from imports.layout import LayoutChoices
 from imports.management.column_options import CHOSEN_MEANINGS, CommandRejected, choose_columns, parse_columns
 from imports.meanings import Meaning
+from imports.models import SpreadsheetImport
 from imports.parsing.declined_rows import DECLINED
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.core.management.base import CommandParser
-
-    from imports.models import SpreadsheetImport
 
 EXIT_REJECTED = 2
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from collectivities.access import OfficeHttpRequest
 from collectivities.office_contact import describe_letters
 from core import formatting
 from core.calendar import date_in_paris
@@ -30,13 +32,8 @@ from imports.web.views import APPLIERS, PREPARERS
 from imports.web.views.detail import build_common_context, build_layout_context
 from imports.web.views.verification import refuses_request
 from licensing.exceptions import LicensingError
+from tenants.models import Collectivity
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from tenants.models import Collectivity
 
 #: What a school is written to about.
 LETTER_EFFECTS = (RowEffect.CREATED, RowEffect.GROWN, RowEffect.REDUCED)

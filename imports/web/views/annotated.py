@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
+from collectivities.access import OfficeHttpRequest
 from core.file_responses import build_file_response
 from imports.enums import ImportState
 from imports.models import AnnotatedFile, SpreadsheetImport
@@ -18,11 +19,6 @@ from imports.operations import annotation
 from imports.web.views import PREPARERS
 from licensing.exceptions import LicensingError
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 
 def build_annotation_context(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from collectivities.access import OfficeHttpRequest
 from imports.enums import Purpose
 from imports.models import SpreadsheetImport
 from imports.operations import awaited_rows
 from imports.web.views import PREPARERS
 from licensing.exceptions import LicensingError
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 #: Maximum number of notices.
 MAX_NOTICES = 5

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from collectivities.access import OfficeHttpRequest
 from core import formatting
 from imports import operations, queries
 from imports.checks.problem_codes import OTHER_POOL, UNTICKING
 from imports.models import SpreadsheetImport
+from imports.queries import BaseRowQuery
 from imports.remark_queries import count_remarks_of
 from imports.web.remark_lines import describe_rows
 from imports.web.views import PREPARERS
@@ -21,14 +25,6 @@ from imports.web.views.rows import redirect_back
 from imports.web.views.verification import get_row_filter
 from licensing.exceptions import LicensingError
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from imports.queries import BaseRowQuery
 
 
 class BulkResult(NamedTuple):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.paginator import Paginator
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.models import User
-from collectivities.models import Role
+from collectivities.access import OfficeHttpRequest
+from collectivities.models import Member, Role
 from core import formatting
 from core.calendar import date_in_paris
 from imports import queries
@@ -29,12 +31,6 @@ from licensing.renewals.queries import list_years
 from licensing.requests.school_years import format_school_year
 from schools.wording import format_school_name
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from collectivities.models import Member
 
 KEPT_ROWS_PER_PAGE = 100
 APPLIED_ROWS_PER_PAGE = 50

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from accounts.models import User
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from imports import queries
@@ -24,11 +23,6 @@ from imports.web.tables import ImportTable
 from imports.web.views import APPLIERS, PREPARERS
 from imports.web.views.arrivals import list_notices
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 PER_PAGE = 25
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
+from collectivities.access import OfficeHttpRequest
 from imports import operations, queries
 from imports.enums import ConflictResolution, ImportState, Purpose
 from imports.meanings import EDITABLE_COLUMNS, MAX_EDIT_LENGTH, Meaning
@@ -24,13 +27,6 @@ from imports.web.views.verification import build_summary_context, get_row_filter
 from licensing.exceptions import LicensingError
 from schools.queries import search
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 #: Maximum number of search results shown for a row.
 MAX_SEARCH_RESULTS = 10

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from collectivities.access import OfficeHttpRequest
 from collectivities.models import Role
 from core.calendar import date_in_paris
 from imports.enums import ImportState, Purpose
@@ -19,11 +19,6 @@ from imports.web.forms import CorrectedFileForm, ImportUploadForm
 from imports.web.views import PREPARERS
 from licensing.exceptions import LicensingError
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 #: Of the number of a lot.
 MAX_DIGITS = 18

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.urls import reverse
 
+from collectivities.access import OfficeHttpRequest
 from imports import queries, wording
 from imports.application_requests import describe_request_change, describe_wait, get_requested_figures
 from imports.concerns import describe_concern
 from imports.enums import APPLICABLE, Purpose, RemarkState, Verdict
 from imports.meanings import LABELS
+from imports.models import SpreadsheetImport
 from imports.operations import list_managers_to_ask
 from imports.parsing.column_mapping import column_letters
 from imports.portfolio_changes import find_changed_back
-from imports.remark_queries import count_remarks, count_unanswered, exclude_remarks
+from imports.remark_queries import RemarkCount, count_remarks, count_unanswered, exclude_remarks
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
-from imports.web.remark_lines import build_lines, find_shared_sentence, is_gathered
+from imports.web.remark_lines import RemarkLine, build_lines, find_shared_sentence, is_gathered
 from imports.web.row_choices import load_choices
 from imports.web.views import APPLIERS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from collectivities.access import OfficeHttpRequest
-    from imports.models import SpreadsheetImport
-    from imports.remark_queries import RemarkCount
-    from imports.web.remark_lines import RemarkLine
 
 PER_PAGE = 30
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
 from accounts.downloads import limit_downloads
 from accounts.models import User
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from core.file_responses import build_file_response
 from imports import queries
 from imports.enums import Purpose
@@ -22,13 +22,6 @@ from imports.web.views import PREPARERS
 from imports.workbooks import exports
 from licensing.pools.models import Pool
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _BATCH = 2_000

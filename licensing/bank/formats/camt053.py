@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from core.foreign_values import check_day
 from core.xml_streaming import MalformedXml, create_parser, local_name, parse
 from licensing.bank.exceptions import UnreadableStatement
 from licensing.bank.formats.parsed_statement import MAX_AMOUNT, MAX_LINES, ParsedLine, ParsedStatement
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _MESSAGE = re.compile(r"camt\.(\d{3})\.\d{3}\.\d{2}")
 _AMOUNT = re.compile(r"\+?[0-9]{1,15}(?:\.[0-9]{1,5})?")

@@ -7,14 +7,11 @@ Amounts have the decimals that their record says; their last character is a digi
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from licensing.bank.exceptions import UnreadableStatement
 from licensing.bank.formats.parsed_statement import MAX_AMOUNT, MAX_LINES, ParsedLine, ParsedStatement
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _LENGTH = 120
 _OLD_BALANCE, _OPERATION, _FURTHER_TEXT, _NEW_BALANCE = "01", "04", "05", "07"

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from core.bounded_process import BoundedProcessError, run_bounded
 from licensing.bank.exceptions import UnreadableStatement
 from licensing.bank.formats.camt053 import parse_camt053
 from licensing.bank.formats.cfonb120 import parse_cfonb120
 from licensing.bank.formats.parsed_statement import ParsedStatement, dump_statement, load_statement
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: Values of `BankStatement.format`.
 CAMT053, CFONB120 = "camt053", "cfonb120"

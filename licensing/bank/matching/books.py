@@ -7,30 +7,23 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
 
-from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from core.calendar import date_in_paris
 from licensing.bank.matching.invoice_numbers import find_invoice_numbers
-from licensing.bank.models import LinePayment
+from licensing.bank.models import LinePayment, StatementLine
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.orders.models import ZERO, Order, OrderState, Payer
 from licensing.orders.operations.grants import OWED_STATES
 from licensing.payments.models import Payment, PaymentKind
 from schools.folding import split_words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from decimal import Decimal
-
-    from django.db.models import QuerySet
-
-    from licensing.bank.models import StatementLine
 
 #: A payment recorded by hand is looked for this many days around the line: a cheque is posted, then deposited.
 RECORDED_DAYS = 45

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from django.db.models import Q
 
-from licensing.bank.matching.books import PAYABLE_STATES, build_booked_orders
+from licensing.bank.matching.books import PAYABLE_STATES, BookedOrder, build_booked_orders
 from licensing.bank.matching.invoice_numbers import find_invoice_numbers
 from licensing.billing.invoice_search import parse, search_invoices
 from licensing.billing.models import Invoice
 from licensing.orders.models import Order, OrderState
 from licensing.orders.operations.grants import OWED_STATES
 from schools.folding import split_words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from licensing.bank.matching.books import BookedOrder
 
 #: Orders that a search shows.
 MAX_FOUND = 20

@@ -6,23 +6,18 @@ several invoices of one payer; at last the amount alone. Only an exact amount is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from core.formatting import euros, join_words, pluralize, short_date
-from licensing.bank.matching.books import RECORDED_DAYS
+from licensing.bank.matching.books import RECORDED_DAYS, BookedOrder, OpenBooks, RecordedPayment
 from licensing.bank.matching.invoice_numbers import find_invoice_numbers, find_registration_numbers
 from licensing.bank.matching.match_proposal import Certainty, MatchProposal, PaymentShare
 from licensing.bank.matching.returns import propose_reversals
 from licensing.bank.matching.subsets import find_subsets
+from licensing.bank.models import StatementLine
 from licensing.orders.models import ZERO, OrderState, PaymentMethod
 from schools.folding import split_words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from decimal import Decimal
-
-    from licensing.bank.matching.books import BookedOrder, OpenBooks, RecordedPayment
-    from licensing.bank.models import StatementLine
 
 #: Proposals of one line that a person chooses from; there is a search for the rest.
 MAX_PROPOSALS = 5

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.formatting import euros, short_date
-from licensing.bank.matching.books import RETURN_DAYS
+from licensing.bank.matching.books import RETURN_DAYS, OpenBooks
 from licensing.bank.matching.invoice_numbers import find_invoice_numbers
 from licensing.bank.matching.match_proposal import Certainty, MatchProposal
-
-if TYPE_CHECKING:
-    from licensing.bank.matching.books import OpenBooks
-    from licensing.bank.models import StatementLine
+from licensing.bank.models import StatementLine
 
 _MAX_PROPOSALS = 5
 

@@ -5,14 +5,17 @@ Locks: the line, then its orders in the order of their keys, then what `payments
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import F
 
+from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.bank.exceptions import BadShares, LineNotWaiting
+from licensing.bank.matching.match_proposal import ChosenMatch, PaymentShare
 from licensing.bank.models import LinePayment, LineState, StatementLine
 from licensing.billing.queries import get_balance
 from licensing.orders.exceptions import ChangedMeanwhile, NoReason
@@ -21,13 +24,6 @@ from licensing.orders.operations.locks import lock_orders
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment, PaymentKind, ReversalReason
 from licensing.payments.queries import get_amount_left
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
-    from licensing.bank.matching.match_proposal import ChosenMatch, PaymentShare
 
 
 @transaction.atomic

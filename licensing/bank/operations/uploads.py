@@ -7,28 +7,24 @@ the same.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Max
 
+from accounts.models import User
 from core import formatting
 from core.advisory_locks import hold_transaction_lock
 from licensing.bank.exceptions import UnreadableStatement, WrongAccount
+from licensing.bank.formats.parsed_statement import ParsedLine, ParsedStatement
 from licensing.bank.formats.reader import CFONB120, read_statements
 from licensing.bank.models import BankStatement, LineState, StatementFormat, StatementLine
 from licensing.catalogue.models import Seller
 from licensing.orders.models import PaymentMethod
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Sequence
-
-    from accounts.models import User
-    from licensing.bank.formats.parsed_statement import ParsedLine, ParsedStatement
 
 #: A year of 300 transfers a month is about 4 MB of CAMT.053.
 MAX_FILE_BYTES = 5 * 1024 * 1024

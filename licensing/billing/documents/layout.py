@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterable, Sequence
 
 from fpdf.enums import Align, XPos, YPos
 
 from core import formatting, money
 from core.letterhead import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, WINDOW_Y, LetterheadPdf
+from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
+from licensing.orders.models import Order, OrderLine
 from licensing.orders.payers import describe_typed_school
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Sequence
-
-    from licensing.catalogue.models import Seller
-    from licensing.orders.models import Order, OrderLine
 
 _LABEL_WIDTH = 48.0
 

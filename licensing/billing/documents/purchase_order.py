@@ -7,7 +7,7 @@ the next rank of its number; the earlier one is kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
@@ -21,14 +21,9 @@ from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
 from licensing.orders import siret_numbers
 from licensing.orders.buyer_kinds import BuyerKind, get_buyer_kind
-from licensing.orders.models import Order, OrderState, SettlementMethod
+from licensing.orders.models import Order, OrderLine, OrderState, SettlementMethod
 from licensing.orders.payers import PUBLIC_REFERENCES, is_paid_by_buyer, list_order_references
 from licensing.orders.rights import PROVISIONAL_DAYS
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.orders.models import OrderLine
 
 #: Events that outdate a document still to be signed.
 _OUTDATING_EVENTS = ("completed", "corrected", "prolonged", "rights_opened", "started", "vat_corrected")

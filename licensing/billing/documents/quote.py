@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
@@ -17,15 +17,10 @@ from licensing.catalogue import terms
 from licensing.catalogue.operations import get_product_summary
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.orders import siret_numbers
-from licensing.orders.models import Order, OrderKind
+from licensing.orders.models import Order, OrderKind, OrderLine
 from licensing.orders.operations import needs_review
 from licensing.orders.operations.billing_details import prefill_billing_details
 from licensing.orders.rights import PROVISIONAL_DAYS
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.orders.models import OrderLine
 
 
 @transaction.atomic

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
-from typing import TYPE_CHECKING
 
+from django.http import HttpResponse
 from django.utils.text import slugify
 
 from core.file_responses import build_file_response
-from licensing.billing.models import BillingDocument, BillingDocumentKind
+from licensing.billing.models import BillingDocument, BillingDocumentKind, Invoice
 from licensing.catalogue.models import Seller
 from licensing.exceptions import LicensingError
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.http import HttpResponse
-
-    from licensing.billing.models import Invoice
 
 _FILE_NAMES = {
     BillingDocumentKind.QUOTE: "devis",

@@ -5,28 +5,22 @@ A platform takes every file of an archive for an invoice. Read-only: `operations
 
 from __future__ import annotations
 
+import datetime
 import zipfile
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core import formatting
 from core.calendar import PARIS
 from core.csv_file import build_csv
+from licensing.billing.invoicing.invoice_snapshot import InvoiceSnapshot
 from licensing.billing.invoicing.stored_pdf import get_or_create_document
-from licensing.billing.models import REJECTED_STATES, Invoice, PlatformStatus
+from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceRoute, PlatformStatus
 from licensing.billing.transmission.models import Transmission
 from licensing.orders.buyer_kinds import BuyerKind
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
-
-    from django.db.models import QuerySet
-
-    from licensing.billing.invoicing.invoice_snapshot import InvoiceSnapshot
-    from licensing.billing.models import InvoiceRoute
 
 #: Maximum number of invoices in an archive: the platforms' limit.
 MAX_BATCH_SIZE = 100

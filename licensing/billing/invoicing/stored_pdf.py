@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
 from core.advisory_locks import hold_transaction_lock
 from licensing.billing.documents.storage import store_document
 from licensing.billing.models import BillingDocument, BillingDocumentKind, Invoice, InvoiceKind
-
-if TYPE_CHECKING:
-    import datetime
 
 _KINDS = {InvoiceKind.INVOICE: BillingDocumentKind.INVOICE, InvoiceKind.CREDIT_NOTE: BillingDocumentKind.CREDIT_NOTE}
 

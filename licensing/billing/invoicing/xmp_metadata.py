@@ -8,10 +8,7 @@ no PDF/A identification.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XMPMETA = "adobe:ns:meta/"

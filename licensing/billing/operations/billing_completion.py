@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from licensing.orders.exceptions import BadBilling, NotInThisState
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import notifications, order_events
+from licensing.orders.operations import BillingDetails, notifications, order_events
 from licensing.orders.operations.billing_details import (
     BILLING_COLUMNS,
     read_billing_details,
@@ -17,12 +18,6 @@ from licensing.orders.operations.billing_details import (
 )
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.operations.order_vat import apply_vat_of_payer, find_expected_treatment
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.orders.operations import BillingDetails
 
 #: States of a placed order that has no invoice yet.
 _NOT_INVOICED = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)

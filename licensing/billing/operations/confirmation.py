@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from licensing.billing.invoicing import issue_invoice
+from licensing.billing.models import Invoice
 from licensing.orders import preflight, rights
 from licensing.orders.exceptions import IncompleteForInvoice, NotInThisState
-from licensing.orders.models import OrderState, ScanState
+from licensing.orders.models import Order, OrderState, ScanState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.billing.models import Invoice
-    from licensing.orders.models import Order
 
 
 @transaction.atomic

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Callable
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from licensing.billing.invoicing import issue_credit_note, issue_invoice, issue_partial_credit_note
 from licensing.billing.models import PAYING_STATES, Invoice, InvoiceKind
@@ -16,12 +18,6 @@ from licensing.orders.exceptions import IncompleteForInvoice, NoReason, NotInThi
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
-
-    from accounts.models import User
 
 
 @transaction.atomic

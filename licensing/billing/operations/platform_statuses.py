@@ -6,10 +6,12 @@ Append-only: a status recorded by mistake is taken back by another row. A reject
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection
 
 from django.db import transaction
 
+from accounts.models import User
 from licensing.billing.exceptions import BadStatus
 from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import (
@@ -24,12 +26,6 @@ from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderState
 from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
 
 _ANY = frozenset(PlatformState) - {PlatformState.COMPLETED}
 # Allowed transitions: steps may be skipped, never reverted; only a new invoice follows a rejection. A completed invoice

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
+from licensing.billing.models import Invoice
 from licensing.billing.operations.corrections import reissue_invoice
 from licensing.billing.queries import get_amount_received
 from licensing.orders.exceptions import NotInThisState
+from licensing.orders.models import Order
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.operations.vat_correction import apply_correction
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.billing.models import Invoice
-    from licensing.orders.models import Order
 
 
 @transaction.atomic

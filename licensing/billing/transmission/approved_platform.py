@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from licensing.billing.models import REASONED_STATES, InvoiceKind, PlatformState
 from licensing.billing.transmission import cdar, e_reporting_xml
+from licensing.billing.transmission.accounts import ApprovedPlatformAccount
 from licensing.billing.transmission.exceptions import NotSupported, PlatformRefuses
-from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
+from licensing.billing.transmission.interface import (
+    Declaration,
+    DeclaredState,
+    DepositVerdict,
+    InvoiceParcel,
+    PlatformStory,
+    SentTransmission,
+    StoryEntry,
+)
 from licensing.billing.transmission.lifecycle_inbox import LifecycleInbox
 from licensing.billing.transmission.platform_http import PlatformHttp
 from licensing.orders import siret_numbers
 from licensing.orders.buyer_kinds import BuyerKind
-
-if TYPE_CHECKING:
-    from licensing.billing.transmission.accounts import ApprovedPlatformAccount
-    from licensing.billing.transmission.interface import Declaration, DeclaredState, InvoiceParcel, SentTransmission
 
 _INVOICE, _LIFECYCLE, _REPORT = "Factur-X", "CDAR", "FRR"
 # Our Factur-X have the profile EN 16931.

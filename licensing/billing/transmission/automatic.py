@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db.models import Exists, OuterRef
 
@@ -11,9 +11,6 @@ from licensing.billing.transmission.models import Transmission
 from licensing.billing.transmission.operations import request_transmissions
 from licensing.billing.transmission.platforms import list_configured_routes
 from licensing.catalogue.models import Seller
-
-if TYPE_CHECKING:
-    import datetime
 
 #: How many are asked for at once; the next run takes the others.
 _MOST = 200

@@ -7,22 +7,26 @@ the invoice with this number, whichever deposit brought it. Sources of the API a
 from __future__ import annotations
 
 import base64
+import datetime
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from core.calendar import PARIS
 from core.foreign_values import clean_line, from_timestamp, parse_moment
 from licensing.billing.models import REASONED_STATES, PlatformState
+from licensing.billing.transmission.accounts import ChorusProAccount
 from licensing.billing.transmission.exceptions import NotSupported
-from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
+from licensing.billing.transmission.interface import (
+    Declaration,
+    DeclaredState,
+    DepositVerdict,
+    InvoiceParcel,
+    PlatformStory,
+    SentTransmission,
+    StoryEntry,
+)
 from licensing.billing.transmission.piste_client import PisteClient
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from licensing.billing.transmission.accounts import ChorusProAccount
-    from licensing.billing.transmission.interface import Declaration, DeclaredState, InvoiceParcel, SentTransmission
 
 logger = logging.getLogger(__name__)
 

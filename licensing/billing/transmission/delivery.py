@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,9 +22,6 @@ from licensing.billing.transmission.exceptions import (
 )
 from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.billing.transmission.platforms import get_platform
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 logger = logging.getLogger(__name__)
 #: For how long nobody else asks about a transmission: longer than its platform may take to answer.

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.calendar import PARIS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from licensing.billing.transmission.interface import Declaration
+from licensing.billing.transmission.interface import Declaration
 
 # TT-4: initial, or correcting.
 _INITIAL, _CORRECTING = "IN", "RE"

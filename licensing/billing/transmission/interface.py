@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from decimal import Decimal
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from licensing.billing.models import PlatformState
+from licensing.billing.models import PlatformState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

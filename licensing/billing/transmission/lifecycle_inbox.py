@@ -11,16 +11,14 @@ import datetime
 import logging
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from django.utils import timezone
 
 from core.foreign_values import clean_line, parse_moment
 from jobs.set_aside import note_set_aside
 from licensing.billing.transmission import cdar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 #: How far back each search looks: a platform may show a flow later than it dates it (XP Z12-013, note of 5.3.2, has 15

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
+from accounts.models import User
 from core.foreign_values import clean_line
 from jobs.tasks import defer_once
 from licensing.billing.invoicing import list_undeposited
@@ -21,17 +23,11 @@ from licensing.billing.models import (
 )
 from licensing.billing.transmission import platforms
 from licensing.billing.transmission.exceptions import NotToTransmit
-from licensing.billing.transmission.interface import DepositVerdict, StoryEntry
+from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
 from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.orders.exceptions import NoReason
 from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from accounts.models import User
-    from licensing.billing.transmission.interface import PlatformStory
 
 #: Background task that asks the platforms about what is due.
 DELIVERY_TASK = "billing.transmission.deliver"

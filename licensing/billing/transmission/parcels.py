@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from licensing.billing.invoicing import get_or_create_document
-from licensing.billing.models import PlatformState
+from licensing.billing.invoicing.invoice_snapshot import BuyerSnapshot
+from licensing.billing.models import Invoice, PlatformState
 from licensing.billing.transmission.interface import (
     Declaration,
     DeclaredState,
@@ -15,12 +15,8 @@ from licensing.billing.transmission.interface import (
     RateAmount,
     SentTransmission,
 )
+from licensing.billing.transmission.models import Transmission
 from licensing.orders import siret_numbers
-
-if TYPE_CHECKING:
-    from licensing.billing.invoicing.invoice_snapshot import BuyerSnapshot
-    from licensing.billing.models import Invoice
-    from licensing.billing.transmission.models import Transmission
 
 
 def build_parcel(transmission: Transmission, *, at: datetime.datetime) -> InvoiceParcel:

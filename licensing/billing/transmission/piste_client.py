@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from licensing.billing.transmission.accounts import ChorusProAccount
 from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
 from licensing.billing.transmission.token_http import TokenHttp
-
-if TYPE_CHECKING:
-    from licensing.billing.transmission.accounts import ChorusProAccount
 
 _SILENT = "Chorus Pro ne répond pas pour l'instant. La demande est refaite d'elle-même."
 _NOT_ADMITTED = (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from requests import Response
 
 from core.bounded_json import UnreadableJson, parse_json_object
 from licensing.billing.transmission.exceptions import PlatformRefuses
 from licensing.billing.transmission.token_http import MAX_ANSWER_BYTES, TokenHttp
-
-if TYPE_CHECKING:
-    from requests import Response
 
 _SILENT = "La plateforme agréée ne répond pas pour l'instant."
 _NOT_ADMITTED = "La plateforme agréée n'admet pas notre compte : vérifiez ses identifiants et son organisation."

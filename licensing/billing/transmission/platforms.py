@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from licensing.billing.models import InvoiceRoute
 from licensing.billing.transmission.exceptions import PlatformNotConfigured
-
-if TYPE_CHECKING:
-    from licensing.billing.transmission.interface import InvoicePlatform
+from licensing.billing.transmission.interface import InvoicePlatform
 
 
 def is_configured(route: str | None) -> bool:

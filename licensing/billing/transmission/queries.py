@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from licensing.billing.invoicing import list_undeposited
-from licensing.billing.models import PlatformStatus
+from licensing.billing.models import Invoice, PlatformStatus
 from licensing.billing.transmission.models import (
     PENDING_STATES,
     Transmission,
     TransmissionKind,
     TransmissionState,
 )
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-
-    from licensing.billing.models import Invoice
 
 
 def list_refused() -> QuerySet[Transmission]:

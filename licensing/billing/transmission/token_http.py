@@ -8,16 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import requests
 
 from core.bounded_json import UnreadableJson, parse_json_object
 from installation.hold import refuse_while_held
 from licensing.billing.transmission.exceptions import PlatformSilent
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
 #: Seconds to connect, and to wait for an answer: a file of some megabytes is read at once.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection
+from typing import NamedTuple
 
 from django.db import transaction
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from licensing.classes import carry_offers
 from licensing.classes.exceptions import CannotCarryOn, ClassNotTaught, InvalidPupilCount, NoSuchPupil, NotSeatHolder
@@ -14,14 +17,8 @@ from licensing.classes.operations.class_opening import clean_class_name, create_
 from licensing.classes.operations.locks import check_licence_running, lock_classes, lock_seats
 from licensing.classes.pupil_erasure import get_erasure_date
 from licensing.classes.queries import NOT_TAUGHT_MESSAGE, is_taught_by
+from licensing.entitlements.models import Seat
 from licensing.entitlements.wording import format_long_date
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from licensing.entitlements.models import Seat
 
 
 class CarriedClass(NamedTuple):

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import IntegrityError, transaction
 
+from accounts.models import User
 from licensing.classes import words
 from licensing.classes.exceptions import ClassNotTaught, InvalidClassName
 from licensing.classes.models import Classroom
 from licensing.classes.operations.locks import check_licence_running, lock_seat, lock_taught_class
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.entitlements.models import Seat
+from licensing.entitlements.models import Seat
 
 _MAX_NAME_LENGTH = 60
 #: Collisions are rare: with thousands of classes, one draw in hundreds.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.models import User
 from core.formatting import join_words, pluralize
 from licensing.classes import handover_codes, notifications, words
 from licensing.classes.class_schools import get_class_school
@@ -31,11 +33,6 @@ from licensing.classes.models import MAX_PUPILS, Classroom, HandoverOutcome, Pup
 from licensing.classes.operations.locks import check_licence_running, lock_classes, lock_taught_class
 from licensing.classes.queries import NOT_TAUGHT_MESSAGE, is_taught_by, taught_by
 from licensing.entitlements import code_sealing
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from accounts.models import User
 
 #: Validity of a code.
 VALID_DAYS = 14

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Collection
 
+from accounts.models import User
 from licensing.classes import licence_status
 from licensing.classes.exceptions import ClassNotTaught, ClassOnAnotherSeat, LicenceNotRunning, NotSeatHolder
 from licensing.classes.models import Classroom
 from licensing.classes.queries import NOT_TAUGHT_MESSAGE, is_taught_by
-from licensing.entitlements.models import Seat
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import Entitlement, Seat
 
 
 def lock_seat(seat_id: int | None) -> Seat | None:

@@ -9,25 +9,21 @@ teachers. The numbers are reckoned in docs/decisions/0097.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name
 
 from accounts import attempt_delays, known_origins
-from accounts.attempt_delays import DelayRule
-from accounts.known_origins import NOBODY, Owner
+from accounts.attempt_delays import CountedAttempt, DelayRule
+from accounts.known_origins import NOBODY, Origin, Owner
 from accounts.models import KnownOrigin
 from core.formatting import pluralize
 from jobs.tasks import defer
 from licensing.classes import licence_status, passwords, words
 from licensing.classes.exceptions import ClassClosed, TooManyAttempts, WrongCredentials
 from licensing.classes.models import Classroom, PupilAccount
-
-if TYPE_CHECKING:
-    from accounts.attempt_delays import CountedAttempt
-    from accounts.known_origins import Origin
 
 _SECONDS = datetime.timedelta(seconds=1)
 _MINUTE = datetime.timedelta(minutes=1)

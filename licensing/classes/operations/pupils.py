@@ -6,13 +6,17 @@ before anything is locked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection
+from typing import NamedTuple
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import known_origins
+from accounts.models import User
 from core.formatting import pluralize
+from core.querysets import LockableQuerySet
 from licensing.classes import passwords, words
 from licensing.classes.exceptions import ClassFull, InvalidPupilCount, NoSuchPupil
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
@@ -20,13 +24,6 @@ from licensing.classes.operations.handovers import end_without_pupils
 from licensing.classes.operations.locks import check_licence_running, lock_taught_class
 from licensing.classes.operations.pupil_sign_in import get_device_owner
 from licensing.classes.queries import get_taught_class
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from accounts.models import User
-    from core.querysets import LockableQuerySet
 
 
 class Credential(NamedTuple):

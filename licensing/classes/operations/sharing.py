@@ -7,7 +7,7 @@ whose they are. The request gives the same answer and queues the same job for ev
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
@@ -20,9 +20,6 @@ from licensing.classes.exceptions import AlreadyShared, ClassNotTaught, NoInvita
 from licensing.classes.models import ClassInvitation, Classroom
 from licensing.classes.operations.locks import lock_classes, lock_held_class, lock_taught_class
 from licensing.classes.queries import get_second_teacher, list_invitations
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 INVITATION_LIMIT = throttling.RateLimit("class/invite", 10, datetime.timedelta(days=1))
 _INVITABLE_PROFILES: Sequence[Profile] = (Profile.TEACHER, Profile.PRINCIPAL)

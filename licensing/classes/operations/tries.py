@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Q
 
+from accounts.models import User
 from licensing.classes import notifications
 from licensing.classes.models import Classroom
 from licensing.classes.operations.locks import lock_taught_class
 from licensing.classes.queries import get_second_teacher
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 _DAY = datetime.timedelta(days=1)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import datetime
+from typing import Any, cast
 
 from django import template
 from django.templatetags.static import static
@@ -12,15 +13,10 @@ from django.utils.safestring import SafeString, mark_safe
 from core.calendar import date_in_paris
 from core.formatting import pluralize
 from licensing.classes import animals, words
-from licensing.classes.models import MAX_PUPILS
+from licensing.classes.models import MAX_PUPILS, PupilAccount, PupilHandover
+from licensing.classes.operations.handovers import ComingPupils
+from licensing.entitlements.models import Entitlement, Seat
 from licensing.entitlements.wording import describe_account, describe_start, format_long_date, format_until
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.classes.models import PupilAccount, PupilHandover
-    from licensing.classes.operations.handovers import ComingPupils
-    from licensing.entitlements.models import Entitlement, Seat
 
 register = template.Library()
 

@@ -6,8 +6,6 @@ the same reason a user who had to sign in first is shown a page with the link ag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,11 +16,8 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET
 
 from licensing.classes import pupil_session, tickets
-from licensing.classes.entry_check import UnknownPerson
+from licensing.classes.entry_check import EntryDecision, UnknownPerson
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from licensing.classes.entry_check import EntryDecision
 
 #: Query parameter of the URL to which signing in redirects.
 SIGNED_IN_PARAM = "connexion"

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from accounts.requests import AuthenticatedRequest
 from licensing.classes import carry_offers, overview
 from licensing.classes.device_names import derive_name_keys
 from licensing.classes.exceptions import ClassNotTaught
 from licensing.classes.forms import ClassNameForm, ColleagueForm, NewPupilsForm
+from licensing.classes.models import Classroom, PupilAccount
 from licensing.classes.queries import get_taught_class, list_pending_handovers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.classes.models import Classroom, PupilAccount
 
 #: Error where the class changed since the form was displayed: submitted twice, or from two tabs.
 STALE_PAGE = (

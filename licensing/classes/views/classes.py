@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.requests import AuthenticatedRequest
 from licensing.classes import carry_offers, operations, overview, queries
 from licensing.classes.forms import ClassNameForm, OpenClassForm
 from licensing.classes.models import Classroom
@@ -22,11 +22,6 @@ from licensing.classes.views.credentials import show_credentials
 from licensing.entitlements.models import Seat
 from licensing.exceptions import LicensingError
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in

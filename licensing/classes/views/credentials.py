@@ -5,8 +5,10 @@ Passwords are not stored, not even in the session: a teacher who leaves the page
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -14,23 +16,16 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.downloads import limit_downloads
+from accounts.requests import AuthenticatedRequest
 from core.formatting import pluralize
 from licensing.classes import operations, overview, pupil_cards, words
 from licensing.classes.device_names import derive_name_keys
 from licensing.classes.forms import NewPupilsForm
-from licensing.classes.models import MAX_PUPILS
+from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
+from licensing.classes.operations import Credential
 from licensing.classes.views.class_page import STALE_PAGE, get_taught_class_or_404, render_class_page
 from licensing.exceptions import LicensingError
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.classes.models import Classroom, PupilAccount
-    from licensing.classes.operations import Credential
 
 
 class UnreadableCard(LicensingError):

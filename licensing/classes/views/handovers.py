@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -14,11 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.client_ip import get_client_ip
 from accounts.downloads import limit_downloads
+from accounts.requests import AuthenticatedRequest
 from core.formatting import pluralize
 from licensing.classes import handover_codes, handover_entry, handover_sheet, operations, overview
 from licensing.classes.device_names import derive_name_keys
 from licensing.classes.exceptions import TooManyHandoverCodes
-from licensing.classes.models import HandoverOutcome
+from licensing.classes.models import Classroom, HandoverOutcome, PupilAccount, PupilHandover
+from licensing.classes.operations.handovers import ComingPupils
 from licensing.classes.views.class_page import (
     STALE_PAGE,
     get_taught_class_or_404,
@@ -29,15 +32,6 @@ from licensing.classes.views.class_page import (
 from licensing.entitlements.wording import format_long_date
 from licensing.exceptions import LicensingError
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.classes.models import Classroom, PupilAccount, PupilHandover
-    from licensing.classes.operations.handovers import ComingPupils
 
 #: Of what is typed: a code with much around it.
 _MAX_TYPED = 100

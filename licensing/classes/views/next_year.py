@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.requests import AuthenticatedRequest
 from core.formatting import pluralize
 from licensing.classes import carry_offers, operations, overview
+from licensing.classes.carry_offers import CarryOffer
 from licensing.classes.device_names import derive_name_keys
 from licensing.classes.forms import ClassNameForm
+from licensing.classes.models import Classroom, PupilAccount
+from licensing.classes.operations.carrying_on import CarriedClass
 from licensing.classes.views.class_page import (
     STALE_PAGE,
     get_taught_class_or_404,
@@ -23,16 +29,6 @@ from licensing.classes.views.class_page import (
 )
 from licensing.exceptions import LicensingError
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.classes.carry_offers import CarryOffer
-    from licensing.classes.models import Classroom, PupilAccount
-    from licensing.classes.operations.carrying_on import CarriedClass
 
 
 @signed_in

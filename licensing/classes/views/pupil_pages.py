@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
@@ -22,9 +20,6 @@ from licensing.classes.forms import PupilSignInForm
 from licensing.classes.sign_in_mistakes import find_mistakes
 from licensing.exceptions import LicensingError
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 #: A day: a drawing is the same for everybody.
 _DRAWING_SECONDS = 24 * 60 * 60

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.requests import AuthenticatedRequest
 from licensing.classes import operations, overview
 from licensing.classes.device_names import derive_name_keys
 from licensing.classes.views.class_page import (
@@ -21,11 +20,6 @@ from licensing.classes.views.class_page import (
 )
 from licensing.exceptions import LicensingError
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts.requests import AuthenticatedRequest
 from licensing.classes import operations
 from licensing.classes.forms import ColleagueForm
 from licensing.classes.views.class_page import (
@@ -18,11 +18,6 @@ from licensing.classes.views.class_page import (
 )
 from licensing.exceptions import LicensingError
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in

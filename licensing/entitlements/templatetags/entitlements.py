@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django import template
 
 from core.formatting import pluralize
 from core.french import collectivity_forms
+from licensing.entitlements.overview import SubscriptionCard, TeacherLicence
 from licensing.entitlements.wording import format_long_date, format_short_date
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.entitlements.overview import SubscriptionCard, TeacherLicence
 
 register = template.Library()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -19,21 +19,14 @@ from core.plain_names import MAX_LENGTH, check_person_name
 from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements import seat_holders
 from licensing.entitlements.exceptions import AlreadyHoldsSeat
-from licensing.entitlements.models import SeatMode
+from licensing.entitlements.models import Seat, SeatMode, Subscription
 from licensing.invitations import notifications
 from licensing.invitations.exceptions import MeantForAnotherAccount
-from licensing.invitations.models import InvitationEnd
+from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from licensing.invitations.operations.endings import end, lock_seat_and_invitation
-from licensing.invitations.person_names import split_name, suggest_username
+from licensing.invitations.person_names import PersonName, split_name, suggest_username
 from licensing.invitations.queries import check_usable, get_invitation_by_token, get_mailbox_accounts
 from schools import affiliations
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.entitlements.models import Seat, Subscription
-    from licensing.invitations.models import TeacherInvitation
-    from licensing.invitations.person_names import PersonName
 
 
 @sensitive_variables("token")

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
 
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from licensing.entitlements import seat_holders
-from licensing.entitlements.models import Seat
+from licensing.entitlements.models import Seat, Subscription
 from licensing.invitations import notifications
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from accounts.models import User
-    from licensing.entitlements.models import Subscription
 
 #: How long the address of somebody who did not answer, or did, is kept after the end of their invitation.
 KEPT = datetime.timedelta(days=90)

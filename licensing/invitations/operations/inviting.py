@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Lower
@@ -15,7 +16,7 @@ from core.link_tokens import generate_nonce, hash_token
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements.exceptions import NoSeatLeft
-from licensing.entitlements.models import Seat, SeatMode, Subscription
+from licensing.entitlements.models import Entitlement, Seat, SeatMode, Subscription
 from licensing.entitlements.queries import serving_same_classes
 from licensing.invitations import notifications
 from licensing.invitations.address_list import AddressList, BadLine, InvitedPerson, parse_addresses
@@ -24,11 +25,6 @@ from licensing.invitations.limits import count_letters
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations.endings import get_administered_invitation
 from licensing.invitations.person_names import is_same_person
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from licensing.entitlements.models import Entitlement
 
 VALIDITY = datetime.timedelta(days=30)
 

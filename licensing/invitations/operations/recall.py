@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements.exceptions import NoSeatLeft, UndoTooLate
@@ -16,11 +17,6 @@ from licensing.invitations.exceptions import InvitationEnded
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from licensing.invitations.operations.endings import end, get_administered_invitation, lock_seat_and_invitation
 from licensing.invitations.queries import is_same_invited
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 @transaction.atomic

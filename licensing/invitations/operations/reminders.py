@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db import transaction
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from licensing.entitlements import key_checks
 from licensing.entitlements.models import available_on
@@ -16,11 +17,6 @@ from licensing.invitations.limits import count_letters
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations.endings import get_administered_invitation, lock_seat_and_invitation
 from schools.calendar.writing_days import is_writing_hour, list_open_departements
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from accounts.models import User
 
 #: After how long without an answer the reminder leaves by itself.
 REMINDER_DELAY = datetime.timedelta(days=7)

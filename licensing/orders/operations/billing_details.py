@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import models
 from stdnum.eu import vat as eu_vat
 
 from core.formulas import begins_formula
@@ -19,9 +20,6 @@ from licensing.orders import countries, payers, postal_codes, preflight, siret_n
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, Payer
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from django.db import models
 
 FRANCE = "France"
 #: Country → prefix of its VAT numbers, where it is another.

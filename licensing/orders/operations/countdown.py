@@ -6,13 +6,14 @@ The rights themselves end at midnight of their date, whether or not the periodic
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from accounts.models import User
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from licensing.orders import rights
@@ -21,13 +22,9 @@ from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
+#: An order annotated by `_counting_down`; the stubs cannot name that type across functions.
+type CountingDown = Any
 
-    from accounts.models import User
-
-    #: An order annotated by `_counting_down`; the stubs cannot name that type across functions.
-    type CountingDown = Any
 
 #: Days after the order on which its buyer is reminded; as many days before the end where the rights were prolonged
 #: or shortened.

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import pricing
+from licensing.catalogue.pricing import PricedLine
 from licensing.orders.exceptions import NotABuyer, NotADraft, PriceChanged
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.orders.operations import billing_details as bills
 from licensing.orders.operations import order_events
+from licensing.orders.operations.billing_details import BillingDetails
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.operations.order_vat import apply_treatment, apply_vat_of_payer, find_expected_treatment
 from licensing.orders.vat import VatTreatment, get_vat
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from licensing.catalogue.pricing import PricedLine
-    from licensing.orders.operations.billing_details import BillingDetails
-    from schools.models import Affiliation
-    from tenants.models import Collectivity
+from schools.models import Affiliation
+from tenants.models import Collectivity
 
 #: Days for which a quote holds its price, the day of issue included.
 QUOTE_DAYS = 30

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django.db.models import Q
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from collectivities import audit_log
 from core.calendar import date_in_paris
 from licensing.entitlements.office_keys import find_entitlements
@@ -17,12 +18,7 @@ from licensing.orders.models import Order, OrderKind, OrderState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.pools.models import Pool
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 
 @transaction.atomic

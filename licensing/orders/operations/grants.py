@@ -5,17 +5,19 @@ A grant is an order with a line, like any other, and has a reason.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django.db.models import Max
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.letter_days import schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue.exceptions import BadQuantity
+from licensing.catalogue.models import SchoolYear
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import Entitlement, SuspensionCause
@@ -26,12 +28,6 @@ from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.catalogue.models import SchoolYear
 
 _NAME_LENGTH = Pool._meta.get_field("name").max_length or 0  # noqa: SLF001 - Django's documented access to fields
 

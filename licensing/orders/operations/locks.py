@@ -6,16 +6,13 @@ an invoice → job that is queued once. A report of e-reporting is made under a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from django.db import transaction
 from django.db.models import Max
 
 from licensing.orders.exceptions import ChangedMeanwhile, UnknownOrder
 from licensing.orders.models import Order, OrderEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 
 def lock_order(order_id: int) -> Order:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
 
+from accounts.models import User
 from collectivities.models import Member, Role
+from licensing.orders.models import Order
 from mailing.operations import enqueue
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.orders.models import Order
 
 #: Topic of the messages about an order; `topic_id` is its primary key.
 TOPIC = "order"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from collectivities import audit_log
-from licensing.orders.models import OrderEvent
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.orders.models import Order
+from licensing.orders.models import Order, OrderEvent
 
 
 def record(order: Order, action: str, summary: str, *, by: User | None, at: datetime.datetime) -> OrderEvent:

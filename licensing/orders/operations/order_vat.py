@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from core.money import add_vat, extract_vat, sum_amounts
+from licensing.catalogue.models import Product
 from licensing.orders.exceptions import NotInvoiceable
-from licensing.orders.models import Order, OrderKind
+from licensing.orders.models import Order, OrderKind, OrderLine
 from licensing.orders.operations.billing_details import prefill_billing_details
-from licensing.orders.vat import VatTreatment, find_treatment, get_vat
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from licensing.catalogue.models import Product
-    from licensing.orders.models import OrderLine
-    from licensing.orders.vat import Vat
-    from tenants.models import Collectivity
+from licensing.orders.vat import Vat, VatTreatment, find_treatment, get_vat
+from tenants.models import Collectivity
 
 _LINE_FIELDS = (
     "unit_ht", "vat_rate", "vat_category", "vat_reason", "vat_reason_code", "total_ht", "total_vat", "total_ttc",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.locks import lock_account
+from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import terms
@@ -25,17 +26,12 @@ from licensing.orders.exceptions import (
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, SettlementMethod
 from licensing.orders.operations import billing_details as bills
 from licensing.orders.operations import notifications, order_events
+from licensing.orders.operations.billing_details import BillingDetails
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.operations.order_vat import apply_vat_of_payer
 from licensing.orders.operations.review import needs_review
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.orders.operations.billing_details import BillingDetails
 
 #: Maximum number of a shop buyer's orders that await a purchase order: nobody leads more schools.
 MAX_UNSIGNED_ORDERS = 5

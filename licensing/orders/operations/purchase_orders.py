@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from licensing.orders import rights
 from licensing.orders.exceptions import (
@@ -20,9 +20,6 @@ from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanSt
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.countdown import lapse_if_expired
 from licensing.orders.operations.locks import lock_order
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 #: In bytes: ten times a scanned page of good quality.
 MAX_SCAN_BYTES = 4 * 1024 * 1024

@@ -6,12 +6,13 @@ with an address that is no school's, could otherwise open any number of classes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import Lower
 
+from accounts.models import User
 from accounts.queries import list_confirmed_addresses
 from core.calendar import date_in_paris
 from licensing.orders import rights
@@ -20,11 +21,6 @@ from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, Sca
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from schools.models import Affiliation, School
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 #: Licences that an unknown buyer's unpaid orders open at once, together: the first two tiers of the guide.
 MAX_UNREVIEWED_LICENCES = 5

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from stdnum.eu import vat as eu_vat
 
+from accounts.models import User
 from core import formatting
 from licensing.orders.exceptions import BadBilling, NoReason, NotInThisState
 from licensing.orders.models import Order, OrderLine, OrderState
@@ -14,11 +15,6 @@ from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.operations.order_vat import apply_treatment, find_expected_treatment
 from licensing.orders.vat import VatTreatment
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 #: States of a placed order that has no invoice yet.
 VAT_CORRECTABLE = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django import template
 from django.utils import timezone
 
 from core import formatting
 from core.calendar import date_in_paris
+from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.wording import format_long_date, format_short_date
+from licensing.orders.models import Order
 from licensing.orders.payers import describe_typed_school
 from licensing.orders.wording import describe_period
+from schools.models import Affiliation, School
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.catalogue.models import SchoolYear
-    from licensing.orders.models import Order
-    from schools.models import Affiliation, School
 
 register = template.Library()
 

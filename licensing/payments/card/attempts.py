@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.conf import settings
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 from payments import PaymentStatus
 
+from accounts.models import User
 from jobs.tasks import defer
 from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.orders import preflight
-from licensing.orders.models import OrderKind, OrderState, SettlementMethod
-from licensing.orders.operations import order_events
+from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
+from licensing.orders.operations import BillingDetails, order_events
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.operations.placement import prepare_card_payment
@@ -23,13 +24,6 @@ from licensing.payments.card.provider_interface import EURO, ProviderSession
 from licensing.payments.exceptions import CardsClosed, NotToPay
 from licensing.payments.models import CardPayment
 from licensing.payments.operations import is_school_year_over
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.orders.models import Order
-    from licensing.orders.operations import BillingDetails
 
 #: Statuses of an attempt that may still be paid.
 OPEN_STATUSES = (PaymentStatus.WAITING, PaymentStatus.INPUT)

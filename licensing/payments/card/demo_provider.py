@@ -5,8 +5,9 @@ The buyer chooses the bank's answer, which is stored in the attempt's reference.
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.conf import settings
@@ -16,18 +17,14 @@ from payments.dummy import DummyProvider
 
 from licensing.payments.card.provider_interface import (
     EURO,
+    BalanceMovement,
     ProviderOutcome,
     ProviderRefund,
     ProviderSession,
     SessionState,
     to_cents,
 )
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.payments.card.provider_interface import BalanceMovement
-    from licensing.payments.models import CardPayment
+from licensing.payments.models import CardPayment
 
 ACCEPTED, DECLINED = "accepte", "refuse"
 #: Key in a payment's provider data: what was refunded, in cents, by number.

@@ -5,27 +5,21 @@ A process killed in between loses nothing: the next call returns the same state.
 
 from __future__ import annotations
 
+import datetime
 import logging
-from typing import TYPE_CHECKING
 
+from django import forms
 from django.conf import settings
 from payments import PaymentStatus
 
 from licensing.exceptions import LicensingError
 from licensing.payments.card import attempts, settlement
-from licensing.payments.card.provider_interface import ProviderSession, to_cents, to_euros
+from licensing.payments.card.provider_interface import ProviderNotification, ProviderSession, to_cents, to_euros
 from licensing.payments.card.providers import get_provider
 from licensing.payments.card.refunds import has_unknown_refunds
 from licensing.payments.exceptions import CardsClosed, ProviderRefuses, ProviderSilent
 from licensing.payments.models import CardPayment, Payment
 from licensing.payments.queries import get_card_net
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django import forms
-
-    from licensing.payments.card.provider_interface import ProviderNotification
 
 logger = logging.getLogger(__name__)
 #: Number of the refund of a charge that was never due.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    import datetime
+from django import forms
 
-    from django import forms
-
-    from licensing.payments.models import CardPayment
+from licensing.payments.models import CardPayment
 
 #: The only currency of sale, as its ISO 4217 code.
 EURO = "EUR"

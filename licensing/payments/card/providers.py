@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.conf import settings
 from payments.core import provider_factory
 
 from installation.hold import refuse_while_held
+from licensing.payments.card.provider_interface import CardProvider
 from licensing.payments.exceptions import CardsClosed
-
-if TYPE_CHECKING:
-    from licensing.payments.card.provider_interface import CardProvider
-    from licensing.payments.models import CardPayment
+from licensing.payments.models import CardPayment
 
 
 def is_available() -> bool:

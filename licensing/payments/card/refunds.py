@@ -6,33 +6,28 @@ stays failed, whatever the order in which answers arrive.
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 from payments import PaymentStatus
 
+from accounts.models import User
 from core import formatting
 from jobs.tasks import defer
 from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_balance
-from licensing.orders.models import OrderState
+from licensing.orders.models import Order, OrderState
 from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.payments import operations
-from licensing.payments.card.provider_interface import REFUND_RETRIES, to_cents, to_euros
+from licensing.payments.card.provider_interface import REFUND_RETRIES, ProviderOutcome, to_cents, to_euros
 from licensing.payments.exceptions import NotToPay
 from licensing.payments.models import CardPayment, Payment, PaymentKind
 from licensing.payments.queries import get_card_net
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
-    from licensing.orders.models import Order
-    from licensing.payments.card.provider_interface import ProviderOutcome
 
 #: Keys in a payment's provider data: its refunds by identifier; what was given back otherwise, in cents.
 _REFUNDS, _OTHERWISE = "refunds", "otherwise"

@@ -6,27 +6,28 @@ late, duplicate or reordered outcomes have no effect.
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from payments import PaymentStatus
 
 from core import formatting
 from licensing.orders.exceptions import BadAmount, InvalidOrderDate
+from licensing.orders.models import Order
 from licensing.orders.operations import order_events
 from licensing.payments import operations
 from licensing.payments.card.attempts import OPEN_STATUSES
-from licensing.payments.card.provider_interface import SessionState, to_cents, to_euros
+from licensing.payments.card.provider_interface import (
+    ProviderNotification,
+    ProviderOutcome,
+    SessionState,
+    to_cents,
+    to_euros,
+)
 from licensing.payments.card.refunds import lock_order_and_payment, queue_refund, record_refunds, refund
 from licensing.payments.models import CardPayment, Payment, PaymentKind, ProviderEvent
 from licensing.payments.queries import get_refundable
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.orders.models import Order
-    from licensing.payments.card.provider_interface import ProviderNotification, ProviderOutcome
 
 #: Statuses of a payment that was charged.
 _CHARGED = (PaymentStatus.CONFIRMED, PaymentStatus.REFUNDED)

@@ -6,13 +6,17 @@ data, writes the status without a lock, truncates cents, and sets the API key gl
 
 from __future__ import annotations
 
+import datetime
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from decimal import Decimal
+from typing import Any, ClassVar, NoReturn
 
 import stripe
 from django import forms
 from django.conf import settings
 from payments.stripe import StripeProviderV3
+from stripe.params import BalanceTransactionListParams
+from stripe.params.checkout import SessionCreateParams
 
 from core.bounded_json import parse_json_object
 from core.foreign_values import clean_line
@@ -28,15 +32,7 @@ from licensing.payments.card.provider_interface import (
     to_cents,
 )
 from licensing.payments.exceptions import ProviderRefuses, ProviderSilent, UnsignedEvent
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from stripe.params import BalanceTransactionListParams
-    from stripe.params.checkout import SessionCreateParams
-
-    from licensing.payments.models import CardPayment
+from licensing.payments.models import CardPayment
 
 logger = logging.getLogger(__name__)
 #: Timeout of a request to Stripe, in seconds; a user waits for it.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.csp import CSP
@@ -15,6 +15,8 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_GET, require_http_methods
 from payments import PaymentStatus
 
+from accounts.models import User
+from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from core.formatting import pluralize
 from licensing.entitlements.models import Subscription
@@ -26,12 +28,6 @@ from licensing.payments.card.providers import get_provider
 from licensing.payments.models import CardPayment
 from licensing.payments.queries import get_card_net
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.models import User
-    from accounts.requests import AuthenticatedRequest
 
 logger = logging.getLogger(__name__)
 #: Statuses of an attempt that ended without payment.

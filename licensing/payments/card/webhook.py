@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -13,14 +13,10 @@ from django.views.decorators.http import require_POST
 from licensing.exceptions import LicensingError
 from licensing.payments.card import provider_calls
 from licensing.payments.card.providers import get_provider_by_name
+from licensing.payments.card.stripe_checkout import StripeCheckout
 from licensing.payments.exceptions import CardsClosed, UnsignedEvent
 from licensing.payments.models import CardPayment, ProviderEvent
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from licensing.payments.card.stripe_checkout import StripeCheckout
 
 logger = logging.getLogger(__name__)
 VARIANT = "stripe"

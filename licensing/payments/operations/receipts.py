@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from decimal import Decimal
 
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing import invoicing
@@ -20,12 +22,6 @@ from licensing.orders.operations.locks import lock_order
 from licensing.payments.models import CardPayment, Payment, PaymentKind
 from webhooks import operations as webhooks
 from webhooks.operations import EventType, NewEvent
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
 
 
 @transaction.atomic

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from decimal import Decimal
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing.queries import get_amount_received
 from licensing.orders.exceptions import BadAmount, NotInThisState
-from licensing.orders.models import OrderState
+from licensing.orders.models import Order, OrderState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.payments.models import Payment, PaymentKind
 from licensing.payments.queries import get_amount_left, get_refundable
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
-    from licensing.orders.models import Order
 
 
 @transaction.atomic

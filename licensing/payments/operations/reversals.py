@@ -5,10 +5,12 @@ Nothing is erased: a negative payment stands against the first, and the invoice 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from decimal import Decimal
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing.operations.confirmation import get_rights_end
@@ -20,12 +22,6 @@ from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.payments.models import Payment, PaymentKind, ReversalReason
 from licensing.payments.queries import get_amount_left
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
 
 
 @transaction.atomic

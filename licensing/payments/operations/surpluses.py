@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing.queries import get_balance
 from licensing.orders.exceptions import BadAmount, BadReference, NotInThisState
+from licensing.orders.models import Order
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order, lock_orders
 from licensing.payments.models import Payment, PaymentKind
 from licensing.payments.operations.receipts import mark_paid
 from licensing.payments.queries import get_surplus, list_owed_orders, list_payments_left
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-    from decimal import Decimal
-
-    from accounts.models import User
-    from licensing.orders.models import Order
 
 
 @transaction.atomic

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import User
 from api.bulk import BulkIdsField
 from api.fields import EmptySerializer, StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
 from api.idempotency import idempotent
@@ -19,20 +23,13 @@ from licensing.pools import operations
 from licensing.pools.api import TAGS, allocation_serializer
 from licensing.pools.exceptions import UnknownAllocation
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Mapping, Sequence
 
-    from rest_framework.request import Request
+class BulkOperation(Protocol):
+    """A bulk operation on allocations."""
 
-    from accounts.models import User
-
-    class BulkOperation(Protocol):
-        """A bulk operation on allocations."""
-
-        def __call__(
-            self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
-        ) -> list[operations.AllocationActionResult]: ...
+    def __call__(
+        self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
+    ) -> list[operations.AllocationActionResult]: ...
 
 
 #: Result of an action on one allocation of a list.

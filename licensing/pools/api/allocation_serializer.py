@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django_filters
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample
@@ -16,15 +16,10 @@ from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import Allocation
-from licensing.pools.queries import AllocationState, list_allocations
+from licensing.pools.queries import AllocationState, AnnotatedAllocation, list_allocations
 from licensing.pools.situations import Situation
 from mailing.models import MessageState
 from schools.uai import normalise
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from licensing.pools.queries import AnnotatedAllocation
 
 
 class AllocationSerializer(serializers.Serializer["AnnotatedAllocation"]):

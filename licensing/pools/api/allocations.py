@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
@@ -25,20 +27,14 @@ from api.problem_details import ApiProblem, FieldError
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
 from core.email_addresses import is_ordinary_address
+from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.api import TAGS, allocation_serializer
 from licensing.pools.exceptions import RowsRefused
 from licensing.pools.models import Allocation
-from licensing.pools.operations import AllocationRequest, AllocationRowStatus
+from licensing.pools.operations import AllocationRequest, AllocationRowResult, AllocationRowStatus, BulkAllocationResult
 from schools.api import UaiField
 from schools.uai import WELL_FORMED
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
-
-    from licensing.exceptions import LicensingError
-    from licensing.pools.operations import AllocationRowResult, BulkAllocationResult
 
 _MAX_ADDRESS_LENGTH = 254
 _RECIPIENT = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import UtcDateTimeField
@@ -17,9 +18,6 @@ from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
 from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
-
-if TYPE_CHECKING:
-    from rest_framework.request import Request
 
 TAGS = ["Lots"]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.bulk import BulkRowsSerializer
@@ -20,10 +22,6 @@ from licensing.pools.address_corrections import CONTACT, DIRECTORY, build_correc
 from licensing.pools.api import TAGS
 from licensing.pools.api.actions import BulkActionResultSerializer, serialize_result
 from licensing.pools.models import Allocation
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
 
 _EXAMPLE = {
     "allocation": 1207,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
 
+from accounts.models import User
 from core.tenant_connection import connection
 from jobs import due
 from licensing.entitlements.models import ActivationKey
@@ -26,17 +27,12 @@ from licensing.pools.operations.demands import (
     AllocationStage,
     CheckedDemand,
     Demand,
+    ProgressCallback,
     TargetSchool,
     no_progress,
 )
 from licensing.pools.operations.notifications import record_and_notify
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from licensing.pools.operations.demands import ProgressCallback
 
 #: Kind of the due work that `licensing.reminders` does for the e-mails of an allocation, and how long after them.
 PLAN_REMINDERS = "reminders.plan"

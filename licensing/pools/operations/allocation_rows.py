@@ -5,27 +5,20 @@ The caller has locked the pool and checked the demands.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from django.db import connection
 from django.db.models import Q
 
+from accounts.models import User
 from core.copy_rows import copy_rows, reserve_ids
 from licensing.entitlements.key_minting import mint
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey
-from licensing.pools.models import ALLOCATION_TOPIC, Allocation
-from licensing.pools.operations.demands import AllocationStage
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
+from licensing.pools.operations.demands import AllocationStage, CheckedDemand, ProgressCallback
 from mailing import operations as mailing
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from licensing.pools.models import Pool
-    from licensing.pools.operations.demands import CheckedDemand, ProgressCallback
-
 
 _COLUMNS = {
     "id": "int8",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.queries import get_contact_emails
+from licensing.exceptions import LicensingError
 from licensing.pools import checks
 from licensing.pools.exceptions import RowsRefused
+from licensing.pools.models import Pool
 from licensing.pools.operations.allocation import apply_demands
 from licensing.pools.operations.demand_checks import (
     RejectedDemand,
@@ -19,17 +24,8 @@ from licensing.pools.operations.demand_checks import (
     lock_existing_allocations,
     pool_exhausted_error,
 )
-from licensing.pools.operations.demands import CheckedDemand, Demand
+from licensing.pools.operations.demands import AllocationOutcome, CheckedDemand, Demand, TargetSchool
 from licensing.pools.wording import describe_bulk_allocation
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from accounts.models import User
-    from licensing.exceptions import LicensingError
-    from licensing.pools.models import Pool
-    from licensing.pools.operations.demands import AllocationOutcome, TargetSchool
 
 
 class AllocationRequest(NamedTuple):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django.db.models import F
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from licensing.entitlements.exceptions import LicencesInUse
 from licensing.pools.models import Allocation, Pool
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 #: How many schools a refusal names.
 _NAMED_SCHOOLS = 3

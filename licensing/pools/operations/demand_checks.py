@@ -5,9 +5,11 @@ Pure but for `get_target_schools` and `lock_existing_allocations`, which query a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from core import formatting
+from licensing.exceptions import LicensingError
 from licensing.pools import checks
 from licensing.pools.exceptions import (
     BadAddress,
@@ -19,15 +21,9 @@ from licensing.pools.exceptions import (
     SchoolNotInDirectory,
     WouldShrink,
 )
-from licensing.pools.models import Allocation
+from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.demands import CheckedDemand, Demand, ExistingAllocation, TargetSchool
 from schools.models import School, SchoolState
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from licensing.exceptions import LicensingError
-    from licensing.pools.models import Pool
 
 #: Number of schools that an error message names; the others are counted.
 _MAX_NAMED = 5

@@ -8,7 +8,6 @@ queues it, and who holds a message has the pool looked at again soon, as the rig
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -19,9 +18,7 @@ from jobs.tasks import defer
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
 from mailing import operations as mailing
 from mailing.models import Message
-
-if TYPE_CHECKING:
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 RELEASE_TASK = "pools.release_held_emails"
 

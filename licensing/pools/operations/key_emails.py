@@ -7,13 +7,14 @@ discloses nothing. Keys go to the recipients that the collectivities chose, at m
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import Q
 from django_tenants.utils import get_public_schema_name
 
 from accounts import throttling
+from accounts.models import User
 from accounts.throttling import RateLimit
 from collectivities import audit_log
 from core import formatting
@@ -36,12 +37,6 @@ from mailing.models import Message
 from mailing.queries import latest_by_topic
 from schools import weekly_limit
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from accounts.models import User
-
 
 #: Audit summaries, formatted with the address.
 _RESENT_SUMMARY = "Clé renvoyée à {}."

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
 
+from accounts.models import User
 from collectivities import audit_log
-from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, MessageKind
-from licensing.pools.operations.demands import AllocationStage
+from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, MessageKind, Pool
+from licensing.pools.operations.demands import AllocationStage, CheckedDemand, ProgressCallback
 from licensing.pools.wording import describe_allocation, describe_growth
 from mailing import operations as mailing
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from accounts.models import User
-    from licensing.pools.models import Pool
-    from licensing.pools.operations.demands import CheckedDemand, ProgressCallback
 
 _KEY = MessageKind.KEY.value
 

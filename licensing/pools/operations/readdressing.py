@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities.operations.portfolio_store import ContactChange, lock_contacts, write_portfolio
 from licensing.exceptions import LicensingError
 from licensing.pools import checks
@@ -14,12 +16,6 @@ from licensing.pools.models import Allocation
 from licensing.pools.operations.key_emails import resend_to
 from licensing.pools.operations.results import AllocationActionResult
 from mailing.refusals import find_refused_addresses, normalise_address
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Mapping
-
-    from accounts.models import User
 
 
 @transaction.atomic

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 from django.db.models import F, Q
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from licensing.entitlements.key_units import shrink_many
+from licensing.exceptions import LicensingError
 from licensing.pools import checks, events
 from licensing.pools.emails import school_label
 from licensing.pools.exceptions import BadUnits, UnknownAllocation
@@ -20,13 +23,6 @@ from licensing.pools.queries import find_emailed_ids
 from mailing import operations as mailing
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from licensing.exceptions import LicensingError
 
 
 @dataclass(frozen=True, slots=True)

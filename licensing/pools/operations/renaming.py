@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from licensing.pools import checks
 from licensing.pools.exceptions import BadPoolName
 from licensing.pools.models import Pool
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 MAX_NAME_LENGTH = 120
 

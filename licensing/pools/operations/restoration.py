@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from licensing.entitlements.models import ActivationKey
@@ -23,12 +25,6 @@ from licensing.pools.queries import find_notified_ids, list_stopped_emails
 from mailing import operations as mailing
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Iterable, Sequence
-
-    from accounts.models import User
 
 
 def restore(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection
+from typing import NamedTuple
 
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey
+from licensing.exceptions import LicensingError
 from licensing.pools.exceptions import AllocationRedeemed, AllocationRevoked, UnknownAllocation
 from licensing.pools.models import Allocation
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from licensing.exceptions import LicensingError
 
 
 class AllocationActionResult(NamedTuple):

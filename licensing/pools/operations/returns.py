@@ -5,7 +5,9 @@ Who may, and what is told to whom, is decided above: `licensing.returns`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Callable
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -19,10 +21,6 @@ from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.demand_checks import pool_exhausted_error
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
 
 
 class LockedAllocation(NamedTuple):

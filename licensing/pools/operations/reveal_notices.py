@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from accounts import throttling
+from accounts.models import User
 from accounts.throttling import RateLimit
 from collectivities.models import AuditEntry, Role
 from collectivities.queries import list_reachable_members
 from core.tenant_connection import connection
 from licensing.pools.models import MANY_REVEALED, REVEALED_ACTION
 from mailing import operations as mailing
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 #: A manager helps a few schools a day by telephone.
 MANY_KEYS = 10

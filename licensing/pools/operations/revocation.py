@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from licensing.entitlements.models import ActivationKey
@@ -19,12 +21,6 @@ from licensing.pools.queries import find_emailed_ids
 from mailing import operations as mailing
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from accounts.models import User
 
 
 def revoke(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from licensing.pools import checks
 from licensing.pools.exceptions import UnitsChanged, UnknownAllocation
@@ -13,11 +15,6 @@ from licensing.pools.models import Allocation
 from licensing.pools.operations.allocation import allocate
 from licensing.pools.operations.reduction import Reduction, reduce_many
 from licensing.pools.operations.results import revoked_error
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 class UnitChange(NamedTuple):

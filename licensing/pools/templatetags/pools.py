@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from django import template
+from django.forms import BoundField
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.wording import describe_review, describe_start, format_long_date, format_until
 from licensing.entitlements.wording import status_text as status_in_words
+from licensing.pools.positions import PoolPosition
 from licensing.pools.situation_badges import render_badge
 from licensing.pools.wording import POSITION_WORDS
 from schools import wording as names
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.forms import BoundField
-    from django.utils.safestring import SafeString
-
-    from licensing.entitlements.models import Entitlement
-    from licensing.pools.positions import PoolPosition
 
 register = template.Library()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBadRequest
@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.reauthentication import confirmed_recently
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.exceptions import NotInPortfolio
 from collectivities.models import Role
 from collectivities.operations import portfolio
@@ -23,11 +23,6 @@ from licensing.pools.forms import ResendForm, RestoreForm
 from licensing.pools.models import Allocation
 from licensing.pools.views.one_allocation import return_to_page
 from licensing.pools.views.results import get_list_url, show_results
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from collectivities.access import OfficeHttpRequest
 
 _RESTORED = (
     "reprise annulée : la clé vaut de nouveau ses licences, et l'école n'a été prévenue de rien",

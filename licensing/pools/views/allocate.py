@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
-from django.db.models import Q
-from django.http import Http404
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import PortfolioSchool, Role
 from core import formatting
 from core.calendar import date_in_paris
@@ -26,12 +24,6 @@ from licensing.pools.school_holdings import list_schools_without_licences
 from schools.models import School
 from schools.queries import find_by_uai, search
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 _MAX_RESULTS = 20
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django_tables2 import RequestConfig
 
 from accounts.downloads import limit_downloads
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import AuditEntry, Role
 from core import formatting
 from core.calendar import date_in_paris
@@ -25,11 +24,6 @@ from licensing.pools.views.one_allocation import can_change_units
 from licensing.pools.wording import describe_held_keys
 from mailing import kinds
 from mailing.models import Message
-
-if TYPE_CHECKING:
-    from django.http import QueryDict
-
-    from collectivities.access import OfficeHttpRequest
 
 _PAGE_SIZE = 50
 _XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

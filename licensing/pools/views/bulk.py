@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
 import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from collectivities.access import office
+from accounts.models import User
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core.calendar import date_in_paris
 from licensing.pools import bulk_preview, bulk_wording, operations
+from licensing.pools.bulk_preview import BulkPreview
 from licensing.pools.models import Allocation
-from licensing.pools.queries import filter_not_redeemed, list_allocations
+from licensing.pools.queries import AnnotatedAllocation, filter_not_redeemed, list_allocations
 from licensing.pools.views.allocations import build_filter
 from licensing.pools.views.results import build_list_url, get_list_url, show_results
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Collection, Sequence
-
-    from django.db.models import QuerySet
-
-    from accounts.models import User
-    from collectivities.access import OfficeHttpRequest
-    from licensing.pools.bulk_preview import BulkPreview
-    from licensing.pools.queries import AnnotatedAllocation
 
 #: Number of schools that the confirmation page names; the others are counted.
 _MAX_NAMED = 15

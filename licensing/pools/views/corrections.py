@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core import formatting
 from licensing.pools import operations
@@ -19,13 +21,6 @@ from licensing.pools.address_corrections import build_corrections, list_undelive
 from licensing.pools.models import Allocation
 from licensing.pools.views.results import show_results
 from mailing.refusals import normalise_address
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 #: Three fields a row: Django takes a thousand.
 PER_PAGE = 200

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core import formatting
 from core.french import school_forms
@@ -18,16 +17,10 @@ from licensing.pools import operations
 from licensing.pools.exceptions import WrittenThisWeek
 from licensing.pools.forms import UnitsForm
 from licensing.pools.models import Allocation
-from licensing.pools.queries import AllocationState
+from licensing.pools.operations import UnitChange
+from licensing.pools.queries import AllocationState, AnnotatedAllocation
 from licensing.pools.stopped_reminders import find_stopped
 from schools.weekly_limit import find_written
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.pools.operations import UnitChange
-    from licensing.pools.queries import AnnotatedAllocation
 
 _CHANGEABLE = (AllocationState.ISSUED, AllocationState.REDEEMED, AllocationState.SUSPENDED)
 #: Values of the field `page` of a form that stands on the school's page, or on the home page.

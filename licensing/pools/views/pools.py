@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
@@ -18,12 +17,6 @@ from licensing.pools import operations
 from licensing.pools.models import Pool
 from licensing.pools.pool_notes import list_notes
 from licensing.pools.positions import list_pool_positions
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-
 
 _RENAMERS = frozenset({Role.BUYER, Role.MANAGER})
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.http import QueryDict
 from django.urls import reverse
 
+from collectivities.access import OfficeHttpRequest
 from core import formatting
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.pools import operations
+from licensing.pools import operations
 
 #: Longest query of a list that is led back to.
 _MAX_QUERY = 1000

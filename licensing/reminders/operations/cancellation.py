@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from licensing.reminders import planning
 from licensing.reminders.exceptions import ReminderAlreadySent, UnknownReminder
 from licensing.reminders.models import Reminder, ReminderCause
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from accounts.models import User
 
 
 @transaction.atomic

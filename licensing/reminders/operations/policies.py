@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from licensing.pools.exceptions import UnknownPool
 from licensing.pools.models import Pool
@@ -14,11 +16,6 @@ from licensing.reminders.exceptions import BadReminderDays
 from licensing.reminders.models import MAX_DAYS, MAX_STEPS, ReminderPolicy
 from licensing.reminders.queries import get_policy
 from licensing.reminders.wording import describe_policy
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 class PolicyValues(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import batched
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Q
@@ -19,17 +20,11 @@ from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from licensing.pools.operations.results import lock_allocations
 from licensing.reminders import planning
 from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND, Reminder, ReminderCause
-from licensing.reminders.queries import count_seats
+from licensing.reminders.queries import SeatCounts, count_seats
 from mailing import operations as mailing
 from schools import weekly_limit
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from licensing.reminders.queries import SeatCounts
 
 #: Reminders that one transaction queues: its locks are held for some tenths of a second.
 BATCH_SIZE = 1_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
@@ -11,9 +11,6 @@ from licensing.pools.models import Allocation
 from licensing.reminders import planning
 from licensing.reminders.models import Reminder, ReminderStop
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    import datetime
 
 
 @transaction.atomic

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core import formatting
 from core.calendar import date_in_paris
@@ -23,11 +22,6 @@ from licensing.reminders.models import Reminder
 from licensing.reminders.queries import count_by_day, find_planning, get_policy, list_planned, list_stops
 from licensing.reminders.wording import describe_day, describe_planning, describe_policy, describe_stop
 from schools.calendar.writing_days import knows_holidays
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 _PAGE_SIZE = 50
 #: Stops that the page names.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -21,9 +19,6 @@ from licensing.reminders.models import ReminderStop
 from licensing.reminders.wording import describe_school
 from tenants.models import Collectivity
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 #: Values of the field `choice`: about this key, about all of this collectivity, and to be reminded again.
 THIS_KEY, WHOLE_SCHOOL, RESUME = "key", "school", "resume"

@@ -5,11 +5,12 @@ Lock order: renewal → pools → allocations → keys → subscriptions → sea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 from django.db.models import F
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
@@ -23,22 +24,15 @@ from licensing.pools.emails import school_label
 from licensing.pools.models import ALLOCATION_TOPIC, REDUCED_IN_BULK, Allocation, Pool
 from licensing.pools.operations.results import lock_allocations
 from licensing.renewals import queries
-from licensing.renewals.application_plan import build_plan
+from licensing.renewals.application_plan import ApplicationPlan, build_plan
 from licensing.renewals.exceptions import RenewalChanged, RenewalNotUndoable, RenewalRefused, WrongRenewalState
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalGift, RenewalState
 from licensing.renewals.operations.ordering import keep_list
 from licensing.renewals.operations.renewal_lock import lock_renewal, save_change
-from licensing.renewals.renewal_list import read_list
+from licensing.renewals.renewal_list import RenewalList, read_list
 from mailing import operations as mailing
 from mailing.models import Message, MessageState
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.renewals.application_plan import ApplicationPlan
-    from licensing.renewals.renewal_list import RenewalList
 
 
 @transaction.atomic

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from licensing.renewals.exceptions import BadRenewalReason
-from licensing.renewals.models import MAX_REASON, RenewalState
+from licensing.renewals.models import MAX_REASON, Renewal, RenewalState
 from licensing.renewals.operations.renewal_lock import lock_renewal, save_change
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.renewals.models import Renewal
 
 
 @transaction.atomic

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import datetime
+from collections.abc import Mapping
+from typing import Literal
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from licensing.renewals.exceptions import BadRenewalLine
-from licensing.renewals.models import MAX_UNITS, RenewalLine, RenewalState
+from licensing.renewals.models import MAX_UNITS, Renewal, RenewalLine, RenewalState
 from licensing.renewals.operations.renewal_lock import lock_renewal, save_change
 from licensing.renewals.renewal_list import RenewalList, RenewalRow, read_list
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping
-
-    from accounts.models import User
-    from licensing.renewals.models import Renewal
 
 _EDITABLE = (RenewalState.OPEN, RenewalState.ORDERED)
 #: What a list can be set to as a whole: this year's numbers, the proposal again, nothing.

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import pricing
 from licensing.catalogue.exceptions import NotOnSale
 from licensing.orders import operations as orders
+from licensing.orders.models import Order
 from licensing.renewals.exceptions import NothingToOrder, RenewalChanged
-from licensing.renewals.models import RenewalLine, RenewalOrder, RenewalState
+from licensing.renewals.models import Renewal, RenewalLine, RenewalOrder, RenewalState
 from licensing.renewals.operations.renewal_lock import lock_renewal, save_change
+from licensing.renewals.renewal_list import RenewalList
 from licensing.requests.school_years import format_school_year
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.orders.models import Order
-    from licensing.renewals.models import Renewal
-    from licensing.renewals.renewal_list import RenewalList
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 
 @transaction.atomic

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.calendar import PARIS, date_in_paris
@@ -12,11 +13,6 @@ from licensing.renewals.exceptions import RenewalChanged, RenewalNotOpen, WrongR
 from licensing.renewals.models import Renewal, RenewalState
 from licensing.renewals.renewal_list import RenewalList, read_list
 from licensing.requests.school_years import format_school_year
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 #: `AuditEntry.object_type` of a renewal.
 OBJECT_TYPE = "renewal"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import django_filters
+from django.db.models import QuerySet
 
 from api.filters import StrictNumberFilter
 from licensing.requests.models import LicenceRequest
 from licensing.requests.queries import RequestState, filter_state
 from schools.uai import normalise
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 
 class LicenceRequestFilter(django_filters.FilterSet):

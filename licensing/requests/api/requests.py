@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.bulk import BulkIdsField, BulkRowsSerializer
@@ -21,10 +23,6 @@ from licensing.requests.api.filters import LicenceRequestFilter
 from licensing.requests.models import MAX_REASON, LicenceRequest
 from licensing.requests.operations.decisions import MAX_GRANTED
 from licensing.requests.queries import RequestState, get_state
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
 
 TAGS = ["Demandes"]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 
+from accounts.models import User
 from collectivities import audit_log
 from collectivities.queries import get_contact_emails
 from core import formatting
@@ -27,12 +30,6 @@ from licensing.requests.school_years import format_school_year
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
 from webhooks.operations import EventType
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping, Sequence
-
-    from accounts.models import User
 
 #: More than what any request may be given.
 MAX_GRANTED = 1000

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from core.calendar import date_in_paris
 from licensing.catalogue.operations import get_last_day
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd, TeacherRequest, TeacherRequestEnd
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 #: How long a teacher's request is kept after its end: until it can no longer be asked about.
 KEPT = datetime.timedelta(days=365)

@@ -5,21 +5,17 @@ Meanwhile nobody else answers them, and their schools do not withdraw them. In t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 
+from accounts.models import User
+from licensing.pools.models import Pool
 from licensing.requests import queries
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd
-from licensing.requests.operations.decisions import record_accepted
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Mapping, Sequence
-
-    from accounts.models import User
-    from licensing.pools.models import Pool
-    from licensing.requests.operations.decisions import AcceptedRequest
+from licensing.requests.operations.decisions import AcceptedRequest, record_accepted
 
 
 class GrantedRequest(NamedTuple):

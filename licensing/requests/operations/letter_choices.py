@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from licensing.requests.models import MutedLetter
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 @transaction.atomic

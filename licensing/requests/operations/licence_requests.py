@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
 
@@ -31,10 +32,6 @@ from licensing.requests.wording import describe_asked
 from schools.models import School
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
 
 #: Actions of the journal; the object is the request.
 CREATED, WITHDRAWN, ACCEPTED, REFUSED = (

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 
+from accounts.models import User
 from core.plain_names import check_no_address
 from licensing.requests.exceptions import BadRequestSentence
 from licensing.requests.models import MAX_REASON
 from licensing.requests.name_check import find_named_person
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from accounts.models import User
 
 
 def clean_sentence(text: str, *, required: str = "") -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
 
-from accounts.models import Profile
+from accounts.models import Profile, User
 from core.calendar import date_in_paris
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import Entitlement, Subscription
 from licensing.entitlements.queries import get_school_year
 from licensing.requests import limits, notifications, queries
 from licensing.requests.exceptions import (
@@ -23,13 +24,6 @@ from licensing.requests.models import TeacherRequest, TeacherRequestEnd
 from licensing.requests.operations.sentences import clean_sentence
 from licensing.requests.school_years import list_years_to_ask
 from schools.models import Affiliation
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from licensing.entitlements.models import Subscription
 
 _NOT_THEIRS = "Cette demande n'est pas celle d'un enseignant de votre école : rechargez la page."
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django import template
 
+from licensing.requests.models import LicenceRequest
+from licensing.requests.tables import LicenceRequestTable
 from licensing.requests.wording import describe_grant, describe_to_office, describe_to_school, describe_to_teacher
-
-if TYPE_CHECKING:
-    from licensing.requests.models import LicenceRequest
-    from licensing.requests.tables import LicenceRequestTable
 
 register = template.Library()
 register.filter("request_to_school", describe_to_school)

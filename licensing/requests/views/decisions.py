@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Letter, Role
 from collectivities.operations import letters
 from core import formatting
@@ -19,15 +19,10 @@ from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.requests import operations
 from licensing.requests.exceptions import BadRequestSentence
+from licensing.requests.models import LicenceRequest
 from licensing.requests.operations.decisions import MAX_GRANTED
 from licensing.requests.preview import build_guard, list_waiting, preview_acceptance
 from licensing.requests.views.request_list import get_office, render_list
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.requests.models import LicenceRequest
 
 #: More than a page of the list holds.
 _MAX_CHOSEN = 200

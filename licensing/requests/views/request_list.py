@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Collection, Mapping
+from typing import Any, cast
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from accounts.downloads import limit_downloads
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.letters import find_wanted
 from collectivities.models import Letter, Role
 from core.calendar import date_in_paris
@@ -23,12 +24,7 @@ from licensing.requests.exports import build_workbook
 from licensing.requests.models import LicenceRequest
 from licensing.requests.preview import list_held_licences
 from licensing.requests.tables import AnsweredRequestTable, LicenceRequestTable
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from collectivities.access import OfficeHttpRequest
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 _PAGE_SIZE = 50
 _XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

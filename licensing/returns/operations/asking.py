@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Max
 
+from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
@@ -32,12 +35,6 @@ from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnOutcome, Re
 from licensing.returns.queries import count_unused, select_requests
 from licensing.returns.wording import summarise_demand, summarise_withdrawal
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Collection, Sequence
-
-    from accounts.models import User
 
 
 class _KeyHistory(NamedTuple):

@@ -5,31 +5,28 @@ One transaction, in the schema of the collectivity that gave them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
+from accounts.models import User
 from collectivities import audit_log
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements.exceptions import PrincipalNotVerified
+from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.pools import operations as pools
 from licensing.pools.exceptions import BadUnits, PoolExhausted
+from licensing.pools.models import Allocation
 from licensing.pools.queries import get_allocation_of_key
 from licensing.returns import events
 from licensing.returns.exceptions import NotGivenByCollectivity, RequestEnded, ReturnNotUndoable
 from licensing.returns.models import LicenceReturn, ReturnOutcome, ReturnRequest
 from licensing.returns.wording import summarise_answer, summarise_return, summarise_undone_return
+from tenants.models import Collectivity
 from webhooks import operations as webhooks
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.entitlements.models import Subscription
-    from licensing.pools.models import Allocation
-    from tenants.models import Collectivity
 
 
 class GivenBack(NamedTuple):

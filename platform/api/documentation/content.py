@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils.text import slugify
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+Schema = Mapping[str, Any]
 
-    Schema = Mapping[str, Any]
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _LOCATIONS = {"path": "adresse", "query": "paramètre", "header": "en-tête"}

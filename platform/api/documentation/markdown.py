@@ -7,21 +7,18 @@ as written; HTML in the source is never interpreted.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererProtocol
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
 
 from core import formatting
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from markdown_it.renderer import RendererProtocol
-    from markdown_it.token import Token
-    from markdown_it.utils import OptionsDict
 
 #: Output of an example, labelled for screen readers as well.
 _OUTPUT_FIGURE = '<figure class="printed"><figcaption>Ce qui s’affiche :</figcaption>{}</figure>\n'

@@ -6,25 +6,19 @@ Resource pages are generated from the OpenAPI document; « Prise en main » is d
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from api import pagination
 from api.documentation import markdown
-from api.documentation.content import build_resources
+from api.documentation.content import ResourceDoc, build_resources
 from api.documentation.error_codes import ERROR_FAMILIES
 from api.openapi import get_openapi_document
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from web.access import public_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from api.documentation.content import ResourceDoc
 
 GETTING_STARTED = settings.ROOT / "docs" / "api.md"
 #: Host written in docs/api.md; replaced by the tenant's own host when the page is rendered.

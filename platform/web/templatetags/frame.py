@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from django import template
+from django.http import HttpRequest
+from django.template import Context
 
 from core import formatting
 from core import french as french_words
-from web.office_menu import build_menu
-from web.pending_page import get_pending_page
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from django.http import HttpRequest
-    from django.template import Context
-
-    from web.office_menu import OfficeMenu
-    from web.pending_page import PendingPage
+from web.office_menu import OfficeMenu, build_menu
+from web.pending_page import PendingPage, get_pending_page
 
 register = template.Library()
 

@@ -5,15 +5,12 @@ In the `builtins` of the template engine: templates of this project and of libra
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Sized
-from typing import TYPE_CHECKING
 
 from django import template
 from django.template import defaultfilters
-
-if TYPE_CHECKING:
-    import datetime
 
 register = template.Library()
 

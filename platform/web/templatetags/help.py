@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django import template
+from django.template import Context
 from django.utils.html import format_html
 
 from web.help_places import HELP_PATH, find_help
-
-if TYPE_CHECKING:
-    from django.template import Context
 
 register = template.Library()
 

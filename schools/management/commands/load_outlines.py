@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from core.formatting import pluralize
 from schools.exceptions import OutlinesRefused
 from schools.models import TerritoryLevel
 from schools.outlines.operations import load_outlines
-
-if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
 
 #: Features that are named one by one.
 _MAX_LINES = 20

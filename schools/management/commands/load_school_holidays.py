@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.formatting import pluralize
 from schools.calendar.operations import load_calendar
 from schools.exceptions import CalendarRefused
 from schools.models import HolidayZone
-
-if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
 
 #: Rows that are named one by one.
 _MAX_LINES = 20

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from schools.directory.models import SyncOutcome
 from schools.directory.operations import SchoolChange, SyncReport, synchronise
 from schools.directory.updates import UpdateResult, update_from_url
 from schools.exceptions import DirectoryRefused, TooManyClosures
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.core.management.base import CommandParser
 
 # Maximum number of lines printed per section; --json has all.
 _MAX_LINES = 20

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
@@ -27,12 +28,6 @@ from licensing.exceptions import LicensingError
 from sites.back_office.bank.forms import SetAsideForm
 from sites.back_office.bank.line_views import build_booked_views, build_line_views, describe_order
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
 
 #: Orders that are kept on the page: a deposit of cheques.
 MAX_ORDERS = 100

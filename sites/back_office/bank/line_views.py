@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
 from core.formatting import add_nonbreaking_spaces, euros, long_date, short_date
-from licensing.bank.matching import Certainty, load_books, propose_for_lines
+from licensing.bank.matching import Certainty, MatchProposal, load_books, propose_for_lines
+from licensing.bank.matching.books import BookedOrder, OpenBooks
+from licensing.bank.models import StatementLine
 from licensing.payments.models import Payment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from licensing.bank.matching import MatchProposal
-    from licensing.bank.matching.books import BookedOrder, OpenBooks
-    from licensing.bank.models import StatementLine
 
 
 @dataclass(frozen=True)

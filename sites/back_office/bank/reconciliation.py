@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
@@ -17,17 +17,12 @@ from core.formatting import add_nonbreaking_spaces, euros, join_words, number, p
 from licensing.bank import matching, operations
 from licensing.bank.matching.match_proposal import parse_key
 from licensing.bank.models import BankStatement, LineState, StatementLine
+from licensing.bank.operations.uploads import UploadReport
 from licensing.exceptions import LicensingError
 from licensing.orders.models import ZERO
 from sites.back_office.bank.forms import StatementUploadForm
 from sites.back_office.bank.line_views import LineView, build_line_views
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
-
-    from licensing.bank.operations.uploads import UploadReport
 
 #: Lines of a page, which one button confirms.
 PAGE_LINES = 100

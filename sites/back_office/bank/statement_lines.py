@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html
 
@@ -15,10 +14,6 @@ from licensing.billing.invoice_search import parse_amount
 from sites.back_office.bank.line_choice import LineChoicePages
 from sites.back_office.bank.reconciliation import ReconciliationPages
 from sites.back_office.read_only import ReadOnlyAdminMixin
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
 
 
 @admin.register(StatementLine)

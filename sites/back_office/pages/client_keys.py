@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from core import formatting
 from core.calendar import date_in_paris
+from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
 from mailing.models import LOST, UNSENT, MessageState
 from tenants.cross_schema import query_all
-
-if TYPE_CHECKING:
-    import datetime
-    from typing import Any
-
-    from django.db.models import QuerySet
-
-    from licensing.entitlements.models import ActivationKey
 
 #: The latest keys; the admin's list has them all.
 MAX_KEYS = 50

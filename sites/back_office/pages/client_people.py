@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django_tenants.utils import tenant_context
@@ -18,17 +20,9 @@ from licensing.orders.models import Order, OrderKind
 from mailing import kinds
 from mailing.models import LOST, Message
 from schools.folding import fold
+from schools.models import School
 from tenants.cross_schema import query_all
-from tenants.models import OfficeRequest
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
-
-    from django.db.models import QuerySet
-
-    from schools.models import School
-    from tenants.models import Collectivity
+from tenants.models import Collectivity, OfficeRequest
 
 #: People of each kind, and e-mails: a page shows no more.
 MAX_ROWS = 50

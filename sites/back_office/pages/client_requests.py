@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db.models import F
 from django.urls import reverse
@@ -11,11 +11,9 @@ from core.french import collectivity_forms
 from licensing.requests.models import LicenceRequest
 from licensing.requests.queries import get_state
 from licensing.requests.wording import describe_asked, format_day
+from schools.models import School
 from schools.wording import format_school
-
-if TYPE_CHECKING:
-    from schools.models import School
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: A page shows no more.
 MAX_ROWS = 50

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from django.db.models import F, Prefetch, Q, Sum
+from django.db.models import F, Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from licensing.billing.models import Invoice
 from licensing.billing.queries import sum_received
 from licensing.orders.models import ZERO, Order, OrderState
 from licensing.orders.queries import is_under_review
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from django.db.models import QuerySet
 
 #: The latest orders; the admin's list has them all.
 MAX_ORDERS = 50

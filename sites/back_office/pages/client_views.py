@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,20 +17,12 @@ from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey, EntitlementStatus, Seat
 from licensing.orders.models import Order, OrderKind
-from licensing.pools.positions import list_pool_positions
+from licensing.pools.positions import PoolPosition, list_pool_positions
 from schools.models import School
 from schools.wording import format_school
 from sites.back_office import invitation_search
 from sites.back_office.pages import client_keys, client_people, client_requests, client_sales
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
-
-    from licensing.pools.positions import PoolPosition
 
 
 class Figure(NamedTuple):

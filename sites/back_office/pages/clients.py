@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from django.urls import reverse
 
+from accounts.models import User
 from licensing.entitlements.models import ActivationKey
 from licensing.orders.models import Order, OrderKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from accounts.models import User
-    from schools.models import School
+from schools.models import School
 
 
 class Clients(NamedTuple):

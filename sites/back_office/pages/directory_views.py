@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
@@ -15,9 +14,6 @@ from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySy
 from schools.directory.updates import NothingHeld, accept_held_file
 from schools.models import School
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 _RUNS, _SCHOOLS = 50, 200
 _WHY = (

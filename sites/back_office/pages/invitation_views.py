@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django_tenants.utils import tenant_context
@@ -17,9 +15,6 @@ from mailing.models import Message
 from sites.back_office.invitation_search import InvitationDates
 from sites.back_office.site import get_operator
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 
 def show_office_invitation(request: HttpRequest, collectivity_id: int, pk: int) -> HttpResponse:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from django.http import HttpRequest
 from django.urls import reverse
 
 from web.office_menu import MenuEntry
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 #: View name in the admin's namespace, label, and the other views whose pages belong to the entry.
 PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (

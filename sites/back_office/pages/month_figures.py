@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Count, F, Q, Sum
@@ -18,9 +19,6 @@ from licensing.pools.models import MessageKind
 from mailing.models import MessageState
 from tenants.cross_schema import query_all
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 #: What is moved from one order to another does not come in.
 MOVED_KINDS = (PaymentKind.MOVED_IN, PaymentKind.MOVED_OUT)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import Decimal
+from typing import NamedTuple
 from urllib.parse import urlencode
 
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,11 +21,6 @@ from sites.back_office.pages.month_figures import (
     get_month,
     list_sent_keys,
 )
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from django.http import HttpRequest, HttpResponse
 
 #: Before it nothing was sold.
 _FIRST_YEAR = 2020

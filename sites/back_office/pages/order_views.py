@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.csp import CSP
@@ -17,6 +20,7 @@ from django.views.decorators.csp import csp_override
 from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date, pluralize
+from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
@@ -25,6 +29,7 @@ from licensing.payments.models import Payment, ReversalReason
 from licensing.payments.queries import list_payments_left
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.pages.plain_forms import use_plain_widgets
+from sites.back_office.pages.waiting import WaitingItem
 from sites.back_office.pages.waiting_lists import build_list
 from sites.back_office.pages.waiting_sales import TO_CHECK, TO_COLLECT, get_client, order_url
 from sites.back_office.sales.admin_actions import AdminAction, apply_action
@@ -32,16 +37,6 @@ from sites.back_office.sales.order_actions import ORDER_ACTIONS, describe_deposi
 from sites.back_office.sales.order_status import describe_order_status, list_references, list_refused_scans
 from sites.back_office.sales.payer_actions import describe_unknown_payer
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
-
-    from django import forms
-    from django.http import HttpRequest, HttpResponse
-
-    from licensing.billing.models import Invoice
-    from sites.back_office.pages.waiting import WaitingItem
 
 _ACTIONS = {one.path: one for one in ORDER_ACTIONS}
 #: Items among which the next one is looked for.

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django import forms
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: By what a widget is, the plain one in its place; the first that fits.
 _PLAIN: tuple[tuple[type[forms.Widget], Callable[[], forms.Widget]], ...] = (

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from sites.back_office import work_items
 from sites.back_office.pages.waiting_lists import LISTS, build_list
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 #: Items of each list on the root page, and on the list's own.
 _FEW, _MANY = 8, 200

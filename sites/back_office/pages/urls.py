@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+
+from django.http import HttpResponseBase
 
 from sites.back_office.pages import (
     client_views,
@@ -13,11 +15,6 @@ from sites.back_office.pages import (
     queue_views,
     year_views,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpResponseBase
 
 OWN_PAGES: tuple[tuple[str, Callable[..., HttpResponseBase], str], ...] = (
     # The root of the back office, under the name that the admin's own templates link to.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from core.formatting import pluralize
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Callable
 
 from sites.back_office.pages import waiting_people, waiting_sales
-from sites.back_office.pages.waiting import merge_parts
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
-
-    from sites.back_office.pages.waiting import WaitingList, WaitingPart
+from sites.back_office.pages.waiting import WaitingList, WaitingPart, merge_parts
 
 #: Of each list, by its slug: title, and what makes it.
 LISTS: dict[str, tuple[str, tuple[Callable[[datetime.datetime, int], WaitingPart], ...]]] = {

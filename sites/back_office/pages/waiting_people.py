@@ -6,7 +6,8 @@ concern (`collectivities.office_concerns`), not all of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Iterator
 
 from django.urls import reverse
 
@@ -15,14 +16,8 @@ from core.calendar import PARIS, date_in_paris
 from core.formatting import pluralize
 from mailing.models import LOST, Message
 from sites.back_office.pages.waiting import WaitingItem, WaitingPart
-from tenants.cross_schema import query_all
+from tenants.cross_schema import SchemaRow, query_all
 from tenants.models import Collectivity, OfficeConcern, OfficeRequest
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterator
-
-    from tenants.cross_schema import SchemaRow
 
 _LOST_MESSAGES_SQL = """
 SELECT count(*), min(created_at) FROM {schema}.mailing_message

@@ -5,7 +5,8 @@ Each function returns the oldest `limit` of its kind by a fixed number of querie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from decimal import Decimal
 
 from django.db.models import Count, F, Sum
 from django.urls import reverse
@@ -18,10 +19,6 @@ from licensing.billing.models import Invoice, InvoiceKind
 from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.payments.models import Payment
 from sites.back_office.pages.waiting import WaitingItem, WaitingPart
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
 
 #: Slugs of the lists whose items are orders, as their pages have them in their addresses.
 TO_CHECK, TO_COLLECT = "verifier", "encaisser"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from django.db import connection
 
@@ -15,11 +17,6 @@ from licensing.entitlements.seat_movements import NET_SEATS_SQL
 from licensing.orders.models import ZERO, OrderKind, OrderLine
 from licensing.orders.queries import SOLD_STATES, compute_price
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
-    from decimal import Decimal
 
 # Keys, seats and their movements stand in the public schema: no collectivity's own is visited.
 _USES_SQL = f"""

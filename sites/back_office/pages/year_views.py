@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,11 +17,6 @@ from core.file_responses import build_file_response
 from core.workbook import WorksheetContent, build_workbook
 from licensing.entitlements.queries import get_school_year
 from sites.back_office.pages.year_figures import CollectivityYear, add_up_years, compute_year, list_sold_years
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from django.http import HttpRequest, HttpResponse
 
 #: In the address: the column, with « - » before it where the order is reversed.
 _SORT = "tri"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.http import FileResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
@@ -33,12 +34,6 @@ from licensing.exceptions import LicensingError
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales.forms import DayInput
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
 
 #: Periods of each length that the page proposes.
 _PROPOSED = 3

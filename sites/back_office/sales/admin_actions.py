@@ -6,34 +6,28 @@ the operation runs, so that a double click runs it once.
 
 from __future__ import annotations
 
+import datetime
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.db.models import Model
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from accounts.models import User
 from core.formatting import add_nonbreaking_spaces
 from licensing.exceptions import LicensingError
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable
-
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
-
-    from accounts.models import User
 
 
 class ConfirmationForm(forms.Form):

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from payments import PaymentStatus
 from unfold.admin import ModelAdmin
 
+from accounts.models import User
 from core import formatting
 from licensing.payments import card
 from licensing.payments.models import CardPayment, Payment, ProviderEvent
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales.admin_actions import ActionAdmin, AdminAction
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
-
-    from accounts.models import User
-
 
 #: French labels of django-payments' states.
 _STATE_LABELS = {

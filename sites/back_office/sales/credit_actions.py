@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from decimal import Decimal
+from typing import Any
 
 from django import forms
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
+from accounts.models import User
 from core.formatting import euros, number, pluralize
 from licensing.billing.queries import get_balance
 from licensing.orders import rights
@@ -14,12 +17,6 @@ from licensing.orders.models import Order, OrderState
 from licensing.payments.partial_credits import credit_in_part, demand_refunded_part, price_licences
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import AmountField
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
 
 
 class PartialCreditForm(forms.Form):

@@ -5,15 +5,17 @@ Downloading changes nothing: the operator records the deposit once the platform 
 
 from __future__ import annotations
 
+import datetime
 import io
 import tempfile
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
@@ -33,13 +35,6 @@ from sites.back_office.sales.transmissions import (
     read_invoice_ids,
 )
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
-    from django.urls import URLPattern
 
 
 class DepositBatchActions(ModelAdmin):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -11,14 +12,8 @@ from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date
 from licensing.billing.models import BillingDocument
+from licensing.orders.models import Order
 from licensing.payments.models import CardPayment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from django.http import HttpRequest, HttpResponse
-
-    from licensing.orders.models import Order
 
 
 def list_document_links(order: Order) -> list[tuple[str, str]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path, register_converter, reverse
+from django.urls import URLPattern, path, register_converter, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
@@ -23,16 +23,10 @@ from licensing.billing.transmission.interface import Declaration
 from licensing.catalogue.models import Seller
 from licensing.e_reporting import csv_file, queries, reports, wording
 from licensing.e_reporting.models import PeriodReport
-from licensing.e_reporting.queries import RECENT
+from licensing.e_reporting.queries import RECENT, PeriodStatement
 from licensing.exceptions import LicensingError
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-    from django.urls import URLPattern
-
-    from licensing.e_reporting.queries import PeriodStatement
 
 
 class DayConverter:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.utils import timezone
 
+from accounts.models import User
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
 from licensing.billing.operations import list_next_states
@@ -15,11 +16,6 @@ from licensing.billing.transmission.queries import get_latest_transmission, list
 from licensing.orders import preflight
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import PlatformStatusForm, ReasonForm, TakingBackForm
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 def is_turned_down(invoice: Invoice) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from core import formatting
 from licensing.billing import invoicing
@@ -10,9 +10,6 @@ from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.billing.transmission import platforms
 from licensing.billing.transmission.queries import get_latest_transmission
-
-if TYPE_CHECKING:
-    import datetime
 
 _ROUTE_NAMES = {InvoiceRoute.CHORUS_PRO: "sur Chorus Pro", InvoiceRoute.PLATFORM: "sur votre plateforme agréée"}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import TabularInline
 
@@ -16,7 +18,7 @@ from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from licensing.billing import invoicing
 from licensing.billing.invoice_search import search_invoices
-from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus, latest_platform_status
+from licensing.billing.models import Invoice, InvoiceKind, InvoiceQuerySet, PlatformStatus, latest_platform_status
 from licensing.billing.transmission.models import PENDING_STATES
 from licensing.billing.transmission.queries import get_latest_transmission, list_silent
 from sites.back_office.read_only import ReadOnlyAdminMixin
@@ -25,13 +27,6 @@ from sites.back_office.sales.admin_actions import ActionAdmin
 from sites.back_office.sales.deposit_batch import DepositBatchActions
 from sites.back_office.sales.invoice_actions import INVOICE_ACTIONS, is_turned_down
 from sites.back_office.sales.transmissions import TransmissionPages, describe_transmission
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern
-
-    from licensing.billing.models import InvoiceQuerySet
 
 
 class TurnedDownFilter(admin.SimpleListFilter):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from decimal import Decimal
+from typing import Any
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import euros
 from licensing.billing.queries import get_balance
@@ -15,12 +18,6 @@ from licensing.payments.queries import get_surplus, list_owed_orders
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import ExcessPaymentForm, PaymentRecordForm, SurplusMoveForm, SurplusRefundForm
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
 
 #: Payers that most likely pay by mandat administratif; the others pay by cheque.
 _BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
-from licensing.billing.models import InvoiceRoute
+from licensing.billing.models import Invoice, InvoiceRoute
 from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Seat, SuspensionCause
 from licensing.orders import operations, preflight, rights
@@ -39,12 +41,6 @@ from sites.back_office.sales.order_status import (
 )
 from sites.back_office.sales.payer_actions import PAYER_ACTIONS, describe_unknown_payer
 from sites.back_office.sales.vat_action import VAT_CORRECTION
-
-if TYPE_CHECKING:
-    from django.core.files.uploadedfile import UploadedFile
-
-    from accounts.models import User
-    from licensing.billing.models import Invoice
 
 _BEFORE_PAYMENT = (*AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
 #: Proposed prolongation of temporary rights.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from decimal import Decimal
+
+from django.db.models import QuerySet
 
 from accounts.queries import list_confirmed_addresses
 from core.calendar import date_in_paris
@@ -14,12 +17,6 @@ from licensing.orders.models import ContractWithdrawal, Order, OrderState, Purch
 from licensing.orders.operations.purchase_orders import REPLACED
 from licensing.orders.withdrawal_period import get_refund_deadline
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from django.db.models import QuerySet
 
 
 def list_entitlements(order: Order) -> list[Entitlement]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
-from django.urls import path, reverse
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
@@ -28,11 +29,6 @@ from sites.back_office.sales.grants import GrantActions
 from sites.back_office.sales.order_actions import ORDER_ACTIONS
 from sites.back_office.sales.order_status import describe_order_status
 from sites.back_office.sales.vat_action import describe_vat
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
-    from django.urls import URLPattern
 
 
 class WaitingFilter(admin.SimpleListFilter):

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
+from accounts.models import User
 from licensing.billing import operations as billing_operations
 from licensing.orders import operations, preflight
+from licensing.orders.models import Order
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import BillingReferencesForm, PayerCorrectionForm
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.orders.models import Order
 
 
 def describe_unknown_payer(order: Order) -> str:

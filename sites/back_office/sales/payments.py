@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 
+from accounts.models import User
 from core import formatting
 from licensing.bank.models import LinePayment
 from licensing.billing.invoice_search import parse_amount, search_invoices
@@ -19,14 +22,6 @@ from licensing.payments.queries import get_refundable
 from sites.back_office.sales.admin_actions import ActionAdmin, AdminAction
 from sites.back_office.sales.forms import RefundForm
 from sites.back_office.sales.reversal_action import PAYMENT_REVERSAL, describe_reversals, get_correction_url
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
-
-    from accounts.models import User
 
 
 def _is_refundable(payment: Payment) -> bool:

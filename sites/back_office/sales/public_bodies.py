@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils import timezone
 from stdnum.exceptions import ValidationError as BadNumber
 from stdnum.fr import siret as sirets
@@ -16,9 +17,6 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from licensing.orders.models import PublicBody
 from sites.back_office.sales.forms import RegistrationNumberField
 from web.generic_forms import ModelForm
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 
 class PublicBodyForm(ModelForm[PublicBody]):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from decimal import Decimal
 
+from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import end_sentence, euros, join_words, long_date
 from licensing.billing.queries import get_amount_received, get_balance
@@ -16,12 +18,6 @@ from licensing.payments.queries import get_amount_left
 from sites.back_office.pages.waiting_sales import TO_CHECK, TO_COLLECT, order_url
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import ReversalForm
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from accounts.models import User
 
 
 def get_correction_url(payment: Payment, slug: str) -> str:

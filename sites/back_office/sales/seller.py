@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from types import ModuleType
+from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from stdnum import bic, iban
 from stdnum.exceptions import ValidationError as BadNumber
 from stdnum.fr import siret, tva
@@ -15,13 +19,6 @@ from licensing.catalogue.models import Seller
 from licensing.orders import preflight
 from sites.back_office.sales.forms import RegistrationNumberField
 from web.generic_forms import ModelForm
-
-if TYPE_CHECKING:
-    import datetime
-    from types import ModuleType
-
-    from django import forms
-    from django.http import HttpRequest
 
 _VALIDATORS: dict[str, tuple[ModuleType, str]] = {
     "siret": (siret, "Ce SIRET n'existe pas : 14 chiffres, dont le dernier vérifie les autres."),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from unfold.admin import ModelAdmin
@@ -17,23 +18,13 @@ from core import formatting
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import invoicing
 from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
-from licensing.billing.models import InvoiceKind, InvoiceRoute
+from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute
 from licensing.billing.transmission import platforms, queries
-from licensing.billing.transmission.models import TransmissionState
+from licensing.billing.transmission.models import Transmission, TransmissionState
 from licensing.billing.transmission.operations import request_transmissions
 from licensing.orders.models import ZERO
 from sites.back_office.sales.admin_actions import ConfirmationForm
 from sites.back_office.site import get_operator
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
-    from django.urls import URLPattern
-
-    from licensing.billing.models import Invoice
-    from licensing.billing.transmission.models import Transmission
 
 #: How each platform is named after « à ».
 PLATFORM_NAMES = {InvoiceRoute.CHORUS_PRO: "Chorus Pro", InvoiceRoute.PLATFORM: "la plateforme agréée"}

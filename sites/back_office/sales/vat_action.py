@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.models import User
 from core.formatting import euros, percent
 from licensing.billing import operations as billing_operations
 from licensing.orders import operations
@@ -16,11 +18,6 @@ from licensing.orders.operations.vat_correction import VAT_CORRECTABLE
 from licensing.orders.vat import VatTreatment
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.order_status import get_waiting_scan
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
 
 
 class VatCorrectionForm(forms.Form):

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django import template
+from django.http import HttpRequest
 
 from sites.back_office.pages.menu import build_menu
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from web.office_menu import MenuEntry
+from web.office_menu import MenuEntry
 
 register = template.Library()
 

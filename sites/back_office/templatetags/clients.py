@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from core.calendar import date_in_paris
+from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import format_validity
+from licensing.orders.models import Order
 from mailing import kinds
+from mailing.models import Message
 from sites.back_office.order_states import describe_state
 from sites.back_office.pages.clients import get_client_url
-
-if TYPE_CHECKING:
-    from django.utils.safestring import SafeString
-
-    from licensing.entitlements.models import Entitlement
-    from licensing.orders.models import Order
-    from mailing.models import Message
 
 register = template.Library()
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    import datetime
+import datetime
+from typing import Any, NamedTuple
 
 
 class Act(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django_tenants.utils import tenant_context
 
@@ -12,13 +12,9 @@ from licensing.requests.models import LicenceRequest, TeacherRequest
 from licensing.requests.operations import GrantedUnits
 from licensing.returns import operations as returns
 from licensing.returns.models import ReturnRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.school_plans import SchoolPlan
-    from sites.demo.year.world import YearWorld
+from sites.demo.year.places import OfficeStory
+from sites.demo.year.school_plans import SchoolPlan
+from sites.demo.year.world import YearWorld
 
 
 def ask_principal(world: YearWorld, *, plan: SchoolPlan, place: int) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from sites.demo.year.acts import Act, act
-from sites.demo.year.school_story import open_class
+from sites.demo.year.places import OfficeStory
+from sites.demo.year.school_story import SchoolYearStory, open_class
 from sites.demo.year.terms import find_working_day
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.school_story import SchoolYearStory
 
 _DAY = datetime.timedelta(days=1)
 _TUESDAY = 1

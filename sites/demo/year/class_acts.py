@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.french import of_name
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.classes import handover_codes, operations
 from licensing.classes.carry_offers import list_offers
 from licensing.classes.handover_entry import receive
-
-if TYPE_CHECKING:
-    from sites.demo.year.school_plans import SchoolPlan
-    from sites.demo.year.world import YearWorld
+from sites.demo.year.school_plans import SchoolPlan
+from sites.demo.year.world import YearWorld
 
 #: Where the receiving teachers type the code.
 _ADDRESS = "192.0.2.10"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import datetime
+from collections.abc import Callable, Iterator
 from unittest import mock
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -11,10 +12,6 @@ from django.utils import timezone
 
 from core.database_clock import DatabaseClock
 from licensing.classes.passwords import PupilHasher
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Iterator
 
 
 class YearClock:

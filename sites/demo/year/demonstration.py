@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
@@ -19,15 +20,10 @@ from sites.audit.checks import check_all
 from sites.demo.people import PASSWORD
 from sites.demo.year.letters import write_letters
 from sites.demo.year.places import OFFICES, OPERATOR
+from sites.demo.year.school_story import SchoolYearStory
 from sites.demo.year.simulation import YearSimulation
 from sites.demo.year.story import YearStory
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from sites.demo.year.school_story import SchoolYearStory
-    from sites.demo.year.world import YearWorld
+from sites.demo.year.world import YearWorld
 
 _DAY = datetime.timedelta(days=1)
 LETTERS_FILE = "lettres.txt"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Collection
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from django_tenants.utils import tenant_context
 from openpyxl import Workbook
@@ -19,14 +20,9 @@ from licensing.rebalancing import operations as rebalancing
 from licensing.rebalancing.plan import build_plan
 from sites.demo.workbook import HEADER
 from sites.demo.year.jobs import run_jobs
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.school_plans import SchoolPlan
-    from sites.demo.year.world import YearWorld
+from sites.demo.year.places import OfficeStory
+from sites.demo.year.school_plans import SchoolPlan
+from sites.demo.year.world import YearWorld
 
 
 def import_workbook(world: YearWorld, *, office: OfficeStory, send_on: datetime.date) -> None:

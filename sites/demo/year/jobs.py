@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import TYPE_CHECKING
 
 from django.db import connection
 from django_tenants.utils import get_public_schema_name, schema_context
@@ -11,9 +11,6 @@ from procrastinate.contrib.django import app
 
 from jobs import due, housekeeping
 from jobs.periodic_tasks import registered_tasks
-
-if TYPE_CHECKING:
-    import datetime
 
 _JOBS_AT_ONCE = 500
 #: They look for workers that died, and turn due work into jobs, which `run_jobs` does.

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Sequence
-
-    from mailing.mime import MimeEmail
+from mailing.mime import MimeEmail
 
 _KEY_LINK = re.compile(r"/cle/#cle=([^&\s]+)&jeton=(\S+)")
 

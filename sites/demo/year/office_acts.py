@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -24,14 +23,10 @@ from licensing.catalogue.operations import get_licence_product
 from schools.calendar.operations import load_calendar
 from schools.directory.operations import synchronise
 from sites.demo.directory import write_csv
-from sites.demo.people import PASSWORD
+from sites.demo.people import PASSWORD, DemoPerson
 from sites.demo.shop import PRICE_BANDS, SELLER, SUMMARY, TIERS
-from sites.demo.year.places import OPERATOR, list_rows
-
-if TYPE_CHECKING:
-    from sites.demo.people import DemoPerson
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.world import YearWorld
+from sites.demo.year.places import OPERATOR, OfficeStory, list_rows
+from sites.demo.year.world import YearWorld
 
 _INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 #: Days before it begins from which a school year is sold.

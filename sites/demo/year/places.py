@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from stdnum import luhn
 
@@ -11,9 +12,6 @@ from accounts.models import Profile
 from sites.demo.directory import NAMES, SHAPES, Commune, Departement, generate_schools
 from sites.demo.people import DemoPerson
 from tenants.models import CollectivityKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: With the demonstration's own, enough for the schools of one commune.
 _MORE_NAMES = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from django_tenants.utils import tenant_context
 from openpyxl import load_workbook
@@ -14,16 +14,11 @@ from imports.enums import Purpose
 from licensing.billing.documents import get_or_create_quote
 from licensing.renewals import operations
 from licensing.renewals.application_plan import build_plan
-from licensing.renewals.renewal_list import read_list
+from licensing.renewals.renewal_list import RenewalList, read_list
 from sites.demo.year.jobs import run_jobs
+from sites.demo.year.places import OfficeStory
+from sites.demo.year.world import YearWorld
 from sites.office.renewal.spreadsheets import build_list_workbook
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from licensing.renewals.renewal_list import RenewalList
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.world import YearWorld
 
 _UAI, _UNITS = 1, 4
 

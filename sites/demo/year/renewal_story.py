@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sites.demo.year.acts import Act, act
-from sites.demo.year.places import RenewalWay
+from sites.demo.year.places import OfficeStory, RenewalWay
+from sites.demo.year.school_story import SchoolYearStory
 from sites.demo.year.terms import find_working_day
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.school_story import SchoolYearStory
 
 #: Of the schools that use licences, how many ask for one more.
 _GROWING = 0.25

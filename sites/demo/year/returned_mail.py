@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import datetime
+from collections.abc import Collection
+from types import TracebackType
+from typing import Self
 from unittest import mock
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from bounces.imap import ListedMail
 from mailing import bounce_mailbox
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection
-    from types import TracebackType
-
-    from sites.demo.year.letters import LetterBook, ReceivedLetter
+from sites.demo.year.letters import LetterBook, ReceivedLetter
 
 _REPORT = """\
 Return-Path: <>

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
@@ -13,11 +12,8 @@ from licensing.orders import operations
 from licensing.orders.models import Order
 from licensing.orders.operations import BillingDetails
 from licensing.payments import operations as payment_operations
-from sites.demo.year.places import OPERATOR
-
-if TYPE_CHECKING:
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.world import YearWorld
+from sites.demo.year.places import OPERATOR, OfficeStory
+from sites.demo.year.world import YearWorld
 
 _SIGNED_PDF = b"%PDF-1.4\n% Bon de commande, signature et cachet de la demonstration.\n%%EOF\n"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -20,12 +20,8 @@ from licensing.reminders import operations as reminders
 from schools.models import Affiliation
 from schools.principals import operations as principals
 from sites.demo.people import PASSWORD
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sites.demo.year.school_plans import SchoolPlan
-    from sites.demo.year.world import YearWorld
+from sites.demo.year.school_plans import SchoolPlan
+from sites.demo.year.world import YearWorld
 
 _VERIFICATION = re.compile(r"/direction/#jeton=(\S+)")
 _INVITATION = re.compile(r"/invitation/#jeton=(\S+)")

@@ -5,15 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from accounts.models import Profile
 from core.french import fold
 from sites.demo.people import DemoPerson
-from sites.demo.year.places import OFFICES, list_rows
-
-if TYPE_CHECKING:
-    from sites.demo.year.places import OfficeStory
+from sites.demo.year.places import OFFICES, OfficeStory, list_rows
 
 TEACHERS_PER_SCHOOL = 5
 #: Their servers take letters and report later that nobody is there.

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sites.demo.people import DemoPerson
 from sites.demo.year.acts import Act, act
-from sites.demo.year.school_plans import StaffingWay
-
-if TYPE_CHECKING:
-    from sites.demo.people import DemoPerson
-    from sites.demo.year.school_plans import SchoolPlan
-    from sites.demo.year.terms import StoryTerms
+from sites.demo.year.school_plans import SchoolPlan, StaffingWay
+from sites.demo.year.terms import StoryTerms
 
 MORE_REASON = "Une classe de plus a ouvert en septembre."
 _PUPILS = (16, 28)

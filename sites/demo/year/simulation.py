@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from django.contrib.auth.hashers import make_password
 from django.test.utils import override_settings
@@ -20,17 +20,12 @@ from sites.demo.year import (
     sale_acts,
     school_acts,
 )
+from sites.demo.year.acts import Act
 from sites.demo.year.clock import YearClock, simulated_time
 from sites.demo.year.jobs import run_jobs, run_periodic_tasks
 from sites.demo.year.letters import LetterBook
-from sites.demo.year.story import list_days
+from sites.demo.year.story import YearStory, list_days
 from sites.demo.year.world import YearWorld
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from sites.demo.year.acts import Act
-    from sites.demo.year.story import YearStory
 
 #: By the name of an act: what does it.
 _PERFORMERS: dict[str, Callable[..., None]] = {

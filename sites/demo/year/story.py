@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sites.demo.year.acts import Act, act
 from sites.demo.year.asking_story import tell_requests, tell_returns
-from sites.demo.year.places import OFFICES, RenewalWay
+from sites.demo.year.places import OFFICES, OfficeStory, RenewalWay
 from sites.demo.year.renewal_story import choose_units, tell_renewal
-from sites.demo.year.school_plans import list_plans
+from sites.demo.year.school_plans import SchoolPlan, list_plans
 from sites.demo.year.school_story import SchoolYearStory, tell_first_year, tell_second_year
 from sites.demo.year.terms import StoryTerms, find_working_day
-
-if TYPE_CHECKING:
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.school_plans import SchoolPlan
 
 _DAY = datetime.timedelta(days=1)
 

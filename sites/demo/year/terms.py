@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from core.public_holidays import is_public_holiday
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ZONES = ("A", "B", "C")
 _DAY = datetime.timedelta(days=1)

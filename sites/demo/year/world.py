@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from accounts.models import User
 from licensing.entitlements.models import Entitlement, Seat, Subscription
 from licensing.pools.models import Pool
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from sites.demo.people import DemoPerson
-    from sites.demo.year.clock import YearClock
-    from sites.demo.year.letters import LetterBook
-    from sites.demo.year.places import OfficeStory
-    from sites.demo.year.school_plans import SchoolPlan
-    from sites.demo.year.story import YearStory
-    from tenants.models import Collectivity
+from sites.demo.people import DemoPerson
+from sites.demo.year.clock import YearClock
+from sites.demo.year.letters import LetterBook
+from sites.demo.year.places import OfficeStory
+from sites.demo.year.school_plans import SchoolPlan
+from sites.demo.year.story import YearStory
+from tenants.models import Collectivity
 
 
 @dataclass

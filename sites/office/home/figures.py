@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core import formatting
 from licensing.entitlements.queries import get_school_year
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from licensing.pools.progress import PoolProgress
+from licensing.pools.progress import PoolProgress
 
 #: Percentages below have a decimal: « 2 % » would stand for what is nearly three.
 _WHOLE_FROM = 10

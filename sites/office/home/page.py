@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.journal_groups import list_journal_groups
 from collectivities.models import Role
 from collectivities.queries import list_members
@@ -16,19 +15,12 @@ from core import formatting
 from core.calendar import date_in_paris
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST, REACHED
 from licensing.pools.models import BULK_ACTIONS
-from licensing.pools.progress import list_pool_progress, list_stuck_keys, read_rights
+from licensing.pools.progress import StuckKeys, list_pool_progress, list_stuck_keys, read_rights
 from sites.office.first_steps import get_first_steps
-from sites.office.home.figures import build_years, count_available
+from sites.office.home.figures import FunnelStage, YearFigures, build_years, count_available
 from sites.office.home.to_do import list_to_do
 from sites.office.home.waiting import PREPARER_ROLES, find_waiting
 from sites.office.weeks import get_weekly_curve
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.pools.progress import StuckKeys
-    from sites.office.home.figures import FunnelStage, YearFigures
 
 MAX_EVENTS = 5
 #: Schools to help that the page names.

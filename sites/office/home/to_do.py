@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from accounts.models import User
 from collectivities import token_list
-from collectivities.models import Role
+from collectivities.models import Member, Role
 from collectivities.office_contact import describe_missing_reply_to
 from core import formatting
 from core.calendar import date_in_paris
 from imports.enums import REQUESTED, ImportState
 from imports.operations import describe_request_changes, describe_requests, describe_wait
+from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import OrderState
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, HELD
+from licensing.pools.positions import PoolPosition
+from licensing.pools.progress import PoolProgress, StuckKeys
 from licensing.pools.wording import describe_held_keys
 from licensing.renewals.models import RenewalState
 from licensing.renewals.queries import get_renewed_year
 from licensing.requests.school_years import format_school_year
 from sites.office.home.figures import count_available
-from sites.office.home.waiting import PREPARER_ROLES, PRICE_ROLES, UnpaidOrder
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from accounts.models import User
-    from collectivities.models import Member
-    from licensing.entitlements.models import Entitlement
-    from licensing.pools.positions import PoolPosition
-    from licensing.pools.progress import PoolProgress, StuckKeys
-    from sites.office.home.waiting import WaitingThings
+from sites.office.home.waiting import PREPARER_ROLES, PRICE_ROLES, UnpaidOrder, WaitingThings
 
 #: A pool whose free share is lower is reported as nearly exhausted.
 LOW_FREE_SHARE = 0.1

@@ -6,10 +6,11 @@ One query of the office's tables, and two of the public ones.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.db.models import Count, Exists, Sum, Value
+from django.db.models import Count, Exists, QuerySet, Sum, Value
 from django.db.models.functions import JSONObject
 
 from accounts.models import User
@@ -28,11 +29,6 @@ from licensing.pools.school_holdings import list_schools_without_licences
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalState
 from licensing.renewals.queries import find_state, get_renewed_year, is_open
 from licensing.requests.models import LicenceRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from django.db.models import QuerySet
 
 #: Roles that see prices, and open the pages of orders.
 PRICE_ROLES = frozenset({Role.BUYER, Role.MANAGER})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import django_filters
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import UtcDateTimeField
@@ -17,10 +17,6 @@ from api.views import ScopedListView, ScopedView
 from licensing.pools.models import ALLOCATION_TOPIC
 from mailing import kinds
 from mailing.models import Message, MessageState
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from rest_framework.request import Request
 
 TAGS = ["Messages"]
 

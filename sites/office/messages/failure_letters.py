@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import CharField, Count, Func, Max, Min, Q, Value
@@ -22,18 +24,11 @@ from licensing.pools.models import ALLOCATION_TOPIC
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.failed_sendings import HANDLED
-from mailing.kinds import NoLongerDue
-from mailing.models import LOST, PENDING, Message
+from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import LOST, PENDING, Message, MessageQuerySet
 from mailing.operations import NewMessage, enqueue_many
 from mailing.smtp_replies import REPLY_SEPARATOR
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from mailing.kinds import RenderedEmail
-    from mailing.models import MessageQuerySet
 
 #: Kind of the e-mails, and their topic, whose id is that of the `FailedSending`.
 FAILURE_KIND, FAILURE_TOPIC = "office.failed_sending", "failed_sending"

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from core.search_terms import cut_search
 from imports.models import SpreadsheetImport
 from imports.queries import list_emails
 from mailing.models import Message, MessageState
 from mailing.queries import kinds_in_use
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from django.db.models import QuerySet
-
 
 _SELECT = forms.Select(attrs={"class": "form-select"})
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from mailing import kinds
 from mailing.models import Message
-
-if TYPE_CHECKING:
-    from django.utils.safestring import SafeString
 
 
 class MessageTable(tables.Table):

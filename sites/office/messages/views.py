@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import messages as notices
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
 from accounts.reauthentication import confirmed_recently
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.operations.refused_messages import write_anyway
 from licensing.exceptions import LicensingError
@@ -27,12 +27,6 @@ from mailing.queries import count_by_state
 from sites.office.messages.filters import MessageFilter
 from sites.office.messages.tables import MessageTable
 from web.email_frame import EMAIL_CSP, FRAMING_CSP
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from collectivities.access import OfficeHttpRequest
-
 
 PER_PAGE = 50
 

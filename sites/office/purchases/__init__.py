@@ -5,20 +5,16 @@ Buyers may act, managers may read; viewers and data officers have no access to p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
-from collectivities.access import OfficeAccess
+from collectivities.access import OfficeAccess, OfficeHttpRequest
 from collectivities.models import Role
 from core.tenant_connection import connection
 from licensing.orders.models import Order
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from collectivities.access import OfficeHttpRequest
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 BUYERS = OfficeAccess(Role.BUYER)
 READERS = OfficeAccess(Role.BUYER, Role.MANAGER)

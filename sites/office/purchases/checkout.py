@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from collectivities.access import OfficeHttpRequest
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
@@ -17,18 +17,12 @@ from licensing.entitlements.wording import describe_start
 from licensing.exceptions import LicensingError
 from licensing.orders import operations, preflight, rights
 from licensing.orders.exceptions import BadBilling
-from licensing.orders.models import OrderState, Payer
+from licensing.orders.models import Order, OrderState, Payer
 from licensing.orders.operations.billing_details import FRANCE
 from licensing.orders.operations.placement import compute_basket_fingerprint
 from sites.office.purchases import BUYERS, get_purchase
 from sites.office.purchases.forms import BillingCodesForm, BillingForm, OrderForm
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.orders.models import Order
 
 
 @require_policy(BUYERS)

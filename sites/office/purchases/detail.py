@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from typing import Any, NamedTuple
 
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from collectivities.access import OfficeHttpRequest
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core import formatting
@@ -24,13 +27,6 @@ from sites.office.purchases import READERS, can_buy, get_purchase
 from sites.office.purchases.forms import OfficeScanForm
 from sites.office.purchases.tables import render_badge
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 #: States in which the billing codes may still be completed: no invoice is issued yet.
 COMPLETABLE = (OrderState.PLACED, OrderState.LAPSED)

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from collectivities.access import OfficeHttpRequest
 from core.file_responses import build_file_response
 from licensing.billing.documents import storage
 from licensing.billing.documents.purchase_order import get_or_create_purchase_order
 from licensing.billing.documents.quote import get_or_create_quote
 from licensing.billing.invoicing import get_or_create_document
+from licensing.billing.models import BillingDocument
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
+from licensing.orders.models import Order
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from sites.office.purchases import BUYERS, READERS, get_purchase
 from sites.office.purchases.detail import render_purchase
 from sites.office.purchases.forms import OfficeScanForm
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.billing.models import BillingDocument
-    from licensing.orders.models import Order
 
 
 @require_policy(READERS)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from django import forms
 
 from licensing.catalogue import terms
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.orders import operations, siret_numbers
-from licensing.orders.models import Payer
+from licensing.orders.models import Order, Payer
 from licensing.orders.operations import BillingDetails
 from licensing.orders.operations.billing_details import FRANCE
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
 
 #: References required on a public buyer's invoice; same names as the fields of `Order` and `preflight`.
 BILLING_CODES = ("siret", "service_code", "engagement_number")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Sum
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from collectivities.access import OfficeHttpRequest
 from collectivities.models import PortfolioSchool
 from core.calendar import date_in_paris
 from licensing.catalogue import pricing
+from licensing.catalogue.models import SchoolYear
+from licensing.catalogue.pricing import PricedLine
 from licensing.exceptions import LicensingError
 from licensing.orders import offers as order_offers
 from licensing.orders import operations
@@ -21,16 +27,6 @@ from licensing.pools.positions import list_pool_positions
 from sites.office.purchases import BUYERS, get_current_collectivity
 from sites.office.purchases.forms import VolumeForm
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.catalogue.models import SchoolYear
-    from licensing.catalogue.pricing import PricedLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db.models import F, Sum
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
+from collectivities.access import OfficeHttpRequest
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
@@ -20,11 +20,6 @@ from licensing.orders.queries import is_under_review
 from sites.office.purchases import READERS, can_buy, list_purchases
 from sites.office.purchases.tables import PurchaseTable
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
 
 PER_PAGE = 50
 

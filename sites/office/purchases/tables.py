@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from decimal import Decimal
+from typing import ClassVar
 
 import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from core import formatting
 from licensing.entitlements.wording import describe_review, format_long_date
 from licensing.orders.models import Order, OrderState
 from web.figure_column import FigureColumn
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from django.utils.safestring import SafeString
 
 #: Badge colours; never the only carrier of the information.
 _COLOURS = {

@@ -5,7 +5,7 @@ Buyers and managers read prices, and so this. A buyer orders, a manager gives.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.http import Http404
 
@@ -13,12 +13,7 @@ from collectivities.access import OfficeAccess
 from collectivities.models import Role
 from core.calendar import date_in_paris
 from licensing.renewals import queries
-from licensing.renewals.renewal_list import read_list
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.renewals.renewal_list import RenewalList
+from licensing.renewals.renewal_list import RenewalList, read_list
 
 MEMBERS = OfficeAccess(Role.BUYER, Role.MANAGER)
 BUYERS = OfficeAccess(Role.BUYER)

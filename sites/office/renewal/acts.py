@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from collectivities.access import OfficeHttpRequest
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
@@ -16,19 +18,12 @@ from licensing.renewals import operations
 from licensing.renewals.application_plan import build_plan
 from licensing.renewals.exceptions import RenewalChanged
 from licensing.renewals.models import RenewalState
+from licensing.renewals.operations.edits import EverySchool
+from licensing.renewals.renewal_list import RenewalList
 from licensing.requests.school_years import format_school_year
 from sites.office.purchases import get_current_collectivity
 from sites.office.renewal import BUYERS, MANAGERS, MEMBERS, find_list, get_list, read_number
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    import datetime
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.renewals.operations.edits import EverySchool
-    from licensing.renewals.renewal_list import RenewalList
 
 #: Of the choices for the whole list, what the page sends.
 CHOICES: dict[str, EverySchool] = {"cette-annee": "this_year", "proposition": "proposal", "rien": "nothing"}

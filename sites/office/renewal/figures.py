@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import datetime
+from typing import NamedTuple
 
 from core.calendar import date_in_paris
+from core.money import Amounts
 from licensing.catalogue import pricing
 from licensing.exceptions import LicensingError
 from licensing.orders import offers
 from licensing.orders import operations as orders
-from licensing.renewals.renewal_list import count_ordered
+from licensing.renewals.renewal_list import RenewalList, count_ordered
 from sites.office.purchases import get_current_collectivity
 from sites.office.report.costs import read_price
-
-if TYPE_CHECKING:
-    import datetime
-
-    from core.money import Amounts
-    from licensing.renewals.renewal_list import RenewalList
 
 
 class RenewalCost(NamedTuple):

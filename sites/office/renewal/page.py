@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
+from collectivities.access import OfficeHttpRequest
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core import formatting
@@ -21,22 +25,13 @@ from imports.operations import list_numbered_lists
 from licensing.exceptions import LicensingError
 from licensing.renewals import operations, queries
 from licensing.renewals.exceptions import RenewalChanged
-from licensing.renewals.models import MAX_REASON, MAX_UNITS, RenewalState
+from licensing.renewals.models import MAX_REASON, MAX_UNITS, Renewal, RenewalState
+from licensing.renewals.renewal_list import RenewalList, RenewalRow
 from licensing.requests.school_years import format_school_year
 from schools.folding import fold
 from sites.office.renewal import MEMBERS, find_list, get_list, read_number
 from sites.office.renewal.figures import read_cost
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Mapping
-
-    from django.http import HttpRequest, HttpResponse, QueryDict
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.renewals.models import Renewal
-    from licensing.renewals.renewal_list import RenewalList, RenewalRow
 
 PAGE_SIZE = 50
 #: Lists of schools that the page offers to take numbers from.

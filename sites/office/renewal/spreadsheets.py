@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.downloads import limit_downloads
+from collectivities.access import OfficeHttpRequest
 from core import formatting
 from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from core.workbook import WorksheetContent, build_workbook
-from imports.operations import read_numbers
+from imports.operations import ListedNumbers, read_numbers
 from licensing.exceptions import LicensingError
 from licensing.renewals import operations
 from licensing.renewals.models import MAX_UNITS
+from licensing.renewals.renewal_list import RenewalList, RenewalRow
 from licensing.requests.school_years import format_school_year
 from sites.office.renewal import MEMBERS, find_list, get_list, read_number
 from web.access import require_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from django.http import HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from imports.operations import ListedNumbers
-    from licensing.renewals.renewal_list import RenewalList, RenewalRow
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: The number to edit stands first of the figures: it is the one that the imports read.

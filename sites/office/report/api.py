@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import Any
 
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import MAX_INTEGER
@@ -16,17 +18,10 @@ from api.scopes import TokenScope
 from api.views import ScopedView
 from core.calendar import date_in_paris
 from licensing.entitlements.queries import get_school_year
+from licensing.pools.year_use import YearUse
+from sites.office.report.costs import UsedClassCost
 from sites.office.report.threshold import MIN_LICENCES
-from sites.office.report.year_report import choose_year, list_report_years, read_report
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from rest_framework.request import Request
-
-    from licensing.pools.year_use import YearUse
-    from sites.office.report.costs import UsedClassCost
-    from sites.office.report.year_report import ReportFigures, YearReport
+from sites.office.report.year_report import ReportFigures, YearReport, choose_year, list_report_years, read_report
 
 _YEAR = "year"
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core import money
+from core.money import Amounts
 from licensing.entitlements.queries import ends_in_school_year
 from licensing.orders.models import OrderLine
 from licensing.orders.queries import SOLD_STATES, compute_price
 from sites.office.purchases import list_purchases
-
-if TYPE_CHECKING:
-    from core.money import Amounts
 
 
 class UsedClassCost(NamedTuple):

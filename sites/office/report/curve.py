@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from core import formatting
 from licensing.pools.weekly_counts import WeekCounts
 from sites.office.report.year_report import ReportWeek
 from sites.office.weeks import MIN_WEEKS, PLOT_SIZE, PlottedMonth, choose_scale_top, name_months
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _WEEK = datetime.timedelta(days=7)
 

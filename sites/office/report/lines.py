@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core import formatting
 from sites.office.home.figures import format_share
-from sites.office.report.threshold import MIN_LICENCES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sites.office.report.threshold import GroupedSchools
-    from sites.office.report.year_report import ReportFigures, YearReport
+from sites.office.report.threshold import MIN_LICENCES, GroupedSchools
+from sites.office.report.year_report import ReportFigures, YearReport
 
 #: Where a figure is not known, or may not be told.
 NO_FIGURE = "—"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.downloads import limit_downloads
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import get_office_settings, list_members
 from core.calendar import date_in_paris
@@ -20,15 +20,7 @@ from sites.office.purchases import get_current_collectivity
 from sites.office.report.curve import draw_report_curve
 from sites.office.report.lines import describe_day, describe_group, list_lines, list_notes, list_uses
 from sites.office.report.workbook import build_report_workbook
-from sites.office.report.year_report import choose_year, label_year, list_report_years, read_report
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.http import HttpRequest, HttpResponse
-
-    from collectivities.access import OfficeHttpRequest
-    from sites.office.report.year_report import YearReport
+from sites.office.report.year_report import YearReport, choose_year, label_year, list_report_years, read_report
 
 #: Schools that the page names; the workbook has them all.
 MAX_SCHOOLS = 50

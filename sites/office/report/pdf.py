@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import io
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from babel.dates import format_date
 from fpdf.enums import Align, XPos, YPos
 
 from core import formatting
 from core.letterhead import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, LetterheadPdf
-from sites.office.report.curve import draw_report_curve
+from sites.office.report.curve import ReportCurve, draw_report_curve
 from sites.office.report.lines import describe_day, describe_group, list_lines, list_notes, list_uses
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from sites.office.report.curve import ReportCurve
-    from sites.office.report.year_report import ReportWeek, YearReport
+from sites.office.report.year_report import ReportWeek, YearReport
 
 #: Rows for which the page has room, of schools and of months.
 MAX_SCHOOLS, MAX_MONTHS = 10, 13

@@ -5,12 +5,10 @@ With fewer than `MIN_LICENCES`, who teaches one of the classes knows from the sc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from licensing.pools.year_use import YearUse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MIN_LICENCES = 3
 #: A group of one school would be that school.

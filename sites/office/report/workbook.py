@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core import formatting
 from core.workbook import WorksheetContent, build_workbook
-from sites.office.report.lines import describe_group, list_lines, list_notes, list_uses
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sites.office.report.lines import ReportLine
-    from sites.office.report.year_report import YearReport
+from sites.office.report.lines import ReportLine, describe_group, list_lines, list_notes, list_uses
+from sites.office.report.year_report import YearReport
 
 _SCHOOL_TITLES = ("UAI", "École", "Commune", "Licences", "Activées", "Utilisées")
 _WEEK_TITLES = (

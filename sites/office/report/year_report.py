@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from licensing.entitlements.queries import get_last_days, get_school_year
 from licensing.pools.weekly_counts import WeekCounts, count_year_by_week
@@ -23,9 +24,6 @@ from schools.models import School
 from schools.wording import format_school_name
 from sites.office.report.costs import UsedClassCost, read_price, share_price
 from sites.office.report.threshold import GroupedSchools, SplitSchools, add_up, split_schools, tells_use
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 _WEEK = datetime.timedelta(days=7)
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
 from django.utils.text import slugify
 
+from collectivities.models import PortfolioSchool
 from collectivities.portfolio_filter import CONTACT_CHOICES, PortfolioFilter
+from licensing.pools.school_holdings import SchoolHolding
 from licensing.pools.wording import SchoolKey
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Mapping, Sequence
-
-    from django.db.models import QuerySet
-
-    from collectivities.models import PortfolioSchool
-    from licensing.pools.school_holdings import SchoolHolding
 
 #: Choices of « Licences ».
 NONE, DORMANT, UNREACHED = "none", "dormant", "unreached"

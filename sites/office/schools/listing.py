@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import F
+from django.db.models import F, OrderBy
+from django.http import QueryDict
 
 from collectivities.models import PortfolioSchool
 from licensing.pools.school_holdings import SchoolHolding, list_running_years, list_school_holdings
 from licensing.pools.wording import SchoolKey
 from schools.wording import format_school_name
 from sites.office.schools.filters import DORMANT, UNREACHED, SchoolListFilter, fits
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Collection, Mapping, Sequence
-
-    from django.db.models import OrderBy
-    from django.http import QueryDict
 
 _NOTHING = SchoolHolding()
 _UNREDEEMED = frozenset({DORMANT, UNREACHED})

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import SchoolContactForm
 from collectivities.models import PortfolioSchool, Role
@@ -24,7 +28,7 @@ from core.french import school_forms
 from core.tenant_connection import connection
 from imports.school_grants import list_grants
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR, Allocation
-from licensing.pools.queries import AllocationState, list_allocations
+from licensing.pools.queries import AllocationState, AnnotatedAllocation, list_allocations
 from licensing.pools.situation_badges import render_situation_badge
 from licensing.pools.situations import Situation
 from licensing.pools.views.one_allocation import can_change_units
@@ -32,26 +36,15 @@ from licensing.pools.views.results import build_list_url
 from licensing.reminders.queries import find_next
 from licensing.reminders.wording import describe_next_of_school
 from licensing.requests import queries as requests
+from licensing.returns.models import ReturnRequest
 from licensing.returns.queries import count_unused, find_last_requests, find_return_days
-from licensing.returns.views import build_row
+from licensing.returns.views import RequestRow, build_row
 from licensing.returns.wording import describe_return_day
 from mailing import kinds
 from mailing.models import Message, MessageState
 from schools.models import School
 from schools.wording import format_school_name, format_school_type
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Sequence
-
-    from django.http import HttpResponse
-    from django.utils.safestring import SafeString
-
-    from collectivities.access import OfficeHttpRequest
-    from licensing.pools.queries import AnnotatedAllocation
-    from licensing.returns.models import ReturnRequest
-    from licensing.returns.views import RequestRow
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 #: Of a school that redeemed no key: nothing unused, nothing given back, nothing asked for.
 _NONE: tuple[dict[int, int], dict[int, datetime.datetime], dict[int, ReturnRequest]] = ({}, {}, {})

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.downloads import limit_downloads
-from collectivities.access import office
+from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import list_members
 from collectivities.views.portfolio import EDITORS
@@ -24,11 +24,6 @@ from sites.office.schools.filters import DORMANT, describe_year
 from sites.office.schools.listing import COLUMNS, SchoolListing
 from sites.office.schools.school import LIST_PARAMETER
 from sites.office.schools.workbook import build_workbook
-
-if TYPE_CHECKING:
-    from django.http import QueryDict
-
-    from collectivities.access import OfficeHttpRequest
 
 PAGE_SIZE = 50
 _XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

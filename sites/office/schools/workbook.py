@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from core.calendar import date_in_paris
 from core.workbook import WorksheetContent
 from core.workbook import build_workbook as write_workbook
 from licensing.pools.school_letters import KeyLetters
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from sites.office.schools.listing import SchoolWithHolding
+from sites.office.schools.listing import SchoolWithHolding
 
 _NO_LETTERS = KeyLetters()
 _COLUMN_TITLES = (

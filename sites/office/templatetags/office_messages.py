@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django import template
 
-from mailing.models import MessageState
-
-if TYPE_CHECKING:
-    from mailing.models import Message
+from mailing.models import Message, MessageState
 
 register = template.Library()
 

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from django.utils import timezone
 
 from collectivities import letter_days
 from collectivities.letter_links import build_stop_url
 from collectivities.letters import describe_membership, find_recipient
-from collectivities.models import Letter, MemberLetter
+from collectivities.models import Letter, Member, MemberLetter
 from core import formatting
 from core.calendar import date_in_paris
 from core.french import collectivity_forms
 from core.tenant_connection import connection
 from mailing import kinds
 from mailing.email_template import EmailItem, format_salutation, render_email
-from mailing.kinds import NoLongerDue
+from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.models import Message
+from sites.office.home.to_do import TodoItem
 from sites.office.weekly_letter.member_items import list_member_items, load_week
 from sites.office.weekly_letter.writing import WEEKLY_KIND
 from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from collectivities.models import Member
-    from mailing.kinds import RenderedEmail
-    from mailing.models import Message
-    from sites.office.home.to_do import TodoItem
 
 #: Lines that a letter shows; the home page has the others.
 MAX_ITEMS = 12

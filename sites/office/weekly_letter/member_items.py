@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from collectivities.models import Letter, MemberLetter, Role
+from accounts.models import User
+from collectivities.models import Letter, Member, MemberLetter, Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
-from licensing.pools.progress import list_pool_progress, list_stuck_keys, read_rights
+from licensing.pools.progress import PoolProgress, StuckKeys, list_pool_progress, list_stuck_keys, read_rights
 from licensing.renewals.models import RenewalState
 from licensing.requests.notifications import OFFICE_TOPIC
 from mailing.models import Message, MessageState
-from sites.office.home.to_do import list_to_do
+from sites.office.home.to_do import TodoItem, list_to_do
 from sites.office.home.waiting import find_waiting
-from sites.office.weekly_letter.week_events import find_week_events, list_week_items
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from accounts.models import User
-    from collectivities.models import Member
-    from licensing.pools.progress import PoolProgress, StuckKeys
-    from sites.office.home.to_do import TodoItem
-    from sites.office.weekly_letter.week_events import WeekEvents
+from sites.office.weekly_letter.week_events import WeekEvents, find_week_events, list_week_items
 
 #: For how long the letter of requests, or of the renewal, has said what waits: the weekly letter does not repeat it.
 _COVERED_FOR = datetime.timedelta(days=7)

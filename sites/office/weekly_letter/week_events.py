@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from django.db.models import Count, Sum
 from django.urls import reverse
@@ -15,15 +16,11 @@ from core.calendar import date_in_paris
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.pools.models import Allocation
+from licensing.pools.positions import PoolPosition
 from licensing.pools.school_holdings import list_schools_without_licences
 from licensing.returns.queries import count_unused_of_office, list_office_returns
 from schools.calendar.writing_days import SUMMER_MONTHS
 from sites.office.home.to_do import A_QUARTER, A_YEAR, TodoItem
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from licensing.pools.positions import PoolPosition
 
 _ONE_WEEK = datetime.timedelta(days=7)
 #: Weeks before the week of a lot's last day in which its end is announced: time to give, then the last call.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from collectivities import letter_days
 from collectivities.letters import list_recipients
-from collectivities.models import Letter, MemberLetter
+from collectivities.models import Letter, Member, MemberLetter
 from collectivities.operations.letters import claim_letters
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
@@ -23,11 +23,6 @@ from mailing import operations as mailing
 from mailing.models import Message, MessageState
 from sites.office.home.to_do import A_YEAR
 from sites.office.weekly_letter.member_items import hash_line, list_member_items, load_week
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from collectivities.models import Member
 
 #: Kind of the e-mails, and their topic, whose id is that of the `MemberLetter`.
 WEEKLY_KIND, WEEKLY_TOPIC = "office.weekly_letter", "weekly_letter"

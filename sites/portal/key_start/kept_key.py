@@ -6,20 +6,17 @@ what is kept (`web.pending_page`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
 from core import formatting
+from licensing.entitlements.models import ActivationKey
 from schools.wording import format_school
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token
 from web.pending_page import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-    from licensing.entitlements.models import ActivationKey
 
 _NAME = "activation-key"
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.account.utils import complete_signup, perform_login, setup_user_email
 from django.contrib import messages
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -22,31 +23,25 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import throttling, usernames
 from accounts.client_ip import get_client_ip
+from accounts.models import User
 from accounts.queries import has_account_with_address
 from accounts.rate_limits import SIGN_UP_BY_NETWORK
+from accounts.requests import AuthenticatedRequest
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements import first_activation, key_checks, key_entry, mailbox_proof
 from licensing.entitlements.exceptions import KeyAlreadyRedeemed, SchoolNotChosen, TooManyGuesses
-from licensing.entitlements.models import Subscription
+from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import get_key
 from licensing.entitlements.wording import format_until
 from licensing.exceptions import LicensingError
 from schools import affiliations
+from schools.models import School
 from schools.wording import format_school
 from sites.portal.key_start.forms import KeyAccountForm
-from sites.portal.key_start.kept_key import forget_key, get_kept_key, keep_key
+from sites.portal.key_start.kept_key import KeptKey, forget_key, get_kept_key, keep_key
 from sites.portal.my_account.page import SCHOOL_SESSION_KEY
 from web.access import public_page, signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
-    from accounts.requests import AuthenticatedRequest
-    from licensing.entitlements.models import ActivationKey, Seat
-    from schools.models import School
-    from sites.portal.key_start.kept_key import KeptKey
 
 
 @dataclass(frozen=True, slots=True)

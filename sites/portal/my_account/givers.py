@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django_tenants.utils import tenant_context
 
-from collectivities.office_contact import get_office_contact
+from collectivities.office_contact import OfficeContact, get_office_contact
 from collectivities.queries import get_office_settings
-
-if TYPE_CHECKING:
-    from collectivities.office_contact import OfficeContact
-    from licensing.entitlements.overview import SubscriptionCard
-    from tenants.models import Collectivity
+from licensing.entitlements.overview import SubscriptionCard
+from tenants.models import Collectivity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts.requests import AuthenticatedRequest
 from core.formatting import join_words, long_moment, pluralize
 from licensing.entitlements.exceptions import NoSeatLeft
 from licensing.entitlements.wording import format_long_date
 from licensing.exceptions import LicensingError
 from licensing.invitations import operations
 from licensing.invitations.exceptions import BadAddresses, TooManyTeachersInvited
+from licensing.invitations.models import TeacherInvitation
+from licensing.invitations.operations import InvitationResult
 from sites.portal.my_account.notices import Notice
 from sites.portal.my_account.page import INVITE_FORM
 from sites.portal.my_account.responses import parse_pk, refuse, respond
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.invitations.models import TeacherInvitation
-    from licensing.invitations.operations import InvitationResult
 
 
 @signed_in

@@ -6,9 +6,8 @@ redirected to the page, which says the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +17,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.client_ip import get_client_ip
 from accounts.downloads import limit_downloads
+from accounts.models import User
+from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from core.formatting import join_words, pluralize
 from core.french import of_name
@@ -25,6 +26,7 @@ from licensing.entitlements import key_entry, operations, overview, seat_undo, t
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
+from licensing.entitlements.seat_assignment import SeatAssignments
 from licensing.entitlements.vouchers import render_vouchers
 from licensing.entitlements.wording import describe_start
 from licensing.exceptions import LicensingError
@@ -38,13 +40,6 @@ from sites.portal.my_account.page import (
 )
 from sites.portal.my_account.responses import parse_pk, refuse, respond
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.models import User
-    from accounts.requests import AuthenticatedRequest
-    from licensing.entitlements.seat_assignment import SeatAssignments
 
 
 @signed_in

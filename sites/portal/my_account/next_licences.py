@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
 from core.calendar import date_in_paris
 from licensing.catalogue.models import SchoolYear
+from licensing.entitlements.overview import PrincipalOverview
 from sites.portal.my_account import givers
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.entitlements.overview import PrincipalOverview
 
 
 def get_next_licences(found: PrincipalOverview, *, at: datetime.datetime) -> dict[str, Any]:

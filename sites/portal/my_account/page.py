@@ -5,9 +5,10 @@ The first tab is the dashboard: a principal's teachers and licences, a teacher's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
-from django.http import HttpResponseNotModified
+from django.http import HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -16,9 +17,11 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.forms import PersonForm
 from accounts.models import Profile
 from accounts.queries import get_account_state
+from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from licensing.classes import carry_offers
 from licensing.entitlements import overview, page_version, seat_undo
+from licensing.entitlements.overview import PrincipalOverview
 from licensing.requests import queries as requests
 from licensing.requests.models import LicenceRequestEnd
 from sites.portal.my_account import (
@@ -30,19 +33,11 @@ from sites.portal.my_account import (
     verification_offers,
     wording,
 )
+from sites.portal.my_account.notices import Notice
+from sites.portal.my_account.roster import SchoolRoster
 from sites.portal.school_fields import SchoolFields
 from sites.portal.shop.order_progress import list_unsigned_progress
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.entitlements.overview import PrincipalOverview
-    from sites.portal.my_account.notices import Notice
-    from sites.portal.my_account.roster import SchoolRoster
 
 #: Session key of the school displayed to a principal of several.
 SCHOOL_SESSION_KEY = "school"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
@@ -17,6 +15,7 @@ from accounts.forms import PersonForm
 from accounts.models import Profile, User
 from accounts.personal_details import update_personal_details
 from accounts.queries import get_account_state
+from accounts.requests import AuthenticatedRequest
 from licensing.entitlements import teacher_affiliations
 from schools import affiliations
 from schools.queries import find_by_uai
@@ -24,11 +23,6 @@ from sites.portal.my_account.licences import enter_key
 from sites.portal.my_account.page import SCHOOL_SESSION_KEY, render_profile_page, render_school_page
 from sites.portal.school_fields import SchoolFields, is_search
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout
@@ -10,11 +11,7 @@ from django import forms
 
 from licensing.requests.models import MAX_REASON, MAX_UNITS
 from licensing.requests.school_years import format_school_year
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tenants.models import Collectivity
+from tenants.models import Collectivity
 
 
 class AskCollectivityForm(forms.Form):

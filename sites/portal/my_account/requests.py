@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Profile
+from accounts.requests import AuthenticatedRequest
 from collectivities.office_contact import SUPPORT_PHONE
 from core.calendar import date_in_paris
 from core.french import collectivity_forms
@@ -22,18 +21,12 @@ from licensing.requests.candidates import list_collectivities_to_ask
 from licensing.requests.exceptions import BadRequestSentence, BadRequestUnits
 from licensing.requests.models import TeacherRequest
 from licensing.requests.school_years import list_years_to_ask
-from schools.models import Affiliation
+from schools.models import Affiliation, School
 from sites.portal.my_account.notices import Notice
 from sites.portal.my_account.page import SCHOOL_SESSION_KEY, render_page
 from sites.portal.my_account.request_form import AskCollectivityForm
 from sites.portal.my_account.responses import parse_pk, respond
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from schools.models import School
 
 #: Where a refusal stands in the form; elsewhere it stands above.
 _FIELDS: dict[type[LicensingError], str] = {BadRequestSentence: "reason", BadRequestUnits: "units"}

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from accounts.requests import AuthenticatedRequest
+from licensing.exceptions import LicensingError
 from sites.portal.my_account import notices
 from sites.portal.my_account.notices import Notice
 from sites.portal.my_account.page import YEAR, render_dashboard, render_page
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.exceptions import LicensingError
 
 
 def respond(request: AuthenticatedRequest, notice: Notice) -> HttpResponse:

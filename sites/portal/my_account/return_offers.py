@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime
+from typing import Any, NamedTuple
 
+from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
 from licensing.returns import queries
 from licensing.returns.wording import describe_demand
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
 
 
 class ReturnDemand(NamedTuple):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django import forms
 from django.contrib import messages
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.requests import AuthenticatedRequest
 from core import formatting
 from core.french import collectivity_forms
 from licensing.entitlements.exceptions import SubscriptionNotAdministered
+from licensing.entitlements.models import Subscription
 from licensing.exceptions import LicensingError
 from licensing.returns import operations, queries
 from licensing.returns.models import MAX_COMMENT
@@ -21,12 +21,6 @@ from licensing.returns.wording import describe_demand, describe_given_back, desc
 from sites.portal.my_account.page import render_licences_page
 from sites.portal.my_account.responses import parse_pk
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.entitlements.models import Subscription
 
 #: Value of the field `acte` of the button that keeps what was asked for.
 _KEEP = "garder"

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from accounts.models import User
 from licensing.entitlements import overview
+from licensing.entitlements.models import Seat
+from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
 from licensing.invitations import queries as invitations
+from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.person_names import guess_name, is_same_person, split_name
+from licensing.invitations.queries import WaitingInvitation
 from licensing.requests import queries as requests
+from licensing.requests.models import TeacherRequest
 from schools import matching
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable
-
-    from accounts.models import User
-    from licensing.entitlements.models import Seat
-    from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
-    from licensing.invitations.models import TeacherInvitation
-    from licensing.invitations.queries import WaitingInvitation
-    from licensing.requests.models import TeacherRequest
 
 
 class TeacherState(enum.StrEnum):

@@ -6,16 +6,20 @@ The link's page is public: whoever reads the mailbox needs no account. The link'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.models import User
+from accounts.requests import AuthenticatedRequest
 from licensing.entitlements import principal_handover
 from licensing.entitlements.models import Subscription
 from schools.principals import operations as principals
@@ -30,14 +34,6 @@ from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
 from web.link_page import opens_link
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
-    from accounts.requests import AuthenticatedRequest
 
 KEEP, REPLACE = "avec", "remplace"
 

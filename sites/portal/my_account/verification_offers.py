@@ -5,19 +5,16 @@ Read with the page; the views are in `verification` and `profile`.
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from accounts.models import User
+from licensing.entitlements.overview import PrincipalOverview
 from schools import matching
+from schools.matching import LikelySchool
+from schools.models import Affiliation, PrincipalRequest, School
 from schools.principals.queries import get_pending_principal_request, list_verified_principals
-
-if TYPE_CHECKING:
-    import datetime
-
-    from accounts.models import User
-    from licensing.entitlements.overview import PrincipalOverview
-    from schools.matching import LikelySchool
-    from schools.models import Affiliation, PrincipalRequest, School
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.formatting import pluralize
+from licensing.entitlements.overview import PrincipalOverview
 from licensing.entitlements.wording import format_long_date
 from schools.wording import format_school_name
-
-if TYPE_CHECKING:
-    from licensing.entitlements.overview import PrincipalOverview
-    from sites.portal.my_account.roster import SchoolRoster
+from sites.portal.my_account.roster import SchoolRoster
 
 
 def describe_classes(found: PrincipalOverview, shown: SchoolRoster) -> str:

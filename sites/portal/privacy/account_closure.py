@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts import personal_data as accounts
 from accounts.locks import lock_account
+from accounts.models import User
 from collectivities import personal_data as offices
 from jobs.tasks import defer
 from licensing.billing.queries import has_invoiced_orders
 from licensing.classes import personal_data as classes
+from licensing.classes.models import Classroom
 from licensing.entitlements import personal_data as subscriptions
+from licensing.entitlements.models import Seat, Subscription
 from licensing.invitations import personal_data as invitations
 from licensing.orders import personal_data as orders
+from licensing.orders.models import Order
 from licensing.payments import personal_data as payments
 from licensing.requests import personal_data as requests
 from mailing.operations import enqueue
 from schools import personal_data as schools
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from licensing.classes.models import Classroom
-    from licensing.entitlements.models import Seat, Subscription
-    from licensing.orders.models import Order
 
 #: Delay of the second pass, which erases what concurrent transactions wrote to the account.
 SECOND_PASS_DELAY = datetime.timedelta(minutes=1)

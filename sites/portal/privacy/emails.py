@@ -6,14 +6,10 @@ deletes them once it is sent (`sites.portal.tasks`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.urls import portal_url
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import RenderedEmail, register
-
-if TYPE_CHECKING:
-    from mailing.models import Message
+from mailing.models import Message
 
 ACCOUNT_CLOSED = "account.closed"
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import datetime
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 
 from accounts import personal_data as accounts
+from accounts.models import User
 from collectivities import personal_data as offices
 from core.urls import portal_url
 from licensing.classes import personal_data as classes
@@ -22,9 +23,6 @@ from licensing.requests import personal_data as requests
 from licensing.returns import personal_data as returns
 from mailing import personal_data as outbox
 from schools import personal_data as schools
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 
 def export_personal_data(user: User, *, at: datetime.datetime) -> dict[str, Any]:

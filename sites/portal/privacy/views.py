@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
@@ -16,16 +15,14 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import throttling
+from accounts.models import User
 from accounts.personal_data import OperatorAccountNotClosable
+from accounts.requests import AuthenticatedRequest
 from accounts.throttling import RateLimit, RateLimitExceeded
 from collectivities.exceptions import LastManager
 from core.calendar import date_in_paris
 from sites.portal.privacy import account_closure, export
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from accounts.requests import AuthenticatedRequest
 
 # Prevents guessing the password from an unattended session.
 PASSWORD_LIMIT = RateLimit("close/account", 5, datetime.timedelta(minutes=15))

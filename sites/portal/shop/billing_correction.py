@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.requests import AuthenticatedRequest
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import operations as billing_operations
 from licensing.exceptions import LicensingError
@@ -19,11 +20,6 @@ from licensing.orders.exceptions import BadBilling
 from licensing.orders.queries import list_visible_orders
 from sites.portal.shop.forms import PROPOSE, PayerForm
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import Profile
+from accounts.models import Profile, User
+from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
@@ -24,12 +26,6 @@ from licensing.orders.templatetags.shop import beneficiary_label
 from licensing.payments import card
 from sites.portal.shop.forms import PROPOSE, CheckoutForm
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.models import User
-    from accounts.requests import AuthenticatedRequest
 
 #: What places no order: the button that creates a quote, and the page's question what an address costs.
 _QUOTE, _TOTAL = "devis", "total"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django import forms
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.requests import AuthenticatedRequest
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing.queries import get_amount_received
 from licensing.exceptions import LicensingError
@@ -19,11 +19,6 @@ from licensing.orders.models import ContractWithdrawal, Order, OrderKind
 from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal_day
 from licensing.payments.contract_withdrawals import withdraw_from_contract
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
 
 #: The button of the second step.
 _CONFIRM = "confirmer"

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.requests import AuthenticatedRequest
 from licensing.billing import documents, invoicing
+from licensing.billing.models import BillingDocument
 from licensing.exceptions import LicensingError
-from licensing.orders.models import OrderState, SettlementMethod
+from licensing.orders.models import Order, OrderState, SettlementMethod
 from licensing.orders.queries import list_visible_orders
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
-    from licensing.billing.models import BillingDocument
-    from licensing.orders.models import Order
 
 
 @signed_in

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django import forms
+from django.forms.boundfield import BoundWidget
 
 from core.formatting import add_nonbreaking_spaces
 from licensing.orders import payers, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, Payer, SettlementMethod
+from licensing.orders.models import Order as AnOrder
 from licensing.orders.operations.billing_details import FRANCE, BillingDetails, prefill_billing_details
-
-if TYPE_CHECKING:
-    from django.forms.boundfield import BoundWidget
-
-    from licensing.orders.models import Order as AnOrder
 
 _PAYER_LABELS = {
     Payer.TOWN_HALL: "La mairie",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.requests import AuthenticatedRequest
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
@@ -27,11 +29,6 @@ from licensing.payments import card
 from sites.portal.shop.forms import PayerReferencesForm, ShopScanForm
 from sites.portal.shop.order_progress import get_progress, list_progress
 from web.access import signed_in
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
+from django.db.models import QuerySet
+
+from accounts.models import User
 from core.calendar import date_in_paris
-from licensing.billing.models import InvoiceKind
+from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus
 from licensing.billing.queries import get_amount_received, has_rejected_invoice
+from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import format_long_date, status_text
 from licensing.orders import preflight
-from licensing.orders.models import ZERO, OrderLine, OrderState, PurchaseOrderScan, ScanState, SettlementMethod
+from licensing.orders.models import (
+    ZERO,
+    Order,
+    OrderEvent,
+    OrderLine,
+    OrderState,
+    PurchaseOrderScan,
+    ScanState,
+    SettlementMethod,
+)
+from licensing.orders.preflight import MissingDetail
 from licensing.orders.queries import list_visible_orders
-
-if TYPE_CHECKING:
-    import datetime
-    from decimal import Decimal
-
-    from django.db.models import QuerySet
-
-    from accounts.models import User
-    from licensing.billing.models import Invoice, PlatformStatus
-    from licensing.entitlements.models import Entitlement
-    from licensing.orders.models import Order, OrderEvent
-    from licensing.orders.preflight import MissingDetail
 
 #: Colour and label of each state, as shown to the buyer.
 _BADGES = {

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import Profile
+from accounts.models import Profile, User
+from accounts.requests import AuthenticatedRequest
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.catalogue.models import Seller
+from licensing.catalogue.models import SchoolYear, Seller
 from licensing.catalogue.operations import get_product_summary
 from licensing.entitlements import overview
 from licensing.exceptions import LicensingError
@@ -25,17 +27,10 @@ from licensing.orders import offers as order_offers
 from licensing.orders import operations
 from licensing.orders.exceptions import NotABuyer
 from licensing.orders.templatetags.shop import affiliation_label
+from schools.models import Affiliation
 from web.access import public_page, signed_in
 from web.pending_page import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
-    from accounts.requests import AuthenticatedRequest
-    from licensing.catalogue.models import SchoolYear
-    from schools.models import Affiliation
-    from web.requests import HtmxRequest
+from web.requests import HtmxRequest
 
 _DIGITS = re.compile(r"[0-9]{1,6}")
 

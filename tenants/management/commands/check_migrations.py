@@ -6,21 +6,17 @@ Part of `make check` (docs/decisions/0075).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from installation import migration_contents
 from tenants import released_migrations
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from django.core.management.base import CommandParser
 
 #: In a migration's text: it locks or loses on purpose; the rest of the line is the reason.
 EXEMPTION = "# Locks or loses on purpose: "

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
@@ -15,11 +15,7 @@ from core.owner_connection import OwnerUnknown, connected_as_owner
 from core.tenant_connection import connection
 from installation import migration_contents
 from tenants import cluster, privileges, schema_migrations, schema_snapshot
-
-if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
-
-    from tenants.schema_migrations import MigrationFailure
+from tenants.schema_migrations import MigrationFailure
 
 #: Options left to django-tenants' own command: partial or dry runs.
 _PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "prune", "check_unapplied")

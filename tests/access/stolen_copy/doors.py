@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from django.conf import settings
@@ -17,17 +17,12 @@ from accounts import enrolment_codes
 from accounts.enrolment_codes import EnrolmentCodeError
 from accounts.known_origins import Origin
 from accounts.models import User
-from tests.access.stolen_copy.database_dump import list_words
+from tests.access.stolen_copy.database_dump import Cell, list_words
+from tests.access.stolen_copy.secret_world import SecretWorld
 from tests.classes.class_rows import create_taught_class
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory
 from tests.host_client import HostClient
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.access.stolen_copy.database_dump import Cell
-    from tests.access.stolen_copy.secret_world import SecretWorld
 
 OFFICE = f"nimes.{settings.BASE_DOMAIN}"
 APPLICATION_API = "/api/application/v1/entry"

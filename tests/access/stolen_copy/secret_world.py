@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 import uuid
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -17,6 +17,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts import enrolment_codes
 from accounts.known_origins import COOKIE_NAME
+from accounts.models import User
 from collectivities.models import Invitation, Role
 from licensing.classes import tokens as application_tokens
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
@@ -24,6 +25,9 @@ from licensing.entitlements.queries import unseal_key
 from licensing.invitations import operations as invitations
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
+from schools.models import School
+from sites.demo.smtp_sink import SmtpSink
+from tenants.models import Collectivity
 from tests.accounts.emails import answer_resets, find_link
 from tests.api.client import ApiClient
 from tests.emails import list_emails, render_email
@@ -33,14 +37,8 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.host_client import HostClient
 from tests.schools.principals import create_principal, get_token
 from tests.waits import LAST_S
+from tests.webhooks.receiver import Receiver
 from tests.workers import running_worker
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from schools.models import School
-    from sites.demo.smtp_sink import SmtpSink
-    from tenants.models import Collectivity
-    from tests.webhooks.receiver import Receiver
 
 _API_TOKEN = re.compile(r"peps_api_[\w-]{43}")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]+")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from core.calendar import PARIS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _NAMESPACES = " ".join(
     f'xmlns:{prefix}="urn:un:unece:uncefact:data:standard:{name}:100"'

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from licensing.billing.models import PlatformState
 from licensing.billing.transmission.exceptions import PlatformSilent
 from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
-
-if TYPE_CHECKING:
-    import datetime
-
-    from licensing.billing.models import PlatformState
 
 #: What to put under a route in `INVOICE_PLATFORMS`.
 PATH = "tests.billing.transmission.scripted_platform.ScriptedPlatform"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _PARAMETERS = {"created", "currency", "ending_before", "expand", "limit", "payout", "source", "starting_after", "type"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,9 +17,7 @@ from tests.sites.audit.walk_of_licences import WalkOfLicences
 from tests.sites.audit.walk_of_orders import WalkOfOrders
 from tests.sites.audit.walk_of_payments import WalkOfPayments
 from tests.sites.audit.walk_of_statements import WalkOfStatements
-
-if TYPE_CHECKING:
-    from tests.sites.audit.walk_steps import Steps
+from tests.sites.audit.walk_steps import Steps
 
 #: Another length and other walks may be asked for: `WALK_STEPS=100 WALKS=100` is 10,000 steps.
 STEPS = int(os.environ.get("WALK_STEPS", "60"))

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from licensing.bank.models import LineState, StatementLine
 from tests.bank.statement_files import FileLine, StatementFile
-from tests.sites.month.month_of_sales import FIRST_DAY, LAST_DAY, PAYOUT_DAYS, moment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.sites.month.month_of_sales import PlayedSale
+from tests.sites.month.month_of_sales import FIRST_DAY, LAST_DAY, PAYOUT_DAYS, PlayedSale, moment
 
 #: The last day of the first file: the second goes on from there.
 FIRST_FILE_ENDS = 20

@@ -6,7 +6,7 @@ import datetime
 import os
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django_tenants.utils import tenant_context
 from stdnum import luhn
@@ -17,7 +17,7 @@ from licensing.accounting.balance_sync import retrieve_balance_transactions
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import operations
-from licensing.orders.models import Payer
+from licensing.orders.models import Order, Payer
 from licensing.orders.siret_numbers import get_head_office
 from licensing.payments import card
 from tests.factories.accounts import OperatorFactory, PrincipalFactory
@@ -27,9 +27,6 @@ from tests.factories.schools import AffiliationFactory
 from tests.factories.shop import open_shop, sell_next_year
 from tests.orders import actions
 from tests.payments.card.actions import open_checkout
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
 
 FIRST_DAY, LAST_DAY = datetime.date(2026, 11, 1), datetime.date(2026, 11, 30)
 #: More mandats may be asked for: `MONTH_MANDATES=300`.

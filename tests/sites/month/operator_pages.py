@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
 
+from licensing.bank.models import StatementLine
+from tests.bank.statement_files import StatementFile
 from tests.host_client import HostClient
 from tests.sites.back_office.pages import page_text
 from tests.sites.back_office.test_bank_statements import PAGE, read_form, sent_file, url
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from licensing.bank.models import StatementLine
-    from tests.bank.statement_files import StatementFile
-    from tests.sites.month.month_of_sales import MonthOfSales, PlayedSale
+from tests.sites.month.month_of_sales import MonthOfSales, PlayedSale
 
 _DEPOSITS = "/admin/billing/invoice/a-deposer/"
 _REPORTS = "/admin/e_reporting/periodreport/"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -11,14 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from licensing.catalogue.models import SchoolYear
+from licensing.orders.models import Order
 from tests.emails import list_emails
 from tests.factories.schools import AffiliationFactory
 from tests.factories.shop import sell_next_year
 from tests.guide.scenario import page_text
 from tests.sites.portal.shop_buyer import ShopBuyer
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from argparse import ArgumentParser
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django_tenants.utils import tenant_context
@@ -13,9 +14,6 @@ from core.schemas import UNREADABLE, surviving_errors
 from licensing.entitlements import code_sealing, key_rotation
 from tenants.models import Collectivity
 from webhooks import endpoints
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser
 
 
 class Command(BaseCommand):

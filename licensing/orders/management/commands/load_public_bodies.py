@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from core import formatting
 from licensing.exceptions import LicensingError
 from licensing.orders import public_bodies
-
-if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
 
 _MAX_LINES = 20
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -18,10 +20,6 @@ from core.traces import start_tracing
 from installation.migration_contents import refuse_changed_migrations
 from jobs import worker
 from jobs.metrics_server import serve_metrics
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
 
 
 class Command(BaseCommand):

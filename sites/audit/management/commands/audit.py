@@ -9,17 +9,12 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sites.audit.checks import check_against, check_all
-from tenants.checkpoints import CheckpointRefused, read_signed
-
-if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
-
-    from tenants.checkpoints import SignedCheckpoint
+from tenants.checkpoints import CheckpointRefused, SignedCheckpoint, read_signed
 
 
 class Command(BaseCommand):

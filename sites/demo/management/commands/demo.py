@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -17,9 +18,6 @@ from sites.demo import database, processes
 from sites.demo.people import INVITED_TEACHER, PASSWORD, PRINCIPAL, SPARING_PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.scenario import DemoScenario, list_unsent_messages
 from sites.demo.year.demonstration import RuleBroken, YearDemonstration
-
-if TYPE_CHECKING:
-    import argparse
 
 #: Environment variable set once the process runs with the demo's ports and data folder.
 _PREPARED_VARIABLE = "PEPS_DEMO"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from sites.demo.sink_folder import list_latest
-
-if TYPE_CHECKING:
-    import argparse
 
 
 class Command(BaseCommand):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from sites.demo.smtp_sink import SmtpSink
-
-if TYPE_CHECKING:
-    import argparse
 
 
 class Command(BaseCommand):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import http.client
 import os
@@ -9,19 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from sites.restoration.scratch_server import DrillFailed, read_roles, scratch_server
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-
-    from sites.restoration.scratch_server import ScratchServer
+from sites.restoration.scratch_server import DrillFailed, ScratchServer, read_roles, scratch_server
 
 #: Seconds until a web process must answer.
 _START_TIMEOUT = 60.0

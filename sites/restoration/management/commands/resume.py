@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -14,10 +16,6 @@ from core.owner_connection import OwnerUnknown, connected_as_owner
 from installation.hold import find_hold
 from licensing.billing.invoicing.numbering import format_number
 from sites.restoration import operations, queued_work
-
-if TYPE_CHECKING:
-    import argparse
-    import datetime
 
 _INVOICE = re.compile(r"P(\d{4})-(\d{6,})")
 
