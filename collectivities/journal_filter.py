@@ -9,13 +9,14 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
-from collectivities.journal_wording import SUBJECT_LABELS, group_choices, list_same_actions
+from collectivities.journal_wording import group_choices, list_same_actions, subject_labels
 from collectivities.models import AuditEntry
+from core.registry import Registry
 from core.search_terms import MAX_SEARCH_LENGTH
 from schools import uai
 
-#: Conditions for entries about a school without its UAI (one entry for a list of schools). Filled by apps above.
-SCHOOL_CONDITIONS: list[Callable[[str], Q]] = []
+#: By app above this one, the condition for entries about a school without its UAI: one entry for a list of schools.
+school_conditions: Registry[Callable[[str], Q]] = Registry("condition of entries by school")
 
 
 def list_subject_choices() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -49,12 +50,12 @@ class JournalFilter(django_filters.FilterSet):
         matches = Q(summary__icontains=text) | Q(actor_name__icontains=text) | Q(school_id=code)
         matches |= Q(actor_username__iexact=text)
         if uai.is_valid(code):
-            for condition in SCHOOL_CONDITIONS:
+            for condition in school_conditions.values():
                 matches |= condition(code)
         return entries.filter(matches)
 
     def by_subject(self, entries: QuerySet[AuditEntry], name: str, subject: str) -> QuerySet[AuditEntry]:
         """Keep the actions of one subject, or those with the same name as one action."""
-        if subject in SUBJECT_LABELS:
+        if subject in subject_labels:
             return entries.filter(action__startswith=f"{subject}.")
         return entries.filter(action__in=list_same_actions(subject))

@@ -10,7 +10,7 @@ from django.db.models import Case, Count, ExpressionWrapper, F, Max, Subquery, V
 from django.db.models.fields import DateTimeField
 from django.db.models.functions import TruncDate
 
-from collectivities.journal_wording import ACTION_LABELS, describe_action, find_choice, list_same_actions
+from collectivities.journal_wording import describe_action, find_choice, journal_actions, list_same_actions
 from collectivities.models import ACCOUNT_ACTIONS, PORTFOLIO_LIST_ACTIONS, AuditEntry
 from core import formatting
 from core.calendar import PARIS
@@ -19,56 +19,18 @@ from schools.wording import format_school_name
 
 #: How far back of the latest entry they are looked for: an old log is not read as a whole.
 _PERIOD = datetime.timedelta(days=31)
-#: Actions that come by the dozen, singular and plural.
-_COUNTED = {
-    "pools.allocated": ("attribution à une école", "attributions à des écoles"),
-    "pools.grown": ("attribution augmentée", "attributions augmentées"),
-    "pools.reduced": ("attribution réduite", "attributions réduites"),
-    "pools.revoked": ("attribution reprise", "attributions reprises"),
-    "pools.revocation_undone": ("reprise annulée", "reprises annulées"),
-    "keys.redeemed": ("clé activée", "clés activées"),
-    "keys.held": ("licence prise en usage", "licences prises en usage"),
-    "keys.released": ("licence libérée", "licences libérées"),
-    "keys.reminded": ("école relancée", "écoles relancées"),
-    "keys.resent": ("clé renvoyée", "clés renvoyées"),
-    "keys.revealed": ("clé affichée", "clés affichées"),
-    "reminders.sent": ("école relancée automatiquement", "écoles relancées automatiquement"),
-    "reminders.cancelled": ("relance annulée", "relances annulées"),
-    "import.uploaded": ("tableau déposé", "tableaux déposés"),
-    "import.applied": ("tableau appliqué", "tableaux appliqués"),
-    "portfolio.added": ("école ajoutée", "écoles ajoutées"),
-    "portfolio.contact_updated": ("contact d'école modifié", "contacts d'écoles modifiés"),
-    "portfolio.removed": ("école retirée", "écoles retirées"),
-    "members.invited": ("invitation envoyée", "invitations envoyées"),
-    "members.invitation_withdrawn": ("invitation retirée", "invitations retirées"),
-    "members.joined": ("arrivée dans le bureau", "arrivées dans le bureau"),
-    # Each payment that settles an order writes both.
-    "orders.payment_recorded": ("règlement reçu", "règlements reçus"),
-    "orders.paid": ("commande réglée", "commandes réglées"),
-}
-
-
-#: Actions whose summary has somebody's address or telephone: said without it, with the name of the school.
-WITH_ADDRESS = frozenset(
-    {
-        "pools.allocated",
-        "pools.grown",
-        "keys.reminded",
-        "keys.resent",
-        "reminders.sent",
-        "portfolio.contact_updated",
-        "members.invited",
-        "members.invitation_withdrawn",
-    }
-)
 
 
 def _list_merged() -> Iterator[When]:
     """Yield the actions that are counted as one because a line says the same of them: those of a name in the filter."""
-    for first in ACTION_LABELS:
+    for first in journal_actions:
         same = list_same_actions(first)
-        if first == same[0] and len(same) > 1 and not _COUNTED.keys() & set(same):
+        if first == same[0] and len(same) > 1 and not any(journal_actions[name].counted for name in same):
             yield When(action__in=same[1:], then=Value(first))
+
+
+def _has_address(action: str) -> bool:
+    return action in journal_actions and journal_actions[action].has_address
 
 
 class JournalGroup(NamedTuple):
@@ -87,14 +49,16 @@ class JournalGroup(NamedTuple):
     @property
     def words(self) -> str:
         """Return what happened: the entry's own words but for addresses, or « 138 écoles ajoutées »."""
-        if self.entries == 1 and self.action in WITH_ADDRESS:
-            single = _COUNTED[self.action][0]
+        action = journal_actions.get(self.action)
+        counted = action.counted if action else None
+        if self.entries == 1 and action and action.has_address and counted:
+            single = counted[0]
             about = f" : {format_school_name(self.school_name)}" if self.school_name else ""
             return f"{formatting.start_sentence(single)}{about}."
         if self.entries == 1:
             return self.summary
-        if self.action in _COUNTED:
-            return f"{formatting.pluralize(self.entries, *_COUNTED[self.action])}."
+        if counted:
+            return f"{formatting.pluralize(self.entries, *counted)}."
         return f"{describe_action(self.action)} : {formatting.number(self.entries)} fois."
 
     @property
@@ -122,7 +86,7 @@ def list_journal_groups(limit: int, *, without: Collection[str] = ()) -> list[Jo
         .order_by("-last_at", "-last_id")[:limit]
     )
     groups = list(found)
-    about = [group["uai"] for group in groups if group["entries"] == 1 and group["kind"] in WITH_ADDRESS]
+    about = [group["uai"] for group in groups if group["entries"] == 1 and _has_address(group["kind"])]
     names = dict(School.objects.filter(pk__in=about).values_list("pk", "name")) if any(about) else {}
     return [
         JournalGroup(

@@ -17,13 +17,15 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 from accounts import second_factor
 from accounts.models import User
 from collectivities.models import Member, OfficeSettings, Role
+from core.registry import Registry
 
 #: Who acts for the office: spends its money, or gives and takes its licences.
 ROLES = (Role.MANAGER, Role.BUYER)
 GRACE = datetime.timedelta(days=7)
 _CONCERNED = Q(roles__overlap=[role.value for role in ROLES])
 
-_gifts: list[Callable[[], Exists]] = []
+#: By app above this one, a condition that the office has given something to a school.
+gifts: Registry[Callable[[], Exists]] = Registry("condition of what an office gave")
 
 
 class GracePeriod(NamedTuple):
@@ -32,11 +34,6 @@ class GracePeriod(NamedTuple):
     ends_at: datetime.datetime
     #: Days left, rounded up.
     days: int
-
-
-def register_gifts(condition: Callable[[], Exists]) -> None:
-    """Register a condition that the office has given something to a school. Its app is above this one."""
-    _gifts.append(condition)
 
 
 def is_required(office: OfficeSettings) -> bool:
@@ -64,7 +61,7 @@ def _build_annotations() -> dict[str, ExpressionWrapper[Q]]:
     else:
         required = Q(Exists(OfficeSettings.objects.filter(second_factor_required=True)))
     has_given = Q(pk__in=[])
-    for condition in _gifts:
+    for condition in gifts.values():
         has_given |= Q(condition())
     return {
         "needs_second_factor": _as_boolean(_CONCERNED & required),

@@ -10,17 +10,15 @@ from typing import ClassVar
 import django_filters
 from django import forms
 
+from webhooks.event_types import get_event_type_label, list_event_types, list_subscribable_types
 from webhooks.models import (
-    SUBSCRIBABLE,
     Delivery,
     DeliveryState,
     DisabledReason,
-    EventType,
     WebhookEndpoint,
     WebhookEvent,
 )
 
-_TYPES = [(kind.value, f"{kind.label} ({kind.value})") for kind in SUBSCRIBABLE]
 _SELECT = forms.Select(attrs={"class": "form-select"})
 
 
@@ -36,7 +34,7 @@ class WebhookForm(forms.Form):
     )
     types = forms.MultipleChoiceField(
         label="Événements",
-        choices=_TYPES,
+        choices=lambda: [(name, f"{label} ({name})") for name, label in list_subscribable_types()],
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="Aucune case cochée : tous, ceux des versions à venir compris.",
@@ -60,7 +58,7 @@ class WebhookDeliveryFilter(django_filters.FilterSet):
     type = django_filters.ChoiceFilter(
         label="Événement",
         field_name="event__type",
-        choices=EventType.choices,
+        choices=list_event_types,
         empty_label="Tous les événements",
         widget=_SELECT,
     )
@@ -108,7 +106,7 @@ def get_webhook_status(endpoint: WebhookEndpoint, at: datetime.datetime) -> Webh
 
 def list_type_labels(endpoint: WebhookEndpoint) -> list[str]:
     """Return the French labels of an endpoint's event types; an empty list means all."""
-    return [EventType(kind).label for kind in endpoint.types]
+    return [get_event_type_label(kind) for kind in endpoint.types]
 
 
 def format_event_data(event: WebhookEvent) -> str:

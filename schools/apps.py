@@ -10,7 +10,3 @@ class SchoolsConfig(AppConfig):
     secret_columns: ClassVar = {"schools_principalrequest": ["nonce", "token_hash"]}
     # Read beside the tables of offices, and rarely written: see `tenants.cluster`.
     tables_on_every_node: ClassVar = ("schools_school",)
-
-    def ready(self) -> None:
-        """Register the kinds of this app's e-mails."""
-        from schools.principals import emails  # noqa: F401, PLC0415 - needs the models

@@ -6,5 +6,5 @@ class TenantsConfig(AppConfig):
     verbose_name = "Collectivités"
 
     def ready(self) -> None:
-        """Register the checks, and the e-mail of checkpoints."""
-        from tenants import checkpoints, checks  # noqa: F401, PLC0415 - need the models
+        """Register the checks."""
+        from tenants import checks  # noqa: F401, PLC0415 - need the models

@@ -20,7 +20,8 @@ from api.views import ScopedListView, ScopedView
 from collectivities.api.events import EVENT_EXAMPLE, EventSerializer
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
-from webhooks.models import Attempt, Delivery, DeliveryState, EventType
+from webhooks.event_types import list_event_types
+from webhooks.models import Attempt, Delivery, DeliveryState
 from webhooks.models import WebhookEndpoint as Webhook
 from webhooks.queries import list_deliveries
 
@@ -120,7 +121,7 @@ class ApiDeliveryFilter(django_filters.FilterSet):
 
     state = django_filters.MultipleChoiceFilter(choices=DeliveryState.choices, help_text="Un ou plusieurs états.")
     type = django_filters.MultipleChoiceFilter(
-        field_name="event__type", choices=EventType.choices, help_text="Un ou plusieurs types d'événements."
+        field_name="event__type", choices=list_event_types(), help_text="Un ou plusieurs types d'événements."
     )
 
     class Meta:

@@ -15,7 +15,8 @@ from api.fields import UtcDateTimeField, shadowing_field
 from api.filters import StrictDateTimeFilter
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
-from webhooks.models import EventType, WebhookEvent
+from webhooks.event_types import list_event_types
+from webhooks.models import WebhookEvent
 
 TAGS = ["Événements"]
 _ID = re.compile(r"evt_[0-9a-f]{28}")
@@ -35,7 +36,7 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
     id = serializers.CharField(
         source="public_id", help_text="Le même dans `webhook-id` ; à reconnaître si l'envoi revient."
     )
-    type = serializers.ChoiceField(choices=EventType.choices, help_text="Ce qui s'est passé, en un mot stable.")
+    type = serializers.ChoiceField(choices=list_event_types(), help_text="Ce qui s'est passé, en un mot stable.")
     subject = serializers.CharField(
         help_text="De quoi il s'agit : `allocation:12`, `pool:3`. Les envois d'un même sujet arrivent dans l'ordre."
     )
@@ -53,7 +54,7 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
 class EventFilter(django_filters.FilterSet):
     """Filter events by type, subject and time."""
 
-    type = django_filters.MultipleChoiceFilter(choices=EventType.choices, help_text="Un ou plusieurs types.")
+    type = django_filters.MultipleChoiceFilter(choices=list_event_types(), help_text="Un ou plusieurs types.")
     subject = django_filters.CharFilter(max_length=60, help_text="Un sujet : `allocation:12`.")
     occurred_after = StrictDateTimeFilter(
         field_name="at", lookup_expr="gte", help_text="À partir de cet instant, compris."

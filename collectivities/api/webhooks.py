@@ -25,11 +25,11 @@ from api.views import ScopedListView, ScopedView
 from collectivities.api.deliveries import DELIVERY_EXAMPLE, TAGS, DeliverySerializer, get_webhook_or_404
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
-from webhooks.models import SUBSCRIBABLE, DisabledReason
+from webhooks.event_types import list_subscribable_types
+from webhooks.models import DisabledReason
 from webhooks.models import WebhookEndpoint as Webhook
 from webhooks.url_policy import URL_PATTERN
 
-SUBSCRIBABLE_TYPES = [(kind.value, kind.label) for kind in SUBSCRIBABLE]
 #: Without that of an office that closed, whose API does not answer.
 DISABLED_REASONS = [(one.value, one.label) for one in (DisabledReason.MANUAL, DisabledReason.GONE)]
 
@@ -51,7 +51,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     """Une adresse à laquelle les événements sont envoyés."""
 
     types = serializers.ListField(
-        child=serializers.ChoiceField(choices=SUBSCRIBABLE_TYPES),
+        child=serializers.ChoiceField(choices=list_subscribable_types()),
         help_text="Les types envoyés ; aucun : tous, ceux à venir compris.",
     )
     id = serializers.IntegerField(help_text="Son numéro.")
@@ -119,7 +119,7 @@ class WebhookUrlField(StrictCharField):
 
 def _types_field() -> serializers.ListField:
     return serializers.ListField(
-        child=StrictChoiceField(choices=SUBSCRIBABLE_TYPES),
+        child=StrictChoiceField(choices=list_subscribable_types()),
         required=False,
         max_length=100,
         help_text="Les types à envoyer ; aucun : tous, ceux à venir compris.",

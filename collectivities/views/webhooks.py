@@ -24,7 +24,8 @@ from collectivities.webhook_forms import (
     list_type_labels,
 )
 from core.exceptions import DomainError
-from webhooks.models import SUBSCRIBABLE, Delivery, DeliveryState, WebhookEndpoint
+from webhooks.event_types import list_subscribable_types
+from webhooks.models import Delivery, DeliveryState, WebhookEndpoint
 from webhooks.queries import list_deliveries, list_endpoints_with_counts
 
 _TEMPLATES = "collectivities/webhooks"
@@ -40,7 +41,7 @@ def webhooks_list(request: OfficeHttpRequest) -> HttpResponse:
         (webhook, get_webhook_status(webhook, now), list_type_labels(webhook))
         for webhook in list_endpoints_with_counts().order_by("pk")
     ]
-    return render(request, f"{_TEMPLATES}/list.html", {"webhooks": rows, "types": SUBSCRIBABLE})
+    return render(request, f"{_TEMPLATES}/list.html", {"webhooks": rows, "types": list_subscribable_types()})
 
 
 @confirmed_recently()

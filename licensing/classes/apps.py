@@ -17,17 +17,7 @@ class ClassesConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register kinds of e-mail and password resealing; end pupils' sessions when a user signs in."""
-        from licensing.classes import (  # noqa: PLC0415 - needs the models
-            emails,  # noqa: F401 - registers its kinds
-            handover_codes,
-            passwords,
-            pupil_session,
-            sharing_emails,  # noqa: F401 - registers its kinds
-            year_letter_emails,  # noqa: F401 - registers its kind
-        )
-        from licensing.entitlements.key_rotation import register  # noqa: PLC0415 - needs the models
+        """End pupils' sessions when a user signs in."""
+        from licensing.classes import pupil_session  # noqa: PLC0415 - needs the models
 
-        register(passwords.reseal_batch)
-        register(handover_codes.reseal_batch)
         user_logged_in.connect(pupil_session.end_on_user_login, dispatch_uid="classes.pupil_session")

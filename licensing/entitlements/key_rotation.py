@@ -6,11 +6,11 @@ run resumes where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from django.db import connection, transaction
 
+from core.registry import Registry
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import ActivationKey
 
@@ -22,7 +22,8 @@ class ResealBatch(Protocol):
         """Raise `code_sealing.UnsealableCode`, having changed nothing, where the settings lack a sealing key."""
 
 
-_registered: list[ResealBatch] = []
+#: What other apps store under the same sealing keys; run before an older key is removed.
+reseal_batches: Registry[ResealBatch] = Registry("resealing")
 
 _TABLE = "public.entitlements_activationkey"
 
@@ -48,13 +49,3 @@ def reseal_batch(*, size: int = 1000) -> int:
             [list(column) for column in zip(*sealed, strict=True)],
         )
     return len(rows)
-
-
-def register(batch: ResealBatch) -> None:
-    """Register the resealing of what another app stores under the same sealing keys."""
-    _registered.append(batch)
-
-
-def list_registered() -> Sequence[ResealBatch]:
-    """Return the registered batches, to be run before an older sealing key is removed."""
-    return tuple(_registered)

@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from accounts.models import Profile, User
 from core.metrics import count_on_commit
+from core.registry import Registry
 from licensing.entitlements import metrics
 from licensing.entitlements.exceptions import (
     AlreadyHoldsSeat,
@@ -28,23 +29,14 @@ type SeatListener = Callable[[Subscription, Sequence[User], datetime.datetime], 
 type UndoListener = Callable[[Sequence[User], datetime.datetime], None]
 
 
-_listeners: list[SeatListener] = []
-_undo_listeners: list[UndoListener] = []
-
-
-def register_listener(listener: SeatListener) -> None:
-    """Have a function called after every assignment: for the apps above, whose models are not known here."""
-    _listeners.append(listener)
-
-
-def register_undo_listener(listener: UndoListener) -> None:
-    """Have a function called after every undone assignment: for the apps above, as `register_listener`."""
-    _undo_listeners.append(listener)
+#: By app above this one, what follows each assignment, and each that was undone.
+seat_listeners: Registry[SeatListener] = Registry("listener of assignments")
+undo_listeners: Registry[UndoListener] = Registry("listener of undone assignments")
 
 
 def tell_undone(teachers: Sequence[User], assigned_at: datetime.datetime) -> None:
     """Call the listeners: an assignment of that moment to these teachers was undone."""
-    for listener in _undo_listeners:
+    for listener in undo_listeners.values():
         listener(teachers, assigned_at)
 
 
@@ -170,7 +162,7 @@ def assign_seats(
     )
     if seats:
         count_on_commit(metrics.SEATS.labels(str(mode)), len(seats))
-    for listener in _listeners if seats else ():
+    for listener in seat_listeners.values() if seats else ():
         listener(seats[0].subscription, teachers, at)
 
 

@@ -9,7 +9,3 @@ class PaymentsConfig(AppConfig):
     verbose_name = "Règlements"
     # What the reader of the database does not see: see `tenants.privileges`.
     secret_columns: ClassVar = {"payments_cardpayment": ["extra_data", "token", "transaction_id"]}
-
-    def ready(self) -> None:
-        """Register the renderers of the e-mails with the outbox."""
-        from licensing.payments import emails  # noqa: F401, PLC0415 - needs the models

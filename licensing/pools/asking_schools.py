@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-_queries: list[Callable[[], set[str]]] = []
+from core.registry import Registry
 
-
-def register(find: Callable[[], set[str]]) -> None:
-    """Have nothing asked in bulk of the schools that this query finds, by UAI."""
-    _queries.append(find)
+asking_queries: Registry[Callable[[], set[str]]] = Registry("query of schools that ask")
 
 
 def find_asking() -> set[str]:
     """Return the UAIs of the schools whose request waits for the current collectivity. One query."""
-    return {uai for find in _queries for uai in find()}
+    return {uai for find in asking_queries.values() for uai in find()}

@@ -8,24 +8,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.db import models
 from django.db.models import Count
 
 from licensing.entitlements.models import Seat
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
-from webhooks.operations import EventType, NewEvent
+from webhooks.operations import NewEvent
 from webhooks.queries import get_last_event_type
 
 if TYPE_CHECKING:
     from licensing.pools.operations.demands import CheckedDemand
 
 
+class PoolEvent(models.TextChoices):
+    ALLOCATION_ISSUED = "allocation.issued", "Licences attribuées"
+    ALLOCATION_REDEEMED = "allocation.redeemed", "Clé activée"
+    ALLOCATION_EXHAUSTED = "allocation.exhausted", "Licences toutes utilisées"
+    ALLOCATION_REVOKED = "allocation.revoked", "Attribution reprise"
+    ALLOCATION_RESTORED = "allocation.restored", "Reprise annulée"
+    ALLOCATION_RETURNED = "allocation.returned", "Licences rendues"
+    SEAT_HELD = "seat.held", "Licence utilisée"
+    SEAT_RELEASED = "seat.released", "Licence libérée"
+    POOL_LOW = "pool.low", "Lot presque épuisé"
+
+
 #: A pool is low when at most a tenth of its capacity is free.
 _LOW_DIVISOR = 10
 
 _KEY_EVENT_TYPES = {
-    "redeemed": EventType.ALLOCATION_REDEEMED,
-    "held": EventType.SEAT_HELD,
-    "released": EventType.SEAT_RELEASED,
+    "redeemed": PoolEvent.ALLOCATION_REDEEMED,
+    "held": PoolEvent.SEAT_HELD,
+    "released": PoolEvent.SEAT_RELEASED,
 }
 
 
@@ -52,7 +65,7 @@ def build_grown_events(pool: Pool, allocation: Allocation, *, units: int, added:
 
 def build_returned_events(allocation: Allocation, *, units: int, returned: int) -> Iterator[NewEvent]:
     """Yield the event of licences that a school gave back; `units`: what it has left."""
-    yield _build_event(EventType.ALLOCATION_RETURNED, allocation, units=units, returned=returned)
+    yield _build_event(PoolEvent.ALLOCATION_RETURNED, allocation, units=units, returned=returned)
 
 
 def build_reduced_events(moving: Sequence[tuple[Allocation, int]], *, import_id: int | None) -> Iterator[NewEvent]:
@@ -71,13 +84,13 @@ def build_reduced_events(moving: Sequence[tuple[Allocation, int]], *, import_id:
 def build_revoked_events(taken: Sequence[Allocation]) -> Iterator[NewEvent]:
     """Yield an event per revoked allocation."""
     for allocation in taken:
-        yield _build_event(EventType.ALLOCATION_REVOKED, allocation, units=allocation.units)
+        yield _build_event(PoolEvent.ALLOCATION_REVOKED, allocation, units=allocation.units)
 
 
 def build_restored_events(given_back: Sequence[Allocation]) -> Iterator[NewEvent]:
     """Yield an event per allocation whose revocation was undone."""
     for allocation in given_back:
-        yield _build_event(EventType.ALLOCATION_RESTORED, allocation, units=allocation.units)
+        yield _build_event(PoolEvent.ALLOCATION_RESTORED, allocation, units=allocation.units)
 
 
 def build_key_events(allocation: Allocation, event: str, *, held: int, size: int) -> Iterator[NewEvent]:
@@ -91,9 +104,9 @@ def build_key_events(allocation: Allocation, event: str, *, held: int, size: int
         return
     now = Seat.objects.filter(subscription__key=allocation.key_id).aggregate(held=Count("holder"), size=Count("pk"))
     is_full = held == size or now["held"] == now["size"]
-    ends = (EventType.ALLOCATION_EXHAUSTED, EventType.SEAT_RELEASED, EventType.ALLOCATION_ISSUED)
-    if is_full and get_last_event_type(_subject_of(allocation.pk), among=ends) != EventType.ALLOCATION_EXHAUSTED:
-        yield _build_event(EventType.ALLOCATION_EXHAUSTED, allocation, units=size, held=size)
+    ends = (PoolEvent.ALLOCATION_EXHAUSTED, PoolEvent.SEAT_RELEASED, PoolEvent.ALLOCATION_ISSUED)
+    if is_full and get_last_event_type(_subject_of(allocation.pk), among=ends) != PoolEvent.ALLOCATION_EXHAUSTED:
+        yield _build_event(PoolEvent.ALLOCATION_EXHAUSTED, allocation, units=size, held=size)
 
 
 def _build_low_events(pool: Pool, units: int) -> Iterator[NewEvent]:
@@ -101,7 +114,7 @@ def _build_low_events(pool: Pool, units: int) -> Iterator[NewEvent]:
     left = pool.free - units
     if left * _LOW_DIVISOR <= pool.capacity < pool.free * _LOW_DIVISOR:
         data = {"pool": pool.pk, "name": pool.name, "capacity": pool.capacity, "free": left}
-        yield NewEvent(EventType.POOL_LOW, f"pool:{pool.pk}", data)
+        yield NewEvent(PoolEvent.POOL_LOW, f"pool:{pool.pk}", data)
 
 
 def _subject_of(allocation_id: int) -> str:
@@ -113,9 +126,9 @@ def _build_issued_event(
     number: int, pool_id: int, uai: str, *, units: int, added: int, import_id: int | None
 ) -> NewEvent:
     data = {"allocation": number, "pool": pool_id, "uai": uai, "units": units, "added": added, "import": import_id}
-    return NewEvent(EventType.ALLOCATION_ISSUED, _subject_of(number), data)
+    return NewEvent(PoolEvent.ALLOCATION_ISSUED, _subject_of(number), data)
 
 
-def _build_event(kind: EventType, allocation: Allocation, **counts: Any) -> NewEvent:
+def _build_event(kind: PoolEvent, allocation: Allocation, **counts: Any) -> NewEvent:
     data = {"allocation": allocation.pk, "pool": allocation.pool_id, "uai": allocation.school_id} | counts
     return NewEvent(kind, _subject_of(allocation.pk), data)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from core.registry import Registry
+
 
 class PoolNote(NamedTuple):
     """A sentence on a pool, and the page where more is said."""
@@ -14,18 +16,13 @@ class PoolNote(NamedTuple):
     url: str
 
 
-_descriptions: list[Callable[[], Mapping[int, PoolNote]]] = []
-
-
-def register(describe: Callable[[], Mapping[int, PoolNote]]) -> None:
-    """Have the page of pools show these notes, by primary key of the pool."""
-    _descriptions.append(describe)
+note_queries: Registry[Callable[[], Mapping[int, PoolNote]]] = Registry("query of notes on pools")
 
 
 def list_notes() -> dict[int, list[PoolNote]]:
     """Return the notes of each pool of the current collectivity."""
     notes: dict[int, list[PoolNote]] = {}
-    for describe in _descriptions:
+    for describe in note_queries.values():
         for pool_id, note in describe().items():
             notes.setdefault(pool_id, []).append(note)
     return notes

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-_queries: list[Callable[[Collection[int]], set[int]]] = []
+from core.registry import Registry
 
-
-def register(find: Callable[[Collection[int]], set[int]]) -> None:
-    """Have reminders by hand mention the allocations that this query finds among others."""
-    _queries.append(find)
+stopped_queries: Registry[Callable[[Collection[int]], set[int]]] = Registry("query of stopped reminders")
 
 
 def find_stopped(allocation_ids: Collection[int]) -> set[int]:
     """Return those of the allocations whose school stopped its automatic reminders."""
-    return {number for find in _queries for number in find(allocation_ids)}
+    return {number for find in stopped_queries.values() for number in find(allocation_ids)}

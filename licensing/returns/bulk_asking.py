@@ -108,34 +108,32 @@ def describe_asking(preview: BulkPreview) -> list[str]:
 _ASKED = ("école sollicitée", "écoles sollicitées")
 
 
-def register_actions() -> None:
-    """Register the act, and the one that asks all the same the schools that it leaves."""
-    bulk.register_action(
-        "demander",
-        bulk.BulkAction(
-            "Demander les licences inutilisées",
-            preview_asking,
-            describe_asking,
-            ask_dormant,
-            _ASKED,
-            select=filter_unused,
-            nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
-            override=bulk.Override(
-                frozenset({LeftReason.ASKED_LATELY, LeftReason.ASKS_FOR_MORE, LeftReason.GIVEN_LATELY}),
-                "redemander",
-                "Demander quand même à toutes",
-            ),
+bulk.bulk_actions.declare(
+    "demander",
+    bulk.BulkAction(
+        "Demander les licences inutilisées",
+        preview_asking,
+        describe_asking,
+        ask_dormant,
+        _ASKED,
+        select=filter_unused,
+        nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
+        override=bulk.Override(
+            frozenset({LeftReason.ASKED_LATELY, LeftReason.ASKS_FOR_MORE, LeftReason.GIVEN_LATELY}),
+            "redemander",
+            "Demander quand même à toutes",
         ),
-    )
-    bulk.register_action(
-        "redemander",
-        bulk.BulkAction(
-            "Demander quand même",
-            preview_asking_again,
-            describe_asking,
-            ask_many_again,
-            _ASKED,
-            select=filter_unused,
-            nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
-        ),
-    )
+    ),
+)
+bulk.bulk_actions.declare(
+    "redemander",
+    bulk.BulkAction(
+        "Demander quand même",
+        preview_asking_again,
+        describe_asking,
+        ask_many_again,
+        _ASKED,
+        select=filter_unused,
+        nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
+    ),
+)

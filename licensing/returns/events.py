@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import models
+
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
 from licensing.returns.models import ReturnRequest
-from webhooks.operations import EventType, NewEvent
+from webhooks.operations import NewEvent
+
+
+class ReturnEvent(models.TextChoices):
+    REQUESTED = "return.requested", "Licences demandées à une école"
+    ANSWERED = "return.answered", "Réponse d'une école"
 
 
 def build_requested_event(request: ReturnRequest, allocation: Allocation) -> NewEvent:
     """Return the event of a request that a school may answer."""
-    return _build(EventType.RETURN_REQUESTED, request, allocation, {})
+    return _build(ReturnEvent.REQUESTED, request, allocation, {})
 
 
 def build_answered_event(request: ReturnRequest, allocation: Allocation) -> NewEvent:
     """Return the event of a request that ended: accepted, declined or withdrawn."""
     outcome = {"outcome": str(request.outcome), "returned": request.returned_units}
-    return _build(EventType.RETURN_ANSWERED, request, allocation, outcome)
+    return _build(ReturnEvent.ANSWERED, request, allocation, outcome)
 
 
-def _build(kind: EventType, request: ReturnRequest, allocation: Allocation, more: dict[str, Any]) -> NewEvent:
+def _build(kind: ReturnEvent, request: ReturnRequest, allocation: Allocation, more: dict[str, Any]) -> NewEvent:
     data = {
         "request": request.pk,
         "allocation": allocation.pk,

@@ -21,7 +21,3 @@ class AccountsConfig(AppConfig):
         "accounts_accepts_any_moment()",
         "accounts_hold_moment()",
     )
-
-    def ready(self) -> None:
-        """Register this app's kinds of e-mail, and what is recorded at each sign-in."""
-        from accounts import emails, session_lifetime  # noqa: F401, PLC0415 - needs the models

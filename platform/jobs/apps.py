@@ -8,7 +8,3 @@ class JobsConfig(AppConfig):
     verbose_name = "Tâches"
     # What the reader of the database does not see: see `tenants.privileges`.
     secret_columns: ClassVar = {"procrastinate_jobs": ["args"]}
-
-    def ready(self) -> None:
-        """Register the worker's own periodic tasks."""
-        from jobs import due, housekeeping, retention  # noqa: F401, PLC0415 - needs the settings

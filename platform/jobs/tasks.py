@@ -18,6 +18,7 @@ from procrastinate import BaseRetryStrategy, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
+from core.registry import Registry
 from core.traces import note_queued_job
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ DEFAULT_RETRY = RetryStrategy(max_attempts=8, exponential_wait=3)
 #: Waits 3, 9, 27 and 81 s, for what somebody watches, who is then told.
 WATCHED_RETRY = RetryStrategy(max_attempts=4, exponential_wait=3)
 
-_given_up_handlers: dict[str, Callable[..., Any]] = {}
+_given_up_handlers: Registry[Callable[..., Any]] = Registry("handler of jobs that were given up")
 
 
 def task(
@@ -47,7 +48,7 @@ def task(
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         if on_given_up is not None:
-            _given_up_handlers[name] = on_given_up
+            _given_up_handlers.declare(name, on_given_up)
 
         @app.task(name=name, queue=queue, retry=retry)
         @functools.wraps(function)

@@ -10,9 +10,8 @@ class MailingConfig(AppConfig):
     secret_columns: ClassVar = {"mailing_message": ["context"]}
 
     def ready(self) -> None:
-        """Watch for sendings that fail, and receive the events of the provider that sends our messages, if one does."""
-        from mailing import delivery_events, failed_sendings, provider_events  # noqa: PLC0415 - needs the models
+        """Receive the events of the provider that sends our messages, if one does."""
+        from mailing import provider_events  # noqa: PLC0415 - needs the models
 
-        delivery_events.on_lost(failed_sendings.schedule_check)
         if provider_events.is_configured():
             provider_events.connect()

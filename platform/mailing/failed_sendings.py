@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from bounces.models import FailedSending
 from core import tenant_connection
 from core.public_rows import PublicRows
+from core.registry import Registry
 from jobs import due
 from mailing.models import LOST, Message, MessageState
 
@@ -63,12 +64,10 @@ FROM unnest(%(kinds)s::text[], %(queued)s::timestamptz[], %(counts)s::integer[],
 ON CONFLICT (schema, kind, queued_at) DO NOTHING RETURNING id
 """  # noqa: S608 - the table's own name
 
-_listeners: list[Callable[[Sequence[FailedSending], datetime.datetime], None]] = []
-
-
-def on_failed_sending(listener: Callable[[Sequence[FailedSending], datetime.datetime], None]) -> None:
-    """Have a function called with sendings that were just noticed, in their schema and in that transaction."""
-    _listeners.append(listener)
+#: By app, called with sendings that were just noticed, in their schema and in that transaction.
+failed_sending_listeners: Registry[Callable[[Sequence[FailedSending], datetime.datetime], None]] = Registry(
+    "listener of failed sendings"
+)
 
 
 def schedule_check(_messages: Sequence[Message], at: datetime.datetime) -> None:
@@ -102,7 +101,7 @@ def check_sendings(*, at: datetime.datetime) -> list[FailedSending]:
             ids = [number for (number,) in cursor.fetchall()]
     found = list(FailedSending.objects.filter(pk__in=ids).order_by("pk")) if ids else []
     if found:
-        for listener in _listeners:
+        for listener in failed_sending_listeners.values():
             listener(found, at)
     return found
 

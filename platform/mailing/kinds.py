@@ -1,7 +1,7 @@
 """Registry of message kinds: how each is rendered, previewed and resent.
 
-The outbox is below the apps whose messages it sends and cannot import them: each app registers its kinds when it is
-loaded (`<app>/emails.py`, imported by its `AppConfig.ready`). A message is rendered when it is sent, so the outbox
+The outbox is below the apps whose messages it sends and cannot import them: each registers its kinds at start
+(`<app>/emails.py`, imported by its `declarations`). A message is rendered when it is sent, so the outbox
 never holds an activation key.
 """
 
@@ -11,6 +11,8 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from core.registry import Registry
 
 if TYPE_CHECKING:
     from mailing.models import Message
@@ -88,7 +90,7 @@ class EmailKind:
         return self.render if self.prefetch is None else self.prefetch(messages)
 
 
-_kinds: dict[str, EmailKind] = {}
+_kinds: Registry[EmailKind] = Registry("kind of e-mail")
 
 
 def register(
@@ -110,20 +112,23 @@ def register(
     behind « corriger l'adresse et renvoyer ». `is_by_hand`: a person has just asked for it, for one
     address: it is written to even where that was refused.
     """
-    _kinds[kind] = EmailKind(
-        label=label,
-        render=render,
-        prefetch=prefetch,
-        preview=preview,
-        reveal=reveal,
-        resend=resend,
-        is_by_hand=is_by_hand,
+    _kinds.declare(
+        kind,
+        EmailKind(
+            label=label,
+            render=render,
+            prefetch=prefetch,
+            preview=preview,
+            reveal=reveal,
+            resend=resend,
+            is_by_hand=is_by_hand,
+        ),
     )
 
 
 def unregister(kind: str) -> None:
     """Unregister a kind. For tests."""
-    del _kinds[kind]
+    _kinds.withdraw(kind)
 
 
 def get(kind: str) -> EmailKind:

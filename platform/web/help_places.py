@@ -1,4 +1,4 @@
-"""Where the help of a page is. The frame of the pages is below the guides, which register their places here."""
+"""Where the help of a page is. The frame of the pages is below the guides, which declare their places here."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HELP_PATH = "/aide/"
 OFFICE_PARAMETER = "bureau"
 
 
-def register(places: Mapping[tuple[str, str], str]) -> None:
-    """Register paths such as « /aide/collectivite/#acheter-des-licences ».
+def declare_places(places: Mapping[tuple[str, str], str]) -> None:
+    """Declare paths such as « /aide/collectivite/#acheter-des-licences ».
 
     By kind of host, « portal » or « office », and by how the names of the views begin: the longest beginning counts.
     A kind such as « office: viewer » is of members who have that role only; their other places are those of « office ».

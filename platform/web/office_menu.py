@@ -1,4 +1,4 @@
-"""The menu of an office: five sections, the pages of each as tabs, and the office's own pages apart.
+"""The menu of an office: sections, the pages of each as tabs, and the office's own pages apart. Apps declare them.
 
 A member sees the pages that their roles open, and the sections that have one.
 """
@@ -11,35 +11,33 @@ from dataclasses import dataclass
 
 from django.urls import resolve, reverse
 
+from core.registry import Registry
 from web.access import get_policy
 
-#: Label of each section, and the name and label of its pages; the first that a member may open is the section's.
-SECTIONS = (
-    ("Accueil", (("home", "Accueil"),)),
-    ("Écoles", (("portfolio:list", "Écoles"),)),
-    (
-        "Distribuer",
-        (
-            ("distribute", "Distribuer"),
-            ("requests:list", "Demandes"),
-            ("imports:list", "Imports"),
-            ("pools:allocations", "Attributions"),
-            ("returns:list", "Rendre"),
-            ("rebalancing:list", "Rééquilibrer"),
-        ),
-    ),
-    ("Achats", (("purchases:list", "Commandes"), ("renewal:list", "Reconduire"), ("pools:pools", "Lots"))),
-    ("Suivi", (("messages:list", "Messages"), ("report", "Rapport"), ("journal", "Journal"))),
-)
-#: The pages of « Bureau ».
-OFFICE_PAGES = (
-    ("members:list", "Membres"),
-    ("office_settings", "Réglages"),
-    ("tokens:list", "API"),
-    ("webhooks:list", "Webhooks"),
-    ("my_letters", "Mes e-mails"),
-    ("mfa_index", "Sécurité du compte"),
-)
+#: The section apart, in the corner of the page.
+OFFICE_SECTION = "Bureau"
+
+_sections: Registry[str] = Registry("section of the menu")
+#: By name of the page, its section and label; the first that a member may open is the section's.
+_pages: Registry[tuple[str, str]] = Registry("page of the menu")
+
+
+def declare_section(label: str, *, rank: int) -> None:
+    """Declare a section; `rank`: its place. Raises `ImproperlyConfigured` where the label is taken."""
+    _sections.declare(label, label, rank=rank)
+
+
+def declare_page(name: str, label: str, *, section: str, rank: int = 0) -> None:
+    """Declare a page of a section by the name of its view; `rank`: its place there.
+
+    Raises `ImproperlyConfigured` where it is declared already.
+    """
+    _pages.declare(name, (section, label), rank=rank)
+
+
+def list_pages(section: str) -> list[tuple[str, str]]:
+    """Return the name and label of each page of a section, in order."""
+    return [(name, label) for name, (its, label) in _pages.items() if its == section]
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,8 @@ def _locate(name: str) -> tuple[str, frozenset[str]]:
 def build_menu(path: str, roles: Iterable[str]) -> OfficeMenu:
     """Return the menu of a member with these roles at a path."""
     member_roles = frozenset(roles)
-    sections = [(label, _list_open(pages, member_roles)) for label, pages in SECTIONS]
-    office_pages = _list_open(OFFICE_PAGES, member_roles)
+    sections = [(label, _list_open(list_pages(label), member_roles)) for label in _sections]
+    office_pages = _list_open(list_pages(OFFICE_SECTION), member_roles)
     urls = [url for _, pages in sections for url, _ in pages] + [url for url, _ in office_pages]
     closest = max((url for url in urls if _leads_to(url, path)), key=len, default=None)
     tabs: list[MenuEntry] = []

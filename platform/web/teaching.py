@@ -7,19 +7,17 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from core.registry import Registry
+
 #: Returns whether a signed-in user teaches.
 type TeachingCheck = Callable[[Any], bool]
 
 
-_checks: list[TeachingCheck] = []
-
-
-def register_check(check: TeachingCheck) -> None:
-    """Have a function asked whether a signed-in user teaches."""
-    _checks.append(check)
+#: By app, what tells whether a user teaches.
+teaching_checks: Registry[TeachingCheck] = Registry("check of who teaches")
 
 
 def is_teaching(request: HttpRequest) -> bool:
     """Return whether the user of the request teaches; False where nobody is signed in."""
     user = getattr(request, "user", None)
-    return user is not None and user.is_authenticated and any(check(user) for check in _checks)
+    return user is not None and user.is_authenticated and any(check(user) for check in teaching_checks.values())

@@ -15,8 +15,9 @@ from core.exceptions import DomainError
 from core.tenant_connection import connection
 from jobs import due
 from webhooks import attempt_results, signing, url_policy
+from webhooks.event_types import WebhookEventType, list_subscribable_types
 from webhooks.listeners import Listeners
-from webhooks.models import SUBSCRIBABLE, Delivery, DeliveryState, DisabledReason, EventType, WebhookEndpoint
+from webhooks.models import Delivery, DeliveryState, DisabledReason, WebhookEndpoint
 from webhooks.operations import (
     PRUNE,
     RETENTION,
@@ -174,7 +175,7 @@ def send_test(*, endpoint_id: int, at: datetime.datetime) -> Delivery:
     endpoint = _enabled(endpoint_id)
     _reset_failures(endpoint)
     endpoint.save()
-    event = NewEvent(EventType.TEST, f"webhook:{endpoint.pk}", {"webhook": endpoint.pk})
+    event = NewEvent(WebhookEventType.TEST, f"webhook:{endpoint.pk}", {"webhook": endpoint.pk})
     [number] = write_events(events=[event], to=Listeners({endpoint.pk: frozenset()}, has_readers=False), at=at)
     return Delivery.objects.select_related("event").get(event_id=number)
 
@@ -248,7 +249,7 @@ def _save(endpoint: WebhookEndpoint) -> None:
 
 
 def _check_types(types: Collection[str]) -> list[str]:
-    known = [kind.value for kind in SUBSCRIBABLE]
+    known = [kind for kind, _ in list_subscribable_types()]
     if unknown := [kind for kind in types if kind not in known]:
         raise UnknownEventType(f"Ce type d'événement n'existe pas : {unknown[0]}.")
     return [kind for kind in known if kind in types]

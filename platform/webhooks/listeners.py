@@ -1,6 +1,6 @@
 """Who listens to events, found by one query before anything is written: most tenants have no webhook.
 
-API clients that read events (`GET /events`) also listen. Their tokens belong to an app above this one, which registers
+API clients that read events (`GET /events`) also listen. Their tokens belong to an app above this one, which declares
 a query for them.
 """
 
@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import BigIntegerField, CharField, QuerySet, Value
 
+from core.registry import Registry
 from webhooks.models import WebhookEndpoint
 
 #: Returns the rows (of any model) that may read events at that time.
 Readers = Callable[[datetime.datetime], QuerySet[Any]]
 
 
-_readers: list[Readers] = []
+#: By app, the query of who reads events: none is written without an endpoint or a reader.
+readers: Registry[Readers] = Registry("query of readers of events")
 _READER_ID = 0
 
 
@@ -37,11 +39,6 @@ class Listeners(NamedTuple):
         return [number for number, types in self.endpoints.items() if not types or kind in types]
 
 
-def register_readers(readers: Readers) -> None:
-    """Register a query for readers of events: no event is written without an endpoint or a reader."""
-    _readers.append(readers)
-
-
 def get_listeners(at: datetime.datetime) -> Listeners:
     """Return who listens in the current tenant. One query."""
     reader_columns = (
@@ -51,7 +48,7 @@ def get_listeners(at: datetime.datetime) -> Listeners:
     endpoint_rows = WebhookEndpoint.objects.listening().order_by().values_list("pk", "types")
     rows = list(
         endpoint_rows.union(
-            *(readers(at).order_by().values_list(*reader_columns)[:1] for readers in _readers), all=True
+            *(query(at).order_by().values_list(*reader_columns)[:1] for query in readers.values()), all=True
         )
     )
     endpoints = {number: frozenset(types) for number, types in sorted(rows) if number != _READER_ID}

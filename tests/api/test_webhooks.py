@@ -29,7 +29,7 @@ def test_a_webhook_is_added_read_changed_and_deleted(api):
     made = answer.json()
     assert made["secret"].startswith("whsec_")
     assert answer["Location"].endswith(f"/api/v1/webhooks/{made['id']}")
-    assert made["types"] == ["pool.low", "order.paid"]
+    assert made["types"] == ["order.paid", "pool.low"]
     read = api.get(f"/webhooks/{made['id']}").json()
     assert read == {name: value for name, value in made.items() if name != "secret"}
     assert api.get("/webhooks").json() == {"data": [read], "next": None}

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from accounts.models import AccountEvent
 from collectivities import audit_log
-from collectivities.journal_wording import ACTION_LABELS, SUBJECT_LABELS, describe_action, group_choices
+from collectivities.journal_wording import describe_action, group_choices, journal_actions, subject_labels
 from collectivities.models import ACCOUNT_ACTIONS
 from licensing.billing.models import PlatformState
 from tests.conftest import TERM
@@ -50,7 +50,7 @@ def list_actions(node):
         case _:
             return []
     texts = [text for value in values for text in list_texts(value)]
-    return [text for text in texts if text.partition(".")[0] in SUBJECT_LABELS and text.partition(".")[2]]
+    return [text for text in texts if text.partition(".")[0] in subject_labels and text.partition(".")[2]]
 
 
 def list_texts(value):
@@ -63,15 +63,15 @@ def test_every_action_that_the_code_writes_has_a_french_name():
     written = set(find_written_actions())
     assert len(written) > 60
     # Of an f-string, whose values the next test knows, only the beginning.
-    assert {action for _, action in written} - ACTION_LABELS.keys() == {"orders.platform_"}
+    assert {action for _, action in written} - journal_actions.keys() == {"orders.platform_"}
 
 
 def test_every_state_of_an_invoice_on_its_platform_has_a_french_name():
-    assert {f"orders.platform_{state.value}" for state in PlatformState} <= ACTION_LABELS.keys()
+    assert {f"orders.platform_{state.value}" for state in PlatformState} <= journal_actions.keys()
 
 
 def test_every_event_of_an_account_has_a_french_name():
-    assert {f"{ACCOUNT_ACTIONS}{action.value}" for action in AccountEvent.Action} <= ACTION_LABELS.keys()
+    assert {f"{ACCOUNT_ACTIONS}{action.value}" for action in AccountEvent.Action} <= journal_actions.keys()
 
 
 def test_names_are_french_and_an_unknown_action_shows_no_code():

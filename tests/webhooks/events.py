@@ -6,13 +6,14 @@ import datetime
 
 from django.utils import timezone
 
+from licensing.pools.events import PoolEvent
 from webhooks.drain import drain
 from webhooks.models import Delivery, DeliveryState, WebhookEndpoint, WebhookEvent
-from webhooks.operations import EventType, NewEvent, emit
+from webhooks.operations import NewEvent, emit
 
 
 def make_issued_event(number, units=1):
-    return NewEvent(EventType.ALLOCATION_ISSUED, f"allocation:{number}", {"allocation": number, "units": units})
+    return NewEvent(PoolEvent.ALLOCATION_ISSUED, f"allocation:{number}", {"allocation": number, "units": units})
 
 
 def emit_events(*events, at=None):

@@ -11,12 +11,13 @@ from django_tenants.utils import schema_context, tenant_context
 
 from api import tokens
 from api.models import Token
+from licensing.pools.events import PoolEvent
 from tests.api.client import create_token
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks.events import emit_events, make_issued_event
 from webhooks import endpoints
 from webhooks.models import Delivery, WebhookEndpoint, WebhookEvent
-from webhooks.operations import EventType, NewEvent, emit
+from webhooks.operations import NewEvent, emit
 
 NOW = timezone.now()
 
@@ -53,10 +54,10 @@ def test_emitting_takes_a_constant_number_of_statements(nimes, django_assert_num
 
 
 def test_an_endpoint_gets_the_types_it_subscribes_to(nimes):
-    some = add([EventType.POOL_LOW])
+    some = add([PoolEvent.POOL_LOW])
     assert emit_events(make_issued_event(1)) == 0
     assert not WebhookEvent.objects.exists()
-    assert emit_events(make_issued_event(1), NewEvent(EventType.POOL_LOW, "pool:1", {})) == 1
+    assert emit_events(make_issued_event(1), NewEvent(PoolEvent.POOL_LOW, "pool:1", {})) == 1
     assert Delivery.objects.get().endpoint == some
     every = add()
     assert emit_events(make_issued_event(1)) == 1
@@ -109,15 +110,20 @@ def test_a_rolled_back_transaction_emits_nothing(nimes):
 def test_copy_control_characters_are_stored_unchanged(nimes):
     add()
     name = 'Lot « \\N » \t"\n\\'
-    emit_events(NewEvent(EventType.POOL_LOW, "pool:1", {"name": name}))
+    emit_events(NewEvent(PoolEvent.POOL_LOW, "pool:1", {"name": name}))
     assert WebhookEvent.objects.get().data == {"name": name}
+
+
+@pytest.mark.parametrize("kind", ["inconnu", "webhook.test"])
+def test_an_endpoint_asks_for_declared_types_alone(nimes, kind):
+    with pytest.raises(endpoints.UnknownEventType):
+        add([PoolEvent.POOL_LOW, kind])
+    assert not WebhookEndpoint.objects.exists()
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"types": ["inconnu"]},
-        {"types": ["webhook.test"]},
         {"is_enabled": False},
         {"disabled_reason": "manual"},
         {"deleted_at": NOW},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import models, transaction
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
@@ -21,7 +21,11 @@ from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.payments.models import CardPayment, Payment, PaymentKind
 from webhooks import operations as webhooks
-from webhooks.operations import EventType, NewEvent
+from webhooks.operations import NewEvent
+
+
+class PaymentEvent(models.TextChoices):
+    ORDER_PAID = "order.paid", "Commande réglée"
 
 
 @transaction.atomic
@@ -189,4 +193,4 @@ def mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: b
             "currency": "EUR",
         }
         with tenant_context(order.collectivity):
-            webhooks.emit(events=[NewEvent(EventType.ORDER_PAID, f"order:{order.pk}", paid)], at=at)
+            webhooks.emit(events=[NewEvent(PaymentEvent.ORDER_PAID, f"order:{order.pk}", paid)], at=at)

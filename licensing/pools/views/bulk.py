@@ -19,6 +19,7 @@ from accounts.models import User
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core.calendar import date_in_paris
+from core.registry import Registry
 from licensing.pools import bulk_preview, bulk_wording, operations
 from licensing.pools.bulk_preview import BulkPreview
 from licensing.pools.models import Allocation
@@ -69,7 +70,9 @@ class BulkAction:
     override: Override | None = None
 
 
-_ACTIONS = {
+#: By the value of the button; apps above declare theirs.
+bulk_actions: Registry[BulkAction] = Registry("act on many allocations")
+_OWN_ACTIONS = {
     "relancer": BulkAction(
         "Relancer",
         bulk_preview.preview_reminding,
@@ -95,9 +98,8 @@ _ACTIONS = {
 }
 
 
-def register_action(name: str, action: BulkAction) -> None:
-    """Add an action on many allocations: for the apps above, whose operations are not known here."""
-    _ACTIONS[name] = action
+for _name, _action in _OWN_ACTIONS.items():
+    bulk_actions.declare(_name, _action)
 
 
 @require_POST
@@ -110,7 +112,7 @@ def act_on_selected(request: OfficeHttpRequest) -> HttpResponse:
     `confirmed` is the number of licences that the page stated: the act is not done where it concerns others by then.
     """
     name = request.POST.get("action", "")
-    action = _ACTIONS.get(name)
+    action = bulk_actions.get(name)
     if action is None:
         raise Http404("No such action.")
     query, now = request.POST.get("query", ""), timezone.now()

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import batched
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Q
 
 from collectivities import audit_log
@@ -25,6 +25,11 @@ from mailing import operations as mailing
 from schools import weekly_limit
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
+
+
+class ReminderEvent(models.TextChoices):
+    SENT = "reminder.sent", "Relance envoyée"
+
 
 #: Reminders that one transaction queues: its locks are held for some tenths of a second.
 BATCH_SIZE = 1_000
@@ -158,7 +163,7 @@ def _build_events(reminders: Sequence[Reminder], allocations: Mapping[int, Alloc
             "cause": one.cause,
             "days": one.step,
         }
-        yield webhooks.NewEvent(webhooks.EventType.REMINDER_SENT, f"{ALLOCATION_TOPIC}:{one.allocation_id}", data)
+        yield webhooks.NewEvent(ReminderEvent.SENT, f"{ALLOCATION_TOPIC}:{one.allocation_id}", data)
 
 
 def _schedule_next(at: datetime.datetime) -> None:

@@ -17,6 +17,7 @@ from licensing.entitlements.queries import get_school_year
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation, Pool
 from licensing.requests import events, notifications
+from licensing.requests.events import RequestEvent
 from licensing.requests.exceptions import (
     BadRequestUnits,
     PoolOfAnotherYear,
@@ -29,7 +30,6 @@ from licensing.requests.operations.sentences import clean_sentence
 from licensing.requests.school_years import format_school_year
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
-from webhooks.operations import EventType
 
 #: More than what any request may be given.
 MAX_GRANTED = 1000
@@ -93,7 +93,7 @@ def record_accepted(
     webhooks.emit(
         events=[
             events.build_event(
-                EventType.REQUEST_ACCEPTED,
+                RequestEvent.ACCEPTED,
                 one.request,
                 accepted=one.request.accepted_units,
                 allocation=one.allocation_id,
@@ -119,7 +119,7 @@ def refuse_requests(
     end(requests, LicenceRequestEnd.REFUSED, at)
     notifications.notify_principals(requests, notifications.REFUSED, at)
     _record(requests, REFUSED, by=by, at=at)
-    webhooks.emit(events=[events.build_event(EventType.REQUEST_REFUSED, one) for one in requests], at=at)
+    webhooks.emit(events=[events.build_event(RequestEvent.REFUSED, one) for one in requests], at=at)
     return requests
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from api import pagination
 from api.documentation import markdown
 from api.documentation.content import ResourceDoc, build_resources
-from api.documentation.error_codes import ERROR_FAMILIES
+from api.documentation.error_codes import list_families
 from api.openapi import get_openapi_document
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from web.access import public_page
@@ -63,7 +63,7 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def errors(request: HttpRequest) -> HttpResponse:
     """Render the list of error codes, each with its meaning and its fix."""
-    return _render_page(request, "api/documentation/errors.html", "errors", families=ERROR_FAMILIES)
+    return _render_page(request, "api/documentation/errors.html", "errors", families=list_families())
 
 
 def _render_page(request: HttpRequest, template: str, here: str, **context: object) -> HttpResponse:

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         try:
             while count := key_rotation.reseal_batch(size=batch):
                 done += count
-            for reseal in key_rotation.list_registered():
+            for reseal in key_rotation.reseal_batches.values():
                 while count := reseal(size=batch):
                     others += count
         except code_sealing.UnsealableCode as missing:

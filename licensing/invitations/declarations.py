@@ -1,0 +1,7 @@
+"""What invitations declare: their e-mails, and that an assignment ends those that it makes useless."""
+
+from licensing.entitlements.seat_holders import seat_listeners
+from licensing.invitations import emails  # noqa: F401 - registers the kinds
+from licensing.invitations.operations.endings import end_served
+
+seat_listeners.declare("invitations", end_served)

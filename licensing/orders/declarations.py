@@ -1,0 +1,26 @@
+"""What orders declare: their e-mails, and which of them are under review."""
+
+from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
+from licensing.entitlements.order_review import review_finders
+from licensing.orders import emails, queries  # noqa: F401 - registers the kinds
+
+review_finders.declare("orders", queries.find_orders_under_review)
+
+declare_subject("orders", "Achats", rank=10)
+declare_actions(
+    {
+        "orders.quoted": JournalAction("Devis établi"),
+        "orders.placed": JournalAction("Commande passée"),
+        "orders.confirmed": JournalAction("Commande confirmée, facture émise"),
+        "orders.rights_opened": JournalAction("Licences ouvertes"),
+        "orders.started": JournalAction("Licences ouvertes"),
+        "orders.prolonged": JournalAction("Échéance prolongée"),
+        "orders.scan_received": JournalAction("Bon de commande déposé"),
+        "orders.scan_refused": JournalAction("Bon de commande refusé"),
+        "orders.suspended": JournalAction("Commande suspendue ou rétablie"),
+        "orders.restored": JournalAction("Commande suspendue ou rétablie"),
+        "orders.lapsed": JournalAction("Commande annulée ou abandonnée"),
+        "orders.cancelled": JournalAction("Commande annulée ou abandonnée"),
+        "orders.discarded": JournalAction("Commande annulée ou abandonnée"),
+    }
+)

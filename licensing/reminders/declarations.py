@@ -1,0 +1,36 @@
+"""What reminders declare: e-mails and events, and what pages of pools say of reminders and of who stopped them."""
+
+from api.documentation.error_codes import Error, declare_errors
+from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
+from licensing.pools.declarations import LICENCES
+from licensing.pools.pool_notes import note_queries
+from licensing.pools.stopped_reminders import stopped_queries
+from licensing.reminders import message_kinds, queries
+from licensing.reminders.operations.sending import ReminderEvent
+from webhooks.event_types import declare_event_types
+
+declare_event_types(ReminderEvent)
+message_kinds.register_kinds()
+note_queries.declare("reminders", queries.describe_pools)
+stopped_queries.declare("reminders", queries.find_stopped)
+
+declare_subject("reminders", "Relances automatiques", rank=40)
+declare_actions(
+    {
+        "reminders.sent": JournalAction(
+            "Relances envoyées",
+            ("école relancée automatiquement", "écoles relancées automatiquement"),
+            has_address=True,
+        ),
+        "reminders.cancelled": JournalAction("Relances annulées", ("relance annulée", "relances annulées")),
+        "reminders.policy_changed": JournalAction("Réglages des relances"),
+        "reminders.stopped": JournalAction("Relances arrêtées par une école"),
+        "reminders.resumed": JournalAction("Relances arrêtées par une école"),
+    }
+)
+
+declare_errors(
+    LICENCES,
+    Error("unknown_reminder", "", "La relance n'est plus prévue.", "Relisez la liste des relances."),
+    Error("reminder_already_sent", "", "La relance est partie.", "Il n'y a rien à faire."),
+)  # fmt: skip

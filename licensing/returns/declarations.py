@@ -1,0 +1,38 @@
+"""What returns declare: e-mails and events, and the act of asking many schools."""
+
+from api.documentation.error_codes import Error, declare_errors
+from collectivities.journal_wording import JournalAction, declare_actions
+from licensing.pools.declarations import LICENCES
+from licensing.returns import bulk_asking, emails  # noqa: F401 - register by themselves
+from licensing.returns.events import ReturnEvent
+from web.office_menu import declare_page
+from webhooks.event_types import declare_event_types
+
+declare_event_types(ReturnEvent)
+
+declare_actions(
+    {
+        "pools.returned": JournalAction("Licences rendues"),
+        "pools.return_undone": JournalAction("Licences rendues"),
+        "pools.return_requested": JournalAction("Licences demandées aux écoles"),
+        "pools.return_request_withdrawn": JournalAction("Licences demandées aux écoles"),
+        "pools.return_declined": JournalAction("Licences demandées aux écoles"),
+    }
+)
+
+declare_errors(
+    LICENCES,
+    Error("not_redeemed", "", "La clé n'est pas activée : il n'y a rien à demander à l'école.",
+          "Réduisez ou reprenez l'attribution."),
+    Error("nothing_unused", "", "Chaque licence de la clé est utilisée, réservée, ou garde une classe.",
+          "Il n'y a rien à demander."),
+    Error("more_than_unused", "", "C'est plus que ce qui ne sert pas ; `detail` dit combien.",
+          "Demandez moins, ou omettez `units`."),
+    Error("return_already_requested", "", "Une demande attend déjà la réponse de l'école.",
+          "Attendez-la, ou retirez la demande."),
+    Error("return_requested_lately", "", "L'école a été sollicitée il y a moins de 60 jours.",
+          "Attendez, ou envoyez `again`."),
+    Error("return_request_ended", "", "L'école a déjà répondu à la demande.", "Il n'y a plus rien à retirer."),
+)  # fmt: skip
+
+declare_page("returns:list", "Rendre", section="Distribuer", rank=50)

@@ -1,0 +1,6 @@
+"""What the API declares: tokens as readers of events, the OpenAPI extension for tokens, a periodic task."""
+
+from api import authentication, idempotency, tokens  # noqa: F401 - register by decorator
+from webhooks.listeners import readers
+
+readers.declare("api", tokens.list_event_readers)

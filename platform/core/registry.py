@@ -1,0 +1,38 @@
+"""What apps declare about themselves, each in its `declarations.py`: event types, journal labels, error codes.
+
+The ground floor reads a registry and knows none of the apps that fill it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class Registry[Declared](Mapping[str, Declared]):
+    """Declarations by name; a name is declared once. In the order of their ranks, then of the apps."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._declared: dict[str, Declared] = {}
+        self._ranks: dict[str, int] = {}
+
+    def declare(self, name: str, value: Declared, *, rank: int = 0) -> None:
+        """Declare a value under a name. Raises `ImproperlyConfigured` where the name is taken."""
+        if name in self._declared:
+            raise ImproperlyConfigured(f"The {self._what} {name!r} is declared twice.")
+        self._declared[name], self._ranks[name] = value, rank
+
+    def withdraw(self, name: str) -> None:
+        """Forget a declaration. For tests."""
+        del self._declared[name], self._ranks[name]
+
+    def __getitem__(self, name: str) -> Declared:
+        return self._declared[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._declared, key=self._ranks.__getitem__))
+
+    def __len__(self) -> int:
+        return len(self._declared)

@@ -1,0 +1,3 @@
+"""What the worker declares: its own periodic tasks."""
+
+from jobs import due, housekeeping, retention  # noqa: F401 - register by decorator

@@ -1,0 +1,26 @@
+"""What the office's pages declare: their e-mails, and what hears of sendings that fail."""
+
+from collectivities.journal_wording import JournalAction, declare_actions
+from mailing.failed_sendings import failed_sending_listeners
+from sites.office.messages import failure_letters
+from sites.office.weekly_letter import emails  # noqa: F401 - registers its kind
+from web.office_menu import OFFICE_SECTION, declare_page, declare_section
+
+failed_sending_listeners.declare("office", failure_letters.tell_managers)
+
+declare_actions(
+    {
+        "messages.sending_failed": JournalAction("Envois qui échouent"),
+    }
+)
+
+for rank, section in enumerate(("Accueil", "Écoles", "Distribuer", "Achats", "Suivi")):
+    declare_section(section, rank=rank)
+declare_page("home", "Accueil", section="Accueil")
+declare_page("distribute", "Distribuer", section="Distribuer", rank=10)
+declare_page("purchases:list", "Commandes", section="Achats", rank=10)
+declare_page("renewal:list", "Reconduire", section="Achats", rank=20)
+declare_page("messages:list", "Messages", section="Suivi", rank=10)
+declare_page("report", "Rapport", section="Suivi", rank=20)
+declare_page("my_letters", "Mes e-mails", section=OFFICE_SECTION, rank=50)
+declare_page("mfa_index", "Sécurité du compte", section=OFFICE_SECTION, rank=60)
