@@ -1,8 +1,9 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What offices declare: their e-mails, and what hears of those that are lost."""
 
 from accounts.models import AccountEvent
 from api.documentation.error_codes import RULE, Error, declare_errors, declare_family
-from collectivities import emails  # noqa: F401 - registers the kinds
+from collectivities import emails
 from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
 from collectivities.models import (
     ACCOUNT_ACTIONS,

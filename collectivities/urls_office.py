@@ -21,7 +21,7 @@ member_urls = [
     path("<int:pk>/roles/", members.roles, name="roles"),
     path("<int:pk>/retirer/", members.remove, name="remove"),
 ]
-# Included by `sites.office.schools`, which has the list and the page of a school.
+# Included by `sites.office.urls`, beside the list and the page of a school.
 portfolio_urls = [
     path("ajouter/", portfolio.add, name="add"),
     path("retirer/", portfolio.remove, name="remove"),

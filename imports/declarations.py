@@ -1,9 +1,10 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What imports declare: their e-mails and tasks, and which entries of the journal are about a school."""
 
 from api.documentation.error_codes import RULE, Error, declare_errors, declare_family
 from collectivities import journal_filter
 from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
-from imports import emails, on_demand_tasks, school_grants  # noqa: F401 - registers its tasks
+from imports import emails, on_demand_tasks, school_grants
 from web.office_menu import declare_page
 
 journal_filter.school_conditions.declare("imports", school_grants.filter_entries_by_school)

@@ -1,3 +1,4 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What the directory declares: its e-mails."""
 
-from schools.principals import emails  # noqa: F401 - registers the kinds
+from schools.principals import emails

@@ -1,7 +1,8 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What billing declares: its e-mails."""
 
 from collectivities.journal_wording import JournalAction, declare_actions
-from licensing.billing import emails  # noqa: F401 - registers the kinds
+from licensing.billing import emails
 from licensing.billing.models import PlatformState
 
 declare_actions(

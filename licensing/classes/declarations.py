@@ -1,11 +1,12 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What classes declare: their e-mails, and what is sealed under the keys of the settings."""
 
 from licensing.classes import (
-    emails,  # noqa: F401 - registers its kinds
+    emails,
     handover_codes,
     passwords,
-    sharing_emails,  # noqa: F401 - registers its kinds
-    year_letter_emails,  # noqa: F401 - registers its kind
+    sharing_emails,
+    year_letter_emails,
 )
 from licensing.entitlements.key_rotation import reseal_batches
 

@@ -1,7 +1,8 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What invitations declare: their e-mails, and that an assignment ends those that it makes useless."""
 
 from licensing.entitlements.seat_holders import seat_listeners
-from licensing.invitations import emails  # noqa: F401 - registers the kinds
+from licensing.invitations import emails
 from licensing.invitations.operations.endings import end_served
 
 seat_listeners.declare("invitations", end_served)

@@ -1,7 +1,8 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What payments declare: their e-mails and events."""
 
 from collectivities.journal_wording import JournalAction, declare_actions
-from licensing.payments import emails  # noqa: F401 - registers the kinds
+from licensing.payments import emails
 from licensing.payments.operations.receipts import PaymentEvent
 from webhooks.event_types import declare_event_types
 

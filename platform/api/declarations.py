@@ -1,6 +1,7 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What the API declares: tokens as readers of events, the OpenAPI extension for tokens, a periodic task."""
 
-from api import authentication, idempotency, tokens  # noqa: F401 - register by decorator
+from api import authentication, idempotency, tokens
 from webhooks.listeners import readers
 
 readers.declare("api", tokens.list_event_readers)

@@ -16,7 +16,6 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("collectivities.urls_portal")),
     path("", include("licensing.catalogue.urls")),
-    path("", include("sites.portal.shop.urls")),
     path("", include("licensing.classes.urls_application")),
     path("", include("licensing.classes.urls")),
     path("", include("licensing.reminders.urls_portal")),

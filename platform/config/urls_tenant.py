@@ -16,8 +16,6 @@ urlpatterns = [
     path("", include("licensing.returns.urls")),
     path("", include("licensing.rebalancing.urls")),
     path("", include("licensing.requests.urls")),
-    path("", include("sites.office.purchases.urls")),
-    path("", include("sites.office.renewal.urls")),
     path("", include("imports.web.urls")),
     path("", include("sites.office.urls")),
 ]

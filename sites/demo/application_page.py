@@ -1,4 +1,4 @@
-"""Where the learning application begins, in a demonstration: it does with the ticket what the application would."""
+"""Pages that only a demonstration has: where the learning application begins, and the parts that pages are made of."""
 
 from __future__ import annotations
 

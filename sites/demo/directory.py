@@ -1,4 +1,4 @@
-"""Generator of an invented school directory in the national directory's format, with real communes.
+"""Generator of an invented school directory in the national format, and of a town hall's spreadsheet of its schools.
 
 Deterministic, so that the demo is reproducible. UAI numbers are above those in use in the three départements, and
 e-mail addresses use a reserved example domain, so that nothing reaches a real school.
@@ -165,7 +165,7 @@ def generate_schools(
             for _ in range(commune.schools):
                 shape = rng.choices(shapes, weights)[0]
                 name = f"{shape.title} {unused.pop()}" if names else _draw_name(shape, taken, rng)
-                yield _build_row(departement, commune, shape, name=name, number=number, rng=rng)
+                yield _build_school_row(departement, commune, shape, name=name, number=number, rng=rng)
                 number += 1
 
 
@@ -192,7 +192,7 @@ def _draw_name(shape: SchoolShape, taken: set[str], rng: random.Random) -> str:
     return name
 
 
-def _build_row(
+def _build_school_row(
     departement: Departement, commune: Commune, shape: SchoolShape, *, name: str, number: int, rng: random.Random
 ) -> dict[str, str]:
     digits = f"{departement.code}{number:04d}"

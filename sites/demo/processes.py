@@ -1,4 +1,4 @@
-"""Subprocesses of the demo: mail server, worker, web server."""
+"""Subprocesses of the demo: mail server, worker, web server; and waiting for what the worker does."""
 
 from __future__ import annotations
 
@@ -8,10 +8,41 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import Count
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+#: After which jobs of which none has begun or ended never will.
+_QUIET_SECONDS = 120.0
+#: After which all is given up: some jobs come again every minute.
+_GIVEN_UP_SECONDS = 900.0
+
+
+class NothingHappens(Exception):
+    """The worker does not do what is waited for; the message tells of its jobs."""
+
+
+def wait_for_work(condition: Callable[[], bool], description: str) -> None:
+    """Wait until the condition holds, while jobs begin and end. Raises `NothingHappens`."""
+    started = changed = time.monotonic()
+    seen = ""
+    while not condition():
+        now, jobs = time.monotonic(), count_jobs()
+        if jobs != seen:
+            seen, changed = jobs, now
+        if now - changed > _QUIET_SECONDS or now - started > _GIVEN_UP_SECONDS:
+            raise NothingHappens(f"Attendu en vain pendant {now - started:.0f} s : {description}. Tâches : {seen}.")
+        time.sleep(0.05)
+
+
+def count_jobs() -> str:
+    """Return how many jobs are in which state, by task, in one line."""
+    jobs = ProcrastinateJob.objects.values_list("task_name", "status").annotate(count=Count("pk"))
+    return ", ".join(f"{task} {status} {count}" for task, status, count in jobs.order_by("task_name", "status"))
+
 
 HOST = "127.0.0.1"
 #: After which a process that runs and does not listen never will, on the busiest machine.

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from licensing.requests import operations
+from licensing.requests import operations as requests
 from licensing.requests.models import LicenceRequest, TeacherRequest
 from licensing.requests.school_years import list_years_to_ask
 from licensing.requests.wording import describe_asked
@@ -29,10 +29,10 @@ def ask_for_licences(
     """Have the teacher ask the principal, and the principal the collectivity, without the teacher's name."""
     now = timezone.now()
     uai = principal.affiliations.values_list("school", flat=True).get()
-    operations.ask_principal(uai=uai, by=teacher, at=now)
+    requests.ask_principal(uai=uai, by=teacher, at=now)
     expect(TeacherRequest.objects.pending().count() == 1, "la demande de l'enseignante attend sa direction")
     print_line(f"   {teacher} demande une licence à {principal}, qui le voit à côté de son nom.")
-    request = operations.ask_collectivity(
+    request = requests.ask_collectivity(
         uai=uai,
         collectivity_id=office.pk,
         school_year=list_years_to_ask(date_in_paris(now))[0],

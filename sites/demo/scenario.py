@@ -38,7 +38,6 @@ from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
 from sites.demo import aftermath, classroom, directory, people, requests, workbook
-from sites.demo.job_progress import wait_for_work
 from sites.demo.people import (
     INVITED_TEACHER,
     OPERATOR,
@@ -48,6 +47,7 @@ from sites.demo.people import (
     TEACHER_BY_HAND,
     TEACHERS,
 )
+from sites.demo.processes import wait_for_work
 from sites.demo.shop import ShopSteps
 from sites.demo.sink_folder import list_latest
 from tenants.models import Collectivity, CollectivityKind

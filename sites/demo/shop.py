@@ -33,7 +33,7 @@ from licensing.pools.models import Pool
 from mailing.models import Message, MessageState
 from schools.models import School
 from sites.demo import people
-from sites.demo.job_progress import wait_for_work
+from sites.demo.processes import wait_for_work
 from tenants.models import Collectivity
 
 #: Invented: identifiers with valid check digits that no company has.

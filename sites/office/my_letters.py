@@ -1,4 +1,4 @@
-"""« Mes e-mails »: which letters come to a member of the office, each with its switch."""
+"""« Mes e-mails »: which letters come to a member, with a switch each; and the e-mail with a key as it will look."""
 
 from __future__ import annotations
 

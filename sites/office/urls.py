@@ -5,30 +5,77 @@ from __future__ import annotations
 from allauth.account.views import signup
 from django.urls import include, path
 
+from collectivities.urls_office import portfolio_urls
 from sites.office.distribute import distribute, follow_up
 from sites.office.home.page import office_home
+from sites.office.messages import views
 from sites.office.my_letters import my_letters
+from sites.office.purchases import checkout, detail, documents, new_purchase, purchase_list
+from sites.office.renewal import acts, page, spreadsheets
 from sites.office.report.page import report_pdf, report_workbook, show_report
 from sites.office.sample_letter import sample_letter
-from sites.office.schools.school import school
+from sites.office.schools import school, school_list
 from sites.office.territory import map_place, map_state, territory_map
 from sites.office.territory_schools import territory_schools, undo_addition
 from web.access import public_page
 
+message_urls = [
+    path("", views.message_list, name="list"),
+    path("<int:pk>/", views.message_detail, name="detail"),
+    path("<int:pk>/apercu/", views.message_preview, name="preview"),
+    path("<int:pk>/cle/", views.message_reveal, name="reveal"),
+    path("<int:pk>/renvoyer/", views.message_resend, name="resend"),
+    path("<int:pk>/ecrire/", views.message_write_anyway, name="write_anyway"),
+]
+purchase_urls = [
+    path("", purchase_list.purchase_list, name="list"),
+    path("nouveau/", new_purchase.new_purchase, name="new"),
+    path("<int:pk>/", detail.detail, name="detail"),
+    path("<int:pk>/devis/", checkout.quote, name="quote"),
+    path("<int:pk>/devis.pdf", documents.quote_pdf, name="quote_pdf"),
+    path("<int:pk>/commander/", checkout.order, name="order"),
+    path("<int:pk>/completer/", checkout.complete, name="complete"),
+    path("<int:pk>/abandonner/", checkout.discard, name="discard"),
+    path("<int:pk>/bon-de-commande.pdf", documents.purchase_order_pdf, name="purchase_order_pdf"),
+    path("<int:pk>/bon-de-commande-signe/", documents.scan_upload, name="upload"),
+    path("<int:pk>/bon-de-commande-signe/<int:number>/", documents.scan_download, name="scan"),
+    path("<int:pk>/factures/<slug:number>.pdf", documents.invoice_pdf, name="invoice_pdf"),
+]
+renewal_urls = [
+    path("", page.renewal, name="list"),
+    path("ensemble/", acts.set_all, name="set_all"),
+    path("classeur.xlsx", spreadsheets.workbook, name="workbook"),
+    path("tableau/<int:pk>/", spreadsheets.take_numbers, name="take"),
+    path("commander/", acts.order, name="order"),
+    path("attribuer/", acts.give, name="give"),
+    path("annuler/", acts.undo, name="undo"),
+    path("sans-suite/", acts.decline, name="decline"),
+    path("rouvrir/", acts.reopen, name="reopen"),
+]
+# The list, and what `collectivities` has of the portfolio.
+school_urls = [
+    path("", school_list.school_list, name="list"),
+    path("export.xlsx", school_list.export, name="export"),
+    path("<str:uai>/contact/", school.edit_contact, name="edit"),
+    *portfolio_urls,
+]
+
 urlpatterns = [
     path("", office_home, name="home"),
+    path("achats/", include((purchase_urls, "purchases"))),
+    path("reconduire/", include((renewal_urls, "renewal"))),
     path("distribuer/", distribute, name="distribute"),
     path("suivi/", follow_up, name="follow_up"),
     path("reglages/lettre/", sample_letter, name="office_letter"),
     path("ecoles/territoire/", territory_schools, name="territory_schools"),
     path("ecoles/territoire/annuler/", undo_addition, name="territory_schools_undo"),
-    path("ecoles/", include("sites.office.schools.urls")),
-    path("ecoles/<str:uai>/", school, name="school"),
+    path("ecoles/", include((school_urls, "portfolio"))),
+    path("ecoles/<str:uai>/", school.school, name="school"),
     path("carte/", territory_map, name="map"),
     path("carte/etat/<str:state>/", map_state, name="map_state"),
     path("carte/<str:uai>/", map_place, name="map_place"),
     path("mes-e-mails/", my_letters, name="my_letters"),
-    path("messages/", include("sites.office.messages.urls")),
+    path("messages/", include((message_urls, "messages"))),
     path("rapport/", show_report, name="report"),
     path("rapport/pdf/", report_pdf, name="report_pdf"),
     path("rapport/classeur/", report_workbook, name="report_workbook"),

@@ -1,4 +1,4 @@
-"""The contact page: sends a visitor's message to the team by e-mail."""
+"""The contact page: sends a visitor's message to the team by e-mail, with keys masked."""
 
 from __future__ import annotations
 

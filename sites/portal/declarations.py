@@ -1,4 +1,5 @@
+# ruff: noqa: F401 - imports of modules that register what they hold
 """What the portal declares: its e-mails."""
 
-from sites.portal import contact_emails  # noqa: F401 - registers its kind
-from sites.portal.privacy import emails  # noqa: F401 - registers its kind
+from sites.portal import contact_emails
+from sites.portal.privacy import emails

@@ -1,7 +1,7 @@
 """« Je n'ai pas reçu ma clé »: resend the unredeemed keys of a school to their original recipients.
 
-Public. The answer and the work in the request are the same for every school, so that they reveal neither whether a key
-exists nor its recipient.
+Public. The answer and the work in the request are the same for every school, so that they reveal neither whether a
+key exists nor its recipient.
 """
 
 from __future__ import annotations

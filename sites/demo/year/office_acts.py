@@ -1,4 +1,4 @@
-"""Acts of the simulated year: the shop opens, and three collectivities with their members and schools."""
+"""Acts of offices and of the operator in the simulated year: set-up, purchases, gifts, rebalancing and renewal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three collectivities of the simulated year, in three zones, and their schools: invented, in real communes."""
+"""The three collectivities of the simulated year and their schools, in three zones, and what each school does. Pure."""
 
 from __future__ import annotations
 

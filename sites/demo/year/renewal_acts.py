@@ -12,8 +12,8 @@ from core.calendar import date_in_paris
 from imports import operations as imports
 from imports.enums import Purpose
 from licensing.billing.documents import get_or_create_quote
-from licensing.renewals import operations
-from licensing.renewals.application_plan import build_plan
+from licensing.renewals import application_plan
+from licensing.renewals import operations as renewal_operations
 from licensing.renewals.renewal_list import RenewalList, read_list
 from sites.demo.year.jobs import run_jobs
 from sites.demo.year.places import OfficeStory
@@ -27,7 +27,7 @@ def edit_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Map
     """Have the buyer type the numbers that are not those proposed."""
     with tenant_context(world.office(office)):
         found = read_list(year, world.at)
-        operations.edit_lines(
+        renewal_operations.edit_lines(
             year=year,
             version=found.version,
             units={row.uai: units.get(row.uai, 0) for row in found.rows},
@@ -56,7 +56,7 @@ def take_renewal_workbook(world: YearWorld, *, office: OfficeStory, year: int, u
         if numbers is None or numbers.left_out:
             raise RuntimeError(f"The list of {office.name} was not read: {numbers and numbers.left_out}")
         found = read_list(year, world.at)
-        operations.edit_lines(year=year, version=found.version, units=numbers.units, by=manager, at=world.at)
+        renewal_operations.edit_lines(year=year, version=found.version, units=numbers.units, by=manager, at=world.at)
         # Its numbers are taken: the portfolio has all of its schools already.
         imports.cancel(import_id=uploaded.pk, by=manager, at=world.at)
 
@@ -65,7 +65,7 @@ def quote_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Ma
     """Have the buyer turn the list into an order with its quote, as the page's one button does."""
     with tenant_context(world.office(office)):
         found = _read_list_of(units, year, world)
-        order = operations.order_renewal(
+        order = renewal_operations.order_renewal(
             collectivity=world.office(office),
             year=year,
             version=found.version,
@@ -81,10 +81,10 @@ def give_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Map
     """Have the manager give the list to its schools."""
     with tenant_context(world.office(office)):
         found = _read_list_of(units, year, world)
-        operations.apply_renewal(
+        renewal_operations.apply_renewal(
             year=year,
             version=found.version,
-            expected=build_plan(found, world.at).fingerprint,
+            expected=application_plan.build_plan(found, world.at).fingerprint,
             by=world.user(office.manager),
             at=world.at,
         )
@@ -93,14 +93,14 @@ def give_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Map
 def undo_renewal(world: YearWorld, *, office: OfficeStory, year: int) -> None:
     """Have the manager take it all back, before any school knows of it."""
     with tenant_context(world.office(office)):
-        operations.undo_application(year=year, by=world.user(office.manager), at=world.at)
+        renewal_operations.undo_application(year=year, by=world.user(office.manager), at=world.at)
 
 
 def decline_renewal(world: YearWorld, *, office: OfficeStory, year: int, sentence: str) -> None:
     """Have the buyer say that nothing is renewed."""
     with tenant_context(world.office(office)):
         found = read_list(year, world.at)
-        operations.decline_renewal(
+        renewal_operations.decline_renewal(
             year=year, version=found.version, reason=sentence, by=world.user(office.buyer), at=world.at
         )
 

@@ -1,4 +1,4 @@
-"""Acts of the simulated year at school: keys are redeemed, licences given to teachers, and taken by them."""
+"""Acts of the simulated year at school: keys, licences, teachers, classes, and what is asked for or given back."""
 
 from __future__ import annotations
 

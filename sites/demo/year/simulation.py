@@ -27,13 +27,26 @@ from sites.demo.year.letters import LetterBook
 from sites.demo.year.story import YearStory, list_days
 from sites.demo.year.world import YearWorld
 
-#: By the name of an act: what does it.
-_PERFORMERS: dict[str, Callable[..., None]] = {
-    name: performer
-    for module in (office_acts, sale_acts, gift_acts, renewal_acts, school_acts, class_acts, asking_acts)
-    for name, performer in vars(module).items()
-    if getattr(performer, "__module__", "") == module.__name__ and not name.startswith("_")
-}
+#: What does the acts, which have their names.
+_ACTS: list[Callable[..., None]] = [
+    office_acts.open_shop, office_acts.load_directory, office_acts.open_office, office_acts.join_office,
+    office_acts.accept_membership, office_acts.fill_portfolio, office_acts.present_office,
+    office_acts.stop_weekly_letter,
+    sale_acts.quote, sale_acts.order, sale_acts.send_purchase_order, sale_acts.confirm_purchase_order,
+    sale_acts.pay,
+    gift_acts.import_workbook, gift_acts.give_in_bulk, gift_acts.give_many, gift_acts.correct_addresses,
+    gift_acts.remind_by_hand, gift_acts.rebalance, gift_acts.undo_rebalancing,
+    renewal_acts.edit_renewal, renewal_acts.take_renewal_workbook, renewal_acts.quote_renewal,
+    renewal_acts.give_renewal, renewal_acts.undo_renewal, renewal_acts.decline_renewal,
+    school_acts.sign_up, school_acts.redeem_with_new_account, school_acts.ask_for_verification,
+    school_acts.confirm_verification, school_acts.redeem, school_acts.assign, school_acts.invite,
+    school_acts.accept_invitation, school_acts.claim, school_acts.replace, school_acts.release,
+    school_acts.stop_reminders,
+    class_acts.open_class, class_acts.carry_on, class_acts.hand_over,
+    asking_acts.ask_principal, asking_acts.refuse_teacher, asking_acts.ask_collectivity, asking_acts.decide,
+    asking_acts.give_back, asking_acts.ask_back, asking_acts.answer_return,
+]  # fmt: skip
+_PERFORMERS = {performer.__name__: performer for performer in _ACTS}
 _BACKEND = "sites.demo.year.letters.LetterBackend"
 #: When workers do what is due: the tasks and reminders of the day, what waits an hour, the evening.
 _MORNING, _AFTERNOON, _EVENING = (datetime.time(*one) for one in ((8, 0), (14, 0), (18, 30)))

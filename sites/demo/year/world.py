@@ -1,4 +1,4 @@
-"""What the acts of the simulated year share: its clock, its letters, and who and what exists by now."""
+"""What the acts of the simulated year share: its clock, letters and workers' jobs, and who and what exists by now."""
 
 from __future__ import annotations
 

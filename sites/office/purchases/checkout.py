@@ -1,4 +1,4 @@
-"""From draft to order: quote, billing details with the preflight check, general terms of sale."""
+"""From the price of a volume to the order: draft, quote, billing details with the preflight check, terms of sale."""
 
 from __future__ import annotations
 

@@ -80,17 +80,17 @@ def _draw_path(points: Iterable[tuple[float, float]]) -> str:
 
 def _describe_week(week: ReportWeek) -> str:
     sunday = week.monday + datetime.timedelta(days=6)
-    words = f"Le {formatting.long_date(sunday)} : {_count(week)}."
+    words = f"Le {formatting.long_date(sunday)} : {_describe_counts(week)}."
     return formatting.add_nonbreaking_spaces(words)
 
 
 def _describe(weeks: Sequence[ReportWeek]) -> str:
     since = formatting.long_date(weeks[0].monday)
-    words = f"Courbe des licences depuis la semaine du {since} : à la fin, {_count(weeks[-1])}."
+    words = f"Courbe des licences depuis la semaine du {since} : à la fin, {_describe_counts(weeks[-1])}."
     return formatting.add_nonbreaking_spaces(f"{words} Le tableau qui suit dit la même chose.")
 
 
-def _count(week: ReportWeek) -> str:
+def _describe_counts(week: ReportWeek) -> str:
     redeemed = formatting.pluralize(week.redeemed, "licence activée", "licences activées")
     used = "1 utilisée" if week.used == 1 else f"{formatting.number(week.used)} utilisées"
     return f"{redeemed}, dont {used}"

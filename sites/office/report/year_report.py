@@ -1,4 +1,4 @@
-"""The figures of a school year of an office, those of the year before beside them."""
+"""The figures of a school year of an office, those of the year before beside them, and what is said of them."""
 
 from __future__ import annotations
 

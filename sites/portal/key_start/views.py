@@ -1,7 +1,7 @@
 """The page of a key: from the link of its e-mail to an account whose licences can be assigned.
 
-The link's fragment, which no server sees, is posted once by a script; without scripts the key is typed. Whoever has no
-key that exists learns nothing here, and guessing is limited (`licensing.entitlements.key_entry`).
+The link's fragment, which no server sees, is posted once by a script; without scripts the key is typed. Whoever has
+no key that exists learns nothing here, and guessing is limited (`licensing.entitlements.key_entry`).
 """
 
 from __future__ import annotations

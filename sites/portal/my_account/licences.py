@@ -1,4 +1,4 @@
-"""Views that redeem keys and give or take back licences; each makes one operation call.
+"""Views that redeem keys and give, take or give back licences; each makes one operation call.
 
 htmx requests get the part of the page that changed, with the message beside the person it is about; others are
 redirected to the page, which says the same.

@@ -15,7 +15,8 @@ from core.french import collectivity_forms
 from licensing.entitlements.exceptions import SubscriptionNotAdministered
 from licensing.entitlements.models import Subscription
 from licensing.exceptions import LicensingError
-from licensing.returns import operations, queries
+from licensing.returns import operations as return_operations
+from licensing.returns import queries
 from licensing.returns.models import MAX_COMMENT
 from licensing.returns.wording import describe_demand, describe_given_back, describe_unused
 from sites.portal.my_account.page import render_licences_page
@@ -48,7 +49,7 @@ class ReturnForm(forms.Form):
 def give_back(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Say what giving back means and ask how many; then give them back, or keep what was asked for."""
     try:
-        subscription, collectivity = operations.check_may_give_back(pk, request.user)
+        subscription, collectivity = return_operations.check_may_give_back(pk, request.user)
     except SubscriptionNotAdministered:
         raise Http404("Not a subscription of this principal.") from None
     except LicensingError as refusal:
@@ -69,14 +70,14 @@ def _answer(request: AuthenticatedRequest, subscription: Subscription, giver: st
     at, comment = timezone.now(), form.cleaned_data["mot"]
     try:
         if keeps:
-            operations.keep(
+            return_operations.keep(
                 request_id=parse_pk(request.POST.get("demande", "")), by=request.user, at=at, comment=comment
             )
             sentence = (
                 f"Votre réponse est enregistrée : vous gardez ces licences. {_start(giver)} le lit dans son espace."
             )
         else:
-            done = operations.give_back(
+            done = return_operations.give_back(
                 subscription_id=subscription.pk,
                 units=form.cleaned_data["nombre"],
                 by=request.user,
@@ -126,7 +127,7 @@ def _render(
 def undo_return(request: AuthenticatedRequest) -> HttpResponse:
     """Take again what was given back within the hour."""
     try:
-        done = operations.undo_return(
+        done = return_operations.undo_return(
             return_id=parse_pk(request.POST.get("retour", "")), by=request.user, at=timezone.now()
         )
     except SubscriptionNotAdministered:

@@ -1,0 +1,1 @@
+"""« Mes données personnelles »: download the personal data, and delete the account."""

@@ -21,7 +21,8 @@ from accounts.requests import AuthenticatedRequest
 from accounts.throttling import RateLimit, RateLimitExceeded
 from collectivities.exceptions import LastManager
 from core.calendar import date_in_paris
-from sites.portal.privacy import account_closure, export
+from sites.portal.privacy.account_closure import close_account, get_consequences
+from sites.portal.privacy.export import export_personal_data, to_json
 from web.access import signed_in
 
 # Prevents guessing the password from an unattended session.
@@ -45,7 +46,7 @@ class PasswordForm(forms.Form):
 def download_personal_data(request: AuthenticatedRequest) -> HttpResponse:
     """Return the user's personal data as a JSON file."""
     now = timezone.now()
-    text = export.to_json(export.export_personal_data(request.user, at=now))
+    text = to_json(export_personal_data(request.user, at=now))
     response = HttpResponse(text, content_type="application/json; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{date_in_paris(now)}.json"'
     return response
@@ -65,7 +66,7 @@ def close_account_page(request: AuthenticatedRequest) -> HttpResponse:
     try:
         if not form.is_valid() or not _check_password(form, user):
             return _render_page(request, form, status=422)
-        account_closure.close_account(user_id=user.pk, at=timezone.now())
+        close_account(user_id=user.pk, at=timezone.now())
     except RateLimitExceeded as throttled:
         form.add_error("password", str(throttled))
         response = _render_page(request, form, status=429)
@@ -92,5 +93,5 @@ def _check_password(form: PasswordForm, user: User) -> bool:
 
 def _render_page(request: AuthenticatedRequest, form: PasswordForm, *, status: int = 200) -> HttpResponse:
     user = request.user
-    content = {"form": form, "consequences": account_closure.get_consequences(user)}
+    content = {"form": form, "consequences": get_consequences(user)}
     return render(request, "portal/my_account_close.html", content, status=status)

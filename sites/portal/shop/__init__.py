@@ -1,1 +1,1 @@
-"""The portal's shop in three steps (« Boutique », « Commande en cours », « Paiement »), then « Mes commandes »."""
+"""The portal's shop, up to the order: « Boutique », open to visitors, then « Commande en cours »."""

@@ -1,4 +1,4 @@
-"""« Mes commandes »: the list of orders and the page of each, starting with « Paiement » (3/3)."""
+"""« Mes commandes »: the list of orders and the page of each, with its documents and progress."""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ import pytest
 from django.db import connection
 
 from jobs.tasks import defer
-from sites.demo import job_progress, processes
-from sites.demo.job_progress import NothingHappens, wait_for_work
-from sites.demo.processes import ProcessNotStarted, run_process
+from sites.demo import processes
+from sites.demo.processes import NothingHappens, ProcessNotStarted, run_process, wait_for_work
 
 SLEEPER = [sys.executable, "-c", "import time; print('En route', flush=True); time.sleep(600)"]
 
@@ -24,7 +23,6 @@ def looks(monkeypatch, settings, tmp_path):
     seen: list[int] = []
     clock = SimpleNamespace(monotonic=lambda: 20.0 * len(seen), sleep=lambda _: seen.append(1))
     monkeypatch.setattr(processes, "time", clock)
-    monkeypatch.setattr(job_progress, "time", clock)
     return seen
 
 

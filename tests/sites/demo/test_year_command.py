@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import sys
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from sites.demo import database, processes
 from sites.demo.scenario import DemoScenario
-from sites.demo.year import demonstration
 from sites.demo.year.demonstration import RuleBroken, YearDemonstration, choose_first_year
 from sites.demo.year.story import YearStory
 
@@ -75,7 +75,8 @@ def test_a_broken_rule_ends_the_year_with_its_sentence(started, tmp_path, settin
 
 
 def test_the_page_s_addresses_are_those_of_the_story(db, monkeypatch):
-    monkeypatch.setattr(demonstration, "YearStory", lambda year, scale=0.1: YearStory(year, scale=scale))
+    module = sys.modules[YearDemonstration.__module__]
+    monkeypatch.setattr(module, "YearStory", lambda year, scale=0.1: YearStory(year, scale=scale))
     shown = YearDemonstration(print)
     monkeypatch.setattr(shown, "_get_teacher", lambda _: "une.enseignante")
     described = shown.describe(8123)

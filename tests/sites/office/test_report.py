@@ -18,7 +18,6 @@ from collectivities.operations.presentation import set_presentation
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.year_use import YearUse
-from sites.office.report import pdf
 from sites.office.report.costs import read_price
 from sites.office.report.lines import list_lines
 from sites.office.report.threshold import MIN_LICENCES, split_schools
@@ -364,7 +363,7 @@ def test_the_pdf_says_the_same_on_one_page(schools, member):
 @pytest.mark.parametrize(("rows", "schools"), [(2, 6), pytest.param(10, 15, marks=pytest.mark.slow)])
 def test_the_pdf_of_many_schools_with_long_names_stays_one_page(nimes, member, monkeypatch, rows, schools):
     if schools < 10:
-        monkeypatch.setattr(pdf, "MAX_SCHOOLS", rows)
+        monkeypatch.setattr("sites.office.report.pdf.MAX_SCHOOLS", rows)
     pool = open_pool(nimes, 2027, licences=5000, at=THIS_OCTOBER - 60 * DAY)
     for number in range(schools):
         school = SchoolFactory(
