@@ -15,7 +15,7 @@ from bench.directory import ORDERED_INDEXES
 from bench.measure import Contender, Measure, MeasureGroup, peak_of_code, percentile, time_in_turn
 from bench.query_plans import QueryPlans
 from bench.registry import measure
-from schools.matching import suggest_schools_for, suggest_teachers
+from schools.queries import suggest_schools_for, suggest_teachers
 from schools.models import Affiliation, School, SchoolState
 
 #: Number of schools and typed names; the slow peer runs for one in `PEER_EVERY` of them.
@@ -57,7 +57,7 @@ def _teachers(schools: Sequence[School]) -> Measure:
         plans,
         floor="twenty affiliations by primary key, with their teachers and schools",
         peer="the twenty most similar names among all teachers of the same postal code or town, without our indexes",
-        peak="from schools.models import School\nfrom schools.matching import suggest_teachers\n"
+        peak="from schools.models import School\nfrom schools.queries import suggest_teachers\n"
         f"for school in School.objects.order_by('uai')[::{ASKED}]: suggest_teachers(school)",
     )
 
@@ -78,7 +78,7 @@ def _schools(typed: Sequence[Affiliation]) -> Measure:
         plans,
         floor="five schools by primary key",
         peer="the five most similar names among all open schools",
-        peak="from schools.models import Affiliation\nfrom schools.matching import suggest_schools_for\n"
+        peak="from schools.models import Affiliation\nfrom schools.queries import suggest_schools_for\n"
         f"for each in Affiliation.objects.filter(school=None)[:[:{ASKED}]: suggest_schools_for(each)",
     )
 

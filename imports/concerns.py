@@ -1,4 +1,4 @@
-"""What a manager looks at before confirming an import: the rows put aside, and the ticked rows that may be mistaken."""
+"""What a manager looks at before confirming: rows put aside, ticked rows that may be mistaken, changes."""
 
 from __future__ import annotations
 

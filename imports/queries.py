@@ -1,4 +1,4 @@
-"""Read-only queries on imports and their rows."""
+"""Read-only queries on imports, their rows, the remarks of these, and what was given to a school."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ from django.db.models import OuterRef, Subquery
 
 from collectivities.models import PortfolioSchool
 from imports.enums import Purpose
-from imports.workbooks.blank_templates import MAX_SCHOOLS, KnownSchool, build_template
+from imports.workbooks import blank_templates
+from imports.workbooks.blank_templates import KnownSchool, build_template
 from licensing.pools.models import Allocation, Pool
 from schools.wording import format_school_name
 
@@ -14,8 +15,10 @@ from schools.wording import format_school_name
 def build_starter_workbook(purpose: Purpose, pool: Pool | None) -> bytes:
     """Return the prefilled workbook for this purpose; `pool`: the pool whose licences are shown."""
     count = PortfolioSchool.objects.count()
-    schools = _schools(pool) if count <= MAX_SCHOOLS else []
-    return build_template(purpose, schools, lot=pool.name if pool else "", left_out=count if count > MAX_SCHOOLS else 0)
+    schools = _schools(pool) if count <= blank_templates.MAX_SCHOOLS else []
+    return build_template(
+        purpose, schools, lot=pool.name if pool else "", left_out=count if count > blank_templates.MAX_SCHOOLS else 0
+    )
 
 
 def _schools(pool: Pool | None) -> list[KnownSchool]:

@@ -1,4 +1,4 @@
-"""Affiliations of users to schools: choose, type by hand, replace, verify, leave.
+"""Affiliations of users to schools: choose, type by hand, replace, verify, leave, export and delete.
 
 Every change of a school's principals is recorded as a `PrincipalEvent`, and the principals concerned are notified.
 """

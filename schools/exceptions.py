@@ -1,4 +1,4 @@
-"""Errors of reading files of schools: a stable code, and the French sentence shown to the user."""
+"""Errors of reading files of schools and of verifying principals: a stable code, and the French sentence."""
 
 from __future__ import annotations
 

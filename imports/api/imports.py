@@ -1,4 +1,4 @@
-"""`/imports`: list and upload."""
+"""`/imports`: list and upload; `/imports/{pk}/rows`: list and edit rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check context: data of the directory, the portfolio and the pool that rows are checked against."""
+"""What rows are checked against, and a row before and after it is checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from imports.enums import Purpose, Volume
 from licensing.pools.queries import PoolHolding
-from schools.recognition import Proposal
+from schools.recognition.results import Proposal
 
 
 class PortfolioFacts(NamedTuple):

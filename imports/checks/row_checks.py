@@ -1,4 +1,4 @@
-"""Verdicts of one row, and of all rows of a file."""
+"""Verdicts of one row, field by field, and of all rows of a file."""
 
 from __future__ import annotations
 

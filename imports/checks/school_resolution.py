@@ -1,4 +1,4 @@
-"""Resolve the school of each row, by one search of the directory; a school chosen by a member is kept."""
+"""Resolve the school of each row, and the column of UAI in doubt, by one search of the directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from imports.meanings import Meaning
 from imports.parsing.rows import ParsedRow
 from schools import uai
 from schools.models import School
-from schools.recognition import Proposal, RecognitionResult, SchoolReference, SchoolSummary, SearchScope, recognise
+from schools.recognition.candidates import SchoolSummary
+from schools.recognition.pipeline import recognise
+from schools.recognition.results import Proposal, RecognitionResult, SchoolReference, SearchScope
 
 
 class ResolvedSchool(NamedTuple):

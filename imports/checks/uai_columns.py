@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from imports.parsing.uai_columns import EXAMPLES, UAI_COLUMNS, ComparedRow
 from imports.question import LayoutQuestion
 from schools import uai
-from schools.recognition import SchoolReference, fetch_summaries
+from schools.recognition.candidates import fetch_summaries
 from schools.recognition.evidence import matches_summary
+from schools.recognition.results import SchoolReference
 
 #: Share of the rows that the schools of a column must agree with.
 MIN_AGREEING_SHARE = 0.5

@@ -1,4 +1,4 @@
-"""Why a file cannot be read."""
+"""Why a file cannot be read, and which files are recognised as unsupported."""
 
 from __future__ import annotations
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from imports.formats import ods, zip_archive
+from imports.formats import zip_archive
 from imports.formats.loaded_workbook import LoadedWorkbook
+from imports.formats.ods import MIMETYPE, open_ods, pack
 
 #: The root element of a flat document; it says which kind of document it is.
 _ROOT = re.compile(rb"<office:document\s[^>]*>")
-_KIND = b'office:mimetype="' + ods.MIMETYPE + b'"'
+_KIND = b'office:mimetype="' + MIMETYPE + b'"'
 _HEAD_BYTES = 16 * 1024
 
 
@@ -21,5 +22,5 @@ def is_flat_spreadsheet(content: bytes) -> bool:
 
 def open_fods(content: bytes) -> LoadedWorkbook:
     """Open a .fods. Raises `UnreadableFile`."""
-    packed = ods.pack(content)
-    return ods.open_ods(packed, zip_archive.WorkbookArchive(packed), "fods")
+    packed = pack(content)
+    return open_ods(packed, zip_archive.WorkbookArchive(packed), "fods")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from imports.formats import xml_parser
+from core.xml_streaming import create_parser, local_name
+from imports.formats.xml_parser import parse_xml
 
 #: Texts without which no digit is marked, however the XML is written.
 MARKS = (b"strike", b"vertAlign")
@@ -57,7 +58,7 @@ def find_marked_texts(pieces: Iterable[bytes]) -> set[int]:
 
     def start(element: str, attributes: dict[str, str]) -> None:
         nonlocal count, reader
-        name = xml_parser.local_name(element)
+        name = local_name(element)
         if name == "si":
             count, reader = count + 1, _TextReader()
         reader.start(name, attributes)
@@ -67,12 +68,12 @@ def find_marked_texts(pieces: Iterable[bytes]) -> set[int]:
 
     def end(element: str) -> None:
         reader.end()
-        if xml_parser.local_name(element) == "si" and reader.is_marked_number():
+        if local_name(element) == "si" and reader.is_marked_number():
             found.add(count)
 
-    parser = xml_parser.create_parser(start)
+    parser = create_parser(start)
     parser.EndElementHandler, parser.CharacterDataHandler = end, text
-    xml_parser.parse(parser, pieces)
+    parse_xml(parser, pieces)
     return found
 
 
@@ -85,7 +86,7 @@ def find_marked_cells(pieces: Iterable[bytes], marked_texts: set[int]) -> list[s
 
     def start(element: str, attributes: dict[str, str]) -> None:
         nonlocal reference, kind, value, in_value, reader
-        name = xml_parser.local_name(element)
+        name = local_name(element)
         if name == "c":
             reference, kind, value, reader = attributes.get("r", ""), attributes.get("t", ""), "", _TextReader()
         in_value = name == "v"
@@ -101,14 +102,14 @@ def find_marked_cells(pieces: Iterable[bytes], marked_texts: set[int]) -> list[s
         nonlocal in_value
         in_value = False
         reader.end()
-        if xml_parser.local_name(element) == "c":
+        if local_name(element) == "c":
             is_shared = kind == "s" and value.strip().isdecimal() and int(value) in marked_texts
             if is_shared or (kind == "inlineStr" and reader.is_marked_number()):
                 found.append(reference)
 
-    parser = xml_parser.create_parser(start)
+    parser = create_parser(start)
     parser.EndElementHandler, parser.CharacterDataHandler = end, text
-    xml_parser.parse(parser, pieces)
+    parse_xml(parser, pieces)
     return found
 
 

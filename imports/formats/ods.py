@@ -1,4 +1,4 @@
-"""Open an .ods: calamine reads its cells, and its XML is parsed for what calamine does not show.
+"""Open an .ods or .fods: calamine reads its cells, its XML is parsed for what calamine does not show.
 
 Those are formulas without a result, errors, merged cells, hidden rows and columns, and struck cells. One element may
 stand for many rows or columns: their numbers are added up on the way, and a sheet that is too large is refused before
@@ -12,10 +12,12 @@ from collections.abc import Iterable
 from functools import partial
 from itertools import product
 
-from imports.formats import calamine_sheets, limits, ods_colours, xml_parser, zip_archive
+from core.xml_streaming import create_parser
+from imports.formats import calamine_sheets, limits, ods_colours, zip_archive
 from imports.formats.exceptions import damaged, encrypted, too_many_cells, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import MergedRange, SheetMetadata
+from imports.formats.xml_parser import parse_xml
 from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up.
@@ -87,7 +89,7 @@ class _OdsScanner:
     """Adds up the rows and columns of each sheet while the document is parsed."""
 
     def __init__(self) -> None:
-        self._parser = xml_parser.create_parser(self._start)
+        self._parser = create_parser(self._start)
         self._parser.EndElementHandler = self._end
         self._rows = self._height = self._width = self._cells = self._formulas = 0
         self._row: _RepeatedRow | None = None
@@ -104,7 +106,7 @@ class _OdsScanner:
         self._struck_styles: set[str] = set()
 
     def scan(self, pieces: Iterable[bytes]) -> list[SheetMetadata]:
-        xml_parser.parse(self._parser, pieces)
+        parse_xml(self._parser, pieces)
         return [
             SheetMetadata(
                 merged,

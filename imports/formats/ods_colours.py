@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from imports.formats import limits, xml_parser
+from core.xml_streaming import create_parser
+from imports.formats import limits
 from imports.formats.sheet_types import CellColour, CellColours
 from imports.formats.workbook_palette import BLACK, WHITE, parse_rgb
+from imports.formats.xml_parser import parse_xml
 from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up. Styles that have a name for users are in the second.
@@ -53,9 +55,9 @@ class _OdsColourScanner:
 
     def scan(self, pieces: Iterable[bytes]) -> None:
         self._sheet = -1
-        parser = xml_parser.create_parser(self._start)
+        parser = create_parser(self._start)
         parser.EndElementHandler = self._end
-        xml_parser.parse(parser, pieces)
+        parse_xml(parser, pieces)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table:table":

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from openpyxl.styles.colors import COLOR_INDEX
 
-from imports.formats import xml_parser
+from core.xml_streaming import create_parser, local_name
+from imports.formats.xml_parser import parse_xml
 
 #: Member name in lower case, as it is looked up.
 THEME = "xl/theme/theme1.xml"
@@ -58,14 +59,14 @@ def read_theme(pieces: Iterable[bytes]) -> list[str]:
 
     def start(element: str, attributes: dict[str, str]) -> None:
         nonlocal slot
-        name = xml_parser.local_name(element)
+        name = local_name(element)
         if name in _THEME_ORDER:
             slot = name
         elif name in ("srgbClr", "sysClr") and slot and slot not in found:
             # `lastClr`: what the system's colour was when the file was saved.
             found[slot] = parse_rgb(attributes.get("lastClr", attributes.get("val", "")))
 
-    xml_parser.parse(xml_parser.create_parser(start), pieces)
+    parse_xml(create_parser(start), pieces)
     return [found.get(name, "") for name in _THEME_ORDER]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imports.formats import xml_parser
+from core.xml_streaming import create_parser, local_name
 from imports.formats.exceptions import damaged
+from imports.formats.xml_parser import parse_xml
 from imports.formats.zip_archive import WorkbookArchive
 
 _WORKSHEET = "worksheet"
@@ -22,14 +23,14 @@ def find_worksheets(archive: WorkbookArchive, relations: str, identities: Mappin
     targets: dict[str, str] = {}
 
     def relation(element: str, attributes: dict[str, str]) -> None:
-        if xml_parser.local_name(element) == "Relationship":
+        if local_name(element) == "Relationship":
             identity = attributes.get("Id", "")
             kinds[identity] = attributes.get("Type", "").rpartition("/")[2]
             targets[identity] = _path(attributes.get("Target", ""))
 
     if relations not in archive.members:
         raise damaged()
-    xml_parser.parse(xml_parser.create_parser(relation), archive.read(relations))
+    parse_xml(create_parser(relation), archive.read(relations))
     if any(kinds.get(identity) not in {_WORKSHEET, *_OTHER_SHEETS} for identity in identities.values()):
         raise damaged()
     paths = {name: targets[identity] for name, identity in identities.items() if kinds[identity] == _WORKSHEET}

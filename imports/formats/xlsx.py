@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 from openpyxl.utils import column_index_from_string
 
-from imports.formats import calamine_sheets, limits, marked_digits, xlsx_colours, xlsx_styles, xml_parser
+from core.xml_streaming import create_parser, local_name
+from imports.formats import calamine_sheets, limits, marked_digits, xlsx_colours, xlsx_styles
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import SheetMetadata
 from imports.formats.worksheet_parts import find_worksheets
 from imports.formats.xlsx_columns import find_hidden_columns
+from imports.formats.xml_parser import parse_xml
 from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up.
@@ -71,13 +73,13 @@ def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
     identities: dict[str, str] = {}
 
     def sheet(element: str, attributes: dict[str, str]) -> None:
-        if xml_parser.local_name(element) == "sheet":
-            related = next((value for key, value in attributes.items() if xml_parser.local_name(key) == "id"), "")
+        if local_name(element) == "sheet":
+            related = next((value for key, value in attributes.items() if local_name(key) == "id"), "")
             identities[attributes.get("name", "")] = attributes.get("r:id", related)
         if len(identities) > _MAX_NAMES:
             raise too_many_sheets(len(identities), limits.MAX_SHEETS)
 
-    xml_parser.parse(xml_parser.create_parser(sheet), archive.read(WORKBOOK))
+    parse_xml(create_parser(sheet), archive.read(WORKBOOK))
     return find_worksheets(archive, RELATIONS, identities)
 
 
@@ -112,7 +114,7 @@ class _XlsxSheetScanner:
     """Parses a sheet, and positions each cell as calamine does."""
 
     def __init__(self, struck_styles: frozenset[str]) -> None:
-        self._parser = xml_parser.create_parser(self._start_root)
+        self._parser = create_parser(self._start_root)
         self._struck_styles = struck_styles
         #: The cell's reference, or its row (from 1) and column (from 0): most references need not be understood.
         self._place: str | tuple[int, int] = (0, -1)
@@ -122,7 +124,7 @@ class _XlsxSheetScanner:
         self._struck, self._hidden_rows = set[tuple[int, int]](), set[int]()
 
     def scan(self, pieces: Iterable[bytes]) -> SheetMetadata:
-        xml_parser.parse(self._parser, pieces)
+        parse_xml(self._parser, pieces)
         return SheetMetadata(
             (),
             frozenset(self._uncomputed),
@@ -132,7 +134,7 @@ class _XlsxSheetScanner:
         )
 
     def _start_root(self, name: str, _: dict[str, str]) -> None:
-        self._prefix = name.removesuffix(xml_parser.local_name(name))
+        self._prefix = name.removesuffix(local_name(name))
         self._cell = f"{self._prefix}c"
         self._parser.StartElementHandler = self._start
 

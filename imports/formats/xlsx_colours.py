@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 from openpyxl.utils import column_index_from_string
 
-from imports.formats import limits, xml_parser
+from core.xml_streaming import create_parser, local_name
+from imports.formats import limits
 from imports.formats.exceptions import damaged
 from imports.formats.sheet_types import CellColour, CellColours
 from imports.formats.workbook_palette import BLACK, THEME, WHITE, WorkbookPalette, parse_rgb, read_theme
 from imports.formats.xlsx_styles import STYLES
+from imports.formats.xml_parser import parse_xml
 from imports.formats.zip_archive import WorkbookArchive
 from imports.meanings import MARK_COLOURS
 
@@ -32,7 +34,7 @@ class _ColourStyleScanner:
     """Collects the fills and fonts, then the cell styles that use them."""
 
     def __init__(self) -> None:
-        self._parser = xml_parser.create_parser(self._start)
+        self._parser = create_parser(self._start)
         self._parser.EndElementHandler = self._end
         #: « fonts », « fills » or « cellXfs »; other parts hold those of conditional formats.
         self._part = ""
@@ -45,7 +47,7 @@ class _ColourStyleScanner:
 
     def scan(self, pieces: Iterable[bytes], theme: list[str]) -> dict[str, CellColour]:
         """Return the colours of the cell styles that have any, by their number as cells name it."""
-        xml_parser.parse(self._parser, pieces)
+        parse_xml(self._parser, pieces)
         palette = WorkbookPalette(theme, self._indexed or None)
         fonts = [_drop(palette.resolve(attributes), BLACK) for attributes in self._fonts]
         fills = [_drop(palette.resolve(attributes), WHITE) for attributes in self._fills]
@@ -56,7 +58,7 @@ class _ColourStyleScanner:
         return {str(number): colour for number, colour in enumerate(colours) if colour != _NO_COLOUR}
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        element = xml_parser.local_name(name)
+        element = local_name(name)
         if element in ("fonts", "fills", "cellXfs", "indexedColors"):
             self._part = element
         elif self._part == "fonts":
@@ -83,7 +85,7 @@ class _ColourStyleScanner:
             self._fills[-1] = attributes
 
     def _end(self, name: str) -> None:
-        if xml_parser.local_name(name) == self._part:
+        if local_name(name) == self._part:
             self._part = ""
 
 
@@ -93,7 +95,7 @@ def _scan_cells(pieces: Iterable[bytes], styles: dict[str, CellColour]) -> CellC
 
     def start(element: str, attributes: dict[str, str]) -> None:
         nonlocal row, column, is_full
-        name = xml_parser.local_name(element)
+        name = local_name(element)
         if name == "row":
             number = attributes.get("r", "")
             row, column = int(number) if number.isdecimal() and len(number) <= 7 else row + 1, -1  # noqa: PLR2004
@@ -112,7 +114,7 @@ def _scan_cells(pieces: Iterable[bytes], styles: dict[str, CellColour]) -> CellC
                 if not is_full:
                     found[row, column] = colour
 
-    xml_parser.parse(xml_parser.create_parser(start), pieces)
+    parse_xml(create_parser(start), pieces)
     return None if is_full else found
 
 

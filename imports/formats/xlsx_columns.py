@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imports.formats import limits, xml_parser
+from core.xml_streaming import create_parser, local_name
+from imports.formats import limits
+from imports.formats.xml_parser import parse_xml_while
 
 _TRUE = ("1", "true")
 
@@ -16,7 +18,7 @@ def find_hidden_columns(pieces: Iterable[bytes]) -> frozenset[int]:
 
     def start(element: str, attributes: dict[str, str]) -> None:
         nonlocal in_rows
-        name = xml_parser.local_name(element)
+        name = local_name(element)
         if name == "sheetData":
             in_rows = True
         elif name == "col" and not in_rows and attributes.get("hidden") in _TRUE:
@@ -24,5 +26,5 @@ def find_hidden_columns(pieces: Iterable[bytes]) -> frozenset[int]:
             first, last = int(attributes.get("min", "1")), int(attributes.get("max", "0"))
             hidden.update(range(max(first, 1) - 1, min(last, limits.MAX_COLUMNS)))
 
-    xml_parser.parse_while(xml_parser.create_parser(start), pieces, lambda: not in_rows)
+    parse_xml_while(create_parser(start), pieces, lambda: not in_rows)
     return frozenset(hidden)

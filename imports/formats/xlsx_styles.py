@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imports.formats import xml_parser
+from core.xml_streaming import create_parser, local_name
+from imports.formats.xml_parser import parse_xml
 
 #: Member name in lower case, as it is looked up.
 STYLES = "xl/styles.xml"
@@ -14,7 +15,7 @@ _FALSE = ("0", "false")
 def find_struck_styles(pieces: Iterable[bytes]) -> frozenset[str]:
     """Return the styles, as cells name them, with a font that is struck through. Raises `UnreadableFile`."""
     scanner = _StyleScanner()
-    xml_parser.parse(scanner.parser, pieces)
+    parse_xml(scanner.parser, pieces)
     return frozenset(scanner.struck_styles)
 
 
@@ -22,7 +23,7 @@ class _StyleScanner:
     """Collects the fonts that are struck, then the cell styles that use them."""
 
     def __init__(self) -> None:
-        self.parser = xml_parser.create_parser(self._start)
+        self.parser = create_parser(self._start)
         self.parser.EndElementHandler = self._end
         self.struck_styles: list[str] = []
         #: « fonts » or « cellXfs »; other parts hold fonts of conditional formats.
@@ -31,7 +32,7 @@ class _StyleScanner:
         self._struck_fonts: set[str] = set()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        element = xml_parser.local_name(name)
+        element = local_name(name)
         if element in ("fonts", "cellXfs"):
             self._part = element
         elif self._part == "fonts":
@@ -45,5 +46,5 @@ class _StyleScanner:
             self._styles += 1
 
     def _end(self, name: str) -> None:
-        if xml_parser.local_name(name) == self._part:
+        if local_name(name) == self._part:
             self._part = ""

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable
 from xml.parsers import expat
 
 from core import xml_streaming
-from core.xml_streaming import MalformedXml, StartHandler, create_parser, local_name
+from core.xml_streaming import MalformedXml
 from imports.formats.exceptions import damaged
 
-__all__ = ["StartHandler", "create_parser", "local_name", "parse", "parse_while"]
 
-
-def parse(expat_parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
+def parse_xml(expat_parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
     """Parse a document. Raises `UnreadableFile` where it is not well-formed."""
     try:
         xml_streaming.parse(expat_parser, pieces)
@@ -20,8 +18,8 @@ def parse(expat_parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
         raise damaged() from error
 
 
-def parse_while(expat_parser: expat.XMLParserType, pieces: Iterable[bytes], is_wanted: Callable[[], bool]) -> None:
-    """Parse the beginning of a document, as long as more is wanted. Raises `UnreadableFile` as `parse` does."""
+def parse_xml_while(expat_parser: expat.XMLParserType, pieces: Iterable[bytes], is_wanted: Callable[[], bool]) -> None:
+    """Parse the beginning of a document, as long as more is wanted. Raises `UnreadableFile` as `parse_xml` does."""
     try:
         xml_streaming.parse_while(expat_parser, pieces, is_wanted)
     except MalformedXml as error:

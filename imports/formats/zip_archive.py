@@ -1,4 +1,4 @@
-"""Open the zip archive of a workbook, after a look at what it declares."""
+"""Parts of a workbook's zip archive: its members, their XML, which hold the worksheets, its colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data officer asks the managers to apply a checked import, asks anew after a change, or withdraws the request."""
+"""A data officer asks the managers to apply an import, anew after a change, or withdraws the request."""
 
 from __future__ import annotations
 

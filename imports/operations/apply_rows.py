@@ -15,8 +15,9 @@ from collectivities.operations.portfolio_store import SchoolContact, write_portf
 from core import formatting
 from imports import queries
 from imports import rows as import_rows
-from imports.checks import check_row, context_queries
+from imports.checks import context_queries
 from imports.checks.problem_codes import OTHER_POOL_CODES
+from imports.checks.row_checks import check_row
 from imports.confirmation_guard import build_guard
 from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RequestAnswer, Verdict
 from imports.exceptions import (

@@ -1,4 +1,4 @@
-"""Cancel an import before it is applied, by request of a member or because its job is gone."""
+"""Cancel an import before it is applied; delete the contents of those that ended long ago."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose the layout of a file, and store its parsed rows."""
+"""Choose the layout of a file, which is remembered; store its parsed rows, with what was decided before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from django.db import transaction
 
 from accounts.models import User
 from imports import rows
-from imports.checks import CheckRequest, check_rows, context_queries
+from imports.checks import context_queries
+from imports.checks.row_checks import check_rows
+from imports.checks.row_types import CheckRequest
 from imports.checks.school_resolution import collect_uais, resolve_schools
 from imports.checks.uai_columns import find_agreeing_column, name_examples
 from imports.enums import ImportState, Purpose, RequestAnswer, Volume
@@ -27,7 +29,7 @@ from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOpti
 from imports.parsing.uai_columns import UAI_COLUMNS
 from licensing.pools.operations.demands import ProgressCallback, no_progress
 from schools.queries import list_communes
-from schools.recognition import SchoolSummary
+from schools.recognition.candidates import SchoolSummary
 
 
 @transaction.atomic

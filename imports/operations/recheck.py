@@ -6,17 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from imports import rows as import_rows
-from imports.checks import (
-    CheckContext,
-    CheckRequest,
-    CrossRowFindings,
-    build_comparable_row,
-    check_row,
-    compare_rows,
-    context_queries,
-    email_checks,
-)
+from imports.checks import context_queries, email_checks
+from imports.checks.context import CheckContext
+from imports.checks.cross_row_checks import build_comparable_row, compare_rows
 from imports.checks.problem_codes import UNTICKING
+from imports.checks.row_checks import check_row
+from imports.checks.row_types import CheckRequest, CrossRowFindings
 from imports.checks.school_resolution import collect_uais, resolve_schools
 from imports.enums import APPLICABLE, Verdict
 from imports.meanings import Meaning

@@ -1,4 +1,4 @@
-"""Edit, set aside, resolve and tick rows, and check them again."""
+"""Edit, set aside, await, resolve and tick rows, one or all of a filter, and check them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upload a file: the rules for what a person or a program sends, and its storage."""
+"""Upload a file, or the corrected file of an earlier import: the rules, and its storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format one cell as text. Pure."""
+"""Read one cell: as text, a number, an e-mail address or a telephone number. Pure."""
 
 from __future__ import annotations
 

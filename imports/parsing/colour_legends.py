@@ -1,4 +1,4 @@
-"""Read what a text says about colours: « En rouge : ne participe pas », « Vert = accordé ; orange = refusé ». Pure.
+"""Find the legends of colours, and read what they say: « En rouge : ne participe pas ». Pure.
 
 Only a few ways to write it are understood. A text that says two things about a colour, or waits for an answer, is
 unclear: it is shown to the member, and applied to no row.

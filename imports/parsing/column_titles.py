@@ -1,4 +1,4 @@
-"""Match a column title to meanings: abbreviations, misspellings, titles of two rows."""
+"""Match a column title to meanings, and tell what numbers below it count. Pure."""
 
 from __future__ import annotations
 

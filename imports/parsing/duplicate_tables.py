@@ -13,7 +13,7 @@ from imports.parsing.rows import ParsedRow, leave_out_row
 from imports.parsing.stacked_tables import ReadTable
 from imports.question import AnswerOption, LayoutQuestion
 
-CODE = "duplicate_tables"
+DUPLICATE_TABLES = "duplicate_tables"
 #: The answer that reads them all: schools that stand several times are then asked about, or reported row by row.
 ALL_TABLES = "all"
 #: Why the rows of the other tables are left out.
@@ -66,7 +66,7 @@ def _build_question(found: Sequence[_Section]) -> LayoutQuestion:
     ]
     return LayoutQuestion(
         "",
-        CODE,
+        DUPLICATE_TABLES,
         f"Les tableaux qui commencent aux lignes {', '.join(rows[:-1])} et {rows[-1]} listent en grande partie les "
         "mêmes écoles. Lequel faut-il lire ?",
         (*options, AnswerOption(ALL_TABLES, "Tous : la page dira que faire des écoles qui reviennent")),

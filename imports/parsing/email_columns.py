@@ -24,7 +24,7 @@ def choose_email_column(
     asked = next((question for question in mapping.questions if question.column == Meaning.EMAIL), None)
     if asked is None or not candidates:
         return mapping
-    options = [_describe(index, titles, sample) for index in candidates]
+    options = [_describe_addresses(index, titles, sample) for index in candidates]
     question = asked._replace(
         code=EMAIL_COLUMNS,
         message=f"{asked.message.rpartition('. ')[0]}. À laquelle écrire ?",
@@ -37,7 +37,7 @@ def choose_email_column(
     return mapping._replace(columns=columns, questions=questions)
 
 
-def _describe(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:
+def _describe_addresses(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:
     letters = column_letters(index)
     example = next((text for row in sample if index < len(row) and (text := cell_to_text(row[index]))), "")
     title = " ".join(titles[index].text.split()) or letters

@@ -1,4 +1,4 @@
-"""Find the header row of a sheet, or the two header rows, below banners and notes. Pure."""
+"""Find the header row of a sheet, or the two header rows, and where another table begins. Pure."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from imports.parsing.column_mapping import column_letters
 from imports.parsing.column_titles import Title, match_meanings
 from imports.question import AnswerOption, LayoutQuestion
 
-CODE = "joined_tables"
+JOINED_TABLES = "joined_tables"
 #: In a list, hardly a school stands twice; « UAI du collège » repeats few.
-MIN_DISTINCT_SHARE = 0.9
+MIN_OWN_SHARE = 0.9
 #: One row of two schools says nothing.
 MIN_SCHOOLS = 2
 
@@ -48,7 +48,7 @@ def _part(columns: Sequence[Sequence[int]]) -> bool:
 def _build_question(left: int, right: int) -> LayoutQuestion:
     return LayoutQuestion(
         "",
-        CODE,
+        JOINED_TABLES,
         f"Les colonnes {column_letters(left)} et {column_letters(right)} nomment toutes deux des écoles, chacune avec "
         "un nombre de licences : deux tableaux semblent côte à côte. Mettez une colonne vide entre eux et déposez le "
         "fichier de nouveau, ou confirmez que c'est un seul tableau.",
@@ -63,4 +63,4 @@ def _list_uais(sample: Sequence[CellRow], index: int) -> set[str]:
         for row in sample
         if index < len(row) and isinstance(row[index], str) and classify_cell(row[index]) & CellType.UAI
     ]
-    return set(found) if len(found) >= MIN_SCHOOLS and len(set(found)) >= MIN_DISTINCT_SHARE * len(found) else set()
+    return set(found) if len(found) >= MIN_SCHOOLS and len(set(found)) >= MIN_OWN_SHARE * len(found) else set()

@@ -1,8 +1,8 @@
 """Find the cells that may be a legend of colours while the rows of a sheet are read. Pure.
 
-A legend stands above the titles, beside the table under no title, in a row with little else, or on a sheet of its own.
-A list of 60,000 rows must not pay for it: the cells of schools are not looked at, and of the other rows the first and
-the last ones only.
+A legend stands above the titles, beside the table under no title, in a row with little else, or on a sheet of its
+own. A list of 60,000 rows must not pay for it: the cells of schools are not looked at, and of the other rows the
+first and the last ones only.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from imports.parsing.cells import cell_to_text
 #: Characters of the database column.
 MAX_LENGTH = 30
 _INTERNATIONAL = re.compile(r"(?:\+|00)33(?:0|\(0\))?")
-_SEPARATORS = re.compile(r"[\s.\-_]+")
+_PHONE_SEPARATORS = re.compile(r"[\s.\-_]+")
 _SEVERAL = re.compile(r"\s*(?:[/;,|]|\bou\b|\bet\b|\n)\s*")
 
 
@@ -36,7 +36,7 @@ def _format_number(text: str) -> str:
     """Format a number as « 04 66 12 34 56 », "" where it is no French number."""
     digits = text
     if not digits.isdecimal() or digits.startswith("00"):
-        digits = _INTERNATIONAL.sub("0", _SEPARATORS.sub("", text.replace("(0)", "").replace("/", "")), count=1)
+        digits = _INTERNATIONAL.sub("0", _PHONE_SEPARATORS.sub("", text.replace("(0)", "").replace("/", "")), count=1)
     # Numeric cells lose the leading zero.
     if len(digits) == 9 and digits.isdecimal() and digits[0] != "0":  # noqa: PLR2004 - French numbers have ten digits
         digits = f"0{digits}"

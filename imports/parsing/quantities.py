@@ -44,7 +44,7 @@ def parse_quantity(cell: CellValue, what: str = "licences") -> int | Problem:
         return number
     if not str(cell).strip():
         return Problem("units", "units_missing", f"Le nombre de {what} manque.")
-    return Problem("units", "units_invalid", f"{_describe_error(cell)} Indiquez un nombre entier de {what}.")
+    return Problem("units", "units_invalid", f"{_describe_wrong_number(cell)} Indiquez un nombre entier de {what}.")
 
 
 def parse_class_count(cell: CellValue) -> int | Problem | None:
@@ -78,7 +78,7 @@ def _parse_number(raw: str) -> int | None:
     return int(match[1]) if match is not None and not _AMBIGUOUS_NUMBER.fullmatch(text) else None
 
 
-def _describe_error(cell: CellValue) -> str:
+def _describe_wrong_number(cell: CellValue) -> str:
     """Return the French sentence about a cell that is no integer."""
     if isinstance(cell, bool):
         return f"« {'VRAI' if cell else 'FAUX'} » n'est pas un nombre."

@@ -1,4 +1,4 @@
-"""Select the sheets to read, and find the header row of each."""
+"""Select the sheets to read, and find the header row of each; sheets shown in another shape."""
 
 from __future__ import annotations
 

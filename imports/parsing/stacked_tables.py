@@ -1,4 +1,4 @@
-"""Read the tables of the selected sheets: most have one, some have others below it with columns of their own. Pure."""
+"""Read the tables of the selected sheets, several below each other, columns added up. Pure."""
 
 from __future__ import annotations
 

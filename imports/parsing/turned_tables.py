@@ -36,13 +36,13 @@ def _holds_titles(rows: Sequence[CellRow], column: int) -> bool:
     if not find_title_meanings(titles):
         return False
     naming = [
-        fold(title) for title, row in zip(titles, titled, strict=True) if _names_schools(title, row[column + 1 :])
+        fold(title) for title, row in zip(titles, titled, strict=True) if _is_row_of_schools(title, row[column + 1 :])
     ]
     # The same title twice is that of a second table below.
     return bool(naming) and len(set(naming)) == len(naming)
 
 
-def _names_schools(title: str, beside: CellRow) -> bool:
+def _is_row_of_schools(title: str, beside: CellRow) -> bool:
     """Whether a title says that schools are named beside it, and they are."""
     filled = [classify_cell(cell) for cell in beside if cell != ""]
     meanings = match_meanings(Title(title))

@@ -1,4 +1,4 @@
-"""Choose between several columns of UAI: the school's own, and not those of its network or its collège. Pure."""
+"""Ask which of several columns counts: of UAI, of e-mail addresses, or of a table that is two. Pure."""
 
 from __future__ import annotations
 

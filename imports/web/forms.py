@@ -1,4 +1,4 @@
-"""Forms for uploading a spreadsheet and for confirming its application."""
+"""Forms for uploading a spreadsheet, for its layout, and for confirming its application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line for the rows that share a remark: what it says, and what can be done with all of them at once."""
+"""What can be done about remarks: one line for rows that share one, one button each for a row's answers."""
 
 from __future__ import annotations
 

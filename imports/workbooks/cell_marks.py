@@ -1,4 +1,4 @@
-"""Colours and notes of cells with problems, and their removal."""
+"""Colours, notes and dropdown lists of cells with problems, and their removal."""
 
 from __future__ import annotations
 

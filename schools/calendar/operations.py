@@ -1,4 +1,4 @@
-"""Write the holidays of a file, in place of those of the same zones and times."""
+"""Load files of open data: the school calendar, and the outlines of territories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare the staged rows with the schools, then write the differences.
+"""Stage the rows of a file, compare them with the schools, then write the differences.
 
 `compare` fills the temporary table `directory_changes` and writes no school, so that `operations` can still abort;
 `write` applies the changes. The number of statements is constant.

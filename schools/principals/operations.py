@@ -1,7 +1,7 @@
 """Verify a principal through the school's official mailbox.
 
-A link is sent to the school's e-mail address in the directory only. Whoever opens it states whether the user leads the
-school together with its current principals or in their place. Single use.
+A link is sent to the school's e-mail address in the directory only. Whoever opens it states whether the user leads
+the school together with its current principals or in their place. Single use.
 """
 
 from __future__ import annotations

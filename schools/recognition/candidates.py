@@ -1,4 +1,4 @@
-"""Candidate schools as the recognition compares them, and the queries that fetch them.
+"""Candidate schools as the recognition compares them: the queries that fetch them, and their index.
 
 Each function runs one query, whatever the number of rows. Read-only.
 """

@@ -1,7 +1,7 @@
 """Communes that an unknown one may mean.
 
-By words of the directory; by letters among those of its départements; and those whose names begin with it, as communes
-that merged or were renamed: « Évry » is « Évry-Courcouronnes ».
+By words of the directory; by letters among those of its départements; and those whose names begin with it, as
+communes that merged or were renamed: « Évry » is « Évry-Courcouronnes ».
 """
 
 from __future__ import annotations

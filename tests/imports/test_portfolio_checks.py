@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imports.checks import PortfolioFacts, check_row
+from imports.checks.context import PortfolioFacts
+from imports.checks.row_checks import check_row
 from imports.enums import Purpose, Verdict
 from tests.imports.check_requests import (
     build_context,

@@ -75,8 +75,8 @@ def test_files_beyond_a_few_hundred_kilobytes_are_written_to_disk(settings):
 @pytest.mark.slow
 @pytest.mark.parametrize("door", ["page", "corrected", "api"])
 def test_pages_and_api_pass_the_file_on_unread(door, nimes, office, monkeypatch):
-    operation = {"page": "imports.web.views.upload.upload_spreadsheet",
-                 "corrected": "imports.web.views.upload.store_upload",
+    operation = {"page": "imports.web.views.listing.upload_spreadsheet",
+                 "corrected": "imports.web.views.listing.store_upload",
                  "api": "imports.operations.upload"}[door]  # fmt: skip
 
     class SeenError(Exception):

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from collectivities.models import Role
-from imports import operations, queries, starter_workbook, tasks
+from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
@@ -107,7 +107,7 @@ def test_a_template_checks_its_cells(pool, portfolio):
 
 
 def test_a_large_portfolio_is_not_prefilled(pool, portfolio, monkeypatch):
-    monkeypatch.setattr(starter_workbook, "MAX_SCHOOLS", 2)
+    monkeypatch.setattr("imports.workbooks.blank_templates.MAX_SCHOOLS", 2)
     book = load(build_starter_workbook(Purpose.ALLOCATION, pool))
     assert book.sheetnames == ["Écoles", "Mode d'emploi"]
     assert book["Écoles"].max_row == 1

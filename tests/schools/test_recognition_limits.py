@@ -10,8 +10,8 @@ import tracemalloc
 import pytest
 
 from schools import spelling
-from schools.recognition import SchoolReference, SearchScope, recognise
-from schools.recognition.results import MAX_TEXT_LENGTH
+from schools.recognition.pipeline import recognise
+from schools.recognition.results import MAX_TEXT_LENGTH, SchoolReference, SearchScope
 from schools.recognition.uai_cells import parse_uai_cell
 from schools.uai import check_letter
 from tests.factories.schools import SchoolFactory
@@ -65,8 +65,8 @@ def test_what_stands_far_into_a_cell_is_not_read():
 
 
 def test_no_statement_corrects_more_than_a_batch_of_words(monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(spelling, "_BATCH_WORDS", 10)
-    monkeypatch.setattr(spelling, "_MAX_WORDS", 25)
+    monkeypatch.setattr("schools.spelling._BATCH_WORDS", 10)
+    monkeypatch.setattr("schools.spelling._MAX_WORDS", 25)
     SchoolFactory(name="École Jaures")
     with django_assert_num_queries(3):
         spelling.find_corrections([f"jaures{letter}{other}" for letter in "abcdefgh" for other in "ijklm"])

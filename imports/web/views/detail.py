@@ -1,4 +1,4 @@
-"""Page of an import, by state, and progress of its worker."""
+"""Page of an import, by state: progress, verification, annotated workbook."""
 
 from __future__ import annotations
 

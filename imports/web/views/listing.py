@@ -1,4 +1,4 @@
-"""List of imports, and download of the original file."""
+"""List of imports: uploads, awaited schools that arrived, downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edit rows: a partial for htmx, a full page without scripts."""
+"""Edit rows, one or all of the filter: a partial for htmx, a full page without scripts."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from licensing.entitlements import principal_handover
 from licensing.entitlements.models import Subscription
-from schools.principals import operations as principals
+from schools.principals import operations
 from schools.principals.exceptions import (
     PrincipalError,
     PrincipalLinkExpired,
@@ -46,7 +46,7 @@ def request_verification(request: AuthenticatedRequest) -> HttpResponse:
     uai = request.POST.get("uai", "")
     page = "my_account_school" if request.POST.get("page") == "school" else "my_account"
     try:
-        sent = principals.request_verification(
+        sent = operations.request_verification(
             uai=uai,
             by=user,
             has_subscription=Subscription.objects.filter(principal=user, school=uai).exists(),
