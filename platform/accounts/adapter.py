@@ -101,7 +101,7 @@ class AccountAdapter(DefaultAccountAdapter):
             # By its address, perhaps: the password is checked under the username.
             credentials = {**credentials, "username": account.username}
         try:
-            attempt = sign_in_delays.begin(request, typed, account)
+            attempt = sign_in_delays.begin_password(request, typed, account)
         except attempt_delays.AttemptTooEarly as refusal:
             request.retry_after = refusal.retry_after  # type: ignore[attr-defined]
             advice = "Mot de passe perdu ? « Mot de passe oublié » vous en fait choisir un autre par e-mail."

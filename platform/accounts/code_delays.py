@@ -49,7 +49,7 @@ TRIED_ELSEWHERE = DelayRule("code/told", 3, datetime.timedelta(days=7))
 _ENROLMENT = DelayRule("enrolment/here", 10, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR)
 
 
-def begin(origin: Origin, user: User, code: str) -> CountedAttempt:
+def begin_code(origin: Origin, user: User, code: str) -> CountedAttempt:
     """Count an attempt at a code of the account. Raises `attempt_delays.AttemptTooEarly`."""
     # As allauth compares them: a text of another length equals no code of the application.
     is_of_application = len(normalize_user_code(code)) == mfa_settings.TOTP_DIGITS

@@ -48,5 +48,5 @@ class MfaAdapter(DefaultMFAAdapter):
         return sealing.seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Unseal a stored secret. Raises `sealing.UnsealError`."""
+        """Unseal a stored secret. Raises `UnsealError`."""
         return sealing.unseal(encrypted_text)

@@ -46,7 +46,7 @@ class _DelayedCode:
         now = timezone.now()
         allauth_form: Any = super()
         try:
-            attempt = code_delays.begin(
+            attempt = code_delays.begin_code(
                 known_origins.read_origin(context.request), self.user, self.cleaned_data["code"]
             )
         except attempt_delays.AttemptTooEarly as refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from allauth.account.mixins import NextRedirectMixin
 from allauth.mfa.base import views as base
@@ -24,12 +24,6 @@ from django.views.generic import FormView
 from accounts import attempt_delays, enrolment_codes, known_origins, second_factor
 from accounts.mfa_forms import EnrolmentCodeForm
 from accounts.models import User
-
-if TYPE_CHECKING:
-    _EnrolmentCodeFormView = FormView[EnrolmentCodeForm]
-else:
-    # Django's generic views take no parameter at run time.
-    _EnrolmentCodeFormView = FormView
 
 #: For views that display or receive secrets.
 sensitive_view = method_decorator([never_cache, sensitive_post_parameters("code", "credential")], name="dispatch")
@@ -53,7 +47,8 @@ class SecondFactorView(NextRedirectMixin, base.IndexView):
 
 
 @sensitive_view
-class EnrolmentCodeView(NextRedirectMixin, _EnrolmentCodeFormView):
+# Django's generic views take no parameter at run time.
+class EnrolmentCodeView(NextRedirectMixin, FormView):  # type: ignore[type-arg]
     """Ask an operator for the code of the server before their first factor."""
 
     form_class = EnrolmentCodeForm

@@ -1,15 +1,13 @@
 """Sealing of second factor secrets at rest, so that a copy of the database gives no valid code.
 
-After `second_factor.reseal`, older sealing keys can be removed.
+After `accounts.second_factor.reseal`, older sealing keys can be removed.
 """
 
 from __future__ import annotations
 
 from django.views.decorators.debug import sensitive_variables
 
-from core.sealing import Sealer, UnsealError
-
-__all__ = ["UnsealError", "reseal", "seal", "unseal"]
+from core.sealing import Sealer
 
 _sealing = Sealer("accounts.second-factor")
 
@@ -25,6 +23,6 @@ def unseal(sealed: str) -> str:
     return _sealing.unseal(sealed.encode()).decode()
 
 
-def reseal(sealed: str) -> str:
+def reseal_secret(sealed: str) -> str:
     """Return the same secret sealed under the current key. Raises `UnsealError`."""
     return _sealing.reseal(sealed.encode()).decode()

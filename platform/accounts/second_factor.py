@@ -26,6 +26,7 @@ from accounts import account_journal, email_kinds, sealing
 from accounts.locks import lock_account
 from accounts.models import AccountEvent, User
 from accounts.outbox import queue_email_to_user
+from core.sealing import UnsealError
 
 #: What protects an account; recovery codes alone do not.
 FACTOR_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -136,13 +137,13 @@ def renew_recovery_codes(*, user: User, host: str, at: datetime.datetime) -> Non
 def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
     """Reseal the next batch under the current key; return its size and last primary key (0: none left).
 
-    Raises `sealing.UnsealError`.
+    Raises `UnsealError`.
     """
     rows = list(Authenticator.objects.select_for_update(no_key=True).filter(pk__gt=after).order_by("pk")[:size])
     for row in rows:
         for key in (_SECRET_KEYS.get(Authenticator.Type(row.type)), _BINDING):
             if key in row.data:
-                row.data[key] = sealing.reseal(row.data[key])
+                row.data[key] = sealing.reseal_secret(row.data[key])
     Authenticator.objects.bulk_update(rows, ["data"])
     return len(rows), rows[-1].pk if rows else 0
 
@@ -157,7 +158,7 @@ def is_bound(factor: Authenticator) -> bool:
     """Return whether the row is what this account was given: False where it was written or moved in the database."""
     try:
         return sealing.unseal(factor.data.get(_BINDING, "")) == _describe_binding(factor)
-    except sealing.UnsealError:
+    except UnsealError:
         return False
 
 

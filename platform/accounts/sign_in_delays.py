@@ -66,7 +66,7 @@ PASSWORDS = OriginDelays(
 )
 
 
-def begin(request: HttpRequest, username: str, user: User | None) -> CountedAttempt:
+def begin_password(request: HttpRequest, username: str, user: User | None) -> CountedAttempt:
     """Count an attempt at the password of a typed username. Raises `attempt_delays.AttemptTooEarly`.
 
     `user`: the account of that name; for None the same is done, and as many queries.

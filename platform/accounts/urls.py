@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from allauth.account import views
+from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
 from accounts import mfa_views, passkey_views
@@ -19,11 +19,15 @@ from accounts.views import (
 from web.access import public_page, signed_in
 
 urlpatterns = [
-    path("connexion/", public_page(views.login), name="account_login"),
+    path("connexion/", public_page(allauth_views.login), name="account_login"),
     path("deconnexion/", public_page(SignOutView.as_view()), name="account_logout"),
-    path("mot-de-passe/", signed_in(views.password_change), name="account_change_password"),
+    path("mot-de-passe/", signed_in(allauth_views.password_change), name="account_change_password"),
     path("mot-de-passe/oublie/", public_page(PasswordResetRequestView.as_view()), name="account_reset_password"),
-    path("mot-de-passe/oublie/envoye/", public_page(views.password_reset_done), name="account_reset_password_done"),
+    path(
+        "mot-de-passe/oublie/envoye/",
+        public_page(allauth_views.password_reset_done),
+        name="account_reset_password_done",
+    ),
     path("mot-de-passe/nouveau/", public_page(open_reset_link), name="account_reset_password_from_key"),
     # The page without its key, and links of 1.0.0, which are valid for three days, as the next ones.
     # The key contains a hyphen: `uidb36` ends at the first one.
@@ -34,14 +38,18 @@ urlpatterns = [
     ),
     path(
         "mot-de-passe/nouveau/fait/",
-        public_page(views.password_reset_from_key_done),
+        public_page(allauth_views.password_reset_from_key_done),
         name="account_reset_password_from_key_done",
     ),
-    path("adresse/a-confirmer/", public_page(views.email_verification_sent), name="account_email_verification_sent"),
+    path(
+        "adresse/a-confirmer/",
+        public_page(allauth_views.email_verification_sent),
+        name="account_email_verification_sent",
+    ),
     path("adresse/confirmer/", public_page(open_confirmation_link), name="account_confirm_email"),
     path("adresse/confirmer/<key>/", public_page(ConfirmAddressView.as_view()), name="account_confirm_email"),
-    path("compte-inactif/", public_page(views.account_inactive), name="account_inactive"),
-    path("verification/", signed_in(views.reauthenticate), name="account_reauthenticate"),
+    path("compte-inactif/", public_page(allauth_views.account_inactive), name="account_inactive"),
+    path("verification/", signed_in(allauth_views.reauthenticate), name="account_reauthenticate"),
     path("securite/", signed_in(mfa_views.SecondFactorView.as_view()), name="mfa_index"),
     path("securite/appareils/", show_devices, name="account_devices"),
     # Reachable only after the password; allauth redirects all others to the sign-in page.

@@ -11,7 +11,7 @@ from config import env
 from core.leaked_passwords import UnusableFile, check_file
 
 
-def read_file() -> Path | None:
+def read_leaks_file() -> Path | None:
     """Return the file of hashes, None without one. Raises `ImproperlyConfigured` where it is no sorted list of them."""
     name = env.text("PASSWORD_LEAKS_FILE", "")
     if not name:
@@ -23,7 +23,7 @@ def read_file() -> Path | None:
     return Path(name)
 
 
-def read_url(*, is_production: bool) -> str:
+def read_leaks_url(*, is_production: bool) -> str:
     """Return the address of the service's ranges, empty for none. Raises `ImproperlyConfigured`."""
     url = env.text("PASSWORD_LEAKS_URL", "")
     if not url:

@@ -176,7 +176,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.password_validators.LeakedPasswordValidator"},
 ]
 # Passwords of known leaks: a sorted file of their hashes, and a service that is asked by five digits of one.
-PASSWORD_LEAKS_FILE, PASSWORD_LEAKS_URL = password_leaks.read_file(), password_leaks.read_url(is_production=PRODUCTION)
+PASSWORD_LEAKS_FILE, PASSWORD_LEAKS_URL = (
+    password_leaks.read_leaks_file(),
+    password_leaks.read_leaks_url(is_production=PRODUCTION),
+)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
@@ -322,7 +325,7 @@ REPORTING_PLATFORM = invoice_platforms.read_reporting_platform()
 APPROVED_PLATFORM_TAKES_PUBLIC = env.flag("APPROVED_PLATFORM_TAKES_PUBLIC", default=False)
 
 # --- Directory of schools: downloaded each day where a URL is set; private networks only if listed -------------------
-DIRECTORY_URL = directory.read_url(is_production=PRODUCTION)
+DIRECTORY_URL = directory.read_directory_url(is_production=PRODUCTION)
 DIRECTORY_PRIVATE_NETWORKS = env.networks("DIRECTORY_PRIVATE_NETWORKS")
 
 # --- API ------------------------------------------------------------------------------------------------------------

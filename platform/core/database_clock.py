@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 
-from django.db import connection
+from core.tenant_connection import connection
 
 
 class DatabaseClock:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import batched
 from typing import Any, NamedTuple
 
-from django.db import InternalError, ProgrammingError, connection, transaction
+from django.db import InternalError, ProgrammingError, transaction
 from psycopg import sql
+
+from core.tenant_connection import connection
 
 logger = logging.getLogger(__name__)
 

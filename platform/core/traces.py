@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Letters of a statement that are kept.
 MAX_STATEMENT = 2_000
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
-_NOTHING: Mapping[str, str] = {}
+_NO_ATTRIBUTES: Mapping[str, str] = {}
 
 
 class TracerHolder:
@@ -57,7 +57,7 @@ def trace_to(processor: SpanProcessor, service: str) -> None:
 
 
 @contextlib.contextmanager
-def trace(name: str, attributes: Mapping[str, str] = _NOTHING) -> Iterator[Span | None]:
+def trace(name: str, attributes: Mapping[str, str] = _NO_ATTRIBUTES) -> Iterator[Span | None]:
     """Trace the block and its statements as a span of its own, which begins a trace; yield it, None without a tracer.
 
     A trace that the sender of a request names is not gone on with: any visitor could.

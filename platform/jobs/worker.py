@@ -66,7 +66,8 @@ def run(*, concurrency: int, queues: Sequence[str] | None, until_idle: bool, giv
     """Run jobs until SIGTERM or SIGINT; with `until_idle`, until no job is due.
 
     `concurrency`: threads for the queues without a lane of their own. `queues`: only these; None means all.
-    On a signal, take no more jobs and wait for the running ones: long ones check `jobs.process.shutdown_requested`.
+    On a signal, take no more jobs and wait for the running ones: long ones check
+    `jobs.process.shutdown_requested`.
     Raises `DatabaseUnavailable` when the database has been unreachable for `give_up_after` seconds.
     """
     shutdown_requested.clear()

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import F
 
-from bounces import reading
 from bounces.imap import ImapMailbox, ListedMail, MailboxUnavailable
 from bounces.models import BounceMailbox, UnreadMail
+from bounces.reading import parse_mails
 from bounces.reports import MailKind, ParsedMail, RecipientReport
 from core.database_clock import DatabaseClock
 from core.foreign_values import clean_line, parse_header_date
@@ -130,7 +130,7 @@ def _read_batch(mailbox: ImapMailbox, batch: Sequence[ListedMail], *, at: dateti
 
 def _parse(contents: dict[int, bytes | None]) -> dict[int, ParsedMail]:
     given = {uid: content for uid, content in contents.items() if content is not None}
-    parsed = dict(zip(given, reading.parse_mails(list(given.values())), strict=True)) if given else {}
+    parsed = dict(zip(given, parse_mails(list(given.values())), strict=True)) if given else {}
     return parsed | {uid: ParsedMail(MailKind.UNREADABLE, "", "") for uid in contents.keys() - given.keys()}
 
 

@@ -11,12 +11,12 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from bounces.models import FailedSending
-from core import tenant_connection
 from core.public_rows import PublicRows
 from core.registry import Registry
+from core.tenant_connection import connection
 from jobs import due
 from mailing.models import LOST, Message, MessageState
 
@@ -72,7 +72,7 @@ failed_sending_listeners: Registry[Callable[[Sequence[FailedSending], datetime.d
 
 def schedule_check(_messages: Sequence[Message], at: datetime.datetime) -> None:
     """Have the outbox of the current schema looked at soon."""
-    due.schedule(CHECK_SENDINGS, tenant_connection.connection.schema_name, at + CHECK_DELAY)
+    due.schedule(CHECK_SENDINGS, connection.schema_name, at + CHECK_DELAY)
 
 
 @transaction.atomic
@@ -82,7 +82,7 @@ def check_sendings(*, at: datetime.datetime) -> list[FailedSending]:
     Four queries at most.
     """
     parameters: dict[str, Any] = {
-        "schema": tenant_connection.connection.schema_name,
+        "schema": connection.schema_name,
         "lost": [state.value for state in LOST],
         "handled": [state.value for state in HANDLED],
         "min_lost": MIN_LOST,

@@ -61,7 +61,7 @@ def attack(person, times, *, address=None, code="000000"):
     counted = 0
     for turn in range(times):
         with contextlib.suppress(AttemptTooEarly):
-            code_delays.begin(Origin(address or f"203.0.113.{turn % 250}"), person, code)
+            code_delays.begin_code(Origin(address or f"203.0.113.{turn % 250}"), person, code)
             counted += 1
     return counted
 
@@ -71,7 +71,7 @@ def attack_without_a_pause(person, networks, *, time):
     addresses = itertools.cycle(networks)
     while time > datetime.timedelta():
         try:
-            code_delays.begin(Origin(next(addresses)), person, "000000")
+            code_delays.begin_code(Origin(next(addresses)), person, "000000")
         except AttemptTooEarly as refusal:
             let_pass(refusal.wait)
             time -= refusal.wait
@@ -125,7 +125,8 @@ def test_parallel_guesses_do_not_exceed_the_bound(committing, race_round):
     person = TeacherFactory()
     free = code_delays.APPLICATION_CODES.of_account.free
     guesses = [
-        functools.partial(code_delays.begin, Origin(f"203.0.113.{turn}"), person, "000000") for turn in range(free + 10)
+        functools.partial(code_delays.begin_code, Origin(f"203.0.113.{turn}"), person, "000000")
+        for turn in range(free + 10)
     ]
     outcomes = run_concurrently("public", guesses, expected_errors=AttemptTooEarly)
     counted = [outcome for outcome in outcomes if not isinstance(outcome, AttemptTooEarly)]

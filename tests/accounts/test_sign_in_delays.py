@@ -64,7 +64,7 @@ def attack(rf, db):
             request = rf.post(LOGIN, REMOTE_ADDR=address or f"203.0.113.{turn % 250}")
             with contextlib.suppress(AttemptTooEarly):
                 # As the page does, without its hash of a quarter of a second.
-                sign_in_delays.begin(request, name, account)
+                sign_in_delays.begin_password(request, name, account)
                 counted += 1
         return counted
 
@@ -246,6 +246,6 @@ def test_one_account_is_guessed_some_fifty_thousand_times_a_year_at_most():
 def test_a_known_network_is_refused_beyond_its_own_attempts(rf, person, device):
     request = rf.post(LOGIN, REMOTE_ADDR=HOME)
     for _ in range(sign_in_delays.PASSWORDS.at_network.free):
-        sign_in_delays.begin(request, person.username, person)
+        sign_in_delays.begin_password(request, person.username, person)
     with pytest.raises(AttemptTooEarly):
-        sign_in_delays.begin(request, person.username, person)
+        sign_in_delays.begin_password(request, person.username, person)

@@ -277,8 +277,8 @@ def test_threads_that_ask_first_at_once_get_one_document(monkeypatch):
             time.sleep(0.05)
             return {"paths": {}}
 
-    monkeypatch.setattr(openapi, "SchemaGenerator", SlowGenerator)
-    monkeypatch.setattr(openapi, "_build_document", functools.cache(openapi._build_document.__wrapped__))  # noqa: SLF001
+    monkeypatch.setitem(openapi.get_openapi_document.__globals__, "SchemaGenerator", SlowGenerator)
+    monkeypatch.setattr("api.openapi._build_document", functools.cache(openapi._build_document.__wrapped__))  # noqa: SLF001
     with ThreadPoolExecutor(8) as threads:
         documents = list(threads.map(lambda _: openapi.get_openapi_document(), range(8)))
     assert len(built) == 1

@@ -26,7 +26,7 @@ SEARCHES = ("/journal/?text=", "/ecoles/?text=", "/attributions/?q=", "/imports/
 
 @pytest.mark.slow
 def test_files_are_made_so_often_and_no_more_for_one_account(bureau, office, monkeypatch):
-    monkeypatch.setattr(downloads, "DOWNLOADS", RateLimit("downloads", 3, downloads.DOWNLOADS.window))
+    monkeypatch.setattr("accounts.downloads.DOWNLOADS", RateLimit("downloads", 3, downloads.DOWNLOADS.window))
     assert [bureau.get(path).status_code for path in FILES] == [200, 200, 200]
     for path in FILES:
         refused = bureau.get(path)

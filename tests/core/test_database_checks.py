@@ -122,7 +122,9 @@ def test_web_worker_and_migrations_do_not_start_on_an_unfit_database(db, setting
     # The worker limits the statements of its process, which here is that of the next tests.
     monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", dict(settings.DATABASES["default"]["OPTIONS"]))
     monkeypatch.setattr(connection, "close", lambda: None)
-    monkeypatch.setattr(database_checks, "list_database_faults", lambda _cursor: ["The database's encoding is LATIN1."])
+    monkeypatch.setattr(
+        "core.database_checks.list_database_faults", lambda _cursor: ["The database's encoding is LATIN1."]
+    )
     database_checks.refuse_unfit_database()
     settings.PRODUCTION = True
     with pytest.raises(ImproperlyConfigured, match=r"encoding is LATIN1\.\nmanage\.py create_database_roles"):
@@ -145,7 +147,7 @@ def test_a_database_that_does_not_answer_stops_no_start(settings, monkeypatch):
 def test_the_check_before_a_deployment_tells_of_the_database(db, monkeypatch):
     assert checks.check_database(None) == []
     assert [found.id for found in checks.check_database(None, ["default"]) if found.id != "peps.W021"] == []
-    monkeypatch.setattr(database_checks, "sorts_french", lambda _cursor: False)
+    monkeypatch.setattr("core.database_checks.sorts_french", lambda _cursor: False)
     assert [found.id for found in checks.check_database(None, ["default"])] == ["peps.W021"]
-    monkeypatch.setattr(database_checks, "list_database_faults", lambda _cursor: ["One.", "Two."])
+    monkeypatch.setattr("core.database_checks.list_database_faults", lambda _cursor: ["One.", "Two."])
     assert [found.id for found in checks.check_database(None, ["default"])] == ["peps.E020"] * 2

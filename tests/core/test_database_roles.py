@@ -222,7 +222,7 @@ def test_a_database_that_does_not_answer_is_no_reason_not_to_start(settings, mon
         raise OperationalError("nobody there")
 
     settings.PRODUCTION = True
-    monkeypatch.setattr(role_checks, "list_role_faults", fail)
+    monkeypatch.setattr("core.role_checks.list_role_faults", fail)
     role_checks.refuse_privileged_role()
 
 

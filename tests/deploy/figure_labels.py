@@ -25,7 +25,7 @@ def list_route_names(resolver=None):
 
 def list_label_values():
     """Return the values that each label may have: those of the code."""
-    tasks = set(app.tasks)
+    task_names = set(app.tasks)
     routes = {"none"}
     for urlconf in ("config.urls_public", "config.urls_tenant"):
         routes |= list_route_names(get_resolver(urlconf))
@@ -35,7 +35,7 @@ def list_label_values():
         "status": {"1xx", "2xx", "3xx", "4xx", "5xx"},
         "site": {"portal", "office", "api", "back_office", "static", "none"},
         "queue": queues,
-        "task": tasks | {periodic.perform.__name__ for periodic in registered_tasks},
+        "task": task_names | {periodic.perform.__name__ for periodic in registered_tasks},
         "kind": set(due.list_kinds()) | set(EntitlementKind.values),
         "state": set(MessageState.values),
         "action": set(AccountEvent.Action.values),

@@ -132,7 +132,7 @@ def test_the_next_message_is_noted_as_handed_over_before_it_is_rendered(nimes, s
         return answer(message, **fields)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(leases, "record_accepted", record)
+        patched.setattr("mailing.leases.record_accepted", record)
         assert drain() == 2
     assert seen == [[1, 0], [0, 1]]
     assert set(Message.objects.values_list("unanswered", flat=True)) == {0}

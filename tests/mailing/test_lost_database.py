@@ -41,7 +41,7 @@ def test_an_acceptance_is_recorded_over_a_new_connection(committing, sink, note,
             terminate_own_backend()
         return record(message, **fields)
 
-    monkeypatch.setattr(leases, "record_accepted", record_on_a_dead_connection)
+    monkeypatch.setattr("mailing.leases.record_accepted", record_on_a_dead_connection)
     assert drain() == 20
     assert set(count_received(sink).values()) == {1}
     assert set(Message.objects.values_list("state", "unanswered")) == {(MessageState.SENT, 0)}
@@ -59,7 +59,7 @@ def test_a_drain_that_is_retried_repeats_nothing(committing, sink, note, monkeyp
             terminate_own_backend()
         return record(message, **fields)
 
-    monkeypatch.setattr(leases, "record_accepted", fail_once)
+    monkeypatch.setattr("mailing.leases.record_accepted", fail_once)
     with pytest.raises(OperationalError):
         drain()
     connection.close()

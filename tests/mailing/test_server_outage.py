@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from bench.mail_outage import play_outage
 from bounces.models import MailServerOutage
-from mailing import server_outage, smtp_backend, smtp_replies
+from mailing import server_outage, smtp_replies
 from mailing.drain import drain
 from mailing.models import Message, MessageState
 from mailing.server_outage import ServerWatch
@@ -84,7 +84,7 @@ def test_it_is_noted_where_nobody_listens(nimes, mailer, closed_port, queue):
 
 
 def test_while_a_silent_server_is_waited_for_it_is_noted_already(nimes, mailer, queue, monkeypatch):
-    monkeypatch.setattr(smtp_backend, "_WAIT_INTERVAL", 0.05)
+    monkeypatch.setattr("mailing.smtp_backend._WAIT_INTERVAL", 0.05)
     seen = []
     note = ServerWatch.note_failure
 

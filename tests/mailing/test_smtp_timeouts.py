@@ -23,7 +23,7 @@ def timeouts(sink, monkeypatch, settings):
     """Sets the backend's phases, to less than minutes, and its port."""
 
     def set_phases(*, port=sink.port, **phases):
-        monkeypatch.setattr(smtp_backend, "SmtpTimeouts", lambda: SmtpTimeouts()._replace(**phases))
+        monkeypatch.setattr("mailing.smtp_backend.SmtpTimeouts", lambda: SmtpTimeouts()._replace(**phases))
         options = {"host": sink.hostname, "port": port}
         settings.MAILERS = {"default": {"BACKEND": "mailing.smtp_backend.EmailBackend", "OPTIONS": options}}
 
@@ -74,8 +74,8 @@ def test_leases_are_renewed_while_a_server_makes_us_wait(nimes, sink, queue, tim
         return renew(messages, at=at)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(smtp_backend, "_WAIT_INTERVAL", 0.1)
-        patched.setattr(leases, "renew", count)
+        patched.setattr("mailing.smtp_backend._WAIT_INTERVAL", 0.1)
+        patched.setattr("mailing.leases.renew", count)
         assert drain() == 1
     assert len(renewals) >= 4
     assert max(b - a for a, b in itertools.pairwise(renewals)) < datetime.timedelta(seconds=3)

@@ -67,7 +67,9 @@ def test_a_file_that_the_manifest_does_not_know_is_named(collected):
 
 
 def test_only_a_server_refuses_to_start_and_names_the_command(settings, monkeypatch, tmp_path):
-    monkeypatch.setattr(asset_checks, "staticfiles_storage", HashedAssets(location=tmp_path))
+    monkeypatch.setitem(
+        asset_checks.refuse_stale_assets.__globals__, "staticfiles_storage", HashedAssets(location=tmp_path)
+    )
     asset_checks.refuse_stale_assets()
     assert asset_checks.check_assets(None) == []
     settings.PRODUCTION = True

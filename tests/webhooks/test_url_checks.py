@@ -116,7 +116,7 @@ def test_of_the_addresses_of_a_name_the_public_ones_alone_are_tried(endpoint, re
         return real(address)
 
     real = url_policy.create_socket
-    monkeypatch.setattr(url_policy, "create_socket", socket_for)
+    monkeypatch.setattr("webhooks.url_policy.create_socket", socket_for)
     WebhookEndpoint.objects.update(url=f"http://double.exemple:{port}/")
     emit_events(make_issued_event(1))
     assert deliver_due(endpoint) == 0

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django_tenants.utils import tenant_context
 
 from accounts import second_factor
-from accounts.sealing import UnsealError
 from core.schemas import UNREADABLE, surviving_errors
+from core.sealing import UnsealError
 from licensing.entitlements import code_sealing, key_rotation
 from tenants.models import Collectivity
 from webhooks import endpoints
