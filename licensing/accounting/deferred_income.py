@@ -52,7 +52,7 @@ def iterate_deferrals(period: Period, accounting: AccountingSettings) -> Iterato
         for on, is_reversal in ((closes_on, False), (closes_on + ONE_DAY, True)):
             if period.start <= on <= period.end:
                 for row in _list_deferred(closes_on):
-                    yield _build_entry(row, on=on, is_reversal=is_reversal)
+                    yield _build_deferral(row, on=on, is_reversal=is_reversal)
 
 
 def count_deferrals_before(
@@ -93,7 +93,7 @@ def _list_deferred(closes_on: datetime.date) -> Iterator[dict[str, Any]]:
             return
 
 
-def _build_entry(row: dict[str, Any], *, on: datetime.date, is_reversal: bool) -> AccountingEntry:
+def _build_deferral(row: dict[str, Any], *, on: datetime.date, is_reversal: bool) -> AccountingEntry:
     sign = 1 if row["kind"] == InvoiceKind.INVOICE else -1
     if is_reversal:
         sign = -sign

@@ -57,10 +57,10 @@ def iterate_payment_entries(period: Period) -> Iterator[AccountingEntry]:
                 others = postings[row["source_order"]][MovementKind.PAYMENT, row["source"]].lines
             else:
                 others = (EntryLine(_MONEY_ACCOUNTS[Journal(row["journal"])], row["amount"]),)
-            yield _build_entry(row, posting, others)
+            yield _build_payment(row, posting, others)
 
 
-def _build_entry(row: Any, posting: ClientPosting, others: tuple[EntryLine, ...]) -> AccountingEntry:
+def _build_payment(row: Any, posting: ClientPosting, others: tuple[EntryLine, ...]) -> AccountingEntry:
     refers_to = posting.document if row["kind"] == PaymentKind.REFUNDED else posting.invoice
     return AccountingEntry(
         journal=Journal(row["journal"]),

@@ -55,10 +55,10 @@ def iterate_sales_entries(period: Period) -> Iterator[AccountingEntry]:
         postings = load_postings({row["order_id"] for row in batch}, until=period.end)
         for row in batch:
             client_lines = postings[row["order_id"]][MovementKind.DOCUMENT, row["pk"]].lines
-            yield _build_entry(row, client_lines)
+            yield _build_sale(row, client_lines)
 
 
-def _build_entry(row: Any, client_lines: tuple[EntryLine, ...]) -> AccountingEntry:
+def _build_sale(row: Any, client_lines: tuple[EntryLine, ...]) -> AccountingEntry:
     is_invoice = row["kind"] == InvoiceKind.INVOICE
     sign = -1 if is_invoice else 1
     lines = list(client_lines)

@@ -1,7 +1,7 @@
 """Search of invoices as people type them: number, amount, client. Each condition has its index (migration 0003).
 
-A number is read as banks write it: « P2026 000010 », « P 2026 000 010 », « p2026-10 », anywhere in a statement's label.
-An amount is French: « 1 234,50 », « 1.234,50 € », « 199 ».
+A number is read as banks write it: « P2026 000010 », « P 2026 000 010 », « p2026-10 », anywhere in a statement's
+label. An amount is French: « 1 234,50 », « 1.234,50 € », « 199 ».
 """
 
 from __future__ import annotations

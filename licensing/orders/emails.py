@@ -1,4 +1,7 @@
-"""E-mails to the buyer while the purchase order is awaited. Rendered at sending time, from current rows."""
+"""E-mails to the buyer while the purchase order is awaited, and the parts that all e-mails about orders share.
+
+Rendered at sending time, from current rows.
+"""
 
 from __future__ import annotations
 

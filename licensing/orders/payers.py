@@ -1,4 +1,4 @@
-"""Who can pay a shop order, and which references the invoice of each payer carries."""
+"""Payers: who can pay an order, which kind of buyer they are, and what their invoice needs before it is issued."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Preflight check of billing details by Chorus Pro's rules: what the invoice still needs, before it is issued.
 
-`find_missing` is pure. `check_billing` looks up its arguments: the public body, in Chorus Pro's directory as loaded by
-the operator, and the school with that SIRET.
+`find_missing` is pure. `check_billing` looks up its arguments: the public body, in Chorus Pro's directory as loaded
+by the operator, and the school with that SIRET.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Loader of Chorus Pro's directory of public bodies: the references that invoices to each must carry.
 
-Columns are matched by header: the short names below, or those of Chorus Pro's interface. Invalid rows are reported and
-skipped. Bodies absent from the file, and fields without a column, keep their values: the operator may have set them.
+Columns are matched by header: the short names below, or those of Chorus Pro's interface. Invalid rows are reported
+and skipped. Bodies absent from the file, and fields without a column, keep their values: the operator may have set
+them.
 """
 
 from __future__ import annotations

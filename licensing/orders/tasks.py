@@ -7,10 +7,10 @@ import datetime
 from django.utils import timezone
 
 from jobs.periodic_tasks import periodic_task
-from licensing.orders import operations
+from licensing.orders.operations import countdown
 
 
 @periodic_task(every=datetime.timedelta(hours=1))
 def remind_and_lapse() -> None:
     """Send due reminders of purchase orders, and lapse expired orders."""
-    operations.remind_and_lapse(timezone.now())
+    countdown.remind_and_lapse(timezone.now())

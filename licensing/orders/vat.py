@@ -1,4 +1,6 @@
-"""VAT of a sale, by the place and the status of its payer. Pure; sources and open questions in docs/decisions/0112.
+"""VAT of a sale, by the place and the status of its payer, with countries and postal codes. Pure.
+
+Sources and open questions: docs/decisions/0112.
 
 The licences are services supplied by electronic means (CGI, article 259 B, 12°): they are taxed where the payer is.
 """

@@ -24,7 +24,8 @@ from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import BillingDetails
+from licensing.orders.operations import billing_details, purchase_orders
+from licensing.orders.operations.billing_details import BillingDetails
 from licensing.orders.operations.notifications import TOPIC
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
@@ -121,7 +122,7 @@ class ShopSteps:
         )
 
     def _accept_terms(self, order: Order, principal: User, now: datetime.datetime) -> None:
-        billing = operations.prefill_billing_details(order, payer="cooperative")
+        billing = billing_details.prefill_billing_details(order, payer="cooperative")
         operations.prepare_card_payment(order_id=order.pk, billing=billing, terms_version=terms.CURRENT, at=now)
         self.expect(
             not Entitlement.objects.filter(order_line__order=order).exists(), "rien n'est ouvert avant le paiement"
@@ -157,7 +158,7 @@ class ShopSteps:
             f" {long_date(entitlement.open_until)}."
         )
         self._allocate_same_day(office, entitlement, manager, now)
-        operations.receive_scan(order_id=order.pk, filename="bon-signe.pdf", content=_SIGNED_PDF, by=buyer, at=now)
+        purchase_orders.receive_scan(order_id=order.pk, filename="bon-signe.pdf", content=_SIGNED_PDF, by=buyer, at=now)
         invoice = billing_operations.confirm(order_id=order.pk, by=operator, at=now)
         entitlement.refresh_from_db()
         self.expect(
@@ -212,7 +213,7 @@ class ShopSteps:
             postal_code="30044",
             city="Nîmes",
             email=buyer.email,
-            siret=operations.prefill_billing_details(
+            siret=billing_details.prefill_billing_details(
                 Order(kind="purchase", collectivity=office, placed_by=buyer)
             ).siret,
             service_code="EDUCATION",

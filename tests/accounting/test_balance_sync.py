@@ -58,7 +58,7 @@ def test_what_is_known_is_not_stored_again(stripe, opened, tell):
     stripe.refund(opened[1], 5000)
     assert retrieve() == 1
     assert list_stored("pk", "recorded_at")[:1] == before
-    assert {card for (card,) in list_stored("card")} == {opened[0].pk}
+    assert {one for (one,) in list_stored("card")} == {opened[0].pk}
 
 
 def test_all_pages_of_all_windows_are_asked_for(stripe, opened, monkeypatch):

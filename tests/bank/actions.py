@@ -6,6 +6,7 @@ import hashlib
 
 from licensing.bank import matching, operations
 from licensing.bank.formats.reader import parse_statements
+from licensing.bank.matching import books
 from licensing.bank.matching.match_proposal import ChosenMatch, PaymentShare
 from licensing.bank.models import LineState, StatementLine
 from licensing.bank.operations.bookings import get_due
@@ -41,7 +42,7 @@ def receive(*lines, **fields):
 
 def propose(*lines):
     """Return the proposals of each line."""
-    found = matching.propose_for_lines(lines, matching.load_books(lines))
+    found = matching.propose_for_lines(lines, books.load_books(lines))
     return [found[line.pk] for line in lines]
 
 

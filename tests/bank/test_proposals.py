@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from licensing.bank.matching import Certainty, load_books, propose_for_lines
+from licensing.bank.matching import Certainty, propose_for_lines
+from licensing.bank.matching.books import load_books
 from licensing.bank.matching.match_proposal import ChosenMatch, parse_key
 from licensing.bank.matching.order_search import search_orders
 from licensing.bank.models import StatementLine

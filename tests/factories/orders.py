@@ -16,6 +16,7 @@ from core.tenant_connection import connection
 from licensing.catalogue import pricing
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderKind, OrderState, Payer, SettlementMethod
+from licensing.orders.operations import countdown
 from licensing.orders.operations.order_vat import apply_vat_of_payer
 from tests.conftest import TERM
 from tests.factories.billing_details import PAYER_SIRET, BillingDetailsFactory
@@ -27,11 +28,11 @@ from tests.orders.dates import DAY
 
 
 def _remind(_order, *, at):
-    operations.remind_and_lapse(at + 30 * DAY)
+    countdown.remind_and_lapse(at + 30 * DAY)
 
 
 def _lapse(_order, *, at):
-    operations.remind_and_lapse(at + 46 * DAY)
+    countdown.remind_and_lapse(at + 46 * DAY)
 
 
 def _upload_late(order, *, at):

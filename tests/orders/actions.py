@@ -9,6 +9,7 @@ from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import operations
 from licensing.orders.models import PaymentMethod
+from licensing.orders.operations import countdown, purchase_orders
 from licensing.payments import operations as payment_operations
 from licensing.payments.card import settlement
 from licensing.payments.card.provider_interface import EURO, ProviderOutcome, SessionState, to_cents
@@ -43,19 +44,21 @@ def choose_card(order, *, at=TERM, billing=None):
 
 def upload(order, *, content=SCAN, filename="bon.pdf", at=TERM):
     """Upload the signed purchase order as the buyer, and return the scan."""
-    return operations.receive_scan(order_id=order.pk, filename=filename, content=content, by=order.placed_by, at=at)
+    return purchase_orders.receive_scan(
+        order_id=order.pk, filename=filename, content=content, by=order.placed_by, at=at
+    )
 
 
 def refuse_scan(order, *, at=TERM):
     """Refuse the scan that waits."""
     scan = order.scans.get(state="waiting")
-    return operations.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=OperatorFactory(), at=at)
+    return purchase_orders.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=OperatorFactory(), at=at)
 
 
 def prolong(order, *, at=TERM):
     """Prolong the provisional rights to the 60th day after `at`."""
     until = (at + 60 * DAY).date()
-    return operations.prolong(order_id=order.pk, until=until, by=OperatorFactory(), at=at)
+    return countdown.prolong(order_id=order.pk, until=until, by=OperatorFactory(), at=at)
 
 
 def confirm(order, *, at=TERM):

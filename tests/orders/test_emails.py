@@ -12,7 +12,7 @@ from licensing.billing import operations as billing_operations
 from licensing.catalogue.models import Seller
 from licensing.orders import operations
 from licensing.orders.models import PublicBody
-from licensing.orders.operations import notifications
+from licensing.orders.operations import countdown, notifications, purchase_orders, vat_correction
 from licensing.payments import operations as payment_operations
 from mailing import kinds
 from mailing.kinds import NoLongerDue
@@ -28,7 +28,7 @@ from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow
 
-EMAIL_KINDS = [value for value in vars(notifications).values() if str(value).startswith("order.")]
+EMAIL_KINDS = [value for value in notifications.notify_buyer.__globals__.values() if str(value).startswith("order.")]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def clock(db, monkeypatch):
 
     def set_to(day):
         monkeypatch.setattr(timezone, "now", lambda: at_day(day))
-        return operations.remind_and_lapse(at_day(day))
+        return countdown.remind_and_lapse(at_day(day))
 
     set_to(0)
     return set_to
@@ -84,7 +84,7 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     assert_email_contains(
         order, "scan_received", "« bon.pdf », déposé le 7 janvier 2027", "vos licences ne s'arrêteront pas entre-temps"
     )
-    operations.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=by, at=at_day(44))
+    purchase_orders.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=by, at=at_day(44))
     assert_email_contains(
         order, "scan_refused", "« bon.pdf »", "La signature manque.", "jusqu'au 8 janvier 2027 inclus"
     )
@@ -94,9 +94,9 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     )
     scan = actions.upload(order, at=at_day(47))
     assert_email_contains(order, "lapsed", "Nous avons reçu votre document le 10 janvier 2027 : nous le vérifions.")
-    operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=by, at=at_day(48))
+    purchase_orders.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=by, at=at_day(48))
     assert_email_contains(order, "scan_refused", "ont pris fin : vos licences sont en pause")
-    operations.prolong(order_id=order.pk, until=at_day(60).date(), by=by, at=at_day(48))
+    countdown.prolong(order_id=order.pk, until=at_day(60).date(), by=by, at=at_day(48))
     assert_email_contains(
         order, "prolonged", "courent désormais jusqu'au 23 janvier 2027 inclus", "signer et tamponner"
     )
@@ -325,7 +325,7 @@ def test_the_emails_say_plainly_what_is_open_and_until_when(clock):
     )  # fmt: skip
     scan = actions.upload(order)
     assert_email_contains(order, "scan_received", "et vos licences sont ouvertes")
-    operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=OperatorFactory(), at=TERM)
+    purchase_orders.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=OperatorFactory(), at=TERM)
     assert_email_contains(order, "scan_refused", "Illisible.", "nous vérifions d'abord la commande")
     operations.open_reviewed_order(order_id=order.pk, by=OperatorFactory(), at=TERM)
     assert_email_contains(
@@ -358,7 +358,7 @@ def test_the_email_on_a_refusal_says_that_nothing_was_opened(clock):
 def test_the_buyer_reads_the_corrected_total_and_why_there_is_no_vat(clock):
     order = OrderFactory(placed=True)
     mention = "Exonération de TVA, article 151 de la directive 2006/112/CE."
-    operations.correct_vat(
+    vat_correction.correct_vat(
         order_id=order.pk, treatment="exempt", exemption=mention, reason="Attestation.", by=OperatorFactory(), at=TERM
     )
     assert_email_contains(order, "vat_corrected", "de 0 %", "199,00 € HT, 199,00 € TTC", mention, "établi de nouveau")

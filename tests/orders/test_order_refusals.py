@@ -15,6 +15,7 @@ from licensing.catalogue.models import PriceBand, Product, SchoolTier, Seller
 from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling, IncompleteForInvoice, PriceChanged, TermsNotAccepted
 from licensing.orders.models import Order, OrderState, Payer
+from licensing.orders.operations import billing_details
 from licensing.payments import card
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory, PrincipalFactory, TeacherFactory, UserFactory
@@ -99,7 +100,7 @@ def test_a_name_that_is_too_long_is_refused_with_the_bound_and_its_own_length():
 @pytest.mark.slow
 def test_a_name_that_we_propose_may_look_like_an_address():
     order = OrderFactory(affiliation__school__name="E.E.PU Jean Jaurès")
-    proposed = operations.prefill_billing_details(order, payer=Payer.COOPERATIVE).name
+    proposed = billing_details.prefill_billing_details(order, payer=Payer.COOPERATIVE).name
     assert "E.E.PU" in proposed
     billing = BillingDetailsFactory(cooperative=True, name=proposed)
     assert actions.place(order, billing=billing).bill_name == proposed
@@ -118,7 +119,7 @@ def test_a_siret_is_normalised_and_proposed_again_next_time():
         at=TERM,
     )
     next_one = OrderFactory(affiliation=order.placed_by.affiliations.get())
-    again = operations.prefill_billing_details(next_one)
+    again = billing_details.prefill_billing_details(next_one)
     # An engagement number is valid for one order.
     assert (again.siret, again.service_code, again.engagement_number) == (COMMUNE_SIRET, "S", "")
 
@@ -142,7 +143,7 @@ def test_a_company_gives_its_siren_at_the_latest_before_its_invoice():
 
 def test_neither_name_nor_address_of_a_company_is_proposed():
     """It is neither the buyer nor at the school."""
-    proposed = operations.prefill_billing_details(OrderFactory(), payer=Payer.COMPANY)
+    proposed = billing_details.prefill_billing_details(OrderFactory(), payer=Payer.COMPANY)
     assert (proposed.name, proposed.address, proposed.postal_code, proposed.city) == ("", "", "", "")
 
 
@@ -245,7 +246,7 @@ def test_a_basket_that_becomes_another_school_s_forgets_who_paid_for_the_first()
         "",
         "",
     )
-    assert operations.prefill_billing_details(moved).city == "Alès"
+    assert billing_details.prefill_billing_details(moved).city == "Alès"
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from licensing.catalogue.models import SchoolTier
 from licensing.orders import operations
 from licensing.orders.exceptions import BadScan
 from licensing.orders.models import Order, OrderEvent, OrderState, ScanState
-from licensing.orders.operations import purchase_orders
+from licensing.orders.operations import countdown, purchase_orders
 from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
 from licensing.orders.operations.purchase_orders import MAX_SCANS_PER_ORDER
 from licensing.payments import card
@@ -51,7 +51,7 @@ def test_a_scan_is_a_pdf_or_an_image_of_four_megabytes_at_most():
         (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"\x89PNG\r\n\x1a\n", "image/png"),
     ):
-        scan = operations.receive_scan(
+        scan = purchase_orders.receive_scan(
             order_id=order.pk,
             filename="C:\\scans\\../" + "é" * 300 + ".exe",
             content=content,
@@ -68,10 +68,10 @@ def test_one_scan_waits_the_same_sent_twice_is_one_and_what_is_decided_stays():
     assert actions.upload(order) == first
     second = actions.upload(order, content=actions.SCAN + b" bis")
     by = OperatorFactory()
-    assert_refused("nothing_to_check", operations.refuse_scan, scan_id=first.pk, reason="Vide.", by=by, at=TERM)
-    assert_refused("no_reason", operations.refuse_scan, scan_id=second.pk, reason=" ", by=by, at=TERM)
+    assert_refused("nothing_to_check", purchase_orders.refuse_scan, scan_id=first.pk, reason="Vide.", by=by, at=TERM)
+    assert_refused("no_reason", purchase_orders.refuse_scan, scan_id=second.pk, reason=" ", by=by, at=TERM)
     actions.confirm(order)
-    assert_refused("nothing_to_check", operations.refuse_scan, scan_id=second.pk, reason="Vide.", by=by, at=TERM)
+    assert_refused("nothing_to_check", purchase_orders.refuse_scan, scan_id=second.pk, reason="Vide.", by=by, at=TERM)
     assert [*order.scans.order_by("pk").values_list("state", flat=True)] == [ScanState.REFUSED, ScanState.ACCEPTED]
 
 
@@ -94,7 +94,7 @@ def test_the_number_of_scans_is_limited():
 
 @pytest.mark.slow
 def test_the_number_of_scans_of_a_day_is_limited(monkeypatch):
-    monkeypatch.setattr(purchase_orders, "MAX_SCANS_PER_DAY", 2)
+    monkeypatch.setattr("licensing.orders.operations.purchase_orders.MAX_SCANS_PER_DAY", 2)
     affiliation = AffiliationFactory(user=PrincipalFactory())
     order, *others = (OrderFactory(placed=True, affiliation=affiliation) for _ in range(3))
     for other in others:
@@ -183,10 +183,10 @@ def test_a_payment_is_refunded_once_and_only_when_not_needed():
 
 def test_a_card_charged_for_another_sum_is_not_taken_for_the_order_s():
     order = OrderFactory(by_card=True)
-    card = CardPaymentFactory(order=order)
-    card.total = Decimal("198.99")
-    card.save()
-    assert_refused("invalid_amount", payment_operations.settle_by_card, card_payment_id=card.pk, at=TERM)
+    charge = CardPaymentFactory(order=order)
+    charge.total = Decimal("198.99")
+    charge.save()
+    assert_refused("invalid_amount", payment_operations.settle_by_card, card_payment_id=charge.pk, at=TERM)
     assert (Payment.objects.count(), Invoice.objects.count(), is_usable(order, TERM)) == (0, 0, False)
 
 
@@ -246,7 +246,7 @@ def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
     ]
     for whose in (stranger, principals[0]):
         OrderFactory(placed=True, affiliation=whose)
-    operations.remind_and_lapse(at_day(46))
+    countdown.remind_and_lapse(at_day(46))
     assert_refused(
         "previous_order_lapsed",
         OrderFactory,

@@ -17,6 +17,7 @@ from licensing.entitlements.models import Entitlement, Seat
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
+from licensing.orders.operations import countdown, purchase_orders
 from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
 from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
 from licensing.payments import card
@@ -172,7 +173,7 @@ def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
 
 def test_four_workers_run_the_countdown_once(public):
     reminded, lapsing = OrderFactory(placed=True, at=at_day(16)), OrderFactory(placed=True)
-    rung = at_once(*[lambda: operations.remind_and_lapse(at_day(46))] * 4)
+    rung = at_once(*[lambda: countdown.remind_and_lapse(at_day(46))] * 4)
     assert (sum(one for one, _ in rung), sum(one for _, one in rung)) == (1, 1)
     assert list_email_kinds(reminded) == ["placed", "reminder"]
     assert list_email_kinds(lapsing) == ["placed", "lapsed"]
@@ -268,15 +269,15 @@ def _steps(order, card, by):
     billing = BillingDetailsFactory(collectivity=order.collectivity_id is not None)
     steps = [
         lambda: operations.place(billing=billing, terms_version=terms.CURRENT, by=order.placed_by, **named),
-        lambda: operations.receive_scan(filename="a", content=b"%PDF-a", by=order.placed_by, **named),
+        lambda: purchase_orders.receive_scan(filename="a", content=b"%PDF-a", by=order.placed_by, **named),
         lambda: billing_operations.confirm(by=by, **named),
         lambda: billing_operations.confirm(by=by, **named),
         lambda: actions.pay(order, by=by, at=at_day(48)),
         lambda: actions.pay(order, by=by, at=at_day(48), reference="VIR 2"),
         lambda: actions.reverse(order, amount="50", at=at_day(48)) if order.payments.exists() else None,
-        lambda: operations.prolong(until=YEAR_ENDS, by=by, **named),
+        lambda: countdown.prolong(until=YEAR_ENDS, by=by, **named),
         lambda: operations.suspend(by=by, **named),
-        lambda: operations.remind_and_lapse(at_day(48)),
+        lambda: countdown.remind_and_lapse(at_day(48)),
         lambda: operations.discard_draft(by=by, **named),
         lambda: actions.credit(order, licences=1, at=at_day(48)),
         lambda: billing_operations.cancel(reason="Doublon.", by=by, **named),

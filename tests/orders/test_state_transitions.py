@@ -10,6 +10,7 @@ from licensing.billing.models import Invoice
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderEvent, PurchaseOrderScan
+from licensing.orders.operations import countdown, purchase_orders
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment, Payment
 from mailing.models import Message
@@ -37,7 +38,7 @@ OPERATIONS = {
     "choose_card": lambda order, _: actions.choose_card(order, at=AT),
     "settle": lambda order, _: payment_operations.settle_by_card(card_payment_id=_card(order).pk, at=AT),
     "upload": lambda order, _: actions.upload(order, at=AT),
-    "refuse": lambda order, by: operations.refuse_scan(
+    "refuse": lambda order, by: purchase_orders.refuse_scan(
         scan_id=order.scans.values_list("pk", flat=True).last() or 0, reason="Non signé.", by=by, at=AT
     ),
     "confirm": lambda order, by: billing_operations.confirm(order_id=order.pk, by=by, at=AT),
@@ -45,13 +46,13 @@ OPERATIONS = {
     "refund": lambda order, by: payment_operations.refund(payment_id=order.payments.first().pk, by=by, at=AT),
     "reverse": lambda order, _: actions.reverse(order, at=AT),
     "cancel": lambda order, by: billing_operations.cancel(order_id=order.pk, reason="Erreur.", by=by, at=AT),
-    "prolong": lambda order, by: operations.prolong(order_id=order.pk, until=YEAR_ENDS, by=by, at=AT),
+    "prolong": lambda order, by: countdown.prolong(order_id=order.pk, until=YEAR_ENDS, by=by, at=AT),
     "reinvoice": lambda order, by: billing_operations.reissue_invoice(
         invoice_id=order.invoices.first().pk, reason="Rejetée.", by=by, at=AT
     ),
     "suspend": lambda order, by: operations.suspend(order_id=order.pk, by=by, at=AT),
     "restore": lambda order, by: operations.restore(order_id=order.pk, by=by, at=AT),
-    "clock": lambda _order, _by: operations.remind_and_lapse(AT),
+    "clock": lambda _order, _by: countdown.remind_and_lapse(AT),
 }
 
 STATES = ("draft", "by_card", "placed", "scanned", "lapsed", "lapsed_scanned", "confirmed", "paid", "cancelled")

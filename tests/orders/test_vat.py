@@ -13,6 +13,7 @@ from licensing.catalogue.models import Product
 from licensing.orders import operations
 from licensing.orders.countries import get_country_code
 from licensing.orders.exceptions import NotInvoiceable, PriceChanged
+from licensing.orders.operations import order_vat
 from licensing.orders.operations.placement import compute_basket_fingerprint
 from licensing.orders.postal_codes import find_disagreement
 from licensing.orders.vat import VatCategory, VatTreatment, find_treatment, get_vat
@@ -170,7 +171,7 @@ def test_an_address_that_changes_vat_is_agreed_to_on_the_page_first(nimes):
         place_in(order, postal_code="97110", basket=shown)
     assert get_sums(order)[1] == Decimal("20.00")
     line = order.lines.get()
-    operations.preview_vat(order, line, country="France", postal_code="97110", vat_number="")
+    order_vat.preview_vat(order, line, country="France", postal_code="97110", vat_number="")
     assert order.total_ttc == Decimal("43400.00")
     place_in(order, postal_code="97110", basket=compute_basket_fingerprint(order, line))
     assert get_sums(order) == (Decimal("40000.00"), Decimal("8.50"), Decimal("43400.00"))

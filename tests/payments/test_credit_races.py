@@ -114,11 +114,11 @@ def test_a_partial_credit_and_a_cancellation_at_once_credit_the_invoice_exactly(
 @pytest.mark.small
 def test_a_refund_of_the_dashboard_that_is_heard_of_six_times_at_once_is_recorded_once(public):
     order = OrderFactory(by_card=True)
-    card = CardPaymentFactory(order=order, status="input")
+    charge = CardPaymentFactory(order=order, status="input")
     outcome = ProviderOutcome(
-        reference=card.transaction_id, token=card.token, stage=SessionState.PAID, amount=19900, currency=EURO,
+        reference=charge.transaction_id, token=charge.token, stage=SessionState.PAID, amount=19900, currency=EURO,
         charge="pi_1", refunds=(ProviderRefund(reference="re_1", amount=5000),),
     )  # fmt: skip
-    at_once(*[partial(settlement.record_outcome, payment_id=card.pk, outcome=outcome, at=TERM)] * 6)
+    at_once(*[partial(settlement.record_outcome, payment_id=charge.pk, outcome=outcome, at=TERM)] * 6)
     assert list(Payment.objects.order_by("pk").values_list("amount", flat=True)) == [199, -50]
     assert list_violations() == set()

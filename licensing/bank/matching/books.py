@@ -1,4 +1,4 @@
-"""What lines are compared with: owed orders, those whose invoice a line names, and payments recorded by hand.
+"""The books.
 
 Loaded for a page of lines at once: the number of queries is the same for one line and for 300.
 """

@@ -1,4 +1,7 @@
-"""Invoice, SIRET and SIREN numbers in what banks write: glued to other words, or cut at the end of a line. Pure."""
+"""What lines are compared with: owed orders, those whose invoice a line names, and payments recorded by hand.
+
+Invoice, SIRET and SIREN numbers are read in what banks write: glued to other words, or cut at the end of a line.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Purchase order document (bon de commande) of orders paid by cheque or mandat administratif.
 
-The buyer prints, completes, signs and stamps it, then posts it to the address at its top right, or uploads it. When the
-buyer completes or corrects the order, or the operator prolongs it or corrects its VAT, a new document is issued under
-the next rank of its number; the earlier one is kept.
+The buyer prints, completes, signs and stamps it, then posts it to the address at its top right, or uploads it. When
+the buyer completes or corrects the order, or the operator prolongs it or corrects its VAT, a new document is issued
+under the next rank of its number; the earlier one is kept.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from django.db import transaction
 from core import formatting
 from core.calendar import date_in_paris
 from core.letterhead import MARGIN, WIDTH
-from licensing.billing.documents import storage
 from licensing.billing.documents.layout import OrderDocumentPdf, format_billing_address, format_seller_address
+from licensing.billing.documents.storage import DocumentUnavailable, get_seller, store_document
 from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
@@ -42,7 +42,7 @@ def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> Bill
     """
     order = Order.objects.locked().get(pk=order.pk)
     if order.placed_at is None or order.method != SettlementMethod.MANDATE:
-        raise storage.DocumentUnavailable(
+        raise DocumentUnavailable(
             "Cette commande n'a pas de bon de commande : elle n'est pas à régler par chèque ou mandat."
         )
     last = BillingDocument.objects.filter(order=order, kind=BillingDocumentKind.PURCHASE_ORDER).order_by("pk").last()
@@ -53,14 +53,12 @@ def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> Bill
         return last
     rank = order.documents.filter(kind=BillingDocumentKind.PURCHASE_ORDER).count() + 1
     number = f"BC{date_in_paris(order.placed_at).year}-{order.pk}" + (f"/{rank}" if rank > 1 else "")
-    content = _render(order, number, at=at)
-    return storage.store_document(
-        content, kind=BillingDocumentKind.PURCHASE_ORDER, number=number, order_id=order.pk, at=at
-    )
+    content = _render_purchase_order(order, number, at=at)
+    return store_document(content, kind=BillingDocumentKind.PURCHASE_ORDER, number=number, order_id=order.pk, at=at)
 
 
-def _render(order: Order, number: str, *, at: datetime.datetime) -> bytes:
-    seller = storage.get_seller()
+def _render_purchase_order(order: Order, number: str, *, at: datetime.datetime) -> bytes:
+    seller = get_seller()
     lines = list(order.lines.select_related("school_year", "entitlement").order_by("pk"))
     placed_on = date_in_paris(order.placed_at or at)
     sheet = OrderDocumentPdf(title="Bon de commande", number=number, seller=seller, at=at)

@@ -9,8 +9,8 @@ from django.db import transaction
 from core import formatting
 from core.calendar import date_in_paris
 from core.letterhead import MARGIN, WIDTH
-from licensing.billing.documents import storage
 from licensing.billing.documents.layout import OrderDocumentPdf, format_seller_address
+from licensing.billing.documents.storage import DocumentUnavailable, find_document, get_seller, store_document
 from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
@@ -28,18 +28,16 @@ def get_or_create_quote(order: Order, *, at: datetime.datetime) -> BillingDocume
     """Return the stored quote of an order; render and store it if absent. Raises `DocumentUnavailable`."""
     order = Order.objects.locked().get(pk=order.pk)
     if not order.quote_number:
-        raise storage.DocumentUnavailable("Cette commande n'a pas de devis.")
-    stored = storage.find_document(BillingDocumentKind.QUOTE, order.quote_number)
+        raise DocumentUnavailable("Cette commande n'a pas de devis.")
+    stored = find_document(BillingDocumentKind.QUOTE, order.quote_number)
     if stored is not None:
         return stored
-    content = _render(order, at=at)
-    return storage.store_document(
-        content, kind=BillingDocumentKind.QUOTE, number=order.quote_number, order_id=order.pk, at=at
-    )
+    content = _render_quote(order, at=at)
+    return store_document(content, kind=BillingDocumentKind.QUOTE, number=order.quote_number, order_id=order.pk, at=at)
 
 
-def _render(order: Order, *, at: datetime.datetime) -> bytes:
-    seller = storage.get_seller()
+def _render_quote(order: Order, *, at: datetime.datetime) -> bytes:
+    seller = get_seller()
     lines = list(order.lines.select_related("school_year").order_by("pk"))
     sheet = OrderDocumentPdf(title="Devis", number=order.quote_number, seller=seller, at=at)
     quoted_on = date_in_paris(order.quoted_at or at)

@@ -1,4 +1,6 @@
-"""Legal notices that French law requires on invoices. Stored in each invoice's snapshot: changes apply to new invoices.
+"""What an invoice or a credit note says, as an immutable snapshot from which the PDF and the XML are rendered.
+
+Snapshots hold the number and the legal notices that French law requires: changes of these apply to new invoices.
 
 Code de commerce, articles L. 441-9 (content of an invoice), L. 441-10 and D. 441-5 (late payment); for public payers,
 code de la commande publique, articles L. 2192-13, R. 2192-31 and D. 2192-35.

@@ -1,8 +1,8 @@
 """Numbers of invoices and credit notes: one gapless series a year for both, in the order of issue.
 
 Allocating a number locks the year's row until the transaction ends, so a rollback releases the number. A PostgreSQL
-sequence would leave a gap. A trigger also rejects a number that does not follow the last one. After a restoration those
-that lost invoices may have are skipped, and noted.
+sequence would leave a gap. A trigger also rejects a number that does not follow the last one. After a restoration
+those that lost invoices may have are skipped, and noted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """XMP metadata of a Factur-X PDF, in the form that every PDF/A validator reads.
 
-`factur-x` declares every namespace on `x:xmpmeta` and leaves out `rdf:about`. ISO 16684-1 (7.4) asks for `rdf:about` on
-each description, and released versions of veraPDF look for the namespaces on `rdf:RDF`: both then say that the file has
-no PDF/A identification.
+`factur-x` declares every namespace on `x:xmpmeta` and leaves out `rdf:about`. ISO 16684-1 (7.4) asks for `rdf:about`
+on each description, and released versions of veraPDF look for the namespaces on `rdf:RDF`: both then say that the
+file has no PDF/A identification.
 """
 
 from __future__ import annotations

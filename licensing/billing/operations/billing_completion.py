@@ -9,9 +9,10 @@ from django.db import transaction
 from accounts.models import User
 from licensing.orders.exceptions import BadBilling, NotInThisState
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import BillingDetails, notifications, order_events
+from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.billing_details import (
     BILLING_COLUMNS,
+    BillingDetails,
     read_billing_details,
     set_billing_details,
     set_invoice_references,

@@ -1,8 +1,8 @@
 """Life-cycle messages that an approved platform keeps for us, each downloaded once by a process.
 
-The norm lets us ask for the messages since a moment, not for those of one invoice: what was read is kept by number, and
-only what is new is downloaded. A message that cannot be read, or has no date, is set aside for the operator, and the
-others are read.
+The norm lets us ask for the messages since a moment, not for those of one invoice: what was read is kept by number,
+and only what is new is downloaded. A message that cannot be read, or has no date, is set aside for the operator, and
+the others are read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lookup of the platforms, as configured in `INVOICE_PLATFORMS`."""
+"""Platforms: their interface, its data types and exceptions, calls with a token, and those of `INVOICE_PLATFORMS`."""
 
 from __future__ import annotations
 

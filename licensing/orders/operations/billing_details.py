@@ -1,4 +1,4 @@
-"""Billing details: prefilled from known data, then entered by the buyer.
+"""Billing details: prefilled from known data, then entered by the buyer; and the VAT of the payer's place.
 
 `licensing.billing.operations` completes and corrects them later.
 """

@@ -37,11 +37,11 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     if order.kind != OrderKind.GRANT:
         notifications.notify_buyer(order, notifications.STARTED, at=at)
     if order.collectivity is not None:
-        _record_in_audit_log(order, order.collectivity, by=by, at=at)
+        _record_start_in_audit_log(order, order.collectivity, by=by, at=at)
     return order
 
 
-def _record_in_audit_log(order: Order, collectivity: Collectivity, *, by: User, at: datetime.datetime) -> None:
+def _record_start_in_audit_log(order: Order, collectivity: Collectivity, *, by: User, at: datetime.datetime) -> None:
     with tenant_context(collectivity):
         entitlements = find_entitlements(Q(order_line__order=order))
         for pool in Pool.objects.filter(entitlement__in=entitlements).order_by("pk"):

@@ -1,7 +1,7 @@
 """The row lock that every operation on an order takes first, and the check that the order is still as it was shown.
 
-Lock order: bank line → order → pool → allocation → key → subscription → seat, card payment or transmission → number of
-an invoice → job that is queued once. A report of e-reporting is made under a lock of its own, then as the rest.
+Lock order: bank line → order → pool → allocation → key → subscription → seat, card payment or transmission → number
+of an invoice → job that is queued once. A report of e-reporting is made under a lock of its own, then as the rest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The event log of orders. A collectivity reads the events of its own orders in its audit log."""
+"""What each operation on an order does: lock the order, record its event, notify its buyer.
+
+A collectivity reads the events of its own orders in its audit log.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Signed purchase orders uploaded as scans, which the operator accepts by confirming the order, or refuses."""
+"""Purchase orders: reminders until they are received, and their scans.
+
+The operator accepts a scan by confirming the order, or refuses it.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ fetched from the provider, so that duplicate, late or reordered events have no e
 """
 
 from licensing.payments.card.attempts import pay_draft, start_attempt
-from licensing.payments.card.providers import is_available
 from licensing.payments.card.refunds import dismiss_message, refund, retry_refund
 
-__all__ = ["dismiss_message", "is_available", "pay_draft", "refund", "retry_refund", "start_attempt"]
+__all__ = ["dismiss_message", "pay_draft", "refund", "retry_refund", "start_attempt"]

@@ -15,7 +15,8 @@ from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
-from licensing.orders.operations import BillingDetails, order_events
+from licensing.orders.operations import order_events
+from licensing.orders.operations.billing_details import BillingDetails
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.operations.placement import prepare_card_payment

@@ -1,4 +1,4 @@
-"""Interface of card providers: the protocol and its data types. Pure: no network, no database."""
+"""Card providers: their interface, its data types and exceptions, those configured, and one for demonstrations."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from licensing.orders.exceptions import BadAmount, InvalidOrderDate
 from licensing.orders.models import Order
 from licensing.orders.operations import order_events
 from licensing.payments import operations
+from licensing.payments.card import refunds
 from licensing.payments.card.attempts import OPEN_STATUSES
 from licensing.payments.card.provider_interface import (
     ProviderNotification,
@@ -25,7 +26,7 @@ from licensing.payments.card.provider_interface import (
     to_cents,
     to_euros,
 )
-from licensing.payments.card.refunds import lock_order_and_payment, queue_refund, record_refunds, refund
+from licensing.payments.card.refunds import lock_order_and_payment, queue_refund, refund
 from licensing.payments.models import CardPayment, Payment, PaymentKind, ProviderEvent
 from licensing.payments.queries import get_refundable
 
@@ -50,7 +51,7 @@ def record_outcome(
         payment.save(update_fields=["status", "modified"])
     if outcome.stage == SessionState.PAID and payment.status not in _CHARGED:
         _record_charge(order, payment, outcome, at=at)
-    record_refunds(order, payment, outcome, at=at)
+    refunds.record_refunds(order, payment, outcome, at=at)
     if outcome.disputed:
         payment.message = (
             "Le porteur de la carte a contesté ce paiement auprès de sa banque : voyez chez le prestataire s'il y a à "

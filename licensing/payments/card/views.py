@@ -1,4 +1,4 @@
-"""Pages of a card payment: the payment page and the result page, accessible to the buyer only."""
+"""Pages of a card payment, accessible to the buyer only, and the webhook for Stripe's events: public, but signed."""
 
 from __future__ import annotations
 

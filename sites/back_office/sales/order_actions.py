@@ -18,6 +18,7 @@ from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Seat, SuspensionCause
 from licensing.orders import operations, preflight, rights
 from licensing.orders.models import Order, OrderState
+from licensing.orders.operations import countdown, purchase_orders
 from licensing.orders.operations.grants import OWED_STATES
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
@@ -135,7 +136,7 @@ def _explain_posted_scan(order: Order, _at: datetime.datetime) -> list[str]:
 def _receive_scan(order: Order, *, scan: UploadedFile[bytes], by: User, at: datetime.datetime) -> str:
     # One byte over the limit is enough to detect a file that is too large.
     content = scan.read(MAX_SCAN_BYTES + 1)
-    operations.receive_scan(order_id=order.pk, filename=scan.name or "", content=content, by=by, at=at)
+    purchase_orders.receive_scan(order_id=order.pk, filename=scan.name or "", content=content, by=by, at=at)
     return "Bon de commande signé enregistré : le compte à rebours est arrêté."
 
 
@@ -152,12 +153,12 @@ def _explain_scan_refusal(order: Order, at: datetime.datetime) -> list[str]:
 def _refuse_scan(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
     scan = get_waiting_scan(order)
     # Decided meanwhile: the operation raises for an unknown id.
-    operations.refuse_scan(scan_id=scan.pk if scan else 0, reason=reason, by=by, at=at)
+    purchase_orders.refuse_scan(scan_id=scan.pk if scan else 0, reason=reason, by=by, at=at)
     return "Document refusé ; l'acheteur en reçoit le motif."
 
 
 def _prolong(order: Order, *, until: datetime.date, by: User, at: datetime.datetime) -> str:
-    operations.prolong(order_id=order.pk, until=until, by=by, at=at)
+    countdown.prolong(order_id=order.pk, until=until, by=by, at=at)
     return f"Droits prolongés jusqu'au {long_date(until)} inclus."
 
 
@@ -218,7 +219,7 @@ def _suspend(order: Order, *, cause: str, by: User, at: datetime.datetime) -> st
 def _explain_early_start(order: Order, at: datetime.datetime) -> list[str]:
     [entitlement] = list_entitlements(order)
     until, sooner = entitlement.provisional_until, rights.get_end_once_started(entitlement, date_in_paris(at))
-    countdown = (
+    consequence = (
         f"Ses {PROVISIONAL_DAYS} jours commencent aujourd'hui : le bon de commande signé, attendu jusqu'au "
         f"{long_date(until)}, ne l'est plus que jusqu'au {long_date(sooner)}. L'acheteur le lit dans l'e-mail."
         if until is not None and sooner is not None and sooner < until
@@ -226,7 +227,7 @@ def _explain_early_start(order: Order, at: datetime.datetime) -> list[str]:
     )
     return [
         f"Ses licences, utilisables en classe à partir du {long_date(entitlement.first_day)}, le sont dès aujourd'hui.",
-        countdown,
+        consequence,
         "Un premier jour ne se recule pas.",
     ]
 

@@ -7,8 +7,9 @@ from dataclasses import asdict
 
 from accounts.models import User
 from licensing.billing import operations as billing_operations
-from licensing.orders import operations, preflight
+from licensing.orders import preflight
 from licensing.orders.models import Order
+from licensing.orders.operations import billing_details
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import BillingReferencesForm, PayerCorrectionForm
@@ -50,7 +51,7 @@ def _explain_missing_references(order: Order, _at: datetime.datetime) -> list[st
 
 def _correct(order: Order, *, by: User, at: datetime.datetime, **details: str) -> str:
     billing_operations.correct_billing_details(
-        order_id=order.pk, billing=operations.BillingDetails(**details), by=by, at=at
+        order_id=order.pk, billing=billing_details.BillingDetails(**details), by=by, at=at
     )
     return "Facturation corrigée : la facture la portera."
 
@@ -90,7 +91,7 @@ PAYER_ACTIONS: tuple[AdminAction[Order], ...] = (
         explanation=_explain_correction,
         run=_correct,
         form=PayerCorrectionForm,
-        initial=lambda order, _at: asdict(operations.prefill_billing_details(order)),
+        initial=lambda order, _at: asdict(billing_details.prefill_billing_details(order)),
         primary=False,
     ),
 )

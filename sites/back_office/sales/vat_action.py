@@ -11,8 +11,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from accounts.models import User
 from core.formatting import euros, percent
 from licensing.billing import operations as billing_operations
-from licensing.orders import operations
 from licensing.orders.models import Order, OrderKind, OrderLine
+from licensing.orders.operations import vat_correction
 from licensing.orders.operations.order_vat import find_expected_treatment
 from licensing.orders.operations.vat_correction import VAT_CORRECTABLE
 from licensing.orders.vat import VatTreatment
@@ -97,7 +97,7 @@ def _correct_vat(
     if order.invoices.rejected().exists():
         issued = billing_operations.reissue_with_vat(**given)
         return f"Facture {issued} émise avec cette TVA : {euros(issued.total_ht)} HT, {euros(issued.total_ttc)} TTC."
-    corrected = operations.correct_vat(**given)
+    corrected = vat_correction.correct_vat(**given)
     return f"TVA enregistrée : la commande est de {euros(corrected.total_ht)} HT, {euros(corrected.total_ttc)} TTC."
 
 

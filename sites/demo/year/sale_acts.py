@@ -10,7 +10,8 @@ from licensing.billing.documents import get_or_create_purchase_order, get_or_cre
 from licensing.catalogue import terms
 from licensing.orders import operations
 from licensing.orders.models import Order
-from licensing.orders.operations import BillingDetails
+from licensing.orders.operations import billing_details, purchase_orders
+from licensing.orders.operations.billing_details import BillingDetails
 from licensing.payments import operations as payment_operations
 from sites.demo.year.places import OPERATOR, OfficeStory
 from sites.demo.year.world import YearWorld
@@ -39,7 +40,7 @@ def order(world: YearWorld, *, office: OfficeStory, year: int, units: int) -> No
 def send_purchase_order(world: YearWorld, *, office: OfficeStory, year: int) -> None:
     """Have the buyer upload the signed purchase order."""
     number = world.orders[office.slug, year]
-    operations.receive_scan(
+    purchase_orders.receive_scan(
         order_id=number, filename="bon-signe.pdf", content=_SIGNED_PDF, by=world.user(office.buyer), at=world.at
     )
 
@@ -74,7 +75,7 @@ def _draft(world: YearWorld, office: OfficeStory, year: int, units: int) -> Orde
 def _build_billing(world: YearWorld, office: OfficeStory) -> BillingDetails:
     address, postal_code, city = office.address
     buyer = world.user(office.buyer)
-    prefilled = operations.prefill_billing_details(
+    prefilled = billing_details.prefill_billing_details(
         Order(kind="purchase", collectivity=world.office(office), placed_by=buyer)
     )
     return BillingDetails(

@@ -18,6 +18,7 @@ from licensing.exceptions import LicensingError
 from licensing.orders import operations, preflight, rights
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderState, Payer
+from licensing.orders.operations import order_vat
 from licensing.orders.operations.billing_details import FRANCE
 from licensing.orders.operations.placement import compute_basket_fingerprint
 from sites.office.purchases import BUYERS, get_purchase
@@ -72,7 +73,7 @@ def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     # What the page shows is what its address will cost.
     line = draft.lines.select_related("school_year", "product").get()
     postal_code = str(form["postal_code"].value() or "")
-    operations.preview_vat(draft, line, country=FRANCE, postal_code=postal_code, vat_number="")
+    order_vat.preview_vat(draft, line, country=FRANCE, postal_code=postal_code, vat_number="")
     context = {
         "order": draft,
         "lines": [line],

@@ -18,8 +18,8 @@ from licensing.billing.documents.quote import get_or_create_quote
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import BillingDocument
 from licensing.exceptions import LicensingError
-from licensing.orders import operations
 from licensing.orders.models import Order
+from licensing.orders.operations import purchase_orders
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from sites.office.purchases import BUYERS, READERS, get_purchase
 from sites.office.purchases.detail import render_purchase
@@ -74,7 +74,7 @@ def scan_upload(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         return render_purchase(request, order, scan_form=form, status=422)
     file = form.cleaned_data["scan"]
     try:
-        operations.receive_scan(
+        purchase_orders.receive_scan(
             order_id=order.pk,
             filename=file.name,
             # One byte over the limit is enough to detect a file that is too large.

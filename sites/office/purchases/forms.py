@@ -9,10 +9,10 @@ from django import forms
 
 from licensing.catalogue import terms
 from licensing.catalogue.pricing import MAX_UNITS
-from licensing.orders import operations, siret_numbers
+from licensing.orders import siret_numbers
 from licensing.orders.models import Order, Payer
-from licensing.orders.operations import BillingDetails
-from licensing.orders.operations.billing_details import FRANCE
+from licensing.orders.operations import billing_details
+from licensing.orders.operations.billing_details import FRANCE, BillingDetails
 
 #: References required on a public buyer's invoice; same names as the fields of `Order` and `preflight`.
 BILLING_CODES = ("siret", "service_code", "engagement_number")
@@ -94,7 +94,7 @@ class BillingForm(BillingCodesForm):
     @classmethod
     def for_order(cls, order: Order, data: Any = None) -> Self:
         """Return the form bound to `data`, or prefilled for this order."""
-        billing = operations.prefill_billing_details(order)
+        billing = billing_details.prefill_billing_details(order)
         initial = {name: getattr(billing, name) for name in cls.base_fields if hasattr(billing, name)}
         initial["siret"] = siret_numbers.format_with_spaces(billing.siret) if billing.siret else ""
         form = cls(data, initial=initial | {"terms_version": terms.CURRENT})

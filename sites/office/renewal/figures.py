@@ -10,7 +10,7 @@ from core.money import Amounts
 from licensing.catalogue import pricing
 from licensing.exceptions import LicensingError
 from licensing.orders import offers
-from licensing.orders import operations as orders
+from licensing.orders.operations import order_vat
 from licensing.renewals.renewal_list import RenewalList, count_ordered
 from sites.office.purchases import get_current_collectivity
 from sites.office.report.costs import read_price
@@ -43,6 +43,6 @@ def read_cost(found: RenewalList, at: datetime.datetime) -> RenewalCost:
         priced = pricing.price_volume(found.to_order, day, found.year)
     except LicensingError:
         return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
-    vat = orders.find_collectivity_vat(get_current_collectivity(), priced.product)
+    vat = order_vat.find_collectivity_vat(get_current_collectivity(), priced.product)
     is_final = priced.school_year.ends_on.year == found.year
     return RenewalCost(found.to_order, priced.at_rate(vat.rate).amounts, is_final=is_final, last_price=last_price)

@@ -15,8 +15,8 @@ from accounts.requests import AuthenticatedRequest
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import operations as billing_operations
 from licensing.exceptions import LicensingError
-from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling
+from licensing.orders.operations import billing_details
 from licensing.orders.queries import list_visible_orders
 from sites.portal.shop.forms import PROPOSE, PayerForm
 from web.access import signed_in
@@ -30,7 +30,7 @@ def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     order = get_object_or_404(list_visible_orders(request.user), pk=pk)
     if request.method != "POST" and not billing_operations.is_correctable(order):
         return redirect("orders_detail", pk=pk)
-    initial = asdict(operations.prefill_billing_details(order))
+    initial = asdict(billing_details.prefill_billing_details(order))
     form = PayerForm(request.POST if request.method == "POST" else None, order=order, initial=initial)
     proposed, keeps_name = request.POST.get("faire") == PROPOSE, False
     if proposed:

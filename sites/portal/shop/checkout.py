@@ -21,9 +21,11 @@ from licensing.orders import offers as order_offers
 from licensing.orders import operations, payers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
+from licensing.orders.operations import billing_details, order_vat
 from licensing.orders.operations.placement import compute_basket_fingerprint
 from licensing.orders.templatetags.shop import beneficiary_label
 from licensing.payments import card
+from licensing.payments.card import providers
 from sites.portal.shop.forms import PROPOSE, CheckoutForm
 from web.access import signed_in
 
@@ -55,7 +57,9 @@ def checkout(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _render(request, order, _prefilled_form(order))
     button = request.POST.get("faire")
-    form = CheckoutForm(request.POST, order=order, initial={}, cards=card.is_available(), for_quote=button == _QUOTE)
+    form = CheckoutForm(
+        request.POST, order=order, initial={}, cards=providers.is_available(), for_quote=button == _QUOTE
+    )
     if button == PROPOSE:
         proposed = _build_form(order, form.propose_details())
         return _render(request, order, proposed, proposed=True, keeps_name=form.keeps_name)
@@ -125,11 +129,13 @@ def discard(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 def _prefilled_form(order: Order) -> CheckoutForm:
     method = {"method": order.method} if order.method else {}
-    return _build_form(order, {**asdict(operations.prefill_billing_details(order)), **method})
+    return _build_form(order, {**asdict(billing_details.prefill_billing_details(order)), **method})
 
 
 def _build_form(order: Order, initial: dict[str, Any]) -> CheckoutForm:
-    return CheckoutForm(order=order, cards=card.is_available(), initial={**initial, "terms_version": terms.CURRENT})
+    return CheckoutForm(
+        order=order, cards=providers.is_available(), initial={**initial, "terms_version": terms.CURRENT}
+    )
 
 
 def _render(
@@ -145,7 +151,7 @@ def _render(
     line = order.lines.select_related("school_year", "product").get()
     # What the page shows is what its address will cost.
     place = {name: str(form[name].value() or "") for name in ("country", "postal_code", "vat_number")}
-    operations.preview_vat(order, line, **place)
+    order_vat.preview_vat(order, line, **place)
     several_years = len(order_offers.list_years_to_order(date_in_paris(timezone.now()))) > 1
     context = {
         "order": order,

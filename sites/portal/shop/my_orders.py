@@ -17,15 +17,16 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
-from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order
+from licensing.orders.operations import purchase_orders
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.payers import is_paid_by_buyer, list_order_references
 from licensing.orders.queries import list_visible_orders
 from licensing.orders.templatetags.shop import beneficiary_label
 from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal_day
 from licensing.payments import card
+from licensing.payments.card import providers
 from sites.portal.shop.forms import PayerReferencesForm, ShopScanForm
 from sites.portal.shop.order_progress import get_progress, list_progress
 from web.access import signed_in
@@ -61,7 +62,7 @@ def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return _render(request, order, status=422, scan_form=form)
     file = form.cleaned_data["file"]
     try:
-        operations.receive_scan(
+        purchase_orders.receive_scan(
             order_id=order.pk,
             filename=file.name,
             # One byte over the limit is enough to detect a file that is too large.
@@ -137,7 +138,7 @@ def _render(request: AuthenticatedRequest, order: Order, *, status: int = 200, *
                 "engagement_number": order.engagement_number,
             },
         ),
-        "by_card": progress.by_card and order.placed_by_id == request.user.pk and card.is_available(),
+        "by_card": progress.by_card and order.placed_by_id == request.user.pk and providers.is_available(),
         **overrides,
     }
     return render(request, "portal/shop/detail.html", context, status=status)

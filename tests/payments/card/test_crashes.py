@@ -14,7 +14,7 @@ from django.utils import timezone
 from payments import PaymentStatus
 
 from licensing.billing.models import Invoice
-from licensing.payments.card import provider_calls, settlement
+from licensing.payments.card import provider_calls
 from licensing.payments.card.demo_provider import ACCEPTED
 from licensing.payments.card.provider_interface import ProviderNotification
 from licensing.payments.models import CardPayment, ProviderEvent
@@ -79,7 +79,7 @@ def test_a_process_killed_between_a_payment_and_its_rights_leaves_both_or_neithe
 def test_what_fails_after_the_rights_are_opened_leaves_neither_payment_nor_rights(db, monkeypatch):
     payment = create_accepted_payment()
     with monkeypatch.context() as patch:
-        patch.setattr(settlement, "record_refunds", lambda *_, **__: 1 / 0)
+        patch.setattr("licensing.payments.card.refunds.record_refunds", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             provider_calls.poll_payment(payment, at=timezone.now())
     assert get_effects(payment.order) == NO_EFFECTS

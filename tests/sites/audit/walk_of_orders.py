@@ -8,6 +8,7 @@ from licensing.billing import operations as billing_operations
 from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.models import SuspensionCause
 from licensing.orders import operations
+from licensing.orders.operations import countdown, purchase_orders, vat_correction
 from licensing.orders.vat import VatTreatment
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -45,7 +46,7 @@ class WalkOfOrders(WalkSteps):
         operations.start_early(order_id=order.pk, **self.by())
 
     def clock(self):
-        operations.remind_and_lapse(self.at)
+        countdown.remind_and_lapse(self.at)
 
     def confirm(self, order):
         billing_operations.confirm(order_id=order.pk, **self.by())
@@ -55,11 +56,11 @@ class WalkOfOrders(WalkSteps):
 
     def refuse(self, order):
         waiting = order.scans.filter(state="waiting").first()
-        operations.refuse_scan(scan_id=waiting.pk if waiting else 0, reason="Illisible.", **self.by())
+        purchase_orders.refuse_scan(scan_id=waiting.pk if waiting else 0, reason="Illisible.", **self.by())
 
     def correct_vat(self, order):
         treatment = self.draw.choice(VatTreatment.values)
-        operations.correct_vat(
+        vat_correction.correct_vat(
             order_id=order.pk,
             treatment=treatment,
             exemption="Exonération, article 262 du CGI.",
@@ -77,7 +78,7 @@ class WalkOfOrders(WalkSteps):
 
     def prolong(self, order):
         until = self.at.date() + datetime.timedelta(days=self.draw.randrange(90))
-        operations.prolong(order_id=order.pk, until=until, **self.by())
+        countdown.prolong(order_id=order.pk, until=until, **self.by())
 
     def suspend(self, order):
         cause = self.draw.choice([None, SuspensionCause.OPERATOR])

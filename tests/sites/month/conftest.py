@@ -61,7 +61,7 @@ def plain_sheets(monkeypatch):
         writer.write(file)
         return file.getvalue()
 
-    monkeypatch.setattr(invoice_pdf, "render_pdf", render)
+    monkeypatch.setattr("licensing.billing.invoicing.invoice_pdf.render_pdf", render)
 
 
 @pytest.fixture

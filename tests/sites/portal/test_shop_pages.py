@@ -14,6 +14,7 @@ from licensing.catalogue.models import Seller
 from licensing.entitlements.models import Subscription
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState, ScanState
+from licensing.orders.operations import purchase_orders
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment
 from schools.models import Verification
@@ -197,7 +198,7 @@ def test_a_signed_scan_stops_the_countdown_until_it_is_looked_at(buyer):
     page = page_text(buyer.browser.post(f"{path}bon-signe/", scan(), follow=True))
     assert "Nous le vérifions" in page
     assert "dans l'attente du bon de commande signé" not in page
-    operations.refuse_scan(
+    purchase_orders.refuse_scan(
         scan_id=order.scans.get(state=ScanState.WAITING).pk, reason="Il manque le tampon.", by=UserFactory(),
         at=timezone.now(),
     )  # fmt: skip
