@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import batched
 
-from django.db import connection
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.schemas import SCHEMAS_PER_QUERY
+from core.tenant_connection import connection
 
 # The schema's own name is taken out: it is written wherever the search path is the public schema's. Of columns, not
 # their order: a migration adds at the end what a new table has elsewhere.

@@ -18,7 +18,7 @@ from api.views import ScopedListView, ScopedView
 from webhooks.event_types import list_event_types
 from webhooks.models import WebhookEvent
 
-TAGS = ["Événements"]
+_EVENT_TAGS = ["Événements"]
 _ID = re.compile(r"evt_[0-9a-f]{28}")
 
 EVENT_EXAMPLE = {
@@ -78,7 +78,7 @@ class EventListView(ScopedListView):
     @extend_schema(
         operation_id="listEvents",
         summary="Lire ce qui s'est passé",
-        tags=TAGS,
+        tags=_EVENT_TAGS,
         examples=[OpenApiExample("Une attribution", value=EVENT_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request) -> Response:
@@ -99,7 +99,7 @@ class EventView(ScopedView):
     @extend_schema(
         operation_id="getEvent",
         summary="Lire un événement",
-        tags=TAGS,
+        tags=_EVENT_TAGS,
         parameters=[
             OpenApiParameter("id", str, OpenApiParameter.PATH, description="Son `id`, ou le `webhook-id` reçu.")
         ],

@@ -102,10 +102,10 @@ def set_contact(
         "contact_phone": " ".join(contact_phone.split()),
         "classes": classes,
     }
-    if all(getattr(row, field) == value for field, value in values.items()):
+    if all(getattr(row, name) == value for name, value in values.items()):
         return row
-    for field, value in values.items():
-        setattr(row, field, value)
+    for name, value in values.items():
+        setattr(row, name, value)
     row.save(update_fields=list(values))
     contact = (
         ", ".join(part for part in (row.contact_name, row.contact_email, row.contact_phone) if part)

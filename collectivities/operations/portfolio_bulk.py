@@ -123,8 +123,8 @@ def _known_schools(uais: Iterable[str]) -> set[str]:
 
 
 def _check_contact(index: int, fields: Mapping[str, Any]) -> Iterator[PortfolioRowError]:
-    for field, sentence in check_contact(fields.get("contact_email") or "", fields.get("classes")):
-        yield PortfolioRowError(index, field, "invalid_contact", sentence)
+    for name, sentence in check_contact(fields.get("contact_email") or "", fields.get("classes")):
+        yield PortfolioRowError(index, name, "invalid_contact", sentence)
 
 
 def _raise_if_any(row_errors: Iterable[PortfolioRowError]) -> None:

@@ -14,6 +14,8 @@ from core.link_tokens import derive_token
 from core.querysets import LockableQuerySet
 from licensing.invitations.person_names import split_name
 
+#: Topic of the e-mails to invited persons.
+TOPIC = "teacher_invitation"
 #: Between two letters to the same person.
 MIN_PAUSE = datetime.timedelta(days=1)
 

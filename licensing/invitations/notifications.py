@@ -7,13 +7,11 @@ from collections.abc import Collection
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from licensing.invitations.models import TeacherInvitation
+from licensing.invitations.models import TOPIC, TeacherInvitation
 from mailing.models import Message, MessageState
 from mailing.operations import NewMessage, cancel, enqueue_many
 from schools.calendar.writing_days import find_writing_moments
 
-#: Topic of the e-mails to invited persons.
-TOPIC = "teacher_invitation"
 INVITED = "teacher.invited"
 REMINDED = "teacher.reminded"
 EXPIRED = "teacher.expired"

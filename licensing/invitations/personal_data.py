@@ -11,8 +11,7 @@ from django.db.models.functions import Lower
 
 from accounts.models import User
 from licensing.entitlements.wording import name_with_commune
-from licensing.invitations.models import TeacherInvitation
-from licensing.invitations.notifications import TOPIC
+from licensing.invitations.models import TOPIC, TeacherInvitation
 from mailing import personal_data as outbox
 
 

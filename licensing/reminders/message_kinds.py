@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from licensing.reminders import emails
+from licensing.reminders.emails import build_renderer, preview, render
 from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND
 from mailing import kinds
 
@@ -15,4 +15,4 @@ _LABELS = {
 def register_kinds() -> None:
     """Register the kinds of messages."""
     for kind, label in _LABELS.items():
-        kinds.register(kind, label=label, render=emails.render, prefetch=emails.build_renderer, preview=emails.preview)
+        kinds.register(kind, label=label, render=render, prefetch=build_renderer, preview=preview)

@@ -14,9 +14,9 @@ from licensing.entitlements.office_keys import find_entitlements
 from licensing.entitlements.queries import ends_in_school_year
 from licensing.orders.models import Order, OrderLine
 from licensing.pools.models import Pool
-from licensing.renewals import queries
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalLine, RenewalState
 from licensing.renewals.proposal import propose
+from licensing.renewals.queries import derive_state, find_application, find_order, find_renewal
 from licensing.renewals.school_use import SchoolUse, list_school_uses
 from schools.wording import format_school_name
 
@@ -129,9 +129,9 @@ class RenewalList:
 
 def read_list(year: int, at: datetime.datetime) -> RenewalList:
     """Return the renewal for the school year `year` as it stands. Six queries, whatever the schools."""
-    renewal = queries.find_renewal(year)
-    order, application = queries.find_order(renewal), queries.find_application(renewal)
-    state = queries.derive_state(renewal, order, application)
+    renewal = find_renewal(year)
+    order, application = find_order(renewal), find_application(renewal)
+    state = derive_state(renewal, order, application)
     lines: dict[str, tuple[int, bool]] = {}
     if renewal is not None:
         found = RenewalLine.objects.filter(renewal=renewal).values_list("school_id", "units", "typed")

@@ -14,7 +14,7 @@ from licensing.pools.api import actions as pool_actions
 from licensing.pools.api import allocations, pools, undelivered
 from licensing.reminders import api as reminders
 from licensing.renewals import api as renewals
-from licensing.requests.api import requests
+from licensing.requests.api import requests as licence_requests
 from licensing.returns import api as returns
 from schools import api as schools
 from sites.office.messages import api as messages
@@ -71,10 +71,10 @@ urlpatterns = [
     path("return-requests/<int:pk>/withdraw", returns.WithdrawView.as_view(), name="return_request_withdraw"),
     path("renewal", renewals.RenewalView.as_view(), name="renewal"),
     path("renewal/lines", renewals.RenewalLinesView.as_view(), name="renewal_lines"),
-    path("requests", requests.LicenceRequestListView.as_view(), name="requests"),
-    path("requests/accept", requests.AcceptRequestsView.as_view(), name="requests_accept"),
-    path("requests/refuse", requests.RefuseRequestsView.as_view(), name="requests_refuse"),
-    path("requests/<int:pk>", requests.LicenceRequestView.as_view(), name="request"),
+    path("requests", licence_requests.LicenceRequestListView.as_view(), name="requests"),
+    path("requests/accept", licence_requests.AcceptRequestsView.as_view(), name="requests_accept"),
+    path("requests/refuse", licence_requests.RefuseRequestsView.as_view(), name="requests_refuse"),
+    path("requests/<int:pk>", licence_requests.LicenceRequestView.as_view(), name="request"),
     path("events", events.EventListView.as_view(), name="events"),
     path("events/<str:id>", events.EventView.as_view(), name="event"),
     path("webhooks", webhooks.WebhookListView.as_view(), name="webhooks"),

@@ -17,8 +17,7 @@ from django.utils import timezone
 from collectivities.operations.members import format_roles
 from core import formatting
 from licensing.entitlements.wording import name_with_commune
-from licensing.invitations.models import InvitationEnd, TeacherInvitation
-from licensing.invitations.notifications import TOPIC
+from licensing.invitations.models import TOPIC, InvitationEnd, TeacherInvitation
 from mailing.models import LOST, UNSENT, Message, MessageState
 from schools.models import Fold, School
 from sites.back_office import name_search

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import html
+import inspect
 import re
 from functools import partial
 
@@ -19,7 +20,7 @@ from django_tenants.utils import schema_context
 from accounts.models import Session, User
 from collectivities.models import AuditEntry, Invitation, Role
 from collectivities.office_visits import LINK_LIFETIME, VISIT_LIFETIME
-from collectivities.views import journal
+from collectivities.views.journal import journal
 from collectivities.visit_middleware import DOORS
 from licensing.entitlements.queries import unseal_key
 from licensing.pools.models import Allocation
@@ -346,7 +347,7 @@ def test_the_database_refuses_what_a_page_would_write(visitor, monkeypatch):
         Invitation.objects.create(email="a@nimes.example", roles=[Role.VIEWER], created_at=at, expires_at=at)
         return AuditEntry.objects.all()
 
-    monkeypatch.setattr(journal, "list_shown_entries", write)
+    monkeypatch.setitem(inspect.unwrap(journal).__globals__, "list_shown_entries", write)
     assert read_only(visitor.get("/journal/"))
     assert not Invitation.objects.exists()
 

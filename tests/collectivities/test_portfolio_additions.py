@@ -10,8 +10,7 @@ import pytest
 from collectivities.exceptions import AdditionNotUndoable, UnknownPortfolioSchool
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio_additions as additions
-from collectivities.operations import portfolio_store
-from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
+from collectivities.operations.portfolio_store import SchoolContact, lock_contacts, write_portfolio
 from core.tenant_connection import connection
 from schools.models import School
 from tests.conftest import TERM
@@ -137,13 +136,12 @@ def test_a_list_that_names_schools_while_their_addition_is_undone_keeps_them(com
 
 def test_a_school_that_leaves_between_two_statements_of_a_list_is_added_again(nimes, monkeypatch):
     school = PortfolioSchoolFactory(contact_name="Avant").school
-    lock = portfolio_store.lock_contacts
 
     def remove_first(uais):
         PortfolioSchool.objects.filter(contact_name="Avant").delete()
-        return lock(uais)
+        return lock_contacts(uais)
 
-    monkeypatch.setattr(portfolio_store, "lock_contacts", remove_first)
+    monkeypatch.setattr("collectivities.operations.portfolio_store.lock_contacts", remove_first)
     assert write_portfolio(entries={school.pk: SchoolContact()}, by=None, at=TERM).added == [school.pk]
     assert PortfolioSchool.objects.filter(school=school).exists()
 

@@ -17,11 +17,11 @@ from accounts.models import Profile, User
 from api.models import Token
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
-from collectivities import token_list
 from collectivities.exceptions import UnknownApiToken
 from collectivities.models import AuditEntry, Member, OfficeSettings, Role
 from collectivities.operations import tokens as operations
 from collectivities.operations.presentation import set_presentation
+from collectivities.token_list import get_last_day
 from core.calendar import end_of_day
 from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
@@ -169,7 +169,7 @@ def test_the_last_day_is_included(browser):
     today = timezone.localdate()
     created_by(browser, last_day=today.isoformat())
     made = Token.objects.get()
-    assert token_list.get_last_day(made) == today
+    assert get_last_day(made) == today
     ends = timezone.localtime(made.expires_at)
     assert (ends.date(), ends.time()) == (today + datetime.timedelta(days=1), datetime.time.min)
 

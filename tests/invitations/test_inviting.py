@@ -9,13 +9,14 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
+from accounts.throttling import RateLimit
 from licensing.entitlements import exceptions as seat_exceptions
 from licensing.entitlements import operations as seats
 from licensing.entitlements import seat_removal, vouchers
 from licensing.entitlements.models import Entitlement, Seat
 from licensing.entitlements.overview import of_principal
 from licensing.entitlements.page_version import compute_version
-from licensing.invitations import exceptions, limits, notifications, queries
+from licensing.invitations import exceptions, notifications, queries
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations import inviting
 from mailing.models import Message
@@ -174,9 +175,8 @@ def test_an_invitation_waits_thirty_days_from_the_first_day_and_not_beyond_the_l
 
 @pytest.mark.slow
 def test_a_principal_writes_to_so_many_people_a_day(jaures, monkeypatch):
-    monkeypatch.setattr(
-        limits, "PER_PRINCIPAL", limits.PER_PRINCIPAL.__class__("invite/principal", 2, datetime.timedelta(days=1))
-    )
+    limit = RateLimit("invite/principal", 2, datetime.timedelta(days=1))
+    monkeypatch.setattr("licensing.invitations.limits.PER_PRINCIPAL", limit)
     jaures.invite(LEA, PAUL)
     with pytest.raises(exceptions.TooManyTeachersInvited, match="Rien n’a été envoyé"):
         jaures.invite(INES)
@@ -186,13 +186,13 @@ def test_a_principal_writes_to_so_many_people_a_day(jaures, monkeypatch):
 
 @pytest.mark.slow
 def test_a_school_and_a_mailbox_receive_so_many_letters_a_day(jaures, monkeypatch):
-    day, limit = datetime.timedelta(days=1), limits.PER_SCHOOL.__class__
-    monkeypatch.setattr(limits, "PER_SCHOOL", limit("invite/school", 1, day))
+    day = datetime.timedelta(days=1)
+    monkeypatch.setattr("licensing.invitations.limits.PER_SCHOOL", RateLimit("invite/school", 1, day))
     jaures.invite(LEA)
     with pytest.raises(exceptions.TooManyTeachersInvited):
         jaures.invite(PAUL, by=jaures.add_principal(verified=True))
-    monkeypatch.setattr(limits, "PER_SCHOOL", limit("invite/school", 9, day))
-    monkeypatch.setattr(limits, "PER_MAILBOX", limit("invite/mailbox", 1, day))
+    monkeypatch.setattr("licensing.invitations.limits.PER_SCHOOL", RateLimit("invite/school", 9, day))
+    monkeypatch.setattr("licensing.invitations.limits.PER_MAILBOX", RateLimit("invite/mailbox", 1, day))
     with pytest.raises(exceptions.TooManyTeachersInvited):
         jaures.invite(f"Paul Durand <{LEA}>")
 

@@ -10,7 +10,6 @@ import pytest
 from django.db import OperationalError
 
 from core.tenant_connection import connection
-from tenants import schema_connections
 from tenants.schema_connections import work_in_schemas
 
 SCHEMAS = [f"c_{number}" for number in range(20)]
@@ -51,7 +50,7 @@ def test_threads_that_cannot_connect_leave_the_work_to_the_caller(db, monkeypatc
         raise OperationalError("too many connections")
         yield
 
-    monkeypatch.setattr(schema_connections, "connected_as", refuse)
+    monkeypatch.setitem(work_in_schemas.__globals__, "connected_as", refuse)
     assert len(list(work_in_schemas(SCHEMAS, work))) == 20
     assert set(work.threads.values()) == {threading.main_thread()}
 

@@ -31,7 +31,7 @@ def stop(*, allocation_id: int, whole_school: bool, at: datetime.datetime) -> No
         planned = planned.filter(allocation=allocation)
     planned.delete()
     planning.plan(at=at)
-    _record(
+    _record_stop(
         allocation,
         "reminders.stopped",
         "ne veut plus de relance de votre collectivité" if whole_school else "ne veut plus de relance pour cette clé",
@@ -49,10 +49,10 @@ def resume(*, allocation_id: int, at: datetime.datetime) -> None:
     if not deleted:
         return
     planning.plan(at=at)
-    _record(allocation, "reminders.resumed", "veut de nouveau être relancée", at=at)
+    _record_stop(allocation, "reminders.resumed", "veut de nouveau être relancée", at=at)
 
 
-def _record(allocation: Allocation, action: str, words: str, *, at: datetime.datetime) -> None:
+def _record_stop(allocation: Allocation, action: str, words: str, *, at: datetime.datetime) -> None:
     audit_log.record(
         action=action,
         by=None,

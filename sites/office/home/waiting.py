@@ -15,9 +15,9 @@ from django.db.models.functions import JSONObject
 
 from accounts.models import User
 from api.models import Token
-from collectivities import token_list
 from collectivities.models import Member, OfficeSettings, PortfolioSchool, Role
 from collectivities.office_contact import OfficeContact, complete_contact
+from collectivities.token_list import filter_expiring_tokens
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
 from imports.enums import ImportState
@@ -170,7 +170,7 @@ def _select_arrivals() -> QuerySet[Any, Any]:
 
 
 def _select_tokens(at: datetime.datetime) -> QuerySet[Any, Any]:
-    tokens = token_list.filter_expiring_tokens(at).order_by()
+    tokens = filter_expiring_tokens(at).order_by()
     return tokens.values_list(Value("token"), JSONObject(name="name", expires_at="expires_at"))
 
 

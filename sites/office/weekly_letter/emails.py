@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from django.utils import timezone
 
-from collectivities import letter_days
+from collectivities.letter_days import get_week, is_working_day
 from collectivities.letter_links import build_stop_url
 from collectivities.letters import describe_membership, find_recipient
 from collectivities.models import Letter, Member, MemberLetter
@@ -37,7 +37,7 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
     def render_one(message: Message) -> RenderedEmail:
         letter = letters[message.topic_id or 0]
         today = date_in_paris(now)
-        if not letter_days.is_working_day(today) or letter_days.get_week(today) != letter.period:
+        if not is_working_day(today) or get_week(today) != letter.period:
             raise NoLongerDue("La lettre n'a pas pu partir un jour ouvré de sa semaine.")
         member = find_recipient(letter.member_id, Letter.WEEKLY)
         if member is None:

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from collectivities import letter_days
+from collectivities.letter_days import (
+    WEEKLY_LETTER,
+    get_next_sending_moment,
+    get_week,
+    is_sending_time,
+    schedule_weekly_letter,
+)
 from collectivities.letters import list_recipients
 from collectivities.models import Letter, Member, MemberLetter
 from collectivities.operations.letters import claim_letters
@@ -34,7 +40,7 @@ def run(*, at: datetime.datetime) -> int:
     """Write this week's letters, and schedule the next look; return how many letters were queued. Idempotent."""
     # First: the next week comes, whatever becomes of this one.
     _schedule_next(at)
-    return write_letters(at=at) if letter_days.is_sending_time(at) else 0
+    return write_letters(at=at) if is_sending_time(at) else 0
 
 
 @transaction.atomic
@@ -47,7 +53,7 @@ def write_letters(*, at: datetime.datetime) -> int:
     if not members:
         return 0
     week = load_week(at)
-    monday = letter_days.get_week(date_in_paris(at))
+    monday = get_week(date_in_paris(at))
     last_weeks = _find_last_weeks(members, since=monday - _LONGEST_QUIET)
     lines = {}
     for member in members:
@@ -87,13 +93,13 @@ def _find_last_weeks(members: Sequence[Member], *, since: datetime.date) -> dict
 
 def _schedule_next(at: datetime.datetime) -> None:
     """Schedule the next look at an office that has licences, or where something waits; others are not looked at."""
-    if not letter_days.is_sending_time(at):
+    if not is_sending_time(at):
         # The worker was away: the next morning, which may still be of this week.
-        due.schedule(letter_days.WEEKLY_LETTER, connection.schema_name, letter_days.get_next_sending_moment(at))
+        due.schedule(WEEKLY_LETTER, connection.schema_name, get_next_sending_moment(at))
         return
     # An order opens its lot in its own transaction: each of these is a lot's.
     open_pools = list_entitlements().filter(last_day__gte=date_in_paris(at), cancelled_at=None)
     requests = LicenceRequest.objects.pending().filter(collectivity__schema_name=connection.schema_name)
     imports = SpreadsheetImport.objects.filter(state=ImportState.CHECKED)
     if open_pools.exists() or requests.exists() or imports.exists():
-        letter_days.schedule_weekly_letter(at)
+        schedule_weekly_letter(at)

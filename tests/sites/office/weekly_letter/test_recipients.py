@@ -9,7 +9,7 @@ from collectivities.models import Letter, Member, MemberLetter, OfficeSettings, 
 from collectivities.operations.letters import choose_letters
 from licensing.catalogue.models import SchoolYear
 from licensing.orders import operations as orders
-from licensing.renewals import reminders
+from licensing.renewals import reminders as renewal_letters
 from licensing.requests import notifications
 from mailing import kinds
 from mailing.kinds import NoLongerDue
@@ -122,7 +122,7 @@ def test_the_renewal_is_not_repeated_to_whom_was_reminded_of_it_this_week(nimes,
     PurchaseFactory(paid=True, units=20, by=buyer.user)
     RenewedOffice(nimes)
     april, monday = moment(4, 1, year=2027), moment(4, 5, year=2027)
-    assert reminders.run(at=april) == 1
+    assert renewal_letters.run(at=april) == 1
     assert writing.run(at=monday) == 0
     # A week later it is still to be decided.
     assert writing.run(at=monday + 7 * DAY) == 1
