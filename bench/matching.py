@@ -15,8 +15,8 @@ from bench.directory import ORDERED_INDEXES
 from bench.measure import Contender, Measure, MeasureGroup, peak_of_code, percentile, time_in_turn
 from bench.query_plans import QueryPlans
 from bench.registry import measure
-from schools.queries import suggest_schools_for, suggest_teachers
 from schools.models import Affiliation, School, SchoolState
+from schools.queries import suggest_schools_for, suggest_teachers
 
 #: Number of schools and typed names; the slow peer runs for one in `PEER_EVERY` of them.
 ASKED, ROUNDS, PEER_EVERY = 120, 3, 10
