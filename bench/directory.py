@@ -24,7 +24,7 @@ from bench.query_plans import QueryPlans
 from bench.registry import measure
 from bench.scratch_database import SHARED
 from core.owner_connection import connected_as
-from schools.directory import staging
+from schools.directory import merge
 from schools.directory.merge import FIELDS
 from schools.directory.operations import synchronise
 from schools.directory.reading import DirectoryFile
@@ -60,8 +60,8 @@ def _empty() -> None:
 @transaction.atomic
 def _parsed(path: Path) -> list[tuple[Any, ...]]:
     """Return the rows exactly as the synchronisation writes them."""
-    staging.copy_rows(DirectoryFile(path))
-    staging.merge_duplicates()
+    merge.copy_rows(DirectoryFile(path))
+    merge.merge_duplicates()
     values = ", ".join(
         name if name in ("has_nursery", "has_elementary", "latitude", "longitude") else f"coalesce({name}, '')"
         for name in FIELDS

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from schools.recognition import SchoolReference
 from schools.recognition.places import get_uai_departement
-from schools.recognition.results import SchoolReference
 
 _ABBREVIATIONS = [
     (re.compile(rf"\b{written}\b", re.IGNORECASE), shorter)

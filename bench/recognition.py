@@ -22,8 +22,8 @@ from bench.scratch_database import SHARED
 from schools.directory.operations import synchronise
 from schools.folding import fold
 from schools.models import School
+from schools.recognition import SchoolReference, SearchScope
 from schools.recognition.pipeline import recognise
-from schools.recognition.results import SchoolReference, SearchScope
 
 BY_NAME, BY_UAI, ABSENT, BY_PEER = 10_000, 60_000, 1_000, 20
 #: Rows by name of which a seventh have a misspelt commune, and the seconds for them.

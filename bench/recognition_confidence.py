@@ -22,10 +22,10 @@ from bench.scratch_database import SHARED
 from schools.directory.operations import synchronise
 from schools.folding import fold
 from schools.models import School
+from schools.recognition import SchoolReference
 from schools.recognition.name_parser import parse_name
 from schools.recognition.pipeline import recognise
 from schools.recognition.places import build_commune_key, get_uai_departement
-from schools.recognition.results import SchoolReference
 
 #: Rows of a list at most; share of the directory's schools that are deleted before.
 ROWS, ABSENT_SHARE = 2_000, 0.01

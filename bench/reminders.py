@@ -22,7 +22,7 @@ from licensing.reminders import operations, planning
 from licensing.reminders.models import DEFAULT_UNREDEEMED_DAYS, Reminder
 from licensing.reminders.plan_sql import PLAN
 from mailing.models import Message, MessageState
-from schools.calendar.writing_days import UNKNOWN_PLACE, WritingCalendar
+from schools.calendar import UNKNOWN_PLACE, WritingCalendar
 from schools.models import School
 from tenants.models import Collectivity
 

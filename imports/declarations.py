@@ -4,10 +4,10 @@
 from api.documentation.error_codes import RULE, Error, declare_errors, declare_family
 from collectivities import journal_filter
 from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
-from imports import emails, on_demand_tasks, school_grants
+from imports import emails, on_demand_tasks, queries
 from web.office_menu import declare_page
 
-journal_filter.school_conditions.declare("imports", school_grants.filter_entries_by_school)
+journal_filter.school_conditions.declare("imports", queries.filter_entries_by_school)
 emails.register_kinds()
 
 declare_subject("import", "Imports", rank=70)

@@ -6,9 +6,9 @@ from accounts.models import User
 from core import formatting
 from core.tenant_connection import connection
 from imports import queries
-from imports.application_requests import RequestFigures, describe_unresolved
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, RequestAnswer
 from imports.models import SpreadsheetImport
+from imports.operations.application_requests import RequestFigures, describe_unresolved
 from mailing import kinds
 from mailing.email_template import render_email
 from mailing.kinds import NoLongerDue, RenderedEmail

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from django.db.models import (
     Case,
+    CharField,
     Count,
     DecimalField,
     F,
@@ -25,17 +27,197 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
-from imports.checks.problem_codes import OTHER_POOL_CODES
+from collectivities.models import AuditEntry
+from imports.checks.problem_codes import FIXES, OTHER_POOL, OTHER_POOL_CODES
 from imports.concerns import Concern, get_condition
-from imports.enums import APPLICABLE, ConflictResolution, ImportState, RowEffect, Verdict
+from imports.enums import (
+    APPLICABLE,
+    APPLIED_ACTION,
+    ConflictResolution,
+    ImportState,
+    Purpose,
+    RemarkState,
+    RowEffect,
+    Verdict,
+)
 from imports.models import ImportRow, SpreadsheetImport
-from imports.remark_queries import filter_remark, is_unapplicable_q, needs_decision_q
+from imports.parsing.declined_rows import DECLINED
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import list_entitlements
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
+from licensing.pools.wording import describe_allocation, describe_growth
 from mailing.models import Message, MessageQuerySet
 from schools.folding import fold
+from schools.models import School
+
+# Reductions, revocations and portfolio changes have their own audit entries.
+_REPORTED_EFFECTS = (RowEffect.CREATED, RowEffect.GROWN)
+
+
+class ImportGrant(NamedTuple):
+    """Licences that one import allocated to a school."""
+
+    at: datetime.datetime
+    who: str
+    words: str
+
+
+def list_grants(uai: str, name: str) -> list[ImportGrant]:
+    """Return what imports allocated to this school, by a constant number of queries."""
+    imports = _list_pool_names()
+    if not imports:
+        return []
+    rows = _list_grant_rows(uai, list(imports)).values_list("import_id", "done", "units", "units_before", "recipient")
+    rows_by_import = {row[0]: row for row in rows}
+    gifts = []
+    for entry in AuditEntry.objects.filter(action=APPLIED_ACTION, object_type="import", object_id__in=rows_by_import):
+        number, done, units, before, recipient = rows_by_import[entry.object_id or 0]
+        lot, units = imports[number], units or 0
+        words = (
+            describe_allocation(units, name, lot, recipient)
+            if done == RowEffect.CREATED
+            else describe_growth(units - before, units, name, lot, recipient)
+        )
+        gifts.append(ImportGrant(entry.at, entry.actor, words))
+    return gifts
+
+
+def filter_entries_by_school(uai: str) -> Q:
+    """Return the condition on audit entries of imports that allocated licences to this school."""
+    found = _list_grant_rows(uai, list(_list_pool_names())).values_list("import_id", flat=True)
+    return Q(action=APPLIED_ACTION, object_type="import", object_id__in=list(found))
+
+
+def _list_pool_names() -> dict[int, str]:
+    """Return the pool name of each applied allocation import, by import id."""
+    applied = SpreadsheetImport.objects.filter(purpose=Purpose.ALLOCATION, applied_at__isnull=False)
+    return dict(applied.values_list("pk", "pool__name"))
+
+
+def _list_grant_rows(uai: str, imports: list[int]) -> QuerySet[ImportRow]:
+    # By ids and not by a subquery: the index of ticked rows begins with the import.
+    return ImportRow.objects.filter(import_id__in=imports, uai=uai, ticked=True, done__in=_REPORTED_EFFECTS)
+
+
+#: Codes that say how a row was read, and ask for nothing.
+_PLAIN_CODES = frozenset({"repaired", "matched_by_name", "rows_combined", "changes"})
+#: Codes by which rows are gathered: the weightiest of a row's codes is its remark.
+REMARK_CODES = tuple(code for code in FIXES if code not in _PLAIN_CODES)
+
+
+#: Codes of rows whose address cannot be used as it is.
+ADDRESS_CODES = ("multiple_emails", "email_invalid")
+
+
+class RemarkCount(NamedTuple):
+    """Number of the rows with one remark, "" for none, in one state."""
+
+    code: str
+    state: RemarkState
+    rows: int
+    #: Number of rows by sentence, where the sentence names one of several reasons.
+    sentences: tuple[tuple[str, int], ...] = ()
+    #: Number of the rows whose school has an official address, where the remark is about the address of the row.
+    with_mailbox: int = 0
+
+
+def is_unapplicable_q() -> Q:
+    """Return the condition on rows that cannot be applied: an error, or an open conflict."""
+    return Q(verdict=Verdict.ERROR) | Q(verdict=Verdict.CONFLICT, conflict_resolution="")
+
+
+def needs_decision_q() -> Q:
+    """Return the condition on rows that need a decision: they cannot be applied, or wait for an answer about pools."""
+    return is_unapplicable_q() | Q(codes__contains=[OTHER_POOL], verdict__in=APPLICABLE, ticked=False)
+
+
+_REMARK = Case(
+    When(codes=[], then=Value("")),
+    # Whatever else is noted, a row that can be applied waits for this answer first.
+    When(codes__contains=[OTHER_POOL], verdict__in=APPLICABLE, then=Value(OTHER_POOL)),
+    *(When(codes__contains=[code], then=Value(code)) for code in REMARK_CODES),
+    default=Value(""),
+    output_field=CharField(),
+)
+_STATE = Case(
+    When(needs_decision_q(), then=Value(RemarkState.TO_RESOLVE.value)),
+    When(verdict=Verdict.IGNORED, then=Value(RemarkState.IGNORED.value)),
+    When(verdict=Verdict.UNCHANGED, then=Value(RemarkState.UNCHANGED.value)),
+    When(ticked=True, then=Value(RemarkState.TICKED.value)),
+    default=Value(RemarkState.UNTICKED.value),
+    output_field=CharField(),
+)
+
+
+def filter_remark(rows: QuerySet[ImportRow], code: str, state: str) -> QuerySet[ImportRow]:
+    """Return the rows with this remark, "" for none, in this state."""
+    return rows.annotate(remark=_REMARK, remark_state=_STATE).filter(remark=code, remark_state=state)
+
+
+def count_remarks(spreadsheet_import: SpreadsheetImport) -> list[RemarkCount]:
+    """Return the number of rows by remark and state, in the order of `count_remarks_of`."""
+    return count_remarks_of(ImportRow.objects.filter(import_id=spreadsheet_import.pk))
+
+
+def count_remarks_of(rows: QuerySet[ImportRow]) -> list[RemarkCount]:
+    """Return the number of these rows by remark and state.
+
+    What needs a decision comes first, questions before errors; then the most frequent.
+    """
+    found = (
+        rows.annotate(remark=_REMARK, remark_state=_STATE)
+        .values_list("remark", "remark_state")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    order = list(RemarkState)
+    counts = [
+        RemarkCount(
+            code,
+            RemarkState(state),
+            count,
+            _count_reasons(rows, code, state) if code == DECLINED else (),
+            _count_mailboxes(rows, code, state) if code in ADDRESS_CODES else 0,
+        )
+        for code, state, count in found
+    ]
+    return sorted(counts, key=lambda one: (order.index(one.state), one.code != OTHER_POOL, -one.rows, one.code))
+
+
+def count_unanswered(counts: Iterable[RemarkCount]) -> int:
+    """Return how many of the rows wait for an answer about licences of other pools: they get nothing without it."""
+    return sum(one.rows for one in counts if one.code == OTHER_POOL and one.state is RemarkState.TO_RESOLVE)
+
+
+def _count_reasons(rows: QuerySet[ImportRow], code: str, state: str) -> tuple[tuple[str, int], ...]:
+    """Return the number of rows by the reason for which the file sets them apart, the most frequent first."""
+    messages = filter_remark(rows, code, state).values_list(KT("notes__0__message")).annotate(n=Count("pk"))
+    return tuple(messages.order_by("-n", "notes__0__message"))
+
+
+def _count_mailboxes(rows: QuerySet[ImportRow], code: str, state: str) -> int:
+    return filter_remark(rows, code, state).filter(uai__in=School.objects.exclude(email="").values("pk")).count()
+
+
+def exclude_remarks(rows: QuerySet[ImportRow], remarks: Iterable[RemarkCount]) -> QuerySet[ImportRow]:
+    """Return the rows without any of these remarks."""
+    gathered = Q()
+    for one in remarks:
+        gathered |= Q(remark=one.code, remark_state=one.state)
+    return rows.annotate(remark=_REMARK, remark_state=_STATE).exclude(gathered) if gathered else rows
+
+
+def count_unticked(import_ids: list[int]) -> dict[int, int]:
+    """Return the number of rows that could be applied and are not ticked, by import."""
+    found = (
+        ImportRow.objects.filter(import_id__in=import_ids, verdict__in=APPLICABLE, ticked=False)
+        .values_list("import_id")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    return dict.fromkeys(import_ids, 0) | dict(found)
+
 
 # Order-independent hash of a row's effect: summing 60,000 hashes costs a third of hashing one long text.
 _HASH = Func(

@@ -14,7 +14,7 @@ from imports import queries
 from imports.enums import ImportState, Purpose
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
-from imports.parsing.quantities import parse_quantity
+from imports.parsing.cells import parse_quantity
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from core.copy_rows import copy_rows
-from imports.checks.row_types import CheckRequest, ComparableRow, RowOutcome
+from imports.checks.context import CheckRequest, ComparableRow, RowOutcome
 from imports.checks.school_checks import DOUBT_CODES
 from imports.checks.school_resolution import ResolvedSchool, find_valid_uai
 from imports.enums import Purpose
@@ -19,7 +19,7 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.rows import ParsedRow, add_notes, parse_cells
 from imports.parsing.spreadsheet import volume_column
 from schools.models import SchoolState
-from schools.recognition.results import Proposal
+from schools.recognition import Proposal
 
 
 class RowColumn(NamedTuple):

@@ -16,15 +16,17 @@ from imports.formats.exceptions import UnreadableFile
 from imports.models import ANNOTATED_FILE_KEPT, CONTENTS_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from imports.operations.apply_rows import apply as apply_import
 from imports.operations.apply_rows import return_to_review
-from imports.operations.cancellation import cancel_stopped, report_application_given_up, report_reading_given_up
-from imports.operations.cancellation import recover_abandoned as recover_abandoned_imports
-from imports.operations.content_deletion import (
+from imports.operations.cancellation import (
     AT_REST,
     LAST_EVENT,
+    cancel_stopped,
     delete_contents,
     find_oldest_left,
     list_rows_left,
+    report_application_given_up,
+    report_reading_given_up,
 )
+from imports.operations.cancellation import recover_abandoned as recover_abandoned_imports
 from imports.operations.import_lock import APPLY_TASK, LARGE_QUEUE, QUEUE, READ_TASK, RECOVER_TASK
 from imports.operations.intake import (
     answer_by_directory,

@@ -8,7 +8,7 @@ from core import formatting
 from imports.enums import Purpose, RowMatchMethod, Verdict, Volume
 from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport
-from imports.parsing import repeated_schools, shared_numbers
+from imports.parsing import repeated_schools, row_decisions
 
 #: Tabs of « Vérification » by verdict, in display order.
 TABS = {
@@ -49,10 +49,10 @@ _DONE = {
         repeated_schools.COUNT: "Une licence par ligne de chaque école.",
         repeated_schools.KEEP: "Une seule ligne par école est gardée.",
     },
-    shared_numbers.QUESTION: {
-        shared_numbers.ELEMENTARY: "Un nombre commun à plusieurs écoles va à l'élémentaire ou à la primaire.",
-        shared_numbers.EACH: "Un nombre commun à plusieurs écoles va en entier à chacune.",
-        shared_numbers.BY_ROW: "Un nombre commun à plusieurs écoles est à indiquer ligne par ligne.",
+    row_decisions.QUESTION: {
+        row_decisions.ELEMENTARY: "Un nombre commun à plusieurs écoles va à l'élémentaire ou à la primaire.",
+        row_decisions.EACH: "Un nombre commun à plusieurs écoles va en entier à chacune.",
+        row_decisions.BY_ROW: "Un nombre commun à plusieurs écoles est à indiquer ligne par ligne.",
     },
 }
 

@@ -6,15 +6,82 @@ Every change of a school's principals is recorded as a `PrincipalEvent`, and the
 from __future__ import annotations
 
 import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists
 
 from accounts.models import User
-from schools.models import Affiliation, PrincipalEvent, School, Verification
-from schools.principals import notifications
-from schools.principals.queries import list_replacements_since, list_verified_principals
+from schools import emails
+from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, School, Verification
+from schools.queries import list_replacements_since, list_verified_principals
+
+
+def delete_affiliations(user: User, *, at: datetime.datetime) -> None:
+    """Delete the user's affiliations and verification requests.
+
+    Principal events are kept, on an anonymised account.
+    """
+    affiliations = Affiliation.objects.filter(user=user)
+    verified_uais = affiliations.filter(verified_at__isnull=False).order_by("pk").values_list("school_id", flat=True)
+    PrincipalEvent.objects.bulk_create(
+        PrincipalEvent(school_id=uai, kind=PrincipalEvent.Kind.LEFT, user=user, by=user, at=at) for uai in verified_uais
+    )
+    affiliations.delete()
+    PrincipalRequest.objects.filter(user=user).delete()
+
+
+def export_personal_data(user: User) -> dict[str, Any]:
+    """Return affiliations, principal events and verification requests, for the export. Three queries."""
+    return {
+        "établissements": [
+            _export_affiliation(affiliation)
+            for affiliation in Affiliation.objects.filter(user=user).select_related("school").order_by("pk")
+        ],
+        "direction d'établissement": [
+            {
+                "établissement": str(event.school),
+                "événement": event.get_kind_display(),
+                "moyen": event.get_means_display(),
+                "le": event.at,
+            }
+            for event in PrincipalEvent.objects.filter(user=user).select_related("school").order_by("at", "pk")
+        ],
+        "demandes à l'adresse officielle": [
+            {
+                "établissement": str(request.school),
+                "demandé le": request.requested_at,
+                "valable jusqu'au": request.expires_at,
+                "confirmé le": request.confirmed_at,
+            }
+            for request in PrincipalRequest.objects.filter(user=user).select_related("school").order_by("pk")
+        ],
+    }
+
+
+def _export_affiliation(affiliation: Affiliation) -> dict[str, Any]:
+    if affiliation.school is not None:
+        place = {
+            "nom": affiliation.school.name,
+            "commune": affiliation.school.commune,
+            "UAI": affiliation.school_id,
+            "choisi": "dans l'annuaire",
+        }
+    else:
+        place = {
+            "nom": affiliation.name,
+            "adresse": affiliation.address,
+            "adresse suite": affiliation.address_extra,
+            "code postal": affiliation.postal_code,
+            "ville": affiliation.city,
+            "pays": affiliation.country,
+            "choisi": "saisi à la main",
+        }
+    return place | {
+        "depuis le": affiliation.since,
+        "direction vérifiée le": affiliation.verified_at,
+        "direction vérifiée": affiliation.get_verified_by_display(),
+    }
 
 
 class TypedSchool(NamedTuple):
@@ -108,7 +175,7 @@ def verify(
         PrincipalEvent.Kind.VERIFIED, school_id=affiliation.school_id, user=affiliation.user, by=by, means=means, at=at
     )
     for colleague in list_verified_principals(affiliation.school_id).exclude(user=affiliation.user_id):
-        notifications.notify_joined(colleague.user, affiliation.user, affiliation.school_id, at)
+        emails.notify_joined(colleague.user, affiliation.user, affiliation.school_id, at)
     return True
 
 
@@ -126,4 +193,4 @@ def mark_replaced(*, affiliation: Affiliation, successor: User, at: datetime.dat
         means=Verification.MAILBOX,
         at=at,
     )
-    notifications.notify_replaced(affiliation.user, successor, affiliation.school_id, at)
+    emails.notify_replaced(affiliation.user, successor, affiliation.school_id, at)

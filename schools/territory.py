@@ -15,8 +15,7 @@ from django.db.models import Count, Q, QuerySet
 from core import french
 from schools.folding import fold
 from schools.models import School, SchoolState
-from schools.recognition.departements import CODES
-from schools.recognition.places import build_commune_key
+from schools.recognition.places import CODES, build_commune_key
 from tenants.models import Collectivity, CollectivityKind
 
 #: Communes that a search shows at most.

@@ -29,16 +29,14 @@ from api.views import ScopedView
 from imports import operations
 from imports.api import examples
 from imports.api.imports import TAGS, get_import_or_404
-from imports.api.serialization import serialize_import, serialize_undo
-from imports.api.serializers import ImportSerializer, UndoPlanSerializer
+from imports.api.serializers import ImportSerializer, UndoPlanSerializer, serialize_import, serialize_undo
 from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import PortfolioHasNoUnits, WrongVolume
 from imports.formats import limits
 from imports.meanings import LABELS, Meaning
 from imports.models import SpreadsheetImport
 from imports.operations.import_lock import lock_import
-from imports.web.forms import MAX_UNITS
-from imports.web.layout_form import LayoutForm
+from imports.web.forms import MAX_UNITS, LayoutForm
 
 _MAX_NAME_LENGTH = 255
 

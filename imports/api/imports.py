@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -13,19 +15,28 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.fields import MAX_INTEGER, StrictChoiceField, StrictSerializer
+from api.fields import MAX_INTEGER, StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
+from api.filters import StrictBooleanFilter, StrictNumberFilter
 from api.idempotency import idempotent
 from api.parsers import LimitedMultiPartParser
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
 from imports import operations
 from imports.api import examples
-from imports.api.serialization import add_counts_and_people, serialize_import
-from imports.api.serializers import ImportSerializer, ImportSummarySerializer
-from imports.enums import ImportState, Purpose, Volume
+from imports.api.serializers import (
+    ImportRowSerializer,
+    ImportSerializer,
+    ImportSummarySerializer,
+    add_counts_and_people,
+    serialize_import,
+)
+from imports.enums import ConflictResolution, ImportState, Purpose, Verdict, Volume
+from imports.exceptions import NotEditable
 from imports.formats import limits
-from imports.models import SpreadsheetImport
+from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH
+from imports.models import ImportRow, SpreadsheetImport
 from imports.web.forms import MAX_UNITS
+from schools.uai import normalise
 
 TAGS = ["Tableaux"]
 
@@ -162,3 +173,157 @@ class ImportView(ScopedView):
 def get_import_or_404(pk: int) -> SpreadsheetImport:
     """Return an import. Raises `Http404`."""
     return get_object_or_404(SpreadsheetImport.objects.select_related("pool"), pk=pk)
+
+
+class ApiRowFilter(django_filters.FilterSet):
+    """Filters of the rows."""
+
+    verdict = django_filters.ChoiceFilter(choices=Verdict.choices, help_text="Celles que nous jugeons ainsi.")
+    code = django_filters.CharFilter(method="with_code", max_length=40, help_text="Le code d'un problème qu'elles ont.")
+    uai = django_filters.CharFilter(method="of_school", max_length=20, help_text="L'UAI de l'école trouvée.")
+    ticked = StrictBooleanFilter(help_text="Les lignes cochées, qui seraient appliquées, ou les autres.")
+    sheet = StrictNumberFilter(help_text="Celles de cette feuille : sa place dans le classeur, à partir de 0.")
+
+    class Meta:
+        model = ImportRow
+        fields: tuple[str, ...] = ()
+
+    def with_code(self, rows: QuerySet[ImportRow], name: str, code: str) -> QuerySet[ImportRow]:
+        """Keep the rows that have this problem code."""
+        return rows.filter(codes__contains=[code])
+
+    def of_school(self, rows: QuerySet[ImportRow], name: str, written: str) -> QuerySet[ImportRow]:
+        """Keep the rows of this school."""
+        return rows.filter(uai=normalise(written))
+
+
+class RowEditsSerializer(StrictSerializer):
+    """Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien."""
+
+    uai = StrictCharField(
+        required=False,
+        allow_blank=True,
+        max_length=MAX_EDIT_LENGTH,
+        help_text="L'école, seule : celle que vous choisissez.",
+    )
+    units = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Licences, d'une attribution."
+    )
+    email = StrictCharField(
+        required=False,
+        allow_blank=True,
+        max_length=MAX_EDIT_LENGTH,
+        help_text="L'adresse à qui écrire : où part la clé d'une attribution, ou le contact du périmètre.",
+    )
+    classes = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Classes, du périmètre."
+    )
+    contact_name = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Contact, du périmètre."
+    )
+    phone = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Téléphone, du périmètre."
+    )
+
+
+class ImportRowUpdateSerializer(StrictSerializer):
+    """Ce qui change dans la ligne ; ce qui est absent reste comme il est."""
+
+    edits = RowEditsSerializer(required=False)
+    set_aside = StrictBooleanField(required=False, help_text="La mettre de côté, ou la reprendre.")
+    awaited = StrictBooleanField(
+        required=False, help_text="La garder de côté jusqu'à ce que l'annuaire connaisse son école."
+    )
+    resolution = StrictChoiceField(
+        source="conflict_resolution",
+        required=False,
+        allow_blank=True,
+        choices=ConflictResolution.choices,
+        help_text="Régler un conflit ; vide : ne pas le régler.",
+    )
+    ticked = StrictBooleanField(required=False, help_text="La cocher, ou la décocher.")
+
+
+class ImportRowListView(ScopedListView):
+    """`/imports/{pk}/rows`."""
+
+    scopes = {"GET": TokenScope.READ}
+    queryset = ImportRow.objects.all()
+    serializer_class = ImportRowSerializer
+    filterset_class = ApiRowFilter
+    cursor_field = "pk"
+
+    def get_queryset(self) -> QuerySet[ImportRow]:
+        """Return the rows of the import in the URL."""
+        return super().get_queryset().filter(import_id=self.kwargs.get("pk", 0))
+
+    @extend_schema(
+        operation_id="listImportRows",
+        summary="Lire les lignes d'un tableau",
+        tags=TAGS,
+        examples=[examples.response_example("Une ligne", examples.ROW)],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Les lignes, dans l'ordre du fichier, chacune avec ses cellules, ses problèmes et son verdict."""
+        get_import_or_404(pk)
+        return self.list_response()
+
+
+class ImportRowView(ScopedView):
+    """`/imports/{pk}/rows/{row}`."""
+
+    scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.IMPORT}
+
+    @extend_schema(
+        operation_id="getImportRow",
+        summary="Lire une ligne",
+        tags=TAGS,
+        responses={200: ImportRowSerializer},
+        examples=[examples.response_example("Une ligne", examples.ROW)],
+    )
+    def get(self, request: Request, pk: int, row: int) -> Response:
+        """La ligne de cet « id » : plusieurs feuilles peuvent avoir une ligne de même numéro."""
+        return Response(ImportRowSerializer(_get_row_or_404(pk, row)).data)
+
+    @extend_schema(
+        operation_id="updateImportRow",
+        summary="Corriger une ligne, la mettre de côté, la cocher",
+        tags=TAGS,
+        request=ImportRowUpdateSerializer,
+        responses={200: ImportRowSerializer},
+        examples=[
+            examples.request_example("Huit licences", {"edits": {"units": "8"}}),
+            examples.request_example("De côté", {"set_aside": True}),
+            examples.response_example("La ligne, jugée de nouveau", examples.ROW),
+        ],
+    )
+    def patch(self, request: Request, pk: int, row: int) -> Response:
+        """La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.
+
+        Refusé (409), rien n'ayant changé : `invalid_state`, le tableau n'attend plus d'être appliqué ;
+        `row_cannot_be_ticked` ; `cannot_await` ; `cannot_resolve` ; `not_editable`, cette colonne n'est pas de celles
+        qui se corrigent dans un tel tableau. Une attribution corrige uai, units et email ; le périmètre uai, classes,
+        contact_name, email et phone.
+        """
+        spreadsheet_import, found = get_import_or_404(pk), _get_row_or_404(pk, row)
+        body = ImportRowUpdateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        data: dict[str, Any] = dict(body.validated_data)
+        _check_editable(Purpose(spreadsheet_import.purpose), data.get("edits", {}))
+        changed = operations.amend_row(
+            import_id=pk, sheet=found.sheet, number=found.number, **data, by=self.actor(), at=timezone.now()
+        )
+        return Response(ImportRowSerializer(changed).data)
+
+
+def _get_row_or_404(pk: int, row: int) -> ImportRow:
+    """Return a row of this import. Raises `Http404`, also for a row of another import."""
+    return get_object_or_404(ImportRow, import_id=get_import_or_404(pk).pk, pk=row)
+
+
+def _check_editable(purpose: Purpose, edits: Mapping[str, str]) -> None:
+    """Raise `NotEditable` for a column that cannot be edited for this purpose."""
+    for meaning in edits:
+        if meaning not in EDITABLE_COLUMNS[purpose]:
+            named = ", ".join(f"« {LABELS[one]} »" for one in EDITABLE_COLUMNS[purpose])
+            raise NotEditable(f"« {meaning} » ne se corrige pas dans ce tableau. Se corrigent : {named}.")

@@ -4,11 +4,136 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from math import inf
+from typing import Any, NamedTuple
 
-from imports.enums import Purpose, Volume
+from imports.checks.school_resolution import ResolvedSchool
+from imports.enums import Purpose, Verdict, Volume
+from imports.meanings import Problem
+from imports.parsing.rows import ParsedRow
 from licensing.pools.queries import PoolHolding
-from schools.recognition.results import Proposal
+from schools.recognition import Proposal
+
+#: An outlier exceeds the median by this factor, and the number of classes of any school.
+OUTLIER_FACTOR = 20
+OUTLIER_MIN_UNITS = 60
+#: Characters kept of the reason why a row is ignored.
+MAX_REASON_LENGTH = 100
+
+
+class CheckRequest(NamedTuple):
+    """A row to check, with its school and the decisions of the member."""
+
+    row: ParsedRow
+    school: ResolvedSchool
+    set_aside: bool = False
+    #: Set aside until the directory knows the school.
+    awaited: bool = False
+    conflict_resolution: str = ""
+    #: Whether the member typed a number for this row, which overrides the one for all.
+    own_units: bool = False
+
+
+class RowOutcome(NamedTuple):
+    """Outcome of checking a row."""
+
+    request: CheckRequest
+    label: str
+    recipient: str
+    units: int | None
+    units_before: int
+    #: Current portfolio entry, for portfolio imports.
+    before: dict[str, Any] | None
+    verdict: Verdict
+    problems: list[Problem]
+    ticked: bool
+
+    @property
+    def codes(self) -> list[str]:
+        """Return the codes to filter by: only the first for an ignored row."""
+        codes = [problem.code for problem in self.problems]
+        return codes[:1] if self.verdict == "ignored" else codes
+
+    @property
+    def edits(self) -> dict[str, str]:
+        """Return the edits of a new row: none."""
+        return {}
+
+    @property
+    def altered(self) -> bool:
+        """Return whether a new row differs from the file that it corrects: not known yet."""
+        return False
+
+    @property
+    def problems_as_json(self) -> list[dict[str, Any]]:
+        """Return the problems as they are stored."""
+        return [problem.as_json() for problem in self.problems]
+
+    @property
+    def notes_as_json(self) -> list[dict[str, Any]]:
+        """Return the notes of the row's file as they are stored."""
+        return [note.as_json() for note in self.request.row.notes]
+
+    @property
+    def ignored_reason(self) -> str:
+        """Return the reason why the parser ignored the row, as it is stored."""
+        return self.request.row.ignored[:MAX_REASON_LENGTH]
+
+
+class ComparableRow(NamedTuple):
+    """A row as needed for cross-row checks. `counted`: neither ignored nor set aside."""
+
+    sheet: int
+    number: int
+    uai: str
+    email: str
+    units: int | None
+    #: Everything the row states about its school; rows with equal statements do not contradict each other.
+    statement: object
+    commune: str
+    counted: bool
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Sheet and number of the row."""
+        return (self.sheet, self.number)
+
+
+class RepeatedSchool(NamedTuple):
+    """The rows of one school, in order, and whether their statements agree."""
+
+    lines: Sequence[ComparableRow]
+    agree: bool
+
+
+class SharedEmail(NamedTuple):
+    """The rows of one address, in order, with the number of rows of each school."""
+
+    lines: Sequence[ComparableRow]
+    schools: Mapping[str, int]
+
+
+class CrossRowFindings(NamedTuple):
+    """Findings of the cross-row checks. Places are (sheet, number)."""
+
+    #: Schools with several rows, by UAI.
+    same_school: Mapping[str, RepeatedSchool]
+    #: Addresses of several schools, by lower-case address.
+    shared: Mapping[str, SharedEmail]
+    #: For each row that is the sum of others, its first and last term.
+    sums: Mapping[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]]
+    #: Median number of licences; 0 if there is none.
+    median: int
+    #: Number of licences from which a row may be a sum or an outlier.
+    check_threshold: float
+
+    def is_outlier(self, units: int) -> bool:
+        """Return whether a number is an outlier."""
+        return units > OUTLIER_MIN_UNITS and 0 < self.median * OUTLIER_FACTOR < units
+
+
+#: No other rows to compare with.
+NO_FINDINGS = CrossRowFindings({}, {}, {}, 0, inf)
 
 
 class PortfolioFacts(NamedTuple):

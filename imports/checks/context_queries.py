@@ -14,8 +14,8 @@ from licensing.entitlements.office_keys import get_redemptions
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
 from schools.models import SchoolState
+from schools.recognition import Proposal
 from schools.recognition.candidates import SchoolSummary, fetch_summaries
-from schools.recognition.results import Proposal
 from schools.wording import format_school_name
 
 # One text parameter: 60,000 placeholders, or an array of as many, would cost more than the query itself. Portfolio and

@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from imports.checks.context import CheckContext
-from imports.checks.row_types import (
+from imports.checks.context import (
     OUTLIER_MIN_UNITS,
+    CheckContext,
     CheckRequest,
     ComparableRow,
     CrossRowFindings,

@@ -2,17 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
-from imports.checks import email_checks, portfolio_checks, school_checks, unit_checks, wording
-from imports.checks.context import CheckContext, SchoolFacts
+from collectivities.operations.portfolio import MAX_CLASSES
+from core import formatting
+from imports.checks import school_checks, unit_checks
+from imports.checks.context import (
+    NO_FINDINGS,
+    CheckContext,
+    CheckRequest,
+    CrossRowFindings,
+    PortfolioFacts,
+    RepeatedSchool,
+    RowOutcome,
+    SchoolFacts,
+    SharedEmail,
+)
 from imports.checks.cross_row_checks import build_comparable_rows, compare_rows, compare_rows_fast
 from imports.checks.problem_codes import RESOLUTIONS_BY_CODE, UNTICKING
-from imports.checks.row_types import NO_FINDINGS, CheckRequest, CrossRowFindings, RepeatedSchool, RowOutcome
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.enums import APPLICABLE, Purpose, Verdict
 from imports.meanings import LEFT_OUT_CODES, Meaning, Problem
+from imports.parsing.rows import ParsedRow
+
+#: Above this number of schools the message lists no rows, so that it does not change with each of them.
+MAX_LISTED_SCHOOLS = 100
+
+
+def check_missing(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problem of a row without recipient; none if the address already has a blocking problem."""
+    if any(problem.column == Meaning.EMAIL and problem.blocking for problem in problems):
+        return []
+    return [
+        Problem(
+            "email",
+            "email_missing",
+            "Aucune adresse e-mail n'est connue pour cette école, ni dans le tableau, ni dans votre périmètre, ni "
+            "dans l'annuaire : indiquez-en une.",
+        )
+    ]
+
+
+def describe_shared(row: ParsedRow, uai: str, rows: SharedEmail, context: CheckContext) -> Problem:
+    """Return the warning about an address shared by several schools of the file."""
+    schools = len(rows.schools) + (uai not in rows.schools)
+    if schools > MAX_LISTED_SCHOOLS:
+        whose = f"plus de {formatting.pluralize(MAX_LISTED_SCHOOLS, 'école')} du tableau"
+    else:
+        others = (line.place for line in rows.lines if line.uai != uai)
+        count = len(rows.lines) - rows.schools.get(uai, 0)
+        where = school_checks.describe_places(others, count, row.sheet, context.sheets)
+        whose = f"{formatting.pluralize(schools, 'école')} du tableau (voir aussi {where})"
+    return Problem(
+        "email",
+        "email_shared",
+        f"Cette adresse est celle de {whose} : vérifiez qu'elle reçoit bien leurs clés à toutes.",
+        blocking=False,
+    )
+
+
+def describe_unknown(school: SchoolFacts) -> Problem:
+    """Return the warning about an address found neither in the directory nor in the portfolio."""
+    known = f"de l'annuaire ({school.mailbox})" if school.mailbox else "de votre périmètre"
+    return Problem(
+        "email",
+        "email_not_in_directory",
+        f"Cette adresse n'est pas celle {known}. La clé y sera bien envoyée ; mais, reçue ailleurs, elle ne suffit pas "
+        "à reconnaître le chef d'établissement.",
+        blocking=False,
+    )
+
+
+def is_known_email(email: str, school: SchoolFacts) -> bool:
+    """Return whether the directory or the portfolio has this address, or neither has any."""
+    contact = school.portfolio.contact_email if school.portfolio else ""
+    known = (school.mailbox.casefold(), contact.casefold())
+    return email.casefold() in known or known == ("", "")
+
+
+_FIELDS = {
+    "contact_name": "nom du contact",
+    "contact_email": "contact",
+    "contact_phone": "téléphone",
+    "classes": "classes",
+}
+
+
+def get_stated_fields(row: ParsedRow) -> dict[str, Any]:
+    """Return the non-empty portfolio fields of a row."""
+    fields = {
+        "contact_name": row.contact_name,
+        "contact_email": row.email,
+        "contact_phone": row.phone,
+        "classes": row.classes,
+    }
+    return {field: value for field, value in fields.items() if value not in ("", None)}
+
+
+def check_class_count(row: ParsedRow) -> list[Problem]:
+    """Return the problem of a number of classes out of range."""
+    if row.classes is None or 1 <= row.classes <= MAX_CLASSES:
+        return []
+    return [
+        Problem(
+            "classes",
+            "classes_out_of_range",
+            f"Une école a de 1 à {MAX_CLASSES} classes : corrigez ce nombre, ou videz la case pour ne rien changer.",
+        )
+    ]
+
+
+def compare_entry(
+    row: ParsedRow, before: PortfolioFacts | None, problems: Iterable[Problem]
+) -> tuple[Verdict, list[Problem]]:
+    """Return the verdict of a portfolio row, and its changes in words."""
+    if any(problem.blocking for problem in problems):
+        return Verdict.ERROR, []
+    if before is None:
+        return Verdict.NEW, []
+    previous = before._asdict()
+    changes = [
+        f"{_FIELDS[field]} : {previous[field]} → {value}"
+        if previous[field] not in ("", None)
+        else f"{_FIELDS[field]} : {value}"
+        for field, value in get_stated_fields(row).items()
+        if previous[field] != value
+    ]
+    if not changes:
+        return Verdict.UNCHANGED, []
+    description = " ; ".join(changes)
+    return Verdict.CHANGED, [Problem("", "changes", f"{formatting.start_sentence(description)}.", blocking=False)]
+
 
 #: Match methods that are reported to the member.
 
@@ -101,7 +223,7 @@ def check_row(request: CheckRequest, context: CheckContext, findings: CrossRowFi
         if school.closed and not found.proposals and found.uai in context.successors:
             request = request._replace(school=found._replace(proposals=(context.successors[found.uai],)))
     if row.email and row.email.lower() in findings.shared:
-        problems.append(email_checks.describe_shared(row, found.uai, findings.shared[row.email.lower()], context))
+        problems.append(describe_shared(row, found.uai, findings.shared[row.email.lower()], context))
     if context.purpose is Purpose.PORTFOLIO:
         return _portfolio_outcome(request, school, problems)
     return _allocation_outcome(request, school, wanted, problems, findings)
@@ -149,7 +271,7 @@ def _repeated_school_problem(
         first = same_school.lines[0]
         if first.place == here:
             return None
-        where = wording.describe_place(first.place, row.sheet, context.sheets)
+        where = school_checks.describe_place(first.place, row.sheet, context.sheets)
         lost = (
             f" L'adresse {row.email} de cette ligne ne sert donc pas."
             if context.purpose is Purpose.ALLOCATION and row.email and row.email.lower() != first.email
@@ -159,7 +281,7 @@ def _repeated_school_problem(
     others = (line for line in same_school.lines if line.place != here)
     count = len(same_school.lines) - 1
     if context.purpose is Purpose.PORTFOLIO:
-        where = wording.describe_places((line.place for line in others), count, row.sheet, context.sheets)
+        where = school_checks.describe_places((line.place for line in others), count, row.sheet, context.sheets)
         return Problem(
             "uai",
             "conflicting_duplicate",
@@ -167,9 +289,9 @@ def _repeated_school_problem(
             "des lignes de côté.",
         )
     descriptions = [
-        f"{wording.describe_place(line.place, row.sheet, context.sheets)} "
+        f"{school_checks.describe_place(line.place, row.sheet, context.sheets)} "
         f"({'nombre illisible' if line.units is None else line.units})"
-        for line in islice(others, wording.MAX_NAMED_ROWS)
+        for line in islice(others, school_checks.MAX_NAMED_ROWS)
     ]
     left = count - len(descriptions)
     return Problem(
@@ -182,9 +304,9 @@ def _repeated_school_problem(
 
 def _portfolio_outcome(request: CheckRequest, school: SchoolFacts | None, problems: list[Problem]) -> RowOutcome:
     label = _label_recipient_held(request, school)[0]
-    problems += portfolio_checks.check_class_count(request.row)
+    problems += check_class_count(request.row)
     before = school.portfolio if school else None
-    verdict, changes = portfolio_checks.compare_entry(request.row, before, problems)
+    verdict, changes = compare_entry(request.row, before, problems)
     return RowOutcome(
         request,
         label,
@@ -213,9 +335,9 @@ def _allocation_outcome(
         reason = Problem("units", "zero_units", "0 licence demandée : il n'y a rien à attribuer.", blocking=False)
         return RowOutcome(request, label, recipient, 0, 0, None, Verdict.IGNORED, [reason], ticked=False)
     if not recipient:
-        problems += email_checks.check_missing(problems)
-    elif email and email != school.mailbox and not email_checks.is_known_email(email, school):
-        problems.append(email_checks.describe_unknown(school))
+        problems += check_missing(problems)
+    elif email and email != school.mailbox and not is_known_email(email, school):
+        problems.append(describe_unknown(school))
     if units:
         problems += unit_checks.check_plausibility(request, units, school, findings)
         problems += unit_checks.check_other_pools(request, units, school)

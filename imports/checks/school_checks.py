@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
-from imports.checks import wording
-from imports.checks.context import CheckContext, SchoolFacts
-from imports.checks.row_types import CheckRequest
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+
+from core import formatting
+from imports.checks.context import CheckContext, CheckRequest, SchoolFacts
 from imports.checks.school_resolution import ResolvedSchool
 from imports.enums import Purpose, RowMatchMethod
 from imports.meanings import Meaning, Problem
 from schools import uai
 from schools.folding import fold
 from schools.recognition.candidates import format_label
-from schools.recognition.places import get_uai_departement
+from schools.recognition.places import get_uai_departement, parse_place
+
+#: Maximum number of rows listed in a sentence.
+MAX_NAMED_ROWS = 5
+
+
+def describe_place(location: tuple[int, int], current_sheet: int, sheets: Sequence[str]) -> str:
+    """Return « ligne 5 », or « ligne 5 de la feuille « Alès » » if it is not on `current_sheet`."""
+    sheet, number = location
+    text = f"ligne{formatting.NO_BREAK_SPACE}{number}"
+    return text if sheet == current_sheet or sheet >= len(sheets) else f"{text} de la feuille « {sheets[sheet]} »"
+
+
+def describe_places(locations: Iterable[tuple[int, int]], count: int, current_sheet: int, sheets: Sequence[str]) -> str:
+    """Return « ligne 5, ligne 7 et 12 autres » for `count` locations, of which only the first are listed."""
+    text = [describe_place(one, current_sheet, sheets) for one in islice(locations, MAX_NAMED_ROWS)]
+    left = count - len(text)
+    if left > 0:
+        text.append(f"{formatting.number(left)}{formatting.NO_BREAK_SPACE}autre{'s' if left > 1 else ''}")
+    return text[0] if len(text) == 1 else f"{', '.join(text[:-1])} et {text[-1]}"
+
+
+def describe_school(cells: Mapping[str, str]) -> str:
+    """Return the school as named in the row, « « Jean Macé » à Nîmes »; "" if it is not named."""
+    name = cells.get(Meaning.NAME, "") or cells.get(Meaning.ADDRESS, "")
+    location = cells.get(Meaning.COMMUNE, "") or cells.get(Meaning.POSTAL_CODE, "")
+    kind = cells.get(Meaning.KIND, "")
+    text = f"« {name[:120]} »" if name else f"« {kind[:60]} »" if kind else ""
+    if not location:
+        return text
+    return f"{text} à {location[:80]}" if text else f"une école à {location[:80]}"
+
+
+def describe_departement(cells: Mapping[str, str]) -> str:
+    """Return the département that the row names or its postal code implies: « 30 », « 2A », « 974 »; "" if none."""
+    place = parse_place("", cells.get(Meaning.POSTAL_CODE, ""), cells.get(Meaning.DEPARTEMENT, ""))
+    return place.departement.lstrip("0")
+
+
+def format_percent(value: float) -> str:
+    """Return 0.974 as « 97 % », rounded down so that only 1.0 gives 100 %."""
+    return f"{int(value * 100)}{formatting.NO_BREAK_SPACE}%"
+
 
 #: Confidence of a match by UAI from which the row's name is the school's.
 _SAME_NAME = 0.8
@@ -41,7 +85,7 @@ def describe_not_found(request: CheckRequest, context: CheckContext) -> Problem:
 def _sentence(code: str, request: CheckRequest, context: CheckContext) -> str:  # noqa: PLR0911 - one return per code
     cells = request.row.cells
     written = cells.get(Meaning.UAI, "")
-    named = wording.describe_school(cells)
+    named = describe_school(cells)
     read = request.school.uai or request.school.read
     known = context.schools.get(read)
     choose = "choisissez l'école parmi les propositions" if request.school.proposals else "indiquez le bon UAI"
@@ -84,10 +128,10 @@ def _describe_another(request: CheckRequest, known: SchoolFacts | None, choose: 
     """Return the sentence on a UAI whose school is not the one that the row describes."""
     cells = request.row.cells
     read = request.school.uai or request.school.read
-    named = wording.describe_school(cells)
+    named = describe_school(cells)
     whose = f"de « {known.label} »" if known else "d'une autre école"
     says = f"la ligne dit {named}" if named else "la ligne en nomme une autre"
-    given, own = wording.describe_departement(cells), get_uai_departement(read).lstrip("0")
+    given, own = describe_departement(cells), get_uai_departement(read).lstrip("0")
     if given and given != own:
         # Otherwise both may be the same name in the same commune.
         whose, says = f"{whose}, dans le département {own}", f"{says}, dans le département {given}"
@@ -132,7 +176,7 @@ def needs_note(found: ResolvedSchool) -> bool:
 def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
     """Return the note on a school that was matched by a repaired UAI or by name, or whose name is another's."""
     found = request.school
-    sure = wording.format_percent(found.confidence or 0)
+    sure = format_percent(found.confidence or 0)
     if found.match_method == RowMatchMethod.REPAIRED:
         return [
             Problem(
@@ -148,7 +192,7 @@ def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
             Problem(
                 "name",
                 "matched_by_name",
-                f"École trouvée par son nom et son lieu : {wording.describe_school(request.row.cells)} est «"
+                f"École trouvée par son nom et son lieu : {describe_school(request.row.cells)} est «"
                 f" {school.label} », {found.uai} (confiance {sure}).",
                 blocking=False,
             )
@@ -159,7 +203,7 @@ def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
                 "name",
                 "named_differently",
                 f"L'annuaire nomme l'école {found.uai} « {school.label} », et la ligne dit "
-                f"{wording.describe_school(request.row.cells)} : elle a peut-être changé de nom, vérifiez.",
+                f"{describe_school(request.row.cells)} : elle a peut-être changé de nom, vérifiez.",
                 blocking=False,
             )
         ]

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from core import formatting
 from core.calendar import date_in_paris
-from imports.checks.context import CheckContext, SchoolFacts
-from imports.checks.row_types import CheckRequest, CrossRowFindings
+from imports.checks.context import CheckContext, CheckRequest, CrossRowFindings, SchoolFacts
 from imports.enums import Volume
 from imports.meanings import Problem
 from licensing.pools.queries import PoolHolding

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from imports.formats import fods, limits, ods, xls, xlsb, xlsx, zip_archive
+from imports.formats import limits, ods, workbook_parts, xls, xlsb, xlsx
 from imports.formats.delimited_text import TextWorkbook
-from imports.formats.exceptions import UnreadableFile, damaged
+from imports.formats.exceptions import (
+    ACCEPTED_FORMATS_HINT,
+    UnreadableFile,
+    damaged,
+    reject_by_signature,
+    unsupported_archive,
+)
 from imports.formats.sheet_types import Workbook
-from imports.formats.unsupported import ACCEPTED_FORMATS_HINT, reject_by_signature, unsupported_archive
 
 
 def open_workbook(content: bytes) -> Workbook:
@@ -21,20 +26,20 @@ def open_workbook(content: bytes) -> Workbook:
         raise UnreadableFile(
             "file_too_large", "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux."
         )
-    if any(signature.startswith(content) for signature in (zip_archive.SIGNATURE, xls.SIGNATURE)):
+    if any(signature.startswith(content) for signature in (workbook_parts.SIGNATURE, xls.SIGNATURE)):
         raise damaged()
-    if content.startswith(zip_archive.SIGNATURE):
+    if content.startswith(workbook_parts.SIGNATURE):
         return _open_archive(content)
     if content.startswith(xls.SIGNATURE):
         return xls.open_xls(content)
-    if fods.is_flat_spreadsheet(content):
-        return fods.open_fods(content)
+    if ods.is_flat_spreadsheet(content):
+        return ods.open_fods(content)
     reject_by_signature(content)
     return TextWorkbook(content)
 
 
 def _open_archive(content: bytes) -> Workbook:
-    archive = zip_archive.WorkbookArchive(content)
+    archive = workbook_parts.WorkbookArchive(content)
     if xlsx.WORKBOOK in archive.members:
         return xlsx.open_xlsx(content, archive)
     if xlsb.WORKBOOK in archive.members:

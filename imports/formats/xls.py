@@ -7,7 +7,7 @@ import io
 import struct
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import xlrd
 from xlrd.compdoc import CompDoc
@@ -16,8 +16,48 @@ from xlrd.xldate import xldate_as_datetime
 from imports.formats import limits
 from imports.formats.exceptions import UnreadableFile, damaged, empty, encrypted, too_many_cells, too_many_sheets
 from imports.formats.loaded_workbook import LoadedSheet, LoadedWorkbook
-from imports.formats.sheet_types import CellRow, CellValue, MergedRange, SheetMetadata
-from imports.formats.xls_colours import read_cell_colours
+from imports.formats.sheet_types import CellColour, CellColours, CellRow, CellValue, MergedRange, SheetMetadata
+from imports.formats.workbook_parts import BLACK, WHITE
+
+if TYPE_CHECKING:
+    import xlrd
+    from xlrd.formatting import XFBackground
+
+
+_SOLID = 1
+_NO_COLOUR = CellColour("", "")
+
+
+def read_cell_colours(book: xlrd.Book, sheet: xlrd.sheet.Sheet) -> CellColours | None:
+    """Return the coloured cells of a sheet, None where they are too many."""
+    styles = {}
+    for number, style in enumerate(book.xf_list):
+        fill = "" if style.background is None else _find_fill(book, style.background)
+        has_font = style.font_index < len(book.font_list)
+        font = _find(book, book.font_list[style.font_index].colour_index) if has_font else ""
+        colour = CellColour("" if fill == WHITE else fill, "" if font == BLACK else font)
+        if colour != _NO_COLOUR:
+            styles[number] = colour
+    found: dict[tuple[int, int], CellColour] = {}
+    for row in range(sheet.nrows if styles else 0):
+        for column in range(sheet.row_len(row)):
+            colour = styles.get(sheet.cell_xf_index(row, column), _NO_COLOUR)
+            if colour != _NO_COLOUR:
+                found[row + 1, column] = colour
+        if len(found) > limits.MAX_COLOURED_CELLS:
+            return None
+    return found
+
+
+def _find_fill(book: xlrd.Book, background: XFBackground) -> str:
+    return _find(book, background.pattern_colour_index) if background.fill_pattern == _SOLID else ""
+
+
+def _find(book: xlrd.Book, index: int) -> str:
+    """Return a colour of the palette, "" for one that is left to the system."""
+    colour = book.colour_map.get(index)
+    return "" if colour is None else bytes(colour).hex().upper()
+
 
 SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: Names of streams, as they are stored, by which other documents in such containers are recognised.

@@ -9,12 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from imports.formats import calamine_sheets, limits
+from imports.formats import limits, loaded_workbook
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import MergedRange, SheetMetadata
-from imports.formats.worksheet_parts import find_worksheets
-from imports.formats.zip_archive import WorkbookArchive
+from imports.formats.workbook_parts import WorkbookArchive, find_worksheets
 
 #: Member names in lower case, as they are looked up.
 WORKBOOK, RELATIONS = "xl/workbook.bin", "xl/_rels/workbook.bin.rels"
@@ -30,7 +29,7 @@ _NO_LENGTH = 0xFFFFFFFF
 def open_xlsb(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
     """Open an .xlsb. Raises `UnreadableFile`."""
     metadata = {name: _read_metadata(archive, member) for name, member in _find_sheets(archive).items()}
-    return LoadedWorkbook("xlsb", calamine_sheets.read_named_sheets(content, metadata))
+    return LoadedWorkbook("xlsb", loaded_workbook.read_named_sheets(content, metadata))
 
 
 def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:

@@ -14,14 +14,312 @@ from typing import NamedTuple
 from openpyxl.utils import column_index_from_string
 
 from core.xml_streaming import create_parser, local_name
-from imports.formats import calamine_sheets, limits, marked_digits, xlsx_colours, xlsx_styles
+from imports.formats import limits, loaded_workbook
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
-from imports.formats.sheet_types import SheetMetadata
-from imports.formats.worksheet_parts import find_worksheets
-from imports.formats.xlsx_columns import find_hidden_columns
-from imports.formats.xml_parser import parse_xml
-from imports.formats.zip_archive import WorkbookArchive
+from imports.formats.sheet_types import CellColour, CellColours, SheetMetadata
+from imports.formats.workbook_parts import (
+    BLACK,
+    THEME,
+    WHITE,
+    WorkbookArchive,
+    WorkbookPalette,
+    find_worksheets,
+    parse_rgb,
+    parse_xml,
+    parse_xml_while,
+    read_theme,
+)
+from imports.meanings import MARK_COLOURS
+
+# Find numbers of an .xlsx of which some digits are struck or raised: calamine reads « 5¹ » as 51.
+#
+# A text of several formats is a list of runs, in the shared strings or in the cell.
+
+#: Texts without which no digit is marked, however the XML is written.
+MARKS = (b"strike", b"vertAlign")
+_DIGITS = re.compile(r"\s*[0-9]{1,6}\s*")
+_OFF = frozenset({"0", "false", "baseline"})
+#: Cells that are named in a remark.
+_MAX_NAMED = 5
+
+
+class _TextReader:
+    """Collects the runs of one text."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._is_marked = self._in_text = False
+        #: Whether it has digits that are marked, and others.
+        self._has_marked = self._has_plain = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "r":
+            self._is_marked = False
+        elif name in {"strike", "vertAlign"}:
+            self._is_marked = self._is_marked or attributes.get("val", "") not in _OFF
+        self._in_text = name == "t"
+
+    def add(self, text: str) -> None:
+        if self._in_text:
+            self._texts.append(text)
+            if any(map(str.isdecimal, text)):
+                self._has_marked |= self._is_marked
+                self._has_plain |= not self._is_marked
+
+    def end(self) -> None:
+        self._in_text = False
+
+    def is_marked_number(self) -> bool:
+        """Return whether the text reads as one number, and some of its digits are marked and others are not."""
+        return self._has_marked and self._has_plain and _DIGITS.fullmatch("".join(self._texts)) is not None
+
+
+def find_marked_texts(pieces: Iterable[bytes]) -> set[int]:
+    """Return the indexes of the shared strings that are numbers with marked digits."""
+    found: set[int] = set()
+    count = -1
+    reader = _TextReader()
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        nonlocal count, reader
+        name = local_name(element)
+        if name == "si":
+            count, reader = count + 1, _TextReader()
+        reader.start(name, attributes)
+
+    def text(data: str) -> None:
+        reader.add(data)
+
+    def end(element: str) -> None:
+        reader.end()
+        if local_name(element) == "si" and reader.is_marked_number():
+            found.add(count)
+
+    parser = create_parser(start)
+    parser.EndElementHandler, parser.CharacterDataHandler = end, text
+    parse_xml(parser, pieces)
+    return found
+
+
+def find_marked_cells(pieces: Iterable[bytes], marked_texts: set[int]) -> list[str]:
+    """Return the references of the cells of a sheet that hold a number with marked digits: « C3 »."""
+    found: list[str] = []
+    reference = kind = value = ""
+    in_value = False
+    reader = _TextReader()
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        nonlocal reference, kind, value, in_value, reader
+        name = local_name(element)
+        if name == "c":
+            reference, kind, value, reader = attributes.get("r", ""), attributes.get("t", ""), "", _TextReader()
+        in_value = name == "v"
+        reader.start(name, attributes)
+
+    def text(data: str) -> None:
+        nonlocal value
+        if in_value:
+            value += data
+        reader.add(data)
+
+    def end(element: str) -> None:
+        nonlocal in_value
+        in_value = False
+        reader.end()
+        if local_name(element) == "c":
+            is_shared = kind == "s" and value.strip().isdecimal() and int(value) in marked_texts
+            if is_shared or (kind == "inlineStr" and reader.is_marked_number()):
+                found.append(reference)
+
+    parser = create_parser(start)
+    parser.EndElementHandler, parser.CharacterDataHandler = end, text
+    parse_xml(parser, pieces)
+    return found
+
+
+def describe_marked_cells(sheet: str, cells: list[str]) -> str:
+    """Return the remark about the cells of a sheet with marked digits."""
+    named = ", ".join(cells[:_MAX_NAMED]) + (", …" if len(cells) > _MAX_NAMED else "")
+    which = f"la case {named} a" if len(cells) == 1 else f"les cases {named} ont"
+    return (
+        f"Feuille « {sheet} » : {which} des chiffres barrés ou en exposant, qui ont été lus comme les autres "
+        "(« 5 » suivi d'un petit « 1 » est lu 51). Vérifiez ces nombres."
+    )
+
+
+_TRUE = ("1", "true")
+
+
+def find_hidden_columns(pieces: Iterable[bytes]) -> frozenset[int]:
+    """Return the hidden columns of a worksheet; its rows are not parsed. Raises `UnreadableFile`."""
+    hidden: set[int] = set()
+    in_rows = False
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        nonlocal in_rows
+        name = local_name(element)
+        if name == "sheetData":
+            in_rows = True
+        elif name == "col" and not in_rows and attributes.get("hidden") in _TRUE:
+            # Columns are numbered from 1 in the file.
+            first, last = int(attributes.get("min", "1")), int(attributes.get("max", "0"))
+            hidden.update(range(max(first, 1) - 1, min(last, limits.MAX_COLUMNS)))
+
+    parse_xml_while(create_parser(start), pieces, lambda: not in_rows)
+    return frozenset(hidden)
+
+
+#: Member name in lower case, as it is looked up.
+STYLES = "xl/styles.xml"
+_FALSE = ("0", "false")
+
+
+def find_struck_styles(pieces: Iterable[bytes]) -> frozenset[str]:
+    """Return the styles, as cells name them, with a font that is struck through. Raises `UnreadableFile`."""
+    scanner = _StyleScanner()
+    parse_xml(scanner.parser, pieces)
+    return frozenset(scanner.struck_styles)
+
+
+class _StyleScanner:
+    """Collects the fonts that are struck, then the cell styles that use them."""
+
+    def __init__(self) -> None:
+        self.parser = create_parser(self._start)
+        self.parser.EndElementHandler = self._end
+        self.struck_styles: list[str] = []
+        #: « fonts » or « cellXfs »; other parts hold fonts of conditional formats.
+        self._part = ""
+        self._fonts = self._styles = 0
+        self._struck_fonts: set[str] = set()
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        element = local_name(name)
+        if element in ("fonts", "cellXfs"):
+            self._part = element
+        elif self._part == "fonts":
+            if element == "font":
+                self._fonts += 1
+            elif element == "strike" and attributes.get("val", "1") not in _FALSE:
+                self._struck_fonts.add(str(self._fonts - 1))
+        elif self._part == "cellXfs" and element == "xf":
+            if attributes.get("fontId") in self._struck_fonts:
+                self.struck_styles.append(str(self._styles))
+            self._styles += 1
+
+    def _end(self, name: str) -> None:
+        if local_name(name) == self._part:
+            self._part = ""
+
+
+_NO_COLOUR = CellColour("", "")
+
+
+def read_cell_colours(archive: WorkbookArchive, member: str) -> CellColours | None:
+    """Return the coloured cells of a worksheet, None where they are too many. Raises `UnreadableFile`."""
+    if STYLES not in archive.members:
+        return {}
+    theme = read_theme(archive.read(THEME)) if THEME in archive.members else []
+    styles = _ColourStyleScanner().scan(archive.read(STYLES), theme)
+    return _scan_cells(archive.read(member), styles) if styles else {}
+
+
+class _ColourStyleScanner:
+    """Collects the fills and fonts, then the cell styles that use them."""
+
+    def __init__(self) -> None:
+        self._parser = create_parser(self._start)
+        self._parser.EndElementHandler = self._end
+        #: « fonts », « fills » or « cellXfs »; other parts hold those of conditional formats.
+        self._part = ""
+        self._is_solid = False
+        #: Attributes of the colour of each font and of each solid fill.
+        self._fonts: list[dict[str, str]] = []
+        self._fills: list[dict[str, str]] = []
+        self._indexed: list[str] = []
+        self._styles: list[dict[str, str]] = []
+
+    def scan(self, pieces: Iterable[bytes], theme: list[str]) -> dict[str, CellColour]:
+        """Return the colours of the cell styles that have any, by their number as cells name it."""
+        parse_xml(self._parser, pieces)
+        palette = WorkbookPalette(theme, self._indexed or None)
+        fonts = [_drop(palette.resolve(attributes), BLACK) for attributes in self._fonts]
+        fills = [_drop(palette.resolve(attributes), WHITE) for attributes in self._fills]
+        colours = [
+            CellColour(_pick_part(fills, style.get("fillId", "")), _pick_part(fonts, style.get("fontId", "")))
+            for style in self._styles
+        ]
+        return {str(number): colour for number, colour in enumerate(colours) if colour != _NO_COLOUR}
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        element = local_name(name)
+        if element in ("fonts", "fills", "cellXfs", "indexedColors"):
+            self._part = element
+        elif self._part == "fonts":
+            if element == "font":
+                self._fonts.append({})
+            elif element == "color" and self._fonts:
+                self._fonts[-1] = attributes
+        elif self._part == "fills":
+            self._read_fill(element, attributes)
+        elif (self._part, element) == ("cellXfs", "xf"):
+            self._styles.append(attributes)
+        elif (self._part, element) == ("indexedColors", "rgbColor"):
+            self._indexed.append(parse_rgb(attributes.get("rgb", "")))
+
+    def _read_fill(self, element: str, attributes: dict[str, str]) -> None:
+        if element == "fill":
+            self._fills.append({})
+        elif element == "patternFill":
+            self._is_solid = attributes.get("patternType") == "solid"
+        elif element == "fgColor" and self._is_solid and self._fills:
+            self._fills[-1] = attributes
+        elif element == "bgColor" and self._fills and self._fills[-1].get("rgb") in MARK_COLOURS:
+            # Our own mark of a problem, which keeps the colour that the cell had.
+            self._fills[-1] = attributes
+
+    def _end(self, name: str) -> None:
+        if local_name(name) == self._part:
+            self._part = ""
+
+
+def _scan_cells(pieces: Iterable[bytes], styles: dict[str, CellColour]) -> CellColours | None:
+    found: dict[tuple[int, int], CellColour] = {}
+    row, column, is_full = 0, -1, False
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        nonlocal row, column, is_full
+        name = local_name(element)
+        if name == "row":
+            number = attributes.get("r", "")
+            row, column = int(number) if number.isdecimal() and len(number) <= 7 else row + 1, -1  # noqa: PLR2004
+        elif name == "c":
+            reference = attributes.get("r")
+            if reference is None:
+                column += 1
+            else:
+                match = _REFERENCE.fullmatch(reference)
+                if match is None:
+                    raise damaged()
+                row, column = int(match[2]), column_index_from_string(match[1]) - 1
+            colour = styles.get(attributes.get("s", "0"))
+            if colour is not None:
+                is_full = is_full or len(found) >= limits.MAX_COLOURED_CELLS
+                if not is_full:
+                    found[row, column] = colour
+
+    parse_xml(create_parser(start), pieces)
+    return None if is_full else found
+
+
+def _drop(colour: str, usual: str) -> str:
+    return "" if colour == usual else colour
+
+
+def _pick_part(colours: list[str], index: str) -> str:
+    return colours[int(index)] if index.isdecimal() and len(index) <= 6 and int(index) < len(colours) else ""  # noqa: PLR2004
+
 
 #: Member names in lower case, as they are looked up.
 WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
@@ -34,15 +332,15 @@ _MARKS = (b"<f", b":f", b'"e"', b"'e'")
 _HIDDEN_MARKS = (b'hidden="1"', b'hidden="true"', b"hidden='1'", b"hidden='true'")
 _HIDDEN_MARK = b"hidden="
 _ROWS_MARK = b"sheetData"
-_LONGEST_MARK = max(map(len, (*_MARKS, *_HIDDEN_MARKS, *marked_digits.MARKS)))
+_LONGEST_MARK = max(map(len, (*_MARKS, *_HIDDEN_MARKS, *MARKS)))
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
 def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
     """Open an .xlsx or .xlsm. Raises `UnreadableFile`."""
     struck = frozenset[str]()
-    if xlsx_styles.STYLES in archive.members:
-        struck = xlsx_styles.find_struck_styles(archive.read(xlsx_styles.STYLES))
+    if STYLES in archive.members:
+        struck = find_struck_styles(archive.read(STYLES))
     marked_texts = _find_marked_texts(archive)
     metadata: dict[str, SheetMetadata] = {}
     remarks: list[str] = []
@@ -51,12 +349,12 @@ def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
         found = _XlsxSheetScanner(struck).scan(archive.read(member)) if marks.cells else SheetMetadata()
         metadata[name] = found._replace(
             hidden_columns=find_hidden_columns(archive.read(member)) if marks.columns else frozenset(),
-            read_colours=partial(xlsx_colours.read_cell_colours, archive, member),
+            read_colours=partial(read_cell_colours, archive, member),
         )
         if marked_texts or marks.digits:
-            cells = marked_digits.find_marked_cells(archive.read(member), marked_texts)
-            remarks += [marked_digits.describe_marked_cells(name, cells)] if cells else []
-    workbook = LoadedWorkbook("xlsx", calamine_sheets.read_named_sheets(content, metadata))
+            cells = find_marked_cells(archive.read(member), marked_texts)
+            remarks += [describe_marked_cells(name, cells)] if cells else []
+    workbook = LoadedWorkbook("xlsx", loaded_workbook.read_named_sheets(content, metadata))
     workbook.remarks += remarks
     return workbook
 
@@ -65,7 +363,7 @@ def _find_marked_texts(archive: WorkbookArchive) -> set[int]:
     """Return the shared strings that are numbers with digits struck or raised."""
     if SHARED_STRINGS not in archive.members or not _search(archive.read(SHARED_STRINGS), frozenset()).digits:
         return set()
-    return marked_digits.find_marked_texts(archive.read(SHARED_STRINGS))
+    return find_marked_texts(archive.read(SHARED_STRINGS))
 
 
 def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
@@ -97,7 +395,7 @@ def _search(pieces: Iterable[bytes], struck_styles: frozenset[str]) -> _FoundMar
     tail, cells, digits, columns, in_rows = b"", False, False, False, False
     for piece in pieces:
         text = tail + piece
-        digits = digits or any(mark in text for mark in marked_digits.MARKS)
+        digits = digits or any(mark in text for mark in MARKS)
         rows_start = 0 if in_rows else text.find(_ROWS_MARK)
         columns = columns or text.find(_HIDDEN_MARK, 0, rows_start if rows_start >= 0 else None) >= 0
         in_rows = rows_start >= 0

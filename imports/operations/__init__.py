@@ -4,19 +4,15 @@ Lock order: import → pool → what pools lock. Parsing and application run in 
 requests them; both are idempotent.
 """
 
-from imports.application_requests import describe_request_changes, describe_requests, describe_wait
-from imports.operations.application_request import list_managers_to_ask, request_application, withdraw_request
-from imports.operations.apply_rows import apply, confirm, return_to_review
-from imports.operations.awaited_rows import count_arrived
-from imports.operations.bulk_edits import (
-    accept_proposals,
-    add_all_to_portfolio,
-    await_all,
-    restore_all,
-    set_all_aside,
-    write_to_first_addresses,
-    write_to_official_addresses,
+from imports.operations.application_requests import (
+    describe_request_changes,
+    describe_requests,
+    describe_wait,
+    list_managers_to_ask,
+    request_application,
+    withdraw_request,
 )
+from imports.operations.apply_rows import apply, confirm, return_to_review
 from imports.operations.cancellation import cancel, cancel_stopped, recover_abandoned
 from imports.operations.import_lock import APPLY_TASK, OPEN_STATES, READ_TASK, UNDO_TASK
 from imports.operations.intake import (
@@ -24,11 +20,25 @@ from imports.operations.intake import (
     get_parsing_options,
     load_parsing_context,
     reject,
+    remember_layout,
     store_parsed,
 )
-from imports.operations.pool_answers import answer_all_pool_questions, answer_pool_question
-from imports.operations.remembered_layouts import remember_layout
-from imports.operations.row_edits import amend_row, keep_row, list_written_values, tick_all
+from imports.operations.row_edits import (
+    accept_proposals,
+    add_all_to_portfolio,
+    amend_row,
+    answer_all_pool_questions,
+    answer_pool_question,
+    await_all,
+    count_arrived,
+    keep_row,
+    list_written_values,
+    restore_all,
+    set_all_aside,
+    tick_all,
+    write_to_first_addresses,
+    write_to_official_addresses,
+)
 from imports.operations.undo_import import get_undo_plan, request_undo, undo
 from imports.operations.upload import check_volume, store_upload, upload
 from imports.requested_licences import ListedNumbers, PoolChoice, find_list_to_give, list_numbered_lists, read_numbers

@@ -11,14 +11,15 @@ from django.db import transaction
 
 from accounts.models import Profile, User
 from collectivities import audit_log
+from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
 from core import formatting
+from core.confirmation_guard import MIN_SCHOOLS, ConfirmationGuard, is_large_share
 from imports import queries
 from imports import rows as import_rows
 from imports.checks import context_queries
 from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.checks.row_checks import check_row
-from imports.confirmation_guard import build_guard
 from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RequestAnswer, Verdict
 from imports.exceptions import (
     ConfirmationRequired,
@@ -30,10 +31,10 @@ from imports.exceptions import (
     WrongImportState,
 )
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations.application_requests import answer_request
 from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task
+from imports.operations.intake import remember_layout
 from imports.operations.recheck import recheck_import
-from imports.operations.remembered_layouts import remember_layout
-from imports.operations.request_answers import answer_request
 from imports.rows import ConfirmedRow
 from licensing.exceptions import LicensingError
 from licensing.pools.checks import compute_due_at
@@ -43,6 +44,45 @@ from licensing.pools.operations.demands import AllocationStage, Demand, Progress
 from licensing.pools.operations.reduction import Reduction, reduce_many
 from licensing.pools.operations.revocation import revoke_many
 from licensing.pools.queries import list_holdings, list_sibling_pools
+
+#: Share of the pool's free licences above which the number of licences must be typed.
+POOL_SHARE_THRESHOLD = 0.8
+
+
+def build_guard(spreadsheet_import: SpreadsheetImport, tally: queries.Tally | None = None) -> ConfirmationGuard | None:
+    """Return the guard on applying the ticked rows, None if no threshold is exceeded."""
+    if spreadsheet_import.purpose == Purpose.PORTFOLIO:
+        return _guard_on_schools(spreadsheet_import, PortfolioSchool.objects.count(), "de votre périmètre changent")
+    tally = tally or queries.get_tally(spreadsheet_import)
+    units, free = tally.units, tally.free
+    if units > 0 and units > POOL_SHARE_THRESHOLD * free:
+        of_free = f"{formatting.pluralize(free, 'licence libre', 'licences libres')} du lot"
+        return ConfirmationGuard(
+            units,
+            f"Ce tableau prend {formatting.pluralize(units, 'licence')} sur {of_free}. Tapez ce nombre de licences pour"
+            " confirmer.",
+        )
+    return _guard_on_schools(
+        spreadsheet_import,
+        Allocation.objects.active().filter(pool=spreadsheet_import.pool_id).count(),
+        "qui ont déjà des licences changent",
+    )
+
+
+def _guard_on_schools(spreadsheet_import: SpreadsheetImport, before: int, what: str) -> ConfirmationGuard | None:
+    if before < MIN_SCHOOLS:
+        return None
+    changed = (
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).exclude(verdict=Verdict.NEW).count()
+    )
+    if not is_large_share(changed, before, schools_served=before):
+        return None
+    return ConfirmationGuard(
+        changed,
+        f"{formatting.pluralize(changed, 'école')} sur les {formatting.number(before)} {what}. Tapez ce nombre d'écoles"
+        " pour confirmer.",
+    )
+
 
 _OUTDATED_MESSAGE = (
     "La situation a changé depuis la vérification (des licences ont été attribuées ou reprises, le périmètre ou "

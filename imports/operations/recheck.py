@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from imports import rows as import_rows
-from imports.checks import context_queries, email_checks
-from imports.checks.context import CheckContext
+from imports.checks import context_queries, row_checks
+from imports.checks.context import CheckContext, CheckRequest, CrossRowFindings
 from imports.checks.cross_row_checks import build_comparable_row, compare_rows
 from imports.checks.problem_codes import UNTICKING
 from imports.checks.row_checks import check_row
-from imports.checks.row_types import CheckRequest, CrossRowFindings
 from imports.checks.school_resolution import collect_uais, resolve_schools
 from imports.enums import APPLICABLE, Verdict
 from imports.meanings import Meaning
@@ -69,9 +68,7 @@ def change_rows(
     uais = {was.uai for was in before} | {one.school.uai for one in requests}
     emails = {was.email for was in before} | {line.email for line in altered.values()}
     # The message about an address of many schools does not depend on their number.
-    emails -= {
-        email for email in emails if _count_schools(email, findings) - len(rows) > email_checks.MAX_LISTED_SCHOOLS
-    }
+    emails -= {email for email in emails if _count_schools(email, findings) - len(rows) > row_checks.MAX_LISTED_SCHOOLS}
     affected = list(
         ImportRow.objects.filter(
             pk__in_array=_affected_ids(stored, findings, uais - {""}, emails - {""}) - set(altered)

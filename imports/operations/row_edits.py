@@ -3,23 +3,423 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Mapping
-from typing import Unpack
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import NamedTuple, Unpack
 
 from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
+from collectivities import audit_log
+from collectivities.models import PortfolioSchool
+from collectivities.operations.portfolio import add_to_portfolio as add_schools
+from core import formatting
+from core.calendar import date_in_paris
+from core.workbook import WorksheetContent, build_workbook
 from imports import queries
-from imports.checks.problem_codes import RESOLUTIONS_BY_CODE
-from imports.enums import ImportState, RowMatchMethod, Verdict
-from imports.exceptions import CannotAwait, CannotResolveConflict, RowCannotBeTicked, UnknownRow
-from imports.meanings import Meaning
+from imports.checks.problem_codes import OTHER_POOL_CODES, RESOLUTIONS_BY_CODE
+from imports.checks.unit_checks import get_complement
+from imports.enums import APPLICABLE, ImportState, Purpose, RowMatchMethod, Verdict, Volume
+from imports.exceptions import (
+    CannotAwait,
+    CannotResolveConflict,
+    NothingArrived,
+    PoolEnded,
+    RowCannotBeTicked,
+    UnknownRow,
+)
+from imports.layout import LayoutChoices
+from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows, is_tickable
-from imports.parsing.cells import cell_to_text
-from imports.queries import BaseRowQuery
+from imports.operations.upload import store_upload
+from imports.parsing.cells import cell_to_text, find_addresses
+from imports.queries import ADDRESS_CODES, BaseRowQuery, RowQuery
+from imports.rows import parse_file_units
+from licensing.pools.models import Pool
+from licensing.pools.queries import list_holdings, list_sibling_pools
 from schools import uai
+from schools.models import School, SchoolState
+
+
+class PoolAnswers(NamedTuple):
+    """The licences that a school then holds from the pool of the import, by answer."""
+
+    #: With the licences of the other pools, the school has the number of the file.
+    completed: int
+    #: The number of the file, besides them.
+    besides: int
+    #: Licences held from the other pools.
+    elsewhere: int
+
+
+def list_pool_answers(spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow]) -> dict[int, PoolAnswers]:
+    """Return the answers for the rows that are or were asked about, by primary key. Three queries at most."""
+    asked = [row for row in rows if row.verdict in APPLICABLE and not OTHER_POOL_CODES.isdisjoint(row.codes)]
+    if not asked or spreadsheet_import.pool is None:
+        return {}
+    held = list_holdings(list_sibling_pools(spreadsheet_import.pool), [row.uai for row in asked])
+    stated = _list_file_units(spreadsheet_import, asked)
+    return {
+        row.pk: PoolAnswers(
+            get_complement(stated[row.pk], row.units_before, held.get(row.uai, ())),
+            stated[row.pk],
+            sum(holding.units for holding in held.get(row.uai, ())),
+        )
+        for row in asked
+    }
+
+
+def _list_file_units(spreadsheet_import: SpreadsheetImport, rows: Sequence[ImportRow]) -> dict[int, int]:
+    """Return the number of the file for each row, without what a member typed; that where the file has none."""
+    typed = [row for row in rows if Meaning.UNITS in row.edits]
+    numbers = {row.pk: row.units or 0 for row in rows}
+    numbers |= {row.pk: units for row in typed if (units := parse_file_units(row, spreadsheet_import)) is not None}
+    if typed and spreadsheet_import.layout.volume is Volume.PORTFOLIO:
+        known = PortfolioSchool.objects.filter(school_id__in=[row.uai for row in typed]).exclude(classes=None)
+        classes = dict(known.values_list("school_id", "classes"))
+        numbers |= {row.pk: count for row in typed if (count := classes.get(row.uai)) is not None}
+    return numbers
+
+
+class AnsweredRows(NamedTuple):
+    """How many rows the answer ticked, and how many it set aside: their schools have the number of the file already."""
+
+    given: int
+    served: int
+
+
+@transaction.atomic
+def answer_all_pool_questions(
+    *,
+    import_id: int,
+    besides: bool,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> AnsweredRows:
+    """Give the schools that hold licences of other pools what they lack of the file's number, or all of it `besides`.
+
+    What was answered before is answered anew; a number that a member typed stays. Raises `UnknownImport`,
+    `WrongImportState`.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    found = queries.filter_rows(spreadsheet_import, **filters)
+    asked = found.filter(codes__overlap=list(OTHER_POOL_CODES), verdict__in=APPLICABLE)
+    return _answer(spreadsheet_import, list(asked), besides=besides)
+
+
+@transaction.atomic
+def answer_pool_question(
+    *,
+    import_id: int,
+    number: int,
+    sheet: int = 0,
+    besides: bool,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+) -> ImportRow:
+    """Answer for one row, whatever was typed in it; return it. Raises `UnknownRow` where it is not asked about."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
+    answered = _answer(spreadsheet_import, [row] if row else [], besides=besides, overrides=True)
+    if row is None or not any(answered):
+        raise UnknownRow(f"L'école de la ligne {number} n'a pas de licences d'un autre lot : il n'y a rien à répondre.")
+    row.refresh_from_db()
+    return row
+
+
+def _answer(
+    spreadsheet_import: SpreadsheetImport, rows: Sequence[ImportRow], *, besides: bool, overrides: bool = False
+) -> AnsweredRows:
+    """Answer for these rows and tick them. `overrides`: also where a member typed another number."""
+    answers = list_pool_answers(spreadsheet_import, rows)
+    changed = [
+        row
+        for row in rows
+        if row.pk in answers and (overrides or row.units in (answers[row.pk].completed, answers[row.pk].besides))
+    ]
+
+    def alter(row: ImportRow) -> None:
+        completed, stated, _ = answers[row.pk]
+        if not besides and completed == row.units_before:
+            row.set_aside = True
+        elif not besides:
+            row.edits = row.edits | {Meaning.UNITS.value: str(completed)}
+        elif row.units != stated:
+            row.edits = {meaning: text for meaning, text in row.edits.items() if meaning != Meaning.UNITS}
+
+    change_rows(spreadsheet_import, changed, alter)
+    given = ImportRow.objects.filter(queries.is_tickable_q(), pk__in=[row.pk for row in changed]).update(ticked=True)
+    return AnsweredRows(given, sum(row.set_aside for row in changed))
+
+
+#: States of imports with awaited rows: not those of a cancelled or undone import.
+_STATES = (ImportState.CHECKED, ImportState.APPLIED)
+_COLUMNS = (
+    Meaning.UAI, Meaning.NAME, Meaning.COMMUNE, Meaning.UNITS, Meaning.EMAIL, Meaning.CLASSES, Meaning.CONTACT_NAME,
+    Meaning.PHONE,
+)  # fmt: skip
+_SHEET = "Écoles"
+
+
+class Arrival(NamedTuple):
+    """An import, and the number of its awaited schools that are now in the directory."""
+
+    spreadsheet_import: SpreadsheetImport
+    schools: int
+
+
+def _arrived_rows() -> QuerySet[ImportRow]:
+    known = School.objects.filter(pk=OuterRef("uai")).exclude(state=SchoolState.CLOSED)
+    return ImportRow.objects.filter(Exists(known), awaited=True)
+
+
+def count_arrived() -> QuerySet[ImportRow, tuple[int, int]]:
+    """Return (import id, number of its awaited schools that are now in the directory and open), lazily."""
+    imports = SpreadsheetImport.objects.filter(state__in=_STATES)
+    rows = _arrived_rows().filter(import_id__in=imports.values("pk")).order_by()
+    return rows.values_list("import_id").annotate(n=Count("pk"))
+
+
+def list_arrivals() -> list[Arrival]:
+    """Return imports with awaited schools that are now in the directory and open, the latest first."""
+    counts = dict(_arrived_rows().values_list("import_id").annotate(n=Count("pk")).order_by())
+    if not counts:
+        return []
+    spreadsheet_imports = (
+        SpreadsheetImport.objects.filter(pk__in=list(counts), state__in=_STATES).select_related("pool").order_by("-pk")
+    )
+    return [Arrival(spreadsheet_import, counts[spreadsheet_import.pk]) for spreadsheet_import in spreadsheet_imports]
+
+
+@transaction.atomic
+def resume_arrived(
+    *, import_id: int, pool_id: int | None = None, by: User | None, at: datetime.datetime
+) -> SpreadsheetImport:
+    """Resume the arrived schools, in the import itself or, once applied, in a follow-up; return it.
+
+    `pool_id`: another pool, if the original one has ended. Raises `NothingArrived`, `PoolEnded`.
+    """
+    spreadsheet_import = lock_import(import_id, *_STATES)
+    rows = list(_arrived_rows().filter(import_id=spreadsheet_import.pk).order_by("sheet", "number"))
+    if not rows:
+        raise NothingArrived("Aucune école attendue par ce tableau n'est à reprendre : un autre membre l'a déjà fait.")
+    if spreadsheet_import.state == ImportState.CHECKED:
+        change_rows(spreadsheet_import, rows, _restore, look_up=True)
+        follow_up = spreadsheet_import
+    else:
+        follow_up = store_upload(
+            purpose=Purpose(spreadsheet_import.purpose),
+            pool_id=_open_pool_id(spreadsheet_import, pool_id, at),
+            filename=f"Écoles arrivées – {PurePath(spreadsheet_import.filename).stem[:200]}.xlsx",
+            content=_build_workbook(rows, spreadsheet_import),
+            units_for_all=None,
+            volume=Volume.COLUMN if spreadsheet_import.purpose == Purpose.ALLOCATION else "",
+            choices=LayoutChoices(
+                sheets=[_SHEET],
+                header_row=1,
+                columns={meaning: index for index, meaning in enumerate(_COLUMNS)},
+            ),
+            by=by,
+            at=at,
+        )
+        ImportRow.objects.filter(pk__in=[row.pk for row in rows]).update(awaited=False)
+    audit_log.record(
+        action="import.resumed",
+        by=by,
+        at=at,
+        summary=(
+            f"Tableau « {spreadsheet_import.filename} » : {formatting.pluralize(len(rows), 'école')} maintenant dans "
+            "l'annuaire, "
+            f"{'reprise' if len(rows) == 1 else 'reprises'} pour vérification."
+        ),
+        object_type="import",
+        object_id=follow_up.pk,
+    )
+    return follow_up
+
+
+def _restore(row: ImportRow) -> None:
+    row.awaited = row.set_aside = False
+
+
+def is_pool_open(pool: Pool | None, at: datetime.datetime) -> bool:
+    """Return whether licences can still be allocated from a pool."""
+    return pool is not None and pool.entitlement.available_on(date_in_paris(at))
+
+
+def _open_pool_id(spreadsheet_import: SpreadsheetImport, chosen: int | None, at: datetime.datetime) -> int | None:
+    if spreadsheet_import.purpose != Purpose.ALLOCATION:
+        return None
+    pool = Pool.objects.prefetch_related("entitlement").filter(pk=chosen or spreadsheet_import.pool_id or 0).first()
+    if pool is None or not is_pool_open(pool, at):
+        name = f"« {pool.name} » " if pool else ""
+        raise PoolEnded(f"Le lot {name}ne donne plus de licences : choisissez-en un autre pour ces écoles.")
+    return pool.pk
+
+
+def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport) -> bytes:
+    """Return a workbook of these rows with their edits, and a sheet that names the original import."""
+    rows_of_cells = []
+    for row in rows:
+        values = {
+            **row.cells,
+            **row.edits,
+            Meaning.UAI: row.uai,
+            Meaning.UNITS: row.units,
+            Meaning.EMAIL: row.email,
+            Meaning.CLASSES: row.classes,
+        }
+        rows_of_cells.append([values.get(meaning, "") for meaning in _COLUMNS])
+    day = formatting.long_date(date_in_paris(spreadsheet_import.created_at))
+    provenance_note = (
+        f"Tableau « {spreadsheet_import.filename} » du {day} : ces écoles n'étaient pas encore dans l'annuaire."
+    )
+    return build_workbook(
+        WorksheetContent(
+            _SHEET, [LABELS[meaning] for meaning in _COLUMNS], (12, 40, 24, 12, 36, 12, 24, 18), rows_of_cells
+        ),
+        WorksheetContent("Origine", [provenance_note], (100,), ()),
+    )
+
+
+#: Thresholds for accepting the first proposal in bulk: minimum score, and minimum lead over the second.
+MIN_SCORE = 0.8
+MIN_LEAD = 0.1
+
+
+@transaction.atomic
+def add_all_to_portfolio(*, import_id: int, by: User | None, at: datetime.datetime, **filters: Unpack[RowQuery]) -> int:
+    """Add the schools outside the portfolio to it; return how many were added."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["not_in_portfolio"]))
+    added = add_schools(uais=[row.uai for row in rows], by=by, at=at).added
+    change_rows(spreadsheet_import, rows)
+    return len(added)
+
+
+@transaction.atomic
+def accept_proposals(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Choose the first proposal for all unmatched rows where it is likely; return how many.
+
+    `queries.list_likely_matches` returns these rows. Same effect as choosing the school row by row.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = list(queries.list_likely_matches(spreadsheet_import, MIN_SCORE, MIN_LEAD, **filters))
+
+    def choose(row: ImportRow) -> None:
+        row.edits = row.edits | {Meaning.UAI.value: row.proposals[0]["uai"]}
+
+    change_rows(spreadsheet_import, rows, choose)
+    return len(rows)
+
+
+@transaction.atomic
+def write_to_first_addresses(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Choose the first address of each cell that has several; return how many."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["multiple_emails"])
+    cells = {row: find_addresses((row.cells | row.edits).get(Meaning.EMAIL, "")) for row in rows}
+    return _write_to(spreadsheet_import, {row: addresses[0] for row, addresses in cells.items() if addresses})
+
+
+@transaction.atomic
+def write_to_official_addresses(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Choose the directory's address for the rows whose own cannot be used, where it has one; return how many."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__overlap=list(ADDRESS_CODES)))
+    schools = School.objects.filter(pk__in_array=[row.uai for row in rows]).exclude(email="")
+    mailboxes = dict(schools.values_list("pk", "email"))
+    return _write_to(spreadsheet_import, {row: mailboxes[row.uai] for row in rows if row.uai in mailboxes})
+
+
+def _write_to(spreadsheet_import: SpreadsheetImport, addresses: dict[ImportRow, str]) -> int:
+    def correct(row: ImportRow) -> None:
+        row.edits = row.edits | {Meaning.EMAIL.value: addresses[row]}
+
+    change_rows(spreadsheet_import, list(addresses), correct)
+    return len(addresses)
+
+
+@transaction.atomic
+def set_all_aside(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Set all rows of a filter aside; return how many changed."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(set_aside=False, ignored_reason=""))
+
+    def put_aside(row: ImportRow) -> None:
+        row.set_aside = True
+
+    change_rows(spreadsheet_import, rows, put_aside)
+    return len(rows)
+
+
+@transaction.atomic
+def restore_all(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Take up again all rows of a filter that were set aside or ignored; return how many."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    left_out = Q(set_aside=True) | ~Q(ignored_reason="")
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(left_out))
+
+    def restore(row: ImportRow) -> None:
+        row.set_aside = row.awaited = False
+        row.ignored_reason = ""
+
+    change_rows(spreadsheet_import, rows, restore)
+    return len(rows)
+
+
+@transaction.atomic
+def await_all(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Set aside all rows with an unknown school until the directory knows it; return how many."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    waiting = Q(codes__contains=["unknown_school"], verdict=Verdict.ERROR) & ~Q(uai="")
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(waiting))
+
+    def wait(row: ImportRow) -> None:
+        row.set_aside = row.awaited = True
+
+    change_rows(spreadsheet_import, rows, wait)
+    return len(rows)
 
 
 @transaction.atomic

@@ -3,26 +3,226 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from collectivities import audit_log
-from collectivities.operations.portfolio_store import remove_from_portfolio, restore_contacts
+from collectivities.operations.portfolio_store import (
+    SchoolContact,
+    lock_contacts,
+    remove_from_portfolio,
+    restore_contacts,
+)
 from core import formatting
 from core.calendar import date_in_paris
-from imports.enums import ImportState, Purpose, RequestAnswer
+from imports.enums import ImportState, Purpose, RequestAnswer, RowEffect
 from imports.exceptions import ContentsDeleted
-from imports.models import ImportProgress, SpreadsheetImport
+from imports.models import ImportProgress, ImportRow, SpreadsheetImport
+from imports.operations.application_requests import answer_request
 from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
-from imports.operations.request_answers import answer_request
-from imports.undo_plan import KeptRow, UndoPlan, build_undo_plan
-from licensing.pools.models import Pool
+from licensing.entitlements.models import ActivationKey
+from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.demands import AllocationStage, ProgressCallback, no_progress
 from licensing.pools.operations.reduction import Reduction, reduce_many
 from licensing.pools.operations.revocation import revoke_many
+from licensing.pools.queries import find_emailed_ids
+
+
+class PlannedAllocation(NamedTuple):
+    """An allocation that would be revoked (`units_after` 0) or reduced, with its row."""
+
+    sheet: int
+    number: int
+    uai: str
+    label: str
+    allocation_id: int
+    units: int
+    units_after: int
+
+
+class PlannedContact(NamedTuple):
+    """A school that would be removed from the portfolio, or whose contact would be restored to `contact`."""
+
+    sheet: int
+    number: int
+    uai: str
+    label: str
+    contact: SchoolContact
+
+
+class KeptRow(NamedTuple):
+    """A row whose effect would be kept: stable code, reason in French."""
+
+    sheet: int
+    number: int
+    uai: str
+    label: str
+    units: int
+    code: str
+    reason: str
+
+    @classmethod
+    def of(cls, one: PlannedAllocation, code: str, reason: str) -> KeptRow:
+        """Return a planned allocation as one that is kept."""
+        return cls(one.sheet, one.number, one.uai, one.label, one.units, code, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """Effects of undoing an import."""
+
+    revoked: list[PlannedAllocation]
+    reduced: list[PlannedAllocation]
+    removed: list[PlannedContact]
+    restored: list[PlannedContact]
+    kept: list[KeptRow]
+    #: Schools that would be notified: those that had received an e-mail.
+    messages: int
+
+    @property
+    def units(self) -> int:
+        """Licences that would return to the pool."""
+        return sum(one.units - one.units_after for one in (*self.revoked, *self.reduced))
+
+
+class _AppliedRow(NamedTuple):
+    """An applied row, with the current allocation of its school from the pool."""
+
+    sheet: int
+    number: int
+    uai: str
+    label: str
+    done: str
+    units: int
+    units_before: int
+    allocation_id: int | None = None
+    units_now: int | None = None
+    import_id: int | None = None
+    created_at: datetime.datetime | None = None
+    redeemed_at: datetime.datetime | None = None
+
+
+def build_undo_plan(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
+    """Return the plan of undoing an applied import now. Locks its portfolio entries."""
+    return (
+        _plan_portfolio(spreadsheet_import)
+        if spreadsheet_import.purpose == Purpose.PORTFOLIO
+        else _plan_licences(spreadsheet_import)
+    )
+
+
+def _plan_licences(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
+    revoked: list[PlannedAllocation] = []
+    reduced: list[PlannedAllocation] = []
+    kept = []
+    for row in _applied_rows(spreadsheet_import):
+        if reason := _reason_to_keep(row, spreadsheet_import):
+            kept.append(KeptRow(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
+            continue
+        after = row.units_before if row.done == RowEffect.GROWN else 0
+        (reduced if after else revoked).append(
+            PlannedAllocation(row.sheet, row.number, row.uai, row.label, row.allocation_id or 0, row.units, after)
+        )
+    notified = find_emailed_ids([one.allocation_id for one in (*revoked, *reduced)])
+    return UndoPlan(revoked, reduced, [], [], kept, messages=len(notified))
+
+
+def _applied_rows(spreadsheet_import: SpreadsheetImport) -> Iterator[_AppliedRow]:
+    """Yield the applied rows, each with the current allocation of its school.
+
+    Three queries instead of a join: before the tables are analysed after a large import, the planner would choose
+    nested loops.
+    """
+    applied = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number")
+    rows = list(applied.values_list("sheet", "number", "uai", "label", "done", "units", "units_before"))
+    active = Allocation.objects.active().filter(school_id__in_array=[row[2] for row in rows])
+    held = {one.school_id: one for one in active.filter(pool_id=spreadsheet_import.pool_id or 0)}
+    keys = ActivationKey.objects.filter(pk__in_array=[one.key_id for one in held.values()])
+    redeemed = dict(keys.filter(redeemed_at__isnull=False).values_list("pk", "redeemed_at"))
+    for sheet, number, uai, label, done, units, units_before in rows:
+        row = _AppliedRow(sheet, number, uai, label, done, units or 0, units_before)
+        one = held.get(uai)
+        yield (
+            row
+            if one is None
+            else row._replace(
+                allocation_id=one.pk,
+                units_now=one.units,
+                import_id=one.import_id,
+                created_at=one.created_at,
+                redeemed_at=redeemed.get(one.key_id),
+            )
+        )
+
+
+def _reason_to_keep(row: _AppliedRow, spreadsheet_import: SpreadsheetImport) -> tuple[str, str] | None:
+    """Return the code and reason for which a row is kept, None if it can be reverted."""
+    if row.done in (RowEffect.REDUCED, RowEffect.REVOKED):
+        return _reason_not_restored(row)
+    if row.redeemed_at is not None:
+        day = formatting.long_date(date_in_paris(row.redeemed_at))
+        return "already_redeemed", f"La clé a été activée le {day} : l'école garde ses licences."
+    if row.allocation_id is None:
+        return "already_revoked", "L'attribution a déjà été reprise depuis."
+    made_here = row.import_id == spreadsheet_import.pk
+    stood_before = (
+        row.created_at is not None
+        and spreadsheet_import.applied_at is not None
+        and row.created_at <= spreadsheet_import.applied_at
+    )
+    if not (made_here if row.done == RowEffect.CREATED else stood_before):
+        return "replaced", "L'attribution a été reprise depuis, et l'école en a reçu une autre."
+    if row.units_now != row.units:
+        return "changed", (
+            f"L'attribution a changé depuis ({row.units_now} au lieu de {row.units}) : elle reste comme elle est."
+        )
+    return None
+
+
+def _reason_not_restored(row: _AppliedRow) -> tuple[str, str]:
+    if row.done == RowEffect.REDUCED:
+        return "was_reduced", (
+            f"Ce tableau avait réduit l'attribution de {row.units_before} à {row.units} : attribuez de nouveau ce qui "
+            "manque, s'il le faut."
+        )
+    return "was_revoked", (
+        "Ce tableau avait repris la clé, qui ne revit pas : attribuez de nouveau, avec une nouvelle clé, s'il le faut."
+    )
+
+
+def _plan_portfolio(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
+    rows = list(ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number"))
+    uais = [row.uai for row in rows]
+    now = lock_contacts(uais)
+    served = set(Allocation.objects.active().filter(school_id__in_array=uais).values_list("school_id", flat=True))
+    removed, restored, kept = [], [], []
+    for row in rows:
+        before = SchoolContact(**row.before) if row.before is not None else None
+        reason = _reason_to_keep_contact(row, before, now.get(row.uai), served=row.uai in served)
+        if reason is not None:
+            kept.append(KeptRow(row.sheet, row.number, row.uai, row.label, 0, *reason))
+        elif before is None:
+            removed.append(PlannedContact(row.sheet, row.number, row.uai, row.label, SchoolContact()))
+        else:
+            restored.append(PlannedContact(row.sheet, row.number, row.uai, row.label, before))
+    return UndoPlan([], [], removed, restored, kept, messages=0)
+
+
+def _reason_to_keep_contact(
+    row: ImportRow, before: SchoolContact | None, now: SchoolContact | None, *, served: bool
+) -> tuple[str, str] | None:
+    if now is None:
+        return "removed", "L'école a déjà été retirée du périmètre depuis."
+    if now != SchoolContact(row.contact_name, row.email, row.phone, row.classes).over(before or SchoolContact()):
+        return "changed", "Le contact ou le nombre de classes a changé depuis : il reste comme il est."
+    if before is None and served:
+        return "served", "L'école a reçu des licences : elle reste dans le périmètre."
+    return None
 
 
 def get_undo_plan(import_id: int) -> UndoPlan:

@@ -9,9 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from imports.formats.sheet_types import CellRow, CellValue
-from imports.parsing.cells import cell_to_text
-from imports.parsing.emails import parse_email
-from imports.parsing.quantities import is_quantity
+from imports.parsing.cells import cell_to_text, is_quantity, parse_email
 from schools import uai
 from schools.folding import fold
 

@@ -6,17 +6,63 @@ is unclear, or whose colour no row surely has, becomes a remark.
 
 from __future__ import annotations
 
+import colorsys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from imports.formats.sheet_types import CellColour, CellColours, WorkbookSheet
 from imports.meanings import Meaning
-from imports.parsing.colour_legends import ColourLayer, ColourStatement, LegendVerdict
-from imports.parsing.colour_names import name_colour
-from imports.parsing.legend_cells import LegendCell
+from imports.parsing.colour_legends import ColourLayer, ColourStatement, LegendCell, LegendVerdict
 from imports.parsing.stacked_tables import ReadTable
 from schools.folding import fold
+
+#: Share of the largest by which the parts of red, green and blue differ: below it a colour is grey.
+MIN_CHROMA = 0.08
+#: Lighter greys are white, darker ones black.
+MAX_GREY_LIGHTNESS, MIN_GREY_LIGHTNESS = 0.97, 0.15
+#: From this lightness on a red is called « rose », and what is between orange and yellow is called « jaune ».
+PALE = 0.78
+#: The names by hue, in degrees up to which they hold: the usual one first, then one that others may give.
+_HUES: tuple[tuple[float, tuple[str, ...]], ...] = (
+    (12, ("rouge",)),
+    (20, ("orange", "rouge")),
+    (40, ("orange",)),
+    (51, ("orange", "jaune")),
+    (64, ("jaune",)),
+    (75, ("vert", "jaune")),
+    (160, ("vert",)),
+    (180, ("vert", "bleu")),
+    (195, ("bleu", "vert")),
+    (245, ("bleu",)),
+    (260, ("bleu", "violet")),
+    (290, ("violet",)),
+    (310, ("violet", "rose")),
+    (335, ("rose",)),
+    (348, ("rose", "rouge")),
+    (360, ("rouge",)),
+)
+
+
+@lru_cache(maxsize=1024)
+def name_colour(rgb: str) -> tuple[str, ...]:
+    """Return the names of a colour such as « FF0000 », the likeliest first; none for black and white.
+
+    They are among rouge, orange, jaune, vert, bleu, violet, rose and gris.
+    """
+    red, green, blue = (part / 255 for part in bytes.fromhex(rgb))
+    hue, lightness, _ = colorsys.rgb_to_hls(red, green, blue)
+    if max(red, green, blue) - min(red, green, blue) < MIN_CHROMA:
+        return ("gris",) if MIN_GREY_LIGHTNESS < lightness < MAX_GREY_LIGHTNESS else ()
+    names = next(names for limit, names in _HUES if hue * 360 <= limit)
+    if lightness >= PALE:
+        if names == ("rouge",):
+            return ("rose", "rouge")
+        if names == ("orange", "jaune"):
+            return ("jaune", "orange")
+    return names
+
 
 #: The meanings whose cells have the colour of a row.
 TELLING_MEANINGS = (Meaning.UAI, Meaning.NAME, Meaning.UNITS, Meaning.CLASSES)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from openpyxl.utils import column_index_from_string, get_column_letter
 
 from imports.formats.sheet_types import CellRow
+from imports.layout import LayoutQuestion
 from imports.meanings import LABELS, Meaning, is_added_title
 from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, ColumnSample, sample_columns
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
-from imports.parsing.level_letters import are_level_letters
-from imports.question import LayoutQuestion
+from imports.parsing.rows import are_level_letters
 from schools.folding import fold
 
 if TYPE_CHECKING:
-    from imports.parsing.uai_columns import ComparedRow
+    from imports.parsing.column_questions import ComparedRow
 
 
 #: Meanings with consequences: between two candidate columns the member chooses.

@@ -5,15 +5,20 @@ The school is not resolved here: `imports.checks.school_resolution` queries the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from imports.formats.sheet_types import CellRow, CellValue
 from imports.meanings import LEFT_OUT_CODES, Meaning, Problem, RowNote
 from imports.parsing import cells
-from imports.parsing.emails import is_email_address, parse_email
-from imports.parsing.phones import normalize_phone
-from imports.parsing.quantities import is_excel_error, parse_class_count, parse_quantity
+from imports.parsing.cells import (
+    is_email_address,
+    is_excel_error,
+    normalize_phone,
+    parse_class_count,
+    parse_email,
+    parse_quantity,
+)
 
 #: Characters of a contact's name in the database.
 MAX_NAME_LENGTH = 150
@@ -192,3 +197,21 @@ def _add_formula_problems(row: ParsedRow, missing: Sequence[Meaning], volume: Me
         elif meaning in (Meaning.UAI, Meaning.NAME, Meaning.CLASSES):
             problems.append(Problem(meaning.value, "formula_not_computed", _FORMULA_MESSAGE, blocking=False))
     return row._replace(problems=problems)
+
+
+_LEVELS = {"M": "maternelle", "E": "élémentaire", "P": "primaire"}
+#: M alone may be « Monsieur ».
+_REQUIRED = frozenset("ME")
+
+
+def are_level_letters(texts: Iterable[str]) -> bool:
+    """Whether texts are the letters of levels, and nursery and elementary schools among them."""
+    return _REQUIRED <= {text.upper() for text in texts} <= _LEVELS.keys()
+
+
+def expand_level_letters(rows: Sequence[ParsedRow]) -> None:
+    """Write the levels of a sheet in full, where its column of kinds holds letters."""
+    shown = [row.cells for row in rows if not row.ignored and Meaning.KIND.value in row.cells]
+    if are_level_letters({cells["kind"] for cells in shown}):
+        for cells in shown:
+            cells["kind"] = _LEVELS[cells["kind"].upper()]

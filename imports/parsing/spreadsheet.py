@@ -2,37 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import NamedTuple
 
 from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow
-from imports.layout import FurtherTable, PreviewRow, SheetRegion
+from imports.layout import MAX_COLUMNS, FurtherTable, LayoutQuestion, PreviewRow, SheetRegion
 from imports.meanings import Meaning
+from imports.parsing import cells
 from imports.parsing import questions as layout_questions
-from imports.parsing import sheet_communes
-from imports.parsing.cell_classification import limit_sample
+from imports.parsing.cell_classification import limit_sample, match_commune
+from imports.parsing.colour_legends import find_legends_elsewhere
 from imports.parsing.column_mapping import ColumnMapping, find_outdated_meanings, map_columns
+from imports.parsing.column_questions import ComparedRow, ask_joined_tables, choose_email_column, choose_uai_column
 from imports.parsing.column_titles import Title
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
-from imports.parsing.duplicate_tables import resolve_duplicate_tables
-from imports.parsing.email_columns import choose_email_column
 from imports.parsing.headers import compute_header_digest
-from imports.parsing.joined_tables import ask_joined_tables
-from imports.parsing.legend_cells import find_legends_elsewhere
 from imports.parsing.number_columns import choose_number_columns
-from imports.parsing.preview import build_preview
+from imports.parsing.questions import resolve_duplicate_tables
 from imports.parsing.repeated_schools import NumberSource
 from imports.parsing.row_decisions import decide_rows
 from imports.parsing.rows import ParsedRow
 from imports.parsing.sheet_selection import DetectedSheet, collect_sample, read_banner, select_sheets
 from imports.parsing.sheet_shapes import open_tables
 from imports.parsing.stacked_tables import ReadTable, TableReader, describe_tables, list_further_tables
-from imports.parsing.uai_columns import ComparedRow, choose_uai_column
-from imports.question import LayoutQuestion
+
+#: Rows shown above the header, and from the header on.
+ROWS_ABOVE = 3
+ROWS_BELOW = 5
+#: Enough of a cell to recognise its column.
+MAX_TEXT_LENGTH = 60
+
+
+def build_preview(rows: Iterable[CellRow], header_row: int | None) -> list[PreviewRow]:
+    """Return the rows around the header, or the first ones without one."""
+    first = max((header_row or 1) - ROWS_ABOVE, 1)
+    last = (header_row or 0) + ROWS_BELOW
+    return [
+        PreviewRow(number, [_truncate(cells.cell_to_text(cell)) for cell in row[:MAX_COLUMNS]])
+        for number, row in enumerate(islice(rows, first - 1, last), start=first)
+    ]
+
+
+def _truncate(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
+
+
+#: Rows searched above the header.
+MAX_ROWS_ABOVE = 10
+_ANNOUNCED_COMMUNE = re.compile(
+    r"\s*(?:ville|commune|mairie)\s+(?:de\s+la\s+|de\s+l['’]|de\s+|du\s+|des\s+|d['’])?([^–:,;(|]+?)\s*(?:[–:,;(|].*|\s-\s.*)?",
+    re.IGNORECASE,
+)
+
+#: « 2-Alès », « Nîmes (12) ».
+_NUMBERING = re.compile(r"^[\W\d_]+|[\W\d_]+$")
+
+
+def fill_communes(tables: Sequence[ReadTable], communes: frozenset[str]) -> int:
+    """Fill in the commune of the sheet in rows without one; return in how many.
+
+    Only for tables without a column for commune or postal code. Sheet names are used only where most of several sheets
+    are named after a commune.
+    """
+    names = {table.detected.index: table.detected.sheet.name for table in tables}
+    name_communes = {index: match_commune(name, communes) for index, name in names.items()}
+    trusts_names = len(names) > 1 and sum(map(bool, name_communes.values())) * 2 > len(names)
+    count = 0
+    for table in tables:
+        detected, columns, body = table.detected, table.columns, table.body
+        name = name_communes[detected.index]
+        if Meaning.COMMUNE in columns or Meaning.POSTAL_CODE in columns:
+            continue
+        commune = _find_announced_commune(detected, communes) or (
+            _NUMBERING.sub("", detected.sheet.name) if trusts_names and name else ""
+        )
+        for row in body.rows if commune else ():
+            if not row.ignored and "commune" not in row.cells:
+                row.cells["commune"] = commune
+                count += 1
+    return count
+
+
+def describe_filled(count: int) -> str:
+    """Return the French sentence about communes that were filled in."""
+    lines = "une ligne" if count == 1 else f"{count} lignes"
+    return f"La commune, d'après le nom de la feuille ou son titre, a été reportée sur {lines}."
+
+
+def _find_announced_commune(detected: DetectedSheet, communes: frozenset[str]) -> str:
+    """Return the commune in a row above the header, « Ville de Nîmes – licences 2026 »; "" where there is none."""
+    above = (detected.header_row or 1) - 1
+    for row in islice(detected.sheet.rows(), max(0, above - MAX_ROWS_ABOVE), above):
+        for text in (cells.cell_to_text(cell) for cell in row if isinstance(cell, str) and cell):
+            match = _ANNOUNCED_COMMUNE.fullmatch(text)
+            if match is not None and match_commune(match[1], communes):
+                return match[1]
+    return ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +232,7 @@ def parse_spreadsheet(
         )
         tables = reader.read(detected_sheets, sheet_mappings)
         bodies = [table.body for table in tables]
-        filled_count = sheet_communes.fill_communes(tables, known.communes)
+        filled_count = fill_communes(tables, known.communes)
         unread_sheets = layout_questions.ask_duplicate_sheets(tables)
         versions = [*unread_sheets, *resolve_duplicate_tables(tables, choices.answers)]
         questions += versions
@@ -181,7 +252,7 @@ def parse_spreadsheet(
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)
-            remarks += [sheet_communes.describe_filled(filled_count)] if filled_count else []
+            remarks += [describe_filled(filled_count)] if filled_count else []
             remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))

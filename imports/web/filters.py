@@ -16,8 +16,7 @@ from core.search_terms import cut_search
 from imports.concerns import Concern
 from imports.enums import REQUESTED, REQUESTED_LABEL, ImportState, Purpose, RemarkState, Verdict
 from imports.models import SpreadsheetImport
-from imports.queries import RowQuery
-from imports.remark_queries import REMARK_CODES
+from imports.queries import REMARK_CODES, RowQuery
 from licensing.pools.models import Pool
 from schools.folding import fold
 from schools.models import Fold

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from django.db.models import OuterRef, Subquery
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from collectivities.models import PortfolioSchool
 from core.workbook import WRAPPED, build_cell, build_header, build_text_cell, save_to_bytes, set_widths
 from imports.enums import Purpose
 from imports.formats import limits
 from imports.meanings import LISTS_SHEET
+from licensing.pools.models import Allocation, Pool
+from schools.wording import format_school_name
 
 #: Maximum number of prefilled schools; a larger portfolio is not prefilled.
 MAX_SCHOOLS = 5_000
@@ -184,3 +188,34 @@ def _add_instructions(book: Workbook, purpose: Purpose, lot: str, left_out: int)
         cell = build_text_cell(sheet, sentence)
         cell.alignment = WRAPPED
         sheet.append([cell])
+
+
+def build_starter_workbook(purpose: Purpose, pool: Pool | None) -> bytes:
+    """Return the prefilled workbook for this purpose; `pool`: the pool whose licences are shown."""
+    count = PortfolioSchool.objects.count()
+    schools = _schools(pool) if count <= MAX_SCHOOLS else []
+    return build_template(purpose, schools, lot=pool.name if pool else "", left_out=count if count > MAX_SCHOOLS else 0)
+
+
+def _schools(pool: Pool | None) -> list[KnownSchool]:
+    active_allocations = Allocation.objects.active().filter(
+        pool_id=pool.pk if pool else 0, school_id=OuterRef("school_id")
+    )
+    rows = (
+        PortfolioSchool.objects.annotate(units=Subquery(active_allocations.values("units")[:1]))
+        .order_by("school__commune_folded", "school__name_folded", "school_id")
+        .values_list(
+            "school_id",
+            "school__name",
+            "school__commune",
+            "contact_name",
+            "contact_email",
+            "contact_phone",
+            "classes",
+            "units",
+        )
+    )
+    return [
+        KnownSchool(uai, format_school_name(name), commune, contact, email, phone, classes, units)
+        for uai, name, commune, contact, email, phone, classes, units in rows
+    ]

@@ -23,7 +23,7 @@ from core.copy_rows import reserve_ids
 from licensing.classes.models import Classroom, DeletionCertificate, HandoverOutcome, PupilAccount, PupilHandover
 from licensing.entitlements.models import Entitlement
 from mailing.operations import NewMessage, enqueue_many
-from schools.calendar.writing_days import find_writing_moments
+from schools.calendar import find_writing_moments
 from schools.models import Affiliation
 
 #: What letters say, by who reads them and when they leave.

@@ -22,7 +22,7 @@ from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscr
 from licensing.entitlements.seat_assignment import assign, assign_many, replace
 from schools import affiliations
 from schools.models import Verification
-from schools.principals.locks import share_principals
+from schools.principals import share_principals
 
 __all__ = ["assign", "assign_many", "claim", "expose", "redeem", "release", "replace"]
 

@@ -11,9 +11,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
 from licensing.entitlements.models import Subscription
+from schools import principals as principal_operations
 from schools.models import Affiliation
-from schools.principals import operations as principal_operations
-from schools.principals.operations import ConfirmationResult
+from schools.principals import ConfirmationResult
 
 
 @sensitive_variables("token")

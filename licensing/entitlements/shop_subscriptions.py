@@ -15,7 +15,7 @@ from core.cells import get_cells
 from licensing.entitlements import key_minting, seat_holders
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatMode, Subscription
 from schools.models import Affiliation
-from schools.principals.locks import share_principals
+from schools.principals import share_principals
 
 #: Prefix of keys that no collectivity gave.
 _KEY_PREFIX = "PEPS"

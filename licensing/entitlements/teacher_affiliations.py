@@ -16,7 +16,7 @@ from core.calendar import date_in_paris
 from licensing.entitlements import notifications
 from licensing.entitlements.exceptions import PrincipalNotVerified, TeacherOfAnotherSchool
 from licensing.entitlements.models import Seat, Subscription
-from schools import affiliations, matching
+from schools import affiliations, queries
 from schools.affiliations import TypedSchool
 from schools.models import Affiliation, School
 
@@ -32,7 +32,7 @@ def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime
     ).first()
     if school is None:
         raise PrincipalNotVerified("Votre direction de cet établissement n'est pas vérifiée.")
-    proposed = {likely.affiliation.user_id: likely.affiliation.user for likely in matching.suggest_teachers(school)}
+    proposed = {likely.affiliation.user_id: likely.affiliation.user for likely in queries.suggest_teachers(school)}
     teacher = proposed.get(teacher_id)
     if teacher is None:
         raise TeacherOfAnotherSchool(

@@ -10,7 +10,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from licensing.invitations.models import TOPIC, TeacherInvitation
 from mailing.models import Message, MessageState
 from mailing.operations import NewMessage, cancel, enqueue_many
-from schools.calendar.writing_days import find_writing_moments
+from schools.calendar import find_writing_moments
 
 INVITED = "teacher.invited"
 REMINDED = "teacher.reminded"

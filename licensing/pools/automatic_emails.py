@@ -11,7 +11,7 @@ from core.french import collectivity_forms, is_elided
 from licensing.pools.models import Allocation
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
-from schools.calendar.writing_days import WritingCalendar, find_place
+from schools.calendar import WritingCalendar, find_place
 
 
 def is_automatic(message: Message) -> bool:

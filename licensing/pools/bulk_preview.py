@@ -27,7 +27,7 @@ from licensing.pools.queries import (
     list_allocations,
 )
 from licensing.pools.stopped_reminders import find_stopped
-from schools import weekly_limit
+from schools import calendar
 
 #: A key that was sent so lately is hardly late.
 _JUST_SENT = datetime.timedelta(days=1)
@@ -117,7 +117,7 @@ def preview_reminding(allocation_ids: Collection[int], at: datetime.datetime) ->
     numbers = [row.pk for row in rows]
     emailed = find_emailed_ids(numbers)
     reminded = find_reminded_ids(start_of_day(date_in_paris(at)), numbers)
-    written = set(weekly_limit.find_written([row.uai for row in rows], at=at))
+    written = set(calendar.find_written([row.uai for row in rows], at=at))
     reasons = {}
     # In the order of `remind_many`, which writes once to a school.
     for row in sorted(rows):

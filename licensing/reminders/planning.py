@@ -15,7 +15,7 @@ from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from licensing.reminders.models import DEFAULT_UNREDEEMED_DAYS, DEFAULT_UNUSED_DAYS
 from licensing.reminders.plan_sql import PLAN, WRITTEN_WEEKS
-from schools.calendar.writing_days import UNKNOWN_PLACE, WritingCalendar, list_places
+from schools.calendar import UNKNOWN_PLACE, WritingCalendar, list_places
 
 #: Kind of the due work that sends, at `SEND_HOUR` each day; the pools' `PLAN_REMINDERS` only plans.
 SEND_REMINDERS = "reminders.send"

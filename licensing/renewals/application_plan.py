@@ -15,7 +15,7 @@ from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.demand_checks import RejectedDemand, check_demands, get_target_schools
 from licensing.pools.operations.demands import Demand, ExistingAllocation
 from licensing.renewals.renewal_list import RenewalList, RenewalRow
-from schools.calendar.writing_days import WritingCalendar, find_place
+from schools.calendar import WritingCalendar, find_place
 from schools.models import School
 
 #: For how long an application can be undone at least, however late it is made.

@@ -15,7 +15,7 @@ from licensing.requests import queries
 from licensing.requests.models import LicenceRequest, TeacherRequest
 from mailing.models import Message
 from mailing.operations import NewMessage, enqueue, enqueue_many
-from schools.principals.queries import list_verified_principals
+from schools.queries import list_verified_principals
 from tenants.models import Collectivity
 
 #: To the managers of an office: schools wait for their answer.

@@ -9,7 +9,7 @@ from api.openapi import openapi_json
 from api.views import NotFoundView
 from collectivities.api import deliveries, events, members, portfolio, webhooks
 from imports.api import actions as import_actions
-from imports.api import imports, rows
+from imports.api import imports
 from licensing.pools.api import actions as pool_actions
 from licensing.pools.api import allocations, pools, undelivered
 from licensing.reminders import api as reminders
@@ -40,8 +40,8 @@ urlpatterns = [
     path("imports", imports.ImportListView.as_view(), name="imports"),
     path("imports/<int:pk>", imports.ImportView.as_view(), name="import"),
     path("imports/<int:pk>/layout", import_actions.ImportLayoutView.as_view(), name="import_layout"),
-    path("imports/<int:pk>/rows", rows.ImportRowListView.as_view(), name="import_rows"),
-    path("imports/<int:pk>/rows/<int:row>", rows.ImportRowView.as_view(), name="import_row"),
+    path("imports/<int:pk>/rows", imports.ImportRowListView.as_view(), name="import_rows"),
+    path("imports/<int:pk>/rows/<int:row>", imports.ImportRowView.as_view(), name="import_row"),
     path("imports/<int:pk>/apply", import_actions.ApplyImportView.as_view(), name="import_apply"),
     path("imports/<int:pk>/cancel", import_actions.CancelImportView.as_view(), name="import_cancel"),
     path("imports/<int:pk>/undo", import_actions.UndoImportView.as_view(), name="import_undo"),

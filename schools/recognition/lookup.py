@@ -8,19 +8,141 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
 from schools.folding import fold
-from schools.recognition import candidates
-from schools.recognition.candidate_index import CandidateBlock, CandidateIndex
-from schools.recognition.commune_corrections import CommuneNames, correct_by_words
-from schools.recognition.list_home import NO_ROWS, SureRows, find_home_departements, find_home_level
+from schools.queries import find_corrections
+from schools.recognition import SchoolReference, SearchScope, candidates, vocabulary
+from schools.recognition.candidates import CandidateBlock, CandidateIndex
 from schools.recognition.name_parser import parse_name
 from schools.recognition.places import SchoolPlace, find_communes, parse_place
 from schools.recognition.ranking import RankedSchool, SchoolQuery, rank_schools, select_match
-from schools.recognition.results import SchoolReference, SearchScope
-from schools.spelling import find_corrections
+
+# What the rows of a list have in common: their départements, and the level of the schools that they name without it.
+#
+# Pure.
+
+# A list has a home where it has this many rows, and this share of them in at most 13 départements (a région). It has a
+# level where this share of the rows that state none has it: « Jean Moulin » is then a collège, too.
+_MIN_ROWS, _MAX_DEPARTEMENTS, _MIN_SHARE = 10, 13, 0.9
+
+
+class SureRows(NamedTuple):
+    """What the rows of a list tell whose school is certain by its UAI."""
+
+    departements: Sequence[str] = ()
+    #: Levels of the schools whose rows state none.
+    untold_levels: Sequence[tuple[int, ...]] = ()
+
+
+NO_ROWS = SureRows()
+
+
+def find_home_departements(departements: Collection[str]) -> frozenset[str]:
+    """Return the few départements in which a list lies; empty where it is short or spread over the country."""
+    if len(departements) < _MIN_ROWS:
+        return frozenset()
+    counts = Counter(departements)
+    home = frozenset(each for each, count in counts.items() if count >= max(2, len(departements) // 50))
+    rows_at_home = sum(counts[each] for each in home) >= _MIN_SHARE * len(departements)
+    return home if rows_at_home and len(home) <= _MAX_DEPARTEMENTS else frozenset()
+
+
+def find_home_level(levels: Iterable[tuple[int, ...]]) -> int:
+    """Return `PRIMARY`, `COLLEGE` or `LYCEE` where nearly all of these schools are of that level, else 0."""
+    counts = Counter(
+        next((level for level in (vocabulary.PRIMARY, vocabulary.COLLEGE, vocabulary.LYCEE) if each[0] & level), 0)
+        for each in levels
+        if each
+    )
+    if counts.total() < _MIN_ROWS:
+        return 0
+    [(level, count)] = counts.most_common(1)
+    return level if count >= _MIN_SHARE * counts.total() else 0
+
+
+# Communes that an unknown one may mean.
+#
+# By words of the directory; by letters among those of its départements; and those whose names begin with it, as
+# communes that merged or were renamed: « Évry » is « Évry-Courcouronnes ».
+
+# Corrections of a commune by words: each word has several.
+_MAX_CORRECTIONS, _MAX_WORD_CORRECTIONS = 16, 6
+# Minimum length of a commune's name for an edit distance of 2, and of 1.
+_LONG, _SHORT = 10, 5
+_MAX_DISTANCE = 2
+_ARTICLES = ("le", "la", "les", "l")
+
+
+class CommuneNames:
+    """The names of communes, to find those within edit distance 2 of a misspelt one.
+
+    A name is compared only with those of its départements that are at most two letters longer or shorter.
+    """
+
+    def __init__(self, communes: Sequence[tuple[str, str]]) -> None:
+        """Take `communes`: pairs of a département and the key of a commune."""
+        self._communes = communes
+        # By départements, then by number of letters, the letters of each key.
+        self._letters: dict[frozenset[str], dict[int, dict[str, str]]] = {}
+        self._by_first_word: dict[str, list[tuple[str, str]]] = {}
+        for each in communes:
+            self._by_first_word.setdefault(each[1].split()[0], []).append(each)
+
+    def find_near(self, commune: str, departements: frozenset[str]) -> list[str]:
+        """Return the keys of those communes of the départements that `commune` may misspell, nearest first."""
+        if departements not in self._letters:
+            self._letters[departements] = self._group(departements)
+        by_length = self._letters[departements]
+        letters = commune.replace(" ", "")
+        found: list[tuple[float, str]] = []
+        for length in range(max(len(letters) - _MAX_DISTANCE, _SHORT), len(letters) + _MAX_DISTANCE + 1):
+            most = _MAX_DISTANCE if length >= _LONG else 1
+            near = process.extract(
+                letters, by_length.get(length, {}), scorer=OSA.distance, score_cutoff=most, limit=None
+            )
+            found += [(distance, key) for _, distance, key in near]
+        return [key for _, key in sorted(found)]
+
+    def find_longer(self, commune: str, departements: frozenset[str]) -> list[str]:
+        """Return the keys of those communes of the départements that begin with the words of `commune`."""
+        return sorted(
+            {
+                key
+                for departement, key in self._by_first_word.get(commune.split(maxsplit=1)[0], ())
+                if departement in departements and key.startswith(f"{commune} ")
+            }
+        )
+
+    def _group(self, departements: frozenset[str]) -> dict[int, dict[str, str]]:
+        by_length: dict[int, dict[str, str]] = {}
+        for departement, key in self._communes:
+            if departement in departements:
+                # Without spaces: « Rosny-sousBois ».
+                letters = key.replace(" ", "")
+                by_length.setdefault(len(letters), {})[key] = letters
+        return by_length
+
+
+def correct_by_words(commune: str, nearest: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return candidate keys for a misspelt commune, including itself with and without article.
+
+    `nearest`: the corrections of each word.
+    """
+    choices = [[word, *itertools.islice(nearest.get(word, ()), _MAX_WORD_CORRECTIONS)] for word in commune.split()]
+    keys = [" ".join(words) for words in itertools.islice(itertools.product(*choices), _MAX_CORRECTIONS)]
+    first, _, rest = commune.partition(" ")
+    if rest and first in _ARTICLES:
+        keys.append(rest)
+    elif first not in _ARTICLES:
+        keys += [f"{article} {commune}" for article in _ARTICLES]
+    return keys
+
 
 # Unknown communes that are corrected: each is compared with those of a département, or with up to 19,000, some 0.6 ms.
 _MAX_UNKNOWN_COMMUNES = 10_000

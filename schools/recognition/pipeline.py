@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jobs.process import disable_gc
-from schools.recognition import candidates
+from schools.recognition import RecognitionMethod, RecognitionResult, SchoolReference, SearchScope, candidates
 from schools.recognition.candidates import SchoolSummary
-from schools.recognition.decisions import RowDecision, decide_by_uai, decide_list, decide_row
-from schools.recognition.evidence import matches_summary
-from schools.recognition.list_home import SureRows
-from schools.recognition.lookup import Lookup
+from schools.recognition.decisions import (
+    ParsedUaiCell,
+    RowDecision,
+    decide_by_uai,
+    decide_list,
+    decide_row,
+    matches_summary,
+    parse_uai_cell,
+)
+from schools.recognition.lookup import Lookup, SureRows
 from schools.recognition.name_parser import parse_name
 from schools.recognition.places import get_uai_departement
-from schools.recognition.results import RecognitionMethod, RecognitionResult, SchoolReference, SearchScope
-from schools.recognition.uai_cells import ParsedUaiCell, parse_uai_cell
 from schools.uai import is_valid
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from licensing.pools.wording import SchoolKey
-from schools.outlines.simplification import Position, Ring
+from schools.outlines import Position, Ring
 
 #: In units of the SVG view box.
 WIDTH, HEIGHT, MARGIN = 480, 360, 14

@@ -12,7 +12,7 @@ from licensing.entitlements import operations, principal_handover
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import administered_by
 from licensing.exceptions import LicensingError
-from schools.principals.exceptions import PrincipalError
+from schools.exceptions import PrincipalError
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory

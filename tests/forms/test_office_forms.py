@@ -26,7 +26,7 @@ from licensing.pools.operations import allocate, revoke
 from licensing.reminders.models import Reminder
 from licensing.requests.models import LicenceRequest
 from mailing.models import Message, MessageState
-from schools.weekly_limit import claim_week
+from schools.calendar import claim_week
 from tenants.models import Collectivity
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.access.samples import SAMPLES, webhook_delivery

@@ -7,10 +7,10 @@ import io
 import openpyxl
 
 from imports import on_demand_tasks, operations, queries, tasks
-from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, Purpose
 from imports.models import AnnotatedFile
 from imports.operations import annotation
+from imports.operations.apply_rows import build_guard
 from tests.conftest import TERM
 from tests.imports.sample_files import save_workbook, schools_csv
 

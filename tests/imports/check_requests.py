@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from imports.checks.context import CheckContext, PortfolioFacts, SchoolFacts
+from imports.checks.context import CheckContext, CheckRequest, PortfolioFacts, SchoolFacts
 from imports.checks.row_checks import check_rows
-from imports.checks.row_types import CheckRequest
 from imports.checks.school_resolution import ResolvedSchool
 from imports.enums import Purpose, Volume
 from imports.parsing.rows import ParsedRow

@@ -24,7 +24,7 @@ from imports.models import SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState
 from imports.workbooks import annotated_workbook, provenance
-from imports.workbooks.annotated_original import annotate
+from imports.workbooks.annotated_workbook import annotate
 from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
 from imports.workbooks.provenance import Provenance
 from licensing.pools.operations import allocate

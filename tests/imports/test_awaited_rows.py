@@ -12,7 +12,7 @@ from imports import operations, tasks
 from imports.enums import ImportState, Purpose, Verdict
 from imports.exceptions import NothingArrived, PoolEnded
 from imports.models import ImportRow, SpreadsheetImport
-from imports.operations import awaited_rows
+from imports.operations import row_edits
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation
 from schools.models import SchoolState
@@ -25,7 +25,7 @@ from tests.races import run_concurrently
 
 
 def resume(spreadsheet_import, **more):
-    return awaited_rows.resume_arrived(import_id=spreadsheet_import.pk, by=None, at=TERM, **more)
+    return row_edits.resume_arrived(import_id=spreadsheet_import.pk, by=None, at=TERM, **more)
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def waiting(pool):
 @pytest.mark.slow
 def test_unknown_schools_are_offered_again_once_the_directory_has_them(waiting):
     spreadsheet_import, uais = waiting
-    assert awaited_rows.list_arrivals() == []
+    assert row_edits.list_arrivals() == []
     SchoolFactory(uai=uais[0])
     SchoolFactory(uai=uais[1], state=SchoolState.CLOSED, closed_at=TERM)
-    assert [(arrival.spreadsheet_import, arrival.schools) for arrival in awaited_rows.list_arrivals()] == [
+    assert [(arrival.spreadsheet_import, arrival.schools) for arrival in row_edits.list_arrivals()] == [
         (spreadsheet_import, 1)
     ]
     follow_up = resume(spreadsheet_import)
@@ -55,7 +55,7 @@ def test_unknown_schools_are_offered_again_once_the_directory_has_them(waiting):
     assert (follow_up.state, follow_up.pool_id) == (ImportState.CHECKED, spreadsheet_import.pool_id)
     row = ImportRow.objects.get(import_id=follow_up.pk)
     assert (row.uai, row.verdict, row.units, row.recipient) == (uais[0], Verdict.NEW, 4, "a@b.fr")
-    assert awaited_rows.list_arrivals() == []
+    assert row_edits.list_arrivals() == []
     with pytest.raises(NothingArrived):
         resume(spreadsheet_import)
     confirm_and_apply(follow_up, only_valid=True)
@@ -78,7 +78,7 @@ def test_a_cancelled_import_awaits_no_school(waiting):
     _, uais = waiting
     SchoolFactory(uai=uais[0])
     SpreadsheetImport.objects.update(state=ImportState.CANCELLED, applied_at=None)
-    assert awaited_rows.list_arrivals() == []
+    assert row_edits.list_arrivals() == []
 
 
 @pytest.mark.slow
@@ -87,9 +87,9 @@ def test_a_lot_that_ended_asks_for_another(waiting):
     SchoolFactory(uai=uais[0])
     later = TERM + datetime.timedelta(days=365)
     with pytest.raises(PoolEnded):
-        awaited_rows.resume_arrived(import_id=spreadsheet_import.pk, by=None, at=later)
+        row_edits.resume_arrived(import_id=spreadsheet_import.pk, by=None, at=later)
     other = PoolFactory(entitlement=EntitlementFactory(last_day=datetime.date(2028, 8, 31)))
-    follow_up = awaited_rows.resume_arrived(import_id=spreadsheet_import.pk, pool_id=other.pk, by=None, at=later)
+    follow_up = row_edits.resume_arrived(import_id=spreadsheet_import.pk, pool_id=other.pk, by=None, at=later)
     assert follow_up.pool_id == other.pk
 
 

@@ -12,10 +12,7 @@ from hypothesis import strategies as st
 
 from imports.meanings import Problem
 from imports.parsing.cell_classification import classify_cell
-from imports.parsing.cells import cell_to_text
-from imports.parsing.emails import parse_email
-from imports.parsing.phones import normalize_phone
-from imports.parsing.quantities import parse_class_count, parse_quantity
+from imports.parsing.cells import cell_to_text, normalize_phone, parse_class_count, parse_email, parse_quantity
 
 
 @pytest.mark.parametrize("cell", [30, 30.0, "30", "30 ", " 30", "30.0", "30,00", "\u00a030"])

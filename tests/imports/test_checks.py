@@ -11,7 +11,7 @@ from imports.checks.row_checks import check_row
 from imports.checks.school_checks import DOUBT_CODES
 from imports.enums import Verdict, Volume
 from imports.meanings import Problem
-from schools.recognition.results import Proposal
+from schools.recognition import Proposal
 from tests.conftest import TERM
 from tests.imports.check_requests import (
     PORTFOLIO,

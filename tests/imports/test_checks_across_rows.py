@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from imports.checks import row_checks
-from imports.checks.context import CheckContext
+from imports.checks.context import CheckContext, ComparableRow
 from imports.checks.cross_row_checks import compare_rows
 from imports.checks.problem_codes import UNTICKING
 from imports.checks.row_checks import check_row
-from imports.checks.row_types import ComparableRow
 from imports.enums import Purpose, Verdict, Volume
 from tests.imports.check_requests import (
     OPEN,

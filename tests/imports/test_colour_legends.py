@@ -13,11 +13,10 @@ from openpyxl.styles.colors import Color
 from bench.damaged.xlsb_writer import write_xlsb
 from imports.formats import limits
 from imports.meanings import SEVERE_COLOUR
-from imports.parsing.colour_legends import is_refusing_label, read_legend
-from imports.parsing.colour_names import name_colour
+from imports.parsing.colour_legends import MAX_FIRST_ROWS, MAX_LAST_ROWS, LegendFinder, is_refusing_label, read_legend
+from imports.parsing.coloured_rows import name_colour
 from imports.parsing.column_titles import Title
 from imports.parsing.declined_rows import DECLINED
-from imports.parsing.legend_cells import MAX_FIRST_ROWS, MAX_LAST_ROWS, LegendFinder
 from imports.parsing.sheet_selection import DetectedSheet
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from imports.workbooks.cell_marks import build_fill
@@ -357,6 +356,6 @@ def test_of_the_rows_with_little_else_the_first_and_last_ones_are_read():
 
 def test_colours_are_read_only_where_a_text_is_a_legend(monkeypatch):
     read = []
-    monkeypatch.setattr("imports.formats.xlsx_colours.read_cell_colours", lambda *_: read.append(1) or {})
+    monkeypatch.setattr("imports.formats.xlsx.read_cell_colours", lambda *_: read.append(1) or {})
     parse(colour_xlsx(TITLES, *ROWS, (), ("Écoles du Château Rouge",), fills={1: RED, 3: RED}))
     assert not read

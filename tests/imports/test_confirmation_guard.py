@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from imports import operations, tasks
-from imports.confirmation_guard import build_guard
 from imports.enums import Purpose
+from imports.operations.apply_rows import build_guard
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory

@@ -16,10 +16,10 @@ from imports import on_demand_tasks, operations
 from imports.enums import ImportState
 from imports.exceptions import ContentsDeleted, NothingArrived
 from imports.models import ANNOTATED_FILE_KEPT, CONTENTS_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
-from imports.operations import awaited_rows
-from imports.operations.content_deletion import delete_contents
+from imports.operations import row_edits
+from imports.operations.cancellation import delete_contents
+from imports.operations.undo_import import build_undo_plan
 from imports.operations.upload import upload_again
-from imports.undo_plan import build_undo_plan
 from jobs import due, retention
 from jobs.retention import PRUNE_ROWS
 from licensing.pools.models import Allocation
@@ -163,7 +163,7 @@ def test_what_needs_the_rows_is_refused_in_words(pool, manager):
         with pytest.raises(ContentsDeleted, match="ont été supprimés le 26\u00a0mai 2028"):
             act()
     with pytest.raises(NothingArrived):
-        awaited_rows.resume_arrived(import_id=spreadsheet_import.pk, by=None, at=OLD)
+        row_edits.resume_arrived(import_id=spreadsheet_import.pk, by=None, at=OLD)
     response = manager.get(import_url("undo", spreadsheet_import.pk), follow=True)
     assert "il ne se défait plus" in page_text(response)
 

@@ -7,10 +7,9 @@ import json
 import pytest
 
 from imports.enums import Volume
-from imports.layout import FurtherTable, Layout, LayoutChoices, PreviewRow, SheetRegion
+from imports.layout import AnswerOption, FurtherTable, Layout, LayoutChoices, LayoutQuestion, PreviewRow, SheetRegion
 from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
-from imports.question import AnswerOption, LayoutQuestion
 from tests.conftest import TERM
 
 LAYOUT = Layout(

@@ -7,7 +7,7 @@ import pytest
 from imports.enums import Purpose
 from imports.meanings import Meaning
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, RememberedMapping, parse_spreadsheet
-from imports.parsing.summed_columns import write_sum
+from imports.parsing.stacked_tables import write_sum
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xls, build_xlsx
 
 LEVELS = ["CP", "CE1", "CE2", "CM1", "CM2"]

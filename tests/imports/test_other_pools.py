@@ -19,7 +19,7 @@ from imports import operations, queries, tasks
 from imports.enums import ImportState, Verdict, Volume
 from imports.models import ImportRow
 from imports.operations.recheck import recheck_import
-from imports.remark_queries import count_remarks
+from imports.queries import count_remarks
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import Allocation
 from licensing.pools.operations.allocation import allocate

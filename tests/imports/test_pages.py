@@ -19,7 +19,7 @@ from imports.enums import ImportState, Purpose, Volume
 from imports.formats import limits
 from imports.meanings import Meaning
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
-from imports.web.layout_form import MEANING_GROUPS
+from imports.web.forms import MEANING_GROUPS
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai

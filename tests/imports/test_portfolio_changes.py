@@ -9,9 +9,9 @@ from django.utils.html import strip_tags
 
 from collectivities.models import PortfolioSchool, Role
 from imports import operations
+from imports.concerns import describe_changed_fields, find_changed_back
 from imports.enums import Purpose
 from imports.models import ImportRow
-from imports.portfolio_changes import describe_changed_fields, find_changed_back
 from imports.tasks import read
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imports.layout import PreviewRow
-from imports.parsing.preview import build_preview
+from imports.parsing.spreadsheet import build_preview
 
 ROWS: list[list[Any]] = [["Liste"], [], ["UAI", "Licences"], ["0301234D", 3.0], ["x" * 80, 2]]
 

@@ -8,10 +8,9 @@ import re
 import pytest
 
 from imports.enums import ImportState, Volume
-from imports.layout import Layout, SheetRegion
+from imports.layout import AnswerOption, Layout, LayoutQuestion, SheetRegion
 from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
-from imports.question import AnswerOption, LayoutQuestion
 from tests.conftest import TERM
 from tests.imports.pages import import_url, page_text
 

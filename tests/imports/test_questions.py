@@ -9,11 +9,10 @@ import pytest
 
 from collectivities.models import Role
 from imports.enums import ImportState, Volume
-from imports.layout import Layout, SheetRegion
+from imports.layout import AnswerOption, Layout, LayoutQuestion, SheetRegion
 from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
 from imports.operations.intake import get_parsing_options
-from imports.question import AnswerOption, LayoutQuestion
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 

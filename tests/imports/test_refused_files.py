@@ -345,7 +345,7 @@ def test_of_two_archives_put_together_one_is_read_or_none():
 
 @pytest.mark.parametrize("size", [1, 3, 64])
 def test_formulas_are_found_across_two_chunks(size, monkeypatch):
-    monkeypatch.setattr("imports.formats.zip_archive.CHUNK_SIZE", size)
+    monkeypatch.setattr("imports.formats.workbook_parts.CHUNK_SIZE", size)
     rows = "".join(f'<row r="{n}"><c r="A{n}"><f>1+{n}</f><v>{n + 1}</v></c></row>' for n in range(1, 60))
     rows += '<row r="60"><c r="A60"><f>1+60</f></c></row>'
     found = open_workbook(sheet(rows)).sheets[0]

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from imports import queries
 from imports.enums import RemarkState, Verdict
 from imports.models import ImportRow
-from imports.remark_queries import REMARK_CODES, RemarkCount, count_remarks
-from imports.web.remark_lines import MIN_GATHERED, build_lines
+from imports.queries import REMARK_CODES, RemarkCount, count_remarks
+from imports.web.remarks import MIN_GATHERED, build_lines
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.actions import upload_and_parse

@@ -11,8 +11,8 @@ from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations import recheck
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
-from imports.remark_queries import count_remarks
-from imports.web.remark_lines import build_lines
+from imports.queries import count_remarks
+from imports.web.remarks import build_lines
 from imports.wording import describe_replaced_number
 from licensing.pools.models import Allocation
 from tests.conftest import TERM

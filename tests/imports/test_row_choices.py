@@ -8,9 +8,8 @@ from imports import operations
 from imports.enums import Verdict
 from imports.exceptions import UnknownRow
 from imports.models import ImportRow
-from imports.remark_queries import count_remarks
-from imports.web.remark_lines import build_lines
-from imports.web.row_choices import load_choices
+from imports.queries import count_remarks
+from imports.web.remarks import build_lines, load_choices
 from licensing.pools.operations.allocation import allocate
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory

@@ -178,7 +178,7 @@ def test_rows_of_the_same_address_change_with_one_of_them(pool):
 
 @pytest.mark.slow
 def test_rows_sharing_an_email_are_rechecked_only_while_they_are_few(pool, monkeypatch):
-    monkeypatch.setattr("imports.checks.email_checks.MAX_LISTED_SCHOOLS", 3)
+    monkeypatch.setattr("imports.checks.row_checks.MAX_LISTED_SCHOOLS", 3)
     schools = SchoolFactory.create_batch(6, email="")
     spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 1, "mairie@ville.fr") for school in schools]))
     assert "plus de 3" in rows(spreadsheet_import)[7].problems[0]["message"]

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imports import rows
-from imports.checks.row_types import CheckRequest, RowOutcome
+from imports.checks.context import CheckRequest, RowOutcome
 from imports.checks.school_resolution import ResolvedSchool
 from imports.enums import Verdict
 from imports.meanings import Problem
 from imports.models import ImportRow
 from imports.parsing.rows import ParsedRow
-from schools.recognition.results import Proposal
+from schools.recognition import Proposal
 
 # Favours characters that JSON or COPY escapes.
 TEXTS = st.text(

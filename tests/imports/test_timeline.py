@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from collectivities.models import AuditEntry, Role
-from imports import school_grants
+from imports import queries
 from imports.models import ImportRow
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
@@ -25,19 +25,19 @@ def test_an_import_appears_in_the_timeline_of_each_school(pool, django_assert_ma
     allocate(pool_id=pool.pk, uai=grown.uai, units=2, recipient=grown.email, by=None, at=TERM)
     spreadsheet_import = upload_and_parse(pool, schools_csv((new, 1), (grown, 5), (aside, 4)))
     ImportRow.objects.filter(uai=aside.uai).update(ticked=False)
-    assert school_grants.list_grants(new.uai, "Ecole A") == []  # not before it is applied
+    assert queries.list_grants(new.uai, "Ecole A") == []  # not before it is applied
     confirm_and_apply(spreadsheet_import)
     with django_assert_max_num_queries(3):
-        (gift,) = school_grants.list_grants(new.uai, "Ecole A")
+        (gift,) = queries.list_grants(new.uai, "Ecole A")
     assert gift.at == TERM
     assert (
         gift.words
         == f"1\u00a0licence attribuée à École A sur le lot «\u00a0{pool.name}\u00a0»\u00a0; clé pour {new.email}."
     )
-    (more,) = school_grants.list_grants(grown.uai, "Ecole B")
+    (more,) = queries.list_grants(grown.uai, "Ecole B")
     assert more.words.startswith("3\u00a0licences de plus pour École B")
     assert "désormais 5, même clé" in more.words
-    assert school_grants.list_grants(aside.uai, "Ecole C") == []
+    assert queries.list_grants(aside.uai, "Ecole C") == []
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from imports import operations
 from imports.enums import Purpose
 from imports.models import ImportFile
 from imports.workbooks import provenance
-from imports.workbooks.property_archive import extract_properties
+from imports.workbooks.provenance import extract_properties
 from tests.api.client import create_client
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory

@@ -14,7 +14,7 @@ from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
-from imports.starter_workbook import build_starter_workbook
+from imports.workbooks.blank_templates import build_starter_workbook
 from licensing.entitlements.queries import unseal_key
 from licensing.pools.operations import allocate
 from tests.conftest import TERM

@@ -9,8 +9,8 @@ import pytest
 from imports import queries as imports_queries
 from imports import tasks
 from imports.models import SpreadsheetImport
-from imports.operations import awaited_rows
 from imports.operations import confirm as confirm_import
+from imports.operations import row_edits
 from licensing.classes import entry_check
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom, PupilAccount
@@ -139,7 +139,7 @@ def test_on_day_46_everything_stops_and_a_payment_restores_it_all(world, monkeyp
     assert world.get_access_reasons(DAY_46) == {"provisional_over"}
     # Nothing is proposed either: no pool to allocate from, no key to send again or late.
     assert not imports_queries.list_open_pools(DAY_46.date()).exists()
-    assert not awaited_rows.is_pool_open(world.pool, DAY_46)
+    assert not row_edits.is_pool_open(world.pool, DAY_46)
     assert pools.queue_lost_keys(uai=world.waiting.school_id, at=DAY_46) == 0
     message = Message.objects.filter(topic_id=world.waiting.pk).latest("pk")
     monkeypatch.setattr("django.utils.timezone.now", lambda: DAY_46)

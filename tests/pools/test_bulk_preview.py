@@ -14,7 +14,7 @@ from licensing.pools.bulk_preview import LeftReason, PoolShare
 from licensing.pools.bulk_wording import describe_reminding, describe_revocation
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
-from schools import weekly_limit
+from schools import calendar
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
@@ -115,7 +115,7 @@ def test_a_preview_says_who_just_got_the_key_and_who_was_written_to_this_week(po
     Message.objects.update(sent_at=now)
     assert bulk_preview.preview_reminding([first.pk, second.pk], now).just_sent == 2
     later = now + datetime.timedelta(days=2)
-    weekly_limit.claim_week(first.school_id, at=later)
+    calendar.claim_week(first.school_id, at=later)
     preview = bulk_preview.preview_reminding([first.pk, second.pk], later)
     assert (preview.just_sent, preview.left) == (0, {LeftReason.WRITTEN_THIS_WEEK: 1})
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from licensing.reminders import operations
 from licensing.reminders.models import Reminder, ReminderPolicy
 from licensing.reminders.queries import get_policy
-from schools import weekly_limit
+from schools import calendar
 from tests.api.client import assert_problem, create_client
 from tests.conftest import TERM
 from tests.reminders.actions import give, moment, plan_at
@@ -98,7 +98,7 @@ def test_numbers_that_name_nothing(api, number):
 
 
 def test_a_second_reminder_in_a_week_is_sent_only_with_anyway(api, planned):
-    weekly_limit.claim_week(planned.school_id, at=timezone.now())
+    calendar.claim_week(planned.school_id, at=timezone.now())
     path = f"/allocations/{planned.pk}/remind"
     assert_problem(api.post(path, {}), 409, "written_this_week")
     assert_problem(api.post(path, {"anyway": False}), 409, "written_this_week")

@@ -19,7 +19,7 @@ from licensing.reminders import operations
 from licensing.reminders.models import Reminder, ReminderPolicy, ReminderStop
 from licensing.reminders.queries import get_policy
 from mailing.models import Message
-from schools import weekly_limit
+from schools import calendar
 from schools.models import HolidayZone, SchoolHoliday
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -227,7 +227,7 @@ def test_the_page_asks_as_much_for_one_as_for_thirty(pool, manager, count, djang
 def test_a_hand_is_asked_before_a_second_reminder_in_a_week(planned, manager, monkeypatch):
     Message.objects.filter(kind="key").update(sent_at=TERM)
     path = f"/attributions/{planned.pk}/relancer/"
-    weekly_limit.claim_week(planned.school_id, at=timezone.now())
+    calendar.claim_week(planned.school_id, at=timezone.now())
     answer = manager.post(path, {"page": "school"})
     assert answer.status_code == 409
     assert "Une relance est déjà partie pour cet établissement cette semaine" in text(answer)

@@ -20,7 +20,7 @@ from mailing import kinds
 from mailing.drain import drain
 from mailing.mime import compose
 from mailing.models import Message, MessageState
-from schools import weekly_limit
+from schools import calendar
 from schools.models import WrittenWeek
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
@@ -158,7 +158,7 @@ def test_what_changed_since_the_plan_is_not_sent(planned, change):
         case "stopped":
             operations.stop(allocation_id=planned.pk, whole_school=False, at=FRIDAY)
         case "written":
-            weekly_limit.claim_week(planned.school_id, at=FRIDAY)
+            calendar.claim_week(planned.school_id, at=FRIDAY)
         case "cancelled":
             operations.cancel(reminder_id=reminder.pk, by=None, at=FRIDAY)
     assert operations.send_due(at=FRIDAY) == 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from schools.recognition import SchoolReference, SearchScope
 from schools.recognition.pipeline import recognise
-from schools.recognition.results import SchoolReference, SearchScope
 from tests.factories.schools import SchoolFactory
 
 NOWHERE = SearchScope(frozenset(), frozenset())

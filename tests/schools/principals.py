@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from schools import principals
 from schools.models import PrincipalRequest, Verification
-from schools.principals import operations
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory
@@ -27,7 +27,7 @@ def is_verified(user, school):
 
 def send_link(user, school, *, at=TERM, served=True):
     """Send a confirmation link; return its token."""
-    operations.request_verification(uai=school.pk, by=user, has_subscription=served, at=at)
+    principals.request_verification(uai=school.pk, by=user, has_subscription=served, at=at)
     return get_token(user, school)
 
 

@@ -10,16 +10,18 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from core.calendar import PARIS
-from schools.calendar.public_holidays import compute_easter, is_public_holiday
-from schools.calendar.writing_days import (
+from schools.calendar import (
+    ZONE_OF_DEPARTEMENT,
     CalendarPlace,
     WritingCalendar,
+    compute_easter,
     find_place,
     find_writing_moments,
+    find_zone,
+    is_public_holiday,
     is_writing_day,
     list_open_departements,
 )
-from schools.calendar.zones import ZONE_OF_DEPARTEMENT, find_zone
 from schools.models import HolidayZone, SchoolHoliday
 from tests.factories.schools import SchoolFactory
 

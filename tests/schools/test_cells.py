@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import luhn
 
-from schools.directory import cells
+from schools.directory import reading
 
 ANY = st.text(max_size=20)
 
@@ -15,36 +15,36 @@ ANY = st.text(max_size=20)
 @pytest.mark.parametrize(
     ("read", "text", "meaning"),
     [
-        (cells.parse_postal_code, "30000", "30000"),
-        (cells.parse_postal_code, "1500", "01500"),
-        (cells.parse_postal_code, "150", None),
-        (cells.parse_postal_code, "", ""),
-        (cells.parse_commune_code, "1004", "01004"),
-        (cells.parse_commune_code, "2a004", "2A004"),
-        (cells.parse_commune_code, "2E+04", None),
-        (cells.parse_departement_code, "21", "021"),
-        (cells.parse_departement_code, "1", "001"),
-        (cells.parse_departement_code, "2A", "02A"),
-        (cells.parse_departement_code, "974", "974"),
-        (cells.parse_departement_code, "9740", None),
-        (cells.parse_phone, "466000001", "04 66 00 00 01"),
-        (cells.parse_phone, "04.66.00.00.01", "04 66 00 00 01"),
-        (cells.parse_phone, "+33 4 66 00 00 01", "04 66 00 00 01"),
-        (cells.parse_phone, "+33 (0)4 66 00 00 01", "04 66 00 00 01"),
-        (cells.parse_phone, "40 50 12 34", "40 50 12 34"),
-        (cells.parse_phone, "4,66E+08", None),
-        (cells.parse_phone, "néant", None),
-        (cells.parse_siret, "21300189400012", "21300189400012"),
-        (cells.parse_siret, "213 001 894 00012", "21300189400012"),
-        (cells.parse_siret, "2,13002E+13", None),
-        (cells.parse_siret, "2130018940001", None),
-        (cells.parse_email, "ce.0301001A@ac-exemple.example", "ce.0301001A@ac-exemple.example"),
-        (cells.parse_email, "a@exemple.example ; b@exemple.example", "a@exemple.example"),
-        (cells.parse_email, "néant", None),
-        (cells.parse_flag, "1", True),
-        (cells.parse_flag, "0", False),
-        (cells.parse_flag, "", None),
-        (cells.parse_sector, "SECTEUR PRIVE", "Privé"),
+        (reading.parse_postal_code, "30000", "30000"),
+        (reading.parse_postal_code, "1500", "01500"),
+        (reading.parse_postal_code, "150", None),
+        (reading.parse_postal_code, "", ""),
+        (reading.parse_commune_code, "1004", "01004"),
+        (reading.parse_commune_code, "2a004", "2A004"),
+        (reading.parse_commune_code, "2E+04", None),
+        (reading.parse_departement_code, "21", "021"),
+        (reading.parse_departement_code, "1", "001"),
+        (reading.parse_departement_code, "2A", "02A"),
+        (reading.parse_departement_code, "974", "974"),
+        (reading.parse_departement_code, "9740", None),
+        (reading.parse_phone, "466000001", "04 66 00 00 01"),
+        (reading.parse_phone, "04.66.00.00.01", "04 66 00 00 01"),
+        (reading.parse_phone, "+33 4 66 00 00 01", "04 66 00 00 01"),
+        (reading.parse_phone, "+33 (0)4 66 00 00 01", "04 66 00 00 01"),
+        (reading.parse_phone, "40 50 12 34", "40 50 12 34"),
+        (reading.parse_phone, "4,66E+08", None),
+        (reading.parse_phone, "néant", None),
+        (reading.parse_siret, "21300189400012", "21300189400012"),
+        (reading.parse_siret, "213 001 894 00012", "21300189400012"),
+        (reading.parse_siret, "2,13002E+13", None),
+        (reading.parse_siret, "2130018940001", None),
+        (reading.parse_email, "ce.0301001A@ac-exemple.example", "ce.0301001A@ac-exemple.example"),
+        (reading.parse_email, "a@exemple.example ; b@exemple.example", "a@exemple.example"),
+        (reading.parse_email, "néant", None),
+        (reading.parse_flag, "1", True),
+        (reading.parse_flag, "0", False),
+        (reading.parse_flag, "", None),
+        (reading.parse_sector, "SECTEUR PRIVE", "Privé"),
     ],
 )
 def test_a_cell_is_parsed(read, text, meaning):
@@ -54,9 +54,9 @@ def test_a_cell_is_parsed(read, text, meaning):
 def test_a_siret_without_its_zero_is_confirmed_by_luhn():
     digits = "0552081310001"
     siret = digits + luhn.calc_check_digit(digits)
-    assert cells.parse_siret(siret[1:]) == siret
+    assert reading.parse_siret(siret[1:]) == siret
     wrong = siret[:-1] + str((int(siret[-1]) + 1) % 10)
-    assert cells.parse_siret(wrong[1:]) is None
+    assert reading.parse_siret(wrong[1:]) is None
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_a_siret_without_its_zero_is_confirmed_by_luhn():
     ],
 )
 def test_the_third_line_of_an_address_mostly_repeats_the_town(third, kept):
-    assert cells.join_address_lines("", third) == kept
-    assert cells.join_address_lines("BP 1", third) == ", ".join(filter(None, ["BP 1", kept]))
+    assert reading.join_address_lines("", third) == kept
+    assert reading.join_address_lines("BP 1", third) == ", ".join(filter(None, ["BP 1", kept]))
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "1e400", "4,88E+14", "48751139", "", "48.7.5", "--1"])
 def test_coordinates_off_the_globe_are_dropped(text):
-    assert cells.parse_degrees(text, 90) is None
+    assert reading.parse_degrees(text, 90) is None
 
 
 def test_french_decimals_are_read():
-    assert cells.parse_degrees("-1,5", 180) == -1.5
+    assert reading.parse_degrees("-1,5", 180) == -1.5
 
 
 @pytest.mark.parametrize(
@@ -95,21 +95,21 @@ def test_french_decimals_are_read():
     ],
 )
 def test_levels_follow_from_what_a_school_is(nature, kind, flags, meaning):
-    assert cells.infer_levels(nature, kind, nursery=flags[0], elementary=flags[1]) == meaning
+    assert reading.infer_levels(nature, kind, nursery=flags[0], elementary=flags[1]) == meaning
 
 
 @pytest.mark.slow
 @given(ANY)
 def test_parsing_never_fails_and_is_idempotent(text):
-    text = cells.tidy(text)
+    text = reading.tidy(text)
     for read in (
-        cells.parse_postal_code,
-        cells.parse_commune_code,
-        cells.parse_departement_code,
-        cells.parse_phone,
-        cells.parse_siret,
-        cells.parse_email,
+        reading.parse_postal_code,
+        reading.parse_commune_code,
+        reading.parse_departement_code,
+        reading.parse_phone,
+        reading.parse_siret,
+        reading.parse_email,
     ):
         meaning = read(text)
         assert meaning is None or read(meaning) == meaning
-    cells.parse_degrees(text, 90)
+    reading.parse_degrees(text, 90)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from rapidfuzz import process
 
-from schools.recognition.commune_corrections import CommuneNames, correct_by_words
+from schools.recognition import SchoolReference, SearchScope
+from schools.recognition.lookup import CommuneNames, correct_by_words
 from schools.recognition.pipeline import recognise
-from schools.recognition.results import SchoolReference, SearchScope
 from tests.factories.schools import SchoolFactory
 
 HERAULT, GARD = frozenset({"034"}), frozenset({"030"})

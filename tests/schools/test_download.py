@@ -8,8 +8,8 @@ import ipaddress
 
 import pytest
 
-from schools.directory import download as downloading
-from schools.directory.download import DownloadedFile, check_url, download
+from schools.directory import updates as downloading
+from schools.directory.updates import DownloadedFile, check_url, download
 from schools.exceptions import DownloadFailed
 from tests.schools.open_data_server import OpenDataServer, serve, serve_unless_known
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import Profile
-from schools.matching import suggest_schools, suggest_schools_for, suggest_teachers
+from schools.queries import suggest_schools, suggest_schools_for, suggest_teachers
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory

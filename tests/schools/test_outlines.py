@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from schools.models import TerritoryOutline
-from schools.outlines.simplification import TOLERANCE, simplify
+from schools.outlines import TOLERANCE, simplify
 from tests.conftest import TERM
 from tests.sites.office.term_history import make_outline, write_geojson
 

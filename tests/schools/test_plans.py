@@ -12,9 +12,8 @@ from django.db import connection
 
 from accounts.models import User
 from bench.query_plans import QueryPlans
-from schools.matching import suggest_schools_for, suggest_teachers
 from schools.models import Affiliation, School
-from schools.queries import search
+from schools.queries import search, suggest_schools_for, suggest_teachers
 from tests.cluster import one_server
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator

@@ -9,9 +9,8 @@ import pytest
 
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
-from schools import affiliations
+from schools import affiliations, exceptions, principals
 from schools.models import PrincipalEvent, PrincipalRequest, School, Verification
-from schools.principals import exceptions, operations
 from tests.conftest import TERM
 from tests.emails import render_latest_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
@@ -39,11 +38,11 @@ def asker(school):
 
 
 def request_link(user, school, *, served=True, at=TERM):
-    return operations.request_verification(uai=school.pk, by=user, has_subscription=served, at=at)
+    return principals.request_verification(uai=school.pk, by=user, has_subscription=served, at=at)
 
 
 def confirm(token, *, replaced=(), kept=(), at=TERM):
-    return operations.confirm_verification(token=token, replaced=replaced, kept=kept, at=at)
+    return principals.confirm_verification(token=token, replaced=replaced, kept=kept, at=at)
 
 
 def events(school):
@@ -317,7 +316,7 @@ def test_a_link_confirmed_eight_times_at_once_works_once(committing):
     asker = create_principal(school)
     token = send_link(asker, school)
     outcomes = run_concurrently("public", [lambda: confirm(token)] * 8, expected_errors=exceptions.PrincipalLinkExpired)
-    assert sum(isinstance(outcome, operations.ConfirmationResult) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, principals.ConfirmationResult) for outcome in outcomes) == 1
     assert PrincipalEvent.objects.filter(kind="verified").count() == 1
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from schools.recognition import RecognitionMethod, SchoolReference, SearchScope
 from schools.recognition.pipeline import recognise
-from schools.recognition.results import RecognitionMethod, SchoolReference, SearchScope
 from schools.uai import LETTERS
 from tests.factories.schools import SchoolFactory
 

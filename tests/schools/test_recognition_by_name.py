@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from schools.directory.merge import refresh_dictionary
+from schools.recognition import RecognitionMethod, SchoolReference, SearchScope
 from schools.recognition.pipeline import recognise
-from schools.recognition.results import RecognitionMethod, SchoolReference, SearchScope
 from tests.schools.named_rows import NOWHERE, one, proposed, school
 
 pytestmark = pytest.mark.django_db

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from schools.recognition.list_home import find_home_departements, find_home_level
+from schools.recognition import SchoolReference
+from schools.recognition.lookup import find_home_departements, find_home_level
 from schools.recognition.pipeline import recognise
-from schools.recognition.results import SchoolReference
 from schools.recognition.vocabulary import COLLEGE, LYCEE, PRIMARY, SECONDARY
 from tests.factories.schools import SchoolFactory
 from tests.schools.named_rows import NOWHERE, one, proposed, school

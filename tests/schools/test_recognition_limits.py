@@ -9,10 +9,10 @@ import tracemalloc
 
 import pytest
 
-from schools import spelling
+from schools import queries
+from schools.recognition import MAX_TEXT_LENGTH, SchoolReference, SearchScope
+from schools.recognition.decisions import parse_uai_cell
 from schools.recognition.pipeline import recognise
-from schools.recognition.results import MAX_TEXT_LENGTH, SchoolReference, SearchScope
-from schools.recognition.uai_cells import parse_uai_cell
 from schools.uai import check_letter
 from tests.factories.schools import SchoolFactory
 
@@ -65,11 +65,11 @@ def test_what_stands_far_into_a_cell_is_not_read():
 
 
 def test_no_statement_corrects_more_than_a_batch_of_words(monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr("schools.spelling._BATCH_WORDS", 10)
-    monkeypatch.setattr("schools.spelling._MAX_WORDS", 25)
+    monkeypatch.setattr("schools.queries._BATCH_WORDS", 10)
+    monkeypatch.setattr("schools.queries._MAX_WORDS", 25)
     SchoolFactory(name="École Jaures")
     with django_assert_num_queries(3):
-        spelling.find_corrections([f"jaures{letter}{other}" for letter in "abcdefgh" for other in "ijklm"])
+        queries.find_corrections([f"jaures{letter}{other}" for letter in "abcdefgh" for other in "ijklm"])
 
 
 def test_of_a_cell_full_of_uais_the_first_are_read():

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context
 
-from schools import weekly_limit
+from schools import calendar
 from schools.models import WrittenWeek
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
@@ -20,22 +20,22 @@ WEEK = datetime.timedelta(days=7)
 
 def test_a_week_is_claimed_once_whoever_asks(nimes):
     school = SchoolFactory()
-    assert weekly_limit.claim_week(school.uai, at=TERM)
+    assert calendar.claim_week(school.uai, at=TERM)
     with schema_context("c_gard"):
-        assert not weekly_limit.claim_week(school.uai, at=TERM + datetime.timedelta(days=5))
-        assert weekly_limit.claim_week(school.uai, at=TERM + WEEK)
+        assert not calendar.claim_week(school.uai, at=TERM + datetime.timedelta(days=5))
+        assert calendar.claim_week(school.uai, at=TERM + WEEK)
     assert list(WrittenWeek.objects.order_by("week").values_list("schema", "week")) == [
         ("c_nimes", datetime.date(2026, 11, 23)),
         ("c_gard", datetime.date(2026, 11, 30)),
     ]
-    assert weekly_limit.find_written([school.uai], at=TERM) == {school.uai: TERM}
+    assert calendar.find_written([school.uai], at=TERM) == {school.uai: TERM}
 
 
 def test_a_week_ends_on_sunday_night_in_paris(nimes):
     school = SchoolFactory()
     sunday = datetime.datetime(2026, 11, 29, 22, 30, tzinfo=datetime.UTC)
-    assert weekly_limit.claim_week(school.uai, at=sunday)
-    assert weekly_limit.claim_week(school.uai, at=sunday + datetime.timedelta(hours=1))
+    assert calendar.claim_week(school.uai, at=sunday)
+    assert calendar.claim_week(school.uai, at=sunday + datetime.timedelta(hours=1))
 
 
 def test_the_database_refuses_a_second_claim_and_a_week_that_begins_on_tuesday(nimes):
@@ -53,7 +53,7 @@ def test_sixteen_writers_in_two_collectivities_claim_the_same_schools_once(commi
 
     def claim(schema, order):
         with schema_context(schema), transaction.atomic():
-            return weekly_limit.claim_weeks(order, at=TERM)
+            return calendar.claim_weeks(order, at=TERM)
 
     writers = [partial(claim, schema, order) for schema in ("c_nimes", "c_gard") for order in (uais, uais[::-1])] * 4
     claimed = run_concurrently("public", writers, expected_errors=())

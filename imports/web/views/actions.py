@@ -16,21 +16,17 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
 from imports import operations, queries
-from imports.application_requests import describe_request_change, get_requested_figures
-from imports.concerns import list_concerns
-from imports.confirmation_guard import build_guard
+from imports.concerns import describe_changed_fields, list_concerns
 from imports.enums import ImportState, Purpose, RowEffect, Verdict
 from imports.exceptions import RowsInError
 from imports.models import SpreadsheetImport
-from imports.operations.request_answers import find_asker
-from imports.portfolio_changes import describe_changed_fields
-from imports.remark_queries import count_remarks, count_unanswered
-from imports.web.forms import ImportCancelForm, ImportConfirmForm
-from imports.web.layout_form import LayoutForm
-from imports.web.remark_lines import build_lines
+from imports.operations.application_requests import describe_request_change, find_asker, get_requested_figures
+from imports.operations.apply_rows import build_guard
+from imports.queries import count_remarks, count_unanswered
+from imports.web.forms import ImportCancelForm, ImportConfirmForm, LayoutForm
+from imports.web.remarks import build_lines
 from imports.web.views import APPLIERS, PREPARERS
-from imports.web.views.detail import build_common_context, build_layout_context
-from imports.web.views.verification import refuses_request
+from imports.web.views.detail import build_common_context, build_layout_context, refuses_request
 from licensing.exceptions import LicensingError
 from tenants.models import Collectivity
 from web.access import require_policy

@@ -16,7 +16,7 @@ from licensing.invitations.exceptions import AlreadyReminded, InvitationEnded
 from licensing.invitations.limits import count_letters
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations.endings import get_administered_invitation, lock_seat_and_invitation
-from schools.calendar.writing_days import is_writing_hour, list_open_departements
+from schools.calendar import is_writing_hour, list_open_departements
 
 #: After how long without an answer the reminder leaves by itself.
 REMINDER_DELAY = datetime.timedelta(days=7)

@@ -35,7 +35,7 @@ from licensing.pools.queries import find_emailed_ids, find_reminded_ids
 from mailing import operations as mailing
 from mailing.models import Message
 from mailing.queries import latest_by_topic
-from schools import weekly_limit
+from schools import calendar
 from schools.wording import format_school_name
 
 #: Audit summaries, formatted with the address.
@@ -114,7 +114,7 @@ def remind_many(
         due, refused = _claim_weeks(due, at)
         results += refused
     else:
-        weekly_limit.claim_weeks([allocation.school_id for allocation in due], at=at)
+        calendar.claim_weeks([allocation.school_id for allocation in due], at=at)
     results += [AllocationActionResult(allocation.pk) for allocation in due]
     _queue_and_record(due, MessageKind.REMINDER, "keys.reminded", "Relance envoyée à {}.", by=by, at=at)
     return results
@@ -191,7 +191,7 @@ def _claim_weeks(
     allocations: Sequence[Allocation], at: datetime.datetime
 ) -> tuple[list[Allocation], list[AllocationActionResult]]:
     """Claim the week of each school; return the allocations to remind of, and refusals: one letter a school."""
-    claimed = weekly_limit.claim_weeks([allocation.school_id for allocation in allocations], at=at)
+    claimed = calendar.claim_weeks([allocation.school_id for allocation in allocations], at=at)
     free, refused = [], []
     for allocation in allocations:
         if allocation.school_id in claimed:
@@ -199,7 +199,7 @@ def _claim_weeks(
             free.append(allocation)
         else:
             refused.append(allocation)
-    written = weekly_limit.find_written([allocation.school_id for allocation in refused], at=at) if refused else {}
+    written = calendar.find_written([allocation.school_id for allocation in refused], at=at) if refused else {}
     return free, [
         AllocationActionResult(allocation.pk, _written_error(written[allocation.school_id])) for allocation in refused
     ]

@@ -20,7 +20,7 @@ from licensing.pools.models import Allocation
 from licensing.pools.operations import UnitChange
 from licensing.pools.queries import AllocationState, AnnotatedAllocation
 from licensing.pools.stopped_reminders import find_stopped
-from schools.weekly_limit import find_written
+from schools.calendar import find_written
 
 _CHANGEABLE = (AllocationState.ISSUED, AllocationState.REDEEMED, AllocationState.SUSPENDED)
 #: Values of the field `page` of a form that stands on the school's page, or on the home page.

@@ -22,7 +22,7 @@ from licensing.reminders import planning
 from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND, Reminder, ReminderCause
 from licensing.reminders.queries import SeatCounts, count_seats
 from mailing import operations as mailing
-from schools import weekly_limit
+from schools import calendar
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
 
@@ -83,7 +83,7 @@ def _send_batch(batch: Sequence[tuple[int, int]], *, at: datetime.datetime) -> i
     redeemed = [allocations[one.allocation_id].key_id for one in reminders if one.cause != ReminderCause.UNREDEEMED]
     seats = count_seats(redeemed) if redeemed else {}
     still_due = [one for one in reminders if _is_still_due(one, allocations[one.allocation_id], seats, at)]
-    claimed = weekly_limit.claim_weeks([one.school_id for one in still_due], at=at)
+    claimed = calendar.claim_weeks([one.school_id for one in still_due], at=at)
     leaving = []
     for reminder in still_due:
         if reminder.school_id in claimed:

@@ -21,7 +21,7 @@ from licensing.reminders.forms import PolicyForm
 from licensing.reminders.models import Reminder
 from licensing.reminders.queries import count_by_day, find_planning, get_policy, list_planned, list_stops
 from licensing.reminders.wording import describe_day, describe_planning, describe_policy, describe_stop
-from schools.calendar.writing_days import knows_holidays
+from schools.calendar import knows_holidays
 
 _PAGE_SIZE = 50
 #: Stops that the page names.

@@ -11,7 +11,7 @@ from django.utils import timezone
 from core.formatting import pluralize
 from schools.exceptions import OutlinesRefused
 from schools.models import TerritoryLevel
-from schools.outlines.operations import load_outlines
+from schools.operations import load_outlines
 
 #: Features that are named one by one.
 _MAX_LINES = 20

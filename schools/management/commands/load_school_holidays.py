@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.formatting import pluralize
-from schools.calendar.operations import load_calendar
 from schools.exceptions import CalendarRefused
 from schools.models import HolidayZone
+from schools.operations import load_calendar
 
 #: Rows that are named one by one.
 _MAX_LINES = 20

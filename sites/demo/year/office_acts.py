@@ -20,8 +20,8 @@ from collectivities.operations.presentation import set_presentation
 from core.owner_connection import connected_as_owner
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
-from schools.calendar.operations import load_calendar
 from schools.directory.operations import synchronise
+from schools.operations import load_calendar
 from sites.demo.directory import write_csv
 from sites.demo.people import PASSWORD, DemoPerson
 from sites.demo.shop import PRICE_BANDS, SELLER, SUMMARY, TIERS

@@ -17,8 +17,8 @@ from licensing.entitlements.office_keys import find_entitlements
 from licensing.invitations import operations as invitations
 from licensing.pools.models import Allocation
 from licensing.reminders import operations as reminders
+from schools import principals
 from schools.models import Affiliation
-from schools.principals import operations
 from sites.demo.people import PASSWORD
 from sites.demo.year.school_plans import SchoolPlan
 from sites.demo.year.world import YearWorld
@@ -61,7 +61,7 @@ def redeem_with_new_account(world: YearWorld, *, plan: SchoolPlan) -> None:
 
 def ask_for_verification(world: YearWorld, *, plan: SchoolPlan) -> None:
     """Have the head ask to be verified by the school's official mailbox."""
-    operations.request_verification(uai=plan.uai, by=world.user(plan.head), has_subscription=True, at=world.at)
+    principals.request_verification(uai=plan.uai, by=world.user(plan.head), has_subscription=True, at=world.at)
 
 
 def confirm_verification(world: YearWorld, *, plan: SchoolPlan) -> None:
@@ -69,7 +69,7 @@ def confirm_verification(world: YearWorld, *, plan: SchoolPlan) -> None:
     token = _VERIFICATION.search(world.book.find_latest(plan.mailbox, "principal.verification_requested").text)
     if token is None:
         raise LookupError(f"The letter about {plan.head.username} has no link.")
-    operations.confirm_verification(token=token[1], replaced=(), kept=(), at=world.at)
+    principals.confirm_verification(token=token[1], replaced=(), kept=(), at=world.at)
 
 
 def redeem(world: YearWorld, *, plan: SchoolPlan) -> None:

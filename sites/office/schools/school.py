@@ -26,7 +26,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.french import school_forms
 from core.tenant_connection import connection
-from imports.school_grants import list_grants
+from imports.queries import list_grants
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR, Allocation
 from licensing.pools.queries import AllocationState, AnnotatedAllocation, list_allocations
 from licensing.pools.situation_badges import render_situation_badge

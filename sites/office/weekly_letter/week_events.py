@@ -19,7 +19,7 @@ from licensing.pools.models import Allocation
 from licensing.pools.positions import PoolPosition
 from licensing.pools.school_holdings import list_schools_without_licences
 from licensing.returns.queries import count_unused_of_office, list_office_returns
-from schools.calendar.writing_days import SUMMER_MONTHS
+from schools.calendar import SUMMER_MONTHS
 from sites.office.home.to_do import A_QUARTER, A_YEAR, TodoItem
 
 _ONE_WEEK = datetime.timedelta(days=7)

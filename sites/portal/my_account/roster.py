@@ -17,7 +17,7 @@ from licensing.invitations.person_names import guess_name, is_same_person, split
 from licensing.invitations.queries import WaitingInvitation
 from licensing.requests import queries as requests
 from licensing.requests.models import TeacherRequest
-from schools import matching
+from schools import queries
 from schools.folding import fold
 
 
@@ -267,7 +267,7 @@ def build_roster(user: User, found: PrincipalOverview, *, school_year: int, at: 
             )
             for teacher in without
         ]
-        roster.rows += _list_proposals(matching.suggest_teachers(school), {seat.holder_id for seat in found.seats})
+        roster.rows += _list_proposals(queries.suggest_teachers(school), {seat.holder_id for seat in found.seats})
     roster.rows.sort(key=lambda row: row.name)
     return roster
 
@@ -290,7 +290,7 @@ def _state_of(card: SubscriptionCard) -> TeacherState:
     return TeacherState.STARTING if card.begins_on else TeacherState.ACTIVE
 
 
-def _list_proposals(likely: Iterable[matching.LikelyTeacher], holders: set[int | None]) -> list[RosterRow]:
+def _list_proposals(likely: Iterable[queries.LikelyTeacher], holders: set[int | None]) -> list[RosterRow]:
     """Return rows for the teachers who may be of the school; those who hold a seat of it are listed already."""
     return [
         RosterRow(person=one.affiliation.user, state=TeacherState.PROPOSED, reason=one.reason)

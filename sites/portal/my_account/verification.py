@@ -22,14 +22,9 @@ from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from licensing.entitlements import principal_handover
 from licensing.entitlements.models import Subscription
-from schools.principals import operations
-from schools.principals.exceptions import (
-    PrincipalError,
-    PrincipalLinkExpired,
-    PrincipalsChanged,
-    TooManyVerificationRequests,
-)
-from schools.principals.queries import get_principal_request, list_verified_principals
+from schools import principals
+from schools.exceptions import PrincipalError, PrincipalLinkExpired, PrincipalsChanged, TooManyVerificationRequests
+from schools.queries import get_principal_request, list_verified_principals
 from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
 from web.link_page import opens_link
@@ -46,7 +41,7 @@ def request_verification(request: AuthenticatedRequest) -> HttpResponse:
     uai = request.POST.get("uai", "")
     page = "my_account_school" if request.POST.get("page") == "school" else "my_account"
     try:
-        sent = operations.request_verification(
+        sent = principals.request_verification(
             uai=uai,
             by=user,
             has_subscription=Subscription.objects.filter(principal=user, school=uai).exists(),

@@ -11,10 +11,9 @@ from typing import Any
 
 from accounts.models import User
 from licensing.entitlements.overview import PrincipalOverview
-from schools import matching
-from schools.matching import LikelySchool
+from schools import queries
 from schools.models import Affiliation, PrincipalRequest, School
-from schools.principals.queries import get_pending_principal_request, list_verified_principals
+from schools.queries import LikelySchool, get_pending_principal_request, list_verified_principals
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,4 +57,4 @@ def find_likely_schools(content: dict[str, Any]) -> list[LikelySchool]:
     """Return directory schools that may match the one typed by hand, if any, with reasons."""
     affiliations = content["overview"].affiliations if "overview" in content else [content.get("affiliation")]
     typed: Affiliation | None = next((one for one in affiliations if one is not None and one.school_id is None), None)
-    return matching.suggest_schools_for(typed) if typed is not None else []
+    return queries.suggest_schools_for(typed) if typed is not None else []

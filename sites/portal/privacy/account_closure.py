@@ -24,7 +24,7 @@ from licensing.orders.models import Order
 from licensing.payments import personal_data as payments
 from licensing.requests import personal_data as requests
 from mailing.operations import enqueue
-from schools import personal_data as schools
+from schools import affiliations as schools
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
 
 #: Delay of the second pass, which erases what concurrent transactions wrote to the account.

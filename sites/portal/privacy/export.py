@@ -22,7 +22,7 @@ from licensing.orders import personal_data as orders
 from licensing.requests import personal_data as requests
 from licensing.returns import personal_data as returns
 from mailing import personal_data as outbox
-from schools import personal_data as schools
+from schools import affiliations as schools
 
 
 def export_personal_data(user: User, *, at: datetime.datetime) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from licensing.orders import operations as orders
 from licensing.pools.tasks import note_key_event
 from licensing.reminders.models import Reminder
 from mailing import operations as mailing
-from schools import weekly_limit
+from schools import calendar
 from sites.audit.checks import OFFICE_INVARIANTS, PUBLIC_INVARIANTS, check_all, list_rules
 from tests.api.client import create_token
 from tests.conftest import TERM
@@ -59,7 +59,7 @@ def sound(nimes):
     PupilFactory.create_batch(2, classroom=classroom)
     hand_over_pupil(classroom, by=holder)
     create_token()
-    weekly_limit.claim_week(redeemed.school_id, at=TERM)
+    calendar.claim_week(redeemed.school_id, at=TERM)
     fields = {"allocation": redeemed, "school_id": redeemed.school_id, "planned_for": TERM.date()}
     for step, sent_at in ((10, TERM), (25, None)):
         Reminder.objects.create(cause="unredeemed", step=step, sent_at=sent_at, **fields)

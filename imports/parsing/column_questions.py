@@ -1,0 +1,276 @@
+"""Ask which of several columns counts: of UAI, of e-mail addresses, or of a table that is two. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from imports.formats.sheet_types import CellRow
+from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
+from imports.meanings import Meaning, is_added_title
+from imports.parsing.cell_classification import DOMINANT_SHARE, MAX_SAMPLED_COLUMNS, CellType, classify_cell
+from imports.parsing.cells import cell_to_text
+from imports.parsing.column_mapping import ColumnMapping, column_index, column_letters
+from imports.parsing.column_titles import Title, is_unrelated, match_meanings
+from schools.folding import fold
+
+JOINED_TABLES = "joined_tables"
+#: In a list, hardly a school stands twice; « UAI du collège » repeats few.
+MIN_OWN_SHARE = 0.9
+#: One row of two schools says nothing.
+MIN_SCHOOLS = 2
+
+
+def ask_joined_tables(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[LayoutQuestion]:
+    """Return a question where two columns name schools, each with a number of licences on its side."""
+    by_meaning = {
+        meaning: [index for index, title in enumerate(titles) if title.text and meaning in match_meanings(title)]
+        for meaning in (Meaning.UNITS, Meaning.NAME, Meaning.COMMUNE)
+    }
+    numbers = by_meaning[Meaning.UNITS]
+    if len(numbers) < 2:  # noqa: PLR2004
+        return []
+    listed = {index: _list_uais(sample, index) for index in range(len(titles))}
+    coded = [index for index, uais in listed.items() if uais]
+    for left, right in pairwise(coded):
+        if _part([[left, right], numbers]) and not listed[left] & listed[right]:
+            return [_build_question(left, right)]
+    # Without UAI, all that names a school comes twice.
+    if not coded and _part(list(by_meaning.values())):
+        return [_build_question(by_meaning[Meaning.NAME][0], by_meaning[Meaning.NAME][-1])]
+    return []
+
+
+def _part(columns: Sequence[Sequence[int]]) -> bool:
+    """Whether one line parts the columns of each meaning, so that both sides have all of them."""
+    return all(columns) and max(one[0] for one in columns) < min(one[-1] for one in columns)
+
+
+def _build_question(left: int, right: int) -> LayoutQuestion:
+    return LayoutQuestion(
+        "",
+        JOINED_TABLES,
+        f"Les colonnes {column_letters(left)} et {column_letters(right)} nomment toutes deux des écoles, chacune avec "
+        "un nombre de licences : deux tableaux semblent côte à côte. Mettez une colonne vide entre eux et déposez le "
+        "fichier de nouveau, ou confirmez que c'est un seul tableau.",
+        (AnswerOption("one", "C'est un seul tableau : lire les colonnes choisies ci-dessous"),),
+    )
+
+
+def _list_uais(sample: Sequence[CellRow], index: int) -> set[str]:
+    """Return the UAI in a column; none where it is no list of schools."""
+    found = [
+        cell_to_text(row[index]).upper()
+        for row in sample
+        if index < len(row) and isinstance(row[index], str) and classify_cell(row[index]) & CellType.UAI
+    ]
+    return set(found) if len(found) >= MIN_SCHOOLS and len(set(found)) >= MIN_OWN_SHARE * len(found) else set()
+
+
+#: Code of the question.
+EMAIL_COLUMNS = "email_columns"
+_NONE_LABEL = "Ne lire aucune : écrire au contact de votre périmètre ou à l'adresse officielle"
+
+
+def choose_email_column(
+    mapping: ColumnMapping, titles: Sequence[Title], sample: Sequence[CellRow], answers: Mapping[str, str]
+) -> ColumnMapping:
+    """Return the mapping whose question about addresses has an option for each column, and its answer."""
+    candidates = mapping.candidates.get(Meaning.EMAIL, [])
+    asked = next((question for question in mapping.questions if question.column == Meaning.EMAIL), None)
+    if asked is None or not candidates:
+        return mapping
+    options = [_describe_addresses(index, titles, sample) for index in candidates]
+    question = asked._replace(
+        code=EMAIL_COLUMNS,
+        message=f"{asked.message.rpartition('. ')[0]}. À laquelle écrire ?",
+        options=(*options, AnswerOption(NO_COLUMN, _NONE_LABEL)),
+    ).answered_by(answers)
+    columns = dict(mapping.columns)
+    if question.answer not in ("", NO_COLUMN):
+        columns[Meaning.EMAIL] = column_index(question.answer)
+    questions = [question if one is asked else one for one in mapping.questions]
+    return mapping._replace(columns=columns, questions=questions)
+
+
+def _describe_addresses(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:
+    letters = column_letters(index)
+    example = next((text for row in sample if index < len(row) and (text := cell_to_text(row[index]))), "")
+    title = " ".join(titles[index].text.split()) or letters
+    return AnswerOption(letters, f"« {title} » ({letters}){f', par exemple {example}' if example else ''}")
+
+
+#: Code of the question.
+UAI_COLUMNS = "uai_columns"
+#: Stands before the UAI that an answer shows.
+EXAMPLES = ", par exemple "
+#: A column with fewer distinct UAI than this share of the best one's names groups of schools, or some of them.
+MIN_DISTINCT_SHARE = 0.5
+#: Rows compared with the directory.
+MAX_COMPARED_ROWS = 50
+_MAX_EXAMPLES = 3
+#: From this tier on a title has other words beside « UAI »: « UAI tête de réseau ».
+_FIRST_DOUBTFUL_TIER = 2
+_NUMBER = re.compile(r"\b(n )?[0-9]+\b")
+_UAI_TYPES = CellType.UAI | CellType.DAMAGED_UAI
+
+
+class ComparedRow(NamedTuple):
+    """A row of a table with several columns of UAI: what names its school, and its UAI by the letters of the column."""
+
+    name: str
+    commune: str
+    postal_code: str
+    uais: dict[str, str]
+
+
+class _UaiColumn(NamedTuple):
+    position: int
+    #: In upper case, by row; "" where there is none.
+    uais: list[str]
+
+    @property
+    def letters(self) -> str:
+        return column_letters(self.position)
+
+    @property
+    def distinct(self) -> set[str]:
+        return set(self.uais) - {""}
+
+
+def choose_uai_column(
+    mapping: ColumnMapping,
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    chosen: Mapping[Meaning, int | None],
+    answers: Mapping[str, str],
+) -> ColumnMapping:
+    """Return the mapping with the column of UAI that names every row; with a question where several do.
+
+    Of those the column with the surest title is taken, which the directory may correct: `mapping.compared`.
+    """
+    index = chosen.get(Meaning.UAI)
+    if Meaning.UAI in chosen and index is None and UAI_COLUMNS not in answers:
+        return mapping
+    others = {position for meaning, position in mapping.columns.items() if meaning != Meaning.UAI}
+    columns = [column for column in _list_columns(titles, sample) if column.position not in others]
+    if len(columns) < 2 or (index is not None and index not in {column.position for column in columns}):  # noqa: PLR2004
+        return mapping
+    kept = _drop_groups(columns, index, mapping.columns.get(Meaning.UAI))
+    if len(kept) == 1:
+        return _take(mapping, kept[0], _describe_choice(kept[0], columns, titles))
+    question = LayoutQuestion(
+        Meaning.UAI,
+        UAI_COLUMNS,
+        f"Plusieurs colonnes peuvent donner « UAI de l'école » : {_name_all(kept, titles)}. Choisissez la bonne.",
+        tuple(AnswerOption(column.letters, _describe(column, titles)) for column in kept),
+        column_letters(index) if index is not None else _find_surest(kept, titles),
+    ).answered_by(answers)
+    taken = next((column for column in kept if column.letters == question.answer), None)
+    mapping = _take(mapping, taken, _describe_choice(taken, kept, titles) if taken is not None else "")
+    mapping.questions.append(question)
+    return mapping if index is not None or UAI_COLUMNS in answers else _add_compared_rows(mapping, kept, sample)
+
+
+def _list_columns(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[_UaiColumn]:
+    """Return the columns that mostly hold UAI, damaged ones included."""
+    found = []
+    for position, title in enumerate(titles[:MAX_SAMPLED_COLUMNS]):
+        cells = [row[position] if position < len(row) else "" for row in sample]
+        filled = [cell for cell in cells if cell_to_text(cell)]
+        # A name with a UAI beside it is a text too.
+        hits = sum(1 for cell in filled if (types := classify_cell(cell)) & _UAI_TYPES and not types & CellType.TEXT)
+        if hits and hits >= DOMINANT_SHARE * len(filled) and not is_added_title(title.text):
+            found.append(_UaiColumn(position, [cell_to_text(cell).upper() for cell in cells]))
+    related = [column for column in found if not is_unrelated(titles[column.position])]
+    return related or found
+
+
+def _drop_groups(columns: Sequence[_UaiColumn], chosen: int | None, mapped: int | None) -> list[_UaiColumn]:
+    """Return the columns that name nearly every row by a UAI of its own; of copies, the mapped one or the first.
+
+    The chosen one is kept in any case.
+    """
+    most = max(len(column.distinct) for column in columns)
+    kept: list[_UaiColumn] = []
+    for column in sorted(columns, key=lambda column: (column.position not in (chosen, mapped), column.position)):
+        own = len(column.distinct) > MIN_DISTINCT_SHARE * most
+        if column.position == chosen or (own and all(column.uais != other.uais for other in kept)):
+            kept.append(column)
+    return sorted(kept, key=lambda column: column.position)
+
+
+def _find_surest(columns: Sequence[_UaiColumn], titles: Sequence[Title]) -> str:
+    """Return the letters of the column whose title says « UAI » and no more, "" where several do as well, or none.
+
+    « UAI 1 » and « UAI 2 » are equally sure, and so is « UAI » beside them.
+    """
+    tiers = {
+        column.letters: match_meanings(titles[column.position]).get(Meaning.UAI, _FIRST_DOUBTFUL_TIER)
+        for column in columns
+    }
+    best = min(tiers.values())
+    surest = [column for column in columns if tiers[column.letters] == best]
+    texts = Counter(_without_number(titles[column.position].text) for column in columns)
+    if len(surest) > 1 or best >= _FIRST_DOUBTFUL_TIER or texts[_without_number(titles[surest[0].position].text)] > 1:
+        return ""
+    return surest[0].letters
+
+
+def _without_number(text: str) -> str:
+    return " ".join(_NUMBER.sub(" ", fold(text)).split())
+
+
+def _take(mapping: ColumnMapping, column: _UaiColumn | None, remark: str) -> ColumnMapping:
+    """Return the mapping with this column of UAI, and without another question about it."""
+    columns = dict(mapping.columns)
+    columns.pop(Meaning.UAI, None)
+    questions = [question for question in mapping.questions if question.column != Meaning.UAI]
+    if column is None:
+        return mapping._replace(columns=columns, questions=questions)
+    changed = mapping.columns.get(Meaning.UAI) != column.position
+    return mapping._replace(
+        columns={Meaning.UAI: column.position, **columns},
+        questions=questions,
+        remarks=[*mapping.remarks, remark] if changed else mapping.remarks,
+    )
+
+
+def _describe_choice(column: _UaiColumn, columns: Sequence[_UaiColumn], titles: Sequence[Title]) -> str:
+    others = " et ".join(_name(other, titles) for other in columns if other is not column)
+    return f"L'UAI est lu dans {_name(column, titles)}, et non dans {others}."
+
+
+def _add_compared_rows(mapping: ColumnMapping, kept: Sequence[_UaiColumn], sample: Sequence[CellRow]) -> ColumnMapping:
+    def read(row: CellRow, meaning: Meaning) -> str:
+        index = mapping.columns.get(meaning, len(row))
+        return cell_to_text(row[index]) if index < len(row) else ""
+
+    return mapping._replace(
+        compared=[
+            ComparedRow(
+                read(row, Meaning.NAME),
+                read(row, Meaning.COMMUNE),
+                read(row, Meaning.POSTAL_CODE),
+                {column.letters: column.uais[number] for column in kept},
+            )
+            for number, row in enumerate(sample[:MAX_COMPARED_ROWS])
+        ]
+    )
+
+
+def _describe(column: _UaiColumn, titles: Sequence[Title]) -> str:
+    examples = [uai for uai in dict.fromkeys(column.uais) if uai][:_MAX_EXAMPLES]
+    return f"{_name(column, titles)}{EXAMPLES}{', '.join(examples)}"
+
+
+def _name(column: _UaiColumn, titles: Sequence[Title]) -> str:
+    return f"« {' '.join(titles[column.position].text.split()) or column.letters} » ({column.letters})"
+
+
+def _name_all(columns: Sequence[_UaiColumn], titles: Sequence[Title]) -> str:
+    *others, last = [_name(column, titles) for column in columns]
+    return f"{', '.join(others)} et {last}"

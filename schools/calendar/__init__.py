@@ -1,1 +1,0 @@
-"""The school calendar: the holidays of each zone, and on which days one writes to a school."""

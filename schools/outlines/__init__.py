@@ -1,1 +1,0 @@
-"""Outlines of communes, intercommunalities, départements and regions, from files of open data."""
