@@ -24,7 +24,7 @@ from bounces.imap import ImapMailbox
 from bounces.models import RefusedAddress, UnreadMail
 from config.mail import BounceMailboxSettings
 from mailing.bounce_mailbox import read_mailbox
-from mailing.message_ids import build_message_id
+from mailing.mime import build_message_id
 from mailing.models import Message, MessageState
 from tenants.models import Collectivity
 from tests.mailing.delivery_notices import read_notice

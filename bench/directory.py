@@ -23,7 +23,7 @@ from bench.measure import Contender, Measure, medians_in_turn, peak_of_code, pea
 from bench.query_plans import QueryPlans
 from bench.registry import measure
 from bench.scratch_database import SHARED
-from core.owner_connection import connected_as
+from core.connections import connected_as
 from schools.directory import merge
 from schools.directory.merge import FIELDS
 from schools.directory.operations import synchronise

@@ -26,7 +26,7 @@ from bench.registry import measure
 from bench.scratch_database import as_owner, url
 from bench.tenant_migrations import time_migration
 from collectivities.models import Member, Role
-from core.tenant_connection import connection
+from core.connections import connection
 from sites.audit.checks import check_all
 from tenants.models import Collectivity
 

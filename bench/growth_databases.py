@@ -19,7 +19,7 @@ from bench.office_home import sign_in_viewer
 from bench.page_measure import load_page
 from bench.scratch_database import as_owner, scratch_database
 from bench.tenants import UPDATE_OF_KEYS, create_office_of_keys, open_numbered
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey

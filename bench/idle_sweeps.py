@@ -13,7 +13,7 @@ from psycopg import sql
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
 from bench.registry import measure
 from bench.tenants import COUNT, provision_numbered
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from jobs.models import DueWork
 from tenants.models import Collectivity

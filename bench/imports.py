@@ -26,7 +26,7 @@ from bench.registry import measure
 from bench.scratch_database import as_owner
 from collectivities.operations.offices import open_office
 from imports import operations, queries, tasks
-from jobs.process import raise_gc_threshold
+from jobs.periodic_tasks import raise_gc_threshold
 from licensing.orders.operations import grant
 from licensing.pools.models import Allocation, Pool
 from mailing.models import Message

@@ -23,7 +23,7 @@ from django.test import override_settings
 from django.urls import set_urlconf
 from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
 
-from accounts import password_resets
+from accounts import passwords
 from accounts.models import Profile
 from bench.office_data import create_person, create_schools, open_office
 from bench.registry import measure
@@ -34,7 +34,7 @@ from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from licensing.pools.operations import Demand
 from mailing import smtp_replies
-from mailing.message_ids import build_message_id
+from mailing.mime import build_message_id
 from mailing.models import Message, MessageState
 from sites.back_office.work_items import list_work_items
 from sites.demo.smtp_sink import SinkBehaviour, SinkMessage, SmtpSink
@@ -151,7 +151,7 @@ class _Work:
             pools.remind(allocation_id=self._reminded[minute], by=None, at=at)
             members.invite(email=f"membre.{minute}@mairie.example", roles=[Role.VIEWER], by=None, at=at)
         person = self._people[minute]
-        password_resets.request_reset(email=person.email, host=settings.BASE_DOMAIN, at=at)
+        passwords.request_reset(email=person.email, host=settings.BASE_DOMAIN, at=at)
 
     def _give(self, schools: Sequence[str], at: datetime.datetime) -> list[int]:
         demands = [Demand(uai, 2, f"direction.{uai.lower()}@exemple.example") for uai in schools]
@@ -260,7 +260,7 @@ def _read_message_id(received: SinkMessage) -> str:
 @contextlib.contextmanager
 def _mail_server_at(port: int) -> Iterator[None]:
     options = {"host": "127.0.0.1", "port": port, "timeout": _PATIENCE_S}
-    with override_settings(MAILERS={"default": {"BACKEND": "mailing.smtp_backend.EmailBackend", "OPTIONS": options}}):
+    with override_settings(MAILERS={"default": {"BACKEND": "mailing.mail_server.EmailBackend", "OPTIONS": options}}):
         yield
 
 

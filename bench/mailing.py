@@ -24,8 +24,7 @@ from bench.scratch_database import ROOT
 from jobs import worker
 from jobs.tasks import defer, task
 from mailing import kinds, operations
-from mailing.email_template import render_email
-from mailing.kinds import RenderedEmail
+from mailing.kinds import RenderedEmail, render_email
 from mailing.mime import compose
 from mailing.models import Message, MessageState
 from mailing.operations import BULK_QUEUE
@@ -153,7 +152,7 @@ def send_emails() -> Measure:
     """Send 2,000 messages from the outbox, committing each outcome."""
     with running_sink() as port:
         options = {"host": "127.0.0.1", "port": port}
-        mailers = {"default": {"BACKEND": "mailing.smtp_backend.EmailBackend", "OPTIONS": options}}
+        mailers = {"default": {"BACKEND": "mailing.mail_server.EmailBackend", "OPTIONS": options}}
         with override_settings(MAILERS=mailers):
             queue()
             contents = [

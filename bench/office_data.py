@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Profile, User
 from api import tokens
-from api.scopes import TokenScope
+from api.models import TokenScope
 from collectivities.operations import offices
 from schools.models import Affiliation, School
 from schools.uai import check_letter

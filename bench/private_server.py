@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.database import EMBEDDED_ROLES
-from core import database_roles
+from core import database_access
 
 #: Until a server has recovered and takes connections, or has ended, on the busiest machine.
 _TIMEOUT_S = 600
@@ -95,7 +95,7 @@ def private_server() -> Iterator[PrivateServer]:
     before = [(access, {name: access[name] for name in _LED}) for access in (ours, owner)]
     server.start()
     with server.connect() as administrator:
-        database_roles.create_roles(administrator, EMBEDDED_ROLES, owner_creates_databases=True)
+        database_access.create_roles(administrator, EMBEDDED_ROLES, owner_creates_databases=True)
     connection.close()
     for access, role in ((ours, EMBEDDED_ROLES.application), (owner, EMBEDDED_ROLES.owner)):
         access.update(HOST=str(folder), PORT="", USER=role.name, PASSWORD="", NAME="postgres")

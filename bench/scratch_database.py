@@ -12,8 +12,7 @@ from typing import Any
 
 from django_tenants.utils import schema_context
 
-from core.owner_connection import connected_as_owner
-from core.tenant_connection import connection
+from core.connections import connected_as_owner, connection
 from tenants.template_database import adopt_copy, ensure_template
 
 ROOT = Path(__file__).resolve().parent.parent

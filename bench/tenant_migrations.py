@@ -19,7 +19,7 @@ from bench.added_migrations import added_migrations
 from bench.registry import measure
 from bench.scratch_database import as_owner, url
 from bench.tenants import COUNT, provision_numbered
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import schema_migrations
 from tenants.models import Collectivity
 

@@ -21,8 +21,7 @@ from bench.office_data import open_office as create_office
 from bench.registry import measure
 from bench.scratch_database import as_owner
 from collectivities.operations.offices import open_office
-from core.owner_connection import connected_as
-from core.tenant_connection import connection
+from core.connections import connected_as, connection
 from licensing.entitlements.models import ActivationKey
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools

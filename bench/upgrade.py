@@ -34,7 +34,7 @@ from bench.registry import measure
 from bench.scratch_database import as_owner, scratch_database
 from bench.tenants import provision_numbered
 from bench.web_server import running_server
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants.models import Collectivity
 
 #: Collectivities besides the one that works.

@@ -14,8 +14,8 @@ from django.db.models import Q
 from accounts.models import Profile, User
 from collectivities.models import AuditEntry
 from core.calendar import PARIS
+from core.connections import connection
 from core.copy_rows import copy_rows
-from core.tenant_connection import connection
 from jobs import due
 
 #: Actor of what no user did: an expiry, a redemption on the portal, a command.

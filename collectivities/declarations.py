@@ -2,7 +2,7 @@
 """What offices declare: their e-mails, and what hears of those that are lost."""
 
 from accounts.models import AccountEvent
-from api.documentation.error_codes import RULE, Error, declare_errors, declare_family
+from api.problem_details import RULE, Error, declare_errors, declare_family
 from collectivities import emails
 from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
 from collectivities.models import (
@@ -13,8 +13,8 @@ from collectivities.models import (
     PORTFOLIO_UPDATED_BY_LIST,
 )
 from collectivities.office_concerns import schedule_check_of_lost
-from mailing.delivery_events import loss_listeners
-from web.office_menu import OFFICE_SECTION, declare_page
+from mailing.delivery_reports import loss_listeners
+from web.frame import OFFICE_SECTION, declare_page
 
 loss_listeners.declare("collectivities", schedule_check_of_lost)
 

@@ -11,14 +11,11 @@ from django.utils import timezone
 from accounts.models import User
 from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Invitation, Role
 from collectivities.queries import get_office_settings
-from core.formatting import long_moment, start_sentence
-from core.french import collectivity_forms
-from core.link_tokens import add_token
-from core.tenant_connection import connection
-from core.urls import portal_url
+from core.connections import connection
+from core.formatting import collectivity_forms, long_moment, start_sentence
+from core.links import add_token, portal_url
 from mailing import kinds
-from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
 

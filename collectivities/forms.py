@@ -12,13 +12,12 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.forms import check_new_password
-from accounts.password_rules import describe_password_rules
-from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
+from accounts.passwords import describe_password_rules
+from api.models import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
 from collectivities.models import OfficeSettings, PortfolioSchool, Role
 from core.calendar import date_in_paris
-from core.phone_numbers import clean_phone
-from core.plain_names import check_no_address, check_person_name, check_plain_name
+from core.contact_details import check_no_address, check_person_name, check_plain_name, clean_phone
 from schools import uai
 from tenants import identifiers
 from tenants.models import OfficeRequest

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from collectivities.journal_wording import describe_action
 from collectivities.models import AuditEntry
 from core.calendar import PARIS
-from core.workbook import WorksheetContent
-from core.workbook import build_workbook as write_workbook
+from core.spreadsheets import WorksheetContent
+from core.spreadsheets import build_workbook as write_workbook
 
 HEADERS = ("Date", "Auteur", "Identifiant", "Action", "UAI", "Ce qui s'est passé")
 WIDTHS = (18, 28, 20, 26, 12, 100)

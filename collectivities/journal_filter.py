@@ -11,8 +11,8 @@ from django.db.models import Q, QuerySet
 
 from collectivities.journal_wording import group_choices, list_same_actions, subject_labels
 from collectivities.models import AuditEntry
+from core.foreign_values import MAX_SEARCH_LENGTH
 from core.registry import Registry
-from core.search_terms import MAX_SEARCH_LENGTH
 from schools import uai
 
 #: By app above this one, the condition for entries about a school without its UAI: one entry for a list of schools.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime
 
-from core.calendar import PARIS, date_in_paris
-from core.public_holidays import extend_to_working_day
-from core.tenant_connection import connection
+from core.calendar import PARIS, date_in_paris, extend_to_working_day
+from core.connections import connection
 from jobs import due
 
 #: Kind of the due work that writes an office's weekly letters.

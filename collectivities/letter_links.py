@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
 from collectivities.models import Letter
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants.models import Collectivity
 
 _SALT = "collectivities.letter-links"

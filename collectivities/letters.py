@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable
 
 from collectivities.models import Letter, LetterChoice, Member, Role
 from collectivities.queries import list_reachable_members
-from core.formatting import join_words
-from core.french import collectivity_forms
+from core.formatting import collectivity_forms, join_words
 from tenants.models import Collectivity
 
 

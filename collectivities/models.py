@@ -12,8 +12,8 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from core.journal_seals import Seal, SealedJournal
-from core.link_tokens import derive_token
-from core.querysets import LockableQuerySet
+from core.links import derive_token
+from core.models import LockableQuerySet
 
 #: Audit actions for one school of a list: home pages leave them out and show the entry of the list.
 PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"

@@ -14,7 +14,7 @@ from django.db.models import Min
 from django_tenants.utils import get_public_schema_name
 
 from collectivities.models import Invitation, Member
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from mailing.models import LOST, Message
 from tenants.models import Collectivity, OfficeConcern

@@ -18,13 +18,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import operators
+from accounts import second_factor
 from accounts.models import Session, User
 from accounts.sessions import SessionStore
 from collectivities import audit_log
 from collectivities.exceptions import VisitRefused
 from collectivities.models import Member, Role
-from core.link_tokens import hash_token
+from core.links import hash_token
 from tenants.models import Collectivity
 from web.middleware import SESSION_HOST_KEY
 
@@ -53,7 +53,7 @@ def issue_link(*, collectivity: Collectivity, by: User, session_key: str, reason
     reason = " ".join(reason.split())[:MAX_REASON_LENGTH]
     if not reason:
         raise VisitRefused("Dites pourquoi vous ouvrez ce bureau : le motif figure dans son journal.")
-    if not operators.may_operate(by):
+    if not second_factor.may_operate(by):
         raise VisitRefused("Seule l'exploitation ouvre le bureau d'une collectivité.")
     link = SessionStore()
     link[SESSION_HOST_KEY] = urlsplit(collectivity.office_url()).netloc
@@ -137,4 +137,4 @@ def _find_operator(visit: dict[str, Any], *, at: datetime.datetime) -> User | No
     """Return the operator of a link or a visit, while signed in at the portal and allowed to operate."""
     own = Session.objects.filter(pk=visit["session"], account=visit["operator"], expire_date__gt=at)
     operator = User.objects.filter(pk=visit["operator"]).first() if own.exists() else None
-    return operator if operator is not None and operators.may_operate(operator) else None
+    return operator if operator is not None and second_factor.may_operate(operator) else None

@@ -8,7 +8,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from collectivities.models import PortfolioSchool
-from core.search_terms import cut_search
+from core.foreign_values import cut_search
 from schools.folding import split_words
 from schools.models import School
 

@@ -20,7 +20,7 @@ from collectivities.models import (
     PortfolioSchool,
     Role,
 )
-from core.link_tokens import hash_token
+from core.links import hash_token
 
 
 class AcceptedInvitation(NamedTuple):

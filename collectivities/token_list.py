@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from accounts.models import User
-from api.models import Token
-from api.scopes import TokenScope
+from api.models import Token, TokenScope
 from core import formatting
 from core.calendar import date_in_paris
 

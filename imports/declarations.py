@@ -1,11 +1,11 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
 """What imports declare: their e-mails and tasks, and which entries of the journal are about a school."""
 
-from api.documentation.error_codes import RULE, Error, declare_errors, declare_family
+from api.problem_details import RULE, Error, declare_errors, declare_family
 from collectivities import journal_filter
 from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
 from imports import emails, on_demand_tasks, queries
-from web.office_menu import declare_page
+from web.frame import declare_page
 
 journal_filter.school_conditions.declare("imports", queries.filter_entries_by_school)
 emails.register_kinds()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from accounts.models import User
 from core import formatting
-from core.tenant_connection import connection
+from core.connections import connection
 from imports import queries
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, RequestAnswer
 from imports.models import SpreadsheetImport
 from imports.operations.application_requests import RequestFigures, describe_unresolved
 from mailing import kinds
-from mailing.email_template import render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, RenderedEmail, render_email
 from mailing.models import Message
 from tenants.models import Collectivity
 

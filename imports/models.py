@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.fields.json import KeyTransform
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.layout import Layout, LayoutChoices
 

@@ -18,7 +18,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 from django_tenants.postgresql_backend.base import DatabaseWrapper
 
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.models import ImportProgress
 from licensing.pools.operations.demands import AllocationStage
 from tenants.lock_timeouts import set_transaction_lock_timeout

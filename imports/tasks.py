@@ -37,10 +37,9 @@ from imports.operations.intake import (
 )
 from imports.parsing.spreadsheet import ParsedSheet
 from jobs.due import declare_due_work
-from jobs.lanes import declare_lane
-from jobs.process import disable_gc
+from jobs.periodic_tasks import disable_gc
 from jobs.retention import declare_retention, declare_retention_by_queries
-from jobs.tasks import WATCHED_RETRY, task
+from jobs.tasks import WATCHED_RETRY, declare_lane, task
 from licensing.exceptions import LicensingError
 
 # A job that is lost has its office looked at: see the triggers of the queue.

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from api.fields import StrictCharField, UtcDateTimeField
 from api.filters import StrictBooleanFilter, StrictDateTimeFilter
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from schools.models import School, SchoolState
 from schools.queries import find_by_uai, search

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db.models import Max, Min
 
 from core.calendar import PARIS, date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from schools.folding import fold
 from schools.models import HolidayZone, School, SchoolHoliday, WrittenWeek
 

@@ -10,13 +10,10 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import long_date
-from core.french import is_elided
-from core.link_tokens import add_token
-from core.urls import portal_url
+from core.formatting import is_elided, long_date
+from core.links import add_token, portal_url
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 from mailing.operations import enqueue
 from schools.models import Affiliation, PrincipalRequest, School

@@ -14,10 +14,9 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from core.foreign_date_checks import check_days
 from core.formatting import long_moment
-from core.link_tokens import derive_token
-from core.querysets import LockableQuerySet
+from core.links import derive_token
+from core.models import LockableQuerySet, check_days
 from schools.directory import models as directory_models  # noqa: F401 - its models are this app's
 
 

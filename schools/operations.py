@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from core.bounded_json import UnreadableJson, parse_json
 from core.calendar import PARIS
-from core.foreign_values import check_day, check_moment
+from core.foreign_values import UnreadableJson, check_day, check_moment, parse_json
 from schools.exceptions import CalendarRefused
 from schools.folding import fold
 from schools.models import HolidayZone, SchoolHoliday, TerritoryLevel, TerritoryOutline

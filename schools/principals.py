@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import throttling
 from accounts.models import Profile, User
 from core.advisory_locks import hold_transaction_lock, share_transaction_lock
-from core.link_tokens import generate_nonce, hash_token
+from core.links import generate_nonce, hash_token
 from schools import affiliations, emails
 from schools.exceptions import (
     AlreadyVerified,

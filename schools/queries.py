@@ -21,9 +21,9 @@ from django.db import connection
 from django.db.models import Case, DateTimeField, F, Func, OuterRef, Q, QuerySet, When
 
 from accounts.models import Profile, User
-from core.link_tokens import hash_token
-from core.querysets import LockableQuerySet
-from core.search_terms import cut_search
+from core.foreign_values import cut_search
+from core.links import hash_token
+from core.models import LockableQuerySet
 from schools import uai
 from schools.exceptions import PrincipalLinkExpired
 from schools.folding import edit_distance, fold, split_words

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 
-from core import french
+from core import formatting
 from schools.folding import fold
 from schools.models import School, SchoolState
 from schools.recognition.places import CODES, build_commune_key
@@ -75,7 +75,7 @@ def find_commune(code: str) -> Territory | None:
     """Return the territory of the commune with this INSEE code; None where no school is there."""
     commune = School.objects.filter(commune_code=code).exclude(commune_code="").values_list("commune", flat=True)
     found = commune.order_by("uai").first()
-    return None if found is None else Territory(french.of_town(found), Q(commune_code=code))
+    return None if found is None else Territory(formatting.of_town(found), Q(commune_code=code))
 
 
 def search_communes(text: str) -> list[CommuneFound]:
@@ -115,7 +115,7 @@ def _find_commune_by_name(name: str, siren: str) -> Territory | None:
             # Several codes are the arrondissements of Paris, Lyon or Marseille.
             town = min((town for _, town in found.values()), key=len)
             town = re.sub(r"(?i)\s+[0-9]+\s*(er|e|ème)?(\s+arrondissement)?$", "", town)
-            return Territory(french.of_town(town), Q(commune_code__in=sorted(found)))
+            return Territory(formatting.of_town(town), Q(commune_code__in=sorted(found)))
     return None
 
 
@@ -135,5 +135,5 @@ def _list_regions(name: str) -> list[str]:
 
 def _find_area(collectivity: Collectivity, condition: Q) -> Territory | None:
     """Return the schools of a condition as the collectivity's territory, where it has an open école."""
-    territory = Territory(french.collectivity_forms(collectivity.name).of_the, condition)
+    territory = Territory(formatting.collectivity_forms(collectivity.name).of_the, condition)
     return territory if territory.list_schools().order_by().exists() else None

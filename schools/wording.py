@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.french import restore_capital
+from core.formatting import restore_capital
 from schools.models import School
 
 

@@ -25,13 +25,12 @@ from django.db import transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.calendar import date_in_paris, start_of_day
+from core.connections import connection
 from core.formatting import long_date, number
 from core.journal_seals import SealedJournal, sealed_journals
 from core.schemas import UNREADABLE, surviving_errors
-from core.tenant_connection import connection
 from mailing import kinds, operations
-from mailing.email_template import render_email
-from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail
+from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail, render_email
 from mailing.models import LOST, Message, MessageState
 from tenants.cross_schema import query_all
 from tenants.models import Checkpoint, Collectivity

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models
 
-from core import database_checks
+from core import start_checks
 from tenants import checkpoints, privileges
 
 #: Faults that are listed; the rest are counted.
@@ -56,9 +56,9 @@ def check_database(app_configs: Any, databases: Any = None, **_kwargs: Any) -> l
     if not databases:
         return []
     with connection.cursor() as cursor:
-        if faults := database_checks.list_database_faults(cursor):
+        if faults := start_checks.list_database_faults(cursor):
             return [Error(fault, id="peps.E020") for fault in faults]
-        if database_checks.sorts_french(cursor):
+        if start_checks.sorts_french(cursor):
             return []
     return [
         Warning(

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from django.apps import apps
 from django.db import DatabaseError
 
+from core.connections import connection
 from core.schemas import filter_existing
-from core.tenant_connection import connection
 from jobs.tasks import defer
 from tenants.lock_timeouts import LockUnavailable, retry_on_lock
 from tenants.models import Collectivity

@@ -10,7 +10,7 @@ from django_tenants.postgresql_backend.base import FakeTenant
 from django_tenants.utils import get_public_schema_name
 
 from core.cells import get_cells
-from core.tenant_connection import connection
+from core.connections import connection
 
 _MISDIRECTED = 421
 

@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.postgresql_backend.base import DatabaseWrapper
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants.lock_timeouts import set_session_lock_timeout
 
 _CREATED_CONCURRENTLY = re.compile(

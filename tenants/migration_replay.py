@@ -20,7 +20,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django_tenants.utils import schema_context
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import privileges
 from tenants.lock_timeouts import retry_on_lock, session_lock_timeout
 from tenants.migration_executor import SchemaMigrationExecutor, wait_for_concurrent_builds

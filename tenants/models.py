@@ -15,8 +15,8 @@ from django.db import models
 from django.db.models import Q
 from django_tenants.models import DomainMixin, TenantMixin
 
-from core.querysets import LockableQuerySet
-from core.urls import build_absolute_url
+from core.links import build_absolute_url
+from core.models import LockableQuerySet
 
 
 class CollectivityKind(models.TextChoices):

@@ -16,8 +16,8 @@ from django.conf import settings
 from django.db import transaction
 from psycopg import sql
 
-from core.role_checks import list_role_faults
-from core.tenant_connection import connection
+from core.connections import connection
+from core.start_checks import list_role_faults
 from tenants import privilege_sql
 from tenants.models import Collectivity, SchemaSnapshot
 

@@ -10,8 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import Error
 
-from core.owner_connection import connected_as
-from core.tenant_connection import connection
+from core.connections import connected_as, connection
 
 type _Ended = queue.SimpleQueue[tuple[str, Exception | None] | None]
 

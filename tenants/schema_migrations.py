@@ -18,8 +18,8 @@ from django.db.migrations.state import ProjectState
 from django_tenants.utils import schema_context
 from psycopg import sql
 
+from core.connections import connection
 from core.schemas import UnreadableSchema, query_each
-from core.tenant_connection import connection
 from tenants.lock_timeouts import is_lock_error
 from tenants.migration_executor import SchemaMigrationLoader, read_migration_files
 from tenants.migration_replay import Recording, ReplayStep, record_missing_migrations, replay, run_by_django

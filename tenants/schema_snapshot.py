@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import privileges, schema_structure
 from tenants.migration_executor import read_migration_files
 from tenants.models import SchemaSnapshot

@@ -7,8 +7,8 @@ from itertools import batched
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from core.connections import connection
 from core.schemas import SCHEMAS_PER_QUERY
-from core.tenant_connection import connection
 
 # The schema's own name is taken out: it is written wherever the search path is the public schema's. Of columns, not
 # their order: a migration adds at the end what a new table has elsewhere.

@@ -7,7 +7,7 @@ import datetime
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs.periodic_tasks import periodic_task
 from jobs.retention import declare_retention
 from jobs.tasks import defer_once, task

@@ -17,9 +17,8 @@ from django.conf import settings
 from django.core.management import call_command
 from psycopg import sql
 
-from core import database_roles
-from core.owner_connection import connected_as_owner
-from core.tenant_connection import connection
+from core import database_access
+from core.connections import connected_as_owner, connection
 from installation import hold
 
 _PREFIX = "peps_template_"
@@ -62,7 +61,7 @@ def ensure_template() -> str:
     Raises `OwnerUnknown`.
     """
     name = f"{_PREFIX}{compute_fingerprint()}"
-    with connected_as_owner(_USE), database_roles.connect(connection.settings_dict, _MAINTENANCE) as server:
+    with connected_as_owner(_USE), database_access.connect(connection.settings_dict, _MAINTENANCE) as server:
         # The first process makes it, the others wait.
         server.execute("SELECT pg_advisory_lock(hashtext(%s))", [_PREFIX])
         query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND pg_get_userbyid(datdba) = user"
@@ -85,7 +84,7 @@ def make_migrated(server: psycopg.Connection, database: str) -> None:
     """Create a database and migrate it. `server`: the owner's connection to another one."""
     server.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(
-            sql.Identifier(database), sql.SQL(database_roles.choose_locale(server))
+            sql.Identifier(database), sql.SQL(database_access.choose_locale(server))
         )
     )
     collects = gc.isenabled()

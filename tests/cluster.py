@@ -17,7 +17,7 @@ from django.core.management import call_command
 from psycopg import sql
 
 from config import database
-from core import database_roles
+from core import database_access
 
 CITUS_URL = os.environ.get("CITUS_URL", "")
 #: Marks what only a database on one server does.
@@ -45,7 +45,7 @@ def use() -> None:
     settings.DATABASE_READER = access.reader
     for node in list_nodes():
         with connect(node) as server:
-            database_roles.create_roles(server, roles, owner_creates_databases=True)
+            database_access.create_roles(server, roles, owner_creates_databases=True)
 
 
 def make(name: str) -> None:
@@ -69,7 +69,7 @@ def make(name: str) -> None:
         server.execute("SELECT citus_set_coordinator_host(%s, %s)", coordinator)
         for node in workers:
             server.execute("SELECT citus_add_node(%s, %s)", node)
-        database_roles.spread_roles(server, database.EMBEDDED_ROLES)
+        database_access.spread_roles(server, database.EMBEDDED_ROLES)
     call_command("distribute", verbosity=0)
 
 

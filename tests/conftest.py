@@ -22,7 +22,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.classes.passwords import PupilHasher
 from sites.demo.smtp_sink import SmtpSink
 from tenants import cluster as cluster_places
@@ -338,7 +338,7 @@ def sink(settings):
     with SmtpSink() as server:
         settings.MAILERS = {
             "default": {
-                "BACKEND": "mailing.smtp_backend.EmailBackend",
+                "BACKEND": "mailing.mail_server.EmailBackend",
                 "OPTIONS": {"host": server.hostname, "port": server.port, "timeout": 5},
             }
         }

@@ -37,7 +37,7 @@ def serve(prepare: Callable[[int], Callable[[], object]]) -> None:
 
 def _run(act: Callable[[], object], point: int | str | None) -> int:
     """Act, and die at the point. Return the number of statements."""
-    from core.tenant_connection import connection  # noqa: PLC0415 - after the set-up
+    from core.connections import connection  # noqa: PLC0415 - after the set-up
 
     done = 0
 

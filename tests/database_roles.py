@@ -12,8 +12,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.utils import ConnectionHandler
 from procrastinate.contrib.django.utils import connector_params
 
-from core.database_roles import Login
-from core.tenant_connection import connection
+from core.connections import connection
+from core.database_access import Login
 
 #: Runs a statement in the test's own transaction, so that it sees what the test has not committed. The schema is the
 #: caller's. Only databases of tests have it.

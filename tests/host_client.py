@@ -10,7 +10,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.test import Client
 from django.utils import timezone
 
-from accounts.session_lifetime import SIGNED_IN_AT
+from accounts.devices import SIGNED_IN_AT
 from accounts.sessions import SessionStore
 from tests.html import collapse
 

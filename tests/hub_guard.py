@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.backends.signals import connection_created
 from psycopg.sql import Composable
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tests.tenant_guard import TENANT_TABLES
 
 #: Public tables that each node has a copy of, since they are rarely written: an office's statements may name them.

@@ -28,7 +28,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 from django_tenants.utils import get_public_schema_name
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tests.database_roles import execute_as_administrator
 
 #: Modules that read the tables of many schemas in one statement, or build a schema, and name each.

@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 from bench.chaos.faults import LONGEST_LEASE_S
 from bench.chaos.ledger import Ledger
 from bench.chaos.outside import Outside
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from licensing.entitlements.models import Subscription

@@ -15,15 +15,15 @@ from rest_framework.response import Response
 
 from api.fields import EmptySerializer, UtcDateTimeField, shadowing_field
 from api.idempotency import idempotent
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from collectivities.api.events import EVENT_EXAMPLE, EventSerializer
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
+from webhooks.endpoints import list_deliveries
 from webhooks.event_types import list_event_types
 from webhooks.models import Attempt, Delivery, DeliveryState
 from webhooks.models import WebhookEndpoint as Webhook
-from webhooks.queries import list_deliveries
 
 TAGS = ["Webhooks"]
 

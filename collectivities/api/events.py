@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from api.fields import UtcDateTimeField, shadowing_field
 from api.filters import StrictDateTimeFilter
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from webhooks.event_types import list_event_types
 from webhooks.models import WebhookEvent

@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from api.idempotency import idempotent
+from api.models import TokenScope
 from api.problem_details import ApiProblem, FieldError, InvalidRequest, iter_field_errors
-from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
 from collectivities.api.portfolio_serializers import (
     MAX_SCHOOLS,

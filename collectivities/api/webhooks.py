@@ -20,15 +20,15 @@ from api.fields import (
     UtcDateTimeField,
 )
 from api.idempotency import idempotent
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from collectivities.api.deliveries import DELIVERY_EXAMPLE, TAGS, DeliverySerializer, get_webhook_or_404
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
 from webhooks.event_types import list_subscribable_types
+from webhooks.http_client import URL_PATTERN
 from webhooks.models import DisabledReason
 from webhooks.models import WebhookEndpoint as Webhook
-from webhooks.url_policy import URL_PATTERN
 
 #: Without that of an office that closed, whose API does not answer.
 DISABLED_REASONS = [(one.value, one.label) for one in (DisabledReason.MANUAL, DisabledReason.GONE)]

@@ -11,7 +11,7 @@ from collectivities import audit_log
 from collectivities.models import ACCOUNT_ACTIONS, AuditEntry, Member
 from collectivities.personal_data import list_memberships
 from core.advisory_locks import try_transaction_lock
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs.tasks import defer
 
 #: What somebody tried, and who knows whether it was the account's owner: the system signs these entries.

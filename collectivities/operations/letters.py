@@ -9,7 +9,7 @@ from django.db import transaction
 
 from collectivities.letters import find_wanted
 from collectivities.models import Letter, LetterChoice, Member, MemberLetter
-from core.tenant_connection import connection
+from core.connections import connection
 
 _TABLE = MemberLetter._meta.db_table  # noqa: SLF001 - documented
 # In the order of the members: two workers that write to the same ones wait, and never for each other.

@@ -15,9 +15,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from accounts import email_kinds, usernames
+from accounts import emails, usernames
+from accounts.emails import queue_email_to_user
 from accounts.models import Profile, User
-from accounts.outbox import queue_email_to_user
 from accounts.queries import has_confirmed_address
 from collectivities import audit_log
 from collectivities.exceptions import (
@@ -30,8 +30,8 @@ from collectivities.exceptions import (
 )
 from collectivities.models import INVITATION_KEPT, Invitation, Member, Role
 from collectivities.office_concerns import INVITATION_GRACE, schedule_check
-from core.link_tokens import generate_nonce, hash_token
-from core.tenant_connection import connection
+from core.connections import connection
+from core.links import generate_nonce, hash_token
 from jobs.retention import schedule_pruning
 from mailing.operations import cancel, enqueue
 from tenants.models import Collectivity
@@ -205,7 +205,7 @@ def join_with_new_account(
     usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     tenant = cast("Collectivity", connection.tenant)
-    queue_email_to_user(user, email_kinds.CREATED, host=tenant.office_host, at=at)
+    queue_email_to_user(user, emails.CREATED, host=tenant.office_host, at=at)
     return accept_invitation(token=token, by=user, at=at)
 
 

@@ -13,8 +13,7 @@ from django.db import transaction
 
 from accounts.models import User
 from api import tokens
-from api.models import Token
-from api.scopes import TokenScope
+from api.models import Token, TokenScope
 from collectivities import audit_log
 from collectivities.exceptions import UnknownApiToken
 from collectivities.token_list import get_last_day

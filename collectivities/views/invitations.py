@@ -25,8 +25,7 @@ from collectivities.models import Invitation
 from collectivities.operations import members as operations
 from collectivities.queries import get_invitation_by_token
 from web.access import public_page
-from web.link_page import opens_link
-from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
+from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link, sign_out_and_keep
 
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 

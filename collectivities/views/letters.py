@@ -16,8 +16,8 @@ from collectivities.letter_links import read_token
 from collectivities.letters import find_wanted
 from collectivities.models import Member
 from collectivities.operations.letters import choose_letters
-from core.french import collectivity_forms
-from core.tenant_connection import connection
+from core.connections import connection
+from core.formatting import collectivity_forms
 from tenants.models import Collectivity
 from web.access import public_page
 

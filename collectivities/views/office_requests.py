@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import throttling
-from accounts.client_ip import get_client_ip
+from accounts.known_origins import get_client_ip
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import OfficeRequestForm
 from collectivities.operations import office_requests as operations

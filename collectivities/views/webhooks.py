@@ -24,9 +24,9 @@ from collectivities.webhook_forms import (
     list_type_labels,
 )
 from core.exceptions import DomainError
+from webhooks.endpoints import list_deliveries, list_endpoints_with_counts
 from webhooks.event_types import list_subscribable_types
 from webhooks.models import Delivery, DeliveryState, WebhookEndpoint
-from webhooks.queries import list_deliveries, list_endpoints_with_counts
 
 _TEMPLATES = "collectivities/webhooks"
 PAGE_SIZE = 50

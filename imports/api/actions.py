@@ -22,9 +22,9 @@ from api.fields import (
     StrictSerializer,
 )
 from api.idempotency import idempotent
+from api.models import TokenScope
 from api.problem_details import CONTENT_TYPE, ApiProblem, FieldError
 from api.schema import ProblemSerializer
-from api.scopes import TokenScope
 from api.views import ScopedView
 from imports import operations
 from imports.api import examples

@@ -18,8 +18,8 @@ from rest_framework.reverse import reverse
 from api.fields import MAX_INTEGER, StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
 from api.filters import StrictBooleanFilter, StrictNumberFilter
 from api.idempotency import idempotent
+from api.models import TokenScope
 from api.parsers import LimitedMultiPartParser
-from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
 from imports import operations
 from imports.api import examples

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.enums import ImportState, RowMatchMethod, Verdict
 from imports.foreign_files import annotate_foreign_file
 from imports.meanings import Meaning

@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 from accounts.models import User
 from collectivities import audit_log
 from collectivities.models import AuditEntry
-from core.tenant_connection import connection
+from core.connections import connection
 from imports import progress
 from imports.enums import ImportState, RequestAnswer
 from imports.layout import Layout

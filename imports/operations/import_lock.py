@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.enums import ImportState
 from imports.exceptions import UnknownImport, WrongImportState
 from imports.models import SpreadsheetImport
-from jobs.queries import count_live_jobs
+from jobs.housekeeping import count_live_jobs
 from jobs.tasks import defer
 
 READ_TASK = "imports.read"

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from collectivities import audit_log
-from core.workbook import clean_sheet_name
+from core.spreadsheets import clean_sheet_name
 from imports import rows
 from imports.checks import context_queries
 from imports.checks.context import CheckRequest

@@ -16,7 +16,7 @@ from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio import add_to_portfolio as add_schools
 from core import formatting
 from core.calendar import date_in_paris
-from core.workbook import WorksheetContent, build_workbook
+from core.spreadsheets import WorksheetContent, build_workbook
 from imports import queries
 from imports.checks.problem_codes import OTHER_POOL_CODES, RESOLUTIONS_BY_CODE
 from imports.checks.unit_checks import get_complement

@@ -16,9 +16,9 @@ from accounts.models import User
 from collectivities import audit_log
 from collectivities.letter_days import schedule_weekly_letter
 from core.calendar import date_in_paris
+from core.connections import connection
 from core.copy_rows import copy_file
-from core.tenant_connection import connection
-from core.workbook import clean_sheet_name
+from core.spreadsheets import clean_sheet_name
 from imports import queries
 from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import (

@@ -6,7 +6,7 @@ import datetime
 import re
 from functools import lru_cache
 
-from core.email_addresses import is_ordinary_address
+from core.contact_details import is_ordinary_address
 from imports.formats import limits
 from imports.formats.sheet_types import CellValue
 from imports.meanings import Problem

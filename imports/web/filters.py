@@ -12,7 +12,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from core.search_terms import cut_search
+from core.foreign_values import cut_search
 from imports.concerns import Concern
 from imports.enums import REQUESTED, REQUESTED_LABEL, ImportState, Purpose, RemarkState, Verdict
 from imports.models import SpreadsheetImport

@@ -24,7 +24,7 @@ from openpyxl.utils.datetime import to_excel
 from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.worksheet import Worksheet
 
-from core.workbook import (
+from core.spreadsheets import (
     BOLD,
     HEADER_FILL,
     WRAPPED,

@@ -14,7 +14,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from collectivities.models import PortfolioSchool
-from core.workbook import WRAPPED, build_cell, build_header, build_text_cell, save_to_bytes, set_widths
+from core.spreadsheets import WRAPPED, build_cell, build_header, build_text_cell, save_to_bytes, set_widths
 from imports.enums import Purpose
 from imports.formats import limits
 from imports.meanings import LISTS_SHEET

@@ -15,7 +15,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from core.workbook import WRAPPED, build_text_cell
+from core.spreadsheets import WRAPPED, build_text_cell
 from imports.meanings import DECIDED_COLOUR, LISTS_SHEET, MARK_COLOURS, SEVERE_COLOUR, WARNING_COLOUR
 from imports.workbooks.marks import MarkedProblem
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from core.calendar import PARIS
-from core.workbook import WorksheetContent, build_workbook
+from core.spreadsheets import WorksheetContent, build_workbook
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from core.formulas import quote_formula
+from core.spreadsheets import quote_formula
 from licensing.accounting.journals import AccountingEntry, Journal
 
 COLUMNS = (

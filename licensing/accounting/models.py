@@ -9,7 +9,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-from core.foreign_date_checks import check_moment
+from core.models import check_moment
 from licensing.accounting.journals import Journal
 
 _check_account = RegexValidator(

@@ -13,8 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from core import formatting
-from core.foreign_date_checks import check_days
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet, check_days
 from licensing.orders.models import ZERO, PaymentMethod
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.utils.text import Truncator
 
 from core import formatting
-from core.plain_names import MAX_LENGTH
+from core.contact_details import MAX_LENGTH
 from licensing.billing.invoicing.invoice_snapshot import CorrectedInvoiceSnapshot
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance

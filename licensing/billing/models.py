@@ -12,9 +12,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 
-from core.foreign_date_checks import check_moment
 from core.journal_seals import Seal, SealedJournal
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet, check_moment
 from licensing.orders.buyer_kinds import BuyerKind
 
 

@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from core import formatting
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 
 class SchoolYear(models.Model):

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.text import slugify
 
-from core.urls import portal_url
+from core.links import portal_url
 
 #: Version → first day on which it is offered for acceptance, newest first.
 VERSIONS: dict[str, datetime.date] = {

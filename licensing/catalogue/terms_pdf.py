@@ -8,7 +8,7 @@ from fpdf.fonts import TextStyle
 
 from core import formatting
 from core.calendar import start_of_day
-from core.pdf import ACCOUNTING_FONT, PdfDocument
+from core.documents import ACCOUNTING_FONT, PdfDocument
 from licensing.catalogue import terms
 
 _SIZE = 10

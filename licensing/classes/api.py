@@ -28,7 +28,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView, exception_handler
 
 from accounts import throttling
-from accounts.client_ip import get_client_ip
+from accounts.known_origins import get_client_ip
 from licensing.classes import entry_check, tickets, tokens
 from licensing.classes.models import ApplicationToken
 from web import outage

@@ -116,7 +116,7 @@ def render_pdf(readable: ReadableCertificate) -> HttpResponse:
     """Return the certificate as a PDF response."""
     one = readable.certificate
     # Importing fpdf takes 0.5 s, and the workers' e-mails need only the texts of this module.
-    from core.pdf import PdfDocument  # noqa: PLC0415
+    from core.documents import PdfDocument  # noqa: PLC0415
 
     page = PdfDocument(title=f"{TITLE} {one.number}", at=one.erased_at, margin=25)
     page.add_page()

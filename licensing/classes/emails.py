@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from accounts.models import User
 from core.formatting import pluralize
-from core.urls import portal_url
+from core.links import portal_url
 from licensing.classes import certificates, notifications, pupil_erasure, words
 from licensing.classes.models import Classroom
 from licensing.classes.queries import taught_by
 from licensing.entitlements.wording import format_long_date
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 
 _SHEET_ADVICE = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
-from core.plain_names import check_plain_name
+from core.contact_details import check_plain_name
 from licensing.classes.models import MAX_PUPILS, Classroom
 
 _PLAIN_ATTRS = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}

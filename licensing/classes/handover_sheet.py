@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.views.decorators.debug import sensitive_variables
 
-from core.pdf import PdfDocument
+from core.documents import PdfDocument
 from licensing.classes import handover_codes, words
 from licensing.classes.models import PupilAccount, PupilHandover
 from licensing.classes.pupil_cards import draw_row

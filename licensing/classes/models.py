@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Func, Q, Value
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 from licensing.classes import words
 
 #: One licence unit = one class = one teacher + 30 pupil accounts.

@@ -17,9 +17,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from fpdf.enums import XPos, YPos
 
+from core.documents import A4_WIDTH, PdfDocument
 from core.formatting import long_date
-from core.pdf import A4_WIDTH, PdfDocument
-from core.urls import portal_url
+from core.links import portal_url
 from licensing.classes import animals, words
 from licensing.classes.models import Classroom
 

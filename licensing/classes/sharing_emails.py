@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from accounts.models import User
 from core.formatting import pluralize
-from core.urls import portal_url
+from core.links import portal_url
 from licensing.classes import notifications
 from licensing.classes.models import ClassInvitation, Classroom, PupilHandover
 from licensing.classes.queries import INVITATION_DAYS, get_second_teacher
 from licensing.entitlements.wording import describe_account
 from mailing import kinds
-from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 
 _BUTTON = "Ouvrir Mes classes"

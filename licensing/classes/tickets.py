@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.views.decorators.debug import sensitive_variables
 
-from core.link_tokens import hash_token
+from core.links import hash_token
 from licensing.classes import entry_check
 from licensing.classes.models import EntryTicket
 from licensing.exceptions import LicensingError

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
-from core.link_tokens import hash_token
+from core.links import hash_token
 from licensing.classes.models import ApplicationToken
 from licensing.exceptions import LicensingError
 

@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
-from core.formatting import join_words, pluralize, start_sentence
-from core.french import collectivity_forms
-from core.urls import portal_url
+from core.formatting import collectivity_forms, join_words, pluralize, start_sentence
+from core.links import portal_url
 from licensing.classes import carry_offers, year_letters
 from licensing.classes.models import Classroom
 from licensing.classes.pupil_erasure import get_erasure_date
@@ -21,8 +20,7 @@ from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import administered_by, ends_in_school_year, get_school_year
 from licensing.entitlements.wording import describe_account, format_long_date
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 
 _DAY = datetime.timedelta(days=1)

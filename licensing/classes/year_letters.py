@@ -13,8 +13,7 @@ from django.db import connection, transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import User
-from core.calendar import PARIS, date_in_paris
-from core.public_holidays import extend_to_working_day
+from core.calendar import PARIS, date_in_paris, extend_to_working_day
 from mailing.operations import NewMessage, enqueue_many
 
 YEAR_ENDED = "class.year_ended"

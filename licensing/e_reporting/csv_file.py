@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core import csv_file
+from core import spreadsheets
 from core.formatting import short_date
 from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.periods import ReportKind
@@ -21,7 +21,7 @@ _HEADERS = (
 
 def build_csv(report: PeriodReport) -> bytes:
     """Return the file. Of sales it has « montant HT » and « TVA », of payments « encaissé TTC »."""
-    return csv_file.build_csv(_HEADERS, _list_lines(report))
+    return spreadsheets.build_csv(_HEADERS, _list_lines(report))
 
 
 def _list_lines(report: PeriodReport) -> Iterator[list[str]]:

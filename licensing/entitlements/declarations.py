@@ -2,6 +2,6 @@
 """What keys and subscriptions declare: their e-mails, and who has « Mes classes » in the menu."""
 
 from licensing.entitlements import emails, queries
-from web.teaching import teaching_checks
+from web.frame import teaching_checks
 
 teaching_checks.declare("entitlements", queries.is_teacher)

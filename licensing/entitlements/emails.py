@@ -12,9 +12,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import number, pluralize
-from core.french import school_forms
-from core.urls import portal_url
+from core.formatting import number, pluralize, school_forms
+from core.links import portal_url
 from licensing.entitlements import notifications
 from licensing.entitlements.models import Seat
 from licensing.entitlements.queries import may_see_teachers_of
@@ -27,10 +26,9 @@ from licensing.entitlements.wording import (
     name_with_commune,
 )
 from mailing import kinds
-from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
-from mailing.gathered_messages import EVENTS
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
+from mailing.operations import EVENTS
 from schools.models import Affiliation
 
 _SEATS = Seat.objects.select_related(

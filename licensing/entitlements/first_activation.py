@@ -9,9 +9,9 @@ from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import email_change, email_kinds, usernames
+from accounts import emails, personal_data, usernames
+from accounts.emails import queue_email_to_user
 from accounts.models import Profile, User
-from accounts.outbox import queue_email_to_user
 from licensing.entitlements import code_sealing, key_checks, mailbox_proof, operations
 from licensing.entitlements.exceptions import MailboxNotProven, SchoolNotChosen
 from licensing.entitlements.models import ActivationKey, Subscription
@@ -60,9 +60,9 @@ def create_account_and_redeem(
         raise SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
     user = create_principal(person, email=address, at=at, school=key.school)
     EmailAddress.objects.create(user=user, email=address, primary=True, verified=True)
-    queue_email_to_user(user, email_kinds.CREATED, host=host, at=at)
+    queue_email_to_user(user, emails.CREATED, host=host, at=at)
     if person.other_email and person.other_email.lower() != address:
-        email_change.request_change(user=user, email=person.other_email, host=host, at=at)
+        personal_data.request_change(user=user, email=person.other_email, host=host, at=at)
     return operations.redeem(code=symbols, by=user, at=at)
 
 

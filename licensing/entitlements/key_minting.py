@@ -9,7 +9,7 @@ import psycopg.errors
 from django.db import IntegrityError, connection, transaction
 
 from core.copy_rows import copy_rows, reserve_ids
-from core.metrics import count_on_commit
+from core.telemetry import count_on_commit
 from licensing.entitlements import code_sealing, keys, metrics
 from licensing.entitlements.models import Entitlement
 

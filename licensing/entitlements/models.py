@@ -15,7 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from core.formatting import long_moment
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 
 class EntitlementKind(models.TextChoices):

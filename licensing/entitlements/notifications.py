@@ -14,8 +14,7 @@ from procrastinate.contrib.django import app
 
 from accounts.models import User
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
-from mailing.gathered_messages import enqueue_gathered
-from mailing.operations import NewMessage, cancel, enqueue, enqueue_many
+from mailing.operations import NewMessage, cancel, enqueue, enqueue_gathered, enqueue_many
 from schools.models import Affiliation
 
 SEAT_ASSIGNED = "seat.assigned"

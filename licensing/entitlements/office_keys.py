@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 
-from core.public_rows import PublicRows
-from core.tenant_connection import connection
+from core.connections import connection
+from core.schemas import PublicRows
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat
 from licensing.entitlements.seat_removal import list_unused_seats
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Profile, User
-from core.metrics import count_on_commit
+from core.telemetry import count_on_commit
 from licensing.entitlements import code_sealing, key_checks, metrics, notifications, seat_holders
 from licensing.entitlements.exceptions import (
     NotForThisProfile,

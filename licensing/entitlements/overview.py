@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
-from core.french import collectivity_forms
+from core.formatting import collectivity_forms
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatMode, Subscription, available_on

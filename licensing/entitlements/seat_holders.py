@@ -9,8 +9,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count
 
 from accounts.models import Profile, User
-from core.metrics import count_on_commit
 from core.registry import Registry
+from core.telemetry import count_on_commit
 from licensing.entitlements import metrics
 from licensing.entitlements.exceptions import (
     AlreadyHoldsSeat,

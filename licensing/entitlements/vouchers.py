@@ -12,9 +12,9 @@ from django.http import HttpResponse
 
 from accounts.models import User
 from core.calendar import date_in_paris
+from core.documents import A4_WIDTH, PdfDocument
 from core.formatting import add_nonbreaking_spaces
-from core.pdf import A4_WIDTH, PdfDocument
-from core.urls import portal_url
+from core.links import portal_url
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements.exceptions import NoSeatLeft
 from licensing.entitlements.models import Subscription

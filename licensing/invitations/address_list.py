@@ -11,8 +11,7 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from core.email_addresses import is_ordinary_address
-from core.plain_names import check_person_name
+from core.contact_details import check_person_name, is_ordinary_address
 from schools.folding import fold
 
 #: Characters of a pasted text: more than any school's list has.

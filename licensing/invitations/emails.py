@@ -10,10 +10,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import join_words, start_sentence
-from core.french import school_forms
-from core.link_tokens import add_token
-from core.urls import portal_url
+from core.formatting import join_words, school_forms, start_sentence
+from core.links import add_token, portal_url
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import format_long_date, format_use
 from licensing.invitations import notifications
@@ -22,8 +20,7 @@ from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.person_names import split_name
 from licensing.invitations.queries import check_usable
 from mailing import kinds
-from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 from schools.wording import format_school_name
 

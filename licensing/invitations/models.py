@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from core.link_tokens import derive_token
-from core.querysets import LockableQuerySet
+from core.links import derive_token
+from core.models import LockableQuerySet
 from licensing.invitations.person_names import split_name
 
 #: Topic of the e-mails to invited persons.

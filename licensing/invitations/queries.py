@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
-from core.link_tokens import hash_token
+from core.links import hash_token
 from licensing.entitlements.models import Entitlement, EntitlementStatus, Seat
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
 from licensing.invitations.exceptions import (

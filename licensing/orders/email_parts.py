@@ -17,8 +17,8 @@ from django.utils.text import Truncator
 from accounts.models import Profile, User
 from core import formatting
 from core.calendar import date_in_paris
-from core.plain_names import MAX_LENGTH
-from core.urls import portal_url
+from core.contact_details import MAX_LENGTH
+from core.links import portal_url
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
 from licensing.catalogue.terms_pdf import render_terms_pdf
@@ -28,8 +28,7 @@ from licensing.orders.models import Order, OrderKind, OrderState
 from licensing.orders.payers import is_paid_by_buyer
 from licensing.orders.rights import get_entitlement
 from licensing.orders.withdrawal_period import get_last_withdrawal_day, is_consumer
-from mailing.email_template import format_salutation, render_email
-from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail
+from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 
 #: What a suspension means, whatever its cause.

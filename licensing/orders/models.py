@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 from licensing.orders.vat import VatCategory, VatTreatment
 
 ZERO = Decimal("0.00")

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import datetime
 
-from core.calendar import date_in_paris
-from core.public_holidays import extend_to_working_day
+from core.calendar import date_in_paris, extend_to_working_day
 from licensing.orders.models import Order, OrderKind, OrderState, Payer
 
 #: Days of the period, counted from the day after the order.

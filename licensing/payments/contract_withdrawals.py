@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts.models import User
 from core import formatting
 from core.calendar import PARIS
-from core.plain_names import check_plain_name
+from core.contact_details import check_plain_name
 from licensing.billing import operations as billing_operations
 from licensing.orders.exceptions import BadBilling, NotInThisState, UnknownOrder
 from licensing.orders.models import ContractWithdrawal

@@ -15,8 +15,8 @@ from payments.models import BasePayment
 
 from core import formatting
 from core.journal_seals import Seal, SealedJournal
-from core.querysets import LockableQuerySet
-from core.urls import portal_url
+from core.links import portal_url
+from core.models import LockableQuerySet
 from licensing.orders.models import PaymentMethod
 
 

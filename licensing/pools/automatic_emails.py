@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.utils import timezone
 
 from core.calendar import date_in_paris
-from core.french import collectivity_forms, is_elided
+from core.formatting import collectivity_forms, is_elided
 from licensing.pools.models import Allocation
 from mailing.kinds import NoLongerDue
 from mailing.models import Message

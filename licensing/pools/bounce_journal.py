@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django_tenants.utils import get_public_schema_name
 
 from collectivities import audit_log
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
 from mailing import kinds
 from mailing.models import Message

@@ -9,7 +9,7 @@ from django.core.validators import validate_email
 
 from core import formatting
 from core.calendar import PARIS, date_in_paris
-from core.email_addresses import is_ordinary_address
+from core.contact_details import is_ordinary_address
 from licensing.entitlements.models import Entitlement, EntitlementStatus, SuspensionCause
 from licensing.pools.exceptions import BadAddress, BadSendDate, PoolClosed, PoolSuspended, UnknownPool
 from licensing.pools.models import Pool

@@ -1,13 +1,13 @@
 """What pools declare: e-mails and events, what follows a bounce, and that an office has given something."""
 
-from api.documentation.error_codes import RULE, Error, declare_errors, declare_family
+from api.problem_details import RULE, Error, declare_errors, declare_family
 from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
 from collectivities.second_factor_rule import gifts
 from licensing.pools import bounce_journal, message_kinds, queries
 from licensing.pools.events import PoolEvent
 from licensing.pools.operations import held_emails
-from mailing.delivery_events import bounce_listeners, hold_listeners
-from web.office_menu import declare_page
+from mailing.delivery_reports import bounce_listeners, hold_listeners
+from web.frame import declare_page
 from webhooks.event_types import declare_event_types
 
 declare_event_types(PoolEvent)

@@ -19,8 +19,8 @@ from collectivities.office_contact import OfficeContact, describe_contact, get_o
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import collectivity_forms
-from core.urls import portal_url
+from core.formatting import collectivity_forms
+from core.links import portal_url
 from licensing.catalogue.operations import get_last_day, get_product_summary
 from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import Entitlement, EntitlementStatus

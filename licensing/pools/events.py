@@ -13,8 +13,8 @@ from django.db.models import Count
 
 from licensing.entitlements.models import Seat
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
+from webhooks.endpoints import get_last_event_type
 from webhooks.operations import NewEvent
-from webhooks.queries import get_last_event_type
 
 if TYPE_CHECKING:
     from licensing.pools.operations.demands import CheckedDemand

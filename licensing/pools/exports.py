@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from core.calendar import date_in_paris
-from core.workbook import WorksheetContent
-from core.workbook import build_workbook as write_workbook
+from core.spreadsheets import WorksheetContent
+from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.queries import AnnotatedAllocation
 from licensing.pools.situations import Situation
 from mailing.models import MessageState

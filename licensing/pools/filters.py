@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from core.calendar import date_in_paris
-from core.search_terms import cut_search
+from core.foreign_values import cut_search
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.asking_schools import find_asking
 from licensing.pools.models import DORMANT_FOR, Allocation, Pool

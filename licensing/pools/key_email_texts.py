@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import school_forms
-from core.urls import portal_url
+from core.formatting import school_forms
+from core.links import portal_url
 from licensing.entitlements.wording import describe_start, format_long_date
 from licensing.pools.models import Allocation
-from mailing.email_template import PRODUCT_SENTENCE
+from mailing.kinds import PRODUCT_SENTENCE
 
 _ONE_LICENCE = "1 licence = 1 classe = 1 enseignant et 30 comptes élèves."
 

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from core.calendar import date_in_paris
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 
 #: Audit actions of one school in a bulk operation: shown on the school's page; the home page shows the bulk entry.

@@ -11,10 +11,9 @@ from accounts.models import User
 from collectivities.models import AuditEntry
 from core import formatting
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.pools.models import REVEALED_ACTION
-from mailing.email_template import render_email
-from mailing.kinds import RenderedEmail
+from mailing.kinds import RenderedEmail, render_email
 from mailing.models import Message
 from tenants.models import Collectivity
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from django.core import signing
 from django.views.decorators.debug import sensitive_variables
 
-from core.tenant_connection import connection
-from core.urls import portal_url
+from core.connections import connection
+from core.links import portal_url
 
 _SALT = "pools.stop-links"
 #: Seconds after which a link is refused: no reminder of a school year is older.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from core.calendar import end_of_day
-from core.public_rows import PublicRows
-from core.tenant_connection import connection
+from core.connections import connection
+from core.schemas import PublicRows
 from licensing.entitlements.office_keys import ENTITLEMENTS, list_entitlements
 from licensing.entitlements.queries import get_last_days, get_school_year
 from licensing.entitlements.seat_movements import NET_SEATS_SQL

@@ -11,7 +11,7 @@ from itertools import groupby
 from django.db import transaction
 
 from accounts.models import User
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from licensing.rebalancing.models import LicenceMove
 from licensing.requests import operations as requests

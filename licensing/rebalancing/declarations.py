@@ -1,7 +1,7 @@
 """What rebalancing declare: names of entries of the journal."""
 
 from collectivities.journal_wording import JournalAction, declare_actions
-from web.office_menu import declare_page
+from web.frame import declare_page
 
 declare_actions(
     {

@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 #: For how long a rebalancing can be undone; the schools are told of it afterwards.
 UNDOABLE_FOR = datetime.timedelta(hours=1)

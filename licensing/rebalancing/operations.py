@@ -14,8 +14,8 @@ from django.db.models import F
 from accounts.models import User
 from collectivities import audit_log
 from core import formatting
-from core.french import school_forms
-from core.tenant_connection import connection
+from core.connections import connection
+from core.formatting import school_forms
 from jobs import due
 from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.key_units import grow_many, shrink_many

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from api.fields import EmptySerializer, StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
 from api.filters import StrictNumberFilter
 from api.idempotency import idempotent
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from licensing.pools.models import Pool
 from licensing.reminders import operations

@@ -1,6 +1,6 @@
 """What reminders declare: e-mails and events, and what pages of pools say of reminders and of who stopped them."""
 
-from api.documentation.error_codes import Error, declare_errors
+from api.problem_details import Error, declare_errors
 from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
 from licensing.pools.declarations import LICENCES
 from licensing.pools.pool_notes import note_queries

@@ -11,8 +11,8 @@ from collectivities.office_contact import get_office_contact
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import collectivity_forms, school_forms
-from core.urls import portal_url
+from core.formatting import collectivity_forms, school_forms
+from core.links import portal_url
 from licensing.pools import automatic_emails
 from licensing.pools.emails import frame_email, get_giver, load_allocations
 from licensing.pools.key_email_texts import (

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from core.formatting import pluralize
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 #: Of a pool whose policy nobody changed: days after the key's e-mail, and after its redemption.
 DEFAULT_UNREDEEMED_DAYS = (10, 25, 45)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.public_rows import PublicRows
+from core.schemas import PublicRows
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 
 #: Day of October from which the letter about licences that sleep leaves; it is dropped at the end of the month.

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from core import tenant_connection
+from core import connections
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import PARIS, date_in_paris
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
@@ -64,7 +64,7 @@ def hold_plan_lock() -> None:
 
     For what a plan must see: it is taken before stops and policies are written, and before any reminder is locked.
     """
-    hold_transaction_lock(f"reminders/plan/{tenant_connection.connection.schema_name}")
+    hold_transaction_lock(f"reminders/plan/{connections.connection.schema_name}")
 
 
 def build_parameters(today: datetime.date) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from licensing.entitlements.models import Seat
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from core import formatting
 from core.calendar import PARIS, date_in_paris
-from core.french import school_forms
+from core.formatting import school_forms
 from licensing.reminders.models import Reminder, ReminderPolicy
 from schools.wording import format_school_name
 

@@ -11,9 +11,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.bulk import BulkRowsSerializer
-from api.fields import StrictIntegerField, StrictSerializer
-from api.scopes import TokenScope
+from api.fields import BulkRowsSerializer, StrictIntegerField, StrictSerializer
+from api.models import TokenScope
 from api.views import ScopedView
 from core.calendar import date_in_paris
 from licensing.renewals import operations, queries

@@ -1,7 +1,7 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
 """What renewals declare: their e-mails."""
 
-from api.documentation.error_codes import RULE, Error, declare_errors, declare_family
+from api.problem_details import RULE, Error, declare_errors, declare_family
 from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
 from licensing.renewals import emails
 

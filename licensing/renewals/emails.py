@@ -12,8 +12,8 @@ from collectivities.letters import describe_membership, find_recipient
 from collectivities.models import Letter, MemberLetter
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import collectivity_forms
-from core.tenant_connection import connection
+from core.connections import connection
+from core.formatting import collectivity_forms
 from licensing.catalogue import pricing
 from licensing.renewals.models import RenewalState
 from licensing.renewals.operations.ordering import find_year_on_sale
@@ -21,8 +21,7 @@ from licensing.renewals.reminders import REMINDER_KIND, find_list_to_decide
 from licensing.renewals.renewal_list import RenewalList
 from licensing.requests.school_years import format_school_year
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 from tenants.models import Collectivity
 

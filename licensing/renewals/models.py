@@ -12,7 +12,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 #: More than any school has classes.
 MAX_UNITS = 200

@@ -11,7 +11,7 @@ from collectivities.letters import list_recipients
 from collectivities.models import Letter, Member, Role
 from collectivities.operations.letters import claim_letters
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import list_entitlements

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import Any, NamedTuple
 
-from core.public_rows import PublicRows
-from core.tenant_connection import connection
+from core.connections import connection
+from core.schemas import PublicRows
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.entitlements.queries import get_last_days
 

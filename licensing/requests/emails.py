@@ -14,16 +14,14 @@ from collectivities.letters import describe_membership, find_recipient
 from collectivities.models import Letter
 from collectivities.office_contact import get_office_contact
 from collectivities.queries import get_office_settings
-from core.formatting import pluralize, start_sentence
-from core.french import collectivity_forms, school_forms
-from core.tenant_connection import connection
-from core.urls import portal_url
+from core.connections import connection
+from core.formatting import collectivity_forms, pluralize, school_forms, start_sentence
+from core.links import portal_url
 from licensing.requests import notifications, queries
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd, TeacherRequest, TeacherRequestEnd
 from licensing.requests.wording import describe_asked, format_day
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 from schools.models import Affiliation, School
 from schools.wording import format_school

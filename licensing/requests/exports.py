@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from core.calendar import date_in_paris
-from core.workbook import WorksheetContent
-from core.workbook import build_workbook as write_workbook
+from core.spreadsheets import WorksheetContent
+from core.spreadsheets import build_workbook as write_workbook
 from licensing.requests.models import LicenceRequest
 from licensing.requests.queries import get_state
 from licensing.requests.school_years import format_school_year

@@ -9,7 +9,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from collectivities.letters import list_recipients
 from collectivities.models import Letter, Role
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs.tasks import defer, defer_once
 from licensing.requests import queries
 from licensing.requests.models import LicenceRequest, TeacherRequest

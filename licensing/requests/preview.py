@@ -14,7 +14,7 @@ from django.db.models import Count, Q, Sum
 from core import formatting
 from core.calendar import date_in_paris
 from core.confirmation_guard import ConfirmationGuard, is_large_share
-from core.french import school_forms
+from core.formatting import school_forms
 from licensing.entitlements.office_keys import count_held_seats, find_entitlements, list_entitlements
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import Allocation, Pool

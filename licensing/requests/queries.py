@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum, TextChoices
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.models import Seat, available_on
 from licensing.entitlements.page_version import build_figure
 from licensing.entitlements.queries import ends_in_school_year, get_school_year

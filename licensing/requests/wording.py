@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from core import formatting
 from core.calendar import PARIS, date_in_paris
-from core.french import collectivity_forms
+from core.formatting import collectivity_forms
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd, TeacherRequest, TeacherRequestEnd
 from licensing.requests.school_years import format_school_year
 

@@ -18,7 +18,7 @@ from rest_framework.reverse import reverse
 from api.fields import EmptySerializer, StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from api.idempotency import idempotent
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from licensing.pools.api.allocation_serializer import allocation_exists
 from licensing.pools.exceptions import UnknownAllocation

@@ -1,12 +1,12 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
 """What returns declare: e-mails and events, and the act of asking many schools."""
 
-from api.documentation.error_codes import Error, declare_errors
+from api.problem_details import Error, declare_errors
 from collectivities.journal_wording import JournalAction, declare_actions
 from licensing.pools.declarations import LICENCES
 from licensing.returns import bulk_asking, emails
 from licensing.returns.events import ReturnEvent
-from web.office_menu import declare_page
+from web.frame import declare_page
 from webhooks.event_types import declare_event_types
 
 declare_event_types(ReturnEvent)

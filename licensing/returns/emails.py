@@ -12,15 +12,14 @@ from collectivities.office_contact import get_office_contact
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import collectivity_forms, school_forms
-from core.urls import portal_url
+from core.formatting import collectivity_forms, school_forms
+from core.links import portal_url
 from licensing.entitlements.wording import format_long_date
 from licensing.returns.models import ReturnRequest
 from licensing.returns.notifications import RETURN_REQUESTED
 from licensing.returns.queries import count_unused
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 
 _REQUESTS = ReturnRequest.objects.select_related("collectivity", "key__subscription__school", "key__school")

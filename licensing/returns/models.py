@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 #: How long a school has to answer; then nothing changes.
 ANSWER_PERIOD = datetime.timedelta(days=14)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.entitlements.seat_removal import list_unused_seats

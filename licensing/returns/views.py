@@ -18,7 +18,7 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
-from core.french import school_forms
+from core.formatting import school_forms
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.exceptions import LicensingError

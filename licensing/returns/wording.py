@@ -7,7 +7,7 @@ import enum
 
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import collectivity_forms, school_forms
+from core.formatting import collectivity_forms, school_forms
 from licensing.pools.models import DORMANT_FOR
 from licensing.returns.models import ReturnOutcome, ReturnRequest
 

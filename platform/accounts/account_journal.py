@@ -13,13 +13,19 @@ from allauth.core import context
 from django.db import transaction
 from django.http import HttpRequest
 from django_tenants.utils import get_public_schema_name
+from prometheus_client import Counter
 
-from accounts.client_ip import get_client_ip
-from accounts.metrics import EVENTS
+from accounts.known_origins import get_client_ip
 from accounts.models import SEALED_ACCOUNT_EVENTS, AccountEvent, AccountEventSeal, User
-from core.metrics import count_on_commit
-from core.tenant_connection import connection
+from core.connections import connection
+from core.telemetry import count_on_commit
 from jobs.tasks import defer
+
+EVENTS = Counter("peps_account_events", "Entries of the accounts' journal.", ["action"])
+for _action in AccountEvent.Action:
+    # 0 from the start: the first refusal would else be no increase.
+    EVENTS.labels(_action.value)
+
 
 #: Told to the office at whose host they happen; all others to every office of the account.
 _OF_ONE_HOST = {

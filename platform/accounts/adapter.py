@@ -6,6 +6,10 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -15,13 +19,52 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name
 
-from accounts import account_journal, attempt_delays, email_kinds, sign_in_delays, usernames
-from accounts.client_ip import get_client_ip as client_address
+from accounts import account_journal, attempt_delays, emails, second_factor, usernames
+from accounts.emails import is_confirmation_allowed, queue_email
+from accounts.known_origins import get_client_ip as client_address
 from accounts.models import AccountEvent, Profile, User
-from accounts.outbox import is_confirmation_allowed, queue_email
+from core.contact_details import MAX_LENGTH
 from core.formatting import add_nonbreaking_spaces
-from core.plain_names import MAX_LENGTH
-from web.pending_page import get_pending_page
+from web.frame import get_pending_page
+
+
+class MfaAdapter(DefaultMFAAdapter):
+    """Override allauth's MFA hooks."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": (
+            "Ce code n'est pas le bon, ou il a déjà servi : saisissez celui que l'application affiche à présent."
+        ),
+        "incorrect_passkey": (
+            "Cet appareil n'a pas été reconnu. Recommencez ; s'il n'est pas de ce compte, prenez-en un autre."
+        ),
+    }
+
+    def get_totp_label(self, user: User) -> str:
+        """Return the username: several accounts may share an e-mail address."""
+        return user.username
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002 - allauth's signature
+        """Return the name that the form of a new passkey proposes."""
+        number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
+        return "Mon appareil" if number == 1 else f"Mon appareil n° {number}"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Return the relying party: the portal's domain, of which every office's host is a subdomain."""
+        return {"id": settings.BASE_DOMAIN, "name": "Pep's"}
+
+    def get_public_key_credential_user_entity(self, user: User) -> dict[str, Any]:
+        """Return what the user's device shows of the account; the id is what allauth finds the account by."""
+        return {"id": user_pk_to_url_str(user).encode(), "name": user.username, "display_name": str(user)}
+
+    def encrypt(self, text: str) -> str:
+        """Seal a secret before it is stored."""
+        return second_factor.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Unseal a stored secret. Raises `UnsealError`."""
+        return second_factor.unseal(encrypted_text)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -101,7 +144,7 @@ class AccountAdapter(DefaultAccountAdapter):
             # By its address, perhaps: the password is checked under the username.
             credentials = {**credentials, "username": account.username}
         try:
-            attempt = sign_in_delays.begin_password(request, typed, account)
+            attempt = attempt_delays.begin_password(request, typed, account)
         except attempt_delays.AttemptTooEarly as refusal:
             request.retry_after = refusal.retry_after  # type: ignore[attr-defined]
             advice = "Mot de passe perdu ? « Mot de passe oublié » vous en fait choisir un autre par e-mail."
@@ -132,7 +175,7 @@ class AccountAdapter(DefaultAccountAdapter):
             at=timezone.now(),
             details=getattr(request, "refused_attempts", ""),
         )
-        sign_in_delays.remember(request, user)
+        attempt_delays.remember(request, user)
         response: HttpResponse = super().post_login(request, user, **options)
         return response
 
@@ -155,7 +198,7 @@ class AccountAdapter(DefaultAccountAdapter):
         pending = get_pending_page(request)
         # `user`: finds the account's e-mails when it is erased.
         self._queue(
-            email_kinds.CONFIRM,
+            emails.CONFIRM,
             address.email,
             address=address.pk,
             user=address.user_id,
@@ -179,10 +222,10 @@ class AccountAdapter(DefaultAccountAdapter):
         now = timezone.now()
         if notice == "email_changed":
             account_journal.record_event(AccountEvent.Action.ADDRESS_CHANGED, user=user, at=now)
-            self._queue(email_kinds.ADDRESS_CHANGED, email or user.email, user=user.pk)
+            self._queue(emails.ADDRESS_CHANGED, email or user.email, user=user.pk)
         if notice in {"password_changed", "password_reset", "password_set"}:
             account_journal.record_event(AccountEvent.Action.PASSWORD_CHANGED, user=user, at=now)
-            self._queue(email_kinds.PASSWORD_CHANGED, email or user.email, user=user.pk)
+            self._queue(emails.PASSWORD_CHANGED, email or user.email, user=user.pk)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Raise `NotImplementedError`: nothing is sent inside a request; every e-mail needs a kind of its own."""

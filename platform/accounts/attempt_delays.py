@@ -9,15 +9,23 @@ refused attempts do not prolong.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
+from allauth.account.signals import password_changed, password_reset, password_set
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa import app_settings as mfa_settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
-from accounts.models import AttemptDelay
+from accounts import emails, known_origins
+from accounts.emails import queue_email_to_user
+from accounts.known_origins import NOBODY, Origin, Owner
+from accounts.models import AttemptDelay, KnownOrigin, User
 from accounts.throttling import format_wait
 from core.formatting import pluralize
 
@@ -231,3 +239,174 @@ def _write(rows: Sequence[_Row]) -> None:
 
 def _hash_subject(subject: str) -> str:
     return salted_hmac(AttemptDelay._meta.label, subject, algorithm="sha256").hexdigest()  # noqa: SLF001 - documented
+
+
+# Delays between attempts at an account's password: on the sign-in page, and where the password is asked anew.
+#
+# A known device waits for its own failures alone, a known network for those of the account at that network. Everybody
+# else also waits for the account's failures elsewhere, and for those of the network. The numbers are reckoned in
+# docs/decisions/0097. Codes go by the same order of subjects: `accounts.code_delays`.
+
+_SECONDS = datetime.timedelta(seconds=1)
+_MINUTES = datetime.timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OriginDelays:
+    """The rules of what is tried at an account, by where from.
+
+    `by_second_factor`: only devices and networks count as known from which the second factor was passed.
+    """
+
+    at_device: DelayRule
+    at_network: DelayRule
+    of_account: DelayRule
+    of_network: DelayRule
+    by_second_factor: bool = False
+
+    def begin(
+        self, origin: Origin, name: str, owner: Owner, *, elsewhere: Sequence[tuple[DelayRule, str]] = ()
+    ) -> CountedAttempt:
+        """Count an attempt at the account of a name. Raises `attempt_delays.AttemptTooEarly`.
+
+        `elsewhere`: further subjects of an attempt that no known device makes.
+        """
+        known = known_origins.find_known(
+            origin, device_of=owner, network_of=owner, by_second_factor=self.by_second_factor
+        )
+        if KnownOrigin.Kind.DEVICE in known:
+            return begin([(self.at_device, f"{origin.device}\n{name}")])
+        here = (self.at_network, f"{origin.network}\n{name}")
+        if KnownOrigin.Kind.NETWORK in known:
+            return begin([here, *elsewhere])
+        return begin([here, (self.of_account, name), (self.of_network, origin.network), *elsewhere])
+
+
+PASSWORDS = OriginDelays(
+    at_device=DelayRule("sign-in/device", 10, 15 * _MINUTES, first=5 * _SECONDS, longest=15 * _MINUTES),
+    at_network=DelayRule("sign-in/here", 5, 15 * _MINUTES, first=5 * _SECONDS, longest=15 * _MINUTES),
+    of_account=DelayRule("sign-in/account", 20, 10 * _MINUTES, first=5 * _SECONDS, longest=10 * _MINUTES),
+    # High: a school's staff share one address, and the address of a town is shared by all its schools.
+    of_network=DelayRule("sign-in/network", 200, 15 * _SECONDS, first=_SECONDS, longest=_MINUTES),
+)
+
+
+def begin_password(request: HttpRequest, username: str, user: User | None) -> CountedAttempt:
+    """Count an attempt at the password of a typed username. Raises `attempt_delays.AttemptTooEarly`.
+
+    `user`: the account of that name; for None the same is done, and as many queries.
+    """
+    owner = get_owner(user) if user is not None else NOBODY
+    return PASSWORDS.begin(known_origins.read_origin(request), username.strip().casefold(), owner)
+
+
+def get_owner(user: User) -> Owner:
+    """Return the account as the owner of known origins, which a new password makes unknown."""
+    version = salted_hmac("accounts.device.password", user.password, algorithm="sha256").hexdigest()
+    return Owner(f"user:{user.pk}", version)
+
+
+def remember(request: HttpRequest, user: User, *, by_second_factor: bool = False) -> None:
+    """Remember the browser and the network of a request that proved to be the user's; its response gets the cookie.
+
+    `by_second_factor`: whether the proof was the second factor.
+    """
+    owner = get_owner(user)
+    origin = known_origins.read_origin(request)
+    # Remembered by this request already, whose cookie is older: one device, not two.
+    origin = origin._replace(device=getattr(request, "known_device", origin.device))
+    origin = known_origins.remember(
+        origin,
+        device_of=owner,
+        network_of=owner,
+        by_second_factor=by_second_factor,
+        browser=known_origins.describe_browser(request),
+    )
+    cast("Any", request).known_device = origin.device
+
+
+@receiver([password_reset, password_changed, password_set])
+def remember_after_new_password(request: HttpRequest, user: User, **_: Any) -> None:
+    """Remember the browser in which the new password was chosen."""
+    remember(request, user)
+
+
+class AttemptResponseMiddleware:
+    """Completes the responses to attempts: 429 and `Retry-After` to a refused one, the device's cookie to a success."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Process the request and complete its response."""
+        response = self.get_response(request)
+        retry_after = getattr(request, "retry_after", None)
+        if retry_after is not None:
+            response.status_code = 429
+            response["Retry-After"] = str(retry_after)
+        device = getattr(request, "known_device", None)
+        if device is not None:
+            known_origins.set_cookie(response, device)
+        return response
+
+
+# Delays between attempts at a second factor's codes: at sign-in, at a confirmation, and when an application is added.
+#
+# The application's codes and the recovery codes are counted apart: whoever tries the ones does not close the others. A
+# known device is one that has passed the second factor, which a new password does not change; so whoever has the
+# password and the mailbox gets no new budget by choosing another password.
+#
+# The bound, by `HALF_HOUR` as the longest wait and as the time in which one failure is forgotten: however many networks
+# try an account, 20 codes at once and then 48 a day, 17,520 a year. Three of a million codes are right at a time: one
+# year finds the code with a probability of 5 %, and the mean is 19 years. The same again, on its own, for whoever sits
+# at a known network of the account, or has a known device's cookie. Ten recovery codes of a hundred million: 1 in 570
+# a year. One network alone reaches 14 failures (5, then 9 while the wait doubles from 5 s to half an hour), never the
+# 20 that would have the owner wait elsewhere.
+
+HALF_HOUR = datetime.timedelta(minutes=30)
+
+
+def _build_delays(scope: str) -> OriginDelays:
+    return OriginDelays(
+        at_device=DelayRule(f"{scope}/device", 10, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR),
+        at_network=DelayRule(f"{scope}/here", 5, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR),
+        of_account=DelayRule(f"{scope}/account", 20, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR),
+        of_network=DelayRule(f"{scope}/network", 200, 15 * _SECONDS, first=_SECONDS, longest=60 * _SECONDS),
+        by_second_factor=True,
+    )
+
+
+APPLICATION_CODES = _build_delays("code")
+RECOVERY_CODES = _build_delays("recovery")
+#: Nobody waits for it. Three failures on unknown devices, that no success followed, are told to the owner; again after
+#: a week without any, or when the password is a new one.
+TRIED_ELSEWHERE = DelayRule("code/told", 3, datetime.timedelta(days=7))
+#: The server's code has 69 bits and an hour: a wait for whoever mistypes it, on their own device or network.
+_ENROLMENT = DelayRule("enrolment/here", 10, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR)
+
+
+def begin_code(origin: Origin, user: User, code: str) -> CountedAttempt:
+    """Count an attempt at a code of the account. Raises `attempt_delays.AttemptTooEarly`."""
+    # As allauth compares them: a text of another length equals no code of the application.
+    is_of_application = len(normalize_user_code(code)) == mfa_settings.TOTP_DIGITS
+    owner = get_owner(user)
+    return (APPLICATION_CODES if is_of_application else RECOVERY_CODES).begin(
+        origin,
+        str(user.pk),
+        owner,
+        elsewhere=[(TRIED_ELSEWHERE, f"{user.pk}\n{owner.version}")],
+    )
+
+
+def notify_of_refusal(attempt: CountedAttempt, user: User, *, host: str, at: datetime.datetime) -> None:
+    """Tell the owner, once an episode, that somebody with the password tries codes on an unknown device."""
+    if attempt.has_just_reached(TRIED_ELSEWHERE):
+        queue_email_to_user(user, emails.CODES_TRIED, host=host, at=at)
+
+
+def begin_enrolment(origin: Origin, user: User) -> CountedAttempt:
+    """Count an attempt at the server's code. Raises `attempt_delays.AttemptTooEarly`.
+
+    By device, else by network: a stranger who is signed in with the password keeps nobody out.
+    """
+    return begin([(_ENROLMENT, f"{user.pk}\n{origin.device or origin.network}")])

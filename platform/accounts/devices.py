@@ -7,24 +7,102 @@ loaded meanwhile is not written again (`SessionStore.save` updates, and never in
 from __future__ import annotations
 
 import datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib import messages
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
+from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.db.models import Q
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from accounts import account_journal, known_origins, second_factor, sign_in_delays
-from accounts.browser_names import UNKNOWN_BROWSER
-from accounts.known_origins import MAX_AGE, Origin
-from accounts.locks import lock_account
-from accounts.models import AccountEvent, KnownOrigin, Session, User
-from accounts.outbox import clean_host
-from accounts.session_lifetime import SIGNED_IN_FROM, get_lifetime, read_sign_in_time
+from accounts import account_journal, attempt_delays, known_origins, second_factor
+from accounts.adapter import is_portal
+from accounts.emails import clean_host
+from accounts.known_origins import MAX_AGE, UNKNOWN_BROWSER, Origin
+from accounts.models import AccountEvent, KnownOrigin, Session, User, lock_account
+from accounts.sessions import SessionStore
 from core.formatting import pluralize
-from core.link_tokens import hash_token
+from core.links import hash_token
 from web.middleware import SESSION_HOST_KEY
+
+# How long a session lasts, by host: hours in the offices and for the operator, two weeks at the portal.
+#
+# The last activity is written once a minute at most, in a column of its own (`SessionStore.touch`).
+
+#: Session key of the sign-in's time, in seconds since the epoch.
+SIGNED_IN_AT = "signed_in_at"
+#: How far the stored last activity may lag behind.
+TOUCH_INTERVAL = datetime.timedelta(minutes=1)
+
+
+class Lifetime(NamedTuple):
+    """Longest time without activity, and longest time after the sign-in."""
+
+    idle: datetime.timedelta
+    absolute: datetime.timedelta
+
+    def is_over(self, *, signed_in_at: datetime.datetime, seen_at: datetime.datetime, at: datetime.datetime) -> bool:
+        """Return whether a session of this sign-in and last activity has ended."""
+        return at - signed_in_at >= self.absolute or at - seen_at >= self.idle
+
+
+#: Session key of where the sign-in came from: the network, and the browser as its owner reads it.
+SIGNED_IN_FROM = "signed_in_from"
+
+AT_WORK = Lifetime(idle=datetime.timedelta(hours=3), absolute=datetime.timedelta(hours=12))
+AT_PORTAL = Lifetime(idle=datetime.timedelta(days=14), absolute=datetime.timedelta(days=14))
+
+
+def get_lifetime(user: User, *, at_portal: bool) -> Lifetime:
+    """Return the lifetime of a user's sessions at the portal, or at an office."""
+    return AT_PORTAL if at_portal and not user.is_staff else AT_WORK
+
+
+@receiver(user_logged_in)
+def record_sign_in(request: HttpRequest, **_kwargs: Any) -> None:
+    """Record the time of the sign-in, from which the absolute lifetime runs, and where it came from."""
+    request.session[SIGNED_IN_AT] = timezone.now().timestamp()
+    origin = known_origins.read_origin(request)
+    request.session[SIGNED_IN_FROM] = [origin.network, known_origins.describe_browser(request)]
+
+
+class SessionLifetimeMiddleware:
+    """Ends sessions that were idle for too long, or whose sign-in is too old. After the authentication."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Process the request, signed out if its session has ended."""
+        session = cast("SessionStore", request.session)
+        # The emptiness first: it reads nothing, and leaves the pages of visitors without `Vary: Cookie`.
+        if not session.is_empty() and session.get(SESSION_KEY) is not None and request.user.is_authenticated:
+            now = timezone.now()
+            if has_ended(request, now):
+                logout(request)
+                messages.info(request, "votre session a pris fin, par sécurité : connectez-vous à nouveau.")
+            elif session.seen_at is None or now - session.seen_at >= TOUCH_INTERVAL:
+                session.touch(now)
+        return self.get_response(request)
+
+
+def has_ended(request: HttpRequest, at: datetime.datetime) -> bool:
+    """Return whether the session of a signed-in user was idle for too long or is too old."""
+    session = cast("SessionStore", request.session)
+    signed_in_at = read_sign_in_time(session)
+    lifetime = get_lifetime(cast("User", request.user), at_portal=is_portal(request))
+    return lifetime.is_over(signed_in_at=signed_in_at, seen_at=session.seen_at or signed_in_at, at=at)
+
+
+def read_sign_in_time(data: Mapping[str, Any] | SessionStore) -> datetime.datetime:
+    """Return the time of the sign-in from a session's data; that of 1970 where there is none."""
+    return datetime.datetime.fromtimestamp(data.get(SIGNED_IN_AT, 0), datetime.UTC)
 
 
 class OpenSession(NamedTuple):
@@ -56,7 +134,7 @@ def list_sessions(user: User, *, at: datetime.datetime) -> list[OpenSession]:
 
 def list_devices(user: User, *, at: datetime.datetime) -> list[KnownOrigin]:
     """Return the account's known devices, the last used first. One query."""
-    owner = sign_in_delays.get_owner(user)
+    owner = attempt_delays.get_owner(user)
     return list(
         KnownOrigin.objects.filter(
             Q(version=owner.version) | Q(by_second_factor=True),
@@ -69,7 +147,7 @@ def list_devices(user: User, *, at: datetime.datetime) -> list[KnownOrigin]:
 
 def is_device_of(origin: Origin, device: KnownOrigin, user: User) -> bool:
     """Return whether the device is the one that a request comes from."""
-    owner = sign_in_delays.get_owner(user)
+    owner = attempt_delays.get_owner(user)
     return device.digest == known_origins.compute_digest(KnownOrigin.Kind.DEVICE, origin.device, owner)
 
 
@@ -115,7 +193,7 @@ def end_others(*, user: User, session_key: str, origin: Origin, at: datetime.dat
     Session.objects.filter(account=user.pk).exclude(pk=hash_token(session_key)).delete()
     # Also those that are signed in at this moment and have no row yet.
     second_factor.end_other_sessions(user)
-    owner = sign_in_delays.get_owner(user)
+    owner = attempt_delays.get_owner(user)
     own = [
         known_origins.compute_digest(KnownOrigin.Kind.DEVICE, origin.device, owner),
         known_origins.compute_digest(KnownOrigin.Kind.NETWORK, origin.network, owner),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 from allauth.account.forms import default_token_generator
@@ -9,15 +10,60 @@ from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import reverse
+from django_tenants.utils import get_public_schema_name, schema_context
 
-from accounts import email_kinds
+from accounts import throttling
 from accounts.models import User
-from core.link_tokens import add_token
-from core.urls import build_absolute_url, portal_url
+from accounts.throttling import CONFIRMATION_BY_EMAIL
+from core.links import add_token, build_absolute_url, portal_url
 from mailing import kinds
-from mailing.email_template import EmailItem, format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import EmailItem, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
+from mailing.operations import enqueue
+
+
+def queue_email(kind: str, recipient: str, *, host: str, at: datetime.datetime, **context: int | str) -> None:
+    """Queue an e-mail whose links point to `host`, in the public schema."""
+    with schema_context(get_public_schema_name()):
+        enqueue(kind=kind, recipient=recipient, at=at, context={**context, "host": clean_host(host)})
+
+
+def clean_host(host: str) -> str:
+    """Return the host that a request was made to as links name it: without port and final dot, in lower case."""
+    return host.partition(":")[0].rstrip(".").lower()
+
+
+def is_confirmation_allowed(mailbox: str, *, at: datetime.datetime) -> bool:
+    """Count one request to confirm this mailbox; return whether it may be written to."""
+    try:
+        throttling.count_attempts([(CONFIRMATION_BY_EMAIL, mailbox.strip().lower())], at=at)
+    except throttling.RateLimitExceeded:
+        return False
+    return True
+
+
+def queue_email_to_user(user: User, kind: str, *, host: str, at: datetime.datetime) -> None:
+    """Queue an e-mail to the account's own address; do nothing where it has none."""
+    if user.email:
+        queue_email(kind, user.email, host=host, at=at, user=user.pk)
+
+
+CONFIRM = "account.confirm"
+# Change of address: to the new address, then to the former one on request and on completion.
+CONFIRM_NEW_ADDRESS = "account.confirm_new"
+ADDRESS_CHANGE_REQUESTED = "account.address_change_requested"
+ADDRESS_CHANGED = "account.address_changed"
+CREATED = "account.created"
+RESET = "account.reset"
+PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - a kind of e-mail
+SECOND_FACTOR_ON = "account.second_factor_on"
+SECOND_FACTOR_OFF = "account.second_factor_off"
+RECOVERY_CODES = "account.recovery_codes"
+TOTP_REMOVED = "account.totp_removed"
+PASSKEY_ADDED = "account.passkey_added"
+PASSKEY_REMOVED = "account.passkey_removed"
+CODES_TRIED = "account.codes_tried"
+
 
 _NOT_YOU_NOTICE = (
     "Ce n'est pas vous ? Changez votre mot de passe sans attendre (« Mot de passe oublié » à la page de connexion), "
@@ -306,28 +352,22 @@ def render_recovery_codes_renewed(message: Message) -> RenderedEmail:
     )
 
 
-kinds.register(email_kinds.CONFIRM, label="Adresse à confirmer", render=render_confirmation, is_by_hand=True)
+kinds.register(CONFIRM, label="Adresse à confirmer", render=render_confirmation, is_by_hand=True)
 kinds.register(
-    email_kinds.CONFIRM_NEW_ADDRESS,
+    CONFIRM_NEW_ADDRESS,
     label="Nouvelle adresse à confirmer",
     render=render_new_address_confirmation,
     is_by_hand=True,
 )
-kinds.register(
-    email_kinds.ADDRESS_CHANGE_REQUESTED, label="Changement d'adresse demandé", render=render_address_change_requested
-)
-kinds.register(email_kinds.ADDRESS_CHANGED, label="Adresse changée", render=render_address_changed)
-kinds.register(email_kinds.CREATED, label="Compte créé sur invitation", render=render_account_created)
-kinds.register(email_kinds.RESET, label="Mot de passe oublié", render=render_password_reset, is_by_hand=True)
-kinds.register(email_kinds.PASSWORD_CHANGED, label="Mot de passe modifié", render=render_password_changed)
-kinds.register(
-    email_kinds.SECOND_FACTOR_ON, label="Double authentification activée", render=render_second_factor_enabled
-)
-kinds.register(
-    email_kinds.SECOND_FACTOR_OFF, label="Double authentification désactivée", render=render_second_factor_disabled
-)
-kinds.register(email_kinds.RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)
-kinds.register(email_kinds.TOTP_REMOVED, label="Application d'authentification retirée", render=render_totp_removed)
-kinds.register(email_kinds.PASSKEY_ADDED, label="Appareil de connexion enregistré", render=render_passkey_added)
-kinds.register(email_kinds.CODES_TRIED, label="Codes essayés sur un appareil inconnu", render=render_codes_tried)
-kinds.register(email_kinds.PASSKEY_REMOVED, label="Appareil de connexion retiré", render=render_passkey_removed)
+kinds.register(ADDRESS_CHANGE_REQUESTED, label="Changement d'adresse demandé", render=render_address_change_requested)
+kinds.register(ADDRESS_CHANGED, label="Adresse changée", render=render_address_changed)
+kinds.register(CREATED, label="Compte créé sur invitation", render=render_account_created)
+kinds.register(RESET, label="Mot de passe oublié", render=render_password_reset, is_by_hand=True)
+kinds.register(PASSWORD_CHANGED, label="Mot de passe modifié", render=render_password_changed)
+kinds.register(SECOND_FACTOR_ON, label="Double authentification activée", render=render_second_factor_enabled)
+kinds.register(SECOND_FACTOR_OFF, label="Double authentification désactivée", render=render_second_factor_disabled)
+kinds.register(RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)
+kinds.register(TOTP_REMOVED, label="Application d'authentification retirée", render=render_totp_removed)
+kinds.register(PASSKEY_ADDED, label="Appareil de connexion enregistré", render=render_passkey_added)
+kinds.register(CODES_TRIED, label="Codes essayés sur un appareil inconnu", render=render_codes_tried)
+kinds.register(PASSKEY_REMOVED, label="Appareil de connexion retiré", render=render_passkey_removed)

@@ -15,9 +15,8 @@ from django.utils.html import format_html
 
 from accounts.adapter import is_portal
 from accounts.models import Profile, User
-from accounts.password_rules import build_described_person, describe_password_rules, list_known_words
-from accounts.password_validators import PersonalWordsValidator
-from core.plain_names import check_person_name
+from accounts.passwords import PersonalWordsValidator, build_described_person, describe_password_rules, list_known_words
+from core.contact_details import check_person_name
 from web.generic_forms import ModelForm
 
 PROFILES = [("", "Choisissez…"), *[(p.value, p.label) for p in (Profile.PRINCIPAL, Profile.TEACHER)]]

@@ -8,8 +8,11 @@ password, of which it holds a keyed hash as well.
 from __future__ import annotations
 
 import datetime
+import ipaddress
+import logging
 import secrets
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import NamedTuple
 
 from django.conf import settings
@@ -21,8 +24,79 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts import throttling
-from accounts.client_ip import get_client_ip
 from accounts.models import KnownOrigin
+
+# The browser of a request in plain words, for its owner to recognise it: « Firefox sur Windows ».
+#
+# By the few names that browsers give themselves. A browser may claim to be any other: nothing is decided by it.
+
+#: The first that the header has. Most browsers name those whose pages they also open: the most particular come first.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "Chromebook"),
+    ("Linux", "Linux"),
+)
+UNKNOWN_BROWSER = "Navigateur inconnu"
+
+
+def describe_browser(request: HttpRequest) -> str:
+    """Return the browser and the system that the request's header names."""
+    header = request.META.get("HTTP_USER_AGENT", "")
+    browser = next((label for mark, label in _BROWSERS if mark in header), UNKNOWN_BROWSER)
+    system = next((label for mark, label in _SYSTEMS if mark in header), "")
+    return f"{browser} sur {system}" if system else browser
+
+
+logger = logging.getLogger(__name__)
+
+
+def get_client_ip(request: HttpRequest) -> str:
+    """Return the client's IP address, as the outermost of our own proxies saw it.
+
+    Each proxy appends to `X-Forwarded-For` the address it was called from: with `TRUSTED_PROXIES = n`, the n-th from
+    the right was written by our outermost proxy, and entries to its left may be forged. A request with fewer entries,
+    or with an invalid one, falls back to the connection's address.
+    """
+    remote_address = str(request.META.get("REMOTE_ADDR") or "")
+    proxies: int = settings.TRUSTED_PROXIES
+    forwarded = remote_address
+    if proxies:
+        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+        if len(hops) >= proxies:
+            forwarded = hops[-proxies]
+        elif hops != [""]:
+            _warn_of_missing_proxies()
+    for address in (forwarded, remote_address):
+        try:
+            return str(ipaddress.ip_address(address))
+        except ValueError:
+            continue
+    return "0.0.0.0"  # noqa: S104 - a Unix socket has no address; all such requests count as one
+
+
+@cache
+def _warn_of_missing_proxies() -> None:
+    """Say, once a process, that fewer proxies stand there than the settings declare."""
+    logger.warning(
+        "A request came through fewer proxies than TRUSTED_PROXIES (%s) says: set it to how many there are, or visitors"
+        " choose the address by which their attempts are counted.",
+        settings.TRUSTED_PROXIES,
+    )
+
 
 COOKIE_NAME = "__Host-device" if settings.SECURE else "device"
 #: How long a device, and a network, is known after the last sign-in from it.

@@ -15,7 +15,7 @@ from django.utils.crypto import salted_hmac
 
 from accounts.sessions import SessionStore
 from core.journal_seals import Seal, SealedJournal
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 
 class Profile(models.TextChoices):
@@ -280,3 +280,12 @@ SEALED_ACCOUNT_EVENTS = SealedJournal(
     columns=("at", "action", "account_id", "username", "by_id", "by_username", "host", "address", "summary"),
     kept_for=ACCOUNT_EVENTS_KEPT,
 )
+
+
+def lock_account(user_id: int) -> User:
+    """Lock the account until the transaction ends, before any other lock, and return it.
+
+    FOR NO KEY UPDATE: transactions that insert rows referring to the account do not wait, which could deadlock with
+    the seats that they hold.
+    """
+    return User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)

@@ -13,12 +13,87 @@ from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
 
-from accounts import account_journal, email_kinds, known_origins, sign_in_delays
-from accounts.models import AccountEvent, EnrolmentCode, KnownOrigin, Session, User
-from accounts.session_lifetime import SIGNED_IN_FROM
+from accounts import account_journal, attempt_delays, emails, known_origins, throttling
+from accounts.devices import SIGNED_IN_FROM
+from accounts.emails import is_confirmation_allowed, queue_email, queue_email_to_user
+from accounts.models import AccountEvent, EnrolmentCode, KnownOrigin, Session, User, lock_account
+from accounts.throttling import NEW_ADDRESS
 from core.exceptions import DomainError
 from mailing import personal_data as outbox
+
+# Change of an account's e-mail address: the old one stays until the new one is confirmed.
+#
+# A typing mistake locks nobody out: signing in and password resets use the confirmed address. The old address is
+# notified when the change is requested, and again when it is confirmed.
+
+
+@transaction.atomic
+def request_change(*, user: User, email: str, host: str, at: datetime.datetime) -> EmailAddress | None:
+    """E-mail a confirmation link to the new address, notify the old one, and return the pending address.
+
+    It replaces an earlier pending address. Requesting the account's current address cancels the change and returns
+    None. Beyond the hourly limit of a mailbox nothing is sent to it.
+
+    Raises `throttling.RateLimitExceeded` after too many requests.
+    """
+    lock_account(user.pk)
+    email = email.strip().lower()
+    if email == user.email.lower():
+        _delete_pending(user)
+        return None
+    throttling.count_attempts([(NEW_ADDRESS, str(user.pk))], at=at)
+    pending = EmailAddress.objects.filter(user_id=user.pk, verified=False, primary=False, email=email).first()
+    if pending is None:
+        _delete_pending(user)
+        pending = EmailAddress.objects.create(user_id=user.pk, email=email, verified=False, primary=False)
+        queue_email_to_user(user, emails.ADDRESS_CHANGE_REQUESTED, host=host, at=at)
+    if is_confirmation_allowed(email, at=at):
+        queue_email(emails.CONFIRM_NEW_ADDRESS, email, host=host, at=at, address=pending.pk, user=user.pk)
+    return pending
+
+
+@transaction.atomic
+def cancel_change(*, user: User) -> bool:
+    """Cancel the pending change, so that its link stops working; return whether there was one."""
+    lock_account(user.pk)
+    return _delete_pending(user)
+
+
+def _delete_pending(user: User) -> bool:
+    deleted, _ = EmailAddress.objects.filter(user_id=user.pk, verified=False, primary=False).delete()
+    return bool(deleted)
+
+
+@transaction.atomic
+def update_personal_details(
+    *,
+    user: User,
+    last_name: str,
+    first_name: str,
+    phone: str,
+    email: str,
+    new_password: str,
+    host: str,
+    at: datetime.datetime,
+) -> None:
+    """Save a user's details, and their new password if any; another address has to be confirmed first.
+
+    Raises `throttling.RateLimitExceeded` after too many requests of another address, having changed nothing.
+    """
+    former_name = str(User.objects.get(pk=user.pk))
+    user.last_name, user.first_name, user.phone = last_name, first_name, phone
+    user.save(update_fields=["last_name", "first_name", "phone"])
+    account_journal.record_renaming(user, former_name=former_name, at=at)
+    if new_password:
+        user.set_password(new_password)
+        user.save(update_fields=["password"])
+        account_journal.record_event(AccountEvent.Action.PASSWORD_CHANGED, user=user, at=at)
+        queue_email(emails.PASSWORD_CHANGED, user.email, host=host, at=at, user=user.pk)
+    if email.lower() != user.email.lower():
+        request_change(user=user, email=email, host=host, at=at)
+
 
 #: French labels of the kinds of authenticator.
 FACTOR_LABELS: dict[str, str] = {
@@ -54,14 +129,13 @@ def erase_account(user: User, *, at: datetime.datetime) -> None:
     if user.erased_at is None:
         account_journal.record_event(AccountEvent.Action.CLOSED, user=user, at=at)
     outbox.anonymise(
-        outbox.filter_by_user(user.pk)
-        | outbox.filter_by_context(email_kinds.CONFIRM, "address", _list_address_ids(user))
+        outbox.filter_by_user(user.pk) | outbox.filter_by_context(emails.CONFIRM, "address", _list_address_ids(user))
     )
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     EnrolmentCode.objects.filter(user=user).delete()
     Session.objects.filter(account=user.pk).delete()
-    known_origins.forget([sign_in_delays.get_owner(user).key])
+    known_origins.forget([attempt_delays.get_owner(user).key])
     user.groups.clear()
     user.user_permissions.clear()
     user.username = _build_erased_username(user)
@@ -108,7 +182,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
         "appareils connus": [
             {"navigateur": device.browser, "dernière connexion": device.seen_at}
             for device in KnownOrigin.objects.filter(
-                owner=sign_in_delays.get_owner(user).key, kind=KnownOrigin.Kind.DEVICE
+                owner=attempt_delays.get_owner(user).key, kind=KnownOrigin.Kind.DEVICE
             ).order_by("-seen_at")
         ],
         "journal du compte": [

@@ -22,9 +22,9 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.mfa_forms import ConfirmCodeForm
 from accounts.models import User
+from accounts.requests import HtmxRequest
 from accounts.second_factor import is_enabled
 from web.access import Policy, get_policy
-from web.requests import HtmxRequest
 
 V = TypeVar("V", bound="Callable[..., object]")
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
+
 from accounts.models import User
-from web.requests import HtmxRequest
+
+
+class HtmxRequest(HttpRequest):
+    """A request that passed `HtmxMiddleware`, as all do."""
+
+    htmx: HtmxDetails
 
 
 class AuthenticatedRequest(HtmxRequest):

@@ -15,7 +15,7 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from core.link_tokens import hash_token
+from core.links import hash_token
 
 if TYPE_CHECKING:
     from accounts.models import Session

@@ -6,7 +6,7 @@ import datetime
 
 from django.utils import timezone
 
-from accounts import account_journal, attempt_delays, known_origins, password_resets, throttling
+from accounts import account_journal, attempt_delays, known_origins, passwords, throttling
 from accounts.models import (
     ACCOUNT_EVENTS_KEPT,
     SEALED_ACCOUNT_EVENTS,
@@ -35,7 +35,7 @@ def delete_old_attempts() -> None:
     """Delete attempts older than any window, and password reset requests that were never processed."""
     before = timezone.now() - RETENTION
     throttling.prune(before=before)
-    password_resets.prune(before=before)
+    passwords.prune(before=before)
 
 
 @periodic_task(every=datetime.timedelta(hours=1))
@@ -66,4 +66,4 @@ def delete_old_account_events() -> None:
 @task(name="accounts.reset")
 def process_password_reset(*, request_id: int) -> None:
     """E-mail the password reset links of one request."""
-    password_resets.send_reset_emails(request_id=request_id, at=timezone.now())
+    passwords.send_reset_emails(request_id=request_id, at=timezone.now())

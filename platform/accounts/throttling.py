@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import ipaddress
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.models import Throttle
@@ -168,3 +172,43 @@ def _hash_subjects(subjects: Sequence[tuple[RateLimit, str]]) -> list[tuple[Rate
         for limit, subject in subjects
     ]
     return sorted(hashed, key=lambda row: (row[0].scope, row[1]))
+
+
+HOUR = datetime.timedelta(hours=1)
+# Each code works once. Longer than the 90 s during which a code is valid.
+SINGLE_USE_CODE = RateLimit("second-factor/code", 1, datetime.timedelta(minutes=3))
+# High: a school's staff may sign up together from one network.
+SIGN_UP_BY_NETWORK = RateLimit("sign-up/network", 60, HOUR)
+RESET_BY_NETWORK = RateLimit("reset/network", 30, HOUR)
+# Beyond it no e-mail is sent and the page answers as usual: a mailbox must not be flooded.
+RESET_BY_EMAIL = RateLimit("reset/email", 5, HOUR)
+# To a mailbox whose owner may have asked for nothing. Beyond it no e-mail is sent and the page answers as usual.
+CONFIRMATION_BY_EMAIL = RateLimit("confirmation/email", 3, HOUR)
+# E-mails to an account's new address, whose owner may not have asked for them.
+NEW_ADDRESS = RateLimit("new-address", 5, HOUR)
+
+
+#: Each takes up to some ten seconds of a web process.
+DOWNLOADS = RateLimit("downloads", 30, datetime.timedelta(minutes=15))
+
+
+def limit_downloads[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Decorate a view of signed-in people that makes a file: beyond `DOWNLOADS` it answers with a page, status 429."""
+
+    @functools.wraps(view)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        request: Any = args[0]
+        try:
+            count_attempts([(DOWNLOADS, str(request.user.pk))], at=timezone.now())
+        except RateLimitExceeded as throttled:
+            response = render(
+                request,
+                "accounts/too_many_downloads.html",
+                {"tries": DOWNLOADS.tries, "wait": format_wait(throttled.wait)},
+                status=429,
+            )
+            response["Retry-After"] = str(throttled.retry_after)
+            return response
+        return view(*args, **kwargs)
+
+    return limited

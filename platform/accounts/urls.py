@@ -5,9 +5,8 @@ from __future__ import annotations
 from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
-from accounts import mfa_views, passkey_views
-from accounts.device_views import show_devices
-from accounts.enrolment_codes import may_enrol
+from accounts import views
+from accounts.second_factor import may_enrol
 from accounts.views import (
     ConfirmAddressView,
     NewPasswordView,
@@ -15,6 +14,7 @@ from accounts.views import (
     SignOutView,
     open_confirmation_link,
     open_reset_link,
+    show_devices,
 )
 from web.access import public_page, signed_in
 
@@ -50,40 +50,40 @@ urlpatterns = [
     path("adresse/confirmer/<key>/", public_page(ConfirmAddressView.as_view()), name="account_confirm_email"),
     path("compte-inactif/", public_page(allauth_views.account_inactive), name="account_inactive"),
     path("verification/", signed_in(allauth_views.reauthenticate), name="account_reauthenticate"),
-    path("securite/", signed_in(mfa_views.SecondFactorView.as_view()), name="mfa_index"),
+    path("securite/", signed_in(views.SecondFactorView.as_view()), name="mfa_index"),
     path("securite/appareils/", show_devices, name="account_devices"),
     # Reachable only after the password; allauth redirects all others to the sign-in page.
-    path("securite/code/", public_page(mfa_views.SignInCodeView.as_view()), name="mfa_authenticate"),
-    path("securite/verification/", signed_in(mfa_views.ConfirmCodeView.as_view()), name="mfa_reauthenticate"),
-    path("securite/code-du-serveur/", signed_in(mfa_views.EnrolmentCodeView.as_view()), name="enrolment_code"),
-    path("securite/activer/", may_enrol(mfa_views.EnableTotpView.as_view()), name="mfa_activate_totp"),
-    path("securite/desactiver/", signed_in(mfa_views.DisableTotpView.as_view()), name="mfa_deactivate_totp"),
-    path("connexion/cle-acces/", public_page(passkey_views.PasskeyAloneView.as_view()), name="mfa_login_webauthn"),
+    path("securite/code/", public_page(views.SignInCodeView.as_view()), name="mfa_authenticate"),
+    path("securite/verification/", signed_in(views.ConfirmCodeView.as_view()), name="mfa_reauthenticate"),
+    path("securite/code-du-serveur/", signed_in(views.EnrolmentCodeView.as_view()), name="enrolment_code"),
+    path("securite/activer/", may_enrol(views.EnableTotpView.as_view()), name="mfa_activate_totp"),
+    path("securite/desactiver/", signed_in(views.DisableTotpView.as_view()), name="mfa_deactivate_totp"),
+    path("connexion/cle-acces/", public_page(views.PasskeyAloneView.as_view()), name="mfa_login_webauthn"),
     path(
         "verification/cle-acces/",
-        signed_in(passkey_views.ConfirmPasskeyView.as_view()),
+        signed_in(views.ConfirmPasskeyView.as_view()),
         name="mfa_reauthenticate_webauthn",
     ),
-    path("securite/cles/ajouter/", may_enrol(passkey_views.AddPasskeyView.as_view()), name="mfa_add_webauthn"),
+    path("securite/cles/ajouter/", may_enrol(views.AddPasskeyView.as_view()), name="mfa_add_webauthn"),
     path(
         "securite/cles/<int:pk>/nom/",
-        signed_in(passkey_views.RenamePasskeyView.as_view()),
+        signed_in(views.RenamePasskeyView.as_view()),
         name="mfa_edit_webauthn",
     ),
     path(
         "securite/cles/<int:pk>/retirer/",
-        signed_in(passkey_views.RemovePasskeyView.as_view()),
+        signed_in(views.RemovePasskeyView.as_view()),
         name="mfa_remove_webauthn",
     ),
-    path("securite/codes/", signed_in(mfa_views.RecoveryCodesView.as_view()), name="mfa_view_recovery_codes"),
+    path("securite/codes/", signed_in(views.RecoveryCodesView.as_view()), name="mfa_view_recovery_codes"),
     path(
         "securite/codes/nouveaux/",
-        signed_in(mfa_views.RenewRecoveryCodesView.as_view()),
+        signed_in(views.RenewRecoveryCodesView.as_view()),
         name="mfa_generate_recovery_codes",
     ),
     path(
         "securite/codes/fichier/",
-        signed_in(mfa_views.RecoveryCodesFileView.as_view()),
+        signed_in(views.RecoveryCodesFileView.as_view()),
         name="mfa_download_recovery_codes",
     ),
 ]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from core.plain_names import MAX_LENGTH
+from core.contact_details import MAX_LENGTH
 
 #: Usernames per lookup, constant so that timing does not reveal whether the first is free.
 _BATCH_SIZE = 20

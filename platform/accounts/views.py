@@ -2,26 +2,268 @@
 
 from __future__ import annotations
 
+import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from allauth.account import views as allauth_views
 from allauth.account.forms import UserTokenForm
+from allauth.account.mixins import NextRedirectMixin
 from allauth.account.models import EmailConfirmationHMAC
+from allauth.mfa.base import views as base
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes import views as codes
+from allauth.mfa.totp import views as totp
+from allauth.mfa.totp.internal.auth import clear_totp_secret
+from allauth.mfa.webauthn import views as webauthn
 from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
+from django.views.generic import FormView
 from django_tenants.utils import get_public_schema_name
 
-from accounts import password_resets, throttling
-from accounts.client_ip import get_client_ip
+from accounts import attempt_delays, devices, known_origins, passwords, second_factor, throttling
 from accounts.forms import PasswordResetRequestForm
-from accounts.rate_limits import RESET_BY_NETWORK
-from core.tenant_connection import connection
-from web.link_page import opens_link
-from web.link_sessions import forget_link_token, get_link_token, keep_link_token
+from accounts.known_origins import get_client_ip
+from accounts.mfa_forms import EnrolmentCodeForm
+from accounts.models import User
+from accounts.reauthentication import confirmed_recently
+from accounts.requests import AuthenticatedRequest
+from accounts.second_factor import FACTOR_TYPES, SecondFactorError, is_enabled
+from accounts.throttling import RESET_BY_NETWORK
+from core.connections import connection
+from core.formatting import pluralize
+from core.links import hash_token
+from web.access import signed_in
+from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link
+
+#: For views that display or receive secrets.
+sensitive_view = method_decorator([never_cache, sensitive_post_parameters("code", "credential")], name="dispatch")
+
+
+def _get_user(request: HttpRequest) -> User:
+    return cast("User", request.user)
+
+
+class SecondFactorView(NextRedirectMixin, base.IndexView):
+    """Show the factors of the account and what can be done; pages that require a factor lead here, with `next`."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add where to go on after a first factor."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | {
+            "add_passkey_url": self.passthrough_next_url(reverse("mfa_add_webauthn")),
+            "add_application_url": self.passthrough_next_url(reverse("mfa_activate_totp")),
+            "passkeys": content["authenticators"].get(Authenticator.Type.WEBAUTHN, []),
+        }
+
+
+@sensitive_view
+# Django's generic views take no parameter at run time.
+class EnrolmentCodeView(NextRedirectMixin, FormView):  # type: ignore[type-arg]
+    """Ask an operator for the code of the server before their first factor."""
+
+    form_class = EnrolmentCodeForm
+    template_name = "mfa/enrolment_code.html"
+
+    def form_valid(self, form: EnrolmentCodeForm) -> HttpResponse:
+        """Spend the code and lead on to what asked for it."""
+        try:
+            until = second_factor.redeem(
+                user=_get_user(self.request),
+                code=form.cleaned_data["code"],
+                origin=known_origins.read_origin(self.request),
+                at=timezone.now(),
+            )
+        except attempt_delays.AttemptTooEarly as refusal:
+            cast("Any", self.request).retry_after = refusal.retry_after
+            form.add_error("code", str(refusal))
+            return self.form_invalid(form)
+        except second_factor.EnrolmentCodeError as refusal:
+            form.add_error("code", str(refusal))
+            return self.form_invalid(form)
+        second_factor.allow_session(self.request, until=until)
+        return redirect(self.get_next_url() or reverse("mfa_index"))
+
+
+@sensitive_view
+class SignInCodeView(base.AuthenticateView):
+    """Ask for the passkey or the code after the password."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add which factors the account has."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | _describe_factors(self.stage.login.user)
+
+
+@sensitive_view
+class ConfirmCodeView(base.ReauthenticateView):
+    """Ask for the code before a sensitive action, instead of the password."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add which factors the account has."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | _describe_factors(_get_user(self.request))
+
+
+def _describe_factors(user: User) -> dict[str, bool]:
+    types = second_factor.list_factor_types(user)
+    return {
+        "has_application": Authenticator.Type.TOTP in types,
+        "has_passkeys": Authenticator.Type.WEBAUTHN in types,
+    }
+
+
+@sensitive_view
+class EnableTotpView(NextRedirectMixin, totp.ActivateTOTPView):
+    """Show the QR code, take the first code, then redirect to the recovery codes, keeping `next`."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the secret in groups of four, for typing by hand."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        secret = content["form"].secret
+        groups = (secret[start : start + 4] for start in range(0, len(secret), 4))
+        return content | {
+            "spaced_secret": " ".join(groups),
+            "other_ways_url": self.passthrough_next_url(reverse("mfa_index")),
+        }
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Enable the application's codes. This session stays signed in; all others end."""
+        user = _get_user(self.request)
+        try:
+            second_factor.enable(user=user, secret=form.secret, host=self.request.get_host(), at=timezone.now())
+        except second_factor.SecondFactorError as refusal:
+            messages.error(self.request, str(refusal))
+            return redirect("mfa_index")
+        second_factor.end_permission(self.request)
+        clear_totp_secret(self.request)
+        update_session_auth_hash(self.request, user)
+        messages.success(
+            self.request, "la double authentification est activée. Gardez maintenant vos codes de secours."
+        )
+        return redirect(self.passthrough_next_url(reverse("mfa_view_recovery_codes")))
+
+
+@sensitive_view
+class DisableTotpView(totp.DeactivateTOTPView):
+    """Ask for confirmation, then remove the application."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add whether a passkey is left."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | _describe_factors(_get_user(self.request))
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Remove the application. This session stays signed in; all others end."""
+        user = _get_user(self.request)
+        if second_factor.remove_application(user=user, host=self.request.get_host(), at=timezone.now()):
+            update_session_auth_hash(self.request, user)
+        messages.success(
+            self.request,
+            "l'application est retirée : la connexion demande l'un de vos appareils."
+            if second_factor.is_enabled(user)
+            else "la double authentification est désactivée : votre mot de passe suffit.",
+        )
+        return redirect("mfa_index")
+
+
+@sensitive_view
+class RecoveryCodesView(NextRedirectMixin, codes.ViewRecoveryCodesView):
+    """Show the unused recovery codes."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the `next` URL."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | {"continue_to": self.get_next_url()}
+
+
+@sensitive_view
+class RenewRecoveryCodesView(codes.GenerateRecoveryCodesView):
+    """Replace the recovery codes."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Renew the recovery codes, then show them."""
+        try:
+            second_factor.renew_recovery_codes(
+                user=_get_user(self.request), host=self.request.get_host(), at=timezone.now()
+            )
+        except second_factor.SecondFactorError as refusal:
+            messages.error(self.request, str(refusal))
+            return redirect("mfa_index")
+        messages.success(self.request, "voici vos nouveaux codes de secours. Les anciens ne servent plus à rien.")
+        return redirect("mfa_view_recovery_codes")
+
+
+@sensitive_view
+class RecoveryCodesFileView(codes.DownloadRecoveryCodesView):
+    """Download the recovery codes as a text file."""
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        """Return the file with a French file name."""
+        answer: HttpResponse = super().render_to_response(context, **kwargs)
+        answer["Content-Disposition"] = 'attachment; filename="codes-de-secours-peps.txt"'
+        return answer
+
+
+def _changes_something(request: HttpRequest) -> bool:
+    return request.method == "POST"
+
+
+@confirmed_recently(when=_changes_something)
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def show_devices(request: AuthenticatedRequest) -> HttpResponse:
+    """Show the open sessions and the known devices of the account; end one, or all others."""
+    now = timezone.now()
+    if request.method == "POST":
+        _end_what_was_chosen(request, now)
+        return redirect("account_devices")
+    origin = known_origins.read_origin(request)
+    current_key = hash_token(request.session.session_key or "")
+    sessions = [
+        {"session": session, "is_current": session.key == current_key, "is_here": session.network == origin.network}
+        for session in devices.list_sessions(request.user, at=now)
+    ]
+    known = [
+        {"device": device, "is_current": devices.is_device_of(origin, device, request.user)}
+        for device in devices.list_devices(request.user, at=now)
+    ]
+    others = [row for row in (*sessions, *known) if not row["is_current"]]
+    return render(
+        request, "accounts/devices.html", {"sessions": sessions, "devices": known, "has_others": bool(others)}
+    )
+
+
+def _end_what_was_chosen(request: AuthenticatedRequest, now: datetime.datetime) -> None:
+    user = request.user
+    if "autres" in request.POST:
+        ended = devices.end_others(
+            user=user,
+            session_key=request.session.session_key or "",
+            origin=known_origins.read_origin(request),
+            at=now,
+        )
+        update_session_auth_hash(request, user)
+        words = pluralize(ended, "autre session est fermée", "autres sessions sont fermées") if ended else ""
+        messages.success(request, f"{words or 'aucune autre session n’était ouverte'}, les autres appareils oubliés.")
+    elif key := request.POST.get("session"):
+        if devices.end_session(user=user, key=key, at=now):
+            messages.success(request, "la session est fermée : cet appareil devra se connecter à nouveau.")
+        else:
+            messages.info(request, "cette session était déjà fermée.")
+    elif devices.forget_device(user=user, device_id=request.POST.get("appareil", ""), at=now):
+        messages.success(request, "l’appareil est oublié.")
+    else:
+        messages.info(request, "cet appareil était déjà oublié.")
 
 
 class PasswordResetRequestView(allauth_views.PasswordResetView):
@@ -40,7 +282,7 @@ class PasswordResetRequestView(allauth_views.PasswordResetView):
             form.add_error(None, str(throttled))
             response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=429)
             return response
-        password_resets.request_reset(email=form.cleaned_data["email"], host=self.request.get_host(), at=now)
+        passwords.request_reset(email=form.cleaned_data["email"], host=self.request.get_host(), at=now)
         return redirect("account_reset_password_done")
 
 
@@ -140,4 +382,117 @@ class ConfirmAddressView(allauth_views.ConfirmEmailView):
                     f"votre adresse est confirmée. Connectez-vous avec l'identifiant « {address.user.username} ».",
                 )
         response: HttpResponse = super().respond(success)
+        return response
+
+
+@sensitive_view
+class AddPasskeyView(NextRedirectMixin, webauthn.AddWebAuthnView):
+    """Have the browser make a passkey, then show the recovery codes where it is the first factor, keeping `next`."""
+
+    template_name = "mfa/webauthn/add_form.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add where to choose another way."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | {"other_ways_url": self.passthrough_next_url(reverse("mfa_index"))}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Add the passkey. This session stays signed in; all others end."""
+        user = cast("User", self.request.user)
+        is_first = not is_enabled(user)
+        try:
+            second_factor.add(
+                user=user,
+                name=form.cleaned_data["name"],
+                credential=form.cleaned_data["credential"],
+                host=self.request.get_host(),
+                at=timezone.now(),
+            )
+        except SecondFactorError as refusal:
+            messages.error(self.request, str(refusal))
+            return redirect("mfa_index")
+        second_factor.end_permission(self.request)
+        update_session_auth_hash(self.request, user)
+        if is_first:
+            messages.success(
+                self.request, "la double authentification est activée. Gardez maintenant vos codes de secours."
+            )
+            return redirect(self.passthrough_next_url(reverse("mfa_view_recovery_codes")))
+        messages.success(self.request, "l'appareil est enregistré.")
+        return redirect(self.get_next_url() or reverse("mfa_index"))
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the form again, with a new challenge."""
+        response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=422)
+        return response
+
+
+@sensitive_view
+class RenamePasskeyView(webauthn.EditWebAuthnView):
+    """Change the name of a passkey of one's own."""
+
+    template_name = "mfa/webauthn/edit_form.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Rename it."""
+        try:
+            second_factor.rename(
+                user=cast("User", self.request.user), passkey_id=self.object.pk, name=form.cleaned_data["name"]
+            )
+        except SecondFactorError as refusal:
+            messages.error(self.request, str(refusal))
+        else:
+            messages.success(self.request, "le nom de l'appareil est changé.")
+        return redirect("mfa_index")
+
+
+@sensitive_view
+class RemovePasskeyView(webauthn.RemoveWebAuthnView):
+    """Ask for confirmation, then remove a passkey of one's own."""
+
+    template_name = "mfa/webauthn/authenticator_confirm_delete.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add whether the account has no other second factor."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        user = cast("User", self.request.user)
+        factors = Authenticator.objects.filter(user_id=user.pk, type__in=FACTOR_TYPES)
+        return content | {"is_last": not factors.exclude(pk=self.object.pk).exists()}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Remove it. This session stays signed in; all others end."""
+        user = cast("User", self.request.user)
+        try:
+            second_factor.remove(user=user, passkey_id=self.object.pk, host=self.request.get_host(), at=timezone.now())
+        except SecondFactorError as refusal:
+            messages.error(self.request, str(refusal))
+        else:
+            update_session_auth_hash(self.request, user)
+            messages.success(
+                self.request,
+                "l'appareil est retiré. Supprimez aussi, dans ses réglages, la « clé d'accès » de Pep's.",
+            )
+        return redirect("mfa_index")
+
+
+@sensitive_view
+class PasskeyAloneView(webauthn.LoginWebAuthnView):
+    """Sign in by passkey alone: GET gives the challenge to the script of the sign-in page, POST takes the answer."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Say so at the sign-in page, keeping `next`."""
+        for message in form.errors.get("credential", []):
+            messages.error(self.request, message)
+        return redirect_to_login(self.request.POST.get("next", ""), reverse("account_login"))
+
+
+@sensitive_view
+class ConfirmPasskeyView(webauthn.ReauthenticateWebAuthnView):
+    """Ask for a passkey before a sensitive action."""
+
+    template_name = "mfa/webauthn/reauthenticate.html"
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the page again, with a new challenge."""
+        response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=422)
         return response

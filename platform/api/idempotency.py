@@ -28,8 +28,8 @@ from api.models import IdempotencyRecord, Token
 from api.problem_details import ApiProblem
 from api.views import ScopedView
 from core.advisory_locks import try_transaction_lock
+from core.connections import connection
 from core.sealing import Sealer, UnsealError
-from core.tenant_connection import connection
 from jobs import due
 
 KEY_HEADER = "Idempotency-Key"

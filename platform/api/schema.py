@@ -18,8 +18,8 @@ from rest_framework import serializers
 
 from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
+from api.parsers import MAX_PARAMETER_LENGTH
 from api.problem_details import CONTENT_TYPE
-from api.text_checks import MAX_PARAMETER_LENGTH
 from api.views import ScopedListView, ScopedView
 
 

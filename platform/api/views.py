@@ -20,14 +20,11 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from api import problem_details
-from api.authentication import BearerTokenAuthentication, build_rate_limit_headers
-from api.filters import StrictFilterBackend
-from api.models import Token
-from api.pagination import UniqueCursorPagination
-from api.parsers import StrictJsonParser
+from api.filters import StrictFilterBackend, UniqueCursorPagination
+from api.models import Token, TokenScope
+from api.parsers import StrictJsonParser, check_parameter
 from api.problem_details import ApiProblem, FieldError, InvalidRequest
-from api.scopes import TokenScope
-from api.text_checks import check_parameter
+from api.tokens import BearerTokenAuthentication, build_rate_limit_headers
 from web.outage import forget_preliminary_writes
 
 _NO_PARAMETERS = "Cette adresse ne prend pas de paramètre."

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 
 class RefusedAddress(models.Model):

@@ -75,9 +75,9 @@ TENANT_APPS = [
 
 MIDDLEWARE = [
     "sites.health.middleware.HealthMiddleware",
-    "web.request_metrics.RequestMetricsMiddleware",
-    "web.request_traces.RequestTraceMiddleware",  # outside of the one that numbers the response
-    "web.request_ids.RequestIdMiddleware",
+    "web.middleware.RequestMetricsMiddleware",
+    "web.middleware.RequestTraceMiddleware",  # outside of the one that numbers the response
+    "web.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -86,18 +86,18 @@ MIDDLEWARE = [
     "tenants.middleware.HostTenantMiddleware",
     "sites.restoration.middleware.HoldMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "web.response_headers.ResponseHeadersMiddleware",
+    "web.middleware.ResponseHeadersMiddleware",
     "web.middleware.HostBoundSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "web.typography.TypographyMiddleware",  # inside of the one that counts bytes
+    "web.middleware.TypographyMiddleware",  # inside of the one that counts bytes
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "accounts.session_lifetime.SessionLifetimeMiddleware",
+    "accounts.devices.SessionLifetimeMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.sign_in_delays.AttemptResponseMiddleware",
+    "accounts.attempt_delays.AttemptResponseMiddleware",
     # Before the policies: what a visit may not do, it is told in its own words.
     "collectivities.visit_middleware.OfficeVisitMiddleware",
     "web.middleware.AccessPolicyMiddleware",

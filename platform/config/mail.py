@@ -35,7 +35,7 @@ def build_mailer(provider: str) -> dict[str, Any]:
     if ca_file:
         _check_certificates(ca_file, is_used=starttls or tls)
     return {
-        "BACKEND": "mailing.smtp_backend.EmailBackend",
+        "BACKEND": "mailing.mail_server.EmailBackend",
         "OPTIONS": {
             "host": env.text("SMTP_HOST", "127.0.0.1"),
             # Default: the local server of `manage.py smtp_sink`; read its messages with `manage.py read_mail`.

@@ -9,22 +9,8 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import (
-    apps,
-    card_providers,
-    cells,
-    database,
-    directory,
-    env,
-    invoice_platforms,
-    mail,
-    openapi,
-    packaged_assets,
-    password_leaks,
-    unfold,
-)
-from config.logs import build_logging
-from config.observability import check_metrics_folder, has_trace_collector, read_error_dsn, read_token
+from config import apps, cells, database, env, libraries, mail, packaged_assets, services
+from config.observability import build_logging, check_metrics_folder, has_trace_collector, read_error_dsn, read_token
 from core import start_checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -78,7 +64,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "web.context.site",
+                "web.frame.site",
             ],
             "builtins": ["web.templatetags.french_filters"],
         },
@@ -135,7 +121,7 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # The longest lifetime; offices and the operator have hours: see accounts.session_lifetime.
 SESSION_COOKIE_AGE = 14 * 24 * 3600
-MESSAGE_STORAGE = "web.message_storage.HostMessageStorage"
+MESSAGE_STORAGE = "web.middleware.HostMessageStorage"
 SECURE_SSL_REDIRECT = SECURE
 # Programs that call in the clear are refused (`web.middleware`): led on, they would not learn that a token was read.
 SECURE_REDIRECT_EXEMPT = [r"^(api/(?!v1/documentation/)|webhooks/)"]
@@ -169,16 +155,16 @@ SECURE_CSP = {
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "accounts.password_validators.PersonalWordsValidator"},
+    {"NAME": "accounts.passwords.PersonalWordsValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "accounts.password_validators.GuessablePasswordValidator"},
+    {"NAME": "accounts.passwords.GuessablePasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "accounts.password_validators.LeakedPasswordValidator"},
+    {"NAME": "accounts.passwords.LeakedPasswordValidator"},
 ]
 # Passwords of known leaks: a sorted file of their hashes, and a service that is asked by five digits of one.
 PASSWORD_LEAKS_FILE, PASSWORD_LEAKS_URL = (
-    password_leaks.read_leaks_file(),
-    password_leaks.read_leaks_url(is_production=PRODUCTION),
+    services.read_leaks_file(),
+    services.read_leaks_url(is_production=PRODUCTION),
 )
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
@@ -214,16 +200,16 @@ ACCOUNT_RATE_LIMITS = {
     # E-mails to one mailbox, which may be shared by a school's staff.
     "confirm_email": "20/h/key",
 }
-MFA_ADAPTER = "accounts.mfa_adapter.MfaAdapter"
+MFA_ADAPTER = "accounts.adapter.MfaAdapter"
 MFA_FORMS = {
     "authenticate": "accounts.mfa_forms.SignInCodeForm",
     "reauthenticate": "accounts.mfa_forms.ConfirmCodeForm",
     "activate_totp": "accounts.mfa_forms.EnableTotpForm",
-    "add_webauthn": "accounts.passkey_forms.AddPasskeyForm",
-    "edit_webauthn": "accounts.passkey_forms.RenamePasskeyForm",
-    "authenticate_webauthn": "accounts.passkey_forms.SignInPasskeyForm",
-    "login_webauthn": "accounts.passkey_forms.PasskeyAloneForm",
-    "reauthenticate_webauthn": "accounts.passkey_forms.ConfirmPasskeyForm",
+    "add_webauthn": "accounts.mfa_forms.AddPasskeyForm",
+    "edit_webauthn": "accounts.mfa_forms.RenamePasskeyForm",
+    "authenticate_webauthn": "accounts.mfa_forms.SignInPasskeyForm",
+    "login_webauthn": "accounts.mfa_forms.PasskeyAloneForm",
+    "reauthenticate_webauthn": "accounts.mfa_forms.ConfirmPasskeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -248,7 +234,7 @@ IMPORTS_THREADS, MAIL_THREADS = env.number("IMPORTS_THREADS", 1), env.number("MA
 
 # --- E-mail ---------------------------------------------------------------------------------------------------------
 # Lease in seconds on the messages a worker is sending, renewed while a server makes it wait. Two thirds of it must be
-# longer than the sending of one message's bytes may last (`mailing.smtp_backend.SmtpTimeouts.block`).
+# longer than the sending of one message's bytes may last (`mailing.mail_server.SmtpTimeouts.block`).
 MAIL_LEASE = env.number("MAIL_LEASE", 300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BASE_DOMAIN}>")
 # Envelope sender of every e-mail, to which servers report what became of it; empty: the sender's address.
@@ -318,14 +304,14 @@ if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRET):
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
 # Origin of Stripe's payment page, added to form-action of the CSP on the checkout page.
 STRIPE_CHECKOUT_ORIGIN = env.text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
-CARD_VARIANT = card_providers.choose_variant(has_stripe=bool(STRIPE_SECRET_KEY), is_production=PRODUCTION)
-PAYMENT_VARIANTS = card_providers.list_variants(CARD_VARIANT)
-INVOICE_PLATFORMS = invoice_platforms.read_platforms()
-REPORTING_PLATFORM = invoice_platforms.read_reporting_platform()
+CARD_VARIANT = services.choose_variant(has_stripe=bool(STRIPE_SECRET_KEY), is_production=PRODUCTION)
+PAYMENT_VARIANTS = services.list_variants(CARD_VARIANT)
+INVOICE_PLATFORMS = services.read_platforms()
+REPORTING_PLATFORM = services.read_reporting_platform()
 APPROVED_PLATFORM_TAKES_PUBLIC = env.flag("APPROVED_PLATFORM_TAKES_PUBLIC", default=False)
 
 # --- Directory of schools: downloaded each day where a URL is set; private networks only if listed -------------------
-DIRECTORY_URL = directory.read_directory_url(is_production=PRODUCTION)
+DIRECTORY_URL = services.read_directory_url(is_production=PRODUCTION)
 DIRECTORY_PRIVATE_NETWORKS = env.networks("DIRECTORY_PRIVATE_NETWORKS")
 
 # --- API ------------------------------------------------------------------------------------------------------------
@@ -347,10 +333,10 @@ REST_FRAMEWORK = {
     # No format suffix or parameter.
     "URL_FORMAT_OVERRIDE": None,
 }
-SPECTACULAR_SETTINGS = openapi.build_spectacular_settings(BASE_DOMAIN)
+SPECTACULAR_SETTINGS = libraries.build_spectacular_settings(BASE_DOMAIN)
 
 # --- Back office ----------------------------------------------------------------------------------------------------
-UNFOLD = unfold.BACK_OFFICE
+UNFOLD = libraries.BACK_OFFICE
 
 # --- What is watched ------------------------------------------------------------------------------------------------
 METRICS_TOKEN, SENTRY_DSN = read_token("METRICS_TOKEN"), read_error_dsn()

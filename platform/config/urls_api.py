@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from api.documentation import pages as documentation
-from api.openapi import openapi_json
+from api import documentation as documentation
+from api.documentation import openapi_json
 from api.views import NotFoundView
 from collectivities.api import deliveries, events, members, portfolio, webhooks
 from imports.api import actions as import_actions

@@ -9,13 +9,10 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from core.database_checks import refuse_unfit_database
-from core.database_timeouts import WEB_TIMEOUTS, apply_timeouts
-from core.error_reports import start_error_reports
-from core.role_checks import refuse_privileged_role
-from core.start_checks import warn_of_confinement
-from core.traces import start_tracing
-from web.asset_checks import refuse_stale_assets
+from core.database_access import WEB_TIMEOUTS, apply_timeouts
+from core.start_checks import refuse_privileged_role, refuse_unfit_database, warn_of_confinement
+from core.telemetry import start_error_reports, start_tracing
+from web.assets import refuse_stale_assets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 apply_timeouts(settings.DATABASES["default"], WEB_TIMEOUTS)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from core.urls import build_absolute_url
+from core.links import build_absolute_url
 
 #: Digits that are read as letters.
 _LOOK_ALIKES = str.maketrans("01", "OI")

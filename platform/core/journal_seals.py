@@ -18,7 +18,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 
 from core.advisory_locks import try_transaction_lock
-from core.tenant_connection import connection
+from core.connections import connection
 
 logger = logging.getLogger(__name__)
 

@@ -9,14 +9,155 @@ import ipaddress
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connection
 
 from core.confinement import list_lacks
-from core.sealing_keys import parse_sealing_keys
+from core.sealing import parse_sealing_keys
+
+#: What is wrong with the role, by kind, and which thing for an example.
+_ROLE_FAULTS = """
+SELECT 'superuser', '' FROM pg_roles WHERE rolname = %(role)s AND rolsuper
+UNION ALL SELECT 'powers', '' FROM pg_roles
+    WHERE rolname = %(role)s AND NOT rolsuper AND (rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
+UNION ALL SELECT 'member', granted.rolname FROM pg_auth_members AS membership
+    JOIN pg_roles AS granted ON granted.oid = roleid JOIN pg_roles AS member ON member.oid = membership.member
+    WHERE member.rolname = %(role)s
+UNION ALL (SELECT 'owner', format('%%s.%%s', nspname, relname) FROM pg_class
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace JOIN pg_roles ON pg_roles.oid = relowner
+    WHERE rolname = %(role)s AND relpersistence = 'p' LIMIT 1)
+UNION ALL (SELECT 'creator', nspname FROM pg_namespace
+    WHERE nspname !~ '^pg_' AND has_schema_privilege(%(role)s, oid, 'CREATE') LIMIT 1)
+UNION ALL (SELECT 'truncate', relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(%(role)s, oid, 'TRUNCATE')
+    LIMIT 1)
+"""
+_SENTENCES = {
+    "superuser": "is a superuser",
+    "powers": "may create roles or databases, replicate or pass over row security",
+    "member": "is a member of {}",
+    "owner": "owns {}",
+    "creator": "may create objects in the schema {}",
+    "truncate": "may truncate {}",
+}
+
+
+def list_role_faults(role: str) -> list[tuple[str, str]]:
+    """Return what a role is and the application's must not be: a kind of `_SENTENCES`, and which thing. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ROLE_FAULTS, {"role": role})
+        faults: list[tuple[str, str]] = cursor.fetchall()
+        return faults
+
+
+def describe_role_faults() -> list[str]:
+    """Return one sentence for each fault of the role of DATABASE_URL."""
+    role = settings.DATABASES["default"]["USER"]
+    return [
+        f"The role {role} of DATABASE_URL {_SENTENCES[kind].format(what)}." for kind, what in list_role_faults(role)
+    ]
+
+
+def refuse_privileged_role() -> None:
+    """Raise `ImproperlyConfigured` on a server whose role may do more than the application needs.
+
+    A database that does not answer is no reason: the process starts, and says so to whoever asks.
+    """
+    if not settings.PRODUCTION:
+        return
+    try:
+        faults = describe_role_faults()
+    except OperationalError:
+        return
+    finally:
+        # Not to be shared with the processes that a server forks.
+        connection.close()
+    if faults:
+        sentences = "\n".join(f"- {fault}" for fault in faults)
+        raise ImproperlyConfigured(
+            f"PRODUCTION is True, but (see docs/deploy.md, manage.py create_database_roles):\n{sentences}"
+        )
+
+
+# What the database must be before anything is stored in it: UTF-8, letters beyond ASCII, PostgreSQL 15.
+#
+# Neither can be changed later but by a dump and a new database; where they are wrong nothing fails at first: an accent is
+# two letters, « É » has no small letter, and searches miss both.
+
+#: The oldest PostgreSQL that Django 6.1 works with.
+MIN_VERSION = 15
+#: What the migrations install: contrib modules, which the owner of a database may.
+EXTENSIONS = ("btree_gist", "pg_trgm", "unaccent")
+#: Locales whose letters are those of ASCII.
+_ASCII_LOCALES = ("C", "POSIX")
+
+_DATABASE = """
+SELECT current_setting('server_version_num')::int / 10000, pg_encoding_to_char(encoding), datctype
+FROM pg_database WHERE datname = current_database()
+"""
+_SORTS_FRENCH = r"SELECT U&'\00C9cole' < 'Lycee'"
+
+
+class Cursor(Protocol):
+    """A cursor of psycopg or of Django."""
+
+    def execute(self, query: Any) -> Any: ...
+
+    def fetchone(self) -> Any: ...
+
+
+def list_database_faults(cursor: Cursor) -> list[str]:
+    """Return one sentence for each thing that is wrong with the connected database. One query."""
+    cursor.execute(_DATABASE)
+    version, encoding, letters = cursor.fetchone()
+    faults = []
+    if version < MIN_VERSION:
+        faults.append(f"PostgreSQL is {version}, and {MIN_VERSION} at least is needed.")
+    if encoding != "UTF8":
+        faults.append(f"The database's encoding is {encoding}, and must be UTF8.")
+    if letters in _ASCII_LOCALES:
+        faults.append(f"The database's LC_CTYPE is {letters}, which knows no letters but those of ASCII.")
+    return faults
+
+
+def sorts_french(cursor: Cursor) -> bool:
+    """Return whether the connected database, in UTF-8, sorts « École » before « Lycée ». One query."""
+    cursor.execute(_SORTS_FRENCH)
+    [is_before] = cursor.fetchone()
+    return bool(is_before)
+
+
+def refuse_unfit_database() -> None:
+    """Raise `ImproperlyConfigured` on a server whose database is not as `list_database_faults` has it.
+
+    A database that does not answer is no reason: the process starts, and says so to whoever asks.
+    """
+    if not settings.PRODUCTION:
+        return
+    try:
+        with connection.cursor() as cursor:
+            faults = list_database_faults(cursor)
+    except OperationalError:
+        return
+    finally:
+        # Not to be shared with the processes that a server forks.
+        connection.close()
+    if faults:
+        raise ImproperlyConfigured(describe_faults(faults))
+
+
+def describe_faults(faults: Iterable[str]) -> str:
+    """Return a message with every fault, and how a database without them is made."""
+    sentences = "\n".join(f"- {fault}" for fault in faults)
+    return (
+        f"The database cannot be used (see docs/deploy.md):\n{sentences}\n"
+        "manage.py create_database_roles makes one that can where DATABASE_URL names a database that is not there yet."
+    )
+
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

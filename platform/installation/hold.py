@@ -10,16 +10,26 @@ from __future__ import annotations
 import datetime
 import enum
 import time
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
 from django.conf import settings
 from django.db import transaction
 
-from core.tenant_connection import connection
-from installation.exceptions import InstallationHeld
+from core.connections import connection
+from core.exceptions import DomainError
 from installation.models import Installation
+
+
+class InstallationHeld(DomainError):
+    """This database may be a copy: nothing leaves it until an operator says so (`manage.py resume`)."""
+
+    code: ClassVar[str] = "installation_held"
+
+    def __init__(self) -> None:
+        super().__init__("Le site est en cours de restauration : rien n'est envoyé ni enregistré pour l'instant.")
+
 
 #: For how long an answer holds on one connection.
 RECHECK_SECONDS = 10.0

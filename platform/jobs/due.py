@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.db.models import Min
 
-from core.database_clock import DatabaseClock
+from core.connections import DatabaseClock
 from jobs.models import DueWork
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import defer_once

@@ -9,22 +9,31 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Status
 
 from core.advisory_locks import try_transaction_lock
-from core.metrics import count_on_commit
-from jobs import lanes, metrics
-from jobs.models import LostRun
+from core.telemetry import count_on_commit
+from jobs import periodic_tasks, tasks
+from jobs.models import DueWork, LostRun
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import report_given_up
+
+_LIVE = (Status.TODO.value, Status.DOING.value)
+
+
+def count_live_jobs(*, queues: Collection[str], schema: str) -> int:
+    """Return how many jobs of a schema wait or run in these queues."""
+    return ProcrastinateJob.objects.filter(status__in=_LIVE, queue_name__in=queues, args__schema=schema).count()
+
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +80,7 @@ def retry_stalled_jobs() -> list[int]:
     if last_outage.is_recent():
         return []
     stalled = sorted((job for job in found if job.id is not None), key=lambda job: job.id or 0)
-    suspects = [job.id for job in stalled if lanes.is_suspect(job.queue)] or [job.id for job in stalled]
+    suspects = [job.id for job in stalled if tasks.is_suspect(job.queue)] or [job.id for job in stalled]
     rescued = []
     for job in stalled:
         delay = datetime.timedelta(seconds=STAGGER * suspects.index(job.id)) if job.id in suspects else None
@@ -96,11 +105,11 @@ def _rescue(job_id: int, *, attempts: int, charged_delay: datetime.timedelta | N
     at = timezone.now()
     if charged_delay is not None:
         LostRun.objects.create(job_id=job_id, at=at)
-        count_on_commit(metrics.LOST_RUNS)
+        count_on_commit(periodic_tasks.LOST_RUNS)
         if LostRun.objects.filter(job_id=job_id).count() >= MAX_LOST_RUNS:
             logger.error("Job %s (%s) has killed %s workers and is given up", job_id, job.task_name, MAX_LOST_RUNS)
             _finish(job_id, Status.FAILED)
-            count_on_commit(metrics.FAILED)
+            count_on_commit(periodic_tasks.FAILED)
             report_given_up(job.task_name, job.args)
             return False
     return _requeue(job, at + (charged_delay or datetime.timedelta()))
@@ -157,3 +166,99 @@ def prune_finished_jobs() -> None:
     delete_old_jobs(_HOURS_KEPT, include_cancelled=True, include_aborted=True)
     delete_old_jobs(_HOURS_FAILED_KEPT, include_failed=True)
     LostRun.objects.exclude(job_id__in=ProcrastinateJob.objects.values("pk")).delete()
+
+
+#: What waits for longer is late: the longest job that others wait for ends well before.
+LATE_AFTER = datetime.timedelta(minutes=15)
+#: For how long a job that failed for good is counted.
+FAILED_WITHIN = datetime.timedelta(days=7)
+
+_DUE_WORK = f"public.{DueWork._meta.db_table}"  # noqa: SLF001 - documented
+# A job waits since it was queued, or since the moment for which it was scheduled or put off.
+_DUE_JOBS = """
+    SELECT job.queue_name, job.task_name, coalesce(job.scheduled_at, queued.at) AS since
+    FROM public.procrastinate_jobs AS job
+    LEFT JOIN LATERAL (
+        SELECT min(event.at) AS at FROM public.procrastinate_events AS event WHERE event.job_id = job.id
+    ) AS queued ON true
+    WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= %(now)s)
+"""
+_BY_TASK = f"""
+SELECT queue_name, task_name, count(*), min(since) FROM ({_DUE_JOBS}) AS due_jobs GROUP BY 1, 2 ORDER BY 1, 2
+"""  # noqa: S608 - a text of ours
+_HEARTBEATS = """
+SELECT count(*) FILTER (WHERE last_heartbeat >= %s), max(last_heartbeat) FROM public.procrastinate_workers
+"""
+_STATUS = f"""
+WITH due_jobs AS ({_DUE_JOBS}), failed AS (
+    SELECT count(DISTINCT job.id) AS jobs
+    FROM public.procrastinate_jobs AS job
+    JOIN public.procrastinate_events AS event ON event.job_id = job.id AND event.type = 'failed'
+    WHERE job.status = 'failed' AND event.at > %(failed_since)s
+)
+SELECT
+    (SELECT max(last_heartbeat) FROM public.procrastinate_workers),
+    (SELECT count(*) FROM due_jobs),
+    least((SELECT min(since) FROM due_jobs), (SELECT min(due_at) FROM {_DUE_WORK} WHERE due_at <= %(now)s)),
+    (SELECT jobs FROM failed)
+"""  # noqa: S608 - the table's own name
+
+
+class WorkStatus(NamedTuple):
+    """`heartbeat_at`: the last of any worker; None where none has run since the queue was made."""
+
+    at: datetime.datetime
+    heartbeat_at: datetime.datetime | None
+    due_jobs: int
+    #: Since when the oldest due job, or due work of an office, waits; None where nothing does.
+    waiting_since: datetime.datetime | None
+    #: Those that failed for good within `FAILED_WITHIN`.
+    failed_jobs: int
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a worker has beaten as lately as one that lives does."""
+        silence = datetime.timedelta(seconds=get_stall_timeout())
+        return self.heartbeat_at is not None and self.at - self.heartbeat_at <= silence
+
+    @property
+    def is_late(self) -> bool:
+        """Whether something waits for longer than `LATE_AFTER`."""
+        return self.waiting_since is not None and self.at - self.waiting_since > LATE_AFTER
+
+
+def read_work_status(at: datetime.datetime) -> WorkStatus:
+    """Return how the workers keep up at a moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STATUS, {"now": at, "failed_since": at - FAILED_WITHIN})
+        return WorkStatus(at, *cursor.fetchone())
+
+
+class Heartbeats(NamedTuple):
+    """How many lanes of workers live, and when the last of any worker beat."""
+
+    alive: int
+    last_at: datetime.datetime | None
+
+
+def read_heartbeats(at: datetime.datetime) -> Heartbeats:
+    """Return the heartbeats at a moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HEARTBEATS, [at - datetime.timedelta(seconds=get_stall_timeout())])
+        return Heartbeats(*cursor.fetchone())
+
+
+class DueTask(NamedTuple):
+    """The due jobs of a task in a queue: how many, and since when the oldest waits."""
+
+    queue: str
+    task: str
+    jobs: int
+    since: datetime.datetime
+
+
+def list_due_tasks(at: datetime.datetime) -> list[DueTask]:
+    """Return what is due at a moment, by queue and task."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_TASK, {"now": at})
+        return [DueTask(*row) for row in cursor.fetchall()]

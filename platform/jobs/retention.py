@@ -19,8 +19,7 @@ from django.db.models import F, Min, Model, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django_tenants.utils import get_public_schema_name
 
-from core.database_clock import DatabaseClock
-from core.tenant_connection import connection
+from core.connections import DatabaseClock, connection
 from jobs import due
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task

@@ -24,11 +24,14 @@ import contextlib
 import logging
 import math
 import signal
+import socketserver
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import psycopg
 from django.conf import settings
@@ -39,14 +42,50 @@ from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
-from core.log_lines import log_context
-from core.traces import trace
+from core.telemetry import CONTENT_TYPE, log_context, may_read, render_metrics, trace
 from installation.hold import HoldCause, find_hold
 from jobs.housekeeping import get_stall_timeout, retry_own_jobs
-from jobs.lanes import Lane, plan_lanes
-from jobs.metrics import measure_job
-from jobs.periodic_tasks import run_periodic_tasks
-from jobs.process import hold_found, raise_gc_threshold, shutdown_requested
+from jobs.periodic_tasks import hold_found, measure_job, raise_gc_threshold, run_periodic_tasks, shutdown_requested
+from jobs.tasks import Lane, plan_lanes
+
+
+class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
+    """Serves each request in a thread that does not keep the process."""
+
+    daemon_threads = True
+
+
+class MetricsRequestHandler(WSGIRequestHandler):
+    """Logs no requests, and ends one that takes longer than `timeout` seconds."""
+
+    timeout = 10
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Log nothing."""
+
+
+@contextlib.contextmanager
+def serve_metrics(host: str, port: int) -> Iterator[None]:
+    """Answer at this address until the block ends. Raises `OSError` where it is taken."""
+    with make_server(host, port, answer_metrics, server_class=MetricsServer, handler_class=MetricsRequestHandler) as it:
+        thread = threading.Thread(target=it.serve_forever, name="metrics", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            it.shutdown()
+            thread.join()
+
+
+def answer_metrics(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer one request, whatever its path, with the figures; without the token with 401."""
+    if not may_read(environ.get("HTTP_AUTHORIZATION", "")):
+        start_response("401 Unauthorized", [("WWW-Authenticate", "Bearer"), ("Content-Length", "0")])
+        return []
+    body = render_metrics()
+    start_response("200 OK", [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))])
+    return [body]
+
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +106,7 @@ def run(*, concurrency: int, queues: Sequence[str] | None, until_idle: bool, giv
 
     `concurrency`: threads for the queues without a lane of their own. `queues`: only these; None means all.
     On a signal, take no more jobs and wait for the running ones: long ones check
-    `jobs.process.shutdown_requested`.
+    `jobs.periodic_tasks.shutdown_requested`.
     Raises `DatabaseUnavailable` when the database has been unreachable for `give_up_after` seconds.
     """
     shutdown_requested.clear()

@@ -18,15 +18,14 @@ from django.db.models import F
 
 from bounces.imap import ImapMailbox, ListedMail, MailboxUnavailable
 from bounces.models import BounceMailbox, UnreadMail
-from bounces.reading import parse_mails
-from bounces.reports import MailKind, ParsedMail, RecipientReport
-from core.database_clock import DatabaseClock
+from bounces.reports import MailKind, ParsedMail, RecipientReport, parse_mails
+from core.connections import DatabaseClock
 from core.foreign_values import clean_line, parse_header_date
 from installation.hold import refuse_while_held
-from jobs.process import shutdown_requested
+from jobs.periodic_tasks import shutdown_requested
 from mailing import smtp_replies
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
-from mailing.message_ids import MessageReference, find_reference
+from mailing.mime import MessageReference, find_reference
 
 logger = logging.getLogger(__name__)
 

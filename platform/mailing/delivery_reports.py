@@ -8,19 +8,93 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django_tenants.utils import schema_context
+from prometheus_client import Counter
 
+from core.registry import Registry
 from core.schemas import filter_existing
+from core.telemetry import count_on_commit
 from jobs.set_aside import RefusedItem, take_each
-from mailing import delivery_events, refusals
-from mailing.message_ids import MessageReference, get_timestamp
-from mailing.metrics import count_messages
+from mailing import refusals
+from mailing.mime import MessageReference, get_timestamp
 from mailing.models import Message, MessageState
+from webhooks import operations as webhooks
+from webhooks.operations import NewEvent
+
+MESSAGES = Counter(
+    "peps_messages",
+    "E-mails: accepted by a server (sent), put off (deferred), given up (failed), cancelled, held, and what is reported"
+    " of them afterwards (delivered, bounced).",
+    ["state"],
+)
+for _state in MessageState:
+    MESSAGES.labels(_state.value)
+
+
+def count_messages(state: MessageState, number: int = 1) -> None:
+    """Count e-mails that are in a state from now on, once that is committed."""
+    if number:
+        count_on_commit(MESSAGES.labels(state.value), number)
+
+
+# What is emitted when a message is lost, delivered or held: webhooks, and whoever else listens.
+#
+# An event holds our explanation only: the server's reply may contain e-mail addresses.
+
+
+class MessageEvent(models.TextChoices):
+    DELIVERED = "message.delivered", "E-mail remis"
+    BOUNCED = "message.bounced", "E-mail rejeté"
+    FAILED = "message.failed", "E-mail abandonné"
+
+
+type _LossListener = Callable[[Sequence[Message], datetime.datetime], None]
+
+#: By app: called with messages that bounced; then, with those that bounced or were given up; with one that its owner
+#: holds. Each in the transaction that notes it.
+bounce_listeners: Registry[_LossListener] = Registry("listener of bounces")
+loss_listeners: Registry[_LossListener] = Registry("listener of lost e-mails")
+hold_listeners: Registry[Callable[[Message, datetime.datetime], None]] = Registry("listener of held e-mails")
+
+
+def emit_bounced(messages: Sequence[Message], *, at: datetime.datetime) -> None:
+    """Emit `message.bounced` for each message, and call the listeners."""
+    if messages:
+        webhooks.emit(events=[_build(MessageEvent.BOUNCED, message) for message in messages], at=at)
+        for listener in (*bounce_listeners.values(), *loss_listeners.values()):
+            listener(messages, at)
+
+
+def emit_failed(message: Message, *, at: datetime.datetime) -> None:
+    """Emit `message.failed`: we gave it up, and no server refused it."""
+    webhooks.emit(events=[_build(MessageEvent.FAILED, message)], at=at)
+    for listener in loss_listeners.values():
+        listener([message], at)
+
+
+def emit_held(message: Message, *, at: datetime.datetime) -> None:
+    """Call the listeners: whoever holds a message releases it."""
+    for listener in hold_listeners.values():
+        listener(message, at)
+
+
+def emit_delivered(messages: Sequence[Message], *, at: datetime.datetime) -> None:
+    """Emit `message.delivered` for each message."""
+    if messages:
+        webhooks.emit(events=[_build(MessageEvent.DELIVERED, message) for message in messages], at=at)
+
+
+def _build(kind: MessageEvent, message: Message) -> NewEvent:
+    about = {"topic": message.topic, "topic_id": message.topic_id} if message.topic else {}
+    subject = f"{message.topic}:{message.topic_id}" if message.topic else f"message:{message.pk}"
+    reason = {} if kind is MessageEvent.DELIVERED else {"reason": message.explanation}
+    return NewEvent(kind, subject, {"message": message.pk, "kind": message.kind} | reason | about)
+
 
 _WRITTEN = ("pk", "state", "sent_at", "reported_at", "delayed_until", "reason")
 _UPDATE = """
@@ -101,8 +175,8 @@ def _record_here(reports: Sequence[DeliveryReport], *, at: datetime.datetime) ->
     refusals.forget([address for address in delivered if address not in refused], at=at)
     arrived = [one for one in changed.values() if one.state == MessageState.DELIVERED]
     bounced = [one for one in changed.values() if one.state == MessageState.BOUNCED]
-    delivery_events.emit_delivered(arrived, at=at)
-    delivery_events.emit_bounced(bounced, at=at)
+    emit_delivered(arrived, at=at)
+    emit_bounced(bounced, at=at)
     count_messages(MessageState.DELIVERED, len(arrived))
     count_messages(MessageState.BOUNCED, len(bounced))
     return len(changed)

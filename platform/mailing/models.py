@@ -17,8 +17,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce, Now
 
-from core.foreign_date_checks import check_moment
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet, check_moment
 from mailing import kinds
 from mailing.smtp_replies import PERHAPS_ACCEPTED, REPLY_SEPARATOR
 

@@ -20,12 +20,11 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from core.bounded_json import UnreadableJson, parse_json
-from core.foreign_values import clean_line
+from core.foreign_values import UnreadableJson, clean_line, parse_json
 from jobs.set_aside import note_set_aside, take_each
 from mailing import smtp_replies
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
-from mailing.message_ids import find_reference
+from mailing.mime import find_reference
 from web.access import Public, require_policy
 
 logger = logging.getLogger(__name__)

@@ -10,14 +10,13 @@ from django_tenants.utils import get_public_schema_name
 
 from bounces import imap
 from bounces.models import FailedSending, RefusedAddress
-from core.database_clock import DatabaseClock
+from core.connections import DatabaseClock
 from jobs.due import declare_due_work
-from jobs.lanes import declare_lane
 from jobs.periodic_tasks import periodic_task
 from jobs.retention import declare_pruned_elsewhere, declare_retention
-from jobs.tasks import defer_once, task
-from mailing import bounce_mailbox, failed_sendings, refusals
-from mailing import drain as draining
+from jobs.tasks import declare_lane, defer_once, task
+from mailing import bounce_mailbox, refusals
+from mailing import dispatch as draining
 from mailing.models import MESSAGES_KEPT, UNSENT, Message
 from mailing.operations import BULK_QUEUE, DRAIN, MESSAGES_PER_JOB, SINGLE_QUEUE
 
@@ -27,7 +26,7 @@ declare_lane(BULK_QUEUE, threads=settings.MAIL_THREADS)
 #: Queue of the reading of the bounce mailbox: a mail server makes it wait, and strangers fill it.
 BOUNCES_QUEUE = "mail_bounces"
 declare_lane(BOUNCES_QUEUE, threads=1, is_suspect=True)
-declare_due_work(failed_sendings.CHECK_SENDINGS, is_public=True)
+declare_due_work(refusals.CHECK_SENDINGS, is_public=True)
 # Its jobs are queued with the messages, and by each other; this is for one that was lost.
 declare_due_work(DRAIN, is_public=True)
 declare_retention(Message, kept_for=MESSAGES_KEPT, since="created_at", only=~Q(state__in=UNSENT))
@@ -63,10 +62,10 @@ def queue_bounces() -> None:
         )
 
 
-@task(name=failed_sendings.CHECK_SENDINGS)
+@task(name=refusals.CHECK_SENDINGS)
 def check_sendings() -> None:
     """Note the sendings of the current schema that fail, and have people told."""
-    failed_sendings.check_sendings(at=DatabaseClock()())
+    refusals.check_sendings(at=DatabaseClock()())
 
 
 @periodic_task(every=datetime.timedelta(hours=1))

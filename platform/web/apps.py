@@ -11,4 +11,4 @@ class WebConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the check of the collected assets."""
-        from web import asset_checks  # noqa: F401, PLC0415 - registers by decorator
+        from web import assets  # noqa: F401, PLC0415 - registers by decorator

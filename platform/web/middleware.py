@@ -3,16 +3,192 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
+import uuid
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.messages.storage.session import SessionStorage
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.signals import request_finished
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django_tenants.utils import get_public_schema_name
+from prometheus_client import Histogram, Summary
 
+from core.formatting import curl_apostrophes_in_html
+from core.telemetry import begin_log_context, end_log_context, set_failed, trace
 from web.access import get_policy
 from web.outage import forget_preliminary_writes
+
+
+class HostCookieStorage(CookieStorage):
+    """Messages in a cookie, which no other host of the domain can set where it is sent over https."""
+
+    cookie_name = "__Host-messages" if settings.SECURE else "messages"
+
+
+class HostMessageStorage(FallbackStorage):
+    """Messages in the cookie; in the session where they are too long for it."""
+
+    storage_classes = (HostCookieStorage, SessionStorage)
+
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_FAULT = 500
+
+
+class RequestTraceMiddleware:
+    """Traces every request but those for static files, where the process has a tracer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Process the request. Its number (`web.request_ids`) finds its trace, and its trace the lines of the log."""
+        if request.path_info.startswith(settings.STATIC_URL):
+            return self.get_response(request)
+        method = next((name for name in _METHODS if name == request.method), "_OTHER")
+        with trace(method, {"http.request.method": method}) as span:
+            response = self.get_response(request)
+            if span is not None:
+                span.set_attribute("http.response.status_code", response.status_code)
+                span.set_attribute("peps.request", response.headers.get("X-Request-ID", ""))
+                if request.resolver_match is not None:
+                    route = f"/{request.resolver_match.route}"
+                    span.set_attribute("http.route", route)
+                    span.update_name(f"{method} {route}")
+                if response.status_code >= _FAULT:
+                    set_failed(span, str(response.status_code))
+        return response
+
+
+#: By route without buckets, of which a thousand routes would make too many series; by part of the site with them.
+ROUTES = Summary("peps_request_seconds", "Requests by the name of their route.", ["route", "status"])
+SITES = Histogram(
+    "peps_site_request_seconds",
+    "Requests by the part of the site: portal, office, api, back_office, static, none.",
+    ["site", "status"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+#: What no route answers: unknown paths and hosts, static files, redirects to TLS.
+NO_ROUTE = "none"
+
+
+class RequestMetricsMiddleware:
+    """Counts and times every request but those of `/sante/`."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Process the request."""
+        started = time.perf_counter()
+        response = self.get_response(request)
+        seconds = time.perf_counter() - started
+        status = f"{response.status_code // 100}xx"
+        match = request.resolver_match
+        ROUTES.labels(match.view_name if match is not None else NO_ROUTE, status).observe(seconds)
+        SITES.labels(_get_site(request), status).observe(seconds)
+        return response
+
+
+def _get_site(request: HttpRequest) -> str:
+    """Return the part of the site that a request is for."""
+    for prefix, site in ((settings.STATIC_URL, "static"), ("/api/", "api"), ("/admin/", "back_office")):
+        if request.path_info.startswith(prefix):
+            return site
+    tenant = getattr(request, "tenant", None)
+    if tenant is None:
+        return "none"
+    return "portal" if tenant.schema_name == get_public_schema_name() else "office"
+
+
+HEADER = "X-Request-ID"
+#: What a proxy in front may have given: nothing that a line of a log, or a search in it, would take for something else.
+_GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Keeps the number that the request came with, or gives it one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Process the request, and set the header of its response."""
+        given = request.headers.get(HEADER, "")
+        number = given if _GIVEN.fullmatch(given) else uuid.uuid4().hex
+        # Until the response is closed: Django logs refusals and faults outside of the middleware.
+        begin_log_context(request=number)
+        response = self.get_response(request)
+        response[HEADER] = number
+        return response
+
+
+@receiver(request_finished)
+def _forget(**_: object) -> None:
+    end_log_context()
+
+
+class TypographyMiddleware:
+    """Writes « ’ » for the straight apostrophes in the text of HTML pages and fragments.
+
+    Sentences come from templates, messages, forms, exceptions and libraries: their source keeps the apostrophe of the
+    keyboard. Attributes, code and the fields that somebody fills in are left as they are.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the response, its text in French typography."""
+        response = self.get_response(request)
+        if isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").startswith("text/html"):
+            html = response.content.decode(response.charset)
+            response.content = curl_apostrophes_in_html(html).encode(response.charset)
+        return response
+
+
+#: Browser features that no page uses. A page that is broken into, or one in a frame, gets none of them.
+UNUSED_FEATURES = (
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation",
+    "gyroscope", "hid", "magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock",
+    "serial", "sync-xhr", "usb", "xr-spatial-tracking",
+)  # fmt: skip
+#: Passkeys are made and used by our own pages alone.
+_OWN_FEATURES = ("publickey-credentials-create", "publickey-credentials-get")
+PERMISSIONS_POLICY = ", ".join(
+    [f"{name}=()" for name in UNUSED_FEATURES] + [f"{name}=(self)" for name in _OWN_FEATURES]
+)
+
+
+class ResponseHeadersMiddleware:
+    """Sets the headers. Right inside the session middleware, so that it sees what the session became."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Process the request and set the headers of its response."""
+        # A session that ends in this request counts too. Neither reads the session, nor makes the page vary by cookie.
+        had_session = not request.session.is_empty()
+        response = self.get_response(request)
+        if (had_session or not request.session.is_empty()) and "no-store" not in response.get("Cache-Control", ""):
+            response["Cache-Control"] = "no-store"
+        if response.get("Content-Type", "").startswith("text/html"):
+            # A part of the page for htmx, the whole page for others.
+            patch_vary_headers(response, ["HX-Request"])
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        return response
+
 
 SESSION_HOST_KEY = "host"
 _logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from core.urls import build_absolute_url
+from core.links import build_absolute_url
 from web.access import public_page
 
 PATH = ".well-known/security.txt"

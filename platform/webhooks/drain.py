@@ -21,15 +21,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import NamedTuple
 
 from core.advisory_locks import try_session_lock
-from core.database_clock import DatabaseClock
+from core.connections import DatabaseClock, connection
 from core.sealing import UnsealError
-from core.tenant_connection import connection
 from installation.hold import refuse_while_held
-from jobs.process import shutdown_requested
+from jobs.periodic_tasks import shutdown_requested
 from jobs.tasks import defer_once, round_up_to_second
-from webhooks import attempt_results, leases, signing, url_policy
-from webhooks.attempt_results import AttemptResult
+from webhooks import endpoints, http_client, leases
 from webhooks.http_client import MAX_CONCURRENT_REQUESTS, WebhookRequest, WebhookSender
+from webhooks.leases import AttemptResult
 from webhooks.models import Delivery, WebhookEndpoint
 from webhooks.operations import DRAIN
 
@@ -111,16 +110,16 @@ class _OfficeDrain:
     def _send(
         self, endpoint: WebhookEndpoint, claimed: Sequence[Delivery], at: datetime.datetime
     ) -> Future[list[AttemptResult]]:
-        if not url_policy.is_scheme_allowed(endpoint.url):
-            return _fail(claimed, attempt_results.HTTP_NOT_ALLOWED)
+        if not http_client.is_scheme_allowed(endpoint.url):
+            return _fail(claimed, leases.HTTP_NOT_ALLOWED)
         try:
-            secrets = signing.get_secrets(endpoint, at)
+            secrets = endpoints.get_secrets(endpoint, at)
         except UnsealError:
-            return _fail(claimed, attempt_results.UNSEAL_FAILED)
+            return _fail(claimed, leases.UNSEAL_FAILED)
         requests = []
         for delivery in claimed:
-            body = signing.build_body(delivery.event)
-            headers = signing.build_headers(delivery.event.public_id, body, secrets, at)
+            body = endpoints.build_body(delivery.event)
+            headers = endpoints.build_headers(delivery.event.public_id, body, secrets, at)
             requests.append(WebhookRequest(endpoint.url, headers, body))
         self._sender = self._sender or self._stack.enter_context(WebhookSender())
         return self._sender.submit(requests)

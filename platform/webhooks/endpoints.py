@@ -5,28 +5,107 @@ Called by `collectivities.operations.webhooks`, which writes the audit log.
 
 from __future__ import annotations
 
+import base64
 import datetime
-from collections.abc import Collection
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Q, QuerySet
+from django.views.decorators.debug import sensitive_variables
 
+from core.connections import connection
 from core.exceptions import DomainError
-from core.tenant_connection import connection
+from core.sealing import Sealer
 from jobs import due
-from webhooks import attempt_results, signing, url_policy
+from webhooks import http_client, leases
 from webhooks.event_types import WebhookEventType, list_subscribable_types
-from webhooks.listeners import Listeners
-from webhooks.models import Delivery, DeliveryState, DisabledReason, WebhookEndpoint
+from webhooks.models import Delivery, DeliveryState, DisabledReason, WebhookEndpoint, WebhookEvent
 from webhooks.operations import (
     PRUNE,
     RETENTION,
     RETRY_PERIOD,
+    Listeners,
     NewEvent,
     queue_drain,
     schedule_giving_up,
     write_events,
 )
+
+
+def get_last_event_type(subject: str, *, among: Collection[str]) -> str | None:
+    """Return the type of a subject's last event among these types; None if there is none. One query."""
+    events = WebhookEvent.objects.filter(subject=subject, type__in=among).order_by("-pk")
+    return events.values_list("type", flat=True).first()
+
+
+def list_endpoints_with_counts() -> QuerySet[WebhookEndpoint]:
+    """Return the endpoints that are not deleted, annotated with delivery counts `waiting` and `given_up`."""
+    return WebhookEndpoint.objects.kept().annotate(
+        waiting=Count("deliveries", filter=Q(deliveries__state=DeliveryState.PENDING)),
+        given_up=Count("deliveries", filter=Q(deliveries__state=DeliveryState.FAILED)),
+    )
+
+
+def list_deliveries(endpoint_id: int) -> QuerySet[Delivery]:
+    """Return the deliveries of an endpoint that is not deleted, with their events."""
+    return Delivery.objects.select_related("event").filter(endpoint_id=endpoint_id, endpoint__deleted_at=None)
+
+
+# Body, headers and signature of a webhook request, after the Standard Webhooks specification.
+#
+# A secret is `whsec_` and the base64 of 32 random bytes. The signature is the HMAC-SHA256 of « id.timestamp.body », which
+# prevents tampering and replay. During a rotation both secrets sign.
+
+PREFIX = "whsec_"
+sealer = Sealer("webhooks")
+
+
+def generate_secret() -> bytes:
+    """Return a new random secret of 32 bytes."""
+    return secrets.token_bytes(32)
+
+
+@sensitive_variables("secret")
+def format_secret(secret: bytes) -> str:
+    """Return a secret as `whsec_` and base64."""
+    return PREFIX + base64.b64encode(secret).decode()
+
+
+@sensitive_variables("signing_secrets")
+def get_secrets(endpoint: WebhookEndpoint, at: datetime.datetime) -> list[bytes]:
+    """Return the secrets that sign at a time, the current one first. Raises `core.sealing.UnsealError`."""
+    signing_secrets = [sealer.unseal(bytes(endpoint.sealed_secret))]
+    if endpoint.sealed_previous is not None and endpoint.previous_until is not None and at < endpoint.previous_until:
+        signing_secrets.append(sealer.unseal(bytes(endpoint.sealed_previous)))
+    return signing_secrets
+
+
+def build_body(event: WebhookEvent) -> bytes:
+    """Return the JSON body: type, timestamp and data; the same at every attempt."""
+    moment = event.at.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
+    content = {"type": event.type, "timestamp": moment, "data": event.data}
+    return json.dumps(content, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@sensitive_variables("signing_secrets")
+def build_headers(
+    event_id: str, body: bytes, signing_secrets: Sequence[bytes], at: datetime.datetime
+) -> dict[str, str]:
+    """Return the three headers of Standard Webhooks."""
+    timestamp = str(int(at.timestamp()))
+    signed = f"{event_id}.{timestamp}.".encode() + body
+    signatures = [
+        "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+        for secret in signing_secrets
+    ]
+    return {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(signatures)}
+
 
 #: How long the previous secret also signs after a rotation.
 ROTATION_OVERLAP = datetime.timedelta(hours=24)
@@ -102,16 +181,16 @@ def add(*, url: str, types: Collection[str], by_id: int | None, at: datetime.dat
 
     Raises `AddressRefused`, `AddressTaken`, `UnknownEventType`, `TooManyEndpoints`.
     """
-    url_policy.check_url(url)
+    http_client.check_url(url)
     valid_types = _check_types(types)
     if WebhookEndpoint.objects.kept().count() >= MAX_ENDPOINTS:
         raise TooManyEndpoints
-    secret = signing.generate_secret()
+    secret = generate_secret()
     endpoint = WebhookEndpoint(
-        url=url, types=valid_types, sealed_secret=signing.sealer.seal(secret), created_at=at, created_by_id=by_id
+        url=url, types=valid_types, sealed_secret=sealer.seal(secret), created_at=at, created_by_id=by_id
     )
     _save(endpoint)
-    return NewEndpoint(endpoint, signing.format_secret(secret))
+    return NewEndpoint(endpoint, format_secret(secret))
 
 
 @transaction.atomic
@@ -125,7 +204,7 @@ def update(
     endpoint = get_locked(endpoint_id)
     must_drain = False
     if url is not None and url != endpoint.url:
-        url_policy.check_url(url)
+        http_client.check_url(url)
         endpoint.url, must_drain = url, True
     if types is not None:
         endpoint.types = _check_types(types)
@@ -149,11 +228,11 @@ def rotate_secret(*, endpoint_id: int, at: datetime.datetime, expected_rotation:
     endpoint = get_locked(endpoint_id)
     if expected_rotation is not None and expected_rotation != endpoint.rotation:
         raise AlreadyRotated
-    secret = signing.generate_secret()
+    secret = generate_secret()
     endpoint.sealed_previous, endpoint.previous_until = endpoint.sealed_secret, at + ROTATION_OVERLAP
-    endpoint.sealed_secret = signing.sealer.seal(secret)
+    endpoint.sealed_secret = sealer.seal(secret)
     endpoint.save(update_fields=["sealed_previous", "previous_until", "sealed_secret"])
-    return NewEndpoint(endpoint, signing.format_secret(secret))
+    return NewEndpoint(endpoint, format_secret(secret))
 
 
 @transaction.atomic
@@ -163,7 +242,7 @@ def remove(*, endpoint_id: int, at: datetime.datetime) -> WebhookEndpoint:
     endpoint.is_enabled, endpoint.disabled_reason, endpoint.deleted_at = False, DisabledReason.DELETED, at
     endpoint.save(update_fields=["is_enabled", "disabled_reason", "deleted_at"])
     endpoint.deliveries.pending().update(
-        state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=attempt_results.ENDPOINT_REMOVED
+        state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=leases.ENDPOINT_REMOVED
     )
     due.schedule(PRUNE, connection.schema_name, at + RETENTION)
     return endpoint
@@ -211,9 +290,9 @@ def reseal() -> int:
     """
     kept = list(WebhookEndpoint.objects.kept().locked())
     for endpoint in kept:
-        endpoint.sealed_secret = signing.sealer.reseal(bytes(endpoint.sealed_secret))
+        endpoint.sealed_secret = sealer.reseal(bytes(endpoint.sealed_secret))
         if endpoint.sealed_previous is not None:
-            endpoint.sealed_previous = signing.sealer.reseal(bytes(endpoint.sealed_previous))
+            endpoint.sealed_previous = sealer.reseal(bytes(endpoint.sealed_previous))
     WebhookEndpoint.objects.bulk_update(kept, ["sealed_secret", "sealed_previous"])
     return len(kept)
 

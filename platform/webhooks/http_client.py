@@ -9,20 +9,82 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import ipaddress
+import re
 import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
+from django.conf import settings
 
+from core import outgoing_addresses
+from core.exceptions import DomainError
 from core.outgoing_addresses import AddressNotAllowed
-from webhooks import attempt_results, url_policy
-from webhooks.attempt_results import AttemptResult
+from webhooks import leases
+from webhooks.leases import AttemptResult
+
+# URL policy of webhooks (SSRF protection): https only, no private networks unless the operator allows them.
+#
+# A URL is checked twice: when it is saved, for its syntax and literal IP addresses; and at each connection, for the IP
+# address that its host name resolved to. The checked address is the one connected to, so DNS rebinding has no effect.
+
+#: ASCII only, as in an HTTP request.
+URL_PATTERN = re.compile(r"https?://[!-~]+")
+_LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+
+
+class AddressRefused(DomainError):
+    """The URL is not allowed for a webhook; the message says why."""
+
+    code = "url_not_allowed"
+
+
+def check_url(url: str) -> None:
+    """Check the syntax, scheme and literal IP address of a URL. Raises `AddressRefused`."""
+    if not URL_PATTERN.fullmatch(url):
+        raise AddressRefused("Écrivez une adresse complète, sans espace ni accent : https://si.exemple.fr/webhooks.")
+    try:
+        parts, host = urlsplit(url), yarl.URL(url).host
+        port = parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or port == 0:
+        raise AddressRefused("Cette adresse n'en est pas une : écrivez-la comme https://si.exemple.fr/webhooks.")
+    if not is_scheme_allowed(url):
+        raise AddressRefused("L'adresse doit commencer par https:// : ce qui est envoyé ne circule pas en clair.")
+    if parts.username is not None or parts.password is not None:
+        raise AddressRefused(
+            "L'adresse ne porte ni identifiant ni mot de passe : la signature de l'envoi en tient lieu."
+        )
+    if parts.fragment:
+        raise AddressRefused("L'adresse ne porte pas de « # » : ce qui le suit n'est jamais envoyé.")
+    ip_address = _LOOPBACK if host.rstrip(".").lower() == "localhost" else outgoing_addresses.parse_address(host)
+    if ip_address is not None and not is_address_allowed(ip_address):
+        raise AddressRefused(outgoing_addresses.PRIVATE_NETWORK)
+
+
+def is_scheme_allowed(url: str) -> bool:
+    """Whether the URL is https, or the settings allow http."""
+    return url.startswith("https://") or settings.WEBHOOKS_ALLOW_HTTP
+
+
+def create_socket(address: tuple[Any, ...]) -> socket.socket:
+    """Return a socket for a resolved address. Raises `AddressNotAllowed`."""
+    return outgoing_addresses.create_socket(address, settings.WEBHOOKS_PRIVATE_NETWORKS)
+
+
+def is_address_allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether webhooks may go to this IP address: a public one, or in a network the operator allows."""
+    return outgoing_addresses.is_address_allowed(address, settings.WEBHOOKS_PRIVATE_NETWORKS)
+
 
 #: Concurrent requests to one endpoint.
 MAX_CONCURRENT_REQUESTS = 16
@@ -34,13 +96,13 @@ _MAX_BODY_BYTES = 2048
 
 #: The first match applies.
 _FAILURE_REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (TimeoutError, attempt_results.TIMED_OUT),
-    (aiohttp.ClientConnectorCertificateError, attempt_results.BAD_CERTIFICATE),
-    (aiohttp.ClientConnectorDNSError, attempt_results.HOST_UNREACHABLE),
-    (aiohttp.ClientConnectorSSLError, attempt_results.TLS_FAILED),
-    (aiohttp.ClientConnectorError, attempt_results.CONNECTION_REFUSED),
-    (aiohttp.InvalidURL, attempt_results.INVALID_URL),
-    (aiohttp.ClientResponseError, attempt_results.NOT_HTTP),
+    (TimeoutError, leases.TIMED_OUT),
+    (aiohttp.ClientConnectorCertificateError, leases.BAD_CERTIFICATE),
+    (aiohttp.ClientConnectorDNSError, leases.HOST_UNREACHABLE),
+    (aiohttp.ClientConnectorSSLError, leases.TLS_FAILED),
+    (aiohttp.ClientConnectorError, leases.CONNECTION_REFUSED),
+    (aiohttp.InvalidURL, leases.INVALID_URL),
+    (aiohttp.ClientResponseError, leases.NOT_HTTP),
 )
 
 #: Threads of a sender for DNS lookups. The system's lookup cannot be interrupted, so nobody waits for its thread; each
@@ -102,7 +164,7 @@ async def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
         limit=0,
         resolver=resolver,
         use_dns_cache=False,
-        socket_factory=url_policy.create_socket,
+        socket_factory=create_socket,
     )
     return aiohttp.ClientSession(
         connector=connector,
@@ -134,13 +196,13 @@ async def _send_one(session: aiohttp.ClientSession, request: WebhookRequest) -> 
                 request.url, data=request.body, headers=request.headers, allow_redirects=False
             )
         status = response.status
-        reason = attempt_results.explain_status(status)
+        reason = leases.explain_status(status)
         answer = await _read_beginning(response)
     except (TimeoutError, OSError, aiohttp.ClientError, ValueError) as failure:
         reason = _explain_failure(failure)
     # How long a lookup takes also tells a name that exists from one that does not.
-    duration = 0 if reason == attempt_results.HOST_UNREACHABLE else int((time.monotonic() - started) * 1000)
-    return AttemptResult(status, reason, attempt_results.sanitize_body(answer), duration)
+    duration = 0 if reason == leases.HOST_UNREACHABLE else int((time.monotonic() - started) * 1000)
+    return AttemptResult(status, reason, leases.sanitize_body(answer), duration)
 
 
 async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:
@@ -163,10 +225,8 @@ async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:
 def _explain_failure(failure: Exception) -> str:
     """Explain in French why there was no response."""
     if isinstance(failure, aiohttp.ClientConnectorError) and isinstance(failure.os_error, AddressNotAllowed):
-        return attempt_results.HOST_UNREACHABLE
-    return next(
-        (reason for kind, reason in _FAILURE_REASONS if isinstance(failure, kind)), attempt_results.CONNECTION_LOST
-    )
+        return leases.HOST_UNREACHABLE
+    return next((reason for kind, reason in _FAILURE_REASONS if isinstance(failure, kind)), leases.CONNECTION_LOST)
 
 
 class _SystemResolver(AbstractResolver):

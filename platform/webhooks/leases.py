@@ -9,16 +9,99 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Concat, Trim
+from prometheus_client import Counter, Histogram
 
-from core.metrics import count_on_commit
-from webhooks import attempt_results, metrics
-from webhooks.attempt_results import AttemptResult
+from core.telemetry import count_on_commit
 from webhooks.models import Attempt, Delivery, DeliveryState, DisabledReason, WebhookEndpoint
+
+ATTEMPTS = Histogram(
+    "peps_webhook_attempt_seconds",
+    "Requests to receivers of webhooks; outcome: delivered, or refused (an answer that is no success, or none).",
+    ["outcome"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
+)
+for _outcome in ("delivered", "refused"):
+    ATTEMPTS.labels(_outcome)
+GIVEN_UP = Counter("peps_webhooks_given_up", "Webhooks that are not tried again.")
+
+
+#: HTTP status that disables an endpoint.
+STATUS_GONE = 410
+#: Characters of a response body that are stored.
+MAX_BODY_LENGTH = 500
+
+TIMED_OUT = "Aucune réponse en dix secondes."
+#: The same for a name that does not exist and for one that leads to a private network: reveals no internal host name.
+HOST_UNREACHABLE = "Ce serveur ne se trouve pas en ce moment (DNS), ou se trouve dans un réseau qui n'est pas permis."
+INVALID_URL = "Cette adresse n'en est pas une : modifiez-la."
+CONNECTION_REFUSED = "Aucun serveur n'accepte la connexion à cette adresse."
+BAD_CERTIFICATE = "Le certificat du serveur n'est pas valable pour cette adresse, ou n'est reconnu par personne."
+TLS_FAILED = "La connexion chiffrée (TLS) n'a pas pu s'établir."
+CONNECTION_LOST = "La connexion s'est interrompue avant la réponse."
+NOT_HTTP = "La réponse n'est pas du HTTP lisible."
+UNSEAL_FAILED = "Le secret de signature ne peut plus être relu : renouvelez-le, puis rejouez l'envoi."
+HTTP_NOT_ALLOWED = "L'adresse n'est pas en https : l'exploitant du site ne permet plus d'envoi en clair. Modifiez-la."
+GAVE_UP = "Abandonné au bout de trois jours sans succès."
+ENDPOINT_REMOVED = "Le webhook a été supprimé."
+
+_BY_STATUS = {
+    400: "Le destinataire n'a pas compris l'envoi.",
+    401: "Le destinataire demande à qui l'envoie de s'identifier : il doit se fier à la signature.",
+    403: "Le destinataire refuse l'accès.",
+    404: "Il n'y a rien à cette adresse chez le destinataire.",
+    405: "Le destinataire n'accepte pas de POST à cette adresse.",
+    408: "Le destinataire a trouvé l'envoi trop lent.",
+    410: "Le destinataire ne veut plus rien recevoir : le webhook a été désactivé.",
+    413: "Le destinataire trouve l'envoi trop grand.",
+    429: "Le destinataire demande de ralentir.",
+    502: "Le serveur du destinataire est injoignable derrière son relais.",
+    503: "Le serveur du destinataire est momentanément indisponible.",
+    504: "Le serveur du destinataire n'a pas répondu à son relais.",
+}
+
+
+class AttemptResult(NamedTuple):
+    """Result of one attempt. `status` None: no response, `reason` says why. Empty `reason`: delivered."""
+
+    status: int | None
+    reason: str
+    answer: str
+    #: In milliseconds.
+    duration: int
+
+    @property
+    def is_delivered(self) -> bool:
+        return not self.reason
+
+
+def explain_status(status: int) -> str:
+    """Explain an HTTP status; empty if the event was delivered."""
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own division
+        return ""
+    if 300 <= status < 400:  # noqa: PLR2004
+        sentence = (
+            "Le destinataire renvoie à une autre adresse, et les envois ne suivent pas : indiquez l'adresse définitive."
+        )
+    elif status in _BY_STATUS:
+        sentence = _BY_STATUS[status]
+    elif status >= 500:  # noqa: PLR2004
+        sentence = "Le serveur du destinataire est en panne."
+    else:
+        sentence = "Le destinataire a refusé l'envoi."
+    return f"{sentence[:-1]} (réponse {status})."
+
+
+def sanitize_body(raw: bytes) -> str:
+    """Return the beginning of a response body as one line of printable text."""
+    text = raw.decode("utf-8", "replace")
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_BODY_LENGTH]
+
 
 #: Seconds after the first, second, … attempt; the last value repeats.
 _RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
@@ -82,9 +165,9 @@ def record_results(
     )
     for delivery, outcome in results:
         _apply_result(delivery, outcome, at)
-        metrics.ATTEMPTS.labels("delivered" if outcome.is_delivered else "refused").observe(outcome.duration / 1000)
+        ATTEMPTS.labels("delivered" if outcome.is_delivered else "refused").observe(outcome.duration / 1000)
     if given_up := sum(delivery.state == DeliveryState.FAILED for delivery, _ in results):
-        count_on_commit(metrics.GIVEN_UP, given_up)
+        count_on_commit(GIVEN_UP, given_up)
     Delivery.objects.bulk_update(
         [delivery for delivery, _ in results], ["state", "attempts", "next_at", "lease_until", "settled_at", "reason"]
     )
@@ -99,7 +182,7 @@ def _apply_result(delivery: Delivery, outcome: AttemptResult, at: datetime.datet
         delivery.state, delivery.settled_at = DeliveryState.DELIVERED, at
     elif at >= delivery.gives_up_at:
         delivery.state, delivery.settled_at = DeliveryState.FAILED, at
-        delivery.reason = f"{attempt_results.GAVE_UP} {outcome.reason}"
+        delivery.reason = f"{GAVE_UP} {outcome.reason}"
     else:
         # Not after `gives_up_at`, the time of the last attempt.
         delivery.next_at = min(at + get_retry_delay(delivery.attempts), delivery.gives_up_at)
@@ -107,7 +190,7 @@ def _apply_result(delivery: Delivery, outcome: AttemptResult, at: datetime.datet
 
 def _update_endpoint(endpoint: WebhookEndpoint, outcomes: Sequence[AttemptResult], at: datetime.datetime) -> None:
     """Update the failure state of the locked endpoint after a round."""
-    if any(outcome.status == attempt_results.STATUS_GONE for outcome in outcomes):
+    if any(outcome.status == STATUS_GONE for outcome in outcomes):
         if endpoint.is_enabled:
             endpoint.is_enabled, endpoint.disabled_reason = False, DisabledReason.GONE
     elif any(outcome.is_delivered for outcome in outcomes):
@@ -118,7 +201,7 @@ def _update_endpoint(endpoint: WebhookEndpoint, outcomes: Sequence[AttemptResult
         # Limit of the smallint column; no delay depends on higher counts.
         endpoint.failures = min(endpoint.failures + 1, 32_000)
         endpoint.failing_since = endpoint.failing_since or at
-        has_hung = any(outcome.reason == attempt_results.TIMED_OUT for outcome in outcomes)
+        has_hung = any(outcome.reason == TIMED_OUT for outcome in outcomes)
         pause = get_pause(endpoint.failures + has_hung)
         endpoint.paused_until = at + pause if pause else None
     endpoint.save(update_fields=["is_enabled", "disabled_reason", "failures", "failing_since", "paused_until"])
@@ -129,8 +212,8 @@ def fail_overdue(*, at: datetime.datetime, endpoint_id: int | None = None) -> in
     expired = Delivery.objects.overdue_at(at, since=LAST_TRY)
     if endpoint_id is not None:
         expired = expired.filter(endpoint_id=endpoint_id)
-    reason = Trim(Concat(Value(f"{attempt_results.GAVE_UP} "), "reason"))
+    reason = Trim(Concat(Value(f"{GAVE_UP} "), "reason"))
     failed = expired.update(state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=reason)
     if failed:
-        count_on_commit(metrics.GIVEN_UP, failed)
+        count_on_commit(GIVEN_UP, failed)
     return failed

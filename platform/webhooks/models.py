@@ -14,7 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 
 class DisabledReason(models.TextChoices):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from core.database_clock import DatabaseClock
+from core.connections import DatabaseClock
 from jobs.due import declare_due_work
-from jobs.lanes import declare_lane
 from jobs.retention import declare_pruned_elsewhere
-from jobs.tasks import task
+from jobs.tasks import declare_lane, task
 from webhooks import drain as draining
-from webhooks import pruning
+from webhooks import operations
 from webhooks.models import WebhookEvent
 from webhooks.operations import DRAIN, PRUNE, RETENTION
 
@@ -32,4 +31,4 @@ def drain() -> int | None:
 @task(name=PRUNE)
 def prune() -> None:
     """Delete the office's events older than 30 days."""
-    pruning.prune_events(at=DatabaseClock()())
+    operations.prune_events(at=DatabaseClock()())

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 
 
 class SyncOutcome(models.TextChoices):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from jobs.process import disable_gc
+from jobs.periodic_tasks import disable_gc
 from schools.recognition import RecognitionMethod, RecognitionResult, SchoolReference, SearchScope, candidates
 from schools.recognition.candidates import SchoolSummary
 from schools.recognition.decisions import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.public_rows import PublicRows
+from core.schemas import PublicRows
 
 #: Maximum number of violations kept as sentences per invariant; all are counted.
 MAX_EXAMPLES = 20

@@ -9,8 +9,8 @@ import datetime
 from collections.abc import Iterable
 from typing import Any
 
-from core.public_rows import PublicRows
-from core.tenant_connection import connection
+from core.connections import connection
+from core.schemas import PublicRows
 from sites.audit.public_rows import NAMED
 
 

@@ -5,7 +5,7 @@ Each is read once for an office, in the moment of all its rules: see `checks`.
 
 from __future__ import annotations
 
-from core.public_rows import PublicRows
+from core.schemas import PublicRows
 
 #: What the office names of the public schema, as parameters of the queries below. One row, of the office's tables.
 NAMED = {

@@ -15,7 +15,7 @@ from django.db import connection, models
 from django_tenants.utils import get_public_schema_name
 from psycopg import sql
 
-from core import tenant_connection
+from core import connections
 
 READABLE_RULE = ("readable", "70. Chaque date et chaque nombre de chaque table se lit")
 
@@ -42,7 +42,7 @@ def find_unreadable_values() -> Iterator[str]:
 
 def _list_models() -> list[type[models.Model]]:
     """Return the models whose tables the current schema has."""
-    is_public = tenant_connection.connection.schema_name == get_public_schema_name()
+    is_public = connections.connection.schema_name == get_public_schema_name()
     elsewhere = set(settings.TENANT_APPS) - set(settings.SHARED_APPS)
     return [
         model

@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 
 from bounces.models import BounceMailbox, FailedSending, RefusedAddress, UnreadMail
 from core.formatting import pluralize
-from mailing import failed_sendings, kinds, refusals
+from mailing import kinds, refusals
 from sites.back_office.read_only import ReadOnlyAdminMixin
 
 
@@ -64,7 +64,7 @@ class FailedSendingAdmin(ReadOnlyAdminMixin, ModelAdmin):
     @admin.action(description="Vus : les retirer du travail en attente")
     def mark_seen(self, request: HttpRequest, queryset: QuerySet[FailedSending]) -> None:
         """Take them off the operator's list of work."""
-        seen = failed_sendings.mark_seen(list(queryset.values_list("pk", flat=True)), at=timezone.now())
+        seen = refusals.mark_seen(list(queryset.values_list("pk", flat=True)), at=timezone.now())
         words = pluralize(seen, "envoi est noté comme vu", "envois sont notés comme vus")
         messages.success(request, f"{words}.")
 

@@ -21,7 +21,7 @@ from collectivities import office_visits
 from collectivities.exceptions import CollectivityError
 from collectivities.operations.office_requests import accept_request, decline_request
 from collectivities.operations.offices import open_office
-from core.plain_names import check_plain_name
+from core.contact_details import check_plain_name
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
 from tenants import provisioning

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
-from core.search_terms import MAX_SEARCH_LENGTH
+from core.foreign_values import MAX_SEARCH_LENGTH
 from licensing.entitlements import keys
 from licensing.entitlements.keys import InvalidKey
 from licensing.entitlements.models import ActivationKey

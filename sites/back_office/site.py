@@ -26,7 +26,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
-from accounts import operators
+from accounts import second_factor
 from accounts.models import User
 
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
@@ -56,7 +56,7 @@ class BackOfficeSite(UnfoldAdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Allow superusers only, with a second factor if the settings require it."""
-        return operators.may_operate(request.user)
+        return second_factor.may_operate(request.user)
 
     def admin_view[V: Callable[..., HttpResponseBase]](self, view: V, cacheable: bool = False) -> V:  # noqa: FBT001, FBT002 - Django's signature
         """Wrap every admin page in the site's Content-Security-Policy."""
@@ -74,7 +74,7 @@ class BackOfficeSite(UnfoldAdminSite):
         """
         if self.has_permission(request):
             return redirect("admin:index")
-        if operators.is_operator(request.user):
+        if second_factor.is_operator(request.user):
             messages.info(
                 request, "l'exploitation demande la double authentification. Activez-la une fois pour entrer."
             )

@@ -11,9 +11,9 @@ from django.urls import reverse
 from bounces.models import BounceMailbox, FailedSending, UnreadMail
 from core.formatting import number, pluralize
 from installation.hold import find_hold
+from jobs.housekeeping import LATE_AFTER, WorkStatus, list_due_tasks, read_work_status
 from jobs.models import SetAsideItem
-from jobs.work_status import LATE_AFTER, WorkStatus, list_due_tasks, read_work_status
-from mailing import server_outage
+from mailing import mail_server
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 from tenants import checkpoints
@@ -54,8 +54,8 @@ def _hold() -> Iterator[WorkItem]:
 
 
 def _mail_server(now: datetime.datetime) -> Iterator[WorkItem]:
-    outage = server_outage.find_outage(now)
-    if outage is not None and server_outage.is_lasting(outage, now):
+    outage = mail_server.find_outage(now)
+    if outage is not None and mail_server.is_lasting(outage, now):
         words = f"Aucun e-mail ne part depuis {_describe_age(now - outage.failing_since)}. {outage.failure}"
         yield WorkItem(words, f"{reverse('admin:jobs_job_changelist')}?etat=todo", urgent=True)
 

@@ -12,7 +12,7 @@ from licensing.entitlements import operations as subscriptions
 from licensing.pools.address_corrections import build_corrections, list_undelivered
 from licensing.returns import operations as returns
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
-from mailing.message_ids import MessageReference, get_timestamp
+from mailing.mime import MessageReference, get_timestamp
 from mailing.models import Message
 from mailing.smtp_replies import REPLY_SEPARATOR
 from sites.demo.workbook import list_eligible_schools

@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from psycopg import sql
 
-from core import database_roles
-from core.database_roles import DatabaseRoles, Login
-from core.owner_connection import OwnerUnknown, connected_as_owner
+from core import database_access
+from core.connections import OwnerUnknown, connected_as_owner
+from core.database_access import DatabaseRoles, Login
 from tenants.template_database import accept_any_moment, adopt_copy, ensure_template
 
 _NAME_PART = "demo"
@@ -88,12 +88,12 @@ def _copy_template() -> None:
         raise NotDemoDatabase("Le serveur PostgreSQL de la démonstration n'a ni propriétaire ni administrateur.")
     accesses = owner, connection.settings_dict, settings.DATABASE_READER
     roles = DatabaseRoles(*(Login(access["USER"]) for access in accesses))
-    with database_roles.connect(administrator, "postgres") as server:
+    with database_access.connect(administrator, "postgres") as server:
         try:
             server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
         except psycopg.errors.ObjectInUse as error:
             raise NotDemoDatabase(_IN_USE) from error
-        database_roles.create_database(server, name, roles, template=template)
+        database_access.create_database(server, name, roles, template=template)
     with connected_as_owner(_USE):
         adopt_copy()
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import Profile, User
-from core.link_tokens import LINK_FIELD
+from core.links import LINK_FIELD
 
 #: Password of all demo accounts.
 PASSWORD = "Pomme-Cerise-2026"  # noqa: S105 - a demo password, printed by the command

@@ -20,7 +20,7 @@ from collectivities.models import Role
 from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office
 from collectivities.operations.portfolio import add_to_portfolio
-from core.owner_connection import connected_as_owner
+from core.connections import connected_as_owner
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict

@@ -9,10 +9,10 @@ from django.db import Error
 from django.db.models import Min
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from core.database_clock import DatabaseClock
+from core.connections import DatabaseClock
 from installation.hold import find_hold
-from jobs.work_status import LATE_AFTER, read_work_status
-from mailing import server_outage
+from jobs.housekeeping import LATE_AFTER, read_work_status
+from mailing import mail_server
 from mailing.models import Message
 from tenants import schema_snapshot
 
@@ -51,12 +51,12 @@ def answer_on_time() -> HealthAnswer:
             status = read_work_status(at)
             oldest = Message.objects.due_at(at).aggregate(oldest=Min("due_at"))["oldest"]
             is_held = find_hold() is not None
-            outage = server_outage.find_outage(at)
+            outage = mail_server.find_outage(at)
     except Error:
         return HealthAnswer(False, {"status": "unknown", "database": "unreachable"})
     has_late_mail = oldest is not None and at - oldest > LATE_AFTER
     is_on_time = status.has_worker and not status.is_late and not has_late_mail
-    has_no_mail_server = outage is not None and server_outage.is_lasting(outage, at)
+    has_no_mail_server = outage is not None and mail_server.is_lasting(outage, at)
     is_good = is_on_time and not is_held and not has_no_mail_server
     return HealthAnswer(
         is_good,

@@ -17,13 +17,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from core.calendar import date_in_paris
-from core.database_clock import DatabaseClock
+from core.connections import DatabaseClock
 from jobs.due import list_kinds
+from jobs.housekeeping import list_due_tasks, read_heartbeats
 from jobs.models import DueWork
-from jobs.work_status import list_due_tasks, read_heartbeats
 from licensing.entitlements.models import Entitlement
+from mailing.mail_server import find_outage
 from mailing.models import Message
-from mailing.server_outage import find_outage
 from tenants.models import Collectivity
 
 _SERVER = """

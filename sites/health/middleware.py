@@ -10,8 +10,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
-from accounts.client_ip import get_client_ip
-from core.metrics import CONTENT_TYPE, holds_token, is_open, may_read, render_metrics
+from accounts.known_origins import get_client_ip
+from core.telemetry import CONTENT_TYPE, holds_token, is_open, may_read, render_metrics
 from sites.health.answers import HealthAnswer, answer_alive, answer_on_time, answer_ready
 from sites.health.figures import DatabaseFigures
 

@@ -1,6 +1,6 @@
 """What the guides declare: where the help of each page is."""
 
 from sites.help.places import PLACES
-from web.help_places import declare_places
+from web.frame import declare_places
 
 declare_places(PLACES)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from accounts.models import Profile, User
-from core.urls import portal_url
+from core.links import portal_url
 
 DOCUMENTS = settings.ROOT / "docs"
 

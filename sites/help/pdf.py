@@ -13,8 +13,8 @@ from fpdf.outline import TableOfContents
 from markdown_it.token import Token
 from PIL import Image
 
+from core.documents import ACCOUNTING_FONT, PdfDocument
 from core.formatting import add_nonbreaking_spaces, long_date
-from core.pdf import ACCOUNTING_FONT, PdfDocument
 from sites.help.guides import BY_SLUG, DOCUMENTS
 from sites.help.markdown import parse_guide
 

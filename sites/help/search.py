@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from core.french import fold
+from core.formatting import fold
 
 _TITLE_WEIGHT = 3
 #: A shorter word finds itself only: « mi » of « mi-temps » is not « mise ».

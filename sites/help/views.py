@@ -6,8 +6,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.models import Profile
-from core.file_responses import build_file_response
-from core.search_terms import cut_search
+from core.documents import build_file_response
+from core.foreign_values import cut_search
 from sites.help import accessibility, guides
 from sites.help.markdown import render_guide
 from sites.help.pdf import render_pdf

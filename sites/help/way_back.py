@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from tenants.models import Collectivity
-from web.help_places import OFFICE_PARAMETER
+from web.frame import OFFICE_PARAMETER
 
 _SLUG = re.compile(r"[a-z0-9-]{1,40}")
 #: « Ville de Nîmes », « Ville d’Alès », « Commune du Vigan ».

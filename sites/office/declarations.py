@@ -2,10 +2,10 @@
 """What the office's pages declare: their e-mails, and what hears of sendings that fail."""
 
 from collectivities.journal_wording import JournalAction, declare_actions
-from mailing.failed_sendings import failed_sending_listeners
+from mailing.refusals import failed_sending_listeners
 from sites.office.messages import failure_letters
 from sites.office.weekly_letter import emails
-from web.office_menu import OFFICE_SECTION, declare_page, declare_section
+from web.frame import OFFICE_SECTION, declare_page, declare_section
 
 failed_sending_listeners.declare("office", failure_letters.tell_managers)
 

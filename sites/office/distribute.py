@@ -14,7 +14,7 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import (

@@ -14,8 +14,8 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.letters import find_wanted
 from collectivities.models import Letter, Member
 from collectivities.operations.letters import choose_letters
-from core.french import collectivity_forms
-from core.tenant_connection import connection
+from core.connections import connection
+from core.formatting import collectivity_forms
 from tenants.models import Collectivity
 
 #: Name of the field.

@@ -15,7 +15,7 @@ from collectivities.forms import SettingsForm
 from collectivities.models import Role
 from collectivities.queries import get_office_settings
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.models import Entitlement, available_on
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.emails import render_sample

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET
 from collectivities.access import OfficeHttpRequest, office
 from core import formatting
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from schools.models import TerritoryLevel, TerritoryOutline
 from schools.wording import format_school_name

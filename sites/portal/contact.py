@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from accounts import throttling
-from accounts.client_ip import get_client_ip
+from accounts.known_origins import get_client_ip
 from accounts.throttling import RateLimit, RateLimitExceeded
 from mailing import operations as mailing
 from sites.portal.contact_emails import CONTACT

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from core.plain_names import check_plain_name
+from core.contact_details import check_plain_name
 
 SUBJECTS = (
     ("cle", "Ma clé d’activation"),

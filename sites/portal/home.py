@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from core.calendar import date_in_paris
-from core.search_terms import cut_search
+from core.foreign_values import cut_search
 from licensing.catalogue.models import Seller
 from licensing.catalogue.operations import get_product_summary
 from licensing.orders import offers, siret_numbers

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts import throttling
-from accounts.client_ip import get_client_ip
+from accounts.known_origins import get_client_ip
 from accounts.throttling import RateLimit, RateLimitExceeded
 from licensing.pools import operations
 from sites.portal.school_fields import SchoolSearch, is_search

@@ -12,7 +12,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from core.plain_names import check_plain_name
+from core.contact_details import check_plain_name
 from schools import queries
 from schools.affiliations import TypedSchool
 from schools.models import School, SchoolState

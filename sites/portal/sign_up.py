@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import throttling
-from accounts.client_ip import get_client_ip
 from accounts.forms import AccountSignUpForm as PersonSignUpForm
+from accounts.known_origins import get_client_ip
 from accounts.models import User
-from accounts.rate_limits import SIGN_UP_BY_NETWORK
+from accounts.throttling import SIGN_UP_BY_NETWORK
 from schools import affiliations
 from sites.portal.school_fields import SchoolFields, is_search
 from web.access import public_page

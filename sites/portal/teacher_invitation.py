@@ -21,10 +21,10 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.forms import SignInForm
-from accounts.password_rules import describe_password_rules
+from accounts.passwords import describe_password_rules
 from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
-from core.plain_names import MAX_LENGTH
+from core.contact_details import MAX_LENGTH
 from licensing.entitlements.models import Seat
 from licensing.entitlements.wording import describe_start, format_until
 from licensing.exceptions import LicensingError
@@ -35,8 +35,7 @@ from licensing.invitations.operations.acceptance import check_meant_for
 from licensing.invitations.person_names import guess_name
 from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
 from web.access import public_page, signed_in
-from web.link_page import opens_link
-from web.link_sessions import forget_link_token, get_link_token, keep_link_token, sign_out_and_keep
+from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link, sign_out_and_keep
 
 #: Session key of the invitation at whose page a sign-in began, which a second factor may interrupt.
 _SIGN_IN_KEY = "teacher_invitation"

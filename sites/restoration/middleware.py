@@ -9,8 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
 from api.problem_details import build_problem_response
-from installation.exceptions import InstallationHeld
-from installation.hold import find_hold
+from installation.hold import InstallationHeld, find_hold
 from web.outage import SAFE_METHODS
 
 #: Seconds after which a program is asked to come back.

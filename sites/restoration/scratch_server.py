@@ -14,8 +14,8 @@ from urllib.parse import quote
 import psycopg
 from django.conf import settings
 
-from core import database_roles
-from core.database_roles import DatabaseRoles, Login
+from core import database_access
+from core.database_access import DatabaseRoles, Login
 
 _DEBIAN = Path("/usr/lib/postgresql")
 # The folder is nobody else's: whoever reaches the socket is let in.
@@ -110,8 +110,8 @@ class ScratchServer:
     def create_database(self, roles: DatabaseRoles, database: str) -> None:
         """Make the roles and the empty database, as `create_database_roles` does."""
         with psycopg.connect(host=str(self._folder), user="postgres", dbname="postgres", autocommit=True) as server:
-            database_roles.create_roles(server, roles)
-            database_roles.create_database(server, database, roles)
+            database_access.create_roles(server, roles)
+            database_access.create_database(server, database, roles)
 
     def restore_dump(self, dump: Path, roles: DatabaseRoles, database: str) -> None:
         """Restore a dump of pg_dump's custom format, as the owner."""

@@ -30,7 +30,7 @@ from collectivities.models import (
     OfficeSettings,
     PortfolioSchool,
 )
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.enums import Purpose
 from imports.models import ImportProgress, RememberedLayout, SpreadsheetImport
 from licensing.entitlements.models import ActivationKey

@@ -21,7 +21,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.models import User
 from collectivities.models import Role
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants.models import Collectivity
 from tests.access.filled_office import (
     FIRST_ID_OF_OTHERS,

@@ -11,9 +11,9 @@ import itertools
 from django.utils import timezone
 
 from api import tokens
-from api.scopes import TokenScope
+from api.models import TokenScope
 from collectivities.models import Invitation, Role
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.enums import ImportState, Purpose, Verdict
 from imports.layout import Layout
 from imports.meanings import Meaning

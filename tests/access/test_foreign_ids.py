@@ -17,7 +17,7 @@ from django_filters import FilterSet
 from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
-from core.tenant_connection import connection
+from core.connections import connection
 from tests.access import routes, samples
 from tests.access.filled_office import FIRST_ID, FIRST_ID_OF_OTHERS, NOBODYS_FIRST_ID, FilledOffice, Ids
 from tests.access.foreign_fields import ForeignFields, iter_api_requests

@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 from django_tenants.utils import schema_context
 
 from api.parsers import StrictJsonParser
-from core.bounded_json import MAX_DEPTH, UnreadableJson, parse_json, parse_json_object
+from core.foreign_values import MAX_DEPTH, UnreadableJson, parse_json, parse_json_object
 from licensing.billing.transmission.exceptions import PlatformSilent
 from licensing.billing.transmission.token_http import TokenHttp
 from licensing.classes import tokens
@@ -112,7 +112,7 @@ def test_every_door_for_programs_is_tried_here():
 def test_nothing_else_reads_foreign_json():
     """`json.loads`, an answer's `json()` and Django's field have no bounds."""
     allowed = {
-        "platform/core/bounded_json.py",  # the reader itself
+        "platform/core/foreign_values.py",  # the reader itself
         "platform/core/bounded_process.py", "platform/core/bounded_process_server.py",  # between our own processes
         "imports/rows.py", "licensing/accounting/deferred_income.py", "licensing/payments/models.py",  # our own rows
         "sites/demo/year/jobs.py",

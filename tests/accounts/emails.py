@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from accounts import password_resets
+from accounts import passwords
 from accounts.models import ResetRequest
 from tests.conftest import PASSWORD
 
@@ -34,6 +34,6 @@ def answer_resets():
     """Answer all pending password reset requests, as the worker does; return the number of e-mails."""
     with schema_context("public"):
         return sum(
-            password_resets.send_reset_emails(request_id=pk, at=timezone.now())
+            passwords.send_reset_emails(request_id=pk, at=timezone.now())
             for pk in ResetRequest.objects.order_by("pk").values_list("pk", flat=True)
         )

@@ -14,7 +14,7 @@ from fido2.cose import ES256
 from fido2.utils import sha256, websafe_decode, websafe_encode
 from fido2.webauthn import Aaguid, AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
-from accounts import passkeys
+from accounts import second_factor
 from accounts.models import User
 
 _FLAG = AuthenticatorData.FLAG
@@ -25,7 +25,7 @@ def add_software_passkey(user: User, name: str = "Clé") -> Authenticator:
     challenge = websafe_encode(os.urandom(32))
     options = {"publicKey": {"challenge": challenge, "user": {"id": ""}}}
     credential = json.loads(SoftwarePasskey().register(options))
-    added = passkeys.add(user=user, name=name, credential=credential, host="peps.localhost", at=timezone.now())
+    added = second_factor.add(user=user, name=name, credential=credential, host="peps.localhost", at=timezone.now())
     user.refresh_from_db()
     return added
 

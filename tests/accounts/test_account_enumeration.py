@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import password_resets, tasks, throttling, usernames
+from accounts import passwords, tasks, throttling, usernames
 from accounts.models import ResetRequest, Throttle, User
-from accounts.rate_limits import CONFIRMATION_BY_EMAIL, RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NETWORK
+from accounts.throttling import CONFIRMATION_BY_EMAIL, RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NETWORK
 from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
 from collectivities.operations import members as operations
@@ -199,7 +199,7 @@ def test_a_reset_request_is_deleted_once_answered(portal):
 
 
 def test_an_unanswered_reset_request_is_deleted_after_a_day(db):
-    password_resets.request_reset(
+    passwords.request_reset(
         email="ecole@exemple.example", host="peps.localhost", at=timezone.now() - 2 * tasks.RETENTION
     )
     tasks.delete_old_attempts()
@@ -208,9 +208,9 @@ def test_an_unanswered_reset_request_is_deleted_after_a_day(db):
 
 def test_answering_a_reset_request_twice_sends_one_email(db):
     TeacherFactory(email="ecole@exemple.example")
-    password_resets.request_reset(email="ecole@exemple.example", host="peps.localhost", at=TERM)
+    passwords.request_reset(email="ecole@exemple.example", host="peps.localhost", at=TERM)
     request_id = ResetRequest.objects.get().pk
-    assert [password_resets.send_reset_emails(request_id=request_id, at=TERM) for _ in range(2)] == [1, 0]
+    assert [passwords.send_reset_emails(request_id=request_id, at=TERM) for _ in range(2)] == [1, 0]
 
 
 def test_closed_accounts_get_no_email(portal):
@@ -282,8 +282,6 @@ def test_a_wrong_password_takes_the_same_work_whether_or_not_an_account_exists(c
 @pytest.mark.slow
 def test_concurrent_reset_requests_send_at_most_five_emails(committing):
     TeacherFactory(email="ecole@exemple.example")
-    ask = functools.partial(
-        password_resets.request_reset, email="ecole@exemple.example", host="peps.localhost", at=TERM
-    )
+    ask = functools.partial(passwords.request_reset, email="ecole@exemple.example", host="peps.localhost", at=TERM)
     run_concurrently("public", [ask] * 32, expected_errors=throttling.RateLimitExceeded)
     assert ResetRequest.objects.count() == RESET_BY_EMAIL.tries

@@ -12,8 +12,7 @@ from django_tenants.utils import tenant_context
 
 from accounts import account_journal, second_factor
 from accounts.models import SEALED_ACCOUNT_EVENTS, AccountEvent, AccountEventSeal, User
-from accounts.personal_data import export_personal_data
-from accounts.personal_details import update_personal_details
+from accounts.personal_data import export_personal_data, update_personal_details
 from accounts.tasks import delete_old_account_events, seal_account_journal
 from collectivities import tasks as office_tasks
 from collectivities.models import AuditEntry

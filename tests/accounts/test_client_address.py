@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import client_ip
-from accounts.client_ip import get_client_ip
+from accounts import known_origins
+from accounts.known_origins import get_client_ip
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_the_client_address_is_the_one_behind_trusted_proxies(rf, settings, prox
 
 
 def test_proxies_that_are_declared_and_not_there_are_logged_once(rf, settings, caplog):
-    client_ip._warn_of_missing_proxies.cache_clear()  # noqa: SLF001 - as in a new process
+    known_origins._warn_of_missing_proxies.cache_clear()  # noqa: SLF001 - as in a new process
     settings.TRUSTED_PROXIES = 2
     for forwarded in ("198.51.100.1, 10.0.0.2", "", "198.51.100.1", "198.51.100.2"):
-        client_ip.get_client_ip(rf.get("/", headers={"X-Forwarded-For": forwarded} if forwarded else {}))
+        known_origins.get_client_ip(rf.get("/", headers={"X-Forwarded-For": forwarded} if forwarded else {}))
     (message,) = caplog.messages
     assert "fewer proxies than TRUSTED_PROXIES (2) says" in message

@@ -11,7 +11,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 
-from accounts import code_delays, known_origins, sign_in_delays
+from accounts import attempt_delays, known_origins
 from accounts.attempt_delays import AttemptTooEarly
 from accounts.known_origins import Origin
 from accounts.models import AccountEvent, AttemptDelay, KnownOrigin
@@ -61,7 +61,7 @@ def attack(person, times, *, address=None, code="000000"):
     counted = 0
     for turn in range(times):
         with contextlib.suppress(AttemptTooEarly):
-            code_delays.begin_code(Origin(address or f"203.0.113.{turn % 250}"), person, code)
+            attempt_delays.begin_code(Origin(address or f"203.0.113.{turn % 250}"), person, code)
             counted += 1
     return counted
 
@@ -71,7 +71,7 @@ def attack_without_a_pause(person, networks, *, time):
     addresses = itertools.cycle(networks)
     while time > datetime.timedelta():
         try:
-            code_delays.begin_code(Origin(next(addresses)), person, "000000")
+            attempt_delays.begin_code(Origin(next(addresses)), person, "000000")
         except AttemptTooEarly as refusal:
             let_pass(refusal.wait)
             time -= refusal.wait
@@ -88,14 +88,14 @@ def test_wrong_codes_of_a_stranger_with_the_password_do_not_keep_a_known_device_
     stranger = at(ELSEWHERE)
     sign_in(stranger, person)
     answers = [stranger.post(CODE, WRONG).status_code for _ in range(12)]
-    assert answers == [200] * code_delays.APPLICATION_CODES.at_network.free + [429] * 7
+    assert answers == [200] * attempt_delays.APPLICATION_CODES.at_network.free + [429] * 7
     assert enter(device, person).status_code == 302
     assert device.session["_auth_user_id"] == str(person.pk)
 
 
 @pytest.mark.slow
 def test_a_known_device_and_a_known_network_do_not_wait_for_codes_tried_from_many_networks(device, person):
-    assert attack(person, 100) == code_delays.APPLICATION_CODES.of_account.free
+    assert attack(person, 100) == attempt_delays.APPLICATION_CODES.of_account.free
     assert enter(at(ELSEWHERE), person).status_code == 429
     assert enter(at(HOME), person).status_code == 302
     device.defaults["REMOTE_ADDR"] = ELSEWHERE
@@ -115,7 +115,7 @@ def test_a_day_of_guesses_from_many_networks_stays_under_its_bound(person):
     networks = [f"203.0.113.{number}" for number in range(250)]
     tried = sum(attack_without_a_pause(person, networks, time=datetime.timedelta(days=1)))
     # 9 while the wait grows to its longest.
-    free = code_delays.APPLICATION_CODES.of_account.free
+    free = attempt_delays.APPLICATION_CODES.of_account.free
     assert free + 40 < tried <= free + 9 + 48
 
 
@@ -123,29 +123,29 @@ def test_a_day_of_guesses_from_many_networks_stays_under_its_bound(person):
 @three_rounds
 def test_parallel_guesses_do_not_exceed_the_bound(committing, race_round):
     person = TeacherFactory()
-    free = code_delays.APPLICATION_CODES.of_account.free
+    free = attempt_delays.APPLICATION_CODES.of_account.free
     guesses = [
-        functools.partial(code_delays.begin_code, Origin(f"203.0.113.{turn}"), person, "000000")
+        functools.partial(attempt_delays.begin_code, Origin(f"203.0.113.{turn}"), person, "000000")
         for turn in range(free + 10)
     ]
     outcomes = run_concurrently("public", guesses, expected_errors=AttemptTooEarly)
     counted = [outcome for outcome in outcomes if not isinstance(outcome, AttemptTooEarly)]
     assert len(counted) == free
-    assert sum(attempt.has_just_reached(code_delays.TRIED_ELSEWHERE) for attempt in counted) == 1
+    assert sum(attempt.has_just_reached(attempt_delays.TRIED_ELSEWHERE) for attempt in counted) == 1
 
 
 @pytest.mark.slow
 def test_the_right_code_waits_as_a_wrong_one_does(person):
     browser = at(ELSEWHERE)
     sign_in(browser, person)
-    attack(person, code_delays.APPLICATION_CODES.at_network.free, address=ELSEWHERE)
+    attack(person, attempt_delays.APPLICATION_CODES.at_network.free, address=ELSEWHERE)
     answer = browser.post(CODE, {"code": get_totp_code(person.secret)})
     assert (answer.status_code, 1 <= int(answer["Retry-After"]) <= 5) == (429, True)
     assert f"réessayez dans {answer['Retry-After']} seconde" in " ".join(answer.content.decode().split())
     assert "_auth_user_id" not in browser.session
     let_pass(datetime.timedelta(seconds=5))
     assert browser.post(CODE, {"code": get_totp_code(person.secret)}).status_code == 302
-    assert attack(person, 100, address=ELSEWHERE) == code_delays.APPLICATION_CODES.at_network.free
+    assert attack(person, 100, address=ELSEWHERE) == attempt_delays.APPLICATION_CODES.at_network.free
 
 
 @pytest.mark.slow
@@ -166,10 +166,10 @@ def test_recovery_codes_and_those_of_the_application_are_counted_apart(person):
     assert enter(browser, person).status_code == 429
     recovery = get_recovery_codes(person)[0]
     assert browser.post(CODE, {"code": f"{recovery[:4]} {recovery[4:]}"}).status_code == 302
-    assert attack(person, 100, code="0000 0000") == code_delays.RECOVERY_CODES.of_account.free
+    assert attack(person, 100, code="0000 0000") == attempt_delays.RECOVERY_CODES.of_account.free
     browser.post("/deconnexion/")
     let_pass(datetime.timedelta(hours=24))
-    assert attack(person, 100, code="00000000") == code_delays.RECOVERY_CODES.of_account.free
+    assert attack(person, 100, code="00000000") == attempt_delays.RECOVERY_CODES.of_account.free
     assert enter(at(HOME), person).status_code == 302
 
 
@@ -190,7 +190,7 @@ def test_a_new_password_makes_no_device_known_to_the_codes(device, person):
     new = "quatre-petits-chats"
     browser.post(page.redirect_chain[-1][0], {"password1": new, "password2": new})
     person.refresh_from_db()
-    [owner, known] = [sign_in_delays.get_owner(person), known_origins.read_origin(browser.get("/").wsgi_request)]
+    [owner, known] = [attempt_delays.get_owner(person), known_origins.read_origin(browser.get("/").wsgi_request)]
     assert known_origins.find_known(known, device_of=owner, network_of=owner) == {"device", "network"}
     assert not known_origins.find_known(known, device_of=owner, network_of=owner, by_second_factor=True)
     attack(person, 100)
@@ -212,7 +212,7 @@ def test_one_device_is_remembered_once_with_its_browser(device):
 def test_the_owner_is_notified_once_of_codes_tried_with_their_password(device, person):
     stranger = at(ELSEWHERE)
     sign_in(stranger, person)
-    for _ in range(code_delays.TRIED_ELSEWHERE.free - 1):
+    for _ in range(attempt_delays.TRIED_ELSEWHERE.free - 1):
         stranger.post(CODE, WRONG)
     assert not list_emails("account.codes_tried")
     for _ in range(30):
@@ -235,7 +235,7 @@ def test_own_mistakes_on_a_new_device_or_a_known_one_send_no_email(device, perso
     for steps in (0, 1):
         browser = at(ELSEWHERE)
         sign_in(browser, person)
-        for _ in range(code_delays.TRIED_ELSEWHERE.free - 1):
+        for _ in range(attempt_delays.TRIED_ELSEWHERE.free - 1):
             browser.post(CODE, WRONG)
         assert browser.post(CODE, {"code": get_totp_code(person.secret, steps=steps)}).status_code == 302
     sign_in(device, person)
@@ -245,6 +245,6 @@ def test_own_mistakes_on_a_new_device_or_a_known_one_send_no_email(device, perso
 
 
 def test_the_bound_of_the_documents_holds():
-    rule = code_delays.APPLICATION_CODES.of_account
+    rule = attempt_delays.APPLICATION_CODES.of_account
     assert datetime.timedelta(days=365) / min(rule.longest, rule.forget_every) == 17_520
-    assert rule.free > code_delays.APPLICATION_CODES.at_network.max_failures
+    assert rule.free > attempt_delays.APPLICATION_CODES.at_network.max_failures

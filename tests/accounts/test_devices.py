@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import browser_names, devices
+from accounts import devices, known_origins
 from accounts.known_origins import Origin
 from accounts.models import AccountEvent, KnownOrigin, Session
 from collectivities.models import Role
@@ -34,7 +34,7 @@ def browse(address, user_agent, user=None):
         # Names the host in the session, as the first page of a real sign-in does.
         session = browser.session
         session["host"] = settings.BASE_DOMAIN
-        session["signed_in_from"] = [address, browser_names.describe_browser(browser.get("/").wsgi_request)]
+        session["signed_in_from"] = [address, known_origins.describe_browser(browser.get("/").wsgi_request)]
         session.save()
     return browser
 
@@ -232,4 +232,4 @@ def test_ending_the_others_counts_them_and_leaves_the_network_one_sits_at(own, s
     ],
 )
 def test_a_browser_is_named_by_what_its_owner_calls_it(rf, header, words):
-    assert browser_names.describe_browser(rf.get("/", HTTP_USER_AGENT=header)) == words
+    assert known_origins.describe_browser(rf.get("/", HTTP_USER_AGENT=header)) == words

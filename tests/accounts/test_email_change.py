@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 
 from accounts import throttling
-from accounts.sign_in_delays import PASSWORDS
+from accounts.attempt_delays import PASSWORDS
 from mailing.kinds import NoLongerDue
 from tests.accounts.emails import PASSWORD, answer_resets, find_link, sign_in
 from tests.accounts.waiting import let_pass

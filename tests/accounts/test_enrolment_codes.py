@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts import enrolment_codes, second_factor
+from accounts import second_factor
 from accounts.known_origins import Origin
 from accounts.models import AccountEvent, EnrolmentCode, User
 from tests.accounts.emails import mark_reauthenticated
@@ -68,18 +68,18 @@ def test_a_code_works_once_and_in_the_session_that_typed_it(browser, portal, off
 @pytest.mark.parametrize("elapsed", [datetime.timedelta(hours=1), datetime.timedelta(days=2)])
 def test_a_code_ends_after_an_hour(operator, elapsed):
     issued = timezone.now()
-    code = enrolment_codes.issue(user=operator, at=issued)
-    with pytest.raises(enrolment_codes.EnrolmentCodeError):
-        enrolment_codes.redeem(user=operator, code=code, origin=HERE, at=issued + elapsed)
+    code = second_factor.issue(user=operator, at=issued)
+    with pytest.raises(second_factor.EnrolmentCodeError):
+        second_factor.redeem(user=operator, code=code, origin=HERE, at=issued + elapsed)
 
 
 def test_what_one_operator_was_allowed_is_of_no_use_to_another_in_the_same_session(rf, operator):
     request = rf.get(ENROL[0])
     request.user, request.session = operator, {}
-    enrolment_codes.allow_session(request, until=timezone.now() + enrolment_codes.VALIDITY)
-    assert enrolment_codes.MayEnrol()(request) is None
+    second_factor.allow_session(request, until=timezone.now() + second_factor.VALIDITY)
+    assert second_factor.MayEnrol()(request) is None
     request.user = OperatorFactory()
-    assert enrolment_codes.MayEnrol()(request).status_code == 302
+    assert second_factor.MayEnrol()(request).status_code == 302
 
 
 def test_the_code_of_another_operator_is_refused_and_journaled(browser, operator):
@@ -98,10 +98,10 @@ def test_wrong_codes_are_limited(browser, operator):
 
 def test_a_later_code_replaces_the_earlier_one(operator):
     now = timezone.now()
-    first, second = (enrolment_codes.issue(user=operator, at=now) for _ in range(2))
-    with pytest.raises(enrolment_codes.EnrolmentCodeError):
-        enrolment_codes.redeem(user=operator, code=first, origin=HERE, at=now)
-    assert enrolment_codes.redeem(user=operator, code=second, origin=HERE, at=now) == now + enrolment_codes.VALIDITY
+    first, second = (second_factor.issue(user=operator, at=now) for _ in range(2))
+    with pytest.raises(second_factor.EnrolmentCodeError):
+        second_factor.redeem(user=operator, code=first, origin=HERE, at=now)
+    assert second_factor.redeem(user=operator, code=second, origin=HERE, at=now) == now + second_factor.VALIDITY
 
 
 def test_the_code_is_stored_hashed(operator):
@@ -166,7 +166,7 @@ def test_creating_a_superuser_tells_about_the_code(operator):
 
 def test_two_requests_with_one_code_are_let_through_once(committing, operator):
     now = timezone.now()
-    code = enrolment_codes.issue(user=operator, at=now)
-    redeem = functools.partial(enrolment_codes.redeem, user=operator, code=code, origin=HERE, at=now)
-    outcomes = run_concurrently("public", [redeem] * 6, expected_errors=enrolment_codes.EnrolmentCodeError)
+    code = second_factor.issue(user=operator, at=now)
+    redeem = functools.partial(second_factor.redeem, user=operator, code=code, origin=HERE, at=now)
+    outcomes = run_concurrently("public", [redeem] * 6, expected_errors=second_factor.EnrolmentCodeError)
     assert sum(isinstance(outcome, datetime.datetime) for outcome in outcomes) == 1

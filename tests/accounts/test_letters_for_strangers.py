@@ -9,11 +9,11 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import email_change
+from accounts import personal_data
 from accounts.models import User
 from collectivities.forms import OfficeRequestForm
 from collectivities.views.office_requests import PER_NETWORK
-from core.plain_names import check_no_address, check_person_name
+from core.contact_details import check_no_address, check_person_name
 from licensing.classes.forms import ClassNameForm
 from sites.back_office.collectivities import OfficeOpeningForm
 from sites.portal.contact_forms import VisitorMessageForm
@@ -133,10 +133,12 @@ def test_a_mailbox_gets_three_confirmation_letters_an_hour(portal):
 def test_changes_of_address_count_for_the_mailbox_too(db):
     at = timezone.now()
     for _ in range(5):
-        email_change.request_change(user=TeacherFactory(), email="Cible@exemple.example", host="x", at=at)
+        personal_data.request_change(user=TeacherFactory(), email="Cible@exemple.example", host="x", at=at)
     assert len(list_emails(recipient="cible@exemple.example")) == 3
     user = TeacherFactory()
-    email_change.request_change(user=user, email="cible@exemple.example", host="x", at=at + datetime.timedelta(hours=2))
+    personal_data.request_change(
+        user=user, email="cible@exemple.example", host="x", at=at + datetime.timedelta(hours=2)
+    )
     assert len(list_emails(recipient="cible@exemple.example")) == 4
 
 

@@ -11,7 +11,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import passkeys, second_factor
+from accounts import second_factor
 from accounts.models import AccountEvent
 from tests.accounts.emails import PASSWORD, mark_reauthenticated, sign_in
 from tests.accounts.software_passkey import SoftwarePasskey, add_software_passkey
@@ -99,10 +99,10 @@ def test_a_passkey_beside_an_application_keeps_the_recovery_codes(portal, person
 @pytest.mark.slow
 def test_an_eleventh_passkey_is_refused(person):
     add = {"user": person, "name": "Clé", "credential": {}, "host": "peps.localhost", "at": timezone.now()}
-    for _ in range(passkeys.MAX_PASSKEYS):
-        passkeys.add(**add)
+    for _ in range(second_factor.MAX_PASSKEYS):
+        second_factor.add(**add)
     with pytest.raises(second_factor.SecondFactorError, match="10 appareils de connexion au plus"):
-        passkeys.add(**add)
+        second_factor.add(**add)
 
 
 @pytest.mark.parametrize(
@@ -356,9 +356,9 @@ def test_removing_the_application_leaves_the_passkey(portal, person):
 def test_neither_operation_reaches_a_passkey_of_somebody_else(db):
     key, stranger = add_software_passkey(UserFactory(), "La sienne"), UserFactory()
     with pytest.raises(second_factor.SecondFactorError):
-        passkeys.rename(user=stranger, passkey_id=key.pk, name="À moi")
+        second_factor.rename(user=stranger, passkey_id=key.pk, name="À moi")
     with pytest.raises(second_factor.SecondFactorError):
-        passkeys.remove(user=stranger, passkey_id=key.pk, host=settings.BASE_DOMAIN, at=TERM)
+        second_factor.remove(user=stranger, passkey_id=key.pk, host=settings.BASE_DOMAIN, at=TERM)
     assert Authenticator.objects.get(pk=key.pk).data["name"] == "La sienne"
 
 

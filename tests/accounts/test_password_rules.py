@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.adapter import AccountAdapter
 from accounts.forms import ChangePasswordForm, NewPasswordForm, PersonForm
 from accounts.models import User
-from accounts.password_validators import PersonalWordsValidator, is_mostly_personal, list_personal_words
+from accounts.passwords import PersonalWordsValidator, is_mostly_personal, list_personal_words
 from collectivities.forms import NewAccountForm
 from core import leaked_passwords
 from sites.portal.key_start.forms import KeyAccountForm

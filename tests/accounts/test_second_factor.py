@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import sealing, throttling
+from accounts import second_factor, throttling
 from accounts import second_factor as operations
 from tests.accounts.emails import PASSWORD, answer_resets, find_link, mark_reauthenticated, sign_in
 from tests.emails import list_emails, render_email
@@ -113,7 +113,7 @@ def test_the_secret_is_readable_neither_in_the_session_nor_in_the_table(portal, 
     assert "mfa.totp.secret" not in portal.session
     stored = Authenticator.objects.get(user=person, type="totp").data["secret"]
     assert secret not in stored
-    assert sealing.unseal(stored) == secret
+    assert second_factor.unseal(stored) == secret
 
 
 @pytest.mark.slow
@@ -286,10 +286,10 @@ def test_recovery_codes_come_with_a_second_factor_only(person):
 def test_a_new_sealing_key_opens_what_the_old_one_sealed_and_reseals_it(settings, protected):
     old = settings.SEALING_KEYS
     settings.SEALING_KEYS = [OTHER_KEY, *old]
-    assert sealing.unseal(Authenticator.objects.get(type="totp").data["secret"]) == protected.secret
+    assert second_factor.unseal(Authenticator.objects.get(type="totp").data["secret"]) == protected.secret
     call_command("reseal_keys", verbosity=0)
     settings.SEALING_KEYS = [OTHER_KEY]
-    assert sealing.unseal(Authenticator.objects.get(type="totp").data["secret"]) == protected.secret
+    assert second_factor.unseal(Authenticator.objects.get(type="totp").data["secret"]) == protected.secret
     assert len(Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()) == 10
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import known_origins, sign_in_delays
+from accounts import attempt_delays, known_origins
 from accounts.attempt_delays import AttemptTooEarly
 from accounts.models import AccountEvent, AttemptDelay, KnownOrigin, User
 from accounts.personal_data import erase_account
@@ -64,7 +64,7 @@ def attack(rf, db):
             request = rf.post(LOGIN, REMOTE_ADDR=address or f"203.0.113.{turn % 250}")
             with contextlib.suppress(AttemptTooEarly):
                 # As the page does, without its hash of a quarter of a second.
-                sign_in_delays.begin_password(request, name, account)
+                attempt_delays.begin_password(request, name, account)
                 counted += 1
         return counted
 
@@ -72,14 +72,14 @@ def attack(rf, db):
 
 
 def test_a_hundred_wrong_tries_of_a_stranger_do_not_keep_a_known_device_out(device, person, attack):
-    assert attack(100) == sign_in_delays.PASSWORDS.of_account.free
+    assert attack(100) == attempt_delays.PASSWORDS.of_account.free
     assert enter(at(ELSEWHERE), person).status_code == 429
     device.defaults["REMOTE_ADDR"] = ELSEWHERE
     assert enter(device, person).status_code == 302
 
 
 def test_a_hundred_wrong_tries_from_one_network_do_not_delay_another_network(person, attack):
-    assert attack(100, address=ELSEWHERE) == sign_in_delays.PASSWORDS.at_network.free
+    assert attack(100, address=ELSEWHERE) == attempt_delays.PASSWORDS.at_network.free
     assert enter(at(HOME), person).status_code == 302
 
 
@@ -109,7 +109,7 @@ def test_colleagues_who_mistype_on_one_network_do_not_close_it_for_each_other(de
 def test_a_known_device_has_a_budget_of_its_own(device, person, attack):
     """Its cookie may have been stolen."""
     tries = [sign_in(device, person, WRONG).status_code for _ in range(12)]
-    assert tries == [200] * sign_in_delays.PASSWORDS.at_device.free + [429] * 2
+    assert tries == [200] * attempt_delays.PASSWORDS.at_device.free + [429] * 2
     assert sign_in(device, person).status_code == 429
     let_pass(HOUR)
     assert sign_in(device, person).status_code == 302
@@ -188,7 +188,7 @@ def test_the_cookie_is_for_this_host_and_no_script(person):
 
 def test_the_ten_latest_devices_are_known(person, device):
     KnownOrigin.objects.update(seen_at=timezone.now() - HOUR)
-    owner = sign_in_delays.get_owner(person)
+    owner = attempt_delays.get_owner(person)
     for _ in range(known_origins.MAX_ORIGINS[KnownOrigin.Kind.DEVICE]):
         known_origins.remember(known_origins.Origin(HOME), device_of=owner, network_of=owner)
     assert KnownOrigin.objects.filter(kind=KnownOrigin.Kind.DEVICE).count() == 10
@@ -199,7 +199,7 @@ def test_the_ten_latest_devices_are_known(person, device):
 @pytest.mark.small
 def test_an_old_device_is_not_known_and_its_row_deleted(person, device):
     KnownOrigin.objects.filter(kind="device").update(seen_at=timezone.now() - datetime.timedelta(days=181))
-    owner = sign_in_delays.get_owner(person)
+    owner = attempt_delays.get_owner(person)
     origin = known_origins.read_origin(device.get(LOGIN).wsgi_request)
     assert known_origins.find_known(origin, device_of=owner, network_of=owner) == {KnownOrigin.Kind.NETWORK}
     assert known_origins.prune() == 1
@@ -238,14 +238,14 @@ def test_refused_attempts_have_one_line_of_the_journal(person, attack):
 @pytest.mark.small
 def test_one_account_is_guessed_some_fifty_thousand_times_a_year_at_most():
     """By however many networks: docs/decisions/0097 reckons with it."""
-    rule = sign_in_delays.PASSWORDS.of_account
+    rule = attempt_delays.PASSWORDS.of_account
     assert datetime.timedelta(days=365) / min(rule.longest, rule.forget_every) == 52_560
 
 
 @pytest.mark.small
 def test_a_known_network_is_refused_beyond_its_own_attempts(rf, person, device):
     request = rf.post(LOGIN, REMOTE_ADDR=HOME)
-    for _ in range(sign_in_delays.PASSWORDS.at_network.free):
-        sign_in_delays.begin_password(request, person.username, person)
+    for _ in range(attempt_delays.PASSWORDS.at_network.free):
+        attempt_delays.begin_password(request, person.username, person)
     with pytest.raises(AttemptTooEarly):
-        sign_in_delays.begin_password(request, person.username, person)
+        attempt_delays.begin_password(request, person.username, person)

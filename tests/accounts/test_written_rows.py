@@ -13,11 +13,11 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from accounts import enrolment_codes, second_factor
+from accounts import second_factor
 from accounts.known_origins import Origin
 from accounts.models import EnrolmentCode, Session
 from accounts.sessions import SessionStore
-from core.link_tokens import hash_token
+from core.links import hash_token
 from tests.accounts.emails import mark_reauthenticated, sign_in
 from tests.accounts.software_passkey import SoftwarePasskey
 from tests.factories.accounts import OperatorFactory, PrincipalFactory, enable_second_factor, get_totp_code
@@ -100,19 +100,19 @@ def test_a_code_of_the_server_that_was_written_in_the_table_is_refused(operator)
     now = timezone.now()
     typed = "BCDFGHJKLMNPQRST"
     written = EnrolmentCode.objects.create(
-        user=operator, code_hash=hash_token(typed), expires_at=now + enrolment_codes.VALIDITY
+        user=operator, code_hash=hash_token(typed), expires_at=now + second_factor.VALIDITY
     )
-    with pytest.raises(enrolment_codes.EnrolmentCodeError):
-        enrolment_codes.redeem(user=operator, code=typed, origin=Origin("192.0.2.1"), at=now)
+    with pytest.raises(second_factor.EnrolmentCodeError):
+        second_factor.redeem(user=operator, code=typed, origin=Origin("192.0.2.1"), at=now)
     # Nor one that was made for another account, or for another hour.
     other = OperatorFactory()
-    typed = enrolment_codes.issue(user=other, at=now)
+    typed = second_factor.issue(user=other, at=now)
     issued = EnrolmentCode.objects.get(user=other)
     EnrolmentCode.objects.filter(pk=written.pk).update(code_hash=issued.code_hash, expires_at=issued.expires_at)
-    EnrolmentCode.objects.filter(pk=other.pk).update(expires_at=F("expires_at") + enrolment_codes.VALIDITY)
+    EnrolmentCode.objects.filter(pk=other.pk).update(expires_at=F("expires_at") + second_factor.VALIDITY)
     for user in (operator, other):
-        with pytest.raises(enrolment_codes.EnrolmentCodeError):
-            enrolment_codes.redeem(user=user, code=typed, origin=Origin("192.0.2.1"), at=now)
+        with pytest.raises(second_factor.EnrolmentCodeError):
+            second_factor.redeem(user=user, code=typed, origin=Origin("192.0.2.1"), at=now)
 
 
 def test_a_session_s_data_opens_nothing_under_another_key(portal, operator):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from api import tokens
-from api.scopes import TokenScope
+from api.models import TokenScope
 from tenants.models import Collectivity
 from tests.api import schema_check
 

@@ -22,7 +22,7 @@ def die() -> None:
 
 def request(secret: str, path: str, body: dict[str, Any], key: str, point: int | str | None) -> int:
     """Send the request and die at the point; return the number of statements."""
-    from core.tenant_connection import connection  # noqa: PLC0415 - after the set-up
+    from core.connections import connection  # noqa: PLC0415 - after the set-up
     from tests.api.client import ApiClient  # noqa: PLC0415 - after the set-up
 
     done, answered = 0, False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.urls import URLPattern, get_resolver, reverse
 
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import NotFoundView, ScopedView
 from tests.access import routes
 

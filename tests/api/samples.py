@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.models import ImportRow
 from licensing.catalogue.operations import get_licence_product
 from licensing.orders import operations as orders

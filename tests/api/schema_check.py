@@ -11,7 +11,7 @@ import re
 
 import jsonschema_rs
 
-from api.openapi import get_openapi_document
+from api.documentation import get_openapi_document
 
 
 @functools.cache

@@ -14,13 +14,10 @@ from django.conf import settings
 from django.urls import reverse
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from api import openapi
-from api.documentation import markdown
-from api.documentation.content import build_resources
-from api.documentation.error_codes import FIELDS, list_families
-from api.openapi import get_openapi_document
-from api.problem_details import TYPE_URL
-from api.scopes import TokenScope
+from api import documentation
+from api.documentation import build_resources, get_openapi_document
+from api.models import TokenScope
+from api.problem_details import FIELDS, TYPE_URL, list_families
 from tests.access import routes
 from tests.api import error_codes
 from tests.api.client import assert_problem
@@ -258,11 +255,11 @@ PRINTED = '<figure class="printed"><figcaption>Ce qui s’affiche\u00a0:</figcap
     ],
 )  # fmt: skip
 def test_markdown_is_rendered(written, shown):
-    assert markdown.render_blocks(written) == shown
+    assert documentation.render_blocks(written) == shown
 
 
 def test_the_table_of_contents_lists_the_headings():
-    assert markdown.list_headings("# T\n## Un\n```\n## non\n```\n### non plus\n## Deux") == [
+    assert documentation.list_headings("# T\n## Un\n```\n## non\n```\n### non plus\n## Deux") == [
         ("un", "Un"),
         ("deux", "Deux"),
     ]
@@ -277,9 +274,9 @@ def test_threads_that_ask_first_at_once_get_one_document(monkeypatch):
             time.sleep(0.05)
             return {"paths": {}}
 
-    monkeypatch.setitem(openapi.get_openapi_document.__globals__, "SchemaGenerator", SlowGenerator)
-    monkeypatch.setattr("api.openapi._build_document", functools.cache(openapi._build_document.__wrapped__))  # noqa: SLF001
+    monkeypatch.setitem(documentation.get_openapi_document.__globals__, "SchemaGenerator", SlowGenerator)
+    monkeypatch.setattr("api.documentation._build_document", functools.cache(documentation._build_document.__wrapped__))  # noqa: SLF001
     with ThreadPoolExecutor(8) as threads:
-        documents = list(threads.map(lambda _: openapi.get_openapi_document(), range(8)))
+        documents = list(threads.map(lambda _: documentation.get_openapi_document(), range(8)))
     assert len(built) == 1
     assert all(one is documents[0] for one in documents)

@@ -21,7 +21,7 @@ from django.urls import resolve
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from api.documentation.pages import GETTING_STARTED
+from api.documentation import GETTING_STARTED
 from licensing.orders import operations as orders
 from tests.api.client import create_token
 from tests.factories.schools import SchoolFactory

@@ -11,8 +11,7 @@ import pytest
 from django.utils import timezone
 
 from api import tokens
-from api.models import Token
-from api.scopes import TokenScope
+from api.models import Token, TokenScope
 from tests.access import routes
 from tests.api.client import ApiClient, assert_problem, create_token
 from tests.api.routes import API_ROUTES

@@ -11,8 +11,7 @@ from django_tenants.utils import schema_context
 
 from accounts.models import User
 from api import tokens
-from api.models import Token
-from api.scopes import TokenScope
+from api.models import Token, TokenScope
 from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

@@ -14,7 +14,7 @@ from fontTools.pens.boundsPen import BoundsPen
 from fontTools.svgLib.path import SVGPath
 from lxml import etree
 
-from core.pdf import PdfDocument
+from core.documents import PdfDocument
 from licensing.classes.words import list_pupil_words
 from tests.conftest import TERM
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.pdf import PdfDocument
+from core.documents import PdfDocument
 from licensing.classes import animals, pupil_cards
 from tests.conftest import TERM
 

@@ -12,7 +12,7 @@ from accounts.models import User
 from collectivities import audit_log
 from collectivities.models import SEALED_AUDIT_LOG, AuditEntry, AuditSeal
 from collectivities.tasks import seal_journal
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from sites.audit.checks import check_all
 from tests.conftest import TERM

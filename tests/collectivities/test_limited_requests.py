@@ -10,12 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from accounts import downloads
+from accounts import throttling
 from accounts.throttling import RateLimit
 from collectivities import logos
 from collectivities.models import OfficeSettings, Role
 from core.bounded_process import ProcessLimits
-from core.search_terms import MAX_SEARCH_LENGTH, cut_search
+from core.foreign_values import MAX_SEARCH_LENGTH, cut_search
 from schools.queries import search
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
@@ -26,7 +26,7 @@ SEARCHES = ("/journal/?text=", "/ecoles/?text=", "/attributions/?q=", "/imports/
 
 @pytest.mark.slow
 def test_files_are_made_so_often_and_no_more_for_one_account(bureau, office, monkeypatch):
-    monkeypatch.setattr("accounts.downloads.DOWNLOADS", RateLimit("downloads", 3, downloads.DOWNLOADS.window))
+    monkeypatch.setattr("accounts.throttling.DOWNLOADS", RateLimit("downloads", 3, throttling.DOWNLOADS.window))
     assert [bureau.get(path).status_code for path in FILES] == [200, 200, 200]
     for path in FILES:
         refused = bureau.get(path)

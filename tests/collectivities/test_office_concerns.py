@@ -11,10 +11,10 @@ from django_tenants.utils import schema_context
 from collectivities.models import MemberQuerySet, Role
 from collectivities.office_concerns import CHECK_OFFICE, check_office
 from collectivities.operations import members
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from jobs.models import DueWork
-from mailing import leases
+from mailing import dispatch
 from mailing.models import Message, MessageState
 from tenants.models import OfficeConcern
 from tests.conftest import TERM
@@ -29,8 +29,8 @@ DAY = datetime.timedelta(days=1)
 def lose_message(*, at=TERM):
     """Give up a message as the outbox does."""
     Message.objects.create(kind="x", recipient="a@b.example", created_at=at, due_at=at, state=MessageState.QUEUED)
-    (message,) = leases.claim(limit=1, at=at)
-    assert leases.record_failed(message, reason="Boîte pleine.", at=at)
+    (message,) = dispatch.claim(limit=1, at=at)
+    assert dispatch.record_failed(message, reason="Boîte pleine.", at=at)
 
 
 def list_concerns():

@@ -11,7 +11,7 @@ from collectivities.exceptions import AdditionNotUndoable, UnknownPortfolioSchoo
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio_additions as additions
 from collectivities.operations.portfolio_store import SchoolContact, lock_contacts, write_portfolio
-from core.tenant_connection import connection
+from core.connections import connection
 from schools.models import School
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory

@@ -14,8 +14,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from accounts.models import Profile, User
-from api.models import Token
-from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
+from api.models import SCOPE_DESCRIPTIONS, Token, TokenScope
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities.exceptions import UnknownApiToken
 from collectivities.models import AuditEntry, Member, OfficeSettings, Role

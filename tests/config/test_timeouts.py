@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from procrastinate.contrib.django.utils import connector_params
 
 from config.database import CONNECTION_DEFAULTS, from_url
-from core.database_timeouts import WEB_TIMEOUTS, WORKER_TIMEOUTS, apply_timeouts
+from core.database_access import WEB_TIMEOUTS, WORKER_TIMEOUTS, apply_timeouts
 
 
 def test_a_dead_server_is_noticed_by_default():

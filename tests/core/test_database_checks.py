@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from psycopg import sql
 
-from core import database_checks, database_roles
-from core.database_roles import DatabaseRoles, Login
+from core import database_access, start_checks
+from core.database_access import DatabaseRoles, Login
 from tenants import checks
 from tests.database_roles import make_url
 from tests.workers import ROOT
@@ -28,7 +28,7 @@ ASCII_LETTERS = "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 @pytest.fixture
 def server():
     """An administrator's connection; the database and the roles of the test are dropped in the end."""
-    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, "postgres") as session:
+    with database_access.connect(settings.DATABASE_ADMINISTRATOR, "postgres") as session:
         yield session
         session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
         for role in ROLES:
@@ -36,8 +36,8 @@ def server():
 
 
 def list_faults():
-    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
-        return database_checks.list_database_faults(database.cursor())
+    with database_access.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
+        return start_checks.list_database_faults(database.cursor())
 
 
 def create_roles_by_command():
@@ -82,20 +82,20 @@ def test_a_new_database_has_letters_with_accents_and_the_extensions_of_the_migra
     answer = create_roles_by_command()
     assert (answer.returncode, answer.stderr) == (0, "")
     assert list_faults() == []
-    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
+    with database_access.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
         found = database.execute("SELECT extname, rolname FROM pg_extension JOIN pg_roles ON pg_roles.oid = extowner")
         extensions = dict(found.fetchall())
         assert database.execute("SELECT lower('ÉCOLE'), show_trgm('é') <> '{}'").fetchone() == ("école", True)
     # The owner's: it restores dumps, which comment on them.
-    assert {extensions[name] for name in database_checks.EXTENSIONS} == {ROLES.owner.name}
+    assert {extensions[name] for name in start_checks.EXTENSIONS} == {ROLES.owner.name}
 
 
 def test_a_new_database_sorts_french_where_the_server_has_icu(server):
-    database_roles.create_roles(server, ROLES)
-    database_roles.create_database(server, DATABASE, ROLES)
+    database_access.create_roles(server, ROLES)
+    database_access.create_database(server, DATABASE, ROLES)
     [has_icu] = server.execute("SELECT EXISTS (SELECT FROM pg_collation WHERE collname = 'fr-x-icu')").fetchone()
-    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
-        assert database_checks.sorts_french(database.cursor()) or not has_icu
+    with database_access.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
+        assert start_checks.sorts_french(database.cursor()) or not has_icu
 
 
 class CursorOf:
@@ -112,8 +112,8 @@ class CursorOf:
 
 
 def test_an_older_postgresql_is_refused():
-    assert database_checks.list_database_faults(CursorOf(15, "UTF8", "fr_FR.UTF-8")) == []
-    assert database_checks.list_database_faults(CursorOf(14, "UTF8", "fr_FR.UTF-8")) == [
+    assert start_checks.list_database_faults(CursorOf(15, "UTF8", "fr_FR.UTF-8")) == []
+    assert start_checks.list_database_faults(CursorOf(14, "UTF8", "fr_FR.UTF-8")) == [
         "PostgreSQL is 14, and 15 at least is needed."
     ]
 
@@ -123,12 +123,12 @@ def test_web_worker_and_migrations_do_not_start_on_an_unfit_database(db, setting
     monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", dict(settings.DATABASES["default"]["OPTIONS"]))
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(
-        "core.database_checks.list_database_faults", lambda _cursor: ["The database's encoding is LATIN1."]
+        "core.start_checks.list_database_faults", lambda _cursor: ["The database's encoding is LATIN1."]
     )
-    database_checks.refuse_unfit_database()
+    start_checks.refuse_unfit_database()
     settings.PRODUCTION = True
     with pytest.raises(ImproperlyConfigured, match=r"encoding is LATIN1\.\nmanage\.py create_database_roles"):
-        database_checks.refuse_unfit_database()
+        start_checks.refuse_unfit_database()
     for command, arguments in (("worker", ["--until-idle"]), ("migrate_schemas", [])):
         with pytest.raises(CommandError, match="encoding is LATIN1"):
             call_command(command, *arguments)
@@ -141,13 +141,13 @@ def test_a_database_that_does_not_answer_stops_no_start(settings, monkeypatch):
     settings.PRODUCTION = True
     monkeypatch.setattr(connection, "cursor", fail)
     monkeypatch.setattr(connection, "close", lambda: None)
-    database_checks.refuse_unfit_database()
+    start_checks.refuse_unfit_database()
 
 
 def test_the_check_before_a_deployment_tells_of_the_database(db, monkeypatch):
     assert checks.check_database(None) == []
     assert [found.id for found in checks.check_database(None, ["default"]) if found.id != "peps.W021"] == []
-    monkeypatch.setattr("core.database_checks.sorts_french", lambda _cursor: False)
+    monkeypatch.setattr("core.start_checks.sorts_french", lambda _cursor: False)
     assert [found.id for found in checks.check_database(None, ["default"])] == ["peps.W021"]
-    monkeypatch.setattr("core.database_checks.list_database_faults", lambda _cursor: ["One.", "Two."])
+    monkeypatch.setattr("core.start_checks.list_database_faults", lambda _cursor: ["One.", "Two."])
     assert [found.id for found in checks.check_database(None, ["default"])] == ["peps.E020"] * 2

@@ -16,9 +16,9 @@ from django.db import OperationalError
 from psycopg import sql
 
 from config.database import from_urls
-from core import database_roles, role_checks
-from core.database_roles import DatabaseRoles, Login, RolesRefused
-from core.owner_connection import OwnerUnknown, connected_as_owner
+from core import database_access, start_checks
+from core.connections import OwnerUnknown, connected_as_owner
+from core.database_access import DatabaseRoles, Login, RolesRefused
 from tests.database_roles import execute_as_administrator, make_url
 from tests.workers import ROOT
 
@@ -33,7 +33,7 @@ ROLES = DatabaseRoles(
 @pytest.fixture
 def server():
     """An administrator's connection; the database and the roles of the test are dropped in the end."""
-    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, "postgres") as session:
+    with database_access.connect(settings.DATABASE_ADMINISTRATOR, "postgres") as session:
         yield session
         session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
         for role in (*ROLES, Login(f"{DATABASE}_former")):
@@ -41,7 +41,7 @@ def server():
 
 
 def connect(role, database=DATABASE):
-    return database_roles.connect(
+    return database_access.connect(
         settings.DATABASE_ADMINISTRATOR | {"USER": role.name, "PASSWORD": role.password}, database
     )
 
@@ -52,7 +52,7 @@ def read_powers(server, name):
 
 
 def test_the_roles_have_no_powers_and_their_passwords_are_hashed(server):
-    database_roles.create_roles(server, ROLES)
+    database_access.create_roles(server, ROLES)
     for role in ROLES:
         *powers, password = read_powers(server, role.name)
         assert powers == [False] * 5
@@ -60,11 +60,11 @@ def test_the_roles_have_no_powers_and_their_passwords_are_hashed(server):
 
 
 def test_made_again_they_lose_what_they_were_given_and_get_the_new_password(server):
-    database_roles.create_roles(server, ROLES)
+    database_access.create_roles(server, ROLES)
     *_, before = read_powers(server, ROLES.application.name)
     server.execute(f"ALTER ROLE {ROLES.application.name} SUPERUSER CREATEDB")
     server.execute(f"GRANT {ROLES.owner.name} TO {ROLES.application.name}")
-    database_roles.create_roles(server, ROLES._replace(application=Login(ROLES.application.name, "un autre")))
+    database_access.create_roles(server, ROLES._replace(application=Login(ROLES.application.name, "un autre")))
     *powers, password = read_powers(server, ROLES.application.name)
     assert powers == [False] * 5
     assert password != before
@@ -78,14 +78,14 @@ def test_made_again_they_lose_what_they_were_given_and_get_the_new_password(serv
 )
 def test_roles_that_are_one_or_the_administrator_are_refused(server, roles):
     with pytest.raises(RolesRefused):
-        database_roles.create_roles(server, roles)
-    assert database_roles.list_missing(server, ROLES.names()) == ROLES.names()
+        database_access.create_roles(server, roles)
+    assert database_access.list_missing(server, ROLES.names()) == ROLES.names()
 
 
 def test_nobody_else_connects_and_the_reader_makes_not_even_temporary_tables(server):
-    database_roles.create_roles(server, ROLES)
-    assert database_roles.create_database(server, DATABASE, ROLES)
-    assert not database_roles.create_database(server, DATABASE, ROLES)
+    database_access.create_roles(server, ROLES)
+    assert database_access.create_database(server, DATABASE, ROLES)
+    assert not database_access.create_database(server, DATABASE, ROLES)
     server.execute(f"CREATE ROLE {DATABASE}_former LOGIN")
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         connect(Login(f"{DATABASE}_former"))
@@ -103,9 +103,9 @@ def test_nobody_else_connects_and_the_reader_makes_not_even_temporary_tables(ser
 
 def test_what_a_single_role_owned_goes_to_the_owner_in_every_schema(server):
     """An installation of before: one role owned and served. Objects of extensions stay the administrator's."""
-    database_roles.create_roles(server, ROLES)
+    database_access.create_roles(server, ROLES)
     server.execute(f"CREATE DATABASE {DATABASE}")
-    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
+    with database_access.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
         database.execute("CREATE EXTENSION pg_trgm")
         database.execute(
             f"GRANT CREATE ON DATABASE {DATABASE} TO {ROLES.application.name};"
@@ -119,10 +119,10 @@ def test_what_a_single_role_owned_goes_to_the_owner_in_every_schema(server):
             "CREATE VIEW public.seen AS SELECT * FROM public.mine; CREATE SEQUENCE public.counted;"
             "CREATE FUNCTION public.f(text, int) RETURNS int LANGUAGE sql AS 'SELECT 1'"
         )
-    database_roles.create_database(server, DATABASE, ROLES)
-    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
-        assert database_roles.transfer_ownership(database, ROLES.owner.name) == 6
-        assert database_roles.transfer_ownership(database, ROLES.owner.name) == 0
+    database_access.create_database(server, DATABASE, ROLES)
+    with database_access.connect(settings.DATABASE_ADMINISTRATOR, DATABASE) as database:
+        assert database_access.transfer_ownership(database, ROLES.owner.name) == 6
+        assert database_access.transfer_ownership(database, ROLES.owner.name) == 0
         kept = "SELECT count(*) FROM pg_shdepend WHERE refobjid = %s::regrole AND deptype = 'o' AND dbid ="
         kept += " (SELECT oid FROM pg_database WHERE datname = current_database())"
         assert database.execute(kept, [ROLES.application.name]).fetchone() == (0,)
@@ -149,7 +149,7 @@ def test_the_command_makes_all_of_it_from_the_urls_and_prints_no_password(server
     assert f"Base {DATABASE} : existante, 0 objets" in outputs[1]
     assert "Lancez migrate_schemas" in outputs[1]
     assert "mot de passe n°" not in "".join(outputs)
-    assert database_roles.list_missing(server, ROLES.names()) == set()
+    assert database_access.list_missing(server, ROLES.names()) == set()
 
 
 def test_the_command_says_which_url_is_missing(settings):
@@ -192,24 +192,24 @@ def test_the_reader_is_called_after_the_database():
 def test_a_server_does_not_start_as_a_role_that_may_do_too_much(committing, settings, monkeypatch):
     # The worker limits the statements of its process, which here is that of the next tests.
     monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", dict(settings.DATABASES["default"]["OPTIONS"]))
-    role_checks.refuse_privileged_role()
+    start_checks.refuse_privileged_role()
     role = settings.DATABASES["default"]["USER"]
     execute_as_administrator(f"GRANT TRUNCATE ON public.billing_invoice TO {role}")
     try:
-        role_checks.refuse_privileged_role()
+        start_checks.refuse_privileged_role()
         settings.PRODUCTION = True
         with pytest.raises(ImproperlyConfigured, match=f"The role {role} of DATABASE_URL may truncate billing_invoice"):
-            role_checks.refuse_privileged_role()
+            start_checks.refuse_privileged_role()
         with pytest.raises(CommandError, match="may truncate billing_invoice"):
             call_command("worker", "--until-idle")
     finally:
         execute_as_administrator(f"REVOKE TRUNCATE ON public.billing_invoice FROM {role}")
-    role_checks.refuse_privileged_role()
+    start_checks.refuse_privileged_role()
 
 
 def test_the_owner_and_a_superuser_have_faults_and_the_application_none(db):
     kinds = [
-        {kind for kind, _ in role_checks.list_role_faults(role["USER"])}
+        {kind for kind, _ in start_checks.list_role_faults(role["USER"])}
         for role in (settings.DATABASES["default"], settings.DATABASE_OWNER, settings.DATABASE_ADMINISTRATOR)
     ]
     assert kinds[0] == set()
@@ -222,8 +222,8 @@ def test_a_database_that_does_not_answer_is_no_reason_not_to_start(settings, mon
         raise OperationalError("nobody there")
 
     settings.PRODUCTION = True
-    monkeypatch.setattr("core.role_checks.list_role_faults", fail)
-    role_checks.refuse_privileged_role()
+    monkeypatch.setattr("core.start_checks.list_role_faults", fail)
+    start_checks.refuse_privileged_role()
 
 
 def test_the_check_before_a_deployment_lists_what_is_wrong(db, settings):

@@ -12,9 +12,8 @@ from procrastinate.contrib.django import app
 from sentry_sdk.integrations.logging import EventHandler
 
 from config import observability
-from config.logs import build_logging
-from core.error_reports import MASK, clean_event, mask, start_error_reports
-from core.log_lines import ContextFilter
+from config.observability import build_logging
+from core.telemetry import MASK, ContextFilter, clean_event, mask, start_error_reports
 from jobs.tasks import defer, task
 from tests.host_client import HostClient
 from tests.http_collector import running_collector

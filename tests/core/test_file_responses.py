@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.db import models
 
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 
 
 def test_files_are_rows_and_no_path_is_made_of_a_name():

@@ -11,8 +11,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from openpyxl import Workbook, load_workbook
 
-from core import csv_file, plain_names, workbook
-from core.formulas import begins_formula, quote_formula
+from core import contact_details, spreadsheets
+from core.spreadsheets import begins_formula, quote_formula
 from licensing.accounting import fec_format
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -47,19 +47,23 @@ def read_first_row(content):
 @pytest.mark.parametrize("text", [text for text in FORMULAS if text.isprintable()])
 def test_a_workbook_s_cell_is_a_text_and_stays_one_when_it_is_edited(text):
     """Without `quotePrefix` a spreadsheet program makes a formula of it as soon as somebody edits the cell."""
-    (cell,) = read_first_row(workbook.build_workbook(workbook.WorksheetContent("Liste", ["Nom"], [10], [[text]])))
+    (cell,) = read_first_row(
+        spreadsheets.build_workbook(spreadsheets.WorksheetContent("Liste", ["Nom"], [10], [[text]]))
+    )
     assert (cell.value, cell.data_type, cell.quotePrefix) == (text, "s", True)
 
 
 @pytest.mark.parametrize("text", ["Jules Ferry", "#REF!"])
 def test_a_workbook_s_other_texts_are_not_quoted(text):
-    (cell,) = read_first_row(workbook.build_workbook(workbook.WorksheetContent("Liste", ["Nom"], [10], [[text]])))
+    (cell,) = read_first_row(
+        spreadsheets.build_workbook(spreadsheets.WorksheetContent("Liste", ["Nom"], [10], [[text]]))
+    )
     assert (cell.value, cell.data_type, cell.quotePrefix) == (text, "s", False)
 
 
 def test_a_text_that_is_set_in_a_foreign_workbook_is_quoted_too():
     cell = Workbook().active["A1"]
-    workbook.set_text(cell, "=1+1")
+    spreadsheets.set_text(cell, "=1+1")
     assert (cell.data_type, cell.quotePrefix) == ("s", True)
 
 
@@ -67,7 +71,7 @@ def test_a_text_that_is_set_in_a_foreign_workbook_is_quoted_too():
 
 
 def test_a_csv_file_quotes_texts_and_leaves_amounts():
-    content = csv_file.build_csv(["Nom", "Total"], [["=1+1", "-12,50"], ["Ferry; « Jules »", "3"]])
+    content = spreadsheets.build_csv(["Nom", "Total"], [["=1+1", "-12,50"], ["Ferry; « Jules »", "3"]])
     rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=";"))
     assert rows == [["Nom", "Total"], ["'=1+1", "-12,50"], ["Ferry; « Jules »", "3"]]
 
@@ -82,7 +86,7 @@ def test_a_label_of_the_accountant_s_file_is_no_formula(text):
 def test_nothing_else_writes_files_that_a_spreadsheet_opens():
     """A new writer goes through `core.csv_file` or `core.workbook`, or has its reason here."""
     allowed = {
-        "platform/core/csv_file.py",
+        "platform/core/spreadsheets.py",
         "sites/demo/directory.py",  # the demonstration's own schools, which a program reads
     }
     found = set()
@@ -114,7 +118,7 @@ def test_nothing_else_writes_files_that_a_spreadsheet_opens():
     ],
 )
 def test_a_name_is_no_address_and_no_formula(name, reason):
-    for check in (plain_names.check_plain_name, plain_names.check_person_name):
+    for check in (contact_details.check_plain_name, contact_details.check_person_name):
         with pytest.raises(ValidationError, match=reason):
             check(name)
 
@@ -123,8 +127,8 @@ def test_a_name_is_no_address_and_no_formula(name, reason):
     "name", ["Ville de Nîmes – Éducation", "S.I.V.U. des Écoles", "M. Dupont", "Groupe « Les Oliviers »", "L’Haÿ"]
 )
 def test_a_name_that_people_have_is_taken(name):
-    plain_names.check_plain_name(name)
-    assert plain_names.clean_header_name(name) == name
+    contact_details.check_plain_name(name)
+    assert contact_details.clean_header_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -138,4 +142,4 @@ def test_a_name_that_people_have_is_taken(name):
     ],
 )
 def test_a_stored_name_is_no_address_in_a_header(stored, shown):
-    assert plain_names.clean_header_name(stored) == shown
+    assert contact_details.clean_header_name(stored) == shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core import french
+from core import formatting
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from core import french
     ],
 )
 def test_a_school_has_its_article_elision_and_capital(name, the, of, of_the, to_the):
-    assert french.school_forms(name) == (the, of, of_the, to_the)
+    assert formatting.school_forms(name) == (the, of, of_the, to_the)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_school_has_its_article_elision_and_capital(name, the, of, of_the, to_
     ],
 )
 def test_a_collectivity_has_its_article(name, the, of_the, to_the):
-    forms = french.collectivity_forms(name)
+    forms = formatting.collectivity_forms(name)
     assert (forms.the, forms.of_the, forms.to_the) == (the, of_the, to_the)
 
 
@@ -82,7 +82,7 @@ def test_a_collectivity_has_its_article(name, the, of_the, to_the):
     ],
 )
 def test_of_is_elided_before_a_vowel_and_a_mute_h(name, read):
-    assert french.of_name(name) == read
+    assert formatting.of_name(name) == read
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_of_is_elided_before_a_vowel_and_a_mute_h(name, read):
     ],
 )
 def test_a_town_is_contracted_with_its_article(town, of, to):
-    assert (french.of_town(town), french.to_town(town)) == (of, to)
+    assert (formatting.of_town(town), formatting.to_town(town)) == (of, to)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_town_is_contracted_with_its_article(town, of, to):
     ],
 )
 def test_an_apostrophe_between_two_words_is_curly(typed, read):
-    assert french.curl_apostrophes(typed) == read
+    assert formatting.curl_apostrophes(typed) == read
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_an_apostrophe_between_two_words_is_curly(typed, read):
     ],
 )
 def test_only_the_text_of_a_page_is_curled(html, read):
-    assert french.curl_apostrophes_in_html(html) == read
+    assert formatting.curl_apostrophes_in_html(html) == read

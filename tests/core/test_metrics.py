@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from config import observability
 from config.gunicorn_worker import DeadlineWorker
-from core.metrics import count_on_commit, may_read
+from core.telemetry import count_on_commit, may_read
 
 TOKEN = "jeton-de-prometheus-0123456789abcdef"
 COUNT = """

@@ -6,7 +6,7 @@ import gc
 
 from fpdf.fonts import TTFFont
 
-from core.pdf import PdfDocument
+from core.documents import PdfDocument
 from tests.conftest import TERM
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from core.phone_numbers import clean_phone
+from core.contact_details import clean_phone
 
 
 @pytest.mark.parametrize(

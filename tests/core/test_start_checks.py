@@ -18,7 +18,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from core import start_checks
-from core.link_tokens import derive_token, hash_token
+from core.links import derive_token, hash_token
 from tests.factories.accounts import TeacherFactory
 from tests.host_client import HostClient
 

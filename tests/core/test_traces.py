@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config import observability
-from core import traces
+from core import telemetry
 from jobs.tasks import defer
 from tests.factories.accounts import UserFactory
 from tests.http_collector import running_collector
@@ -30,9 +30,9 @@ def collector():
 @pytest.fixture
 def traced(collector, monkeypatch):
     """This process sends each span at once."""
-    monkeypatch.setattr(traces.holder, "tracer", None)
+    monkeypatch.setattr(telemetry.holder, "tracer", None)
     endpoint = f"http://127.0.0.1:{collector.port}/v1/traces"
-    traces.trace_to(SimpleSpanProcessor(OTLPSpanExporter(endpoint=endpoint)), "peps-web")
+    telemetry.trace_to(SimpleSpanProcessor(OTLPSpanExporter(endpoint=endpoint)), "peps-web")
 
 
 def read_spans(collector):
@@ -86,9 +86,9 @@ def test_a_request_and_the_job_it_queued_are_found_by_one_number(committing, col
 
 @pytest.mark.usefixtures("traced", "nimes")
 def test_a_job_is_named_where_it_is_queued_and_its_statements_are_its_own(collector):
-    with traces.trace("POST /"):
+    with telemetry.trace("POST /"):
         number = str(defer("mailing.drain", schema="c_nimes"))
-    with traces.trace("job mailing.drain", {"peps.job": number}):
+    with telemetry.trace("job mailing.drain", {"peps.job": number}):
         assert ProcrastinateJob.objects.filter(pk=number).exists()
     _, request, _ = find_span(collector, "POST /")
     [queued] = [read_attributes(event) for event in request.events]
@@ -121,7 +121,7 @@ def test_the_trace_of_a_visitor_is_not_gone_on_with(collector, portal):
 
 @pytest.mark.usefixtures("traced", "db")
 def test_a_failure_has_its_class_and_not_its_text(collector):
-    with pytest.raises(ValueError, match="Dupont"), traces.trace("job tests.fail"):
+    with pytest.raises(ValueError, match="Dupont"), telemetry.trace("job tests.fail"):
         raise ValueError("Dupont")
     _, span, attributes = find_span(collector, "job tests.fail")
     assert (attributes, span.status.code, list(span.events)) == ({"error.type": "ValueError"}, 2, [])
@@ -133,17 +133,17 @@ def test_a_failure_has_its_class_and_not_its_text(collector):
     [
         ("SELECT * FROM t WHERE name = %s", "SELECT * FROM t WHERE name = %s"),
         ("SELECT 'Dupont', 'l''école'", "SELECT '?', '?'"),
-        ("x" * 5000, "x" * traces.MAX_STATEMENT),
+        ("x" * 5000, "x" * telemetry.MAX_STATEMENT),
     ],
 )
 def test_a_statement_is_kept_without_the_texts_in_it(statement, stripped):
-    assert traces.strip_literals(statement) == stripped
+    assert telemetry.strip_literals(statement) == stripped
 
 
 def test_without_a_collector_nothing_is_traced(settings, portal):
-    traces.start_tracing("peps-web")
-    assert (settings.HAS_TRACE_COLLECTOR, traces.holder.tracer) == (False, None)
-    with traces.trace("nothing") as span:
+    telemetry.start_tracing("peps-web")
+    assert (settings.HAS_TRACE_COLLECTOR, telemetry.holder.tracer) == (False, None)
+    with telemetry.trace("nothing") as span:
         assert span is None
 
 

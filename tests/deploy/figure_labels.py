@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from procrastinate.contrib.django import app
 
 from accounts.models import AccountEvent
-from jobs import due, lanes
+from jobs import due, tasks
 from jobs.periodic_tasks import registered_tasks
 from licensing.entitlements.models import EntitlementKind, SeatMode
 from mailing.models import MessageState
@@ -29,7 +29,7 @@ def list_label_values():
     routes = {"none"}
     for urlconf in ("config.urls_public", "config.urls_tenant"):
         routes |= list_route_names(get_resolver(urlconf))
-    queues = {queue for lane in lanes.plan_lanes(concurrency=1, queues=None) for queue in lane.queues}
+    queues = {queue for lane in tasks.plan_lanes(concurrency=1, queues=None) for queue in lane.queues}
     return {
         "route": routes,
         "status": {"1xx", "2xx", "3xx", "4xx", "5xx"},

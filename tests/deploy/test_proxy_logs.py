@@ -15,7 +15,8 @@ from django.urls import URLResolver, get_resolver
 
 from accounts.sessions import SessionStore
 from bench.proxy import find_program, write_nginx_configuration
-from core.link_tokens import derive_token
+from core.links import derive_token
+from core.telemetry import mask_tokens
 from sites.demo.processes import find_free_port
 from tests.access.routes import OFFICE, PORTAL
 from tests.deploy.test_deploy_files import (
@@ -25,7 +26,6 @@ from tests.deploy.test_deploy_files import (
     find_caddy,
 )
 from tests.waits import wait_until
-from web.log_filters import mask_tokens
 
 __all__ = ["certificate"]
 

@@ -17,7 +17,7 @@ from sites.health.figures import DatabaseFigures
 from sites.health.middleware import METRICS_PATH
 from tests.deploy.figure_labels import list_label_values
 from tests.jobs.queue_rows import add_job, beat
-from web import request_metrics
+from web import middleware
 
 ROOT = Path(settings.ROOT)
 RULES = ROOT / "deploy/prometheus/alerts.yml"
@@ -64,7 +64,7 @@ def figures(db, nimes):
     beat("2026-11-24T10:00Z")
     families = [*REGISTRY.collect(), *DatabaseFigures().collect()]
     # Loaded with the first request of a process only.
-    assert request_metrics.ROUTES
+    assert middleware.ROUTES
     names = set()
     for family in families:
         suffixes = {

@@ -10,8 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from api.documentation.content import build_resources
-from api.openapi import get_openapi_document
+from api.documentation import build_resources, get_openapi_document
 from collectivities.models import Role
 from collectivities.operations import tokens as operations
 from tests.access.routes import OFFICE

@@ -24,7 +24,7 @@ from tests.factories.shop import open_shop
 from tests.orders import actions
 from tests.pools.actions import allocate_units
 from webhooks import leases
-from webhooks.attempt_results import AttemptResult, explain_status
+from webhooks.leases import AttemptResult, explain_status
 from webhooks.models import WebhookEndpoint
 
 HOST = "nimes.peps.localhost"

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from accounts.password_validators import is_mostly_personal, list_personal_words
+from accounts.passwords import is_mostly_personal, list_personal_words
 from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems_at_both_widths
 

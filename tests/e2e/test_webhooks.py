@@ -12,7 +12,7 @@ from tests.e2e.site import Site
 from tests.factories.collectivities import MemberFactory
 from tests.webhooks.events import emit_events, make_issued_event
 from webhooks import endpoints, leases
-from webhooks.attempt_results import AttemptResult, explain_status
+from webhooks.leases import AttemptResult, explain_status
 from webhooks.models import Delivery
 
 LONG = (

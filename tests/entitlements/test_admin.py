@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 
 from accounts.models import AccountEvent, User
 from collectivities.models import AuditEntry
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements import keys
 from licensing.orders import operations as orders
 from schools.models import Affiliation

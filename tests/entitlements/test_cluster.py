@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django_tenants.utils import schema_context
 
 from collectivities.models import PortfolioSchool
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements import key_minting, operations
 from tenants import cluster
 from tests import cluster as test_cluster

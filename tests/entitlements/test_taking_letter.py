@@ -13,7 +13,7 @@ from licensing.entitlements import operations
 from licensing.entitlements.notifications import SEAT_TAKEN, TAKING_PERIOD
 from licensing.entitlements.taking_wording import describe_taking, write_accepted, write_typed
 from licensing.exceptions import LicensingError
-from mailing import leases
+from mailing import dispatch
 from mailing.kinds import NoLongerDue
 from schools.models import Affiliation
 from sites.portal.privacy.account_closure import close_account
@@ -75,7 +75,7 @@ def test_the_letter_that_left_is_followed_by_another(jaures):
     code, _ = jaures.subscription()
     claim(jaures, code)
     with schema_context("public"):
-        assert len(leases.claim(limit=10, at=TERM + TAKING_PERIOD)) == 1
+        assert len(dispatch.claim(limit=10, at=TERM + TAKING_PERIOD)) == 1
     _, second = claim(jaures, code, at=TERM + TAKING_PERIOD)
     first_letter, second_letter = list_emails(SEAT_TAKEN)
     assert second_letter.context["events"] == [[second.seats.get().pk, second.pk, "typed"]]

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.catalogue.models import Product, SchoolYear
 from licensing.entitlements import code_sealing, keys
 from licensing.entitlements.models import ActivationKey, Entitlement

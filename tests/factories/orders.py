@@ -12,7 +12,7 @@ from django.utils import timezone
 from collectivities.models import Role
 from core import money
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.catalogue import pricing
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderKind, OrderState, Payer, SettlementMethod

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tests.forms.page_forms import Target
 from tests.host_client import HostClient
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from accounts import known_origins, sign_in_delays
+from accounts import attempt_delays, known_origins
 from accounts.known_origins import Origin
 from core.calendar import date_in_paris
 from licensing.classes import handover_codes
@@ -132,7 +132,7 @@ def walk_accounts(walk, can_sign_in):
         mark_reauthenticated(browser, user)
         walk.open(browser, f"/securite/{path}")
     walk.open(create_browser(user), "/securite/verification/")
-    owner = sign_in_delays.get_owner(user)
+    owner = attempt_delays.get_owner(user)
     known_origins.remember(Origin("192.0.2.9"), device_of=owner, network_of=owner)
     mark_reauthenticated(browser := create_browser(user), user)
     walk.open(browser, "/securite/appareils/")

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from collectivities.models import AuditEntry
-from core.tenant_connection import connection
+from core.connections import connection
 from imports import operations, tasks
 from imports.enums import ImportState, Purpose, Verdict
 from imports.exceptions import NothingArrived, PoolEnded

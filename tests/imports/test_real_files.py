@@ -13,7 +13,7 @@ from imports.enums import Verdict
 from imports.models import ImportRow
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from licensing.pools.models import Allocation
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from schools.models import School
 from schools.uai import is_valid, normalise

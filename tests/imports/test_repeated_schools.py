@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.french import curl_apostrophes
+from core.formatting import curl_apostrophes
 from imports import operations, tasks
 from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.meanings import Meaning

@@ -7,13 +7,12 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from installation import hold
-from installation.exceptions import InstallationHeld
-from installation.hold import HoldCause, find_hold, refuse_while_held
+from installation.hold import HoldCause, InstallationHeld, find_hold, refuse_while_held
 from installation.models import Installation
 from licensing.billing.transmission.token_http import TokenHttp
 from licensing.payments.card.providers import get_provider_by_name
 from mailing.bounce_mailbox import read_mailbox
-from mailing.drain import drain
+from mailing.dispatch import drain
 from tests.database_roles import execute_as_administrator
 from tests.installation.copies import note
 from webhooks.drain import drain as drain_webhooks

@@ -10,7 +10,7 @@ import pytest
 
 from installation.hold import HoldCause
 from jobs import worker
-from jobs.lanes import Lane
+from jobs.tasks import Lane
 
 LaneRunner = worker._LaneRunner  # noqa: SLF001 - the worker's parts alone, whose whole is a process
 

@@ -16,9 +16,9 @@ from procrastinate.jobs import Job
 from prometheus_client import REGISTRY
 
 from jobs import periodic_tasks
-from jobs.metrics import measure_job
-from jobs.metrics_server import serve_metrics
+from jobs.periodic_tasks import measure_job
 from jobs.tasks import defer
+from jobs.worker import serve_metrics
 from sites.demo.processes import find_free_port
 from tests.waits import LAST_S, wait_until
 from tests.workers import running_worker

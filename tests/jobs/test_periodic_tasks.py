@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from collectivities import audit_log
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs.models import DueWork
 from jobs.periodic_tasks import registered_tasks
 from mailing import operations as mailing

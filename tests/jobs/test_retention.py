@@ -16,7 +16,7 @@ from jobs import due, retention
 from jobs.models import DueWork
 from jobs.retention import PRUNE_ROWS
 from mailing import kinds, operations
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.models import MESSAGES_KEPT, Message, MessageState
 from schools.models import WrittenWeek
 from sites.audit import checks

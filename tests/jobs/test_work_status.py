@@ -7,8 +7,7 @@ import datetime
 import pytest
 
 from jobs import due
-from jobs.housekeeping import get_stall_timeout
-from jobs.work_status import FAILED_WITHIN, LATE_AFTER, read_work_status
+from jobs.housekeeping import FAILED_WITHIN, LATE_AFTER, get_stall_timeout, read_work_status
 from tests.conftest import TERM
 from tests.jobs.queue_rows import add_job, beat
 

@@ -14,12 +14,11 @@ from django_tenants.utils import schema_context
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import housekeeping
-from jobs.lanes import plan_lanes
 from jobs.models import LostRun
-from jobs.process import shutdown_requested
-from jobs.tasks import defer, defer_once, task
+from jobs.periodic_tasks import shutdown_requested
+from jobs.tasks import defer, defer_once, plan_lanes, task
 from tests.database_roles import execute_as_administrator
 from tests.figures import raised_figures
 from tests.races import run_concurrently

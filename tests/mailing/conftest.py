@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from config.mail import BounceMailboxSettings
 from mailing import kinds, operations
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.models import Message
 from tests.mailing.imap_server import IMAP_PASSWORD, USER, ImapServer
 from tests.mailing.note import render_note

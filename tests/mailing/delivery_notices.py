@@ -7,7 +7,7 @@ from pathlib import Path
 from django_tenants.utils import schema_context
 
 from mailing.bounce_mailbox import read_mailbox
-from mailing.message_ids import build_message_id
+from mailing.mime import build_message_id
 from mailing.models import Message
 
 _REPORTS = Path(__file__).parent / "reports"

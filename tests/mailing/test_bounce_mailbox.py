@@ -11,8 +11,8 @@ from django_tenants.utils import schema_context
 from bounces.imap import ImapMailbox
 from bounces.models import BounceMailbox, RefusedAddress, UnreadMail
 from mailing import bounce_mailbox, tasks
-from mailing.drain import drain
-from mailing.message_ids import build_message_id
+from mailing.dispatch import drain
+from mailing.mime import build_message_id
 from mailing.models import Message, MessageState
 from tests.mailing.delivery_notices import get_states, read_bounces, read_notice, report_on
 from tests.waiting_jobs import list_waiting_jobs

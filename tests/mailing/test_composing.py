@@ -7,10 +7,9 @@ import pytest
 from django.core.mail.backends.console import EmailBackend as Console
 from django_tenants.utils import schema_context
 
-from core.tenant_connection import connection
+from core.connections import connection
 from mailing.kinds import RenderedEmail
-from mailing.message_ids import build_message_id
-from mailing.mime import compose, encode_address
+from mailing.mime import build_message_id, compose, encode_address
 from mailing.models import Message
 from tests.conftest import TERM
 

@@ -7,10 +7,10 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from mailing import leases
+from mailing import dispatch
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
-from mailing.drain import drain
-from mailing.message_ids import MessageReference, get_timestamp
+from mailing.dispatch import drain
+from mailing.mime import MessageReference, get_timestamp
 from mailing.models import Message
 from tests.figures import raised_figures
 
@@ -29,10 +29,10 @@ def test_accepted_and_refused_e_mails_are_counted(nimes, sink, queue):
 def test_what_waits_for_a_server_that_is_away_is_counted_and_what_a_worker_gives_back_is_not(nimes, queue):
     queue(2)
     at = timezone.now()
-    claimed = leases.claim(limit=2, at=at)
+    claimed = dispatch.claim(limit=2, at=at)
     with raised_figures() as raised:
-        leases.release(claimed[:1])
-        leases.release(claimed[1:], due_at=at + datetime.timedelta(minutes=5), reason="absent")
+        dispatch.release(claimed[:1])
+        dispatch.release(claimed[1:], due_at=at + datetime.timedelta(minutes=5), reason="absent")
     assert raised == {"peps_messages_total deferred": 1}
 
 

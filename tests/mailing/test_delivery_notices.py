@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bounces.reading import parse_mails
-from bounces.reports import MailKind, parse_mail
+from bounces.reports import MailKind, parse_mail, parse_mails
 from mailing import smtp_replies
 from tests.mailing.delivery_notices import read_notice
 

@@ -8,9 +8,9 @@ import socket
 import pytest
 from django.utils import timezone
 
-from jobs.process import shutdown_requested
-from mailing import kinds, leases, operations, smtp_replies
-from mailing.drain import drain
+from jobs.periodic_tasks import shutdown_requested
+from mailing import dispatch, kinds, operations, smtp_replies
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from tests.waiting_jobs import list_waiting_jobs
 
@@ -281,7 +281,7 @@ def test_a_stopping_worker_releases_unsent_messages(nimes, sink, queue):
 def test_messages_leased_by_another_worker_are_left_until_the_lease_expires(nimes, sink, queue):
     queue(5)
     now = timezone.now()
-    held = leases.claim(limit=3, at=now)
+    held = dispatch.claim(limit=3, at=now)
     assert drain() == 2
     ends = held[0].lease_until
     assert is_drain_planned(ends)
@@ -291,12 +291,12 @@ def test_messages_leased_by_another_worker_are_left_until_the_lease_expires(nime
 def test_a_worker_that_lost_its_lease_writes_nothing(nimes, sink, queue, settings):
     queue(1)
     lease, settings.MAIL_LEASE = settings.MAIL_LEASE, 0
-    [asleep] = leases.claim(limit=1, at=timezone.now())
+    [asleep] = dispatch.claim(limit=1, at=timezone.now())
     settings.MAIL_LEASE = lease
     assert drain() == 1
-    assert not leases.record_failed(asleep, reason="trop tard", at=timezone.now())
-    assert leases.renew([asleep], at=timezone.now()) == []
-    leases.release([asleep])
+    assert not dispatch.record_failed(asleep, reason="trop tard", at=timezone.now())
+    assert dispatch.renew([asleep], at=timezone.now()) == []
+    dispatch.release([asleep])
     assert states() == [MessageState.SENT]
 
 

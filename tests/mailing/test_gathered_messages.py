@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from mailing import leases, personal_data
-from mailing.gathered_messages import enqueue_gathered
+from mailing import dispatch, personal_data
 from mailing.models import Message, MessageState
+from mailing.operations import enqueue_gathered
 from tests.conftest import TERM
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waiting_jobs import list_waiting_jobs
@@ -59,9 +59,9 @@ def test_each_recipient_account_and_subject_has_a_message_of_its_own(nimes):
 
 def test_an_event_after_the_message_left_begins_a_new_one(nimes):
     gather(1)
-    [message] = leases.claim(limit=10, at=DUE)
+    [message] = dispatch.claim(limit=10, at=DUE)
     gather(2, at=DUE)
-    leases.record_accepted(message, message_id="<1@exemple.example>", at=DUE)
+    dispatch.record_accepted(message, message_id="<1@exemple.example>", at=DUE)
     gather(3, at=DUE)
     assert list_events() == [[1], [2, 3]]
 
@@ -128,14 +128,14 @@ def test_a_worker_skips_a_message_to_which_an_event_is_being_added(committing, m
 
     def claim():
         wait_until(reading.is_set)
-        claimed = leases.claim(limit=10, at=DUE)
+        claimed = dispatch.claim(limit=10, at=DUE)
         looked.set()
         return claimed
 
     monkeypatch.setattr(Message, "save", save_later)
     _, claimed = run_concurrently(committing.schema_name, [functools.partial(gather, 2), claim], expected_errors=())
     assert claimed == []
-    [message] = leases.claim(limit=10, at=DUE)
+    [message] = dispatch.claim(limit=10, at=DUE)
     assert message.context["events"] == [[1], [2]]
 
 
@@ -145,7 +145,7 @@ def test_an_event_is_not_added_to_a_message_that_a_worker_is_claiming(committing
 
     def claim():
         with transaction.atomic():
-            [message] = leases.claim(limit=10, at=DUE)
+            [message] = dispatch.claim(limit=10, at=DUE)
             claiming.set()
             wait_for_blocked_session()
             return message
@@ -162,7 +162,7 @@ def test_an_event_is_not_added_to_a_message_that_a_worker_is_claiming(committing
 @pytest.mark.slow
 def test_of_many_events_and_workers_at_once_each_event_is_claimed_once(committing):
     def claim():
-        return leases.claim(limit=10, at=DUE + PERIOD)
+        return dispatch.claim(limit=10, at=DUE + PERIOD)
 
     for turn in range(5):
         numbers = range(turn * 12, turn * 12 + 12)

@@ -8,8 +8,8 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from mailing import leases, operations, personal_data, smtp_replies
-from mailing.drain import drain
+from mailing import dispatch, operations, personal_data, smtp_replies
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from tests.waiting_jobs import list_waiting_jobs
 
@@ -111,8 +111,8 @@ def test_erasing_the_person_keeps_that_the_message_left(interrupted):
 def test_only_the_message_in_flight_of_a_dead_worker_may_have_been_accepted(nimes, sink, queue):
     queue(3, topic="n")
     now = timezone.now()
-    claimed = leases.claim(limit=3, at=now)
-    assert leases.hand_over(claimed[0], at=now)
+    claimed = dispatch.claim(limit=3, at=now)
+    assert dispatch.hand_over(claimed[0], at=now)
     # The worker dies here. Its successor finds the lease over.
     Message.objects.update(lease_until=now - MINUTE)
     Message.objects.filter(pk__in=[message.pk for message in claimed]).update(topic="allocation", topic_id=F("pk"))
@@ -125,14 +125,14 @@ def test_the_next_message_is_noted_as_handed_over_before_it_is_rendered(nimes, s
     for number in range(2):
         operations.enqueue(kind=note, recipient=f"e{number}@exemple.example", at=timezone.now())
     seen = []
-    answer = leases.record_accepted
+    answer = dispatch.record_accepted
 
     def record(message, **fields):
         seen.append(list(Message.objects.order_by("pk").values_list("unanswered", flat=True)))
         return answer(message, **fields)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("mailing.leases.record_accepted", record)
+        patched.setattr("mailing.dispatch.record_accepted", record)
         assert drain() == 2
     assert seen == [[1, 0], [0, 1]]
     assert set(Message.objects.values_list("unanswered", flat=True)) == {0}
@@ -141,9 +141,9 @@ def test_the_next_message_is_noted_as_handed_over_before_it_is_rendered(nimes, s
 def test_an_acceptance_is_recorded_though_the_lease_was_lost_and_the_message_cancelled(nimes, queue):
     [message] = queue()
     now = timezone.now()
-    [claimed] = leases.claim(limit=1, at=now)
+    [claimed] = dispatch.claim(limit=1, at=now)
     Message.objects.filter(pk=message.pk).update(state=MessageState.CANCELLED, lease_until=None)
-    assert leases.record_accepted(claimed, message_id="<1@x>", at=now)
+    assert dispatch.record_accepted(claimed, message_id="<1@x>", at=now)
     message.refresh_from_db()
     assert (message.state, message.sent_at, message.message_id) == (MessageState.SENT, now, "<1@x>")
 
@@ -151,11 +151,11 @@ def test_an_acceptance_is_recorded_though_the_lease_was_lost_and_the_message_can
 def test_an_acceptance_does_not_disturb_another_worker_nor_an_erased_person(nimes, queue):
     queue(2)
     now = timezone.now()
-    first, second = leases.claim(limit=2, at=now)
+    first, second = dispatch.claim(limit=2, at=now)
     Message.objects.filter(pk=first.pk).update(lease_until=now + 60 * MINUTE)
     Message.objects.filter(pk=second.pk).update(state=MessageState.CANCELLED, lease_until=None, recipient="")
-    assert not leases.record_accepted(first, message_id="<1@x>", at=now)
-    assert not leases.record_accepted(second, message_id="<2@x>", at=now)
+    assert not dispatch.record_accepted(first, message_id="<1@x>", at=now)
+    assert not dispatch.record_accepted(second, message_id="<2@x>", at=now)
 
 
 @pytest.mark.slow

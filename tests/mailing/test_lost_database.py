@@ -8,9 +8,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from mailing import drain as draining
-from mailing import leases, operations
-from mailing.drain import drain
+from mailing import dispatch, operations
+from mailing import dispatch as draining
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from tests.waits import wait_until
 from tests.workers import running_worker
@@ -33,7 +33,7 @@ def count_received(sink):
 
 def test_an_acceptance_is_recorded_over_a_new_connection(committing, sink, note, monkeypatch):
     enqueue(20)
-    record = leases.record_accepted
+    record = dispatch.record_accepted
     calls = iter(range(1000))
 
     def record_on_a_dead_connection(message, **fields):
@@ -41,7 +41,7 @@ def test_an_acceptance_is_recorded_over_a_new_connection(committing, sink, note,
             terminate_own_backend()
         return record(message, **fields)
 
-    monkeypatch.setattr("mailing.leases.record_accepted", record_on_a_dead_connection)
+    monkeypatch.setattr("mailing.dispatch.record_accepted", record_on_a_dead_connection)
     assert drain() == 20
     assert set(count_received(sink).values()) == {1}
     assert set(Message.objects.values_list("state", "unanswered")) == {(MessageState.SENT, 0)}
@@ -52,14 +52,14 @@ def test_a_drain_that_is_retried_repeats_nothing(committing, sink, note, monkeyp
     monkeypatch.setattr(draining, "_RECORD_DELAYS", ())
     settings.MAIL_LEASE = 1
     enqueue(30)
-    record, calls = leases.record_accepted, iter(range(1000))
+    record, calls = dispatch.record_accepted, iter(range(1000))
 
     def fail_once(message, **fields):
         if next(calls) == 10:
             terminate_own_backend()
         return record(message, **fields)
 
-    monkeypatch.setattr("mailing.leases.record_accepted", fail_once)
+    monkeypatch.setattr("mailing.dispatch.record_accepted", fail_once)
     with pytest.raises(OperationalError):
         drain()
     connection.close()

@@ -15,7 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from jobs import due
 from jobs.models import DueWork
 from mailing import operations
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from tests.waiting_jobs import list_waiting_jobs
 from tests.waits import wait_until

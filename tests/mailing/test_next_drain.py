@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from mailing import operations
-from mailing.drain import LOCKED_DELAY, drain
+from mailing.dispatch import LOCKED_DELAY, drain
 from mailing.models import Message
 from tests.waiting_jobs import list_waiting_jobs
 from tests.waits import wait_until

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from mailing import operations, personal_data, queries
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from mailing.operations import NewMessage
 from tests.conftest import TERM

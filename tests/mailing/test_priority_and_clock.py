@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
-from mailing import drain as draining
-from mailing import leases, operations
-from mailing.drain import drain
+from mailing import dispatch, operations
+from mailing import dispatch as draining
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from mailing.operations import SINGLE_MESSAGE_PRIORITY, NewMessage
 from tests.waiting_jobs import list_waiting_jobs
@@ -70,7 +70,7 @@ def test_the_next_job_of_a_deferred_single_message_has_its_priority(nimes, sink,
 
 def test_a_worker_whose_clock_is_ahead_takes_no_message_that_another_is_sending(nimes, sink, queue, monkeypatch):
     queue(3)
-    held = leases.claim(limit=3, at=timezone.now())
+    held = dispatch.claim(limit=3, at=timezone.now())
     monkeypatch.setattr("django.utils.timezone.datetime", ClockAhead)
     assert timezone.now() > held[0].lease_until
     assert drain() == 0
@@ -81,7 +81,7 @@ def test_a_worker_whose_clock_is_ahead_takes_no_message_that_another_is_sending(
 def test_a_web_server_whose_clock_is_ahead_cancels_no_message_that_is_being_sent(nimes, queue):
     [message] = queue()
     Message.objects.update(topic="allocation", topic_id=1)
-    leases.claim(limit=1, at=timezone.now())
+    dispatch.claim(limit=1, at=timezone.now())
     assert operations.cancel("allocation", [1], timezone.now() + datetime.timedelta(seconds=400)) == 0
     message.refresh_from_db()
     assert message.state == MessageState.SENDING

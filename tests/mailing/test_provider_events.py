@@ -17,9 +17,8 @@ from bounces.models import RefusedAddress
 from config import mail
 from jobs.models import SetAsideItem
 from mailing import delivery_reports, provider_events
-from mailing.drain import drain
-from mailing.message_ids import build_message_id
-from mailing.mime import compose
+from mailing.dispatch import drain
+from mailing.mime import build_message_id, compose
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.mailing.note import render_note

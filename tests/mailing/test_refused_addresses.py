@@ -12,10 +12,10 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from bounces.models import RefusedAddress
-from mailing import delivery_reports, kinds, leases, operations, refusals
+from mailing import delivery_reports, dispatch, kinds, operations, refusals
 from mailing.delivery_reports import DeliveryReport, ReportedFate
-from mailing.drain import drain
-from mailing.message_ids import build_message_id, parse_message_id
+from mailing.dispatch import drain
+from mailing.mime import build_message_id, parse_message_id
 from mailing.models import Message, MessageState, RefusalHandling
 from tests.conftest import TERM
 from tests.mailing.note import render_note
@@ -188,12 +188,12 @@ def test_forgetting_an_address_meets_the_worker_that_holds_a_message_for_it(comm
         address = f"course{number}@exemple.example"
         refusals.refuse({address: REASON}, at=TERM)
         messages.append(enqueue(note, address))
-    claimed = leases.claim(limit=20, at=timezone.now())
+    claimed = dispatch.claim(limit=20, at=timezone.now())
     pause = threading.Event()
 
     def hold_all():
         for message in claimed:
-            leases.record_refusal(message)
+            dispatch.record_refusal(message)
             pause.wait(0.002)
 
     addresses = [message.recipient for message in reversed(messages)]

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from bench.mail_outage import play_outage
 from bounces.models import MailServerOutage
-from mailing import server_outage, smtp_replies
-from mailing.drain import drain
+from mailing import mail_server, smtp_replies
+from mailing.dispatch import drain
+from mailing.mail_server import ServerWatch
 from mailing.models import Message, MessageState
-from mailing.server_outage import ServerWatch
 from sites.demo.smtp_sink import SinkBehaviour
 
 MINUTE = datetime.timedelta(minutes=1)
@@ -26,7 +26,7 @@ def mailer(settings):
     def lead(port, seconds=5):
         settings.MAILERS = {
             "default": {
-                "BACKEND": "mailing.smtp_backend.EmailBackend",
+                "BACKEND": "mailing.mail_server.EmailBackend",
                 "OPTIONS": {"host": "127.0.0.1", "port": port, "timeout": seconds},
             }
         }
@@ -54,7 +54,7 @@ def cut_the_line(sink):
 
 
 def find_since(at):
-    outage = server_outage.find_outage(at)
+    outage = mail_server.find_outage(at)
     return None if outage is None else outage.failing_since
 
 
@@ -65,11 +65,11 @@ def test_it_is_noted_from_the_first_attempt_in_vain_until_something_is_taken(fai
     queue()
     drain(clock=lambda: now)
     assert drain(clock=lambda: now + 3 * MINUTE) == 0
-    outage = server_outage.find_outage(now + 3 * MINUTE)
+    outage = mail_server.find_outage(now + 3 * MINUTE)
     assert (outage.failing_since, outage.failed_at) == (now, now + 3 * MINUTE)
     assert outage.failure == Message.objects.get().reason
-    assert server_outage.is_lasting(outage, now + 3 * MINUTE)
-    assert not server_outage.is_lasting(outage, now + 2.9 * MINUTE)
+    assert mail_server.is_lasting(outage, now + 3 * MINUTE)
+    assert not mail_server.is_lasting(outage, now + 2.9 * MINUTE)
     sink.behaviour = SinkBehaviour()
     assert drain(clock=lambda: now + 20 * MINUTE) == 1
     assert not MailServerOutage.objects.exists()
@@ -84,7 +84,7 @@ def test_it_is_noted_where_nobody_listens(nimes, mailer, closed_port, queue):
 
 
 def test_while_a_silent_server_is_waited_for_it_is_noted_already(nimes, mailer, queue, monkeypatch):
-    monkeypatch.setattr("mailing.smtp_backend._WAIT_INTERVAL", 0.05)
+    monkeypatch.setattr("mailing.mail_server._WAIT_INTERVAL", 0.05)
     seen = []
     note = ServerWatch.note_failure
 

@@ -11,10 +11,10 @@ import pytest
 from django.core.mail import mailers
 from django.utils import timezone
 
-from mailing import leases, smtp_backend
-from mailing.drain import drain
+from mailing import dispatch, mail_server
+from mailing.dispatch import drain
+from mailing.mail_server import SmtpTimeouts
 from mailing.models import Message, MessageState
-from mailing.smtp_backend import SmtpTimeouts
 from tests.waits import LAST_S
 
 
@@ -23,9 +23,9 @@ def timeouts(sink, monkeypatch, settings):
     """Sets the backend's phases, to less than minutes, and its port."""
 
     def set_phases(*, port=sink.port, **phases):
-        monkeypatch.setattr("mailing.smtp_backend.SmtpTimeouts", lambda: SmtpTimeouts()._replace(**phases))
+        monkeypatch.setattr("mailing.mail_server.SmtpTimeouts", lambda: SmtpTimeouts()._replace(**phases))
         options = {"host": sink.hostname, "port": port}
-        settings.MAILERS = {"default": {"BACKEND": "mailing.smtp_backend.EmailBackend", "OPTIONS": options}}
+        settings.MAILERS = {"default": {"BACKEND": "mailing.mail_server.EmailBackend", "OPTIONS": options}}
 
     return set_phases
 
@@ -37,10 +37,10 @@ def test_the_phases_are_those_of_rfc_5321():
 
 def test_the_mailer_of_the_settings_waits_ten_minutes_at_the_final_dot(settings):
     settings.MAILERS = {
-        "default": {"BACKEND": "mailing.smtp_backend.EmailBackend", "OPTIONS": {"host": "127.0.0.1", "port": 1}}
+        "default": {"BACKEND": "mailing.mail_server.EmailBackend", "OPTIONS": {"host": "127.0.0.1", "port": 1}}
     }
     mailer = mailers.default
-    assert isinstance(mailer, smtp_backend.EmailBackend)
+    assert isinstance(mailer, mail_server.EmailBackend)
     assert mailer.timeouts.final_dot == 600
 
 
@@ -67,15 +67,15 @@ def test_leases_are_renewed_while_a_server_makes_us_wait(nimes, sink, queue, tim
     sink.behaviour.delay = 4.5
     queue(1)
     renewals = []
-    renew = leases.renew
+    renew = dispatch.renew
 
     def count(messages, *, at):
         renewals.append(at)
         return renew(messages, at=at)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("mailing.smtp_backend._WAIT_INTERVAL", 0.1)
-        patched.setattr("mailing.leases.renew", count)
+        patched.setattr("mailing.mail_server._WAIT_INTERVAL", 0.1)
+        patched.setattr("mailing.dispatch.renew", count)
         assert drain() == 1
     assert len(renewals) >= 4
     assert max(b - a for a, b in itertools.pairwise(renewals)) < datetime.timedelta(seconds=3)

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, mailers
 
 from config.mail import build_mailer
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from sites.demo.processes import find_free_port
 from tests.certificates import write_certificate

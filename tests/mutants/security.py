@@ -28,7 +28,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("16.3", "if response.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) and", "if"),
         ("16.3", "HTTPStatus.NOT_FOUND) and request.user", "HTTPStatus.FORBIDDEN) and request.user"),
     ],
-    "platform/core/log_lines.py": [
+    "platform/core/telemetry.py": [
         ("16.4", '"\\\\n".join(super().formatMessage(record).splitlines())', "super().formatMessage(record)"),
     ],
     "sites/back_office/accounts.py": [
@@ -41,15 +41,15 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
             "return None",
         ),
     ],
-    "platform/web/log_filters.py": [
+    "platform/core/telemetry.py": [
         ("14.2", "isinstance(record.args, tuple)", "isinstance(record.args, list)"),
     ],
-    "platform/web/response_headers.py": [
+    "platform/web/middleware.py": [
         ("14.3", 'response["Cache-Control"] = "no-store"', 'response["Cache-Control"] = "private"'),
         ("3.4", 'setdefault("Permissions-Policy", PERMISSIONS_POLICY)', 'setdefault("Permissions-Policy", "")'),
         ("3.4", 'patch_vary_headers(response, ["HX-Request"])', "pass"),
     ],
-    "platform/api/authentication.py": [
+    "platform/api/tokens.py": [
         ("8.3", "if token.revoked_at is not None:", _NEVER),
         ("4.1", "if token.expires_at <= at:", _NEVER),
         ("4.1", "if not tokens.is_allowed_from(token, address):", _NEVER),
@@ -68,7 +68,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "platform/core/start_checks.py": [
         ("5.2", "list_lacks() if settings.PRODUCTION else []", "[]"),
     ],
-    "platform/core/bounded_json.py": [
+    "platform/core/foreign_values.py": [
         ("4.2", "if len(raw) > max_bytes:", _NEVER),
         ("4.2", "    _check_depth(parsed)\n", "    pass\n"),
         ("2.2", "if len(members) != len(pairs):", _NEVER),
@@ -81,7 +81,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("4.1", "if stored.fingerprint != request_fingerprint:", _NEVER),
         ("4.1", "if response.status_code < 500 and", "if"),
     ],
-    "platform/webhooks/url_policy.py": [
+    "platform/webhooks/http_client.py": [
         ("12.3", "if not is_scheme_allowed(url):", _NEVER),
         (
             "1.3",
@@ -90,7 +90,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ),
         ("1.3", "if ip_address is not None and not is_address_allowed(ip_address):", _NEVER),
     ],
-    "platform/webhooks/signing.py": [
+    "platform/webhooks/endpoints.py": [
         ("14.2", " and at < endpoint.previous_until", ""),
         ("14.2", 'f"{event_id}.{timestamp}.".encode()', 'f"{event_id}.".encode()'),
     ],
@@ -118,7 +118,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("6.3", "if failures < self.free:", "if failures < 50 * self.free:"),
         ("6.3", "    if open_at > now:", "    if False:"),
     ],
-    "platform/accounts/sign_in_delays.py": [
+    "platform/accounts/attempt_delays.py": [
         ("6.3", "if KnownOrigin.Kind.DEVICE in known:", "if True:"),
         ("6.3", "[here, (self.of_account, name), ", "[here, "),
         ("6.3", "username.strip().casefold()", "username"),
@@ -128,14 +128,14 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "platform/accounts/mfa_forms.py": [
         ("6.5", "if factor is not None and not second_factor.is_bound(factor):", _NEVER),
     ],
-    "platform/accounts/passkey_forms.py": [
+    "platform/accounts/mfa_forms.py": [
         ("6.5", "second_factor.is_bound(passkey) and ", ""),
     ],
     "platform/accounts/second_factor.py": [
         ("6.5", 'f"{factor.user_id} {factor.type} {digest}"', 'f"{factor.type} {digest}"'),
         ("6.5", 'f"{factor.user_id} {factor.type} {digest}"', 'f"{factor.user_id} {factor.type}"'),
     ],
-    "platform/accounts/passkeys.py": [
+    "platform/accounts/second_factor.py": [
         ("8.2", "filter(pk=passkey_id, user_id=user.pk, type=", "filter(pk=passkey_id, type="),
         ("6.5", "if owned.count() >= MAX_PASSKEYS:", _NEVER),
         ("6.5", "if (counter or previous) and counter <= previous:", _NEVER),
@@ -144,7 +144,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("7.2", "{self.row_key or hash_token(self.session_key or '')}", ""),
         ("7.3", "objects.filter(expire_date__gt=timezone.now())", "objects.all()"),
     ],
-    "platform/accounts/session_lifetime.py": [
+    "platform/accounts/devices.py": [
         ("7.3", "at - signed_in_at >= self.absolute or ", ""),
         ("7.3", " or at - seen_at >= self.idle", ""),
         ("7.3", " and not user.is_staff else", " else"),
@@ -154,14 +154,14 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("7.5", "    if form.is_valid():", "    if data is not None:"),
         ("7.5", "    if _is_confirmed(request):", '    if request.method == "POST" or _is_confirmed(request):'),
     ],
-    "platform/accounts/enrolment_codes.py": [
+    "platform/accounts/second_factor.py": [
         ("6.6", "codes.filter(expires_at__gt=at).first()", "codes.first()"),
         ("6.6", "or not codes.filter(code_hash=issued.code_hash).delete()[0]:", "or not codes.exists():"),
         ("6.6", "{user.pk} {expires_at.timestamp()} {code}", "{expires_at.timestamp()} {code}"),
         ("6.6", "{user.pk} {expires_at.timestamp()} {code}", "{user.pk} {code}"),
         ("6.6", "account == user.pk and ", ""),
     ],
-    "platform/accounts/password_validators.py": [
+    "platform/accounts/passwords.py": [
         ("6.2", '["guesses"] < MIN_GUESSES', '["guesses"] < 0'),
         ("6.2", "        super().validate(password, user)\n", ""),
         ("6.2", "file and leaked_passwords.is_in_file(file, password)", "False"),
@@ -172,7 +172,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("6.2", 'count.strip() != "0"', 'count.strip() == "0"'),
         ("6.2", 'does not answer: %s", type(error).__name__', 'does not answer: %s", error'),
     ],
-    "platform/accounts/password_resets.py": [
+    "platform/accounts/passwords.py": [
         ("6.3", ", is_active=True)", ")"),
         ("2.4", "RateLimitExceeded:\n        return\n", "RateLimitExceeded:\n        pass\n"),
     ],
@@ -180,17 +180,17 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("2.3", "if number == str(self.number):", "if number:"),
         ("2.3", "changed > SERVED_SHARE_THRESHOLD * of_all", "changed > of_all"),
     ],
-    "platform/core/file_responses.py": [
+    "platform/core/documents.py": [
         ("3.2", "if inline and content_type not in _INLINE_TYPES:", _NEVER),
     ],
-    "platform/core/link_tokens.py": [
+    "platform/core/links.py": [
         ("14.2", "return hashlib.sha256(token.encode()).hexdigest()", "return token"),
     ],
-    "platform/core/workbook.py": [
+    "platform/core/spreadsheets.py": [
         ("1.2", "        cell.quotePrefix = True", "        pass"),
         ("1.2", '    cell.data_type = "s"', "    pass"),
     ],
-    "platform/core/error_reports.py": [
+    "platform/core/telemetry.py": [
         ("14.2", 'mask(str(exception.get("value") or ""))', 'str(exception.get("value") or "")'),
     ],
     "platform/core/journal_seals.py": [

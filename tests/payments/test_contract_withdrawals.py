@@ -11,8 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from core.calendar import PARIS
-from core.public_holidays import extend_to_working_day, get_easter, is_public_holiday
+from core.calendar import PARIS, extend_to_working_day, get_easter, is_public_holiday
 from jobs.models import Job
 from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received

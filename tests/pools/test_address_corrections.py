@@ -16,8 +16,8 @@ from licensing.pools.address_corrections import build_corrections, list_undelive
 from licensing.pools.models import Allocation
 from mailing import refusals
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
-from mailing.drain import drain
-from mailing.message_ids import build_message_id, parse_message_id
+from mailing.dispatch import drain
+from mailing.mime import build_message_id, parse_message_id
 from mailing.models import Message, MessageState
 from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory, UserFactory

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectivities.models import AuditEntry
-from core import email_addresses
+from core import contact_details
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
@@ -230,11 +230,11 @@ def test_rows_hold_no_key(pool):
 
 
 #: The same expression with short repetitions, so that Hypothesis generates valid addresses fast.
-SHORT = email_addresses.ORDINARY_ADDRESS.pattern.replace("++", "{1,6}").replace("*+", "{0,2}")
+SHORT = contact_details.ORDINARY_ADDRESS.pattern.replace("++", "{1,6}").replace("*+", "{0,2}")
 
 
 @pytest.mark.slow
-@given(st.from_regex(SHORT, fullmatch=True).filter(email_addresses.is_ordinary_address))
+@given(st.from_regex(SHORT, fullmatch=True).filter(contact_details.is_ordinary_address))
 def test_an_address_taken_for_ordinary_is_valid_for_django(address):
     validate_email(address)
 

@@ -11,12 +11,12 @@ import pytest
 from django.conf import settings
 
 from collectivities.models import OfficeSettings
-from core.french import curl_apostrophes
+from core.formatting import curl_apostrophes
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import emails, operations
 from mailing import kinds
-from mailing.email_template import PRODUCT_SENTENCE
+from mailing.kinds import PRODUCT_SENTENCE
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory

@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 
 from collectivities.models import Role
-from core.french import curl_apostrophes
+from core.formatting import curl_apostrophes
 from imports.queries import list_open_pools
 from licensing.entitlements.models import Entitlement, EntitlementStatus, Subscription
 from licensing.pools import emails

@@ -19,7 +19,7 @@ from licensing.pools import operations, tasks
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.held_emails import LOOK_DELAY, schedule_look
 from licensing.pools.queries import filter_not_redeemed_since, list_allocations, list_held_keys
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory

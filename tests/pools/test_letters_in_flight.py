@@ -10,15 +10,15 @@ from django.db import connections
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.orders import operations as orders
 from licensing.pools import operations
 from licensing.pools.models import RESTORABLE_FOR, Allocation
 from licensing.pools.operations import reduction, revocation
 from licensing.pools.queries import find_emailed_ids
-from mailing import leases
+from mailing import dispatch
 from mailing import operations as mailing
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
@@ -69,8 +69,8 @@ def test_a_reduction_corrects_what_may_have_been_accepted(interrupted, sink):
 def test_a_letter_of_a_dead_worker_is_shown_as_sent_and_corrected(pool):
     allocation = allocate_units(pool, SchoolFactory(), units=3)
     now = timezone.now()
-    [claimed] = leases.claim(limit=1, at=now)
-    assert leases.hand_over(claimed, at=now)
+    [claimed] = dispatch.claim(limit=1, at=now)
+    assert dispatch.hand_over(claimed, at=now)
     Message.objects.update(lease_until=now - MINUTE)
     operations.revoke(allocation_id=allocation.pk, by=None, at=now)
     assert list(Message.objects.order_by("pk").values_list("kind", "state")) == [

@@ -15,7 +15,7 @@ from django.db import connections
 from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
@@ -25,7 +25,7 @@ from licensing.pools.models import RESTORABLE_FOR, Allocation, Pool
 from licensing.pools.operations import restoration
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.queries import find_notified_ids
-from mailing import leases
+from mailing import dispatch
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
@@ -120,7 +120,7 @@ def test_a_worker_tells_no_school_between_the_question_and_the_undo(taken, monke
     def claim_elsewhere():
         try:
             with schema_context(schema):
-                claimed.extend(leases.claim(limit=5, at=TERM + RESTORABLE_FOR))
+                claimed.extend(dispatch.claim(limit=5, at=TERM + RESTORABLE_FOR))
         finally:
             connections.close_all()
 

@@ -7,7 +7,7 @@ import datetime
 import pytest
 from django.db import connection
 
-from core.tenant_connection import connection as tenant_connection
+from core.connections import connection as tenant_connection
 from licensing.orders import operations as orders
 from licensing.pools import operations
 from licensing.pools.models import MANY_REVEALED

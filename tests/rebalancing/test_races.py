@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key

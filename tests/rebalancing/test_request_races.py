@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation, Pool
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove

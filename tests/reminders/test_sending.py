@@ -17,7 +17,7 @@ from licensing.reminders.exceptions import ReminderAlreadySent, UnknownReminder
 from licensing.reminders.models import Reminder
 from licensing.reminders.tasks import plan_reminders, send_reminders
 from mailing import kinds
-from mailing.drain import drain
+from mailing.dispatch import drain
 from mailing.mime import compose
 from mailing.models import Message, MessageState
 from schools import calendar

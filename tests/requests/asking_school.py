@@ -6,7 +6,7 @@ from typing import Any
 
 from django_tenants.utils import schema_context
 
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.orders import operations as orders
 from licensing.requests import operations
 from licensing.requests.models import LicenceRequest

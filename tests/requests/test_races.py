@@ -13,7 +13,7 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import SeatEvent
 from licensing.exceptions import LicensingError

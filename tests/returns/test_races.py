@@ -13,7 +13,7 @@ import pytest
 from django.db import transaction
 
 from collectivities.models import AuditEntry
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Seat, SeatEvent
 from licensing.exceptions import LicensingError

@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants.models import Collectivity
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator

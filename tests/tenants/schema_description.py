@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.tenant_connection import connection
+from core.connections import connection
 
 #: Everything the system catalogue holds about a schema, without its name.
 ANATOMY = """

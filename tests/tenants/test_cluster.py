@@ -11,7 +11,7 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from collectivities.models import Invitation, Member, PortfolioSchool
-from core.tenant_connection import connection
+from core.connections import connection
 from schools.models import School
 from tenants import cluster, lock_timeouts, tasks
 from tests import cluster as test_cluster

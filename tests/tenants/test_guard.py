@@ -11,7 +11,7 @@ from django_tenants.utils import schema_context, tenant_context
 from collectivities import audit_log
 from collectivities.models import AuditEntry
 from collectivities.personal_data import list_memberships
-from core.tenant_connection import connection
+from core.connections import connection
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

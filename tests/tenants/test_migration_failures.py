@@ -7,7 +7,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import lock_timeouts, schema_migrations
 from tests.races import open_transaction
 from tests.tenants.added_migrations import COLUMN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.conf import settings as configuration
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import migration_replay, privileges, schema_migrations
 from tests.database_roles import execute_as_administrator
 from tests.tenants.added_migrations import COLUMN

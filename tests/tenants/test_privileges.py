@@ -13,7 +13,7 @@ from django.db import DatabaseError, transaction
 from psycopg import errors, sql
 
 from accounts.models import User
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import privileges
 from tests.cluster import one_server
 from tests.database_roles import connect, execute_as_administrator

@@ -12,7 +12,7 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from collectivities.operations.offices import open_office
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import provisioning, schema_snapshot
 from tenants.models import Collectivity, Domain, SchemaSnapshot
 from tenants.provisioning import OpeningRefused

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context
 
 from collectivities.models import Member
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import checks
 from tests.cluster import one_server
 from tests.conftest import TERM

@@ -9,7 +9,7 @@ import time
 import pytest
 from django.db import OperationalError
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants.schema_connections import work_in_schemas
 
 SCHEMAS = [f"c_{number}" for number in range(20)]

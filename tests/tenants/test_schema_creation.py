@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from core.tenant_connection import connection
+from core.connections import connection
 from tenants import schema_snapshot
 from tenants.models import Collectivity
 from tests.conftest import TERM

@@ -11,8 +11,8 @@ from django.apps import apps
 from django.conf import settings
 from psycopg import sql
 
-from core import database_roles
-from core.owner_connection import connected_as_owner
+from core import database_access
+from core.connections import connected_as_owner
 from installation import hold
 from installation.hold import HoldCause
 from tenants import template_database
@@ -29,7 +29,7 @@ _MOMENTS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+\d\d|^\\(un)?res
 def database(name, make):
     """Have a database made for the block."""
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    with database_roles.connect(settings.DATABASE_OWNER, "postgres") as server:
+    with database_access.connect(settings.DATABASE_OWNER, "postgres") as server:
         server.execute(drop)
         try:
             make(server, name)
@@ -91,7 +91,7 @@ def test_a_template_of_other_migrations_is_dropped(db, monkeypatch):
         monkeypatch.setattr(template_database, "compute_fingerprint", lambda fingerprint=fingerprint: fingerprint)
         made = template_database.ensure_template()
         assert template_database.ensure_template() == made == f"peps_tried_template_{fingerprint}"
-    with database_roles.connect(settings.DATABASE_OWNER, "postgres") as server:
+    with database_access.connect(settings.DATABASE_OWNER, "postgres") as server:
         names = {name for (name,) in server.execute("SELECT datname FROM pg_database").fetchall()}
         assert {kept, made} <= names
         assert "peps_tried_template_first" not in names

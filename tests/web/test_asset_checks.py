@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import override_settings
 from whitenoise import compress
 
-from web import asset_checks
+from web import assets
 from web.assets import HashedAssets
 
 STORAGES = {"staticfiles": {"BACKEND": "web.assets.HashedAssets"}}
@@ -30,7 +30,7 @@ def collected(tmp_path_factory):
 
 
 def list_stale(folder):
-    return asset_checks.list_stale_assets(HashedAssets(location=folder))
+    return assets.list_stale_assets(HashedAssets(location=folder))
 
 
 @pytest.mark.slow
@@ -67,12 +67,10 @@ def test_a_file_that_the_manifest_does_not_know_is_named(collected):
 
 
 def test_only_a_server_refuses_to_start_and_names_the_command(settings, monkeypatch, tmp_path):
-    monkeypatch.setitem(
-        asset_checks.refuse_stale_assets.__globals__, "staticfiles_storage", HashedAssets(location=tmp_path)
-    )
-    asset_checks.refuse_stale_assets()
-    assert asset_checks.check_assets(None) == []
+    monkeypatch.setitem(assets.refuse_stale_assets.__globals__, "staticfiles_storage", HashedAssets(location=tmp_path))
+    assets.refuse_stale_assets()
+    assert assets.check_assets(None) == []
     settings.PRODUCTION = True
     with pytest.raises(ImproperlyConfigured, match=r"are not collected .* run manage\.py collectstatic --no-input"):
-        asset_checks.refuse_stale_assets()
-    assert [error.id for error in asset_checks.check_assets(None)] == ["peps.E022"]
+        assets.refuse_stale_assets()
+    assert [error.id for error in assets.check_assets(None)] == ["peps.E022"]

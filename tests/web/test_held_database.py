@@ -21,10 +21,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from core.database_timeouts import apply_timeouts
+from core.database_access import apply_timeouts
 from licensing.classes import tickets, tokens
 from mailing import provider_events
-from mailing.message_ids import build_message_id
+from mailing.mime import build_message_id
 from mailing.models import Message, MessageState
 from sites.health import middleware
 from tests.api.client import create_token

@@ -7,7 +7,7 @@ import logging
 import pytest
 from django.test import Client
 
-from core.link_tokens import derive_token
+from core.links import derive_token
 
 TOKEN = derive_token("nonce", salt="test")
 

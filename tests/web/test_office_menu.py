@@ -9,7 +9,7 @@ import pytest
 from collectivities.models import Role
 from tests.factories.collectivities import MemberFactory
 from tests.html import collapse
-from web.office_menu import build_menu
+from web.frame import build_menu
 
 
 def labels(entries):

@@ -15,8 +15,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from collectivities.models import Role
-from config.logs import build_logging
-from core.log_lines import ContextFilter, JsonFormatter, LineFormatter, log_context
+from config.observability import build_logging
+from core.telemetry import ContextFilter, JsonFormatter, LineFormatter, log_context
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.workers import ROOT, build_environment

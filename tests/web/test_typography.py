@@ -9,12 +9,12 @@ from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.template import Template
 from django.template.context import Context
 
-from core.pdf import PdfDocument
+from core.documents import PdfDocument
 from mailing.kinds import RenderedEmail
 from mailing.mime import compose
 from mailing.models import Message
 from tests.conftest import TERM
-from web.typography import TypographyMiddleware
+from web.middleware import TypographyMiddleware
 
 
 def test_a_page_has_curly_apostrophes_in_its_text_alone(rf):

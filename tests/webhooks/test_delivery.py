@@ -10,7 +10,7 @@ from tests.tiers import sampled
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, fail_until_given_up, make_issued_event
-from webhooks import attempt_results, http_client, leases
+from webhooks import http_client, leases
 from webhooks.models import Attempt, Delivery, DeliveryState, WebhookEndpoint
 
 
@@ -45,21 +45,21 @@ def test_due_events_are_sent_and_responses_stored(endpoint, receiver):
             (behaviours.respond_with(500), (500, "Le serveur du destinataire est en panne (réponse 500).")),
             (behaviours.respond_with(400), (400, "Le destinataire n'a pas compris l'envoi (réponse 400).")),
             (behaviours.respond_with(418), (418, "Le destinataire a refusé l'envoi (réponse 418).")),
-            (behaviours.respond_with(302, Location="/ailleurs"), (302, attempt_results.explain_status(302))),
-            (behaviours.hang, (None, attempt_results.TIMED_OUT)),
-            (behaviours.drip_headers, (None, attempt_results.TIMED_OUT)),
-            (behaviours.send_endless_continue, (None, attempt_results.TIMED_OUT)),
-            (behaviours.hang_up, (None, attempt_results.CONNECTION_LOST)),
-            (behaviours.send_garbage, (None, attempt_results.NOT_HTTP)),
+            (behaviours.respond_with(302, Location="/ailleurs"), (302, leases.explain_status(302))),
+            (behaviours.hang, (None, leases.TIMED_OUT)),
+            (behaviours.drip_headers, (None, leases.TIMED_OUT)),
+            (behaviours.send_endless_continue, (None, leases.TIMED_OUT)),
+            (behaviours.hang_up, (None, leases.CONNECTION_LOST)),
+            (behaviours.send_garbage, (None, leases.NOT_HTTP)),
             # The status cannot be parsed: at-least-once delivery prefers a duplicate.
-            (behaviours.send_long_body, (None, attempt_results.NOT_HTTP)),
+            (behaviours.send_long_body, (None, leases.NOT_HTTP)),
         ],
         fast=2,
     ),
 )
 def test_a_failed_delivery_is_retried_with_its_reason_stored(endpoint, receiver, request, behaviour, result):
     receiver.behaviour, (status, reason) = behaviour, result
-    if reason == attempt_results.TIMED_OUT:
+    if reason == leases.TIMED_OUT:
         # The others answer, however slowly.
         request.getfixturevalue("hasty")
     emit_events(make_issued_event(1))
@@ -71,7 +71,7 @@ def test_a_failed_delivery_is_retried_with_its_reason_stored(endpoint, receiver,
     assert len(receiver.received) == 1
     clock = FakeClock()
     # One that hangs is left alone for thirty seconds after its first time.
-    clock.advance(seconds=31 if reason == attempt_results.TIMED_OUT else 6)
+    clock.advance(seconds=31 if reason == leases.TIMED_OUT else 6)
     receiver.behaviour = behaviours.respond_with(200)
     assert deliver_due(endpoint, clock) == 1
     assert receiver.received[0].id == receiver.received[1].id
@@ -92,7 +92,7 @@ def test_a_2xx_counts_whatever_follows(endpoint, receiver, hasty, behaviour):
     emit_events(make_issued_event(1), make_issued_event(2))
     assert deliver_due(endpoint) == 2
     assert len(receiver.received) == 2
-    assert all(len(attempt.answer) <= attempt_results.MAX_BODY_LENGTH for attempt in Attempt.objects.all())
+    assert all(len(attempt.answer) <= leases.MAX_BODY_LENGTH for attempt in Attempt.objects.all())
     # A wrong Content-Length spoils its own connection only.
     receiver.behaviour = behaviours.respond_with(200)
     emit_events(make_issued_event(3))
@@ -104,11 +104,11 @@ def test_an_unreachable_host_and_an_unknown_name_are_reported(endpoint, receiver
     WebhookEndpoint.objects.update(url="http://127.0.0.1:1/")
     emit_events(make_issued_event(1))
     assert deliver_due(endpoint) == 0
-    assert Delivery.objects.get().reason == attempt_results.CONNECTION_REFUSED
+    assert Delivery.objects.get().reason == leases.CONNECTION_REFUSED
     WebhookEndpoint.objects.update(url="http://nulle-part.invalid/", failing_since=None)
     emit_events(make_issued_event(2))
     assert deliver_due(endpoint) == 0
-    assert Delivery.objects.get(subject="allocation:2").reason == attempt_results.HOST_UNREACHABLE
+    assert Delivery.objects.get(subject="allocation:2").reason == leases.HOST_UNREACHABLE
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_a_failing_delivery_is_retried_for_three_days(endpoint, receiver):
     assert 70 < clock.ahead.total_seconds() / 3600 < 74
     first, second = Delivery.objects.order_by("pk")
     assert first.state == DeliveryState.FAILED
-    assert first.reason == "Abandonné au bout de trois jours sans succès. " + attempt_results.explain_status(500)
+    assert first.reason == "Abandonné au bout de trois jours sans succès. " + leases.explain_status(500)
     assert first.attempts == first.tries.count() >= 15
     assert second.state == DeliveryState.PENDING or second.attempts == 0
 

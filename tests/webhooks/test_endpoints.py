@@ -16,10 +16,8 @@ from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, fail_until_given_up, make_issued_event
 from webhooks import endpoints
 from webhooks.drain import drain
-from webhooks.listeners import Listeners
 from webhooks.models import Attempt, Delivery, WebhookEndpoint, WebhookEvent
-from webhooks.operations import emit, write_events
-from webhooks.pruning import prune_events
+from webhooks.operations import Listeners, emit, prune_events, write_events
 
 
 def test_a_test_event_goes_to_one_endpoint_whatever_its_filters(nimes, endpoint, receiver):

@@ -17,7 +17,7 @@ from tests.webhooks.events import deliver_due, emit_events, make_issued_event
 from tests.webhooks.receiver import Receiver
 from tests.workers import running_worker
 from webhooks import endpoints, leases
-from webhooks.attempt_results import AttemptResult
+from webhooks.leases import AttemptResult
 from webhooks.models import Attempt, Delivery, DeliveryState
 
 

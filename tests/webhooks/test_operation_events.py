@@ -20,7 +20,7 @@ from licensing.pools.exceptions import PoolExhausted
 from licensing.pools.operations import Demand, Reduction
 from licensing.pools.tasks import note_key_event
 from mailing import operations as mailing
-from mailing.drain import drain as send_mail
+from mailing.dispatch import drain as send_mail
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.orders import PurchaseFactory
@@ -31,8 +31,8 @@ from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks.events import emitted_events
 from webhooks import endpoints
 from webhooks import operations as emitting
-from webhooks.listeners import get_listeners
 from webhooks.models import Delivery, WebhookEvent
+from webhooks.operations import get_listeners
 
 
 @pytest.fixture

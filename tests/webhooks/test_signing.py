@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.database_roles import execute_as_administrator
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
-from webhooks import attempt_results, endpoints, signing
+from webhooks import endpoints, leases
 from webhooks.models import Delivery, WebhookEndpoint
 
 
@@ -69,7 +69,7 @@ def test_a_receiver_can_tell_what_is_sent_to_it_again(made, receiver):
 def test_the_secret_is_stored_sealed(made):
     stored = bytes(WebhookEndpoint.objects.get().sealed_secret)
     assert made.secret.encode() not in stored
-    assert signing.sealer.unseal(stored) not in stored
+    assert endpoints.sealer.unseal(stored) not in stored
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_an_unreadable_secret_loses_no_delivery(made, receiver):
     WebhookEndpoint.objects.update(sealed_secret=b"perdu")
     emit_events(make_issued_event(1))
     assert deliver_due(made.endpoint) == 0
-    assert Delivery.objects.get().reason == attempt_results.UNSEAL_FAILED
+    assert Delivery.objects.get().reason == leases.UNSEAL_FAILED
     new = endpoints.rotate_secret(endpoint_id=made.endpoint.pk, at=timezone.now())
     WebhookEndpoint.objects.update(sealed_previous=None, previous_until=None)
     clock = FakeClock()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.webhooks.events import deliver_due, emit_events, make_issued_event
 from tests.webhooks.name_server import NameServer
 from tests.webhooks.receiver import Receiver, respond_with
-from webhooks import attempt_results, endpoints, url_policy
+from webhooks import endpoints, http_client, leases
 from webhooks.models import Attempt, Delivery, WebhookEndpoint
 
 
@@ -32,24 +32,24 @@ PRIVATE = [
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_are_refused(strict, address):
-    assert not url_policy.is_address_allowed(ipaddress.ip_address(address))
+    assert not http_client.is_address_allowed(ipaddress.ip_address(address))
     written = f"[{address}]" if ":" in address else address
-    with pytest.raises(url_policy.AddressRefused, match="réseau privé"):
-        url_policy.check_url(f"https://{written}:8443/")
+    with pytest.raises(http_client.AddressRefused, match="réseau privé"):
+        http_client.check_url(f"https://{written}:8443/")
 
 
 @pytest.mark.parametrize(
     "address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"]
 )
 def test_public_addresses_are_accepted(strict, address):
-    assert url_policy.is_address_allowed(ipaddress.ip_address(address))
+    assert http_client.is_address_allowed(ipaddress.ip_address(address))
 
 
 def test_the_operator_may_allow_a_private_network(strict, settings):
     settings.WEBHOOKS_PRIVATE_NETWORKS = [ipaddress.ip_network("10.0.0.0/8")]
-    assert url_policy.is_address_allowed(ipaddress.ip_address("10.1.2.3"))
-    assert url_policy.is_address_allowed(ipaddress.ip_address("::ffff:10.1.2.3"))
-    assert not url_policy.is_address_allowed(ipaddress.ip_address("192.168.0.1"))
+    assert http_client.is_address_allowed(ipaddress.ip_address("10.1.2.3"))
+    assert http_client.is_address_allowed(ipaddress.ip_address("::ffff:10.1.2.3"))
+    assert not http_client.is_address_allowed(ipaddress.ip_address("192.168.0.1"))
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_the_operator_may_allow_a_private_network(strict, settings):
     ],
 )
 def test_a_visibly_invalid_url_is_refused_when_registered(strict, url, result):
-    with pytest.raises(url_policy.AddressRefused, match=result):
-        url_policy.check_url(url)
+    with pytest.raises(http_client.AddressRefused, match=result):
+        http_client.check_url(url)
 
 
 @pytest.mark.parametrize("url", ["https://si.exemple.fr/crochet?cle=1", "https://93.184.216.34:8443/", "https://a/"])
 def test_an_ordinary_url_is_accepted(strict, url):
-    url_policy.check_url(url)
+    http_client.check_url(url)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_no_connection_is_made_to_a_private_address(endpoint, receiver, settings
     emit_events(make_issued_event(1))
     assert deliver_due(endpoint) == 0
     # Legacy numeric forms of an address are not resolved.
-    refused = attempt_results.INVALID_URL if host in ("127.1", "2130706433") else attempt_results.HOST_UNREACHABLE
+    refused = leases.INVALID_URL if host in ("127.1", "2130706433") else leases.HOST_UNREACHABLE
     assert Delivery.objects.get().reason == refused
     assert not receiver.connections
 
@@ -115,13 +115,13 @@ def test_of_the_addresses_of_a_name_the_public_ones_alone_are_tried(endpoint, re
             raise OSError
         return real(address)
 
-    real = url_policy.create_socket
-    monkeypatch.setattr("webhooks.url_policy.create_socket", socket_for)
+    real = http_client.create_socket
+    monkeypatch.setattr("webhooks.http_client.create_socket", socket_for)
     WebhookEndpoint.objects.update(url=f"http://double.exemple:{port}/")
     emit_events(make_issued_event(1))
     assert deliver_due(endpoint) == 0
     assert (asked[0], {*asked}) == (named[0], {*named})
-    assert Delivery.objects.get().reason == attempt_results.HOST_UNREACHABLE
+    assert Delivery.objects.get().reason == leases.HOST_UNREACHABLE
     assert not receiver.connections
 
 
@@ -132,7 +132,7 @@ def test_a_receiver_leads_to_no_other_address(endpoint, receiver, status):
         emit_events(make_issued_event(1))
         assert deliver_due(endpoint) == 0
         assert (len(receiver.received), inside.connections) == (1, 0)
-    assert Delivery.objects.get().reason == attempt_results.explain_status(status)
+    assert Delivery.objects.get().reason == leases.explain_status(status)
 
 
 #: An address of this machine that stands for a public one, and one that stands for a private one.
@@ -164,7 +164,7 @@ def test_a_name_server_that_changes_its_mind_leads_nowhere_else(two_sites, monke
         assert deliver_due(endpoint) == 0
     assert names.asked == ["change.exemple"] * 2
     assert (len(outside.received), inside.connections) == (1, 0)
-    assert Delivery.objects.get(subject="allocation:2").reason == attempt_results.HOST_UNREACHABLE
+    assert Delivery.objects.get(subject="allocation:2").reason == leases.HOST_UNREACHABLE
 
 
 def test_a_name_with_both_addresses_is_reached_at_the_public_one(two_sites, monkeypatch):
@@ -192,7 +192,7 @@ def test_a_redirect_of_a_public_server_to_a_private_one_is_not_followed(two_site
             assert deliver_due(endpoint) == 0
     assert names.asked == ["change.exemple"] * 2
     assert (len(outside.received), inside.connections) == (2, 0)
-    assert {*Delivery.objects.values_list("reason", flat=True)} == {attempt_results.explain_status(status)}
+    assert {*Delivery.objects.values_list("reason", flat=True)} == {leases.explain_status(status)}
 
 
 @pytest.mark.slow
@@ -211,7 +211,7 @@ def test_a_private_name_and_an_absent_one_fail_alike(endpoint, settings, monkeyp
         emit_events(make_issued_event(number))
         assert deliver_due(endpoint) == 0
     seen = set(Attempt.objects.values_list("status", "reason", "answer", "duration"))
-    assert seen == {(None, attempt_results.HOST_UNREACHABLE, "", 0)}
+    assert seen == {(None, leases.HOST_UNREACHABLE, "", 0)}
 
 
 def test_the_address_is_checked_again_at_each_attempt(endpoint, receiver, settings):

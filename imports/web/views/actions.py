@@ -14,7 +14,7 @@ from collectivities.access import OfficeHttpRequest
 from collectivities.office_contact import describe_letters
 from core import formatting
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from imports import operations, queries
 from imports.concerns import describe_changed_fields, list_concerns
 from imports.enums import ImportState, Purpose, RowEffect, Verdict

@@ -22,7 +22,7 @@ from collectivities.access import OfficeHttpRequest
 from collectivities.models import Member, Role
 from core import formatting
 from core.calendar import date_in_paris
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from imports import queries, wording
 from imports.concerns import describe_concern, find_changed_back
 from imports.enums import APPLICABLE, ImportState, Purpose, RemarkState, Verdict

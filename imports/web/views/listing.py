@@ -18,13 +18,13 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_tables2 import RequestConfig
 
-from accounts.downloads import limit_downloads
 from accounts.models import User
+from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core import formatting
 from core.calendar import date_in_paris
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from imports import queries
 from imports.enums import APPLICABLE, REQUESTED_LABEL, ImportState, Purpose, Verdict
 from imports.models import ImportFile, ImportRow, SpreadsheetImport

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from fpdf.enums import Align, XPos, YPos
 
 from core import formatting, money
-from core.letterhead import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, WINDOW_Y, LetterheadPdf
+from core.documents import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, WINDOW_Y, LetterheadPdf
 from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
 from licensing.orders.models import Order, OrderLine

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from core import formatting
 from core.calendar import date_in_paris
-from core.letterhead import MARGIN, WIDTH
+from core.documents import MARGIN, WIDTH
 from licensing.billing.documents.layout import OrderDocumentPdf, format_seller_address
 from licensing.billing.documents.storage import DocumentUnavailable, find_document, get_seller, store_document
 from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY

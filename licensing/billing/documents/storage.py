@@ -8,7 +8,7 @@ import hashlib
 from django.http import HttpResponse
 from django.utils.text import slugify
 
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from licensing.billing.models import BillingDocument, BillingDocumentKind, Invoice
 from licensing.catalogue.models import Seller
 from licensing.exceptions import LicensingError

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core import formatting
 from core.calendar import PARIS
-from core.csv_file import build_csv
+from core.spreadsheets import build_csv
 from licensing.billing.invoicing.invoice_snapshot import InvoiceSnapshot
 from licensing.billing.invoicing.stored_pdf import get_or_create_document
 from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceRoute, PlatformStatus

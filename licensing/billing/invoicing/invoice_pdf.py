@@ -12,7 +12,7 @@ from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
 from fpdf.fonts import FontFace
 
 from core import formatting
-from core.letterhead import BLUE, INK, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, LetterheadPdf
+from core.documents import BLUE, INK, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, LetterheadPdf
 from licensing.billing.invoicing.invoice_snapshot import (
     BuyerSnapshot,
     CreditScope,

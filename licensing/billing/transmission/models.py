@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 from licensing.billing.models import InvoiceRoute, PlatformStatus
 
 #: A platform that has not answered for this long is told to the operator.

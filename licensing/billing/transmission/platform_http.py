@@ -6,7 +6,7 @@ from typing import Any
 
 from requests import Response
 
-from core.bounded_json import UnreadableJson, parse_json_object
+from core.foreign_values import UnreadableJson, parse_json_object
 from licensing.billing.transmission.exceptions import PlatformRefuses
 from licensing.billing.transmission.token_http import MAX_ANSWER_BYTES, TokenHttp
 

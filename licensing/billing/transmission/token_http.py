@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from core.bounded_json import UnreadableJson, parse_json_object
+from core.foreign_values import UnreadableJson, parse_json_object
 from installation.hold import refuse_while_held
 from licensing.billing.transmission.exceptions import PlatformSilent
 

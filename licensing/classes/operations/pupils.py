@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import known_origins
 from accounts.models import User
 from core.formatting import pluralize
-from core.querysets import LockableQuerySet
+from core.models import LockableQuerySet
 from licensing.classes import passwords, words
 from licensing.classes.exceptions import ClassFull, InvalidPupilCount, NoSuchPupil
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount

@@ -15,8 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.downloads import limit_downloads
 from accounts.requests import AuthenticatedRequest
+from accounts.throttling import limit_downloads
 from core.formatting import pluralize
 from licensing.classes import operations, overview, pupil_cards, words
 from licensing.classes.device_names import derive_name_keys

@@ -13,9 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from accounts.client_ip import get_client_ip
-from accounts.downloads import limit_downloads
+from accounts.known_origins import get_client_ip
 from accounts.requests import AuthenticatedRequest
+from accounts.throttling import limit_downloads
 from core.formatting import pluralize
 from licensing.classes import handover_codes, handover_entry, handover_sheet, operations, overview
 from licensing.classes.device_names import derive_name_keys

@@ -6,8 +6,7 @@ import datetime
 
 from django import template
 
-from core.formatting import pluralize
-from core.french import collectivity_forms
+from core.formatting import collectivity_forms, pluralize
 from licensing.entitlements.overview import SubscriptionCard, TeacherLicence
 from licensing.entitlements.wording import format_long_date, format_short_date
 

@@ -11,11 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import email_kinds, usernames
+from accounts import emails, usernames
+from accounts.emails import queue_email_to_user
 from accounts.models import Profile, User
-from accounts.outbox import queue_email_to_user
 from accounts.queries import has_confirmed_address
-from core.plain_names import MAX_LENGTH, check_person_name
+from core.contact_details import MAX_LENGTH, check_person_name
 from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements import seat_holders
 from licensing.entitlements.exceptions import AlreadyHoldsSeat
@@ -71,7 +71,7 @@ def accept_with_new_account(*, token: str, name: str, password: str, at: datetim
     user.set_password(password)
     usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    queue_email_to_user(user, email_kinds.CREATED, host=settings.BASE_DOMAIN, at=at)
+    queue_email_to_user(user, emails.CREATED, host=settings.BASE_DOMAIN, at=at)
     return _take_seat(invitation, user, at)
 
 

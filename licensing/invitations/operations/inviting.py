@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from accounts.models import Profile, User
 from core.calendar import date_in_paris, end_of_day, start_of_day
 from core.formatting import join_words, pluralize
-from core.link_tokens import generate_nonce, hash_token
+from core.links import generate_nonce, hash_token
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements.exceptions import NoSeatLeft

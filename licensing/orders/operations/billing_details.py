@@ -13,9 +13,9 @@ from django.core.validators import validate_email
 from django.db import models
 from stdnum.eu import vat as eu_vat
 
-from core.formulas import begins_formula
-from core.french import of_town
-from core.plain_names import check_plain_name
+from core.contact_details import check_plain_name
+from core.formatting import of_town
+from core.spreadsheets import begins_formula
 from licensing.orders import countries, payers, postal_codes, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, Payer

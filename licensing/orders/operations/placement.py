@@ -7,8 +7,7 @@ import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.locks import lock_account
-from accounts.models import User
+from accounts.models import User, lock_account
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import terms

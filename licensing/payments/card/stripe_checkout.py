@@ -18,8 +18,7 @@ from payments.stripe import StripeProviderV3
 from stripe.params import BalanceTransactionListParams
 from stripe.params.checkout import SessionCreateParams
 
-from core.bounded_json import parse_json_object
-from core.foreign_values import clean_line
+from core.foreign_values import clean_line, parse_json_object
 from licensing.payments.card.provider_interface import (
     EURO,
     REFUND_RETRIES,

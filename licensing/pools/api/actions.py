@@ -14,10 +14,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from api.bulk import BulkIdsField
-from api.fields import EmptySerializer, StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
+from api.fields import (
+    BulkIdsField,
+    EmptySerializer,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictSerializer,
+)
 from api.idempotency import idempotent
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedView
 from licensing.pools import operations
 from licensing.pools.api import TAGS, allocation_serializer

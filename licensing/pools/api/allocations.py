@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.bulk import BulkRowsSerializer
 from api.fields import (
     MAX_INTEGER,
+    BulkRowsSerializer,
     StrictBooleanField,
     StrictCharField,
     StrictChoiceField,
@@ -23,10 +23,10 @@ from api.fields import (
     StrictSerializer,
 )
 from api.idempotency import idempotent
+from api.models import TokenScope
 from api.problem_details import ApiProblem, FieldError
-from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
-from core.email_addresses import is_ordinary_address
+from core.contact_details import is_ordinary_address
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.api import TAGS, allocation_serializer

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import UtcDateTimeField
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus

@@ -11,12 +11,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.bulk import BulkRowsSerializer
-from api.fields import MAX_INTEGER, StrictCharField, StrictIntegerField, StrictSerializer
+from api.fields import MAX_INTEGER, BulkRowsSerializer, StrictCharField, StrictIntegerField, StrictSerializer
 from api.idempotency import idempotent
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
-from core.email_addresses import is_ordinary_address
+from core.contact_details import is_ordinary_address
 from licensing.pools import operations
 from licensing.pools.address_corrections import CONTACT, DIRECTORY, build_corrections, list_undelivered
 from licensing.pools.api import TAGS

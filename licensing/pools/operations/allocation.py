@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from licensing.entitlements.models import ActivationKey
 from licensing.pools import checks, events

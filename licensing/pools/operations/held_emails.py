@@ -12,7 +12,7 @@ import datetime
 from django.db import transaction
 
 from core.calendar import date_in_paris, end_of_day
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from jobs.tasks import defer
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool

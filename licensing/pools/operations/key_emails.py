@@ -19,7 +19,7 @@ from accounts.throttling import RateLimit
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris, start_of_day
-from core.french import school_forms
+from core.formatting import school_forms
 from jobs.tasks import defer
 from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import ActivationKey, available_on

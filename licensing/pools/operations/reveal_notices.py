@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.throttling import RateLimit
 from collectivities.models import AuditEntry, Role
 from collectivities.queries import list_reachable_members
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.pools.models import MANY_REVEALED, REVEALED_ACTION
 from mailing import operations as mailing
 

@@ -12,7 +12,7 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import PortfolioSchool, Role
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import school_forms
+from core.formatting import school_forms
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.exceptions import LicensingError
 from licensing.pools import operations

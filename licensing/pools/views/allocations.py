@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django_tables2 import RequestConfig
 
-from accounts.downloads import limit_downloads
+from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import AuditEntry, Role
 from core import formatting

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core import formatting
-from core.french import school_forms
+from core.formatting import school_forms
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.exceptions import WrittenThisWeek

@@ -12,7 +12,7 @@ from django.db.models import Q
 from collectivities import audit_log
 from core import formatting
 from core.calendar import PARIS, date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from jobs import due
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.emails import school_label

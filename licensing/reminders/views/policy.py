@@ -13,7 +13,7 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import school_forms
+from core.formatting import school_forms
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.reminders import operations

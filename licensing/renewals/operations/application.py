@@ -14,7 +14,7 @@ from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import school_forms
+from core.formatting import school_forms
 from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.key_units import shrink_many
 from licensing.entitlements.seat_removal import remove_seats

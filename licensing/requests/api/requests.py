@@ -12,12 +12,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.bulk import BulkIdsField, BulkRowsSerializer
-from api.fields import StrictCharField, StrictIntegerField, StrictSerializer, UtcDateTimeField
+from api.fields import (
+    BulkIdsField,
+    BulkRowsSerializer,
+    StrictCharField,
+    StrictIntegerField,
+    StrictSerializer,
+    UtcDateTimeField,
+)
 from api.idempotency import idempotent
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.requests import operations
 from licensing.requests.api.filters import LicenceRequestFilter
 from licensing.requests.models import MAX_REASON, LicenceRequest

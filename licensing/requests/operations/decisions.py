@@ -12,7 +12,7 @@ from accounts.models import User
 from collectivities import audit_log
 from collectivities.queries import get_contact_emails
 from core import formatting
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.queries import get_school_year
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation, Pool

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
-from core.plain_names import check_no_address
+from core.contact_details import check_no_address
 from licensing.requests.exceptions import BadRequestSentence
 from licensing.requests.models import MAX_REASON
 from licensing.requests.name_check import find_named_person

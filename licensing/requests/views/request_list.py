@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
-from accounts.downloads import limit_downloads
+from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.letters import find_wanted
 from collectivities.models import Letter, Role
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.wording import describe_pool
 from licensing.requests import queries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 from django.utils.safestring import SafeString
 
-from api.documentation import markdown as renderer
+from api import documentation as renderer
 
 register = template.Library()
 

@@ -9,9 +9,8 @@ from django.http import HttpRequest
 from django.template import Context
 
 from core import formatting
-from core import french as french_words
-from web.office_menu import OfficeMenu, build_menu
-from web.pending_page import PendingPage, get_pending_page
+from core import formatting as french_words
+from web.frame import OfficeMenu, PendingPage, build_menu, get_pending_page
 
 register = template.Library()
 

@@ -7,7 +7,7 @@ import datetime
 from django import template
 from django.utils import timezone
 
-from core import formatting, french
+from core import formatting
 
 register = template.Library()
 
@@ -15,43 +15,43 @@ register = template.Library()
 @register.filter
 def the_school(name: str) -> str:
     """Return « l’École Jean Jaurès »."""
-    return french.school_forms(name).the
+    return formatting.school_forms(name).the
 
 
 @register.filter
 def of_school(name: str) -> str:
     """Return « de l’École Jean Jaurès », « du Collège Belin »."""
-    return french.school_forms(name).of_the
+    return formatting.school_forms(name).of_the
 
 
 @register.filter
 def to_school(name: str) -> str:
     """Return « à l’École Jean Jaurès », « au Collège Belin »."""
-    return french.school_forms(name).to_the
+    return formatting.school_forms(name).to_the
 
 
 @register.filter
 def the_collectivity(name: str) -> str:
     """Return « la Ville d’Alès », « Alès Agglomération »."""
-    return french.collectivity_forms(name).the
+    return formatting.collectivity_forms(name).the
 
 
 @register.filter
 def of_collectivity(name: str) -> str:
     """Return « de la Ville d’Alès », « du Département du Gard »."""
-    return french.collectivity_forms(name).of_the
+    return formatting.collectivity_forms(name).of_the
 
 
 @register.filter
 def to_collectivity(name: str) -> str:
     """Return « à la Ville d’Alès », « au Département du Gard »."""
-    return french.collectivity_forms(name).to_the
+    return formatting.collectivity_forms(name).to_the
 
 
 @register.filter
 def of_name(name: str) -> str:
     """Return « de Nîmes », « d’Alès », « d’École Jean Jaurès »."""
-    return french.of_name(name)
+    return formatting.of_name(name)
 
 
 @register.filter

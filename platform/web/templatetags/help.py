@@ -6,7 +6,7 @@ from django import template
 from django.template import Context
 from django.utils.html import format_html
 
-from web.help_places import HELP_PATH, find_help
+from web.frame import HELP_PATH, find_help
 
 register = template.Library()
 

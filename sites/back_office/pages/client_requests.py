@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db.models import F
 from django.urls import reverse
 
-from core.french import collectivity_forms
+from core.formatting import collectivity_forms
 from licensing.requests.models import LicenceRequest
 from licensing.requests.queries import get_state
 from licensing.requests.wording import describe_asked, format_day

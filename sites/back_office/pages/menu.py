@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 from django.urls import reverse
 
-from web.office_menu import MenuEntry
+from web.frame import MenuEntry
 
 #: View name in the admin's namespace, label, and the other views whose pages belong to the entry.
 PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (

@@ -18,7 +18,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 
 from core.calendar import date_in_paris
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date, pluralize
 from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from core import formatting
 from core.calendar import date_in_paris
-from core.file_responses import build_file_response
-from core.workbook import WorksheetContent, build_workbook
+from core.documents import build_file_response
+from core.spreadsheets import WorksheetContent, build_workbook
 from licensing.entitlements.queries import get_school_year
 from sites.back_office.pages.year_figures import CollectivityYear, add_up_years, compute_year, list_sold_years
 

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from core.calendar import date_in_paris
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date
 from licensing.billing.models import BillingDocument
 from licensing.orders.models import Order

@@ -15,7 +15,7 @@ from unfold.admin import TabularInline
 
 from core import formatting
 from core.calendar import date_in_paris
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from licensing.billing import invoicing
 from licensing.billing.invoice_search import search_invoices
 from licensing.billing.models import Invoice, InvoiceKind, InvoiceQuerySet, PlatformStatus, latest_platform_status

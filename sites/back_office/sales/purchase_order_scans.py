@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from licensing.orders.models import PurchaseOrderScan
 from sites.back_office.read_only import ReadOnlyAdminMixin
 

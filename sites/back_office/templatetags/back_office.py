@@ -6,7 +6,7 @@ from django import template
 from django.http import HttpRequest
 
 from sites.back_office.pages.menu import build_menu
-from web.office_menu import MenuEntry
+from web.frame import MenuEntry
 
 register = template.Library()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.french import of_name
+from core.formatting import of_name
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.classes import handover_codes, operations
 from licensing.classes.carry_offers import list_offers

@@ -10,7 +10,7 @@ from unittest import mock
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import timezone
 
-from core.database_clock import DatabaseClock
+from core.connections import DatabaseClock
 from licensing.classes.passwords import PupilHasher
 
 

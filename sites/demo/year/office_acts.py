@@ -17,7 +17,7 @@ from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office as open_one
 from collectivities.operations.portfolio import add_to_portfolio
 from collectivities.operations.presentation import set_presentation
-from core.owner_connection import connected_as_owner
+from core.connections import connected_as_owner
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
 from schools.directory.operations import synchronise

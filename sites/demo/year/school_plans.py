@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from accounts.models import Profile
-from core.french import fold
+from core.formatting import fold
 from sites.demo.people import DemoPerson
 from sites.demo.year.places import OFFICES, OfficeStory, list_rows
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from core.public_holidays import is_public_holiday
+from core.calendar import is_public_holiday
 
 ZONES = ("A", "B", "C")
 _DAY = datetime.timedelta(days=1)

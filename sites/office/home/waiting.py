@@ -19,7 +19,7 @@ from collectivities.models import Member, OfficeSettings, PortfolioSchool, Role
 from collectivities.office_contact import OfficeContact, complete_contact
 from collectivities.token_list import filter_expiring_tokens
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import count_arrived

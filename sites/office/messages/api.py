@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from api.fields import UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from licensing.pools.models import ALLOCATION_TOPIC
 from mailing import kinds

@@ -19,14 +19,13 @@ from collectivities.letters import describe_membership, list_recipients
 from collectivities.models import Letter, Role
 from core import formatting
 from core.calendar import PARIS, date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.pools.models import ALLOCATION_TOPIC
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
-from mailing.failed_sendings import HANDLED
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import LOST, PENDING, Message, MessageQuerySet
 from mailing.operations import NewMessage, enqueue_many
+from mailing.refusals import HANDLED
 from mailing.smtp_replies import REPLY_SEPARATOR
 from tenants.models import Collectivity
 

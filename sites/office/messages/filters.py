@@ -9,7 +9,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
-from core.search_terms import cut_search
+from core.foreign_values import cut_search
 from imports.models import SpreadsheetImport
 from imports.queries import list_emails
 from mailing.models import Message, MessageState

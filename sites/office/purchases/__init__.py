@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 
 from collectivities.access import OfficeAccess, OfficeHttpRequest
 from collectivities.models import Role
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.orders.models import Order
 from tenants.models import Collectivity
 

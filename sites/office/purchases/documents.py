@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from collectivities.access import OfficeHttpRequest
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from licensing.billing.documents import storage
 from licensing.billing.documents.purchase_order import get_or_create_purchase_order
 from licensing.billing.documents.quote import get_or_create_quote

@@ -11,12 +11,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.downloads import limit_downloads
+from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest
 from core import formatting
 from core.calendar import date_in_paris
-from core.file_responses import build_file_response
-from core.workbook import WorksheetContent, build_workbook
+from core.documents import build_file_response
+from core.spreadsheets import WorksheetContent, build_workbook
 from imports.operations import ListedNumbers, read_numbers
 from licensing.exceptions import LicensingError
 from licensing.renewals import operations

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from api.fields import MAX_INTEGER
 from api.filters import read_integer
-from api.scopes import TokenScope
+from api.models import TokenScope
 from api.views import ScopedView
 from core.calendar import date_in_paris
 from licensing.entitlements.queries import get_school_year

@@ -9,12 +9,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from accounts.downloads import limit_downloads
+from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import get_office_settings, list_members
 from core.calendar import date_in_paris
-from core.file_responses import build_file_response
+from core.documents import build_file_response
 from licensing.entitlements.queries import get_school_year
 from sites.office.purchases import get_current_collectivity
 from sites.office.report.curve import draw_report_curve

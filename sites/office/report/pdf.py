@@ -11,7 +11,7 @@ from babel.dates import format_date
 from fpdf.enums import Align, XPos, YPos
 
 from core import formatting
-from core.letterhead import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, LetterheadPdf
+from core.documents import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, LetterheadPdf
 from sites.office.report.curve import ReportCurve, draw_report_curve
 from sites.office.report.lines import describe_day, describe_group, list_lines, list_notes, list_uses
 from sites.office.report.year_report import ReportWeek, YearReport

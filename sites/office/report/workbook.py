@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from core import formatting
-from core.workbook import WorksheetContent, build_workbook
+from core.spreadsheets import WorksheetContent, build_workbook
 from sites.office.report.lines import ReportLine, describe_group, list_lines, list_notes, list_uses
 from sites.office.report.year_report import YearReport
 

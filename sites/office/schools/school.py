@@ -24,8 +24,8 @@ from collectivities.queries import list_members, list_school_entries
 from collectivities.views.portfolio import EDITORS
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import school_forms
-from core.tenant_connection import connection
+from core.connections import connection
+from core.formatting import school_forms
 from imports.queries import list_grants
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR, Allocation
 from licensing.pools.queries import AllocationState, AnnotatedAllocation, list_allocations

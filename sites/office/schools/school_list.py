@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from accounts.downloads import limit_downloads
+from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
 from collectivities.queries import list_members

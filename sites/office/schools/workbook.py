@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.calendar import date_in_paris
-from core.workbook import WorksheetContent
-from core.workbook import build_workbook as write_workbook
+from core.spreadsheets import WorksheetContent
+from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.school_letters import KeyLetters
 from sites.office.schools.listing import SchoolWithHolding
 

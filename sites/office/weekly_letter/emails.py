@@ -12,11 +12,10 @@ from collectivities.letters import describe_membership, find_recipient
 from collectivities.models import Letter, Member, MemberLetter
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import collectivity_forms
-from core.tenant_connection import connection
+from core.connections import connection
+from core.formatting import collectivity_forms
 from mailing import kinds
-from mailing.email_template import EmailItem, format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import EmailItem, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
 from sites.office.home.to_do import TodoItem
 from sites.office.weekly_letter.member_items import list_member_items, load_week

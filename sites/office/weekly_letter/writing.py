@@ -19,7 +19,7 @@ from collectivities.letters import list_recipients
 from collectivities.models import Letter, Member, MemberLetter
 from collectivities.operations.letters import claim_letters
 from core.calendar import date_in_paris
-from core.tenant_connection import connection
+from core.connections import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from jobs import due

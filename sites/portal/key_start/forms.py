@@ -9,8 +9,8 @@ from django import forms
 from django.contrib.auth.hashers import make_password
 
 from accounts.forms import check_new_password
-from accounts.password_rules import describe_password_rules
-from core.plain_names import check_person_name
+from accounts.passwords import describe_password_rules
+from core.contact_details import check_person_name
 from licensing.entitlements.first_activation import NewPrincipal
 
 

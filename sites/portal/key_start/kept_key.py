@@ -15,8 +15,8 @@ from django.views.decorators.debug import sensitive_variables
 from core import formatting
 from licensing.entitlements.models import ActivationKey
 from schools.wording import format_school
-from web.link_sessions import forget_link_token, get_link_token, keep_link_token
-from web.pending_page import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
+from web.frame import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
+from web.link_page import forget_link_token, get_link_token, keep_link_token
 
 _NAME = "activation-key"
 

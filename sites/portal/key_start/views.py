@@ -22,11 +22,11 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import throttling, usernames
-from accounts.client_ip import get_client_ip
+from accounts.known_origins import get_client_ip
 from accounts.models import User
 from accounts.queries import has_account_with_address
-from accounts.rate_limits import SIGN_UP_BY_NETWORK
 from accounts.requests import AuthenticatedRequest
+from accounts.throttling import SIGN_UP_BY_NETWORK
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements import first_activation, key_checks, key_entry, mailbox_proof

@@ -15,13 +15,12 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.client_ip import get_client_ip
-from accounts.downloads import limit_downloads
+from accounts.known_origins import get_client_ip
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
+from accounts.throttling import limit_downloads
 from core.calendar import date_in_paris
-from core.formatting import join_words, pluralize
-from core.french import of_name
+from core.formatting import join_words, of_name, pluralize
 from licensing.entitlements import key_entry, operations, overview, seat_undo, teacher_affiliations
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription

@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import email_change, sign_in_delays, throttling
+from accounts import attempt_delays, personal_data, throttling
 from accounts.forms import PersonForm
 from accounts.models import Profile, User
-from accounts.personal_details import update_personal_details
+from accounts.personal_data import update_personal_details
 from accounts.queries import get_account_state
 from accounts.requests import AuthenticatedRequest
 from licensing.entitlements import teacher_affiliations
@@ -51,7 +51,7 @@ def update_profile(request: AuthenticatedRequest) -> HttpResponse:
     if password:
         # This session stays signed in; all others end.
         update_session_auth_hash(request, user)
-        sign_in_delays.remember(request, user)
+        attempt_delays.remember(request, user)
     if password:
         messages.success(request, "Votre mot de passe est changé.")
     if not password or {"last_name", "first_name", "phone"} & set(form.changed_data):
@@ -69,12 +69,12 @@ def update_pending_address(request: AuthenticatedRequest) -> HttpResponse:
     pending = get_account_state(user).new_address
     if request.POST.get("faire") == "renvoyer" and pending:
         try:
-            email_change.request_change(user=user, email=pending, host=request.get_host(), at=timezone.now())
+            personal_data.request_change(user=user, email=pending, host=request.get_host(), at=timezone.now())
         except throttling.RateLimitExceeded as throttled:
             messages.error(request, str(throttled))
         else:
             messages.success(request, _build_confirmation_notice(pending, user))
-    elif request.POST.get("faire") == "garder" and email_change.cancel_change(user=user):
+    elif request.POST.get("faire") == "garder" and personal_data.cancel_change(user=user):
         messages.success(request, f"Votre adresse reste {user.email}.")
     return redirect("my_account_person")
 

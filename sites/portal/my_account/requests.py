@@ -12,7 +12,7 @@ from accounts.models import Profile
 from accounts.requests import AuthenticatedRequest
 from collectivities.office_contact import SUPPORT_PHONE
 from core.calendar import date_in_paris
-from core.french import collectivity_forms
+from core.formatting import collectivity_forms
 from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.overview import count_free_licences
 from licensing.exceptions import LicensingError

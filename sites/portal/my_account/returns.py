@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import AuthenticatedRequest
 from core import formatting
-from core.french import collectivity_forms
+from core.formatting import collectivity_forms
 from licensing.entitlements.exceptions import SubscriptionNotAdministered
 from licensing.entitlements.models import Subscription
 from licensing.exceptions import LicensingError

@@ -27,8 +27,7 @@ from schools.exceptions import PrincipalError, PrincipalLinkExpired, PrincipalsC
 from schools.queries import get_principal_request, list_verified_principals
 from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
-from web.link_page import opens_link
-from web.link_sessions import forget_link_token, get_link_token, keep_link_token
+from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link
 
 KEEP, REPLACE = "avec", "remplace"
 

@@ -9,8 +9,7 @@ from django.db import transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts import personal_data as accounts
-from accounts.locks import lock_account
-from accounts.models import User
+from accounts.models import User, lock_account
 from collectivities import personal_data as offices
 from jobs.tasks import defer
 from licensing.billing.queries import has_invoiced_orders

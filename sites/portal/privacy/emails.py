@@ -6,9 +6,8 @@ deletes them once it is sent (`sites.portal.tasks`).
 
 from __future__ import annotations
 
-from core.urls import portal_url
-from mailing.email_template import format_salutation, render_email
-from mailing.kinds import RenderedEmail, register
+from core.links import portal_url
+from mailing.kinds import RenderedEmail, format_salutation, register, render_email
 from mailing.models import Message
 
 ACCOUNT_CLOSED = "account.closed"

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import personal_data as accounts
 from accounts.models import User
 from collectivities import personal_data as offices
-from core.urls import portal_url
+from core.links import portal_url
 from licensing.classes import personal_data as classes
 from licensing.entitlements import personal_data as subscriptions
 from licensing.invitations import personal_data as invitations

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Profile, User
-from accounts.requests import AuthenticatedRequest
+from accounts.requests import AuthenticatedRequest, HtmxRequest
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue.models import SchoolYear, Seller
@@ -29,8 +29,7 @@ from licensing.orders.exceptions import NotABuyer
 from licensing.orders.templatetags.shop import affiliation_label
 from schools.models import Affiliation
 from web.access import public_page, signed_in
-from web.pending_page import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
-from web.requests import HtmxRequest
+from web.frame import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
 
 _DIGITS = re.compile(r"[0-9]{1,6}")
 

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
-from core import database_checks, database_roles
-from core.database_roles import DatabaseRoles, Login, RolesRefused
-from core.owner_connection import connected_as_owner
+from core import database_access, start_checks
+from core.connections import connected_as_owner
+from core.database_access import DatabaseRoles, Login, RolesRefused
 from tenants import privileges, schema_snapshot
 from tenants.models import SchemaSnapshot
 
@@ -34,14 +34,14 @@ class Command(BaseCommand):
         roles = DatabaseRoles(*(Login(role["USER"], role["PASSWORD"]) for role in (owner, application, reader)))
         name = application["NAME"]
         try:
-            with database_roles.connect(administrator) as server:
-                database_roles.create_roles(server, roles)
-                created = database_roles.create_database(server, name, roles)
-            with database_roles.connect(administrator, name) as database:
-                if faults := database_checks.list_database_faults(database.cursor()):
-                    raise CommandError(database_checks.describe_faults(faults))
-                transferred = database_roles.transfer_ownership(database, roles.owner.name)
-                is_spread = database_roles.spread_roles(database, roles)
+            with database_access.connect(administrator) as server:
+                database_access.create_roles(server, roles)
+                created = database_access.create_database(server, name, roles)
+            with database_access.connect(administrator, name) as database:
+                if faults := start_checks.list_database_faults(database.cursor()):
+                    raise CommandError(start_checks.describe_faults(faults))
+                transferred = database_access.transfer_ownership(database, roles.owner.name)
+                is_spread = database_access.spread_roles(database, roles)
         except RolesRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         with connected_as_owner("L'attribution des droits"):
@@ -74,7 +74,7 @@ class Command(BaseCommand):
 
 def _create_extensions() -> None:
     """Create what the migrations need, as they would. Raises `CommandError` where the owner cannot."""
-    for extension in database_checks.EXTENSIONS:
+    for extension in start_checks.EXTENSIONS:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")

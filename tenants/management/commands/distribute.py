@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import formatting
 from core.advisory_locks import hold_session_lock
-from core.owner_connection import OwnerUnknown, connected_as_owner
+from core.connections import OwnerUnknown, connected_as_owner
 from tenants import cluster, schema_migrations
 
 

@@ -10,9 +10,8 @@ from django_tenants.management.commands.migrate_schemas import MigrateSchemasCom
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
 from core.advisory_locks import hold_session_lock
-from core.database_checks import refuse_unfit_database
-from core.owner_connection import OwnerUnknown, connected_as_owner
-from core.tenant_connection import connection
+from core.connections import OwnerUnknown, connected_as_owner, connection
+from core.start_checks import refuse_unfit_database
 from installation import migration_contents
 from tenants import cluster, privileges, schema_migrations, schema_snapshot
 from tenants.schema_migrations import MigrationFailure

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core.owner_connection import OwnerUnknown, connected_as_owner
+from core.connections import OwnerUnknown, connected_as_owner
 from tenants import cluster
 
 

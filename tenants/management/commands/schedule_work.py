@@ -9,7 +9,7 @@ from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
 from core import formatting
-from core.database_clock import DatabaseClock
+from core.connections import DatabaseClock
 from jobs import due
 from tenants.models import Collectivity
 

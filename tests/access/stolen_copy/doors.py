@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.http import int_to_base36
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from accounts import enrolment_codes
-from accounts.enrolment_codes import EnrolmentCodeError
+from accounts import second_factor
 from accounts.known_origins import Origin
 from accounts.models import User
+from accounts.second_factor import EnrolmentCodeError
 from tests.access.stolen_copy.database_dump import Cell, list_words
 from tests.access.stolen_copy.secret_world import SecretWorld
 from tests.classes.class_rows import create_taught_class
@@ -166,7 +166,7 @@ class Thief:
     def enrols(self, value: str) -> bool:
         """The value as the code of the server, typed by who has a new operator's password."""
         try:
-            enrolment_codes.redeem(user=self.world.newcomer, code=value, origin=Origin("192.0.2.1"), at=timezone.now())
+            second_factor.redeem(user=self.world.newcomer, code=value, origin=Origin("192.0.2.1"), at=timezone.now())
         except EnrolmentCodeError:
             return False
         return True

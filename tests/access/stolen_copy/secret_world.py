@@ -15,7 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
-from accounts import enrolment_codes
+from accounts import second_factor
 from accounts.known_origins import COOKIE_NAME
 from accounts.models import User
 from collectivities.models import Invitation, Role
@@ -142,7 +142,7 @@ class SecretWorld:
         )
         with schema_context("public"):
             self.newcomer = OperatorFactory()
-            code = enrolment_codes.issue(user=self.newcomer, at=timezone.now())
+            code = second_factor.issue(user=self.newcomer, at=timezone.now())
         self.enrolment = self.keep("enrolment code", code.replace("-", ""))
 
     def forget_a_password(self) -> None:

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework import serializers
 
-from api.bulk import BulkIdsField, BulkRowsSerializer
-from api.fields import StrictIntegerField
+from api.fields import BulkIdsField, BulkRowsSerializer, StrictIntegerField
 from licensing.pools.api.allocations import AllocationRowSerializer
 from tests.factories.schools import next_uai
 

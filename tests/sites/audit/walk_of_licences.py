@@ -26,7 +26,7 @@ from licensing.rebalancing.plan import build_plan
 from licensing.requests import operations as requests
 from licensing.returns import operations as returns
 from licensing.returns.models import ReturnRequest
-from mailing import kinds, leases
+from mailing import dispatch, kinds
 from schools import affiliations
 from schools.models import Affiliation, Verification
 from tests.conftest import PASSWORD
@@ -71,19 +71,19 @@ class WalkOfLicences(WalkSteps):
                     "UPDATE procrastinate_jobs SET status = 'succeeded'"
                     " WHERE status = 'todo' AND task_name = 'pools.release_held_emails'"
                 )
-        for message in leases.claim(limit=50, at=self.at):
+        for message in dispatch.claim(limit=50, at=self.at):
             if message.topic != "allocation":
-                leases.record_cancelled(message, reason="")
+                dispatch.record_cancelled(message, reason="")
                 continue
             try:
                 check_due(message, Allocation.objects.get(pk=message.topic_id))
             except kinds.OnHold as hold:
-                leases.record_held(message, reason=str(hold), at=self.at)
+                dispatch.record_held(message, reason=str(hold), at=self.at)
                 self.done["held"] += 1
             except kinds.NoLongerDue as lapsed:
-                leases.record_cancelled(message, reason=str(lapsed))
+                dispatch.record_cancelled(message, reason=str(lapsed))
             else:
-                leases.record_accepted(message, message_id="", at=self.at)
+                dispatch.record_accepted(message, message_id="", at=self.at)
 
     def invite(self, order):
         """Invite teachers to the buyer's school, which they are shown to lead."""

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bounces.models import MailServerOutage
-from jobs.work_status import LATE_AFTER
+from jobs.housekeeping import LATE_AFTER
 from mailing.models import Message
 from sites.health import answers, middleware
 from tenants import schema_snapshot

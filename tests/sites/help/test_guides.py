@@ -16,7 +16,7 @@ from sites.help.places import PLACES
 from tests.access import policies
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
-from web.help_places import HELP_PATH, find_help_path
+from web.frame import HELP_PATH, find_help_path
 
 #: Views of the portal whose help is the list of guides: public pages that explain themselves, and files.
 WITHOUT_PLACE = {

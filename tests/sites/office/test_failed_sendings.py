@@ -16,13 +16,13 @@ from core.calendar import PARIS
 from jobs.models import DueWork
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from mailing import delivery_reports, failed_sendings, kinds, leases, operations
+from mailing import delivery_reports, dispatch, kinds, operations, refusals
 from mailing.delivery_reports import DeliveryReport, ReportedFate
-from mailing.drain import drain
-from mailing.failed_sendings import CHECK_DELAY, CHECK_SENDINGS
+from mailing.dispatch import drain
 from mailing.kinds import NoLongerDue
-from mailing.message_ids import build_message_id, parse_message_id
+from mailing.mime import build_message_id, parse_message_id
 from mailing.models import Message, MessageState
+from mailing.refusals import CHECK_DELAY, CHECK_SENDINGS
 from mailing.smtp_replies import REPLY_SEPARATOR
 from mailing.tasks import check_sendings
 from sites.office.messages.failure_letters import FAILURE_KIND
@@ -104,7 +104,7 @@ def read(monkeypatch, at=NOON):
 )
 def test_ten_lost_and_a_fifth_of_what_left_are_a_sending_that_fails(sending, sent, bounced, failed, noticed):
     sending(sent, bounced, failed, waiting=500)
-    found = failed_sendings.check_sendings(at=NOON)
+    found = refusals.check_sendings(at=NOON)
     assert [(one.handled, one.lost) for one in found] == [(sent + bounced + failed, bounced + failed)] * noticed
 
 
@@ -112,23 +112,23 @@ def test_each_sending_is_judged_by_itself(sending):
     sending(sent=0, bounced=6, failed=0)
     sending(sent=0, bounced=6, failed=0, kind="key_reminder")
     sending(sent=0, bounced=6, failed=0, queued_at=NOON)
-    assert failed_sendings.check_sendings(at=NOON) == []
+    assert refusals.check_sendings(at=NOON) == []
 
 
 def test_a_sending_is_noticed_once(sending):
     sending()
-    assert len(failed_sendings.check_sendings(at=NOON)) == 1
+    assert len(refusals.check_sendings(at=NOON)) == 1
     sending(sent=0, bounced=40)
-    assert failed_sendings.check_sendings(at=NOON) == []
+    assert refusals.check_sendings(at=NOON) == []
     assert (FailedSending.objects.get().schema, FailedSending.objects.get().kind) == ("c_nimes", "key")
 
 
 def test_the_same_moment_in_another_office_is_another_sending(sending, gard):
     sending()
-    failed_sendings.check_sendings(at=NOON)
+    refusals.check_sendings(at=NOON)
     with schema_context("c_gard"):
         sending()
-        assert len(failed_sendings.check_sendings(at=NOON)) == 1
+        assert len(refusals.check_sendings(at=NOON)) == 1
 
 
 @pytest.mark.slow
@@ -146,11 +146,11 @@ def test_a_report_and_a_refusal_have_the_outbox_looked_at_once(nimes, sink):
         work = DueWork.objects.get(kind=CHECK_SENDINGS)
         assert (work.schema, work.due_at) == ("c_nimes", at + CHECK_DELAY)
         Message.objects.exclude(pk=bounced.pk).update(state=MessageState.QUEUED, due_at=at)
-        for message in leases.claim(limit=5, at=at):
+        for message in dispatch.claim(limit=5, at=at):
             if message.pk == refused.pk:
-                leases.record_refused(message, reason=UNKNOWN, refuses_address=True, at=at + CHECK_DELAY / 2)
+                dispatch.record_refused(message, reason=UNKNOWN, refuses_address=True, at=at + CHECK_DELAY / 2)
             else:
-                leases.record_failed(message, reason=FULL, at=at + CHECK_DELAY / 2)
+                dispatch.record_failed(message, reason=FULL, at=at + CHECK_DELAY / 2)
         # The look that is planned will count them too.
         assert DueWork.objects.get(kind=CHECK_SENDINGS).due_at == at + CHECK_DELAY
         delivery_reports.record_reports([report], at=at + CHECK_DELAY)
@@ -164,7 +164,7 @@ def test_a_report_and_a_refusal_have_the_outbox_looked_at_once(nimes, sink):
 def test_the_portal_s_own_sendings_are_noticed_and_only_the_operator_learns_of_it(sending):
     with schema_context("public"):
         sending(kind="year_letter")
-        assert len(failed_sendings.check_sendings(at=NOON)) == 1
+        assert len(refusals.check_sendings(at=NOON)) == 1
         assert not Message.objects.filter(kind=FAILURE_KIND).exists()
 
 
@@ -175,9 +175,9 @@ def test_many_lost_messages_are_counted_by_a_fixed_number_of_queries(sending, ma
     # A savepoint and its release, the count, the sendings, the journal and its sealing, who wants the letter (2), the
     # letters and their drain with savepoints.
     with django_assert_num_queries(15):
-        assert len(failed_sendings.check_sendings(at=NOON)) == 4
+        assert len(refusals.check_sendings(at=NOON)) == 4
     with django_assert_num_queries(4):
-        assert failed_sendings.check_sendings(at=NOON) == []
+        assert refusals.check_sendings(at=NOON) == []
 
 
 def test_the_database_refuses_a_sending_twice(db):
@@ -194,7 +194,7 @@ def test_the_database_refuses_a_sending_twice(db):
 def test_managers_read_how_many_why_and_where_to_correct_it(sending, manager, monkeypatch):
     MemberFactory(roles=[Role.BUYER])
     sending(waiting=3)
-    failed_sendings.check_sendings(at=NOON)
+    refusals.check_sendings(at=NOON)
     assert [message.recipient for message in list_alerts()] == ["nadia@nimes.example"]
     letter = read(monkeypatch)
     subject, text = letter.subject.replace("\xa0", " "), letter.text.replace("\xa0", " ")
@@ -214,7 +214,7 @@ def test_managers_read_how_many_why_and_where_to_correct_it(sending, manager, mo
 
 def test_the_journal_says_it_and_not_to_whom(sending, manager):
     sending()
-    failed_sendings.check_sendings(at=NOON)
+    refusals.check_sendings(at=NOON)
     entry = AuditEntry.objects.get(action="messages.sending_failed")
     assert "37 des 129 e-mails n'ont pas été remis." in entry.summary.replace("\xa0", " ")
 
@@ -229,7 +229,7 @@ def test_the_journal_says_it_and_not_to_whom(sending, manager):
 )
 def test_the_letter_says_when_the_sending_left(sending, manager, monkeypatch, queued_at, words):
     sending(queued_at=queued_at)
-    failed_sendings.check_sendings(at=NOON)
+    refusals.check_sendings(at=NOON)
     assert f"envoyés {words} n'ont" in read(monkeypatch, TERM.replace(hour=20)).subject.replace("\xa0", " ")
 
 
@@ -237,14 +237,14 @@ def test_the_letter_says_when_the_sending_left(sending, manager, monkeypatch, qu
 def test_what_is_not_about_keys_leads_to_the_messages(sending, manager, monkeypatch):
     for message in sending(kind="office.weekly_letter"):
         Message.objects.filter(pk=message.pk).update(topic="weekly_letter")
-    failed_sendings.check_sendings(at=NOON)
+    refusals.check_sendings(at=NOON)
     assert "Voir les messages :\nhttp://nimes.peps.localhost/messages/" in read(monkeypatch).text
 
 
 def test_alerts_that_do_not_arrive_cause_no_alert(sending, manager):
     sending(kind=FAILURE_KIND)
     before = len(list_alerts())
-    assert len(failed_sendings.check_sendings(at=NOON)) == 1
+    assert len(refusals.check_sendings(at=NOON)) == 1
     assert len(list_alerts()) == before
     assert not AuditEntry.objects.filter(action="messages.sending_failed").exists()
 
@@ -253,11 +253,11 @@ def test_alerts_that_do_not_arrive_cause_no_alert(sending, manager):
 def test_who_turned_it_off_or_left_gets_none(sending, manager, monkeypatch):
     choose_letters(member=manager, wanted={Letter.FAILURE: False}, at=TERM)
     sending()
-    failed_sendings.check_sendings(at=NOON)
+    refusals.check_sendings(at=NOON)
     assert list_alerts() == []
     choose_letters(member=manager, wanted={Letter.FAILURE: True}, at=TERM)
     sending(queued_at=NOON)
-    failed_sendings.check_sendings(at=NOON)
+    refusals.check_sendings(at=NOON)
     Member.objects.update(left_at=NOON)
     with pytest.raises(NoLongerDue):
         read(monkeypatch)
@@ -269,5 +269,5 @@ def test_an_allocation_of_many_schools_is_one_sending(nimes, manager):
     demands = [pools.Demand(school.uai, 2, f"{school.uai}@nimes.example") for school in schools]
     pools.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM)
     Message.objects.filter(kind="key").update(state=MessageState.BOUNCED, reason=UNKNOWN, reported_at=NOON)
-    [found] = failed_sendings.check_sendings(at=NOON)
+    [found] = refusals.check_sendings(at=NOON)
     assert (found.queued_at, found.lost, found.handled) == (TERM, 12, 12)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from api import tokens
-from api.scopes import TokenScope
+from api.models import TokenScope
 from collectivities.models import OfficeSettings, Role
 from imports.enums import ImportState
 from imports.models import ImportRow, SpreadsheetImport

@@ -12,7 +12,7 @@ from collectivities.models import Letter, LetterChoice, MemberLetter, OfficeSett
 from collectivities.operations.letters import choose_letters
 from core.calendar import PARIS
 from licensing.orders import operations as orders
-from mailing import failed_sendings
+from mailing import refusals
 from mailing.models import Message, MessageState
 from sites.office.messages.failure_letters import FAILURE_KIND
 from sites.office.weekly_letter import writing
@@ -45,7 +45,7 @@ def test_eight_workers_write_each_member_one_letter_a_week(committing, members, 
 def test_eight_workers_notice_a_sending_once(committing, members, race_round):
     fields = {"kind": "key", "created_at": TERM, "due_at": TERM, "state": MessageState.FAILED, "reason": "Refusé."}
     Message.objects.bulk_create(Message(recipient=f"e{n}@nimes.example", **fields) for n in range(12))
-    check = partial(failed_sendings.check_sendings, at=MONDAY)
+    check = partial(refusals.check_sendings, at=MONDAY)
     found = run_concurrently(committing.schema_name, [check] * 8, expected_errors=())
     assert sorted(len(one) for one in found) == [0] * 7 + [1]
     assert FailedSending.objects.count() == 1

@@ -8,7 +8,7 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from collectivities.models import OfficeSettings
-from core.french import of_name
+from core.formatting import of_name
 from licensing.entitlements import operations
 from licensing.invitations import operations as invitations
 from tests.conftest import TERM

@@ -258,7 +258,7 @@ def test_a_kept_key_can_be_forgotten(portal, letter):
 
 def test_a_kept_key_is_forgotten_after_a_day(portal, letter, monkeypatch):
     open_link(portal, letter)
-    monkeypatch.setattr("web.pending_page.KEPT_FOR", datetime.timedelta(seconds=-1))
+    monkeypatch.setattr("web.frame.KEPT_FOR", datetime.timedelta(seconds=-1))
     assert 'id="cle"' in get_text(portal.get(PAGE))
 
 

@@ -288,7 +288,7 @@ def test_a_slip_is_printed_for_each_free_seat_and_not_stored(jaures, as_):
 def test_the_key_of_a_slip_is_in_the_url_fragment(jaures, as_, monkeypatch):
     _, subscription = jaures.subscription(units=1)
     drawn = []
-    monkeypatch.setattr("core.pdf.PdfDocument.qr", lambda _self, content, **_place: drawn.append(content))
+    monkeypatch.setattr("core.documents.PdfDocument.qr", lambda _self, content, **_place: drawn.append(content))
     get_vouchers(as_(jaures.principal), subscription)
     [link] = drawn
     address, _, fragment = link.partition("#")

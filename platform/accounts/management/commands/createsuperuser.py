@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.account_journal import record_event
 from accounts.models import AccountEvent, User
-from core.owner_connection import OwnerUnknown, connected_as_owner
+from core.connections import OwnerUnknown, connected_as_owner
 
 
 class Command(createsuperuser.Command):

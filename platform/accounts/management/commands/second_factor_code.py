@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import enrolment_codes
+from accounts import second_factor
 from accounts.models import User
-from core.urls import portal_url
+from core.links import portal_url
 
 
 class Command(BaseCommand):
@@ -33,8 +33,8 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"Aucun compte actif n'a l'identifiant « {username} ».")
         try:
-            code = enrolment_codes.issue(user=user, at=timezone.now())
-        except enrolment_codes.EnrolmentCodeError as refusal:
+            code = second_factor.issue(user=user, at=timezone.now())
+        except second_factor.EnrolmentCodeError as refusal:
             raise CommandError(str(refusal)) from None
         address = portal_url(reverse("mfa_index", urlconf=settings.PUBLIC_SCHEMA_URLCONF))
         self.stdout.write(f"Code du serveur pour « {user.username} » : {code}")

@@ -11,15 +11,13 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from core import metrics
-from core.database_checks import refuse_unfit_database
-from core.database_timeouts import WORKER_TIMEOUTS, apply_timeouts
-from core.error_reports import start_error_reports
-from core.role_checks import refuse_privileged_role
-from core.traces import start_tracing
+from core import telemetry
+from core.database_access import WORKER_TIMEOUTS, apply_timeouts
+from core.start_checks import refuse_privileged_role, refuse_unfit_database
+from core.telemetry import start_error_reports, start_tracing
 from installation.migration_contents import refuse_changed_migrations
 from jobs import worker
-from jobs.metrics_server import serve_metrics
+from jobs.worker import serve_metrics
 
 
 class Command(BaseCommand):
@@ -76,7 +74,7 @@ def _serve(address: str) -> Iterator[None]:
     if not address:
         yield
         return
-    if not metrics.is_open():
+    if not telemetry.is_open():
         raise CommandError("--metrics needs METRICS_TOKEN: who may read the figures is known by it.")
     host, _, port = address.rpartition(":")
     if not (host and port.isascii() and port.isdigit()):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from core.owner_connection import OwnerUnknown, connected_as_owner
+from core.connections import OwnerUnknown, connected_as_owner
 from installation import hold
 
 

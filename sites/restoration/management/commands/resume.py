@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from core.connections import OwnerUnknown, connected_as_owner
 from core.formatting import long_moment, number, pluralize
-from core.owner_connection import OwnerUnknown, connected_as_owner
 from installation.hold import find_hold
 from licensing.billing.invoicing.numbering import format_number
 from sites.restoration import operations, queued_work
