@@ -7,7 +7,7 @@ from pathlib import Path
 
 from licensing.classes import words
 
-_FOLDER = Path(__file__).parent / "static" / "classes" / "animals"
+_DRAWINGS = Path(__file__).parent / "static" / "classes" / "animals"
 
 
 @cache
@@ -15,4 +15,4 @@ def read_drawing(word: str) -> str:
     """Return the SVG of a pupil's word, without accents; an empty string for any other word."""
     if word not in words.list_pupil_words():
         return ""
-    return (_FOLDER / f"{word}.svg").read_text(encoding="utf-8").strip()
+    return (_DRAWINGS / f"{word}.svg").read_text(encoding="utf-8").strip()

@@ -18,7 +18,7 @@ from licensing.classes import words
 
 #: Longer words are shown cut.
 _SHOWN = 20
-_DIGITS = 4
+_DIGITS_OF_LOGIN = 4
 _WORDS = 3
 _LOOK = "Regarde ta carte."
 
@@ -68,7 +68,7 @@ def _find_in_words(typed: list[str], as_typed: Mapping[str, str]) -> str:
 def _find_in_number(digits: str) -> str:
     if not digits:
         return f"Il manque le nombre, à la fin de ton identifiant. {_LOOK}"
-    if len(digits) != _DIGITS:
+    if len(digits) != _DIGITS_OF_LOGIN:
         return f"Le nombre a 4\xa0chiffres. Tu en as écrit {len(digits)}. {_LOOK}"
     return f"Le nombre vient à la fin, après l’animal et le mot. {_LOOK}"
 

@@ -10,7 +10,7 @@ import re
 from licensing.entitlements.keys import ALPHABET, LENGTH, InvalidKey, parse
 
 #: What is typed between the symbols of a key.
-_SEPARATORS = re.compile(r"[\W_]+")
+_GAPS = re.compile(r"[\W_]+")
 _GROUPS = 3
 
 
@@ -36,7 +36,7 @@ def list_corrections(text: str) -> list[str]:
 
 def _read_symbols(text: str) -> str:
     """Return the symbols of a key without its prefix, which only groups or the usual length tell apart."""
-    groups = [group for group in _SEPARATORS.split(text.upper()) if group]
+    groups = [group for group in _GAPS.split(text.upper()) if group]
     symbols = "".join(groups)
     if len(groups) > _GROUPS and len(symbols) > LENGTH:
         return "".join(groups[-_GROUPS:])

@@ -31,7 +31,7 @@ def load_calendar(messages: Sequence[Message]) -> WritingCalendar | None:
     return WritingCalendar(today, today) if any(is_automatic(message) for message in messages) else None
 
 
-def check_due(message: Message, allocation: Allocation, calendar: WritingCalendar | None) -> None:
+def check_automatic_due(message: Message, allocation: Allocation, calendar: WritingCalendar | None) -> None:
     """Raise `NoLongerDue` for an automatic message that was kept waiting too long, or whose pool is suspended.
 
     It is not held, as a key's e-mail is: what it says would be late.

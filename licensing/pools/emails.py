@@ -61,7 +61,7 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
         allocation = allocations.get(message.topic_id or 0)
         if allocation is None:
             raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
-        automatic_emails.check_due(message, allocation, calendar)
+        automatic_emails.check_automatic_due(message, allocation, calendar)
         check_due(message, allocation)
         key = unseal_key(allocation.key)
         # In what is sent, and only there: whoever reads the office's copy does not read the school's mailbox.

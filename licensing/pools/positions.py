@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import NamedTuple
 
-from django.db import connection
-
+from core.tenant_connection import connection
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.entitlements.order_review import find_orders_under_review

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from collectivities.models import PortfolioSchool
+from core.tenant_connection import connection
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS, find_entitlements, list_entitlements
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import LOST

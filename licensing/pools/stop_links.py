@@ -29,7 +29,7 @@ def build_stop_url(allocation_id: int) -> str:
 
 
 @sensitive_variables("token")
-def read_token(token: str) -> StopLink | None:
+def read_stop_token(token: str) -> StopLink | None:
     """Return what the token of a link is about; None where we did not sign it, or long ago."""
     try:
         schema, allocation_id = signing.loads(token, salt=_SALT, max_age=_MAX_AGE)

@@ -42,7 +42,7 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
         allocation = allocations.get(message.topic_id or 0)
         if allocation is None:
             raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
-        automatic_emails.check_due(message, allocation, calendar)
+        automatic_emails.check_automatic_due(message, allocation, calendar)
         counts = seats.get(allocation.key_id, SeatCounts(0, 0))
         _check_due(message, allocation, counts)
         email = _build(message, allocation, counts)

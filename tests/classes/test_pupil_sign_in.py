@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import re
+import sys
 
 import pytest
 from django.db import connection
@@ -260,7 +261,11 @@ def test_what_does_not_exist_costs_the_same_statements(lapin, login):
 @pytest.mark.parametrize("code", ["tulipe-5837", "jasmin-1234"])
 def test_the_sixtieth_failure_queues_one_job_whether_or_not_the_class_exists(lapin, monkeypatch, code):
     queued = []
-    monkeypatch.setattr(pupil_sign_in, "defer", lambda name, **values: queued.append((name, values["code"])))
+    monkeypatch.setattr(
+        sys.modules[operations.sign_in.__module__],
+        "defer",
+        lambda name, **values: queued.append((name, values["code"])),
+    )
     spend(pupil_sign_in.OF_CLASS, code, 58)
     for number, expected in enumerate((0, 1, 1, 1)):
         try_wrong_passwords(1, f"lapin-{code}", address=f"203.0.113.{number}")
@@ -309,7 +314,7 @@ def test_an_error_report_shows_no_password(lapin, monkeypatch):
     def breaks(*args, **kwargs):
         raise RuntimeError("the database went away")
 
-    monkeypatch.setattr(pupil_sign_in, "_record_sign_in", breaks)
+    monkeypatch.setattr("licensing.classes.operations.pupil_sign_in._record_sign_in", breaks)
     with pytest.raises(RuntimeError) as broken:
         operations.sign_in(login=lapin.login, password=PASSWORD, origin=Origin(SCHOOL), at=TERM)
     reporter = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)

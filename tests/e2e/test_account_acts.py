@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from licensing.entitlements import keys, notifications, operations
+from licensing.entitlements import keys, operations
 from licensing.invitations.models import TeacherInvitation
 from tests.conftest import PASSWORD, TERM
 from tests.e2e.page_checks import find_overflow
@@ -94,7 +94,7 @@ class AccountWalk:
         self.give(page, 3)
         yield "given, and the time passes", "donnée à Alix Enseignant 03"
         with self.monkeypatch.context() as patch:
-            patch.setattr(notifications, "UNDO_PERIOD", datetime.timedelta(0))
+            patch.setattr("licensing.entitlements.notifications.UNDO_PERIOD", datetime.timedelta(0))
             page.get_by_role("button", name="Annuler").click()
             yield "undone too late", "trop tard"
         page.get_by_role("button", name="Ajouter à mes enseignants : Nadine Roux").click()

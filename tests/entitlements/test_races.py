@@ -255,7 +255,7 @@ def test_a_withdrawal_between_the_two_reads_of_a_claim_is_noticed(committing, co
         run_concurrently(committing.schema_name, [release], expected_errors=())
         return result
 
-    monkeypatch.setattr(seat_holders, "was_withdrawn", withdraw_just_after)
+    monkeypatch.setattr("licensing.entitlements.seat_holders.was_withdrawn", withdraw_just_after)
     with pytest.raises(LicensingError):
         operations.claim(code=code, by=teacher, at=LATER)
     assert holders(subscription) in ([], [teacher.pk])

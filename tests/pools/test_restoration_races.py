@@ -6,6 +6,7 @@ Each fails without its lock and its constraint.
 from __future__ import annotations
 
 import datetime
+import sys
 import threading
 from collections import Counter
 from functools import partial
@@ -22,7 +23,6 @@ from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.pools import operations
 from licensing.pools.models import RESTORABLE_FOR, Allocation, Pool
-from licensing.pools.operations import restoration
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.queries import find_notified_ids
 from mailing import dispatch
@@ -131,7 +131,7 @@ def test_a_worker_tells_no_school_between_the_question_and_the_undo(taken, monke
         wait_for_blocked_session(unless=lambda: not worker.is_alive())
         return answer
 
-    monkeypatch.setattr(restoration, "find_notified_ids", ask_then_let_a_worker_run)
+    monkeypatch.setattr(sys.modules[operations.restore.__module__], "find_notified_ids", ask_then_let_a_worker_run)
     restore(taken)
     assert not claimed
     assert Message.objects.get(kind="key_revoked").state == MessageState.CANCELLED

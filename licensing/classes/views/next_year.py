@@ -73,11 +73,11 @@ def _carry_on(request: AuthenticatedRequest, classroom: Classroom) -> HttpRespon
         if offer is None or offer.opens_on is not None:
             return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
         return _render(request, classroom, offer, pupils, numbers, form=form, refusal=refusal, status=409)
-    messages.success(request, _describe(carried))
+    messages.success(request, _describe_carried(carried))
     return redirect_to_class(carried.classroom)
 
 
-def _describe(carried: CarriedClass) -> str:
+def _describe_carried(carried: CarriedClass) -> str:
     sentence = (
         f"la classe « {carried.classroom.name} » est dans l’année nouvelle, avec {pluralize(carried.pupils, 'élève')}. "
         "Les cartes servent comme avant."

@@ -19,7 +19,7 @@ from licensing.entitlements.models import EntitlementStatus
 from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
 
-TAGS = ["Lots"]
+POOL_TAGS = ["Lots"]
 
 
 class PoolSerializer(serializers.Serializer[Any]):
@@ -51,7 +51,7 @@ class PoolSerializer(serializers.Serializer[Any]):
     unpaid_until = serializers.DateField(allow_null=True, help_text="Le jour avant lequel le paiement est attendu.")
 
 
-EXAMPLE = OpenApiExample(
+POOL_EXAMPLE = OpenApiExample(
     "Un lot",
     response_only=True,
     value={
@@ -81,7 +81,7 @@ class PoolListView(ScopedListView):
     queryset = Pool.objects.all()
     serializer_class = PoolSerializer
 
-    @extend_schema(operation_id="listPools", summary="Lire les lots", tags=TAGS, examples=[EXAMPLE])
+    @extend_schema(operation_id="listPools", summary="Lire les lots", tags=POOL_TAGS, examples=[POOL_EXAMPLE])
     def get(self, request: Request) -> Response:
         """Les lots de licences de la collectivité, le dernier ouvert d'abord, et où en sont leurs licences."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
@@ -97,9 +97,9 @@ class PoolView(ScopedView):
     @extend_schema(
         operation_id="getPool",
         summary="Lire un lot",
-        tags=TAGS,
+        tags=POOL_TAGS,
         responses={200: PoolSerializer},
-        examples=[EXAMPLE],
+        examples=[POOL_EXAMPLE],
     )
     def get(self, request: Request, pk: int) -> Response:
         """Un lot, et où en sont ses licences à cet instant."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from django.db import connection
 from django.db.models import Q
 
 from accounts.models import User
 from core.copy_rows import copy_rows, reserve_ids
+from core.tenant_connection import connection
 from licensing.entitlements.key_minting import mint
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey

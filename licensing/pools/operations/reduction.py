@@ -6,12 +6,13 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
 from collectivities import audit_log
 from core import formatting
+from core.tenant_connection import connection
 from licensing.entitlements.key_units import shrink_many
 from licensing.exceptions import LicensingError
 from licensing.pools import checks, events

@@ -126,7 +126,7 @@ def _apply(allocations: Sequence[Allocation], *, by: User | None, at: datetime.d
         Pool.objects.filter(pk=pool_id).update(allocated=F("allocated") + units)
     mailing.cancel(ALLOCATION_TOPIC, allocation_ids, at)
     queue_again(allocations, at)
-    audit_log.record_many(_build_entries(allocations), by=by, at=at)
+    audit_log.record_many(_build_restored_entries(allocations), by=by, at=at)
     webhooks.emit(events=events.build_restored_events(allocations), at=at)
 
 
@@ -155,7 +155,7 @@ def queue_again(
         mailing.enqueue_many(messages, at=at, due_at=due_at)
 
 
-def _build_entries(allocations: Iterable[Allocation]) -> list[audit_log.NewAuditEntry]:
+def _build_restored_entries(allocations: Iterable[Allocation]) -> list[audit_log.NewAuditEntry]:
     return [
         audit_log.NewAuditEntry(
             action="pools.revocation_undone",

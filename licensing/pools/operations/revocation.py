@@ -66,12 +66,14 @@ def revoke_many(
     notified: set[int] = set()
     if revocable:
         alone = import_id is None and not in_bulk
-        notified = _apply(revocable, by=by, at=at, action="pools.revoked" if alone else REVOKED_IN_BULK)
+        notified = _apply_revocation(revocable, by=by, at=at, action="pools.revoked" if alone else REVOKED_IN_BULK)
     results += [AllocationActionResult(allocation.pk, notified=allocation.pk in notified) for allocation in revocable]
     return results
 
 
-def _apply(allocations: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> set[int]:
+def _apply_revocation(
+    allocations: list[Allocation], *, by: User | None, at: datetime.datetime, action: str
+) -> set[int]:
     allocation_ids = [allocation.pk for allocation in allocations]
     mailing.hold_back(ALLOCATION_TOPIC, allocation_ids)
     notified = find_emailed_ids(allocation_ids)

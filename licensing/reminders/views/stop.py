@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 
 from licensing.pools.emails import get_giver
 from licensing.pools.models import Allocation
-from licensing.pools.stop_links import read_token
+from licensing.pools.stop_links import read_stop_token
 from licensing.reminders import operations
 from licensing.reminders.models import ReminderStop
 from licensing.reminders.wording import describe_school
@@ -34,7 +34,7 @@ _ONE_CLICK_FIELD, _ONE_CLICK = "List-Unsubscribe", "One-Click"
 @public_page
 def stop(request: HttpRequest, token: str) -> HttpResponse:
     """Ask whether the reminders shall stop; stop them, or take that back."""
-    link = read_token(token)
+    link = read_stop_token(token)
     collectivity = None if link is None else Collectivity.objects.filter(schema_name=link.schema).first()
     if link is None or collectivity is None:
         return render(request, "reminders/stop_unknown.html", status=410)

@@ -186,7 +186,7 @@ def test_a_token_that_was_altered_proves_nothing(letter):
 
 
 def test_a_token_expires(letter, monkeypatch):
-    monkeypatch.setattr(mailbox_proof, "VALIDITY", datetime.timedelta(seconds=-1))
+    monkeypatch.setattr("licensing.entitlements.mailbox_proof.VALIDITY", datetime.timedelta(seconds=-1))
     assert proves(letter[1], letter[0].key) is None
 
 
