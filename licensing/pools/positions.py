@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import NamedTuple
 
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.entitlements.order_review import find_orders_under_review

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from core.calendar import date_in_paris, start_of_day
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.pools.filters import DORMANT_DAYS
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind

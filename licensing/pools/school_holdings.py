@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from collectivities.models import PortfolioSchool
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS, find_entitlements, list_entitlements
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import LOST

@@ -300,6 +300,11 @@ def may_operate(user: User | AnonymousUser) -> bool:
     return is_operator(user) and not lacks_second_factor(user)
 
 
+def get_operator(request: HttpRequest) -> User:
+    """Return the signed-in operator, on a page that lets nobody else in."""
+    return cast("User", request.user)
+
+
 # One-time codes that let an operator enrol a first second factor, also after theirs was removed.
 #
 # Without one, whoever has an operator's password could enrol their own telephone. A code is printed on the server

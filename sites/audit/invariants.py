@@ -1,4 +1,4 @@
-"""Types of the audit: invariants and findings."""
+"""Types of the audit: invariants, findings, and what the rules of an office are given of the public schema."""
 
 from __future__ import annotations
 

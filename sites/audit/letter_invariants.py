@@ -1,4 +1,4 @@
-"""Invariants of letters: to principals, in the public schema; to members, in each collectivity's."""
+"""Invariants of e-mails: letters to principals and members, reminders, and what became of each."""
 
 from __future__ import annotations
 

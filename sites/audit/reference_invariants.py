@@ -1,4 +1,4 @@
-"""Invariants of what is named where no foreign key holds it: by offices (docs/decisions/0156), and schools (0162)."""
+"""Invariants of what two schemas say of each other: names without a foreign key (0156, 0162), and work that is due."""
 
 from __future__ import annotations
 

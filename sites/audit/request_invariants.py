@@ -1,4 +1,4 @@
-"""Invariants of requests for licences."""
+"""Invariants of licences that are asked for, given back, moved inside a lot, and bought again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invariants of orders, invoices and payments, and of the entitlements that follow from them.
+"""Invariants of orders, invoices, credits, payments, bank lines, and of the entitlements that follow from them.
 
 A unit is usable only if an order line counts it, its order's state allows it, and its payment was requested.
 """

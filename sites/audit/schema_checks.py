@@ -1,4 +1,4 @@
-"""The schema of each collectivity: it exists, has all its tables and the structure of a new one, and can be read."""
+"""The schema of each collectivity: it has the structure of a new one, and each of its values can be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether each sale is taxed as its payer's place says, unless the operator corrected it with a reason."""
+"""Whether each sale is taxed as its payer's place says, and each report of e-reporting declares what the books say."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Every admin page, imported here so that Django's autodiscovery finds them."""
 
-from sites.back_office import (  # noqa: F401 - each registers its models
+# ruff: noqa: F401 - each registers its models
+from sites.back_office import (
     accounts,
-    bank,
     bounces,
     catalogue,
     classes,
@@ -10,7 +10,18 @@ from sites.back_office import (  # noqa: F401 - each registers its models
     entitlements,
     jobs,
     mailing,
-    sales,
     schools,
     set_aside,
+)
+from sites.back_office.bank import statement_lines
+from sites.back_office.sales import (
+    accounting,
+    card_payments,
+    e_reporting,
+    invoices,
+    orders,
+    payments,
+    public_bodies,
+    purchase_order_scans,
+    seller,
 )

@@ -1,4 +1,4 @@
-"""Back office of the catalogue: products and their VAT, school years with their prices and first day of sale.
+"""Back office of the catalogue: products and their VAT, school years with prices and first day of sale; the seller.
 
 Orders copy their prices, so a change here affects no existing order. Changes are kept in each page's history.
 """

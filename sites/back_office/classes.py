@@ -20,11 +20,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.second_factor import get_operator
 from core import formatting
 from licensing.classes import tokens
 from licensing.classes.models import ApplicationToken, Classroom, DeletionCertificate
 from sites.back_office.read_only import ReadOnlyAdminMixin
-from sites.back_office.site import get_operator
 
 
 class ApplicationTokenForm(forms.Form):

@@ -17,13 +17,13 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget,
 from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 
 from accounts.reauthentication import ask_for_confirmation
+from accounts.second_factor import get_operator
 from collectivities import office_visits
 from collectivities.exceptions import CollectivityError
 from collectivities.operations.office_requests import accept_request, decline_request
 from collectivities.operations.offices import open_office
 from core.contact_details import check_plain_name
 from sites.back_office.read_only import ReadOnlyAdminMixin
-from sites.back_office.site import get_operator
 from tenants import provisioning
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
 from tenants.provisioning import OpeningRefused

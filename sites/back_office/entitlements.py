@@ -1,4 +1,4 @@
-"""Back office of entitlements, keys and subscriptions, across all collectivities.
+"""Back office of entitlements, keys, subscriptions and classes, across all collectivities.
 
 A key's code is only shown on request, one key at a time; the request is logged, and the key no longer proves who
 redeems it.
@@ -18,11 +18,11 @@ from unfold.admin import ModelAdmin, TabularInline
 from accounts.account_journal import record_event
 from accounts.models import AccountEvent, User
 from accounts.reauthentication import ask_for_confirmation
+from accounts.second_factor import get_operator
 from collectivities import audit_log
 from licensing.entitlements import keys, operations, queries
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, Subscription
 from sites.back_office.read_only import ReadOnlyAdminMixin
-from sites.back_office.site import get_operator
 
 
 @admin.register(Entitlement)

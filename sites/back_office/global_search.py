@@ -166,8 +166,8 @@ def _by_key_number(number: int) -> GlobalSearchResult:
 
 def _by_email(email: str) -> GlobalSearchResult:
     people = list(User.objects.filter(email__iexact=email).order_by("pk"))
-    invitations = _find_invitations(fold(email).split())
-    exact = [one for one in invitations if one.email.lower() == email]
+    invited = _find_invitations(fold(email).split())
+    exact = [one for one in invited if one.email.lower() == email]
     found = replace(_with_email(email, people), invitations=exact)
     if not found.is_empty:
         return found
@@ -178,7 +178,7 @@ def _by_email(email: str) -> GlobalSearchResult:
         query_label=f"adresse proche de {email}",
         schools=list(School.objects.filter(pk__in=schools)),
         **_find_by_address_words(fold(email).split()),
-        invitations=invitations,
+        invitations=invited,
     )
     if not near.is_empty:
         return near

@@ -1,4 +1,4 @@
-"""Back office of the job queue, read-only."""
+"""Back office of the job queue, read-only, and of what came from outside and could not be taken in."""
 
 from __future__ import annotations
 

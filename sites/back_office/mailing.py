@@ -1,4 +1,4 @@
-"""Back office of the portal's e-mails, read-only.
+"""Back office of the portal's e-mails, refused addresses, sendings that fail, and the bounce mailbox; read-only.
 
 A collectivity's e-mails are in its own schema, and shown in its office.
 """

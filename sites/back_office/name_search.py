@@ -1,4 +1,4 @@
-"""Search of clients, people, schools and orders by their names, as people type and misspell them.
+"""Search of clients, people, schools and orders by telephone number and by name, as people type and misspell them.
 
 Every word must begin a word of the name; where that finds nothing, be like one (trigrams) or a letter away from one.
 « Mairie d'Alès » is searched as « ales »: what a collectivity is called before its name differs from one paper to the

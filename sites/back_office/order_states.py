@@ -1,4 +1,4 @@
-"""The state of an order as the operator reads it, with that of its signed purchase order."""
+"""An order as the operator reads it: its state, what happened, until when its rights run, what comes next."""
 
 from __future__ import annotations
 

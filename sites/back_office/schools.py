@@ -1,4 +1,4 @@
-"""Back office of the school directory and of affiliations; verifies principals."""
+"""Back office of the school directory with its runs, and of affiliations; verifies principals."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from accounts.models import Profile
+from accounts.second_factor import get_operator
 from schools import affiliations
 from schools.directory.models import DirectorySync
 from schools.models import Affiliation, PrincipalEvent, School, Verification
 from schools.queries import search
 from sites.back_office.read_only import ReadOnlyAdminMixin
-from sites.back_office.site import get_operator
 
 
 @admin.register(School)

@@ -7,7 +7,7 @@ inline styles; see docs/decisions/0022. Our own pages keep the policy of the sit
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -27,7 +27,6 @@ from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
 from accounts import second_factor
-from accounts.models import User
 
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     **settings.SECURE_CSP,
@@ -36,11 +35,6 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 }
 #: Groups are unused; e-mail addresses and second factors belong to their owners; jobs have their own admin.
 UNREGISTERED_MODELS = {"auth.Group", "account.EmailAddress", "mfa.Authenticator", "procrastinate.ProcrastinateJob"}
-
-
-def get_operator(request: HttpRequest) -> User:
-    """Return the signed-in operator: the admin site lets nobody else in."""
-    return cast("User", request.user)
 
 
 class BackOfficeSite(UnfoldAdminSite):
@@ -104,8 +98,9 @@ class BackOfficeSite(UnfoldAdminSite):
     @method_decorator(never_cache)
     def search(self, request: HttpRequest) -> HttpResponse:
         """Search everything. The query is kept in address and field, unless it may be a key: then in neither."""
-        from sites.back_office import global_search, search_results  # noqa: PLC0415 - imports models
-        from sites.back_office.pages import clients  # noqa: PLC0415 - imports models
+        from sites.back_office import global_search  # noqa: PLC0415 - imports models
+        from sites.back_office.pages.clients import find_clients  # noqa: PLC0415 - imports models
+        from sites.back_office.search_results import GlobalSearchResult  # noqa: PLC0415 - imports models
 
         text = (request.POST if request.method == "POST" else request.GET).get("query", "")
         secret = global_search.may_be_key(text)
@@ -114,14 +109,12 @@ class BackOfficeSite(UnfoldAdminSite):
         if request.method == "POST" or ("query" in request.GET and not secret):
             found = global_search.search_everywhere(text)
         elif secret:
-            found = search_results.GlobalSearchResult(
-                "", problem="Une clé se saisit dans le champ, jamais dans l'adresse."
-            )
+            found = GlobalSearchResult("", problem="Une clé se saisit dans le champ, jamais dans l'adresse.")
         else:
             found = None
         context = {
             "found": found,
-            "clients": found and clients.find_clients(found.schools, found.people),
+            "clients": found and find_clients(found.schools, found.people),
             "searched": "" if secret else text,
         }
         return TemplateResponse(request, "back_office/global_search.html", context)

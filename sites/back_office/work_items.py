@@ -1,4 +1,4 @@
-"""Work items of the operator beside the lists of what waits, shown on the root page."""
+"""Work items of the operator beside the lists of what waits; and the orders that need the operator, for the lists."""
 
 from __future__ import annotations
 

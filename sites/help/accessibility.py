@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-FILE = Path(__file__).with_name("accessibility_grid.toml")
+GRID_FILE = Path(__file__).with_name("accessibility_grid.toml")
 COMPLIANT, NON_COMPLIANT, NOT_APPLICABLE = "conforme", "non conforme", "non applicable"
 #: Themes of the RGAA 4.1, in its order.
 THEMES = (
@@ -71,6 +71,6 @@ class AccessibilityGrid:
 @functools.cache
 def read_grid() -> AccessibilityGrid:
     """Return the grid."""
-    content = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    content = tomllib.loads(GRID_FILE.read_text(encoding="utf-8"))
     criteria = tuple(CheckedCriterion(**criterion) for criterion in content["criterion"])
     return AccessibilityGrid(content["checked_on"], criteria)

@@ -1,4 +1,4 @@
-"""The guides: which there are, and their texts in `docs/`."""
+"""The guides: which there are, their texts in `docs/`, each as a page and as a PDF; HTML in them is only text."""
 
 from __future__ import annotations
 

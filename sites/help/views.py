@@ -16,7 +16,7 @@ from sites.help.way_back import find_way_back, keep_way_back
 from web.access import public_page
 
 
-def _find(slug: str) -> guides.Guide:
+def _find_guide(slug: str) -> guides.Guide:
     try:
         return guides.BY_SLUG[slug]
     except KeyError:
@@ -39,7 +39,7 @@ def list_guides(request: HttpRequest) -> HttpResponse:
 @public_page
 def show_guide(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a guide with its contents."""
-    guide = _find(slug)
+    guide = _find_guide(slug)
     page, way_back = render_guide(guide.read()), find_way_back(request)
     content = {"guide": guide, "page": page, "body": keep_way_back(page.body, way_back), "way_back": way_back}
     return render(request, "help/guide.html", content)
@@ -48,7 +48,7 @@ def show_guide(request: HttpRequest, slug: str) -> HttpResponse:
 @public_page
 def download_guide(_request: HttpRequest, slug: str) -> HttpResponse:
     """Return a guide as a PDF."""
-    guide = _find(slug)
+    guide = _find_guide(slug)
     return build_file_response(
         render_pdf(guide.slug), name=f"{guide.path.stem}.pdf", content_type="application/pdf", inline=True
     )

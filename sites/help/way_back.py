@@ -39,7 +39,7 @@ def find_way_back(request: HttpRequest) -> WayBack | None:
     collectivity = Collectivity.objects.filter(slug=slug).first()
     if collectivity is None:
         return None
-    return WayBack(_name(collectivity.name), collectivity.office_url(), f"?{OFFICE_PARAMETER}={slug}", slug)
+    return WayBack(_name_way_back(collectivity.name), collectivity.office_url(), f"?{OFFICE_PARAMETER}={slug}", slug)
 
 
 def keep_way_back(body: SafeString, way_back: WayBack | None) -> SafeString:
@@ -47,6 +47,6 @@ def keep_way_back(body: SafeString, way_back: WayBack | None) -> SafeString:
     return SafeString(_GUIDE_LINK.sub(rf"\g<1>{way_back.query}", body)) if way_back else body
 
 
-def _name(collectivity: str) -> str:
+def _name_way_back(collectivity: str) -> str:
     town = _TOWN.sub("", collectivity, count=1) if _TOWN.match(collectivity) else ""
     return f"Retour au bureau {town}" if town else f"Retour au bureau ({collectivity})"

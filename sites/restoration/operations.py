@@ -1,4 +1,4 @@
-"""Let a restored copy act again: what may have left is dropped, numbers that may be given are not given again."""
+"""What waited in a restored copy, and let it act again: what may have left is dropped, numbers are not given again."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_the_cookie_of_messages_is_bound_to_its_host_on_a_server():
         "import django; django.setup()\n"
         "from django.contrib import messages; from django.http import HttpResponse\n"
         "from django.test import RequestFactory\n"
-        "from web.message_storage import HostMessageStorage\n"
+        "from web.middleware import HostMessageStorage\n"
         "request = RequestFactory().get('/'); request.session = {}\n"
         "storage = HostMessageStorage(request); storage.add(messages.INFO, 'a'); response = HttpResponse()\n"
         "storage.update(response); print(response.cookies.output())"

@@ -19,7 +19,7 @@ from core.telemetry import count_on_commit, may_read
 TOKEN = "jeton-de-prometheus-0123456789abcdef"
 COUNT = """
 from prometheus_client import Counter
-from core.metrics import render_metrics
+from core.telemetry import render_metrics
 counter = Counter("tests_things", "Things.", ["kind"])
 counter.labels("seen").inc({amount})
 print(render_metrics().decode())

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from accounts.models import User
 from collectivities import audit_log
 from core import formatting
-from core.tenant_connection import connection
+from core.connections import connection
 from licensing.entitlements.key_units import shrink_many
 from licensing.exceptions import LicensingError
 from licensing.pools import checks, events

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from accounts.second_factor import get_operator
 from core.formatting import add_nonbreaking_spaces, euros, long_date
 from licensing.bank import operations
 from licensing.bank.exceptions import BadShares
@@ -27,7 +28,6 @@ from licensing.billing.invoice_search import parse_amount
 from licensing.exceptions import LicensingError
 from sites.back_office.bank.forms import SetAsideForm
 from sites.back_office.bank.line_views import build_booked_views, build_line_views, describe_order
-from sites.back_office.site import get_operator
 
 #: Orders that are kept on the page: a deposit of cheques.
 MAX_ORDERS = 100

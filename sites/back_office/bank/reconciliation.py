@@ -13,6 +13,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
+from accounts.second_factor import get_operator
 from core.formatting import add_nonbreaking_spaces, euros, join_words, number, pluralize
 from licensing.bank import matching, operations
 from licensing.bank.matching.match_proposal import parse_key
@@ -22,7 +23,6 @@ from licensing.exceptions import LicensingError
 from licensing.orders.models import ZERO
 from sites.back_office.bank.forms import StatementUploadForm
 from sites.back_office.bank.line_views import LineView, build_line_views
-from sites.back_office.site import get_operator
 
 #: Lines of a page, which one button confirms.
 PAGE_LINES = 100

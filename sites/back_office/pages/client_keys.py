@@ -52,20 +52,20 @@ def list_keys(keys: QuerySet[ActivationKey]) -> list[ClientKey]:
     params = [ALLOCATION_TOPIC, _WITH_KEY, [key.pk for key in shown]]
     deliveries = {row.values[0]: row.values[1:] for row in query_all(_DELIVERIES_SQL, params)}
     day = date_in_paris(timezone.now())
-    return [_describe(key, deliveries.get(key.pk), day) for key in shown]
+    return [_describe_key(key, deliveries.get(key.pk), day) for key in shown]
 
 
-def _describe(key: ActivationKey, delivery: tuple[Any, ...] | None, day: datetime.date) -> ClientKey:
+def _describe_key(key: ActivationKey, delivery: tuple[Any, ...] | None, day: datetime.date) -> ClientKey:
     if delivery is None:
         return ClientKey(key, "", "", "", is_lost=False)
     recipient, state, at = delivery
     is_usable = key.revoked_at is None and key.redeemed_at is None and not key.entitlement.over_on(day)
     office = f"un gestionnaire du bureau ({key.entitlement.collectivity})"
     resent_by = f"{office}, ou l'école par la page « Je n'ai pas reçu ma clé »" if is_usable else ""
-    return ClientKey(key, recipient, _describe_email(state, at), resent_by, is_lost=is_usable and state in LOST)
+    return ClientKey(key, recipient, _describe_delivery(state, at), resent_by, is_lost=is_usable and state in LOST)
 
 
-def _describe_email(state: str | None, at: datetime.datetime | None) -> str:
+def _describe_delivery(state: str | None, at: datetime.datetime | None) -> str:
     """Return in French what became of an e-mail: « remis le 2 novembre 2026 à 09:05 »."""
     if state is None or at is None:
         return "aucun e-mail"

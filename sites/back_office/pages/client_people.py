@@ -114,7 +114,7 @@ def list_lost_emails(contacts: Iterable[Contact]) -> list[LostEmail]:
     addresses = {email.lower() for contact in contacts for email in contact.emails}
     messages = Message.objects.lost().alias(address=Lower("recipient")).filter(address__in=addresses)
     return [
-        _describe_email(one, reverse("admin:mailing_message_change", args=[one.pk]))
+        _describe_lost(one, reverse("admin:mailing_message_change", args=[one.pk]))
         for one in messages.order_by("-pk")[:MAX_ROWS]
     ]
 
@@ -123,7 +123,7 @@ def list_lost_office_emails(collectivity: Collectivity) -> list[LostEmail]:
     """Return the e-mails of a collectivity's office that did not arrive, the latest first. One query."""
     with tenant_context(collectivity):
         messages = list(Message.objects.lost().order_by("-pk")[:MAX_ROWS])
-    return [_describe_email(one, _visit_url(collectivity), str(collectivity)) for one in messages]
+    return [_describe_lost(one, _visit_url(collectivity), str(collectivity)) for one in messages]
 
 
 def list_lost_key_emails(school: School) -> list[LostEmail]:
@@ -132,7 +132,7 @@ def list_lost_key_emails(school: School) -> list[LostEmail]:
     for collectivity, values in query_all(_LOST_KEYS_SQL, [[state.value for state in LOST], school.pk]):
         kind, recipient, created_at, reason = values
         message = Message(kind=kind, recipient=recipient, created_at=created_at, reason=reason)
-        found.append(_describe_email(message, _visit_url(collectivity), str(collectivity)))
+        found.append(_describe_lost(message, _visit_url(collectivity), str(collectivity)))
     return found
 
 
@@ -141,7 +141,7 @@ def _visit_url(collectivity: Collectivity) -> str:
     return reverse("admin:tenants_collectivity_visit", args=[collectivity.pk])
 
 
-def _describe_email(message: Message, url: str, office: str = "") -> LostEmail:
+def _describe_lost(message: Message, url: str, office: str = "") -> LostEmail:
     label = kinds.get_label(message.kind)
     return LostEmail(label, message.recipient, message.created_at, message.explanation, url, office)
 

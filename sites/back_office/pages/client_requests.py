@@ -31,7 +31,9 @@ def list_office_requests(collectivity: Collectivity) -> list[ShownRequest]:
     """Return the latest requests to a collectivity, those that wait first. One query."""
     found = LicenceRequest.objects.filter(collectivity=collectivity.pk).select_related("school")
     return [
-        ShownRequest(format_school(one.school), reverse("admin:client_school", args=[one.school_id]), _describe(one))
+        ShownRequest(
+            format_school(one.school), reverse("admin:client_school", args=[one.school_id]), _describe_request(one)
+        )
         for one in found.order_by(F("ended_at").desc(nulls_first=True), "-pk")[:MAX_ROWS]
     ]
 
@@ -43,13 +45,13 @@ def list_school_requests(school: School) -> list[ShownRequest]:
         ShownRequest(
             collectivity_forms(one.collectivity.name).the,
             reverse("admin:client_collectivity", args=[one.collectivity_id]),
-            _describe(one),
+            _describe_request(one),
         )
         for one in found.order_by(F("ended_at").desc(nulls_first=True), "-pk")[:MAX_ROWS]
     ]
 
 
-def _describe(request: LicenceRequest) -> str:
+def _describe_request(request: LicenceRequest) -> str:
     state = str(get_state(request).label).lower()
     given = f", {request.accepted_units} données" if request.accepted_units else ""
     return f"{describe_asked(request)}, le {format_day(request.created_at)} : {state}{given}"

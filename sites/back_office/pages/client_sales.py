@@ -51,7 +51,7 @@ def list_client_orders(orders: QuerySet[Order], day: datetime.date) -> list[Clie
         .annotate(received=sum_received(), under_review=is_under_review())
         .order_by("-created_at", "-pk")[:MAX_ORDERS]
     )
-    return [_describe(order, day) for order in latest]
+    return [_describe_order(order, day) for order in latest]
 
 
 def compute_totals(orders: QuerySet[Order]) -> ClientTotals:
@@ -65,7 +65,7 @@ def compute_totals(orders: QuerySet[Order]) -> ClientTotals:
     return ClientTotals(**sums, unpaid_orders=orders.filter(awaited).count())
 
 
-def _describe(order: Order, day: datetime.date) -> ClientOrder:
+def _describe_order(order: Order, day: datetime.date) -> ClientOrder:
     found: Any = order
     invoice = next(iter(order.invoices.all()), None)
     # Once all of it came in, an order is no longer awaited.

@@ -21,7 +21,17 @@ from licensing.pools.positions import PoolPosition, list_pool_positions
 from schools.models import School
 from schools.wording import format_school
 from sites.back_office import invitation_search
-from sites.back_office.pages import client_keys, client_people, client_requests, client_sales
+from sites.back_office.pages.client_keys import list_keys
+from sites.back_office.pages.client_people import (
+    list_collectivity_contacts,
+    list_lost_emails,
+    list_lost_key_emails,
+    list_lost_office_emails,
+    list_person_contacts,
+    list_school_contacts,
+)
+from sites.back_office.pages.client_requests import list_office_requests, list_school_requests
+from sites.back_office.pages.client_sales import compute_totals, list_client_orders
 from tenants.models import Collectivity
 
 
@@ -36,7 +46,7 @@ def show_collectivity(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a collectivity as a client; of its schema what its office knows of members, lots and e-mails."""
     collectivity = get_object_or_404(Collectivity, pk=pk)
     orders = Order.objects.filter(collectivity=collectivity)
-    contacts = client_people.list_collectivity_contacts(collectivity, orders)
+    contacts = list_collectivity_contacts(collectivity, orders)
     with tenant_context(collectivity):
         positions = list_pool_positions()
     day = date_in_paris(timezone.now())
@@ -47,7 +57,7 @@ def show_collectivity(request: HttpRequest, pk: int) -> HttpResponse:
         contacts=contacts,
         client=collectivity,
         name=collectivity.name,
-        requests=client_requests.list_office_requests(collectivity),
+        requests=list_office_requests(collectivity),
         lots=positions,
         use=[
             *_describe_origins(running, day),
@@ -55,7 +65,7 @@ def show_collectivity(request: HttpRequest, pk: int) -> HttpResponse:
             Figure("activées", sum(lot.redeemed_free + lot.held for lot in running)),
             Figure("utilisées par un enseignant", sum(lot.held for lot in running)),
         ],
-        lost=[*client_people.list_lost_office_emails(collectivity), *client_people.list_lost_emails(contacts)],
+        lost=[*list_lost_office_emails(collectivity), *list_lost_emails(contacts)],
         visit_url=reverse("admin:tenants_collectivity_visit", args=[collectivity.pk]),
         admin_url=reverse("admin:tenants_collectivity_change", args=[collectivity.pk]),
         orders_url=_list_rows("orders_order", collectivity__id__exact=collectivity.pk),
@@ -82,7 +92,7 @@ def show_school(request: HttpRequest, uai: str) -> HttpResponse:
     """Show a school as a client, with the keys it bought or was given."""
     school = get_object_or_404(School, pk=uai)
     orders = Order.objects.filter(school=school)
-    contacts = client_people.list_school_contacts(school, orders)
+    contacts = list_school_contacts(school, orders)
     return _render(
         request,
         orders=orders,
@@ -91,8 +101,8 @@ def show_school(request: HttpRequest, uai: str) -> HttpResponse:
         name=format_school(school),
         **_describe_keys(Q(school=school.pk)),
         invitations=invitation_search.list_school_invitations(school, timezone.now()),
-        requests=client_requests.list_school_requests(school),
-        lost=[*client_people.list_lost_key_emails(school), *client_people.list_lost_emails(contacts)],
+        requests=list_school_requests(school),
+        lost=[*list_lost_key_emails(school), *list_lost_emails(contacts)],
         admin_url=reverse("admin:schools_school_change", args=[school.pk]),
         orders_url=_list_rows("orders_order", school__uai__exact=school.pk),
         keys_url=_list_rows("entitlements_activationkey", school__uai__exact=school.pk),
@@ -103,7 +113,7 @@ def show_person(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a person as a client: what they ordered in the shop, for whatever school."""
     person = get_object_or_404(User.objects.exclude(profile=Profile.PROGRAM), pk=pk)
     orders = Order.objects.filter(placed_by=person, kind=OrderKind.SHOP)
-    contacts = client_people.list_person_contacts(person, orders)
+    contacts = list_person_contacts(person, orders)
     return _render(
         request,
         orders=orders,
@@ -111,7 +121,7 @@ def show_person(request: HttpRequest, pk: int) -> HttpResponse:
         client=person,
         name=str(person),
         **_describe_keys(Q(redeemed_by=person)),
-        lost=client_people.list_lost_emails(contacts),
+        lost=list_lost_emails(contacts),
         admin_url=reverse("admin:accounts_user_change", args=[person.pk]),
         orders_url=_list_rows("orders_order", placed_by__id__exact=person.pk),
         keys_url=_list_rows("entitlements_activationkey", redeemed_by__id__exact=person.pk),
@@ -120,10 +130,10 @@ def show_person(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _render(request: HttpRequest, *, orders: QuerySet[Order], **context: Any) -> HttpResponse:
     day = date_in_paris(timezone.now())
-    shown = client_sales.list_client_orders(orders, day)
+    shown = list_client_orders(orders, day)
     context |= {
         "orders": shown,
-        "totals": client_sales.compute_totals(orders),
+        "totals": compute_totals(orders),
         "today": day,
     }
     return render(request, "back_office/client.html", context)
@@ -139,7 +149,7 @@ def _describe_keys(condition: Q) -> dict[str, Any]:
     )
     units = running.aggregate(all=Sum("units"), redeemed=Sum("units", filter=Q(redeemed_at__isnull=False)))
     return {
-        "keys": client_keys.list_keys(keys),
+        "keys": list_keys(keys),
         "use": [
             Figure("reçues ou achetées", units["all"] or 0),
             Figure("activées", units["redeemed"] or 0),

@@ -1,4 +1,4 @@
-"""Who is a client, and the address of their page: a collectivity, a school with keys, or a person who buys."""
+"""The page of a client: contacts, orders, what is owed, licences and their use, invitations, lost e-mails."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
+from accounts.second_factor import get_operator
 from core.confirmation_guard import ConfirmationGuard
 from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySync, HeldDirectoryFile
 from schools.directory.updates import NothingHeld, accept_held_file
 from schools.models import School
-from sites.back_office.site import get_operator
 
 _RUNS, _SCHOOLS = 50, 200
 _WHY = (

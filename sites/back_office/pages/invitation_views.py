@@ -8,12 +8,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.second_factor import get_operator
 from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
 from collectivities.operations.members import format_roles, renew_invitation
 from mailing.models import Message
 from sites.back_office.invitation_search import InvitationDates
-from sites.back_office.site import get_operator
 from tenants.models import Collectivity
 
 

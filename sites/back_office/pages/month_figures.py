@@ -1,4 +1,4 @@
-"""The figures of a month: licences sold, money, offices opened, keys. A fixed number of queries."""
+"""« Le mois en chiffres »: licences sold, money, offices opened, keys, beside those of the month before."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from django.utils.csp import CSP
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 
+from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
 from core.documents import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date, pluralize
@@ -36,7 +37,6 @@ from sites.back_office.sales.admin_actions import AdminAction, apply_action
 from sites.back_office.sales.order_actions import ORDER_ACTIONS, describe_deposit
 from sites.back_office.sales.order_status import describe_order_status, list_references, list_refused_scans
 from sites.back_office.sales.payer_actions import describe_unknown_payer
-from sites.back_office.site import get_operator
 
 _ACTIONS = {one.path: one for one in ORDER_ACTIONS}
 #: Items among which the next one is looked for.

@@ -1,4 +1,4 @@
-"""What waits for the operator, as a list with its count: the oldest first, with age and amount. Pure."""
+"""« Ce qui attend »: the root of the back office and its lists, each with the oldest first, with age and amount."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of a school year by collectivity: licences sold, used, and bought again. A fixed number of queries."""
+"""« L'année, par collectivité »: licences sold, used and bought again, sorted by any column; and as a workbook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""« Comptabilité »: the accountant's export, its accounts, and the movements of the card provider's balance."""
+"""« Comptabilité » and « E-reporting »: the accountant's export, the card provider's balance, the periods declared."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
 from core.formatting import add_nonbreaking_spaces, euros, long_date, month_name
 from licensing.accounting.exports import export_period, sum_period
@@ -33,7 +34,6 @@ from licensing.accounting.remarks import list_remarks
 from licensing.exceptions import LicensingError
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales.forms import DayInput
-from sites.back_office.site import get_operator
 
 #: Periods of each length that the page proposes.
 _PROPOSED = 3

@@ -1,4 +1,4 @@
-"""Admin actions on one row: a confirmation page that explains the effect, then one operation.
+"""Model admins: read-only, as only operations write; and with actions on one row, each behind a confirmation page.
 
 Optimistic locking: the page carries the id of the order's last event; the order is locked and that id compared before
 the operation runs, so that a double click runs it once.
@@ -22,12 +22,12 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from accounts.models import User
+from accounts.second_factor import get_operator
 from core.formatting import add_nonbreaking_spaces
 from licensing.exceptions import LicensingError
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
 from sites.back_office.read_only import ReadOnlyAdminMixin
-from sites.back_office.site import get_operator
 
 
 class ConfirmationForm(forms.Form):

@@ -21,6 +21,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
+from accounts.second_factor import get_operator
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing import invoicing
@@ -34,7 +35,6 @@ from sites.back_office.sales.transmissions import (
     list_chosen_invoices,
     read_invoice_ids,
 )
-from sites.back_office.site import get_operator
 
 
 class DepositBatchActions(ModelAdmin):

@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, register_converter, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing.models import InvoiceRoute
@@ -26,7 +27,6 @@ from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.queries import RECENT, PeriodStatement
 from licensing.exceptions import LicensingError
 from sites.back_office.read_only import ReadOnlyAdminMixin
-from sites.back_office.site import get_operator
 
 
 class DayConverter:

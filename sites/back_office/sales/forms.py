@@ -1,4 +1,4 @@
-"""Forms of the admin actions on orders, invoices and payments."""
+"""Forms of the admin actions on orders, invoices and payments; with plain widgets on the pages of our own."""
 
 from __future__ import annotations
 

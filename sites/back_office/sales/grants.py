@@ -14,13 +14,13 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
+from accounts.second_factor import get_operator
 from core import formatting
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order
 from licensing.orders.operations.grants import get_last_grant
 from sites.back_office.sales.forms import GrantForm
-from sites.back_office.site import get_operator
 
 
 class GrantActions(ModelAdmin):

@@ -1,4 +1,4 @@
-"""Admin actions on an order's money: record a payment, give an overpayment back, move it to another order."""
+"""Admin actions on an order's money: payments, overpayments, partial credits, and who pays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders in the back office: list with work-queue filters; page with status, actions and documents."""
+"""Orders in the back office: list and page; what is granted, signed purchase orders, and public payers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payments and refunds. Recorded from the order's page; card payments from the provider's events."""
+"""Payments, refunds and what is taken back; card payments, read only: the token that completes one is never shown."""
 
 from __future__ import annotations
 

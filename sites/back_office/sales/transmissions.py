@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from unfold.admin import ModelAdmin
 
+from accounts.second_factor import get_operator
 from core import formatting
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import invoicing
@@ -24,7 +25,6 @@ from licensing.billing.transmission.models import Transmission, TransmissionStat
 from licensing.billing.transmission.operations import request_transmissions
 from licensing.orders.models import ZERO
 from sites.back_office.sales.admin_actions import ConfirmationForm
-from sites.back_office.site import get_operator
 
 #: How each platform is named after « à ».
 PLATFORM_NAMES = {InvoiceRoute.CHORUS_PRO: "Chorus Pro", InvoiceRoute.PLATFORM: "la plateforme agréée"}

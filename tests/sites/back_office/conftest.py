@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from collectivities.models import Role
 from licensing.orders import operations
-from sites.back_office import invitation_search
+from sites.back_office import invitation_search as invitation_pages
 from tests.factories.accounts import OperatorFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import PurchaseFactory
@@ -31,4 +31,4 @@ def bought(nimes):
 @pytest.fixture
 def no_offices(monkeypatch):
     """Read no invitation of an office: for collectivities without a schema, which takes some seconds to make."""
-    monkeypatch.setattr(invitation_search, "query_all", lambda *_: [])
+    monkeypatch.setattr(invitation_pages, "query_all", lambda *_: [])

@@ -15,7 +15,7 @@ from django.utils import timezone
 from bounces.models import MailServerOutage
 from jobs.housekeeping import LATE_AFTER
 from mailing.models import Message
-from sites.health import answers, middleware
+from sites.health import middleware
 from tenants import schema_snapshot
 from tests.jobs.queue_rows import add_job, beat
 
@@ -79,7 +79,7 @@ def test_a_database_that_is_away_is_a_503_and_no_page(db, monkeypatch, path, rea
     def fail(*_args):
         raise OperationalError("connection to server failed: Connection refused, host 10.0.0.3")
 
-    monkeypatch.setattr(answers, reader, fail)
+    monkeypatch.setitem(middleware.ANSWERS[path].__globals__, reader, fail)
     assert ask(path) == (503, {"status": status, "database": "unreachable"})
 
 

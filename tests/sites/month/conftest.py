@@ -13,7 +13,6 @@ from pypdf import PdfWriter
 
 from licensing.billing.invoicing import invoice_pdf
 from licensing.billing.transmission.accounts import ApprovedPlatformAccount
-from sites.back_office.bank import reconciliation
 from tests.billing.transmission import fake_chorus_pro, fake_platform
 from tests.payments.card.conftest import stripe, tell
 from tests.sites.month.month_of_sales import MonthClock, MonthOfSales, moment
@@ -43,7 +42,7 @@ def month(committing, gard, clock, stripe, monkeypatch):
 
     stripe.balance.now = get_time
     # Else the number of clicks would depend on the machine.
-    monkeypatch.setattr(reconciliation, "BOOKING_SECONDS", 600.0)
+    monkeypatch.setattr("sites.back_office.bank.reconciliation.BOOKING_SECONDS", 600.0)
     return MonthOfSales(clock, [committing, gard])
 
 
