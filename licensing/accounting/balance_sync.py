@@ -16,8 +16,7 @@ from django.db.models import Max, Min
 from core.foreign_values import from_timestamp
 from jobs.set_aside import note_set_aside, take_each
 from licensing.accounting.models import BalanceTransaction
-from licensing.payments.card.provider_interface import BalanceMovement, to_euros
-from licensing.payments.card.providers import get_provider_by_name
+from licensing.payments.card_providers import BalanceMovement, get_provider_by_name, to_euros
 from licensing.payments.models import CardPayment
 
 #: Asked for again at each run: a provider may list a movement some time after the day that it gives it.

@@ -8,12 +8,12 @@ from django.utils.text import Truncator
 
 from core import formatting
 from core.contact_details import MAX_LENGTH
-from licensing.billing.invoicing.invoice_snapshot import CorrectedInvoiceSnapshot
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
+from licensing.billing.snapshots import CorrectedInvoiceSnapshot
 from licensing.entitlements.wording import format_long_date
-from licensing.orders.buyer_kinds import BuyerKind
-from licensing.orders.email_parts import (
+from licensing.orders import order_events
+from licensing.orders.emails import (
     SUSPENSION_NOTICE,
     build_email,
     describe_order,
@@ -23,8 +23,7 @@ from licensing.orders.email_parts import (
     get_today,
 )
 from licensing.orders.models import Order, OrderState, PaymentMethod
-from licensing.orders.operations import notifications
-from licensing.orders.payers import is_paid_by_buyer
+from licensing.orders.payers import BuyerKind, is_paid_by_buyer
 from licensing.orders.rights import get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
@@ -219,8 +218,8 @@ def _payment_paragraphs(order: Order, invoice: Invoice) -> list[str]:
     ]
 
 
-kinds.register(notifications.INVOICED, label="Facture établie", render=render_invoiced)
-kinds.register(notifications.CREDITED, label="Avoir établi", render=render_credited)
-kinds.register(notifications.CANCELLED, label="Commande annulée", render=render_cancelled)
-kinds.register(notifications.CORRECTED, label="Facturation corrigée", render=render_corrected)
-kinds.register(notifications.SUSPENDED, label="Licences suspendues", render=render_suspended)
+kinds.register(order_events.INVOICED, label="Facture établie", render=render_invoiced)
+kinds.register(order_events.CREDITED, label="Avoir établi", render=render_credited)
+kinds.register(order_events.CANCELLED, label="Commande annulée", render=render_cancelled)
+kinds.register(order_events.CORRECTED, label="Facturation corrigée", render=render_corrected)
+kinds.register(order_events.SUSPENDED, label="Licences suspendues", render=render_suspended)

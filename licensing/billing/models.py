@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from core.journal_seals import Seal, SealedJournal
 from core.models import LockableQuerySet, check_moment
-from licensing.orders.buyer_kinds import BuyerKind
+from licensing.orders.payers import BuyerKind
 
 
 class InvoiceSequence(models.Model):

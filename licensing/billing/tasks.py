@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
-from licensing.billing.invoicing import get_or_create_document
-from licensing.billing.invoicing.issuance import DOCUMENT_TASK
+from licensing.billing.invoicing import DOCUMENT_TASK, get_or_create_document
 from licensing.billing.models import SEALED_INVOICES, Invoice
 
 

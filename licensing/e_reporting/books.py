@@ -17,12 +17,18 @@ from django.db.models import QuerySet
 
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.catalogue.models import Seller
-from licensing.e_reporting.exceptions import ReportRefused
-from licensing.e_reporting.models import PeriodReport
-from licensing.e_reporting.periods import ReportKind
-from licensing.orders.buyer_kinds import BuyerKind
+from licensing.e_reporting.models import PeriodReport, ReportKind
+from licensing.exceptions import LicensingError
+from licensing.orders.payers import BuyerKind
+from licensing.payments.collection_statements import split_by_rate
 from licensing.payments.models import Payment
-from licensing.payments.rate_split import split_by_rate
+
+
+class ReportRefused(LicensingError):
+    """The period cannot be reported now: it is not over, is none of the seller's, or has nothing to declare."""
+
+    code = "period_not_reportable"
+
 
 _SIREN_DIGITS = 9
 # TT-81: services with French VAT; sales without.

@@ -2,13 +2,325 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from django.db import models
 from django.db.models import F
 
 from accounts.models import Profile
-from licensing.orders import preflight
-from licensing.orders.buyer_kinds import BuyerKind, get_buyer_kind, get_payer, is_business
-from licensing.orders.models import Order, OrderKind, Payer
+from licensing.orders import siret_numbers
+from licensing.orders.models import Order, OrderKind, Payer, PublicBody
 from schools.models import Affiliation, School
+
+# Kind of buyer that an order is invoiced to. It decides what the invoice says and by which way it reaches its payer.
+#
+# Read once, when the invoice is issued, and frozen there: what changes later in Chorus Pro's directory changes nothing.
+
+
+class BuyerKind(models.TextChoices):
+    """A public body; a taxable person, known by its SIREN; or somebody else, to whom no platform leads."""
+
+    PUBLIC = "public", "Organisme public"
+    TAXABLE = "taxable", "Assujetti, connu par son SIREN"
+    CONSUMER = "consumer", "Particulier ou non assujetti"
+
+
+def find_buyer_kind(
+    *, payer: str, school: School | None, siret: str, siren: str = "", body: PublicBody | None
+) -> BuyerKind:
+    """Return the kind of a buyer. `body`: the one of Chorus Pro's directory with this SIRET, if any."""
+    if (
+        body is not None
+        or payer in (Payer.COLLECTIVITY, Payer.TOWN_HALL)
+        or (payer == Payer.SCHOOL and school is not None and school.sector == "Public")
+    ):
+        return BuyerKind.PUBLIC
+    if siret or siren or is_business(payer=payer, school=school):
+        return BuyerKind.TAXABLE
+    return BuyerKind.CONSUMER
+
+
+def is_business(*, payer: str, school: School | None) -> bool:
+    """Return whether the payer is a business: a company, or the body that runs a private school."""
+    return payer == Payer.COMPANY or (payer == Payer.SCHOOL and school is not None and school.sector == "Privé")
+
+
+def get_payer(order: Order) -> str:
+    """Return who pays an order; where the buyer did not say, the collectivity, or another payer."""
+    return order.payer or (Payer.COLLECTIVITY if order.collectivity_id else Payer.OTHER)
+
+
+def get_buyer_kind(order: Order) -> BuyerKind:
+    """Return the kind of an order's buyer as it is now, by its billing details and Chorus Pro's directory."""
+    siret = siret_numbers.normalise(order.siret)
+    body = PublicBody.objects.filter(pk=siret).first() if siret else None
+    return find_buyer_kind(
+        payer=get_payer(order),
+        school=order.school,
+        siret=siret,
+        siren=siret_numbers.normalise(order.siren),
+        body=body,
+    )
+
+
+# Preflight check of billing details by Chorus Pro's rules: what the invoice still needs, before it is issued.
+#
+# `find_missing` is pure. `check_billing` looks up its arguments: the public body, in Chorus Pro's directory as loaded
+# by the operator, and the school with that SIRET.
+
+#: Every commune's, intercommunality's, département's and région's SIREN begins with it.
+_LOCAL_AUTHORITY = "2"
+#: Longest name of a buyer or a seller that Chorus Pro accepts (BT-27, BT-44), in characters.
+MAX_NAME_LENGTH = 99
+#: Why a public école is never invoiced, and who pays instead.
+PUBLIC_PRIMARY_SENTENCE = (
+    "Une école publique n'a pas de personnalité juridique : aucune facture ne peut lui être adressée. Choisissez « La "
+    "mairie », ou « La coopérative scolaire » si c'est elle qui paie."
+)
+#: A longer list of services is not shown.
+_MAX_SERVICES_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingDetail:
+    """A billing detail that is missing or wrong."""
+
+    #: Field of the order: `payer`, `siret`, `siren`, `service_code` or `engagement_number`.
+    field: str
+    sentence: str
+    #: Wrong rather than missing: it blocks the order. A missing detail can be completed until the invoice.
+    wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """Result of the check."""
+
+    missing: list[MissingDetail]
+    #: The public body with this SIRET, if Chorus Pro's directory is loaded and has it.
+    body: PublicBody | None
+    #: A sentence on what cannot be checked; may be empty.
+    note: str
+
+    @property
+    def wrong(self) -> list[MissingDetail]:
+        """The details to correct before the order can be placed."""
+        return [one for one in self.missing if one.wrong]
+
+
+def is_public_primary(school: School | None) -> bool:
+    """Return whether the school is a public école, which has no legal personality: its commune pays."""
+    return school is not None and school.type == "Ecole" and school.sector == "Public"
+
+
+def find_missing(
+    *,
+    payer: str,
+    siret: str,
+    siren: str = "",
+    service_code: str,
+    engagement_number: str,
+    school: School | None = None,
+    owner: School | None = None,
+    body: PublicBody | None = None,
+) -> list[MissingDetail]:
+    """Return the missing or wrong billing details, in the order of the form; empty if the invoice can be issued.
+
+    `school`: the one the licences are for. `owner`, `body`: the public école and public body with that SIRET, if any.
+    """
+    if payer == Payer.SCHOOL and is_public_primary(school):
+        return [
+            MissingDetail(
+                field="payer",
+                sentence=PUBLIC_PRIMARY_SENTENCE,
+                wrong=True,
+            )
+        ]
+    kind = find_buyer_kind(payer=payer, school=school, siret=siret, siren=siren, body=body)
+    if error := _siren_error(siren, siret):
+        return [MissingDetail(field="siren", sentence=error, wrong=True)]
+    if not siret:
+        if kind == BuyerKind.PUBLIC:
+            return [_missing_siret(payer)]
+        return [_missing_siren()] if is_business(payer=payer, school=school) and not siren else []
+    error = siret_numbers.get_error(siret) or _school_siret_error(siret, owner or school)
+    if error:
+        return [MissingDetail(field="siret", sentence=error, wrong=True)]
+    return _missing_references(body, service_code, engagement_number) if body else []
+
+
+def get_name_error(name: str) -> str:
+    """Return why a name cannot stand on an invoice, in a sentence; empty if it can."""
+    if len(name) <= MAX_NAME_LENGTH:
+        return ""
+    return (
+        f"Ce nom compte {len(name)} caractères, et Chorus Pro n'en accepte que {MAX_NAME_LENGTH} sur une facture : "
+        "abrégez-le."
+    )
+
+
+def _missing_siret(payer: str) -> MissingDetail:
+    owners = {Payer.COLLECTIVITY: "de votre collectivité", Payer.TOWN_HALL: "de la commune"}
+    return MissingDetail(
+        field="siret",
+        sentence=f"Indiquez le SIRET {owners.get(Payer(payer), 'de votre établissement')} "
+        f"({siret_numbers.LENGTH} chiffres) : sans lui, sa facture ne peut pas être déposée sur Chorus Pro.",
+    )
+
+
+def _missing_siren() -> MissingDetail:
+    return MissingDetail(
+        field="siren",
+        sentence=f"Indiquez le SIREN de qui paie ({siret_numbers.SIREN_LENGTH} chiffres), ou son SIRET : la facture "
+        "d'une entreprise doit le porter.",
+    )
+
+
+def _siren_error(siren: str, siret: str) -> str:
+    if not siren:
+        return ""
+    error = siret_numbers.get_siren_error(siren)
+    if error or not siret or siret.startswith(siren):
+        return error
+    return "Ce SIREN n'est pas celui du SIRET que vous avez indiqué : le SIRET commence par le SIREN."
+
+
+def _school_siret_error(siret: str, school: School | None) -> str:
+    # For a few communes the directory gives the head office's SIRET as that of the school: it is valid.
+    if (
+        school is None
+        or not is_public_primary(school)
+        or siret != school.siret
+        or siret == siret_numbers.get_head_office(siret)
+    ):
+        return ""
+    commune = siret_numbers.format_with_spaces(siret_numbers.get_head_office(siret))
+    return (
+        "Ce SIRET est celui de l'école, qui n'a pas de personnalité juridique : la facture s'adresse à sa commune. "
+        f"Le SIRET de la commune est sans doute le {commune}."
+    )
+
+
+def _missing_references(body: PublicBody, service_code: str, engagement_number: str) -> list[MissingDetail]:
+    """Return the references that this body requires and that are missing or unknown to it."""
+    problems = []
+    if body.service_or_engagement_required and not service_code and not engagement_number:
+        problems.append(
+            MissingDetail(
+                field="service_code",
+                sentence=f"« {body.name} » demande un code service ou un numéro d'engagement : "
+                f"l'un des deux suffit.{_services_sentence(body)}",
+            )
+        )
+    elif body.service_required and not service_code:
+        problems.append(
+            MissingDetail(
+                field="service_code", sentence=f"« {body.name} » demande un code service.{_services_sentence(body)}"
+            )
+        )
+    if service_code and body.services and service_code not in {one["code"] for one in body.services}:
+        problems.append(
+            MissingDetail(
+                field="service_code",
+                sentence=f"Le code service « {service_code} » n'est pas de ceux que « {body.name} » a déclarés sur "
+                f"Chorus Pro.{_services_sentence(body)}",
+            )
+        )
+    if body.engagement_required and not engagement_number:
+        problems.append(
+            MissingDetail(
+                field="engagement_number",
+                sentence=f"« {body.name} » demande un numéro d'engagement : sa comptabilité le donne quand elle engage "
+                "la dépense.",
+            )
+        )
+    return problems
+
+
+def _services_sentence(body: PublicBody) -> str:
+    if not 0 < len(body.services) <= _MAX_SERVICES_SHOWN:
+        return " Sa comptabilité le connaît."
+    labels = [f"{one['code']} ({one['name']})" if one.get("name") else one["code"] for one in body.services]
+    return f" Ses services sont : {', '.join(labels)}."
+
+
+def describe_unknowns(*, payer: str, siret: str, complete: bool, school: School | None, body: PublicBody | None) -> str:
+    """Return a sentence that an unknown public body may require more than its SIRET; empty if not applicable.
+
+    `complete`: every reference that a body may require is given.
+    """
+    kind = find_buyer_kind(payer=payer, school=school, siret=siret, body=body)
+    if complete or body is not None or not siret or kind != BuyerKind.PUBLIC:
+        return ""
+    return (
+        "La comptabilité de cet organisme demande peut-être un code service ou un numéro d'engagement : "
+        "indiquez ceux qu'elle vous a donnés, vous pourrez les compléter jusqu'à la facture."
+    )
+
+
+def check_billing(
+    *, payer: str, siret: str, service_code: str, engagement_number: str, school: School | None, siren: str = ""
+) -> Preflight:
+    """Check billing details, looking up the body and the école with this SIRET. `school`: the order's, if any."""
+    siret = siret_numbers.normalise(siret)
+    body = PublicBody.objects.filter(pk=siret).first() if siret else None
+    # A collectivity may enter the SIRET of one of its schools by mistake, and a principal that of their school.
+    owner = School.objects.filter(siret=siret, type="Ecole", sector="Public").first() if siret else None
+    return Preflight(
+        missing=find_missing(
+            payer=payer,
+            siret=siret,
+            siren=siret_numbers.normalise(siren),
+            service_code=service_code.strip(),
+            engagement_number=engagement_number.strip(),
+            school=school,
+            owner=owner,
+            body=body,
+        ),
+        body=body,
+        note=describe_unknowns(
+            payer=payer,
+            siret=siret,
+            complete=bool(service_code.strip() and engagement_number.strip()),
+            school=school,
+            body=body,
+        ),
+    )
+
+
+def check_order(order: Order) -> Preflight:
+    """Check the current billing details of an order."""
+    return check_billing(
+        payer=get_payer(order),
+        siret=order.siret,
+        siren=order.siren,
+        service_code=order.service_code,
+        engagement_number=order.engagement_number,
+        school=order.school,
+    )
+
+
+def propose_payer_siret(school: School | None, *, payer: str = Payer.TOWN_HALL) -> str:
+    """Return the SIRET to propose for the payer of a school's order; empty if unknown.
+
+    For a public école: its commune's (the directory's SIRET for it begins with the commune's SIREN), never its own.
+    """
+    if school is None or siret_numbers.get_error(school.siret):
+        return ""
+    if not is_public_primary(school):
+        return school.siret if payer == Payer.SCHOOL else ""
+    if payer != Payer.TOWN_HALL or not school.siret.startswith(_LOCAL_AUTHORITY):
+        return ""
+    return propose_body_siret(school.siret[: siret_numbers.SIREN_LENGTH])
+
+
+def propose_body_siret(siren: str) -> str:
+    """Return the SIRET to propose for a public body: its head office's, checked against Chorus Pro's directory."""
+    head_office_number = siret_numbers.get_head_office(siren)
+    known = list(PublicBody.objects.filter(pk__startswith=siren).order_by("pk").values_list("pk", flat=True)[:50])
+    # A head office that has moved has another establishment number.
+    return head_office_number if head_office_number in known or not known else known[0]
+
 
 #: What Chorus Pro asks of the invoice of a public body.
 PUBLIC_REFERENCES = ("siret", "service_code", "engagement_number")
@@ -30,7 +342,7 @@ def explain_school_absence(order: Order) -> str:
             "Votre établissement n'est pas encore choisi. S'il doit payer, choisissez-le d'abord dans « Mon compte », "
             "puis revenez ici."
         )
-    return preflight.PUBLIC_PRIMARY_SENTENCE if preflight.is_public_primary(school) else ""
+    return PUBLIC_PRIMARY_SENTENCE if is_public_primary(school) else ""
 
 
 def list_references(*, payer: str, school: School | None) -> tuple[str, ...]:

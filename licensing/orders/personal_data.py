@@ -10,9 +10,9 @@ from collections.abc import Collection
 from typing import Any
 
 from accounts.models import User
+from licensing.orders import order_events
+from licensing.orders.billing_details import BILLING_COLUMNS
 from licensing.orders.models import ContractWithdrawal, Order, OrderKind, OrderState, PurchaseOrderScan
-from licensing.orders.operations import order_events
-from licensing.orders.operations.billing_details import BILLING_COLUMNS
 
 #: States that await a purchase order or a payment.
 _UNPAID = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)

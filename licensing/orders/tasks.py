@@ -7,10 +7,10 @@ import datetime
 from django.utils import timezone
 
 from jobs.periodic_tasks import periodic_task
-from licensing.orders.operations import countdown
+from licensing.orders import purchase_orders
 
 
 @periodic_task(every=datetime.timedelta(hours=1))
 def remind_and_lapse() -> None:
     """Send due reminders of purchase orders, and lapse expired orders."""
-    countdown.remind_and_lapse(timezone.now())
+    purchase_orders.remind_and_lapse(timezone.now())

@@ -7,6 +7,7 @@ rate, on an invoice that is not rejected. What went back is declared as a negati
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,15 +16,36 @@ from django.db.models.functions import Cast, Concat
 
 from core.calendar import PARIS
 from core.formatting import euros
+from core.money import CENT, round_to_cents
 from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, InvoiceRoute, PlatformState, PlatformStatus
 from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.billing.transmission.operations import request_declared_state
 from licensing.billing.transmission.platforms import is_configured
 from licensing.catalogue.models import Seller
-from licensing.orders.buyer_kinds import BuyerKind
-from licensing.orders.operations import order_events
+from licensing.orders import order_events
+from licensing.orders.payers import BuyerKind
 from licensing.payments.models import Payment
-from licensing.payments.rate_split import split_by_rate
+
+
+def split_by_rate(amount: Decimal, totals: Mapping[Decimal, Decimal]) -> dict[Decimal, Decimal]:
+    """Return the amount in proportion to the totals with VAT by rate, in euros; its parts add up to it exactly.
+
+    What goes back is split as what came. Raises `ValueError` where the totals are not positive, or for a fraction of a
+    cent.
+    """
+    whole_total = sum(totals.values(), Decimal(0))
+    if whole_total <= 0 or amount != amount.quantize(CENT):
+        raise ValueError("Nothing to split by, or a fraction of a cent.")
+    parts: dict[Decimal, Decimal] = {}
+    shared, counted = Decimal(0), Decimal(0)
+    for rate, total in sorted(totals.items()):
+        # By what is reached so far: the roundings cancel out, and the last part is exact.
+        counted += total
+        reached = round_to_cents(abs(amount) * counted / whole_total)
+        parts[rate] = (reached - shared).copy_sign(amount)
+        shared = reached
+    return {rate: part for rate, part in parts.items() if part}
+
 
 _STATUS = "212"
 _NOON = datetime.time(12)

@@ -3,7 +3,7 @@
 
 from collectivities.journal_wording import JournalAction, declare_actions
 from licensing.payments import emails
-from licensing.payments.operations.receipts import PaymentEvent
+from licensing.payments.operations import PaymentEvent
 from webhooks.event_types import declare_event_types
 
 declare_event_types(PaymentEvent)

@@ -8,7 +8,8 @@ from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import format_long_date, format_until
-from licensing.orders.email_parts import (
+from licensing.orders import order_events
+from licensing.orders.emails import (
     SUSPENSION_NOTICE,
     attach_terms,
     build_email,
@@ -21,9 +22,8 @@ from licensing.orders.email_parts import (
     get_today,
 )
 from licensing.orders.models import ZERO, Order, OrderState, PaymentMethod, SettlementMethod
-from licensing.orders.operations import notifications
+from licensing.orders.queries import get_refund_deadline
 from licensing.orders.rights import get_entitlement
-from licensing.orders.withdrawal_period import get_refund_deadline
 from licensing.payments.models import Payment, PaymentKind
 from mailing import kinds
 from mailing.kinds import RenderedEmail
@@ -221,9 +221,9 @@ def render_surplus_moved(message: Message) -> RenderedEmail:
     )
 
 
-kinds.register(notifications.SURPLUS_MOVED, label="Trop-perçu reporté", render=render_surplus_moved)
-kinds.register(notifications.PAYMENT_REVERSED, label="Règlement impayé", render=render_payment_reversed)
-kinds.register(notifications.OWED_AGAIN, label="Reste à régler", render=render_owed_again)
-kinds.register(notifications.WITHDRAWN, label="Renonciation au contrat", render=render_withdrawn)
-kinds.register(notifications.PAID, label="Commande réglée", render=render_paid)
-kinds.register(notifications.REFUNDED, label="Remboursement", render=render_refunded)
+kinds.register(order_events.SURPLUS_MOVED, label="Trop-perçu reporté", render=render_surplus_moved)
+kinds.register(order_events.PAYMENT_REVERSED, label="Règlement impayé", render=render_payment_reversed)
+kinds.register(order_events.OWED_AGAIN, label="Reste à régler", render=render_owed_again)
+kinds.register(order_events.WITHDRAWN, label="Renonciation au contrat", render=render_withdrawn)
+kinds.register(order_events.PAID, label="Commande réglée", render=render_paid)
+kinds.register(order_events.REFUNDED, label="Remboursement", render=render_refunded)

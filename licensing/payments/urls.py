@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.payments.card import views, webhook
+from licensing.payments import views
 
 urlpatterns = [
     path("paiement/<slug:token>/", views.pay, name="card_pay"),
     path("paiement/<slug:token>/retour/", views.payment_result, name="card_result"),
-    path("webhooks/stripe/", webhook.stripe_webhook, name="stripe_webhook"),
+    path("webhooks/stripe/", views.stripe_webhook, name="stripe_webhook"),
 ]

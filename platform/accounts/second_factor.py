@@ -31,7 +31,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import account_journal, attempt_delays, emails, second_factor
+from accounts import account_journal, attempt_delays, emails
 from accounts.emails import queue_email_to_user
 from accounts.known_origins import Origin
 from accounts.models import AccountEvent, EnrolmentCode, User, lock_account
@@ -292,7 +292,7 @@ def is_operator(user: User | AnonymousUser) -> bool:
 
 def lacks_second_factor(user: User | AnonymousUser) -> bool:
     """Return whether an operator has no second factor although the settings require one."""
-    return settings.OPERATOR_SECOND_FACTOR and not second_factor.is_enabled(cast("User", user))
+    return settings.OPERATOR_SECOND_FACTOR and not is_enabled(cast("User", user))
 
 
 def may_operate(user: User | AnonymousUser) -> bool:
@@ -319,7 +319,7 @@ _LENGTH, _GROUP = 16, 4
 _GRANT = "second_factor_enrolment"
 
 
-class EnrolmentCodeError(second_factor.SecondFactorError):
+class EnrolmentCodeError(SecondFactorError):
     """The code cannot be issued, or is not accepted. The message is shown to the user."""
 
     code = "enrolment_code_rejected"
@@ -327,7 +327,7 @@ class EnrolmentCodeError(second_factor.SecondFactorError):
 
 def is_required(user: User) -> bool:
     """Return whether the account needs a code before it may enrol a second factor."""
-    return settings.OPERATOR_SECOND_FACTOR and user.is_staff and not second_factor.is_enabled(user)
+    return settings.OPERATOR_SECOND_FACTOR and user.is_staff and not is_enabled(user)
 
 
 @transaction.atomic
@@ -338,7 +338,7 @@ def issue(*, user: User, at: datetime.datetime) -> str:
             f"Le compte « {user.username} » n'est pas un compte d'exploitation : il active la double authentification "
             "sans code du serveur."
         )
-    if second_factor.is_enabled(user):
+    if is_enabled(user):
         raise EnrolmentCodeError(
             f"Le compte « {user.username} » a déjà la double authentification. Si son moyen est perdu, retirez-la "
             f"d'abord : manage.py remove_second_factor {user.username}"

@@ -69,8 +69,8 @@ def read_directory_url(*, is_production: bool) -> str:
 #: django-payments' form: the provider's class and its arguments. Without arguments, which would show in tracebacks:
 #: the classes read the settings.
 _PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
-    "stripe": ("licensing.payments.card.stripe_checkout.StripeCheckout", {}),
-    "demonstration": ("licensing.payments.card.demo_provider.DemoProvider", {}),
+    "stripe": ("licensing.payments.stripe_checkout.StripeCheckout", {}),
+    "demonstration": ("licensing.payments.card_providers.DemoProvider", {}),
 }
 
 

@@ -8,8 +8,6 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the lookup `in_array`, the checks of `manage.py check --deploy` and what apps declare."""
-        from core import (
-            models,  # noqa: F401 - register by decorator
-        )
+        from core import models, start_checks  # noqa: F401, PLC0415 - register by decorator
 
         autodiscover_modules("declarations")

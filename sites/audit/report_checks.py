@@ -8,9 +8,8 @@ from decimal import Decimal
 
 from licensing.billing.models import Invoice
 from licensing.e_reporting import books
-from licensing.e_reporting.models import PeriodReport
-from licensing.e_reporting.periods import ReportKind
-from licensing.orders.buyer_kinds import BuyerKind
+from licensing.e_reporting.models import PeriodReport, ReportKind
+from licensing.orders.payers import BuyerKind
 from licensing.payments.models import Payment
 
 REPORT_RULE = (

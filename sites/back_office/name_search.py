@@ -13,8 +13,8 @@ from django.db.models import Expression, F, Func, Model, Q, QuerySet, TextField,
 from django.db.models.functions import Concat
 
 from accounts.models import User
-from licensing.billing.invoice_search import ClientText
 from licensing.billing.models import Invoice
+from licensing.billing.queries import ClientText
 from licensing.orders.models import Order, OrderState
 from licensing.orders.queries import is_under_review
 from schools import queries as school_queries

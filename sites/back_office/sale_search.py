@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from licensing.billing import invoice_search
+from licensing.billing import queries
 from licensing.billing.models import Invoice
 from licensing.orders.models import Order
 from licensing.orders.queries import is_under_review
@@ -76,7 +76,7 @@ class Sales:
 
 def is_document_number(text: str) -> bool:
     """Return whether a text is the number of an invoice, a quote or a purchase order, and so no key. Pure."""
-    return bool(invoice_search.find_numbers(text) or _DOCUMENT.fullmatch(text) or _NAMED_DOCUMENT.fullmatch(text))
+    return bool(queries.find_numbers(text) or _DOCUMENT.fullmatch(text) or _NAMED_DOCUMENT.fullmatch(text))
 
 
 def read_number(text: str) -> SaleNumber:
@@ -112,7 +112,7 @@ def _read_number_in_sentence(folded: str) -> SaleNumber:
 def read_amount(text: str) -> Decimal | None:
     """Return the amount of a text in euros, French or English, without its sign; None if it is not one. Pure."""
     bare = _CURRENCY.sub("", text.strip())
-    return invoice_search.parse_amount(bare.replace(",", "") if _ENGLISH_AMOUNT.fullmatch(bare) else bare)
+    return queries.parse_amount(bare.replace(",", "") if _ENGLISH_AMOUNT.fullmatch(bare) else bare)
 
 
 def list_near_amounts(amount: Decimal) -> list[Decimal]:
@@ -124,10 +124,10 @@ def list_near_amounts(amount: Decimal) -> list[Decimal]:
 
 def find_sales(text: str) -> Sales:
     """Return the invoices, orders and payments of a number, an amount or a SIREN or SIRET, the latest first."""
-    terms, amount, number = invoice_search.parse(text), read_amount(text), read_number(text)
+    terms, amount, number = queries.parse(text), read_amount(text), read_number(text)
     registration = _read_registration(text)
     meant = Q(
-        pk__in=invoice_search.search_invoices(
+        pk__in=queries.search_invoices(
             Invoice.objects.all(), registration or text, by_client=bool(registration)
         ).values("pk")
     )

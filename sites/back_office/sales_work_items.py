@@ -13,7 +13,7 @@ from core.calendar import date_in_paris
 from core.formatting import join_words, number, pluralize
 from licensing.bank.models import LineState, StatementLine
 from licensing.billing.models import Invoice
-from licensing.billing.transmission import queries
+from licensing.billing.transmission import operations
 from licensing.catalogue.models import Seller
 from licensing.catalogue.operations import get_licence_product, get_product_summary
 from licensing.catalogue.price_lists import list_missing_prices
@@ -95,11 +95,11 @@ def _orders(day: datetime.date) -> Iterator[WorkItem]:
 
 def _transmissions(now: datetime.datetime) -> Iterator[WorkItem]:
     url = reverse("admin:billing_invoice_batch")
-    refused = queries.list_refused().count()
+    refused = operations.list_refused().count()
     if refused:
         counted = pluralize(refused, "document n'a pas été pris", "documents n'ont pas été pris")
         yield WorkItem(f"{counted} par la plateforme : lisez pourquoi", url, urgent=True)
-    silent = queries.list_silent(now).count()
+    silent = operations.list_silent(now).count()
     if silent:
         counted = pluralize(silent, "transmission reste", "transmissions restent")
         yield WorkItem(f"{counted} sans réponse depuis deux jours", url, urgent=True)

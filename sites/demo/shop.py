@@ -22,11 +22,10 @@ from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, SchoolTier, Seller
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.entitlements.models import Entitlement, Subscription
-from licensing.orders import operations
+from licensing.orders import billing_details, operations, purchase_orders
+from licensing.orders.billing_details import BillingDetails
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import billing_details, purchase_orders
-from licensing.orders.operations.billing_details import BillingDetails
-from licensing.orders.operations.notifications import TOPIC
+from licensing.orders.order_events import TOPIC
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.pools import operations as pools

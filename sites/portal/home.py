@@ -15,7 +15,7 @@ from core.calendar import date_in_paris
 from core.foreign_values import cut_search
 from licensing.catalogue.models import Seller
 from licensing.catalogue.operations import get_product_summary
-from licensing.orders import offers, siret_numbers
+from licensing.orders import queries, siret_numbers
 from schools.models import Fold
 from tenants.models import Collectivity
 from web.access import public_page
@@ -32,7 +32,7 @@ def static_page(template: str) -> Callable[..., HttpResponse]:
 @public_page
 def home(request: HttpRequest) -> HttpResponse:
     """Show the portal's home page."""
-    price = offers.find_price_of_one_class(date_in_paris(timezone.now()))
+    price = queries.find_price_of_one_class(date_in_paris(timezone.now()))
     return render(request, "portal/home.html", {"summary": get_product_summary(), "price": price})
 
 

@@ -11,8 +11,8 @@ from django_tenants.utils import tenant_context
 
 from core.calendar import date_in_paris
 from installation import hold
-from licensing.billing.invoicing.numbering import skip_numbers
 from licensing.billing.models import SkippedNumbers
+from licensing.billing.snapshots import skip_numbers
 from licensing.reminders.models import Reminder
 from mailing.models import Message, MessageState
 from tenants.models import Collectivity

@@ -13,8 +13,8 @@ from jobs.models import SetAsideItem
 from licensing.accounting import balance_sync, tasks
 from licensing.accounting.balance_sync import retrieve_balance_transactions
 from licensing.accounting.models import BalanceTransaction
-from licensing.payments.card import provider_calls
-from licensing.payments.exceptions import ProviderSilent
+from licensing.payments import card
+from licensing.payments.card_providers import ProviderSilent
 from tests.accounting.books import export_lines
 from tests.accounting.fec_checker import list_faults, sum_accounts
 from tests.conftest import TERM
@@ -133,7 +133,7 @@ def test_a_sale_by_card_is_settled_to_the_cent_from_the_card_to_the_bank(stripe,
     """The account of the cards is empty, the provider's balance too, and the bank has what was paid out."""
     payment, session = opened
     tell(stripe.pay(session))
-    provider_calls.poll_payment(payment, at=TERM)
+    card.poll_payment(payment, at=TERM)
     payout = stripe.balance.pay_out()
     retrieve()
     start = timezone.localdate() - datetime.timedelta(days=3)

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from licensing.accounting.exceptions import UnbalancedEntry
+from licensing.accounting.entries import UnbalancedEntry, iterate_sales_entries
 from licensing.accounting.journals import Period
 from licensing.accounting.models import AccountingSettings
-from licensing.accounting.order_movements import load_postings
-from licensing.accounting.sales_entries import iterate_sales_entries
+from licensing.accounting.order_ledger import load_postings
 from licensing.billing import operations as billing
-from licensing.orders.operations import vat_correction
+from licensing.orders import billing_details
 from licensing.payments.operations import refund
 from tests.accounting.books import export, export_lines
 from tests.accounting.fec_checker import list_faults, signed
@@ -53,7 +52,7 @@ def test_a_sale_has_the_accounts_of_its_rate_and_category(nimes):
         billing = {f"billing__{name}": value for name, value in place.items()}
         OrderFactory(confirmed=True, billing__cooperative=True, **billing)
     order = OrderFactory(placed=True)
-    vat_correction.correct_vat(
+    billing_details.correct_vat(
         order_id=order.pk, treatment="eu_taxable", vat_number="BE0403053608", exemption="", reason="Attestation.",
         by=OperatorFactory(), at=TERM,
     )  # fmt: skip

@@ -9,16 +9,13 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import AccountEvent
-from licensing.accounting.exceptions import PeriodNotOver
-from licensing.accounting.exports import get_file_name, sum_period
-from licensing.accounting.fec_format import format_header
-from licensing.accounting.fiscal_years import get_fiscal_year, get_quarter, list_closing_dates
-from licensing.accounting.journals import Period
+from licensing.accounting.entries import PeriodNotOver
+from licensing.accounting.exports import format_header, get_file_name, list_remarks, sum_period
+from licensing.accounting.journals import Period, get_fiscal_year, get_quarter, list_closing_dates
 from licensing.accounting.models import AccountingSettings, get_accounting_settings
-from licensing.accounting.remarks import list_remarks
 from licensing.billing.exceptions import NoSeller
 from licensing.catalogue.models import Seller
-from licensing.orders.operations import billing_details
+from licensing.orders import billing_details
 from tests.accounting.books import export, export_lines
 from tests.accounting.fec_checker import list_faults, read_fec
 from tests.accounting.provider_balance import record_movement, record_movements

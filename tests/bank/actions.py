@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-from licensing.bank import matching, operations
-from licensing.bank.formats.reader import parse_statements
-from licensing.bank.matching import books
-from licensing.bank.matching.match_proposal import ChosenMatch, PaymentShare
+from licensing.bank import books, matching, operations
+from licensing.bank.formats import parse_statements
+from licensing.bank.matching import ChosenMatch, PaymentShare
 from licensing.bank.models import LineState, StatementLine
-from licensing.bank.operations.bookings import get_due
+from licensing.bank.operations import get_due
 from tests.bank.statement_files import StatementFile, write_camt
 from tests.factories.accounts import OperatorFactory
 from tests.factories.shop import get_seller

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from licensing.bank import operations
-from licensing.bank.matching.match_proposal import ChosenMatch, PaymentShare
+from licensing.bank.matching import ChosenMatch, PaymentShare
 from licensing.bank.models import LinePayment, LineState, StatementLine
 from licensing.orders.models import OrderState
 from licensing.payments.models import Payment

@@ -9,8 +9,7 @@ from decimal import Decimal
 import pytest
 
 from licensing.bank.exceptions import UnreadableStatement
-from licensing.bank.formats.parsed_statement import dump_statement, load_statement
-from licensing.bank.formats.reader import parse_statements, read_statements
+from licensing.bank.formats import dump_statement, load_statement, parse_statements, read_statements
 from tests.bank.statement_files import (
     FIRST,
     IBAN,

@@ -9,10 +9,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from licensing.bank.matching import Certainty, propose_for_lines
-from licensing.bank.matching.books import load_books
-from licensing.bank.matching.match_proposal import ChosenMatch, parse_key
-from licensing.bank.matching.order_search import search_orders
+from licensing.bank.books import load_books, search_orders
+from licensing.bank.matching import Certainty, ChosenMatch, parse_key, propose_for_lines
 from licensing.bank.models import StatementLine
 from licensing.orders.models import PaymentMethod
 from licensing.payments import operations as payment_operations

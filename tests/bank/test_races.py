@@ -10,8 +10,8 @@ from django_tenants.utils import schema_context
 
 from licensing.bank import operations
 from licensing.bank.exceptions import LineNotWaiting
-from licensing.bank.formats.reader import parse_statements
-from licensing.bank.matching.match_proposal import ChosenMatch, PaymentShare
+from licensing.bank.formats import parse_statements
+from licensing.bank.matching import ChosenMatch, PaymentShare
 from licensing.bank.models import BankStatement, LinePayment, LineState, StatementLine
 from licensing.exceptions import LicensingError
 from licensing.payments.models import Payment

@@ -10,8 +10,8 @@ from django_tenants.utils import schema_context
 from licensing.billing import documents
 from licensing.billing import operations as billing_operations
 from licensing.exceptions import LicensingError
+from licensing.orders import billing_details
 from licensing.orders.models import Order, Payer
-from licensing.orders.operations import vat_correction
 from tests.billing.pdf_text import extract_text
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
@@ -161,7 +161,7 @@ def test_an_order_that_was_invoiced_keeps_its_vat():
 @pytest.mark.slow
 def test_a_vat_that_the_operator_chose_does_not_follow_the_place():
     order = OrderFactory(placed=True)
-    vat_correction.correct_vat(
+    billing_details.correct_vat(
         order_id=order.pk, treatment="exempt", exemption="Exonération, article 261 du CGI", reason="Attestation.",
         by=OperatorFactory(), at=TERM,
     )  # fmt: skip

@@ -13,9 +13,9 @@ from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.exceptions import BadStatus
 from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
-from licensing.orders.buyer_kinds import BuyerKind, get_buyer_kind
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent, Payer, PublicBody
+from licensing.orders.payers import BuyerKind, get_buyer_kind
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import StoredOrderFactory

@@ -18,10 +18,9 @@ from licensing.billing.documents import (
 from licensing.billing.models import BillingDocument
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
-from licensing.orders import operations
+from licensing.orders import operations, purchase_orders
+from licensing.orders.billing_details import BillingDetails
 from licensing.orders.models import Order, OrderState, Payer
-from licensing.orders.operations import countdown
-from licensing.orders.operations.billing_details import BillingDetails
 from tests.billing.pdf_text import extract_pages, extract_positions, extract_text
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -173,7 +172,7 @@ def test_completing_an_unsigned_order_reissues_its_document_and_keeps_the_first(
 def test_a_document_after_45_days_says_that_the_rights_have_stopped(shop):
     order = place_order()
     late = AT + datetime.timedelta(days=46)
-    countdown.remind_and_lapse(late)
+    purchase_orders.remind_and_lapse(late)
     assert Order.objects.get(pk=order.pk).state == OrderState.LAPSED
     document_text = extract_text(get_or_create_purchase_order(order, at=late))
     assert "Les droits temporaires ont pris fin le 9 janvier 2027. Ils reprennent dès que ce bon" in document_text

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from licensing.billing import invoicing
-from licensing.billing.invoice_search import parse, parse_amount, search_invoices
 from licensing.billing.models import Invoice
+from licensing.billing.queries import parse, parse_amount, search_invoices
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
 

@@ -11,7 +11,7 @@ from licensing.billing import invoicing
 from licensing.billing.exceptions import AlreadyCredited
 from licensing.billing.models import Invoice, InvoiceRoute, PlatformStatus
 from licensing.orders.exceptions import BadAmount
-from licensing.payments.partial_credits import price_licences
+from licensing.payments.credits import price_licences
 from tests.billing.pdf_text import extract_text
 from tests.billing.schematron import list_violations
 from tests.billing.xml_text import xml_texts

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context
 
 from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing.batch import list_undeposited
+from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import Invoice, PlatformState, PlatformStatus, latest_platform_status
 from licensing.exceptions import LicensingError
 from tests.conftest import TERM

@@ -8,11 +8,10 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
-from licensing.billing import invoicing
-from licensing.billing.invoicing import numbering
+from licensing.billing import invoicing, snapshots
 from licensing.billing.models import BillingDocument, Invoice, InvoiceSequence, SkippedNumbers
 from licensing.orders.models import Order
-from licensing.orders.operations.locks import lock_order
+from licensing.orders.order_events import lock_order
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
 from tests.races import run_concurrently
@@ -79,7 +78,7 @@ def test_numbers_are_skipped_while_invoices_are_issued(committing):
 
     def skip(rank: int) -> None:
         with transaction.atomic():
-            numbering.skip_numbers(year=2026, up_to=rank, reason="Base restaurée.", day=TERM.date(), at=TERM)
+            snapshots.skip_numbers(year=2026, up_to=rank, reason="Base restaurée.", day=TERM.date(), at=TERM)
 
     actions = [lambda pk=pk: issue(pk, crash=False) for pk in orders]
     actions += [lambda rank=rank: skip(rank) for rank in (8, 16, 40, 80)]

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from licensing.billing import invoicing
-from licensing.billing.documents.quote import get_or_create_quote
+from licensing.billing.documents import get_or_create_quote
 from licensing.billing.models import BillingDocumentKind
 from licensing.orders.models import Order, Payer
 from tests.billing.pdf_text import extract_text

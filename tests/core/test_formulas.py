@@ -13,7 +13,7 @@ from openpyxl import Workbook, load_workbook
 
 from core import contact_details, spreadsheets
 from core.spreadsheets import begins_formula, quote_formula
-from licensing.accounting import fec_format
+from licensing.accounting import exports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FORMULAS = ["=1+1", "+33 4 66", "-1+2", "@SUM(A1)", " =1+1", "\t=1+1", "\r=1+1", "＝1+1", "＠x", '=HYPERLINK("x")']
@@ -78,7 +78,7 @@ def test_a_csv_file_quotes_texts_and_leaves_amounts():
 
 @pytest.mark.parametrize("text", ["=1+1", "\t=1+1", "\u200b=1+1", "＝1+1"])
 def test_a_label_of_the_accountant_s_file_is_no_formula(text):
-    (cleaned,) = fec_format._format_line((text,)).decode(fec_format.ENCODING).splitlines()  # noqa: SLF001 - a field alone
+    (cleaned,) = exports._format_line((text,)).decode(exports.ENCODING).splitlines()  # noqa: SLF001 - a field alone
     assert cleaned == "'=1+1"
 
 

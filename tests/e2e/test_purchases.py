@@ -16,8 +16,8 @@ from core import formatting
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument
 from licensing.entitlements.models import Entitlement
+from licensing.orders import purchase_orders
 from licensing.orders.models import Order, OrderState, PaymentMethod
-from licensing.orders.operations import countdown
 from licensing.payments import operations as payment_operations
 from licensing.pools.positions import list_pool_positions
 from tenants.models import Collectivity
@@ -158,7 +158,7 @@ def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_pay
     assert "3\xa0licences attribuées" in give(visit, schools[0], 3)
 
     backdate_order(46, bought)
-    countdown.remind_and_lapse(timezone.now())
+    purchase_orders.remind_and_lapse(timezone.now())
     visit.open(f"/achats/{bought.pk}/", slug="gard")
     expect(page.locator("main")).to_contain_text("Suspendue")
     recorder.look("suspendue")

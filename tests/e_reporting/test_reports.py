@@ -12,11 +12,10 @@ from django.db import DatabaseError, IntegrityError, transaction
 from core.calendar import date_in_paris
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.transmission import delivery
-from licensing.billing.transmission.exceptions import PlatformRefuses
+from licensing.billing.transmission.platforms import PlatformRefuses
 from licensing.catalogue.models import Seller, VatRegime
 from licensing.e_reporting import queries, reports
-from licensing.e_reporting.models import PeriodReport
-from licensing.e_reporting.periods import ReportKind
+from licensing.e_reporting.models import PeriodReport, ReportKind
 from licensing.payments.models import Payment
 from tests.billing.transmission.scripted_platform import follow_script
 from tests.conftest import TERM

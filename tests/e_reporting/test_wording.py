@@ -7,9 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.e_reporting.periods import ReportingPeriod, ReportKind
-from licensing.e_reporting.queries import PeriodStatement
-from licensing.e_reporting.wording import describe_period
+from licensing.e_reporting.models import ReportingPeriod, ReportKind
+from licensing.e_reporting.queries import PeriodStatement, describe_period
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import factory
 
+from licensing.orders.billing_details import BillingDetails
 from licensing.orders.models import Payer
-from licensing.orders.operations.billing_details import BillingDetails
 
 #: SIRET of the town hall and of the collectivity. Its check digit is right; no establishment has it.
 PAYER_SIRET = "21300189400012"

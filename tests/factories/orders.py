@@ -14,10 +14,9 @@ from core import money
 from core.calendar import date_in_paris
 from core.connections import connection
 from licensing.catalogue import pricing
-from licensing.orders import operations
+from licensing.orders import operations, purchase_orders
+from licensing.orders.billing_details import apply_vat_of_payer
 from licensing.orders.models import Order, OrderKind, OrderState, Payer, SettlementMethod
-from licensing.orders.operations import countdown
-from licensing.orders.operations.order_vat import apply_vat_of_payer
 from tests.conftest import TERM
 from tests.factories.billing_details import PAYER_SIRET, BillingDetailsFactory
 from tests.factories.collectivities import MemberFactory
@@ -28,11 +27,11 @@ from tests.orders.dates import DAY
 
 
 def _remind(_order, *, at):
-    countdown.remind_and_lapse(at + 30 * DAY)
+    purchase_orders.remind_and_lapse(at + 30 * DAY)
 
 
 def _lapse(_order, *, at):
-    countdown.remind_and_lapse(at + 46 * DAY)
+    purchase_orders.remind_and_lapse(at + 46 * DAY)
 
 
 def _upload_late(order, *, at):

@@ -7,14 +7,13 @@ from decimal import Decimal
 from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
-from licensing.orders import operations
+from licensing.orders import operations, purchase_orders
 from licensing.orders.models import PaymentMethod
-from licensing.orders.operations import countdown, purchase_orders
+from licensing.payments import card
 from licensing.payments import operations as payment_operations
-from licensing.payments.card import settlement
-from licensing.payments.card.provider_interface import EURO, ProviderOutcome, SessionState, to_cents
+from licensing.payments.card_providers import EURO, ProviderOutcome, SessionState, to_cents
+from licensing.payments.credits import credit_in_part
 from licensing.payments.models import ReversalReason
-from licensing.payments.partial_credits import credit_in_part
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.factories.billing_details import BillingDetailsFactory
@@ -58,7 +57,7 @@ def refuse_scan(order, *, at=TERM):
 def prolong(order, *, at=TERM):
     """Prolong the provisional rights to the 60th day after `at`."""
     until = (at + 60 * DAY).date()
-    return countdown.prolong(order_id=order.pk, until=until, by=OperatorFactory(), at=at)
+    return purchase_orders.prolong(order_id=order.pk, until=until, by=OperatorFactory(), at=at)
 
 
 def confirm(order, *, at=TERM):
@@ -122,7 +121,7 @@ def record_charge(attempt, *, at=TERM):
         amount=to_cents(attempt.total),
         currency=EURO,
     )
-    return settlement.record_outcome(payment_id=attempt.pk, outcome=outcome, at=at)
+    return card.record_outcome(payment_id=attempt.pk, outcome=outcome, at=at)
 
 
 def credit(order, *, licences=0, amount=None, reason="Classes fermées", at=TERM):

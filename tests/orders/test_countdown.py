@@ -10,10 +10,9 @@ from django.utils import timezone
 
 from jobs.periodic_tasks import registered_tasks
 from licensing.billing import operations as billing_operations
-from licensing.orders import operations, tasks
+from licensing.orders import operations, order_events, purchase_orders, tasks
 from licensing.orders.exceptions import InvalidOrderDate, LapsedBefore
 from licensing.orders.models import OrderReminder, OrderState
-from licensing.orders.operations import countdown, notifications, purchase_orders
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory, PrincipalFactory
 from tests.factories.orders import OrderFactory
@@ -26,7 +25,7 @@ from tests.sites.portal.identifiable_person import StatementCounter
 
 pytestmark = pytest.mark.django_db
 UTC = datetime.UTC
-clock = countdown.remind_and_lapse
+clock = purchase_orders.remind_and_lapse
 
 
 def run_countdown(days, *, hour=10, of=TERM):
@@ -143,12 +142,12 @@ def test_a_scan_sent_after_the_last_day_finds_the_order_lapsed():
 def test_prolonged_rights_count_down_anew():
     order = OrderFactory(lapsed=True)
     by = OperatorFactory()
-    countdown.prolong(order_id=order.pk, until=at_day(67).date(), by=by, at=at_day(47))
+    purchase_orders.prolong(order_id=order.pk, until=at_day(67).date(), by=by, at=at_day(47))
     assert (state(order), order.lapsed_at) == (OrderState.PLACED, None)
     assert get_deadlines(order)[0] == at_day(67).date()
     assert run_countdown(range(47, 70)) == {52: (1, 0), 62: (1, 0), 66: (1, 0), 68: (0, 1)}
     # Two days are left: earlier reminders would repeat the e-mail just sent.
-    countdown.prolong(order_id=order.pk, until=at_day(72).date(), by=by, at=at_day(70))
+    purchase_orders.prolong(order_id=order.pk, until=at_day(72).date(), by=by, at=at_day(70))
     assert run_countdown(range(70, 75)) == {71: (1, 0), 73: (0, 1)}
 
 
@@ -156,7 +155,7 @@ def test_prolonged_rights_count_down_anew():
 def test_a_purchase_order_that_comes_in_cuts_short_nothing_that_was_promised():
     by = OperatorFactory()
     order = OrderFactory(placed=True)
-    countdown.prolong(order_id=order.pk, until=at_day(100).date(), by=by, at=at_day(3))
+    purchase_orders.prolong(order_id=order.pk, until=at_day(100).date(), by=by, at=at_day(3))
     billing_operations.confirm(order_id=order.pk, by=by, at=at_day(4))
     assert get_deadlines(order) == (None, at_day(100).date(), False)
 
@@ -164,7 +163,7 @@ def test_a_purchase_order_that_comes_in_cuts_short_nothing_that_was_promised():
 @pytest.mark.slow
 def test_prolonging_a_lapsed_order_whose_scan_waits_stops_the_clock():
     order = OrderFactory(lapsed_scanned=True)
-    countdown.prolong(order_id=order.pk, until=at_day(60).date(), by=OperatorFactory(), at=at_day(48))
+    purchase_orders.prolong(order_id=order.pk, until=at_day(60).date(), by=OperatorFactory(), at=at_day(48))
     assert (state(order), get_deadlines(order)) == (OrderState.PLACED, (None, at_day(60).date(), False))
     assert run_countdown(range(48, 70)) == {}
 
@@ -181,7 +180,7 @@ def test_prolonging_a_lapsed_order_whose_scan_waits_stops_the_clock():
 def test_an_extension_ends_later_and_within_the_school_year(until, words):
     order = OrderFactory(placed=True)
     with pytest.raises(InvalidOrderDate, match=words):
-        countdown.prolong(order_id=order.pk, until=until, by=OperatorFactory(), at=TERM)
+        purchase_orders.prolong(order_id=order.pk, until=until, by=OperatorFactory(), at=TERM)
     assert get_deadlines(order) == (LAST_PROVISIONAL, None, False)
 
 
@@ -192,7 +191,7 @@ def test_what_is_invoiced_never_stops_by_itself_and_a_new_invoice_never_shortens
     assert run_countdown(range(0, 280, 7)) == {}
     assert is_usable(order, at_day(279))
     by = OperatorFactory()
-    countdown.prolong(order_id=order.pk, until=at_day(200).date(), by=by, at=at_day(50))
+    purchase_orders.prolong(order_id=order.pk, until=at_day(200).date(), by=by, at=at_day(50))
     again = billing_operations.reissue_invoice(
         invoice_id=order.invoices.get().pk, reason="Rejetée.", by=by, at=at_day(60)
     )
@@ -208,7 +207,7 @@ def test_the_operator_s_suspension_lasts_until_restored_or_paid():
     operations.suspend(order_id=order.pk, by=by, at=TERM)
     actions.upload(order, at=at_day(1))
     actions.confirm(order, at=at_day(2))
-    countdown.prolong(order_id=order.pk, until=at_day(90).date(), by=by, at=at_day(3))
+    purchase_orders.prolong(order_id=order.pk, until=at_day(90).date(), by=by, at=at_day(3))
     assert not is_usable(order, at_day(3))
     actions.pay(order, amount="100", reference="VIR 1", at=at_day(4))
     assert not is_usable(order, at_day(4))
@@ -236,14 +235,14 @@ def test_a_school_or_principal_gets_one_provisional_period_a_year(nimes):
 @pytest.mark.slow
 def test_an_order_that_fails_does_not_block_the_others(monkeypatch):
     stuck, goes_on = OrderFactory(placed=True), OrderFactory(placed=True)
-    tell = notifications.notify_buyer
+    tell = order_events.notify_buyer
 
     def fails(order, kind, **given):
         if order.pk == stuck.pk:
             raise RuntimeError("the office's schema is gone")
         tell(order, kind, **given)
 
-    monkeypatch.setattr("licensing.orders.operations.notifications.notify_buyer", fails)
+    monkeypatch.setattr("licensing.orders.order_events.notify_buyer", fails)
     with pytest.raises(ExceptionGroup) as failed:
         clock(at_day(46))
     assert [str(one) for one in failed.value.exceptions] == ["the office's schema is gone"]

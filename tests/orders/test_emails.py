@@ -10,9 +10,8 @@ from django_tenants.utils import schema_context
 from collectivities.models import Member, Role
 from licensing.billing import operations as billing_operations
 from licensing.catalogue.models import Seller
-from licensing.orders import operations
+from licensing.orders import billing_details, operations, order_events, purchase_orders
 from licensing.orders.models import PublicBody
-from licensing.orders.operations import countdown, notifications, purchase_orders, vat_correction
 from licensing.payments import operations as payment_operations
 from mailing import kinds
 from mailing.kinds import NoLongerDue
@@ -28,7 +27,7 @@ from tests.tiers import sampled
 
 pytestmark = pytest.mark.slow
 
-EMAIL_KINDS = [value for value in notifications.notify_buyer.__globals__.values() if str(value).startswith("order.")]
+EMAIL_KINDS = [value for value in order_events.notify_buyer.__globals__.values() if str(value).startswith("order.")]
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def clock(db, monkeypatch):
 
     def set_to(day):
         monkeypatch.setattr(timezone, "now", lambda: at_day(day))
-        return countdown.remind_and_lapse(at_day(day))
+        return purchase_orders.remind_and_lapse(at_day(day))
 
     set_to(0)
     return set_to
@@ -96,7 +95,7 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     assert_email_contains(order, "lapsed", "Nous avons reçu votre document le 10 janvier 2027 : nous le vérifions.")
     purchase_orders.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=by, at=at_day(48))
     assert_email_contains(order, "scan_refused", "ont pris fin : vos licences sont en pause")
-    countdown.prolong(order_id=order.pk, until=at_day(60).date(), by=by, at=at_day(48))
+    purchase_orders.prolong(order_id=order.pk, until=at_day(60).date(), by=by, at=at_day(48))
     assert_email_contains(
         order, "prolonged", "courent désormais jusqu'au 23 janvier 2027 inclus", "signer et tamponner"
     )
@@ -273,7 +272,7 @@ def test_the_other_buyers_are_emailed_once_the_buyer_left_the_office(clock, nime
     with schema_context("public"):
         last = list_messages(order).last()
         assert (last.kind, last.recipient, last.context["user"]) == (
-            notifications.REMINDER,
+            order_events.REMINDER,
             colleague.email,
             colleague.pk,
         )
@@ -358,7 +357,7 @@ def test_the_email_on_a_refusal_says_that_nothing_was_opened(clock):
 def test_the_buyer_reads_the_corrected_total_and_why_there_is_no_vat(clock):
     order = OrderFactory(placed=True)
     mention = "Exonération de TVA, article 151 de la directive 2006/112/CE."
-    vat_correction.correct_vat(
+    billing_details.correct_vat(
         order_id=order.pk, treatment="exempt", exemption=mention, reason="Attestation.", by=OperatorFactory(), at=TERM
     )
     assert_email_contains(order, "vat_corrected", "de 0 %", "199,00 € HT, 199,00 € TTC", mention, "établi de nouveau")

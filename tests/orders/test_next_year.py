@@ -12,10 +12,9 @@ from accounts.models import Profile
 from collectivities.models import AuditEntry
 from core.calendar import PARIS
 from licensing.catalogue.models import SchoolYear
-from licensing.orders import email_parts, emails, operations, rights
+from licensing.orders import emails, operations, purchase_orders, rights
 from licensing.orders.exceptions import PriceChanged
 from licensing.orders.models import OrderState
-from licensing.orders.operations import countdown
 from licensing.orders.rights import get_entitlement
 from licensing.pools.models import Pool
 from tests.conftest import TERM
@@ -74,7 +73,7 @@ def test_reminders_and_the_lapse_follow_the_days_of_use():
     done = {}
     for day in range(140):
         at = JUNE + datetime.timedelta(days=day)
-        if (counts := countdown.remind_and_lapse(at)) != (0, 0):
+        if (counts := purchase_orders.remind_and_lapse(at)) != (0, 0):
             done[at.date()] = counts
     assert done == {
         datetime.date(2027, 10, 1): (1, 0),
@@ -124,8 +123,8 @@ def test_the_confirmation_says_from_when_licences_are_used(profile, monkeypatch)
     assert "en classe à partir du 1er septembre 2027." in text
     assert "jusqu'au 16 octobre 2027 inclus" in text
     assert "est active" not in text
-    monkeypatch.setitem(email_parts.describe_licences.__globals__, "get_today", lambda: FIRST_DAY)
-    assert "1er septembre" not in email_parts.describe_licences(order)
+    monkeypatch.setitem(emails.describe_licences.__globals__, "get_today", lambda: FIRST_DAY)
+    assert "1er septembre" not in emails.describe_licences(order)
 
 
 @pytest.mark.slow
@@ -176,7 +175,7 @@ def test_an_order_started_early_has_its_days_from_then_on(settings, prolonged, l
     set_next_year(**settings)
     order = order_next_year(placed=True)
     if prolonged:
-        countdown.prolong(order_id=order.pk, until=last_provisional, by=OperatorFactory(), at=JUNE)
+        purchase_orders.prolong(order_id=order.pk, until=last_provisional, by=OperatorFactory(), at=JUNE)
     assert rights.get_end_once_started(get_entitlement(order), JUNE.date()) == last_provisional
     start_early(order)
     assert get_entitlement(order).first_day == JUNE.date()

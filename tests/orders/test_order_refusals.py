@@ -12,10 +12,9 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice, PlatformState
 from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, Seller
-from licensing.orders import operations
+from licensing.orders import billing_details, operations
 from licensing.orders.exceptions import BadBilling, IncompleteForInvoice, PriceChanged, TermsNotAccepted
 from licensing.orders.models import Order, OrderState, Payer
-from licensing.orders.operations import billing_details
 from licensing.payments import card
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory, PrincipalFactory, TeacherFactory, UserFactory

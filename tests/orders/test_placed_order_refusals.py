@@ -13,16 +13,14 @@ from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.catalogue import terms
 from licensing.catalogue.models import SchoolTier
-from licensing.orders import operations
+from licensing.orders import operations, purchase_orders
 from licensing.orders.exceptions import BadScan
 from licensing.orders.models import Order, OrderEvent, OrderState, ScanState
-from licensing.orders.operations import countdown, purchase_orders
-from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
-from licensing.orders.operations.purchase_orders import MAX_SCANS_PER_ORDER
+from licensing.orders.operations import MAX_UNSIGNED_ORDERS
+from licensing.orders.purchase_orders import MAX_SCANS_PER_ORDER
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
-from licensing.payments.card import attempts
-from licensing.payments.card.provider_interface import ProviderSession
+from licensing.payments.card_providers import ProviderSession
 from licensing.payments.models import CardPayment, Payment
 from schools.models import Verification
 from tests.conftest import TERM
@@ -94,7 +92,7 @@ def test_the_number_of_scans_is_limited():
 
 @pytest.mark.slow
 def test_the_number_of_scans_of_a_day_is_limited(monkeypatch):
-    monkeypatch.setattr("licensing.orders.operations.purchase_orders.MAX_SCANS_PER_DAY", 2)
+    monkeypatch.setattr("licensing.orders.purchase_orders.MAX_SCANS_PER_DAY", 2)
     affiliation = AffiliationFactory(user=PrincipalFactory())
     order, *others = (OrderFactory(placed=True, affiliation=affiliation) for _ in range(3))
     for other in others:
@@ -203,7 +201,7 @@ def test_a_card_that_pays_all_of_what_a_cheque_has_paid_in_part_is_not_taken():
 def settle_card_payment(order, *, at=TERM):
     """Settle a new card payment of the order at that moment."""
     attempt = card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
-    attempt = attempts.record_session(
+    attempt = card.record_session(
         payment_id=attempt.pk, session=ProviderSession(reference=f"cs-{attempt.pk}", address="")
     )
 
@@ -246,7 +244,7 @@ def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
     ]
     for whose in (stranger, principals[0]):
         OrderFactory(placed=True, affiliation=whose)
-    countdown.remind_and_lapse(at_day(46))
+    purchase_orders.remind_and_lapse(at_day(46))
     assert_refused(
         "previous_order_lapsed",
         OrderFactory,

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from licensing.billing import operations as billing_operations
-from licensing.orders import preflight, siret_numbers
+from licensing.orders import payers, siret_numbers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Payer, PublicBody
 from licensing.payments import card
-from licensing.payments.exceptions import NotToPay
+from licensing.payments.card_providers import NotToPay
 from schools.models import School
 from tests.conftest import TERM
 from tests.factories.billing_details import BillingDetailsFactory
@@ -32,7 +32,7 @@ def build_public_body(**fields):
 
 def list_missing(**fields):
     defaults = {"payer": Payer.TOWN_HALL, "siret": COMMUNE_SIRET, "service_code": "", "engagement_number": ""}
-    return preflight.find_missing(**defaults | fields)
+    return payers.find_missing(**defaults | fields)
 
 
 def test_the_sample_sirets_are_valid():
@@ -148,9 +148,9 @@ def test_what_is_looked_up_finds_the_body_and_the_school_that_a_collectivity_cop
     build_public_body(service_required=True).save()
     fields: dict[str, Any] = {"payer": Payer.COLLECTIVITY, "service_code": "", "engagement_number": "", "school": None}
 
-    known = preflight.check_billing(siret="219 400 223 00018", **fields)
-    copied = preflight.check_billing(siret=SCHOOL_SIRET, **fields)
-    unknown = preflight.check_billing(siret="21300189400012", **fields)
+    known = payers.check_billing(siret="219 400 223 00018", **fields)
+    copied = payers.check_billing(siret=SCHOOL_SIRET, **fields)
+    unknown = payers.check_billing(siret="21300189400012", **fields)
 
     assert ([one.field for one in known.missing], known.note, known.wrong) == (["service_code"], "", [])
     assert "celui de l'école" in copied.wrong[0].sentence
@@ -160,24 +160,24 @@ def test_what_is_looked_up_finds_the_body_and_the_school_that_a_collectivity_cop
 
 @pytest.mark.django_db
 def test_what_is_proposed_is_the_communes_never_the_ecoles_own():
-    assert preflight.propose_payer_siret(build_ecole()) == COMMUNE_SIRET
-    assert preflight.propose_payer_siret(build_ecole(), payer=Payer.SCHOOL) == ""
-    assert preflight.propose_payer_siret(build_ecole(siret="")) == ""
+    assert payers.propose_payer_siret(build_ecole()) == COMMUNE_SIRET
+    assert payers.propose_payer_siret(build_ecole(), payer=Payer.SCHOOL) == ""
+    assert payers.propose_payer_siret(build_ecole(siret="")) == ""
     # In the directory one has an association's SIRET, and some are mistyped.
-    assert preflight.propose_payer_siret(build_ecole(siret="77670213600016")) == ""
-    assert preflight.propose_payer_siret(build_ecole(siret="21940022300082")) == ""
+    assert payers.propose_payer_siret(build_ecole(siret="77670213600016")) == ""
+    assert payers.propose_payer_siret(build_ecole(siret="21940022300082")) == ""
     assert (
-        preflight.propose_payer_siret(build_ecole(type="Collège", siret=COLLEGE_SIRET), payer=Payer.SCHOOL)
+        payers.propose_payer_siret(build_ecole(type="Collège", siret=COLLEGE_SIRET), payer=Payer.SCHOOL)
         == COLLEGE_SIRET
     )
-    assert preflight.propose_payer_siret(None) == ""
+    assert payers.propose_payer_siret(None) == ""
 
 
 @pytest.mark.django_db
 def test_a_head_office_that_has_moved_is_proposed_as_chorus_pro_knows_it():
     PublicBody.objects.create(siret="21940022300034", name="COMMUNE D'ESSAI", changed_at=TERM)
 
-    assert preflight.propose_payer_siret(build_ecole()) == "21940022300034"
+    assert payers.propose_payer_siret(build_ecole()) == "21940022300034"
 
 
 @pytest.mark.slow

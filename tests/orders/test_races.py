@@ -15,11 +15,10 @@ from licensing.catalogue import terms
 from licensing.classes import operations as classes
 from licensing.entitlements.models import Entitlement, Seat
 from licensing.exceptions import LicensingError
-from licensing.orders import operations
+from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import countdown, purchase_orders
-from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
-from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
+from licensing.orders.operations import MAX_UNSIGNED_ORDERS
+from licensing.orders.order_events import apply_if_unchanged, get_order_version
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment
@@ -173,7 +172,7 @@ def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
 
 def test_four_workers_run_the_countdown_once(public):
     reminded, lapsing = OrderFactory(placed=True, at=at_day(16)), OrderFactory(placed=True)
-    rung = at_once(*[lambda: countdown.remind_and_lapse(at_day(46))] * 4)
+    rung = at_once(*[lambda: purchase_orders.remind_and_lapse(at_day(46))] * 4)
     assert (sum(one for one, _ in rung), sum(one for _, one in rung)) == (1, 1)
     assert list_email_kinds(reminded) == ["placed", "reminder"]
     assert list_email_kinds(lapsing) == ["placed", "lapsed"]
@@ -275,9 +274,9 @@ def _steps(order, card, by):
         lambda: actions.pay(order, by=by, at=at_day(48)),
         lambda: actions.pay(order, by=by, at=at_day(48), reference="VIR 2"),
         lambda: actions.reverse(order, amount="50", at=at_day(48)) if order.payments.exists() else None,
-        lambda: countdown.prolong(until=YEAR_ENDS, by=by, **named),
+        lambda: purchase_orders.prolong(until=YEAR_ENDS, by=by, **named),
         lambda: operations.suspend(by=by, **named),
-        lambda: countdown.remind_and_lapse(at_day(48)),
+        lambda: purchase_orders.remind_and_lapse(at_day(48)),
         lambda: operations.discard_draft(by=by, **named),
         lambda: actions.credit(order, licences=1, at=at_day(48)),
         lambda: billing_operations.cancel(reason="Doublon.", by=by, **named),

@@ -8,12 +8,11 @@ import pytest
 from allauth.account.models import EmailAddress
 
 from licensing.billing import operations as billing_operations
-from licensing.billing.documents.purchase_order import get_or_create_purchase_order
+from licensing.billing.documents import get_or_create_purchase_order
 from licensing.entitlements.models import Entitlement
-from licensing.orders import operations, personal_data
+from licensing.orders import operations, personal_data, purchase_orders
 from licensing.orders.models import OrderState, ScanState
-from licensing.orders.operations import countdown
-from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
+from licensing.orders.operations import MAX_UNSIGNED_ORDERS
 from licensing.orders.rights import PROVISIONAL_DAYS
 from schools.models import Verification
 from tests.billing.pdf_text import extract_text
@@ -111,10 +110,10 @@ def test_the_operator_opens_the_rights_and_their_days_begin_then():
     open_rights(order, at=at_day(11))
     assert list_email_kinds(order) == ["in_review", "rights_opened"]
     # The countdown runs from there: no reminder for the days before.
-    countdown.remind_and_lapse(at_day(31))
+    purchase_orders.remind_and_lapse(at_day(31))
     assert list_email_kinds(order) == ["in_review", "rights_opened"]
-    countdown.remind_and_lapse(at_day(41))
-    countdown.remind_and_lapse(at_day(56))
+    purchase_orders.remind_and_lapse(at_day(41))
+    purchase_orders.remind_and_lapse(at_day(56))
     assert list_email_kinds(order) == ["in_review", "rights_opened", "reminder", "lapsed"]
     assert list_violations() == set()
 

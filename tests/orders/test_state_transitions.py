@@ -8,9 +8,8 @@ from django.db import connection, transaction
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
 from licensing.exceptions import LicensingError
-from licensing.orders import operations
+from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order, OrderEvent, PurchaseOrderScan
-from licensing.orders.operations import countdown, purchase_orders
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment, Payment
 from mailing.models import Message
@@ -46,13 +45,13 @@ OPERATIONS = {
     "refund": lambda order, by: payment_operations.refund(payment_id=order.payments.first().pk, by=by, at=AT),
     "reverse": lambda order, _: actions.reverse(order, at=AT),
     "cancel": lambda order, by: billing_operations.cancel(order_id=order.pk, reason="Erreur.", by=by, at=AT),
-    "prolong": lambda order, by: countdown.prolong(order_id=order.pk, until=YEAR_ENDS, by=by, at=AT),
+    "prolong": lambda order, by: purchase_orders.prolong(order_id=order.pk, until=YEAR_ENDS, by=by, at=AT),
     "reinvoice": lambda order, by: billing_operations.reissue_invoice(
         invoice_id=order.invoices.first().pk, reason="Rejetée.", by=by, at=AT
     ),
     "suspend": lambda order, by: operations.suspend(order_id=order.pk, by=by, at=AT),
     "restore": lambda order, by: operations.restore(order_id=order.pk, by=by, at=AT),
-    "clock": lambda _order, _by: countdown.remind_and_lapse(AT),
+    "clock": lambda _order, _by: purchase_orders.remind_and_lapse(AT),
 }
 
 STATES = ("draft", "by_card", "placed", "scanned", "lapsed", "lapsed_scanned", "confirmed", "paid", "cancelled")

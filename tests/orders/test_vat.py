@@ -10,13 +10,10 @@ import pytest
 from core.money import CENT, add_vat, extract_vat
 from licensing.catalogue import terms
 from licensing.catalogue.models import Product
-from licensing.orders import operations
-from licensing.orders.countries import get_country_code
+from licensing.orders import billing_details, operations
 from licensing.orders.exceptions import NotInvoiceable, PriceChanged
-from licensing.orders.operations import order_vat
-from licensing.orders.operations.placement import compute_basket_fingerprint
-from licensing.orders.postal_codes import find_disagreement
-from licensing.orders.vat import VatCategory, VatTreatment, find_treatment, get_vat
+from licensing.orders.operations import compute_basket_fingerprint
+from licensing.orders.vat import VatCategory, VatTreatment, find_disagreement, find_treatment, get_country_code, get_vat
 from tests.conftest import TERM
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -171,7 +168,7 @@ def test_an_address_that_changes_vat_is_agreed_to_on_the_page_first(nimes):
         place_in(order, postal_code="97110", basket=shown)
     assert get_sums(order)[1] == Decimal("20.00")
     line = order.lines.get()
-    order_vat.preview_vat(order, line, country="France", postal_code="97110", vat_number="")
+    billing_details.preview_vat(order, line, country="France", postal_code="97110", vat_number="")
     assert order.total_ttc == Decimal("43400.00")
     place_in(order, postal_code="97110", basket=compute_basket_fingerprint(order, line))
     assert get_sums(order) == (Decimal("40000.00"), Decimal("8.50"), Decimal("43400.00"))

@@ -8,10 +8,10 @@ import pytest
 from django_tenants.utils import schema_context
 
 from licensing.billing import operations as billing_operations
-from licensing.billing.documents.purchase_order import get_or_create_purchase_order
+from licensing.billing.documents import get_or_create_purchase_order
 from licensing.exceptions import LicensingError
+from licensing.orders import billing_details
 from licensing.orders.exceptions import BadBilling, NoReason, NotInThisState
-from licensing.orders.operations import vat_correction
 from licensing.orders.vat import VatCategory, VatTreatment
 from sites.audit.vat_checks import find_vat_violations
 from tests.billing.pdf_text import extract_text
@@ -29,7 +29,7 @@ EXEMPTION = "Exonération de TVA, article 151 de la directive 2006/112/CE."
 
 def correct(order, treatment, *, reason="Attestation reçue.", by=None, at=TERM, **proof):
     by = by or OperatorFactory()
-    return vat_correction.correct_vat(order_id=order.pk, treatment=treatment, reason=reason, by=by, at=at, **proof)
+    return billing_details.correct_vat(order_id=order.pk, treatment=treatment, reason=reason, by=by, at=at, **proof)
 
 
 @pytest.mark.slow

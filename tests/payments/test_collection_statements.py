@@ -8,9 +8,9 @@ import pytest
 
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformState
-from licensing.billing.transmission import delivery, operations, parcels
-from licensing.billing.transmission.interface import DepositVerdict
+from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.models import Transmission, TransmissionKind
+from licensing.billing.transmission.platforms import DepositVerdict
 from licensing.catalogue.models import Seller
 from licensing.orders.models import Payer
 from licensing.payments import operations as payment_operations
@@ -52,7 +52,7 @@ def reject(invoice) -> None:
 
 
 def list_declared() -> list[tuple[str, str, str]]:
-    states = [parcels.build_declared_state(one) for one in Transmission.objects.filter(kind="state").order_by("pk")]
+    states = [delivery.build_declared_state(one) for one in Transmission.objects.filter(kind="state").order_by("pk")]
     assert {one.state for one in states} <= {PlatformState.COLLECTED}
     return [(str(one.amounts[0].rate), str(one.amounts[0].amount), one.comment) for one in states]
 
@@ -88,7 +88,7 @@ def test_it_is_declared_at_noon_of_the_day_it_came(script):
     deliver(order)
     declare_collections(at=TERM)
 
-    (declared,) = [parcels.build_declared_state(one) for one in Transmission.objects.filter(kind="state")]
+    (declared,) = [delivery.build_declared_state(one) for one in Transmission.objects.filter(kind="state")]
     assert declared.at.isoformat() == "2026-11-24T12:00:00+01:00"
 
 

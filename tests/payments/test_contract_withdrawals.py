@@ -18,8 +18,8 @@ from licensing.billing.queries import get_amount_received
 from licensing.catalogue.terms_pdf import render_terms_pdf
 from licensing.exceptions import LicensingError
 from licensing.orders.models import ContractWithdrawal, OrderState, Payer
-from licensing.orders.withdrawal_period import get_last_withdrawal_day
-from licensing.payments.contract_withdrawals import withdraw_from_contract
+from licensing.orders.queries import get_last_withdrawal_day
+from licensing.payments.credits import withdraw_from_contract
 from mailing import kinds
 from mailing.mime import compose
 from sites.back_office import work_queue

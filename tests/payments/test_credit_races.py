@@ -13,10 +13,10 @@ from licensing.entitlements import seat_holders
 from licensing.entitlements.models import Seat, Subscription
 from licensing.exceptions import LicensingError
 from licensing.orders.models import Order, OrderState
-from licensing.payments.card import settlement
-from licensing.payments.card.provider_interface import EURO, ProviderOutcome, ProviderRefund, SessionState
+from licensing.payments import card
+from licensing.payments.card_providers import EURO, ProviderOutcome, ProviderRefund, SessionState
+from licensing.payments.credits import credit_in_part
 from licensing.payments.models import Payment
-from licensing.payments.partial_credits import credit_in_part
 from licensing.pools.models import Pool
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory, TeacherFactory
@@ -119,6 +119,6 @@ def test_a_refund_of_the_dashboard_that_is_heard_of_six_times_at_once_is_recorde
         reference=charge.transaction_id, token=charge.token, stage=SessionState.PAID, amount=19900, currency=EURO,
         charge="pi_1", refunds=(ProviderRefund(reference="re_1", amount=5000),),
     )  # fmt: skip
-    at_once(*[partial(settlement.record_outcome, payment_id=charge.pk, outcome=outcome, at=TERM)] * 6)
+    at_once(*[partial(card.record_outcome, payment_id=charge.pk, outcome=outcome, at=TERM)] * 6)
     assert list(Payment.objects.order_by("pk").values_list("amount", flat=True)) == [199, -50]
     assert list_violations() == set()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licensing.payments.rate_split import split_by_rate
+from licensing.payments.collection_statements import split_by_rate
 
 CENTS = st.integers(1, 10**7).map(lambda cents: Decimal(cents).scaleb(-2))
 

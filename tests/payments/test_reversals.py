@@ -10,10 +10,9 @@ from django.utils import timezone
 
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.models import Entitlement
-from licensing.orders import operations
-from licensing.orders.email_parts import SUSPENSION_NOTICE
+from licensing.orders import operations, purchase_orders
+from licensing.orders.emails import SUSPENSION_NOTICE
 from licensing.orders.models import OrderState, PaymentMethod, SettlementMethod
-from licensing.orders.operations import countdown
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment, ReversalReason
 from tests.conftest import TERM
@@ -108,7 +107,7 @@ def test_a_cheque_presented_again_after_it_bounced_is_a_new_payment():
 @pytest.mark.slow
 def test_rights_that_were_prolonged_are_not_shortened():
     order = OrderFactory(confirmed=True)
-    countdown.prolong(order_id=order.pk, until=YEAR_ENDS, by=OperatorFactory(), at=TERM)
+    purchase_orders.prolong(order_id=order.pk, until=YEAR_ENDS, by=OperatorFactory(), at=TERM)
     actions.pay(order)
     actions.reverse(order)
     assert get_deadlines(order) == (None, YEAR_ENDS, False)

@@ -12,9 +12,8 @@ from jobs import due
 from jobs.models import DueWork
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
-from licensing.orders import rights
+from licensing.orders import purchase_orders, rights
 from licensing.orders.models import OrderKind
-from licensing.orders.operations import countdown
 from licensing.pools import operations, tasks
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.held_emails import LOOK_DELAY, schedule_look
@@ -263,7 +262,7 @@ def test_revoking_meets_the_release_and_no_revoked_key_is_to_be_sent(committing)
 @pytest.mark.parametrize("act", [actions.confirm, actions.prolong, actions.cancel])
 def test_each_act_that_changes_the_rights_of_a_lapsed_purchase_queues_the_release(nimes, act):
     order = PurchaseFactory(placed=True, collectivity=nimes)
-    countdown.remind_and_lapse(DUE)
+    purchase_orders.remind_and_lapse(DUE)
     assert list_waiting_jobs(RELEASE) == []
     act(order, at=DUE)
     assert list_waiting_jobs(RELEASE, schema="c_nimes")

@@ -6,27 +6,164 @@ The platform acknowledges a flow or not; what becomes of an invoice arrives as l
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any, Final
 
+from django.utils import timezone
+from requests import Response
+
+from core.foreign_values import UnreadableJson, clean_line, parse_json_object, parse_moment
+from jobs.set_aside import note_set_aside
 from licensing.billing.models import REASONED_STATES, InvoiceKind, PlatformState
 from licensing.billing.transmission import cdar, e_reporting_xml
 from licensing.billing.transmission.accounts import ApprovedPlatformAccount
-from licensing.billing.transmission.exceptions import NotSupported, PlatformRefuses
-from licensing.billing.transmission.interface import (
+from licensing.billing.transmission.platforms import (
+    MAX_ANSWER_BYTES,
     Declaration,
     DeclaredState,
     DepositVerdict,
     InvoiceParcel,
+    NotSupported,
+    PlatformRefuses,
     PlatformStory,
     SentTransmission,
     StoryEntry,
+    TokenHttp,
 )
-from licensing.billing.transmission.lifecycle_inbox import LifecycleInbox
-from licensing.billing.transmission.platform_http import PlatformHttp
 from licensing.orders import siret_numbers
-from licensing.orders.buyer_kinds import BuyerKind
+from licensing.orders.payers import BuyerKind
+
+# Life-cycle messages that an approved platform keeps for us, each downloaded once by a process.
+#
+# The norm lets us ask for the messages since a moment, not for those of one invoice: what was read is kept by number,
+# and only what is new is downloaded. A message that cannot be read, or has no date, is set aside for the operator, and
+# the others are read.
+
+logger = logging.getLogger(__name__)
+#: How far back each search looks: a platform may show a flow later than it dates it (XP Z12-013, note of 5.3.2, has 15
+#: minutes), and its clock is not ours.
+OVERLAP = datetime.timedelta(hours=1)
+
+_MAX_FLOW_NUMBER = 200
+_UNREADABLE = (
+    "Ce message d'état ne se lit pas : il n'est pas de la forme de la norme, ou une date ou un code y manque. Demandez "
+    "à la plateforme ce qu'il dit, puis notez l'état sur la facture."
+)
+
+
+class LifecycleInbox:
+    """Statuses of invoices by number, as far as the platform has given them."""
+
+    def __init__(
+        self, *, search: Callable[[dict[str, Any]], list[dict[str, Any]]], download: Callable[[str], bytes]
+    ) -> None:
+        self._search, self._download = search, download
+        self._lock = threading.Lock()
+        self._statuses: defaultdict[str, dict[str, cdar.LifecycleStatus]] = defaultdict(dict)
+        self._read: set[str] = set()
+        self._from: datetime.datetime | None = None
+        self._until: datetime.datetime | None = None
+
+    def list_statuses(self, number: str, *, since: datetime.datetime) -> list[cdar.LifecycleStatus]:
+        """Return what is stated of an invoice sent at `since`, each message once, the earliest status first."""
+        with self._lock:
+            self._refresh(since)
+            return sorted(self._statuses[number].values(), key=lambda one: (one.at, one.code))
+
+    def _refresh(self, since: datetime.datetime) -> None:
+        begin = since - OVERLAP
+        if self._from is None or self._until is None or begin < self._from:
+            self._from = after = begin
+        else:
+            after = max(self._until - OVERLAP, self._from)
+        flows = self._search(
+            {
+                "updatedAfter": after.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"),
+                "flowType": ["CustomerInvoiceLC"],
+            }
+        )
+        for flow in flows:
+            flow_number = clean_line(flow.get("flowId") or "", _MAX_FLOW_NUMBER)
+            if not flow_number:
+                logger.warning("A flow has no number")
+                continue
+            if flow_number not in self._read:
+                self._take(flow_number)
+                self._read.add(flow_number)
+            try:
+                # A date ahead of the clock would hide what is shown until then.
+                updated_at = min(parse_moment(str(flow.get("updatedAt"))), timezone.now())
+            except ValueError as undated:
+                logger.warning("Flow %s has no date: %s", flow_number, undated)
+                continue
+            # Only after it was read: a download that fails is tried again.
+            self._until = max(self._until or updated_at, updated_at)
+
+    def _take(self, flow_number: str) -> None:
+        content = self._download(flow_number)
+        try:
+            statuses = cdar.read_statuses(content)
+        except Exception as unreadable:  # whatever a platform sends; the others are read
+            logger.warning("The life-cycle message of flow %s cannot be read", flow_number, exc_info=unreadable)
+            note_set_aside(
+                source="Plateforme agréée : états des factures",
+                reference=flow_number,
+                reason=_UNREADABLE,
+                at=timezone.now(),
+            )
+            return
+        for one in statuses:
+            self._statuses[one.invoice_number][one.message_id] = one
+
+
+_SILENT = "La plateforme agréée ne répond pas pour l'instant."
+_NOT_ADMITTED = "La plateforme agréée n'admet pas notre compte : vérifiez ses identifiants et son organisation."
+_MAX_MESSAGE = 1_000
+
+
+class PlatformHttp:
+    """Calls to an approved platform. Shared by threads."""
+
+    def __init__(
+        self, *, base_url: str, token_url: str, client_id: str, client_secret: str, organization: str = ""
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"Organization-Id": organization} if organization else {}
+        self._http = TokenHttp(
+            name="The approved platform",
+            token_url=token_url,
+            grant={"auth": (client_id, client_secret)},
+            silent=_SILENT,
+            not_admitted=_NOT_ADMITTED,
+        )
+
+    def call(self, method: str, path: str, **arguments: Any) -> Response:
+        """Return the answer to a request. Raises `PlatformSilent` or `PlatformRefuses`."""
+        answer = self._http.request(method, f"{self._base_url}{path}", headers=self._headers, **arguments)
+        if not answer.ok:
+            raise PlatformRefuses(f"La plateforme agréée a refusé la demande : {_read_error(answer)}")
+        return answer
+
+    def call_json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        """Return the object that answers a request. Raises as `call` does."""
+        return self._http.read_object(self.call(method, path, **arguments))
+
+
+def _read_error(answer: Response) -> str:
+    """Return the platform's words, or its code."""
+    try:
+        content = parse_json_object(answer.content, max_bytes=MAX_ANSWER_BYTES, mends_texts=True)
+    except UnreadableJson:
+        content = {}
+    words = [str(content[name]) for name in ("errorMessage", "details", "errorCode") if content.get(name)]
+    return (" – ".join(words) or f"erreur {answer.status_code}")[:_MAX_MESSAGE]
+
 
 _INVOICE, _LIFECYCLE, _REPORT = "Factur-X", "CDAR", "FRR"
 # Our Factur-X have the profile EN 16931.

@@ -9,19 +9,129 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Collection
+from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from licensing.billing.transmission import operations, parcels
-from licensing.billing.transmission.exceptions import (
+from licensing.billing.invoicing import get_or_create_document, list_undeposited
+from licensing.billing.models import Invoice, PlatformState
+from licensing.billing.snapshots import BuyerSnapshot
+from licensing.billing.transmission import operations
+from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
+from licensing.billing.transmission.operations import request_transmissions
+from licensing.billing.transmission.platforms import (
+    Declaration,
+    DeclaredState,
+    InvoiceParcel,
     NotSupported,
     PlatformNotConfigured,
     PlatformRefuses,
     PlatformSilent,
+    RateAmount,
+    SentTransmission,
+    get_platform,
+    list_configured_routes,
 )
-from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
-from licensing.billing.transmission.platforms import get_platform
+from licensing.catalogue.models import Seller
+from licensing.orders import siret_numbers
+
+#: How many are asked for at once; the next run takes the others.
+_MOST = 200
+
+
+def request_automatically(*, at: datetime.datetime) -> int:
+    """Ask for all that is to be deposited to be sent, if the seller chose so; return how many.
+
+    What a platform refused once waits for the operator.
+    """
+    if not Seller.objects.filter(transmits_automatically=True).exists():
+        return 0
+    asked = 0
+    for route in list_configured_routes():
+        refused = Exists(Transmission.objects.filter(invoice=OuterRef("pk")))
+        waiting = list(list_undeposited(route).exclude(refused).values_list("pk", flat=True)[:_MOST])
+        asked += request_transmissions(invoice_ids=waiting, by=None, at=at)
+    return asked
+
+
+def build_parcel(transmission: Transmission, *, at: datetime.datetime) -> InvoiceParcel:
+    """Return the invoice as it is sent; its PDF is rendered if it is not yet."""
+    invoice = _get_invoice(transmission)
+    buyer = invoice.snapshot["buyer"]
+    return InvoiceParcel(
+        tracking_id=transmission.tracking_id,
+        number=invoice.number,
+        kind=invoice.kind,
+        buyer_kind=invoice.buyer_kind,
+        issued_on=invoice.issued_on,
+        seller_siret=invoice.snapshot["seller"]["siret"],
+        buyer_siret=buyer["siret"],
+        buyer_siren=_get_siren(buyer),
+        file_name=f"{invoice.number}.pdf",
+        pdf=bytes(get_or_create_document(invoice, at=at).content),
+        xml=invoice.xml,
+    )
+
+
+def describe_sent(transmission: Transmission) -> SentTransmission:
+    """Return what was sent, as its platform is asked about it. Raises `ValueError` where nothing was."""
+    if transmission.sent_at is None:
+        raise ValueError(f"{transmission} was not sent")
+    invoice = transmission.invoice
+    return SentTransmission(
+        tracking_id=transmission.tracking_id,
+        reference=transmission.reference,
+        sent_at=transmission.sent_at,
+        number=invoice.number if invoice else "",
+        issued_on=invoice.issued_on if invoice else None,
+        seller_siret=invoice.snapshot["seller"]["siret"] if invoice else "",
+    )
+
+
+def build_declared_state(transmission: Transmission) -> DeclaredState:
+    """Return the state that a transmission declares, of its content: « state », « at », « amounts », « comment »."""
+    content, invoice = transmission.content, _get_invoice(transmission)
+    buyer = invoice.snapshot["buyer"]
+    return DeclaredState(
+        tracking_id=transmission.tracking_id,
+        state=PlatformState(content["state"]),
+        at=datetime.datetime.fromisoformat(content["at"]),
+        made_at=transmission.asked_at,
+        amounts=tuple(
+            RateAmount(rate=Decimal(one["rate"]), amount=Decimal(one["amount"])) for one in content["amounts"]
+        ),
+        comment=content.get("comment", ""),
+        invoice_kind=invoice.kind,
+        seller_name=invoice.snapshot["seller"]["name"],
+        buyer_name=buyer["name"],
+        buyer_siret=buyer["siret"],
+        buyer_siren=_get_siren(buyer),
+    )
+
+
+def build_declaration(transmission: Transmission) -> Declaration:
+    """Return the report that a transmission declares, of its content: « begins_on », « ends_on », and its figures."""
+    content = transmission.content
+    return Declaration(
+        tracking_id=transmission.tracking_id,
+        begins_on=datetime.date.fromisoformat(content["begins_on"]),
+        ends_on=datetime.date.fromisoformat(content["ends_on"]),
+        content=content,
+    )
+
+
+def _get_siren(buyer: BuyerSnapshot) -> str:
+    # Older snapshots have it only where there is no SIRET.
+    return buyer.get("siren") or buyer["siret"][: siret_numbers.SIREN_LENGTH]
+
+
+def _get_invoice(transmission: Transmission) -> Invoice:
+    if transmission.invoice is None:
+        raise ValueError(f"{transmission} is of no invoice")
+    return transmission.invoice
+
 
 logger = logging.getLogger(__name__)
 #: For how long nobody else asks about a transmission: longer than its platform may take to answer.
@@ -65,7 +175,7 @@ def deliver(transmission: Transmission) -> bool:
             reference = _send(transmission)
             operations.record_sent(transmission_id=transmission.pk, reference=reference, at=timezone.now())
         else:
-            story = get_platform(transmission.route).fetch_story(parcels.describe_sent(transmission))
+            story = get_platform(transmission.route).fetch_story(describe_sent(transmission))
             operations.record_story(transmission_id=transmission.pk, story=story, at=timezone.now())
     except (PlatformRefuses, NotSupported) as refusal:
         if transmission.state != TransmissionState.TO_SEND:
@@ -85,16 +195,16 @@ def deliver(transmission: Transmission) -> bool:
 def _send(transmission: Transmission) -> str:
     platform = get_platform(transmission.route)
     if transmission.kind == TransmissionKind.REPORT:
-        return platform.report(parcels.build_declaration(transmission))
+        return platform.report(build_declaration(transmission))
     if transmission.kind == TransmissionKind.STATE:
         sent = Transmission.objects.get(
             kind=TransmissionKind.INVOICE, invoice=transmission.invoice_id, state=TransmissionState.ACCEPTED
         )
-        return platform.declare_state(parcels.describe_sent(sent), parcels.build_declared_state(transmission))
+        return platform.declare_state(describe_sent(sent), build_declared_state(transmission))
     corrected = transmission.invoice and transmission.invoice.corrects
     if corrected is not None and corrected.get_rejection() is not None:
         raise NotSupported(f"La facture {corrected} a été rejetée ou refusée : son avoir ne se transmet pas.")
-    return platform.send(parcels.build_parcel(transmission, at=timezone.now()))
+    return platform.send(build_parcel(transmission, at=timezone.now()))
 
 
 def _record_silence(transmission: Transmission, message: str) -> None:

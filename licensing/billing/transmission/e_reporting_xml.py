@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.calendar import PARIS
-from licensing.billing.transmission.interface import Declaration
+from licensing.billing.transmission.platforms import Declaration
 
 # TT-4: initial, or correcting.
 _INITIAL, _CORRECTING = "IN", "RE"

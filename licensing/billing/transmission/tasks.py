@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
-from licensing.billing.transmission import automatic, delivery, operations
+from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.models import Transmission
 
 
@@ -22,6 +22,6 @@ def deliver_transmissions() -> None:
 def queue_transmissions() -> None:
     """Ask for what is sent automatically; queue the delivery where something is due."""
     now = timezone.now()
-    automatic.request_automatically(at=now)
+    delivery.request_automatically(at=now)
     if Transmission.objects.due(now).exists():
         operations.defer_delivery()

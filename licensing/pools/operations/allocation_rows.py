@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from django.db.models import Q
 
 from accounts.models import User
-from core.copy_rows import copy_rows, reserve_ids
 from core.connections import connection
+from core.copy_rows import copy_rows, reserve_ids
 from licensing.entitlements.key_minting import mint
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey

@@ -16,15 +16,12 @@ from unfold.admin import ModelAdmin
 from accounts.second_factor import get_operator
 from core.formatting import add_nonbreaking_spaces, euros, long_date
 from licensing.bank import operations
+from licensing.bank.books import BookedOrder, find_invoice_numbers, load_books, load_orders, search_orders
 from licensing.bank.exceptions import BadShares
-from licensing.bank.matching.books import BookedOrder, load_books
-from licensing.bank.matching.invoice_numbers import find_invoice_numbers
-from licensing.bank.matching.match_proposal import ChosenMatch, PaymentShare, parse_key
-from licensing.bank.matching.order_search import load_orders, search_orders
-from licensing.bank.matching.proposals import propose_for_lines
+from licensing.bank.matching import ChosenMatch, PaymentShare, parse_key, propose_for_lines
 from licensing.bank.models import LineState, StatementLine
-from licensing.bank.operations.bookings import list_releasable
-from licensing.billing.invoice_search import parse_amount
+from licensing.bank.operations import list_releasable
+from licensing.billing.queries import parse_amount
 from licensing.exceptions import LicensingError
 from sites.back_office.bank.forms import SetAsideForm
 from sites.back_office.bank.line_views import build_booked_views, build_line_views, describe_order

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from django.urls import reverse
 
 from core.formatting import add_nonbreaking_spaces, euros, long_date, short_date
-from licensing.bank.matching.books import BookedOrder, OpenBooks, load_books
-from licensing.bank.matching.match_proposal import Certainty, MatchProposal
-from licensing.bank.matching.proposals import propose_for_lines
+from licensing.bank.books import BookedOrder, OpenBooks, load_books
+from licensing.bank.matching import Certainty, MatchProposal, propose_for_lines
 from licensing.bank.models import StatementLine
 from licensing.payments.models import Payment
 

@@ -16,9 +16,9 @@ from unfold.decorators import action
 from accounts.second_factor import get_operator
 from core.formatting import add_nonbreaking_spaces, euros, join_words, number, pluralize
 from licensing.bank import matching, operations
-from licensing.bank.matching.match_proposal import parse_key
+from licensing.bank.matching import parse_key
 from licensing.bank.models import BankStatement, LineState, StatementLine
-from licensing.bank.operations.uploads import UploadReport
+from licensing.bank.operations import UploadReport
 from licensing.exceptions import LicensingError
 from licensing.orders.models import ZERO
 from sites.back_office.bank.forms import StatementUploadForm

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from core import formatting
 from licensing.bank.models import LinePayment, StatementLine
-from licensing.billing.invoice_search import parse_amount
+from licensing.billing.queries import parse_amount
 from sites.back_office.bank.line_choice import LineChoicePages
 from sites.back_office.bank.reconciliation import ReconciliationPages
 from sites.back_office.read_only import ReadOnlyAdminMixin

@@ -23,9 +23,9 @@ from core.documents import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date, pluralize
 from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received
-from licensing.orders import preflight
+from licensing.orders import payers
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
-from licensing.orders.operations.locks import get_order_version
+from licensing.orders.order_events import get_order_version
 from licensing.payments.models import Payment, ReversalReason
 from licensing.payments.queries import list_payments_left
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
@@ -182,7 +182,7 @@ def _describe_step(
     refusal, completion = step.refusal, step.completion
     bound = next((form for form in forms_shown.values() if form.is_bound), None)
     # Nothing is invoiced without what is missing; what is unknown is asked beside the button.
-    checked = preflight.check_order(order) if completion else None
+    checked = payers.check_order(order) if completion else None
     missing = [one.sentence for one in checked.missing] if checked else []
     unknown_payer = describe_unknown_payer(order)
     asks = missing or (checked is not None and checked.note)

@@ -19,10 +19,8 @@ from unfold.admin import ModelAdmin
 from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
 from core.formatting import add_nonbreaking_spaces, euros, long_date, month_name
-from licensing.accounting.exports import export_period, sum_period
-from licensing.accounting.fec_format import ENCODING
-from licensing.accounting.fiscal_years import ONE_DAY, get_fiscal_year, get_month, get_quarter
-from licensing.accounting.journals import Period
+from licensing.accounting.exports import ENCODING, export_period, list_remarks, sum_period
+from licensing.accounting.journals import ONE_DAY, Period, get_fiscal_year, get_month, get_quarter
 from licensing.accounting.models import (
     ACCOUNT_FIELDS,
     JOURNAL_FIELDS,
@@ -30,7 +28,6 @@ from licensing.accounting.models import (
     BalanceTransaction,
     get_accounting_settings,
 )
-from licensing.accounting.remarks import list_remarks
 from licensing.exceptions import LicensingError
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales.forms import DayInput

@@ -26,7 +26,7 @@ from accounts.second_factor import get_operator
 from core.formatting import add_nonbreaking_spaces
 from licensing.exceptions import LicensingError
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
-from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
+from licensing.orders.order_events import apply_if_unchanged, get_order_version
 from sites.back_office.read_only import ReadOnlyAdminMixin
 
 

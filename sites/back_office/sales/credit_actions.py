@@ -14,7 +14,7 @@ from core.formatting import euros, number, pluralize
 from licensing.billing.queries import get_balance
 from licensing.orders import rights
 from licensing.orders.models import Order, OrderState
-from licensing.payments.partial_credits import credit_in_part, demand_refunded_part, price_licences
+from licensing.payments.credits import credit_in_part, demand_refunded_part, price_licences
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import AmountField
 

@@ -26,9 +26,9 @@ from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
+from licensing.billing.invoicing import MAX_BATCH_SIZE
 from licensing.billing.models import Invoice, InvoiceRoute
-from licensing.billing.transmission import platforms, queries
+from licensing.billing.transmission import operations, platforms
 from sites.back_office.sales.transmissions import (
     PLATFORM_NAMES,
     describe_progress,
@@ -161,7 +161,7 @@ def _list_batch(route: InvoiceRoute) -> DepositBatch:
     return DepositBatch(
         route=route,
         invoices=listed,
-        refused=frozenset(queries.list_refused().values_list("invoice_id", flat=True)),
+        refused=frozenset(operations.list_refused().values_list("invoice_id", flat=True)),
         more=more,
         is_sent_from_here=platforms.is_configured(route),
     )

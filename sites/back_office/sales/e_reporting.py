@@ -20,9 +20,9 @@ from core.formatting import add_nonbreaking_spaces
 from licensing.billing.models import InvoiceRoute
 from licensing.billing.transmission import platforms
 from licensing.billing.transmission.e_reporting_xml import UNREPORTABLE, UnreportableAmount, write_report
-from licensing.billing.transmission.interface import Declaration
+from licensing.billing.transmission.platforms import Declaration
 from licensing.catalogue.models import Seller
-from licensing.e_reporting import csv_file, queries, reports, wording
+from licensing.e_reporting import queries, reports
 from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.queries import RECENT, PeriodStatement
 from licensing.exceptions import LicensingError
@@ -96,10 +96,10 @@ class PeriodReportAdmin(ReadOnlyAdminMixin, ModelAdmin):
         statement = _get_statement(kind, begins_on)
         context = self.admin_site.each_context(request) | {
             "opts": self.opts,
-            "title": wording.describe_period(statement),
+            "title": queries.describe_period(statement),
             "statement": statement,
             "days": [_parse_day(one) for one in statement.days],
-            "status": add_nonbreaking_spaces(wording.describe_status(statement)),
+            "status": add_nonbreaking_spaces(queries.describe_status(statement)),
             "refusal": refusal,
             "submit_label": _get_submit_label(statement),
             "is_configured": platforms.is_configured(InvoiceRoute.PLATFORM),
@@ -112,7 +112,7 @@ class PeriodReportAdmin(ReadOnlyAdminMixin, ModelAdmin):
     def csv_file(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return a report as CSV."""
         report = get_object_or_404(PeriodReport, pk=pk)
-        return _as_attachment(csv_file.build_csv(report), f"e-reporting-{report.tracking_stem}.csv", "text/csv")
+        return _as_attachment(reports.build_csv(report), f"e-reporting-{report.tracking_stem}.csv", "text/csv")
 
     def xml_file(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return a report as the administration's XML. 404 where the platform's number is not configured."""
@@ -136,8 +136,8 @@ class PeriodReportAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 def _describe(statement: PeriodStatement) -> dict[str, Any]:
     return {
-        "title": wording.describe_period(statement),
-        "status": add_nonbreaking_spaces(wording.describe_status(statement)),
+        "title": queries.describe_period(statement),
+        "status": add_nonbreaking_spaces(queries.describe_status(statement)),
         "statement": statement,
         "begins_on": statement.period.begins_on,
     }

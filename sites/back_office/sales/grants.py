@@ -19,7 +19,7 @@ from core import formatting
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order
-from licensing.orders.operations.grants import get_last_grant
+from licensing.orders.operations import get_last_grant
 from sites.back_office.sales.forms import GrantForm
 
 

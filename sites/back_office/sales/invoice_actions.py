@@ -11,9 +11,8 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
 from licensing.billing.operations import list_next_states
 from licensing.billing.transmission.models import TransmissionKind
-from licensing.billing.transmission.operations import give_up
-from licensing.billing.transmission.queries import get_latest_transmission, list_silent
-from licensing.orders import preflight
+from licensing.billing.transmission.operations import get_latest_transmission, give_up, list_silent
+from licensing.orders import payers
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import PlatformStatusForm, ReasonForm, TakingBackForm
 
@@ -52,7 +51,7 @@ def _reissue(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) 
 
 
 def _explain_reissue(invoice: Invoice, _at: datetime.datetime) -> list[str]:
-    missing = [one.sentence for one in preflight.check_order(invoice.order).missing]
+    missing = [one.sentence for one in payers.check_order(invoice.order).missing]
     return [
         f"Un avoir annule {invoice}, et une facture est émise sous un nouveau numéro.",
         "Elle porte les références que la commande a maintenant : complétez-les d'abord si le rejet venait de là.",

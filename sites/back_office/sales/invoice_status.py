@@ -9,7 +9,7 @@ from licensing.billing import invoicing
 from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.billing.transmission import platforms
-from licensing.billing.transmission.queries import get_latest_transmission
+from licensing.billing.transmission.operations import get_latest_transmission
 
 _ROUTE_NAMES = {InvoiceRoute.CHORUS_PRO: "sur Chorus Pro", InvoiceRoute.PLATFORM: "sur votre plateforme agréée"}
 

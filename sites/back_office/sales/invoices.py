@@ -17,10 +17,10 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
 from licensing.billing import invoicing
-from licensing.billing.invoice_search import search_invoices
 from licensing.billing.models import Invoice, InvoiceKind, InvoiceQuerySet, PlatformStatus, latest_platform_status
+from licensing.billing.queries import search_invoices
 from licensing.billing.transmission.models import PENDING_STATES
-from licensing.billing.transmission.queries import get_latest_transmission, list_silent
+from licensing.billing.transmission.operations import get_latest_transmission, list_silent
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales import invoice_status
 from sites.back_office.sales.admin_actions import ActionAdmin

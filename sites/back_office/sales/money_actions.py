@@ -10,7 +10,7 @@ from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import euros
 from licensing.billing.queries import get_balance
-from licensing.orders import preflight
+from licensing.orders import payers
 from licensing.orders.exceptions import BadAmount
 from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
 from licensing.payments import operations as payment_operations
@@ -37,7 +37,7 @@ def _explain_payment(order: Order, _at: datetime.datetime) -> list[str]:
 def _explain_missing_purchase_order(order: Order) -> list[str]:
     if order.state not in AWAITING_PURCHASE_ORDER:
         return []
-    missing = [one.sentence for one in preflight.check_order(order).missing]
+    missing = [one.sentence for one in payers.check_order(order).missing]
     return [
         (
             "Son bon de commande signé n'est pas confirmé. Le règlement en tient lieu : la facture est émise, et les"

@@ -16,11 +16,10 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice, InvoiceRoute
 from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Seat, SuspensionCause
-from licensing.orders import operations, preflight, rights
+from licensing.orders import operations, payers, purchase_orders, rights
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import countdown, purchase_orders
-from licensing.orders.operations.grants import OWED_STATES
-from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
+from licensing.orders.operations import OWED_STATES
+from licensing.orders.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.sales.admin_actions import AdminAction
@@ -51,7 +50,7 @@ _SUSPENSION = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'e
 
 def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
     until = rights.get_provisional_end(order, date_in_paris(at))
-    scan, checked = get_waiting_scan(order), preflight.check_order(order)
+    scan, checked = get_waiting_scan(order), payers.check_order(order)
     if checked.missing:
         # The rest of the explanation only holds once nothing is missing.
         return [
@@ -158,7 +157,7 @@ def _refuse_scan(order: Order, *, reason: str, by: User, at: datetime.datetime) 
 
 
 def _prolong(order: Order, *, until: datetime.date, by: User, at: datetime.datetime) -> str:
-    countdown.prolong(order_id=order.pk, until=until, by=by, at=at)
+    purchase_orders.prolong(order_id=order.pk, until=until, by=by, at=at)
     return f"Droits prolongés jusqu'au {long_date(until)} inclus."
 
 
@@ -297,7 +296,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         is_available=lambda order: (
             order.state in AWAITING_PURCHASE_ORDER
             and get_waiting_scan(order) is None
-            and bool(preflight.check_order(order).missing)
+            and bool(payers.check_order(order).missing)
         ),
         explanation=_explain_posted_scan,
         run=_receive_scan,

@@ -14,8 +14,8 @@ from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import describe_start
 from licensing.orders.models import ContractWithdrawal, Order, OrderState, PurchaseOrderScan, ScanState
-from licensing.orders.operations.purchase_orders import REPLACED
-from licensing.orders.withdrawal_period import get_refund_deadline
+from licensing.orders.purchase_orders import REPLACED
+from licensing.orders.queries import get_refund_deadline
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 
 

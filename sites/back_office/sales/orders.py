@@ -15,8 +15,8 @@ from unfold.admin import TabularInline
 
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.billing.invoice_search import parse_amount, search_invoices
 from licensing.billing.models import Invoice
+from licensing.billing.queries import parse_amount, search_invoices
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine
 from licensing.orders.queries import is_under_review
 from licensing.payments.models import Payment

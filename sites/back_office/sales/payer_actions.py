@@ -7,9 +7,8 @@ from dataclasses import asdict
 
 from accounts.models import User
 from licensing.billing import operations as billing_operations
-from licensing.orders import preflight
+from licensing.orders import billing_details, payers
 from licensing.orders.models import Order
-from licensing.orders.operations import billing_details
 from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import BillingReferencesForm, PayerCorrectionForm
@@ -42,7 +41,7 @@ def _complete(
 
 
 def _explain_missing_references(order: Order, _at: datetime.datetime) -> list[str]:
-    checked = preflight.check_order(order)
+    checked = payers.check_order(order)
     sentences = [one.sentence for one in checked.missing] or [
         "Rien ne manque, d'après ce que nous savons de ce payeur."
     ]
@@ -73,7 +72,7 @@ PAYER_ACTIONS: tuple[AdminAction[Order], ...] = (
         path="completer",
         label="Compléter les références du payeur",
         is_available=lambda order: order.state in AWAITING_PURCHASE_ORDER or order.invoices.rejected().exists(),
-        is_priority=lambda order: bool(preflight.check_order(order).missing) or order.invoices.rejected().exists(),
+        is_priority=lambda order: bool(payers.check_order(order).missing) or order.invoices.rejected().exists(),
         explanation=_explain_missing_references,
         run=_complete,
         form=BillingReferencesForm,

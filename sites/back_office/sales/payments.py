@@ -13,8 +13,8 @@ from django.urls import reverse
 from accounts.models import User
 from core import formatting
 from licensing.bank.models import LinePayment
-from licensing.billing.invoice_search import parse_amount, search_invoices
 from licensing.billing.models import Invoice
+from licensing.billing.queries import parse_amount, search_invoices
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment, ReversalReason

@@ -10,7 +10,7 @@ from core.calendar import date_in_paris
 from core.formatting import end_sentence, euros, join_words, long_date
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders.models import OrderState, PaymentMethod
-from licensing.orders.operations.notifications import list_order_recipients
+from licensing.orders.order_events import list_order_recipients
 from licensing.payments import operations as payment_operations
 from licensing.payments.emails import RETURNED
 from licensing.payments.models import Payment, PaymentKind, ReversalReason

@@ -16,7 +16,7 @@ from stdnum.fr import siret, tva
 from unfold.admin import ModelAdmin
 
 from licensing.catalogue.models import Seller
-from licensing.orders import preflight
+from licensing.orders import payers
 from sites.back_office.sales.forms import RegistrationNumberField
 from web.generic_forms import ModelForm
 
@@ -47,7 +47,7 @@ class SellerForm(ModelForm[Seller]):
     def clean_name(self) -> str:
         """Return the name; refuse one that is too long for an invoice."""
         name: str = self.cleaned_data["name"]
-        if error := preflight.get_name_error(name):
+        if error := payers.get_name_error(name):
             raise ValidationError(error)
         return name
 

@@ -18,9 +18,9 @@ from accounts.second_factor import get_operator
 from core import formatting
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import invoicing
-from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
+from licensing.billing.invoicing import MAX_BATCH_SIZE
 from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute
-from licensing.billing.transmission import platforms, queries
+from licensing.billing.transmission import operations, platforms
 from licensing.billing.transmission.models import Transmission, TransmissionState
 from licensing.billing.transmission.operations import request_transmissions
 from licensing.orders.models import ZERO
@@ -93,9 +93,9 @@ def read_invoice_ids(request: HttpRequest) -> list[int]:
 
 def describe_progress(at: datetime.datetime) -> dict[str, object]:
     """Return the page's lists of what needs a look, and of what is on its way."""
-    refused = [_describe(one) for one in queries.list_refused()[:_MAX_SHOWN]]
-    silent = [_describe(one, is_late=True) for one in queries.list_silent(at)[:_MAX_SHOWN]]
-    under_way = queries.list_under_way(at)
+    refused = [_describe(one) for one in operations.list_refused()[:_MAX_SHOWN]]
+    silent = [_describe(one, is_late=True) for one in operations.list_silent(at)[:_MAX_SHOWN]]
+    under_way = operations.list_under_way(at)
     return {
         "problems": [*refused, *silent],
         "has_refused": bool(refused),

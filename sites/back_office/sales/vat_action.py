@@ -11,10 +11,9 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from accounts.models import User
 from core.formatting import euros, percent
 from licensing.billing import operations as billing_operations
+from licensing.orders import billing_details
+from licensing.orders.billing_details import VAT_CORRECTABLE, find_expected_treatment
 from licensing.orders.models import Order, OrderKind, OrderLine
-from licensing.orders.operations import vat_correction
-from licensing.orders.operations.order_vat import find_expected_treatment
-from licensing.orders.operations.vat_correction import VAT_CORRECTABLE
 from licensing.orders.vat import VatTreatment
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.order_status import get_waiting_scan
@@ -97,7 +96,7 @@ def _correct_vat(
     if order.invoices.rejected().exists():
         issued = billing_operations.reissue_with_vat(**given)
         return f"Facture {issued} émise avec cette TVA : {euros(issued.total_ht)} HT, {euros(issued.total_ttc)} TTC."
-    corrected = vat_correction.correct_vat(**given)
+    corrected = billing_details.correct_vat(**given)
     return f"TVA enregistrée : la commande est de {euros(corrected.total_ht)} HT, {euros(corrected.total_ttc)} TTC."
 
 

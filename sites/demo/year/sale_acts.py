@@ -8,10 +8,9 @@ from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.catalogue import terms
-from licensing.orders import operations
+from licensing.orders import billing_details, operations, purchase_orders
+from licensing.orders.billing_details import BillingDetails
 from licensing.orders.models import Order
-from licensing.orders.operations import billing_details, purchase_orders
-from licensing.orders.operations.billing_details import BillingDetails
 from licensing.payments import operations as payment_operations
 from sites.demo.year.places import OPERATOR, OfficeStory
 from sites.demo.year.world import YearWorld

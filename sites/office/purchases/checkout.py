@@ -15,12 +15,11 @@ from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.entitlements.wording import describe_start
 from licensing.exceptions import LicensingError
-from licensing.orders import operations, preflight, rights
+from licensing.orders import billing_details, operations, payers, rights
+from licensing.orders.billing_details import FRANCE
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderState, Payer
-from licensing.orders.operations import order_vat
-from licensing.orders.operations.billing_details import FRANCE
-from licensing.orders.operations.placement import compute_basket_fingerprint
+from licensing.orders.operations import compute_basket_fingerprint
 from sites.office.purchases import BUYERS, get_purchase
 from sites.office.purchases.forms import BillingCodesForm, BillingForm, OrderForm
 from web.access import require_policy
@@ -73,7 +72,7 @@ def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     # What the page shows is what its address will cost.
     line = draft.lines.select_related("school_year", "product").get()
     postal_code = str(form["postal_code"].value() or "")
-    order_vat.preview_vat(draft, line, country=FRANCE, postal_code=postal_code, vat_number="")
+    billing_details.preview_vat(draft, line, country=FRANCE, postal_code=postal_code, vat_number="")
     context = {
         "order": draft,
         "lines": [line],
@@ -129,8 +128,8 @@ def discard(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return redirect("purchases:list")
 
 
-def _run_preflight(form: BillingCodesForm) -> preflight.Preflight:
-    return preflight.check_billing(payer=Payer.COLLECTIVITY, school=None, **form.codes())
+def _run_preflight(form: BillingCodesForm) -> payers.Preflight:
+    return payers.check_billing(payer=Payer.COLLECTIVITY, school=None, **form.codes())
 
 
 def _render_preflight(request: OfficeHttpRequest, form: BillingCodesForm) -> HttpResponse:

@@ -20,7 +20,7 @@ from licensing.billing.queries import get_balance
 from licensing.catalogue.models import Seller
 from licensing.entitlements import wording
 from licensing.entitlements.models import Entitlement
-from licensing.orders import preflight, siret_numbers
+from licensing.orders import payers, siret_numbers
 from licensing.orders.models import Order, OrderState, ScanState
 from licensing.pools.models import Pool
 from sites.office.purchases import READERS, can_buy, get_purchase
@@ -81,7 +81,7 @@ def render_purchase(
         "turned_down": turned_down,
         "completable": awaited or turned_down is not None,
         "quote_valid": order.quote_until is not None and today <= order.quote_until,
-        "preflight": preflight.check_order(order) if awaited else None,
+        "preflight": payers.check_order(order) if awaited else None,
         "waiting": waiting,
         "refused": next((scan for scan in scans if scan.state == ScanState.REFUSED), None) if not waiting else None,
         "scans": scans,

@@ -12,15 +12,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from collectivities.access import OfficeHttpRequest
 from core.documents import build_file_response
-from licensing.billing.documents import storage
-from licensing.billing.documents.purchase_order import get_or_create_purchase_order
-from licensing.billing.documents.quote import get_or_create_quote
+from licensing.billing import documents
+from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import BillingDocument
 from licensing.exceptions import LicensingError
+from licensing.orders import purchase_orders
 from licensing.orders.models import Order
-from licensing.orders.operations import purchase_orders
-from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
+from licensing.orders.purchase_orders import MAX_SCAN_BYTES
 from sites.office.purchases import BUYERS, READERS, get_purchase
 from sites.office.purchases.detail import render_purchase
 from sites.office.purchases.forms import OfficeScanForm
@@ -52,7 +51,7 @@ def purchase_order_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 def invoice_pdf(request: OfficeHttpRequest, pk: int, number: str) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return an invoice or a credit note of this order as PDF."""
     invoice = get_object_or_404(get_purchase(pk).invoices, number=number)
-    return storage.build_download(get_or_create_document(invoice, at=timezone.now()))
+    return documents.build_download(get_or_create_document(invoice, at=timezone.now()))
 
 
 @require_policy(READERS)
@@ -92,7 +91,7 @@ def scan_upload(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 def _download(request: OfficeHttpRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
     """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
     try:
-        return storage.build_download(render(order, at=timezone.now()))
+        return documents.build_download(render(order, at=timezone.now()))
     except LicensingError as refusal:
         messages.error(request, str(refusal))
         return redirect("purchases:detail", pk=order.pk)

@@ -9,10 +9,9 @@ from django import forms
 
 from licensing.catalogue import terms
 from licensing.catalogue.pricing import MAX_UNITS
-from licensing.orders import siret_numbers
+from licensing.orders import billing_details, siret_numbers
+from licensing.orders.billing_details import FRANCE, BillingDetails
 from licensing.orders.models import Order, Payer
-from licensing.orders.operations import billing_details
-from licensing.orders.operations.billing_details import FRANCE, BillingDetails
 
 #: References required on a public buyer's invoice; same names as the fields of `Order` and `preflight`.
 BILLING_CODES = ("siret", "service_code", "engagement_number")

@@ -21,9 +21,8 @@ from licensing.catalogue import pricing
 from licensing.catalogue.models import SchoolYear
 from licensing.catalogue.pricing import PricedLine
 from licensing.exceptions import LicensingError
-from licensing.orders import offers as order_offers
-from licensing.orders import operations
-from licensing.orders.operations import order_vat
+from licensing.orders import billing_details, operations
+from licensing.orders import queries as order_offers
 from licensing.pools.positions import list_pool_positions
 from sites.office.purchases import BUYERS, get_current_collectivity
 from sites.office.purchases.forms import VolumeForm
@@ -104,7 +103,7 @@ def _create_draft(request: OfficeHttpRequest, form: VolumeForm, year: SchoolYear
 
 def _price_context(units: int, day: datetime.date, year: SchoolYear | None) -> dict[str, Any]:
     priced = pricing.price_volume(units, day, year.ends_on.year if year else None)
-    vat = order_vat.find_collectivity_vat(get_current_collectivity(), priced.product)
+    vat = billing_details.find_collectivity_vat(get_current_collectivity(), priced.product)
     return {
         "priced": priced.at_rate(vat.rate),
         "vat_reason": vat.reason,

@@ -9,8 +9,7 @@ from core.calendar import date_in_paris
 from core.money import Amounts
 from licensing.catalogue import pricing
 from licensing.exceptions import LicensingError
-from licensing.orders import offers
-from licensing.orders.operations import order_vat
+from licensing.orders import billing_details, queries
 from licensing.renewals.renewal_list import RenewalList, count_ordered
 from sites.office.purchases import get_current_collectivity
 from sites.office.report.costs import read_price
@@ -37,12 +36,12 @@ def read_cost(found: RenewalList, at: datetime.datetime) -> RenewalCost:
         price = type(last_price)(order.total_ht, order.total_vat, order.total_ttc)
         return RenewalCost(count_ordered(order), price, is_final=True, last_price=last_price)
     day = date_in_paris(at)
-    if not found.to_order or not offers.list_years_to_order(day):
+    if not found.to_order or not queries.list_years_to_order(day):
         return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
     try:
         priced = pricing.price_volume(found.to_order, day, found.year)
     except LicensingError:
         return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
-    vat = order_vat.find_collectivity_vat(get_current_collectivity(), priced.product)
+    vat = billing_details.find_collectivity_vat(get_current_collectivity(), priced.product)
     is_final = priced.school_year.ends_on.year == found.year
     return RenewalCost(found.to_order, priced.at_rate(vat.rate).amounts, is_final=is_final, last_price=last_price)

@@ -20,7 +20,7 @@ from licensing.entitlements.models import Seat, Subscription
 from licensing.invitations import personal_data as invitations
 from licensing.orders import personal_data as orders
 from licensing.orders.models import Order
-from licensing.payments import personal_data as payments
+from licensing.payments import operations as payments
 from licensing.requests import personal_data as requests
 from mailing.operations import enqueue
 from schools import affiliations as schools

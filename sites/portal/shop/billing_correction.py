@@ -15,8 +15,8 @@ from accounts.requests import AuthenticatedRequest
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import operations as billing_operations
 from licensing.exceptions import LicensingError
+from licensing.orders import billing_details
 from licensing.orders.exceptions import BadBilling
-from licensing.orders.operations import billing_details
 from licensing.orders.queries import list_visible_orders
 from sites.portal.shop.forms import PROPOSE, PayerForm
 from web.access import signed_in

@@ -17,15 +17,13 @@ from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
-from licensing.orders import offers as order_offers
-from licensing.orders import operations, payers
+from licensing.orders import billing_details, operations, payers
+from licensing.orders import queries as order_offers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
-from licensing.orders.operations import billing_details, order_vat
-from licensing.orders.operations.placement import compute_basket_fingerprint
+from licensing.orders.operations import compute_basket_fingerprint
 from licensing.orders.templatetags.shop import beneficiary_label
-from licensing.payments import card
-from licensing.payments.card import providers
+from licensing.payments import card, card_providers
 from sites.portal.shop.forms import PROPOSE, CheckoutForm
 from web.access import signed_in
 
@@ -58,7 +56,7 @@ def checkout(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return _render(request, order, _prefilled_form(order))
     button = request.POST.get("faire")
     form = CheckoutForm(
-        request.POST, order=order, initial={}, cards=providers.is_available(), for_quote=button == _QUOTE
+        request.POST, order=order, initial={}, cards=card_providers.is_available(), for_quote=button == _QUOTE
     )
     if button == PROPOSE:
         proposed = _build_form(order, form.propose_details())
@@ -134,7 +132,7 @@ def _prefilled_form(order: Order) -> CheckoutForm:
 
 def _build_form(order: Order, initial: dict[str, Any]) -> CheckoutForm:
     return CheckoutForm(
-        order=order, cards=providers.is_available(), initial={**initial, "terms_version": terms.CURRENT}
+        order=order, cards=card_providers.is_available(), initial={**initial, "terms_version": terms.CURRENT}
     )
 
 
@@ -151,7 +149,7 @@ def _render(
     line = order.lines.select_related("school_year", "product").get()
     # What the page shows is what its address will cost.
     place = {name: str(form[name].value() or "") for name in ("country", "postal_code", "vat_number")}
-    order_vat.preview_vat(order, line, **place)
+    billing_details.preview_vat(order, line, **place)
     several_years = len(order_offers.list_years_to_order(date_in_paris(timezone.now()))) > 1
     context = {
         "order": order,

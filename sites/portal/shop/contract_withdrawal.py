@@ -16,8 +16,8 @@ from licensing.billing.queries import get_amount_received
 from licensing.exceptions import LicensingError
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import ContractWithdrawal, Order, OrderKind
-from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal_day
-from licensing.payments.contract_withdrawals import withdraw_from_contract
+from licensing.orders.queries import can_withdraw, get_last_withdrawal_day
+from licensing.payments.credits import withdraw_from_contract
 from web.access import signed_in
 
 #: The button of the second step.

@@ -9,11 +9,11 @@ from django import forms
 from django.forms.boundfield import BoundWidget
 
 from core.formatting import add_nonbreaking_spaces
-from licensing.orders import payers, preflight, siret_numbers
+from licensing.orders import payers, siret_numbers
+from licensing.orders.billing_details import FRANCE, BillingDetails, prefill_billing_details
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, Payer, SettlementMethod
 from licensing.orders.models import Order as AnOrder
-from licensing.orders.operations.billing_details import FRANCE, BillingDetails, prefill_billing_details
 
 _PAYER_LABELS = {
     Payer.TOWN_HALL: "La mairie",
@@ -222,10 +222,10 @@ class PayerForm(PayerReferencesForm):
         )
 
     @property
-    def preflight_result(self) -> preflight.Preflight:
+    def preflight_result(self) -> payers.Preflight:
         """The preflight check of the submitted references."""
         values = {name: self.cleaned_data[name] for name in ("payer", *REFERENCE_FIELDS)}
-        return preflight.check_billing(**values, school=self.order.school)
+        return payers.check_billing(**values, school=self.order.school)
 
     @property
     def billing(self) -> BillingDetails:

@@ -14,19 +14,17 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.requests import AuthenticatedRequest
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
+from licensing.billing.snapshots import DAYS_TO_PAY
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
+from licensing.orders import purchase_orders
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order
-from licensing.orders.operations import purchase_orders
-from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.payers import is_paid_by_buyer, list_order_references
-from licensing.orders.queries import list_visible_orders
+from licensing.orders.purchase_orders import MAX_SCAN_BYTES
+from licensing.orders.queries import can_withdraw, get_last_withdrawal_day, list_visible_orders
 from licensing.orders.templatetags.shop import beneficiary_label
-from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal_day
-from licensing.payments import card
-from licensing.payments.card import providers
+from licensing.payments import card, card_providers
 from sites.portal.shop.forms import PayerReferencesForm, ShopScanForm
 from sites.portal.shop.order_progress import get_progress, list_progress
 from web.access import signed_in
@@ -138,7 +136,7 @@ def _render(request: AuthenticatedRequest, order: Order, *, status: int = 200, *
                 "engagement_number": order.engagement_number,
             },
         ),
-        "by_card": progress.by_card and order.placed_by_id == request.user.pk and providers.is_available(),
+        "by_card": progress.by_card and order.placed_by_id == request.user.pk and card_providers.is_available(),
         **overrides,
     }
     return render(request, "portal/shop/detail.html", context, status=status)

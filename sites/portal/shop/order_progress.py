@@ -14,7 +14,7 @@ from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus
 from licensing.billing.queries import get_amount_received, has_rejected_invoice
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import format_long_date, status_text
-from licensing.orders import preflight
+from licensing.orders import payers
 from licensing.orders.models import (
     ZERO,
     Order,
@@ -25,7 +25,7 @@ from licensing.orders.models import (
     ScanState,
     SettlementMethod,
 )
-from licensing.orders.preflight import MissingDetail
+from licensing.orders.payers import MissingDetail
 from licensing.orders.queries import list_visible_orders
 
 #: Colour and label of each state, as shown to the buyer.
@@ -123,7 +123,7 @@ class OrderProgress:
     @property
     def missing(self) -> list[MissingDetail]:
         """Details that the invoice, or its replacement, still needs."""
-        return preflight.check_order(self.order).missing if self.awaits_purchase_order or self.rejected else []
+        return payers.check_order(self.order).missing if self.awaits_purchase_order or self.rejected else []
 
     @property
     def is_correctable(self) -> bool:

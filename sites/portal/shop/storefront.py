@@ -23,8 +23,8 @@ from licensing.catalogue.models import SchoolYear, Seller
 from licensing.catalogue.operations import get_product_summary
 from licensing.entitlements import overview
 from licensing.exceptions import LicensingError
-from licensing.orders import offers as order_offers
 from licensing.orders import operations
+from licensing.orders import queries as order_offers
 from licensing.orders.exceptions import NotABuyer
 from licensing.orders.templatetags.shop import affiliation_label
 from schools.models import Affiliation

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from licensing.billing.models import PlatformState
-from licensing.billing.transmission.exceptions import PlatformSilent
-from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
+from licensing.billing.transmission.platforms import DepositVerdict, PlatformSilent, PlatformStory, StoryEntry
 
 #: What to put under a route in `INVOICE_PLATFORMS`.
 PATH = "tests.billing.transmission.scripted_platform.ScriptedPlatform"

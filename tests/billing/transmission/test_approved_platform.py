@@ -13,12 +13,19 @@ from core.calendar import PARIS
 from jobs.models import SetAsideItem
 from licensing.billing import invoicing
 from licensing.billing.models import PlatformState
-from licensing.billing.transmission import delivery, operations, parcels
+from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.accounts import ApprovedPlatformAccount
 from licensing.billing.transmission.approved_platform import ApprovedPlatform
-from licensing.billing.transmission.exceptions import NotSupported, PlatformRefuses, PlatformSilent
-from licensing.billing.transmission.interface import Declaration, DeclaredState, DepositVerdict, RateAmount
 from licensing.billing.transmission.models import Transmission, TransmissionState
+from licensing.billing.transmission.platforms import (
+    Declaration,
+    DeclaredState,
+    DepositVerdict,
+    NotSupported,
+    PlatformRefuses,
+    PlatformSilent,
+    RateAmount,
+)
 from licensing.orders.models import Payer
 from tests.billing.transmission.fake_platform import CLIENT_ID, CLIENT_SECRET, ORGANIZATION, FakePlatformServer
 from tests.billing.transmission.lifecycle_messages import write_lifecycle_message
@@ -86,7 +93,7 @@ def transmission(settings, account, invoice):
 
 
 def build(transmission):
-    return parcels.build_parcel(transmission, at=TERM)
+    return delivery.build_parcel(transmission, at=TERM)
 
 
 def send(connector, transmission):
@@ -94,7 +101,7 @@ def send(connector, transmission):
     reference = connector.send(build(transmission))
     operations.record_sent(transmission_id=transmission.pk, reference=reference, at=datetime.datetime.now(datetime.UTC))
     transmission.refresh_from_db()
-    return parcels.describe_sent(transmission)
+    return delivery.describe_sent(transmission)
 
 
 def list_states(story) -> list[PlatformState]:

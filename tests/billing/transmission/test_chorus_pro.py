@@ -11,8 +11,8 @@ from licensing.billing.models import Invoice, PlatformState
 from licensing.billing.operations import take_back_platform_status
 from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.chorus_pro import ChorusPro
-from licensing.billing.transmission.exceptions import NotSupported
 from licensing.billing.transmission.models import Transmission, TransmissionState
+from licensing.billing.transmission.platforms import NotSupported
 from tests.billing.transmission import fake_chorus_pro
 from tests.billing.transmission.fake_chorus_pro import FakeChorusProServer
 from tests.conftest import TERM
@@ -193,7 +193,7 @@ def test_a_token_is_asked_anew_before_it_expires(chorus_pro, invoice):
 
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_is_not_waited_for(chorus_pro, invoice, monkeypatch):
-    monkeypatch.setattr("licensing.billing.transmission.token_http.TIMEOUTS", (0.2, 0.2))
+    monkeypatch.setattr("licensing.billing.transmission.platforms.TIMEOUTS", (0.2, 0.2))
     with chorus_pro.lock:
         (transmission,) = transmit(invoice)
     assert (transmission.state, transmission.failures) == (TransmissionState.TO_SEND, 1)

@@ -10,10 +10,9 @@ from django.db import IntegrityError, transaction
 from licensing.billing import invoicing
 from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
 from licensing.billing.operations import record_platform_status
-from licensing.billing.transmission import automatic, delivery, operations, tasks
-from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
-from licensing.billing.transmission.interface import DepositVerdict
+from licensing.billing.transmission import delivery, operations, tasks
 from licensing.billing.transmission.models import Transmission, TransmissionState
+from licensing.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
 from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderEvent, Payer
 from tests.billing.transmission.scripted_platform import entry
@@ -216,13 +215,13 @@ def test_what_has_no_platform_is_still_to_be_deposited(script, invoice):
 
 @pytest.mark.slow
 def test_all_is_sent_without_a_click_only_where_the_seller_chose_so(script, invoice):
-    assert automatic.request_automatically(at=TERM) == 0
+    assert delivery.request_automatically(at=TERM) == 0
     Seller.objects.update(transmits_automatically=True)
     script.failures = [PlatformRefuses("Service inconnu.")]
-    assert automatic.request_automatically(at=TERM) == 1
+    assert delivery.request_automatically(at=TERM) == 1
     delivery.deliver_due()
     # What was refused waits for the operator: it is not sent for ever.
-    assert automatic.request_automatically(at=TERM) == 0
+    assert delivery.request_automatically(at=TERM) == 0
     assert script.sent == [f"{invoice.number}-1"]
 
 

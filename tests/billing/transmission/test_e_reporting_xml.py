@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from licensing.billing.transmission.e_reporting_xml import UnreportableAmount, set_off_returns, write_report
-from licensing.billing.transmission.interface import Declaration
+from licensing.billing.transmission.platforms import Declaration
 from tests.billing.transmission.norm_schemas import list_report_violations, needs_norm_schemas
 
 SALES_DAYS = [

@@ -18,10 +18,10 @@ from licensing.billing import invoicing
 from licensing.billing.models import PlatformState, PlatformStatus
 from licensing.billing.operations import record_deposit
 from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.interface import DepositVerdict, PlatformStory
 from licensing.billing.transmission.models import Transmission
+from licensing.billing.transmission.platforms import DepositVerdict, PlatformStory
 from licensing.orders.models import OrderEvent
-from licensing.orders.operations.locks import lock_order
+from licensing.orders.order_events import lock_order
 from tests.billing.transmission.fake_chorus_pro import (
     CLIENT_ID,
     CLIENT_SECRET,

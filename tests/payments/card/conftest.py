@@ -11,7 +11,7 @@ from tests.payments.card import fake_stripe
 from tests.payments.card.actions import open_checkout
 from tests.payments.card.fake_stripe_server import FakeStripeServer
 
-PROVIDER = "licensing.payments.card.stripe_checkout.StripeCheckout"
+PROVIDER = "licensing.payments.stripe_checkout.StripeCheckout"
 
 
 @pytest.fixture

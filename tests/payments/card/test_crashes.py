@@ -14,9 +14,8 @@ from django.utils import timezone
 from payments import PaymentStatus
 
 from licensing.billing.models import Invoice
-from licensing.payments.card import provider_calls
-from licensing.payments.card.demo_provider import ACCEPTED
-from licensing.payments.card.provider_interface import ProviderNotification
+from licensing.payments import card
+from licensing.payments.card_providers import ACCEPTED, ProviderNotification
 from licensing.payments.models import CardPayment, ProviderEvent
 from tests.factories.payments import StartedPaymentFactory
 from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, get_effects
@@ -70,7 +69,7 @@ def test_a_process_killed_between_a_payment_and_its_rights_leaves_both_or_neithe
     assert settling(payment, "committed") == -signal.SIGKILL
     assert get_effects(payment.order) == PAID_ONCE
     # The next look settles it, and the invoice numbers have no gap.
-    provider_calls.poll_payment(payment, at=timezone.now())
+    card.poll_payment(payment, at=timezone.now())
     assert get_effects(payment.order) == PAID_ONCE
     assert list(Invoice.objects.order_by("pk").values_list("sequence", flat=True)) == [1, 2]
 
@@ -79,13 +78,13 @@ def test_a_process_killed_between_a_payment_and_its_rights_leaves_both_or_neithe
 def test_what_fails_after_the_rights_are_opened_leaves_neither_payment_nor_rights(db, monkeypatch):
     payment = create_accepted_payment()
     with monkeypatch.context() as patch:
-        patch.setattr("licensing.payments.card.refunds.record_refunds", lambda *_, **__: 1 / 0)
+        patch.setattr("licensing.payments.card.record_refunds", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            provider_calls.poll_payment(payment, at=timezone.now())
+            card.poll_payment(payment, at=timezone.now())
     assert get_effects(payment.order) == NO_EFFECTS
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.INPUT
-    provider_calls.poll_payment(payment, at=timezone.now())
+    card.poll_payment(payment, at=timezone.now())
     assert get_effects(payment.order) == PAID_ONCE
 
 
@@ -95,10 +94,7 @@ def test_eight_simultaneous_notifications_settle_a_payment_once(committing):
     notifications = [event, None] * 4
     run_concurrently(
         "public",
-        [
-            lambda event=event: provider_calls.poll_payment(payment, at=timezone.now(), event=event)
-            for event in notifications
-        ],
+        [lambda event=event: card.poll_payment(payment, at=timezone.now(), event=event) for event in notifications],
         expected_errors=(),
     )
     assert get_effects(payment.order) == PAID_ONCE

@@ -14,9 +14,7 @@ from payments import PaymentStatus
 from licensing.billing.operations import cancel
 from licensing.orders.models import OrderState
 from licensing.payments import card
-from licensing.payments.card.demo_provider import DemoProvider
-from licensing.payments.card.providers import get_provider
-from licensing.payments.exceptions import CardsClosed
+from licensing.payments.card_providers import CardsClosed, DemoProvider, get_provider
 from licensing.payments.models import CardPayment
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory, UserFactory

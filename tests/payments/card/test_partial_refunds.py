@@ -13,9 +13,8 @@ from core.calendar import date_in_paris
 from licensing.billing.queries import get_balance
 from licensing.orders.models import OrderState
 from licensing.payments import card
-from licensing.payments.card import provider_calls
+from licensing.payments.credits import demand_refunded_part
 from licensing.payments.models import Payment
-from licensing.payments.partial_credits import demand_refunded_part
 from licensing.payments.queries import get_card_net
 from mailing import kinds
 from sites.back_office import work_queue
@@ -80,10 +79,10 @@ def test_the_same_refund_asked_for_again_is_made_once(stripe, paid):
     actions.credit(get_order(payment), licences=1)
     refund = Payment.objects.get(amount__lt=0)
     for _ in range(3):
-        provider_calls.send_refund(payment, refund_id=refund.pk, at=TERM)
+        card.send_refund(payment, refund_id=refund.pk, at=TERM)
     # Days later, when Stripe has forgotten the key.
     stripe._answers.clear()  # noqa: SLF001 - as Stripe does
-    provider_calls.send_refund(payment, refund_id=refund.pk, at=TERM)
+    card.send_refund(payment, refund_id=refund.pk, at=TERM)
     assert [one["amount"] for one in stripe.refunds] == [3980]
     assert (run_jobs(), len(stripe.refunds), list_violations()) == (["send_refund"], 1, set())
 
@@ -198,16 +197,16 @@ def test_a_refund_whose_event_was_lost_is_recorded_the_next_day(stripe, paid, te
     payment, session = paid
     day = timedelta(days=1)
     stripe.refund(session, 5000)
-    assert provider_calls.poll_charges(at=timezone.now() + 2 * day, within=day) == 0
-    assert provider_calls.poll_charges(at=timezone.now(), within=day) == 1
-    assert (get_balance(get_order(payment)), provider_calls.poll_charges(at=timezone.now(), within=day)) == (PART, 0)
+    assert card.poll_charges(at=timezone.now() + 2 * day, within=day) == 0
+    assert card.poll_charges(at=timezone.now(), within=day) == 1
+    assert (get_balance(get_order(payment)), card.poll_charges(at=timezone.now(), within=day)) == (PART, 0)
     # A dispute that the operator saw is not shown again.
     tell(stripe.dispute(session))
     card.dismiss_message(card_payment_id=payment.pk, by=OperatorFactory(), at=TERM)
-    assert provider_calls.poll_charges(at=timezone.now(), within=day) == 0
+    assert card.poll_charges(at=timezone.now(), within=day) == 0
     assert list_queue("cartes") == []
     stripe.down = True
-    assert provider_calls.poll_charges(at=timezone.now(), within=day) == 0
+    assert card.poll_charges(at=timezone.now(), within=day) == 0
 
 
 @pytest.mark.small

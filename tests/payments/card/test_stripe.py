@@ -15,11 +15,8 @@ from licensing.billing.operations import cancel
 from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderState
 from licensing.payments import card
-from licensing.payments.card import provider_calls
-from licensing.payments.card.provider_interface import SessionState
-from licensing.payments.card.providers import get_provider
-from licensing.payments.card.settlement import record_outcome
-from licensing.payments.exceptions import NotToPay, ProviderRefuses, ProviderSilent
+from licensing.payments.card import record_outcome
+from licensing.payments.card_providers import NotToPay, ProviderRefuses, ProviderSilent, SessionState, get_provider
 from licensing.payments.models import CardPayment, ProviderEvent
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
@@ -173,9 +170,7 @@ def test_the_operator_s_refund_is_in_the_books_at_once_and_sent_once(stripe, ope
     assert stripe.refunds == []
     assert set(run_jobs()) == {"send_refund"}
     # As when a worker was killed before recording the refund.
-    provider_calls.send_refund(
-        CardPayment.objects.get(), refund_id=payment.order.payments.get(amount__lt=0).pk, at=TERM
-    )
+    card.send_refund(CardPayment.objects.get(), refund_id=payment.order.payments.get(amount__lt=0).pk, at=TERM)
     tell(stripe.event("charge.refunded", stripe.charges["ch_00000003"]))
     assert [refund["amount"] for refund in stripe.refunds] == [19900]
     assert get_effects(payment.order)["payments"] == [PRICE, -PRICE]
@@ -228,7 +223,7 @@ def test_while_stripe_is_down_nothing_is_lost(stripe, portal, tell):
     assert tell(paid).status_code == 503
     assert "ne payez pas une seconde fois" in portal.get(f"/paiement/{payment.token}/retour/").content.decode()
     with pytest.raises(ProviderSilent):
-        provider_calls.send_refund(payment, refund_id=None, at=TERM)
+        card.send_refund(payment, refund_id=None, at=TERM)
     assert get_effects(payment.order) == NO_EFFECTS
     stripe.down = False
     assert tell(paid).status_code == 200
@@ -256,8 +251,8 @@ def test_payments_without_a_notification_are_polled(stripe, opened, portal):
     stripe.pay(session)
     stripe.expire(expired)
     waited = given_up.modified - TERM
-    assert provider_calls.poll_open_payments(at=given_up.modified, after=waited + waited) == 0
-    assert provider_calls.poll_open_payments(at=given_up.modified, after=-abs(waited)) == 2
+    assert card.poll_open_payments(at=given_up.modified, after=waited + waited) == 0
+    assert card.poll_open_payments(at=given_up.modified, after=-abs(waited)) == 2
     assert get_effects(paid.order) == PAID_ONCE
     given_up.refresh_from_db()
     assert given_up.status == PaymentStatus.REJECTED
@@ -280,7 +275,7 @@ def test_starting_twice_opens_one_stripe_session(stripe, opened):
     CardPayment.objects.update(transaction_id="", status=PaymentStatus.WAITING)
     payment.refresh_from_db()
     form = get_provider(payment).form_class({})
-    assert provider_calls.open_session(payment, form).endswith(session)
+    assert card.open_session(payment, form).endswith(session)
     assert list(stripe.sessions) == [session]
 
 

@@ -11,11 +11,9 @@ from payments import PaymentStatus
 
 from licensing.billing.operations import cancel
 from licensing.payments import card
-from licensing.payments.card import provider_calls, settlement
-from licensing.payments.card.providers import get_provider
-from licensing.payments.card.stripe_checkout import EVENT_TYPES, StripeCheckout
-from licensing.payments.exceptions import ProviderSilent
+from licensing.payments.card_providers import ProviderSilent, get_provider
 from licensing.payments.models import CardPayment
+from licensing.payments.stripe_checkout import EVENT_TYPES, StripeCheckout
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.payments import StartedPaymentFactory
@@ -117,7 +115,7 @@ def test_a_pending_refund_says_so_until_it_is_sent(stripe, owed):
         run_jobs()
     assert get_status(payment)[1].startswith("Le remboursement n'est pas encore parti")
     stripe.down = False
-    provider_calls.send_refund(payment, refund_id=None, at=TERM)
+    card.send_refund(payment, refund_id=None, at=TERM)
     assert get_status(payment) == (PaymentStatus.REFUNDED, "")
 
 
@@ -127,9 +125,9 @@ def test_a_stale_outcome_does_not_overwrite_a_failed_refund(stripe, owed):
     payment.refresh_from_db()
     late = get_provider(payment).fetch_outcome(payment)
     stripe.fail_refund()
-    failed = get_status(provider_calls.poll_payment(payment, at=TERM))
+    failed = get_status(card.poll_payment(payment, at=TERM))
     assert failed[1].startswith("Le remboursement a échoué")
-    settlement.record_outcome(payment_id=payment.pk, outcome=late, at=TERM)
+    card.record_outcome(payment_id=payment.pk, outcome=late, at=TERM)
     assert get_status(payment) == failed
 
 
@@ -142,7 +140,7 @@ def test_a_refund_waits_while_our_api_key_is_rejected(stripe, owed, monkeypatch,
     assert tell(stripe.event("checkout.session.completed", stripe.sessions[session])).status_code == 503
     assert "does not accept our key" in caplog.text
     monkeypatch.undo()
-    provider_calls.send_refund(payment, refund_id=None, at=TERM)
+    card.send_refund(payment, refund_id=None, at=TERM)
     assert get_status(payment) == (PaymentStatus.REFUNDED, "")
 
 
@@ -180,9 +178,9 @@ def test_stripe_is_never_called_inside_a_transaction(committing, stripe, portal,
     assert len(stripe.refunds) == 1
     silent = StartedPaymentFactory()
     open_checkout(silent, portal)
-    assert provider_calls.poll_open_payments(at=silent.modified, after=TERM - TERM) == 0
+    assert card.poll_open_payments(at=silent.modified, after=TERM - TERM) == 0
     CardPayment.objects.filter(pk=silent.pk).update(modified=TERM)
-    assert provider_calls.poll_open_payments(at=silent.modified, after=TERM - TERM) == 1
+    assert card.poll_open_payments(at=silent.modified, after=TERM - TERM) == 1
     assert len(in_transaction) > 5
     assert not any(in_transaction)
 
@@ -193,7 +191,7 @@ def test_stripe_s_answer_about_an_unknown_session_is_not_logged(stripe, opened, 
     payment, session = opened
     stripe.sessions.clear()
     CardPayment.objects.update(modified=TERM)
-    assert provider_calls.poll_open_payments(at=payment.modified, after=TERM - TERM) == 1
+    assert card.poll_open_payments(at=payment.modified, after=TERM - TERM) == 1
     assert f"{payment}: nothing was learnt" in caplog.text
     assert session not in caplog.text
 

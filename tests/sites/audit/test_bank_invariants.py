@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from licensing.bank import operations
-from licensing.bank.matching.match_proposal import ChosenMatch
+from licensing.bank.matching import ChosenMatch
 from tests.bank.actions import AFTERWARDS, book, choose, receive
 from tests.bank.assertions import list_bank_violations
 from tests.bank.statement_files import FileLine

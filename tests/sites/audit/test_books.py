@@ -14,8 +14,8 @@ from core.cells import Cell, CellMap
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import Invoice
+from licensing.orders import purchase_orders
 from licensing.orders.models import Order
-from licensing.orders.operations import countdown
 from sites.audit.checks import PUBLIC_INVARIANTS, check_all
 from sites.audit.vat_checks import find_vat_violations
 from sites.back_office import work_queue
@@ -52,7 +52,7 @@ def sold(nimes):
     OrderFactory(current=True)
     OrderFactory(current=True, scanned=True)
     OrderFactory(current=True, placed=True, at=now - datetime.timedelta(days=60))
-    countdown.remind_and_lapse(now)
+    purchase_orders.remind_and_lapse(now)
     PurchaseFactory(current=True, placed=True)
     OrderFactory(current=True, confirmed=True)
     get_or_create_document(Invoice.objects.get(), at=now)

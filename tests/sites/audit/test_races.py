@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from django_tenants.utils import schema_context
 
-from licensing.bank.matching.match_proposal import ChosenMatch, PaymentShare
+from licensing.bank.matching import ChosenMatch, PaymentShare
 from licensing.bank.models import StatementLine
 from licensing.billing.models import Invoice, PlatformState
 from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.interface import DepositVerdict, PlatformStory
 from licensing.billing.transmission.models import Transmission
+from licensing.billing.transmission.platforms import DepositVerdict, PlatformStory
 from licensing.catalogue.models import Seller
 from licensing.e_reporting.reports import make_report
 from licensing.exceptions import LicensingError
 from licensing.orders.models import Order, Payer
 from licensing.payments.collection_statements import declare_collections
-from licensing.payments.partial_credits import credit_in_part
+from licensing.payments.credits import credit_in_part
 from tests.bank.actions import book, receive
 from tests.bank.statement_files import FileLine
 from tests.billing.transmission.scripted_platform import entry, follow_script

@@ -9,8 +9,8 @@ from django.utils import timezone
 from licensing.billing import invoicing
 from licensing.billing.models import PlatformState
 from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission
+from licensing.billing.transmission.platforms import DepositVerdict
 from sites.audit.checks import check_all
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
 from tests.billing.transmission.scripted_platform import entry, follow_script

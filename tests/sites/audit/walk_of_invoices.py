@@ -7,10 +7,9 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import PlatformState
 from licensing.billing.transmission import delivery
-from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
-from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission
 from licensing.billing.transmission.operations import give_up, request_transmissions
+from licensing.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
 from licensing.e_reporting.queries import list_statements
 from licensing.e_reporting.reports import make_report
 from tests.billing.transmission.scripted_platform import entry

@@ -7,8 +7,7 @@ import datetime
 from licensing.billing import operations as billing_operations
 from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.models import SuspensionCause
-from licensing.orders import operations
-from licensing.orders.operations import countdown, purchase_orders, vat_correction
+from licensing.orders import billing_details, operations, purchase_orders
 from licensing.orders.vat import VatTreatment
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -46,7 +45,7 @@ class WalkOfOrders(WalkSteps):
         operations.start_early(order_id=order.pk, **self.by())
 
     def clock(self):
-        countdown.remind_and_lapse(self.at)
+        purchase_orders.remind_and_lapse(self.at)
 
     def confirm(self, order):
         billing_operations.confirm(order_id=order.pk, **self.by())
@@ -60,7 +59,7 @@ class WalkOfOrders(WalkSteps):
 
     def correct_vat(self, order):
         treatment = self.draw.choice(VatTreatment.values)
-        vat_correction.correct_vat(
+        billing_details.correct_vat(
             order_id=order.pk,
             treatment=treatment,
             exemption="Exonération, article 262 du CGI.",
@@ -78,7 +77,7 @@ class WalkOfOrders(WalkSteps):
 
     def prolong(self, order):
         until = self.at.date() + datetime.timedelta(days=self.draw.randrange(90))
-        countdown.prolong(order_id=order.pk, until=until, **self.by())
+        purchase_orders.prolong(order_id=order.pk, until=until, **self.by())
 
     def suspend(self, order):
         cause = self.draw.choice([None, SuspensionCause.OPERATOR])

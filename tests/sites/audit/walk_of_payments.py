@@ -7,11 +7,9 @@ import datetime
 from licensing.billing.queries import get_balance
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
-from licensing.payments.card import settlement
-from licensing.payments.card.provider_interface import EURO, ProviderOutcome, ProviderRefund, SessionState, to_cents
-from licensing.payments.contract_withdrawals import withdraw_from_contract
+from licensing.payments.card_providers import EURO, ProviderOutcome, ProviderRefund, SessionState, to_cents
+from licensing.payments.credits import credit_in_part, demand_refunded_part, withdraw_from_contract
 from licensing.payments.models import CardPayment, Payment
-from licensing.payments.partial_credits import credit_in_part, demand_refunded_part
 from licensing.payments.queries import get_surplus, list_owed_orders
 from sites.back_office import work_queue
 from tests.accounting.provider_balance import record_movement, record_movements
@@ -67,7 +65,7 @@ class WalkOfPayments(WalkSteps):
                 currency=EURO,
                 refunds=(ProviderRefund(reference=f"re_{self.draw.randrange(10**9)}", amount=amount),),
             )
-            settlement.record_outcome(payment_id=payment.pk, outcome=outcome, at=self.at)
+            card.record_outcome(payment_id=payment.pk, outcome=outcome, at=self.at)
 
     def demand_again(self):
         for order in work_queue.list_waiting_orders("avoirs", self.at.date())[:1]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from licensing.bank import operations as bank
-from licensing.bank.matching.match_proposal import parse_key
+from licensing.bank.matching import parse_key
 from licensing.bank.models import StatementLine
 from licensing.billing.models import Invoice
 from licensing.billing.queries import get_balance

@@ -13,7 +13,7 @@ from django.utils import timezone
 from core.calendar import date_in_paris
 from core.formatting import long_date
 from licensing.billing.transmission import delivery
-from licensing.billing.transmission.exceptions import PlatformRefuses
+from licensing.billing.transmission.platforms import PlatformRefuses
 from licensing.catalogue.models import Seller
 from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.queries import list_statements

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from collectivities.models import Role
-from licensing.orders.operations import countdown
+from licensing.orders import purchase_orders
 from licensing.payments.models import ProviderEvent
 from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import OrderLineFactory, OrderRowFactory
@@ -98,7 +98,7 @@ def test_the_home_page_lists_the_work_queue(operator):
     OrderFactory(current=True, scanned=True)
     late = OrderFactory(current=True, confirmed=True, at=long_ago)
     OrderFactory(current=True, placed=True, at=long_ago)
-    countdown.remind_and_lapse(now)
+    purchase_orders.remind_and_lapse(now)
     OrderFactory(current=True, placed=True)
     page = page_text(operator.get("/admin/"))
     for sentence in (

@@ -17,8 +17,8 @@ from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
 from licensing.entitlements.models import Entitlement
+from licensing.orders import purchase_orders
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import countdown
 from licensing.payments.models import CardPayment, Payment
 from tests.factories.accounts import OperatorFactory, UserFactory
 from tests.factories.billing_details import PAYER_SIRET
@@ -145,7 +145,7 @@ def test_a_posted_purchase_order_with_missing_codes_stops_the_countdown(operator
     entitlement = order.lines.get().entitlement
     assert (entitlement.provisional_until, entitlement.unpaid_until is None) == (None, False)
     assert operator.get(action_url(order, "recevoir")).status_code == 302
-    countdown.remind_and_lapse(timezone.now() + datetime.timedelta(days=60))
+    purchase_orders.remind_and_lapse(timezone.now() + datetime.timedelta(days=60))
     order.refresh_from_db()
     assert order.state == OrderState.PLACED
     run_action(operator, order, "completer", siret=PAYER_SIRET)
@@ -240,7 +240,7 @@ def test_the_order_page_says_why_rights_stopped_and_how_to_restore_them(operator
 
 def test_cancelling_an_invoiced_order_mentions_no_late_purchase_order(operator):
     order = OrderFactory(current=True, placed=True, at=timezone.now() - datetime.timedelta(days=60))
-    countdown.remind_and_lapse(timezone.now())
+    purchase_orders.remind_and_lapse(timezone.now())
     assert "sans bon de commande" in page_text(operator.get(action_url(order, "annuler")))
     billing_operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
     assert "sans bon de commande" not in page_text(operator.get(action_url(order, "annuler")))

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from licensing.billing.transmission import delivery
-from licensing.billing.transmission.exceptions import PlatformRefuses
 from licensing.billing.transmission.operations import request_transmissions
+from licensing.billing.transmission.platforms import PlatformRefuses
 from licensing.catalogue.models import Seller
 from licensing.e_reporting.queries import list_statements
 from licensing.e_reporting.reports import make_report

@@ -11,9 +11,8 @@ from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformStatus
 from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.exceptions import NotToTransmit, PlatformRefuses, PlatformSilent
-from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission
+from licensing.billing.transmission.platforms import DepositVerdict, NotToTransmit, PlatformRefuses, PlatformSilent
 from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent

@@ -11,7 +11,7 @@ from django.utils import timezone
 from lxml import etree
 from pypdf import PdfWriter
 
-from licensing.billing.invoicing import invoice_pdf
+from licensing.billing import invoice_pdf
 from licensing.billing.transmission.accounts import ApprovedPlatformAccount
 from tests.billing.transmission import fake_chorus_pro, fake_platform
 from tests.payments.card.conftest import stripe, tell
@@ -60,7 +60,7 @@ def plain_sheets(monkeypatch):
         writer.write(file)
         return file.getvalue()
 
-    monkeypatch.setattr("licensing.billing.invoicing.invoice_pdf.render_pdf", render)
+    monkeypatch.setattr("licensing.billing.invoice_pdf.render_pdf", render)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from django.urls import reverse
 from collectivities.models import Role
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
+from licensing.orders import billing_details, purchase_orders
 from licensing.orders.models import Order, OrderState, PublicBody, ScanState
-from licensing.orders.operations import purchase_orders, vat_correction
 from licensing.pools.models import Pool
 from tests.conftest import TERM
 from tests.factories.billing_details import PAYER_SIRET
@@ -356,7 +356,7 @@ def test_an_invoice_rejected_by_its_platform_is_shown_and_corrected(buyer):
 @pytest.mark.slow
 def test_saving_the_billing_page_keeps_the_vat_that_the_operator_corrected(buyer):
     order = PurchaseFactory(placed=True)
-    vat_correction.correct_vat(
+    billing_details.correct_vat(
         order_id=order.pk, treatment="eu_taxable", vat_number="BE0403053608", reason="Siège en Belgique.",
         by=order.placed_by, at=TERM,
     )  # fmt: skip

@@ -6,9 +6,8 @@ import pytest
 from django.utils import timezone
 
 from core.cells import Cell, CellMap
-from licensing.bank.matching.invoice_numbers import find_invoice_numbers
-from licensing.billing import invoice_search
-from licensing.billing.invoicing import numbering
+from licensing.bank.books import find_invoice_numbers
+from licensing.billing import queries, snapshots
 from licensing.entitlements import keys
 from tenants import identifiers, provisioning
 from tests.factories.accounts import PrincipalFactory
@@ -103,11 +102,11 @@ def test_without_cells_the_page_of_signing_in_names_none(portal):
 @pytest.mark.django_db
 def test_two_cells_never_give_one_invoice_number(settings):
     day = timezone.localdate()
-    alone = numbering.allocate_number(day)
+    alone = snapshots.allocate_number(day)
     settings.CELLS = CellMap(OCCITANIE, (BRETAGNE,))
-    here = numbering.allocate_number(day)
+    here = snapshots.allocate_number(day)
     settings.CELLS = CellMap(BRETAGNE, (OCCITANIE,))
-    there = numbering.allocate_number(day)
+    there = snapshots.allocate_number(day)
     assert alone.number == f"P{day.year}-000001"
     assert (here.number, there.number) == (f"OC-P{day.year}-000002", f"BR-P{day.year}-000003")
 
@@ -118,7 +117,7 @@ def test_a_number_of_another_cell_is_none_of_ours():
     assert find_invoice_numbers("VIR P2026000010") == [(2026, 10)]
     assert find_invoice_numbers("VIR BR-P2026-000010 ET OC-P2026-000011") == [(2026, 11)]
     assert find_invoice_numbers("VIR BRP2026000010") == []
-    assert invoice_search.find_numbers("br-p2026-000010") == []
+    assert queries.find_numbers("br-p2026-000010") == []
 
 
 def test_without_cells_letters_before_a_number_say_nothing():

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from licensing.orders import order_events
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import order_events
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.scenario import create_browser, page_text

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core import formatting
 from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing.legal_notices import format_refund_terms
+from licensing.billing.snapshots import format_refund_terms
 from licensing.orders.rights import get_entitlement
 from licensing.payments import operations as payment_operations
 from tests.factories.accounts import OperatorFactory

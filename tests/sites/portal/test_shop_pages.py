@@ -12,9 +12,8 @@ from django.utils import timezone
 from licensing.billing import operations as billing_operations
 from licensing.catalogue.models import Seller
 from licensing.entitlements.models import Subscription
-from licensing.orders import operations
+from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order, OrderState, ScanState
-from licensing.orders.operations import purchase_orders
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment
 from schools.models import Verification
