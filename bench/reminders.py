@@ -20,7 +20,7 @@ from licensing.pools import operations as pools
 from licensing.pools.operations import Demand
 from licensing.reminders import operations, planning
 from licensing.reminders.models import DEFAULT_UNREDEEMED_DAYS, Reminder
-from licensing.reminders.plan_sql import PLAN
+from licensing.reminders.planning import PLAN
 from mailing.models import Message, MessageState
 from schools.calendar import UNKNOWN_PLACE, WritingCalendar
 from schools.models import School

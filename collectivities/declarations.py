@@ -4,7 +4,7 @@
 from accounts.models import AccountEvent
 from api.problem_details import RULE, Error, declare_errors, declare_family
 from collectivities import emails
-from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
+from collectivities.journal import JournalAction, declare_actions, declare_subject
 from collectivities.models import (
     ACCOUNT_ACTIONS,
     PORTFOLIO_ADDED_AT_ONCE,
@@ -12,7 +12,7 @@ from collectivities.models import (
     PORTFOLIO_REMOVED_BY_LIST,
     PORTFOLIO_UPDATED_BY_LIST,
 )
-from collectivities.office_concerns import schedule_check_of_lost
+from collectivities.operations.members import schedule_check_of_lost
 from mailing.delivery_reports import loss_listeners
 from web.frame import OFFICE_SECTION, declare_page
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import json
 import uuid
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import django_filters
 from django import forms
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
@@ -19,9 +22,112 @@ from collectivities.models import OfficeSettings, PortfolioSchool, Role
 from core.calendar import date_in_paris
 from core.contact_details import check_no_address, check_person_name, check_plain_name, clean_phone
 from schools import uai
-from tenants import identifiers
+from tenants import provisioning
 from tenants.models import OfficeRequest
 from web.generic_forms import ModelForm
+from webhooks.event_types import get_event_type_label, list_event_types, list_subscribable_types
+from webhooks.models import (
+    Delivery,
+    DeliveryState,
+    DisabledReason,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+
+_SELECT = forms.Select(attrs={"class": "form-select"})
+
+
+class WebhookForm(forms.Form):
+    """URL and event types of a webhook."""
+
+    url = forms.CharField(
+        label="Adresse",
+        max_length=WebhookEndpoint.MAX_URL_LENGTH,
+        widget=forms.URLInput(attrs={"autocomplete": "off", "placeholder": "https://si.exemple.fr/peps"}),
+        help_text="En https. C'est elle qui reçoit les événements, par des requêtes POST signées.",
+        error_messages={"required": "Indiquez l'adresse qui recevra les événements."},
+    )
+    types = forms.MultipleChoiceField(
+        label="Événements",
+        choices=lambda: [(name, f"{label} ({name})") for name, label in list_subscribable_types()],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Aucune case cochée : tous, ceux des versions à venir compris.",
+    )
+
+
+class WebhookEditForm(WebhookForm):
+    is_enabled = forms.BooleanField(
+        label="Activé",
+        required=False,
+        help_text="Désactivé, il ne reçoit rien ; ce qui attend part s'il est activé de nouveau dans les trois jours.",
+    )
+
+
+class WebhookDeliveryFilter(django_filters.FilterSet):
+    """Filter deliveries by state and event type."""
+
+    etat = django_filters.ChoiceFilter(
+        label="État", field_name="state", choices=DeliveryState.choices, empty_label="Tous les états", widget=_SELECT
+    )
+    type = django_filters.ChoiceFilter(
+        label="Événement",
+        field_name="event__type",
+        choices=list_event_types,
+        empty_label="Tous les événements",
+        widget=_SELECT,
+    )
+
+    class Meta:
+        model = Delivery
+        fields: ClassVar = ["etat", "type"]
+
+    @property
+    def narrows(self) -> bool:
+        """Whether a filter is active, which explains an empty list."""
+        return self.form.is_valid() and any(self.form.cleaned_data.values())
+
+
+_OFF = {
+    DisabledReason.MANUAL: "Un gestionnaire ou un programme l'a désactivé.",
+    DisabledReason.GONE: "Le destinataire a répondu qu'il ne veut plus rien recevoir (410).",
+    DisabledReason.DELETED: "Il a été supprimé.",
+}
+
+
+@dataclass(frozen=True)
+class WebhookStatusText:
+    """Status of an endpoint as a label and a sentence; `colour` is the badge's."""
+
+    label: str
+    colour: str
+    sentence: str = ""
+
+
+def get_webhook_status(endpoint: WebhookEndpoint, at: datetime.datetime) -> WebhookStatusText:
+    """Return the status of an endpoint at that moment."""
+    if not endpoint.is_enabled:
+        return WebhookStatusText("Désactivé", "secondary", _OFF[DisabledReason(endpoint.disabled_reason)])
+    if endpoint.failing_since is None:
+        return WebhookStatusText("Activé", "green")
+    if endpoint.paused_until is not None and endpoint.paused_until > at:
+        return WebhookStatusText(
+            "Au repos", "yellow", "Aucun envoi ne réussit : rien n'est perdu, un nouvel essai est prévu."
+        )
+    return WebhookStatusText(
+        "En échec", "yellow", "Le dernier envoi n'a pas réussi : rien n'est perdu, il est retenté."
+    )
+
+
+def list_type_labels(endpoint: WebhookEndpoint) -> list[str]:
+    """Return the French labels of an endpoint's event types; an empty list means all."""
+    return [get_event_type_label(kind) for kind in endpoint.types]
+
+
+def format_event_data(event: WebhookEvent) -> str:
+    """Return an event's data as indented JSON."""
+    return json.dumps(event.data, ensure_ascii=False, indent=2)
+
 
 #: What each role may do, shown next to its checkbox.
 ROLE_HINTS = {
@@ -232,7 +338,7 @@ class AddSchoolsForm(forms.Form):
 
 
 #: A SIRET is a SIREN and five digits.
-_SIRET_LENGTH = identifiers.SIREN_LENGTH + 5
+_SIRET_LENGTH = provisioning.SIREN_LENGTH + 5
 
 
 class OfficeRequestForm(ModelForm[OfficeRequest]):
@@ -264,10 +370,10 @@ class OfficeRequestForm(ModelForm[OfficeRequest]):
 
     def clean_siren(self) -> str:
         """Return the nine digits, the first of a SIRET. Raises `ValidationError` where they are not a valid SIREN."""
-        siren = identifiers.clean_siren(self.cleaned_data["siren"])
+        siren = provisioning.clean_siren(self.cleaned_data["siren"])
         if len(siren) == _SIRET_LENGTH:
-            siren = siren[: identifiers.SIREN_LENGTH]
-        problem = identifiers.check_siren(siren)
+            siren = siren[: provisioning.SIREN_LENGTH]
+        problem = provisioning.check_siren(siren)
         if problem is not None:
             raise ValidationError(problem)
         return siren

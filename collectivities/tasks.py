@@ -7,10 +7,10 @@ import datetime
 from django.utils import timezone
 from procrastinate import RetryStrategy
 
+from collectivities import personal_data
 from collectivities.audit_log import SEAL_JOURNAL, schedule_sealing
 from collectivities.models import INVITATION_KEPT, SEALED_AUDIT_LOG, Invitation, MemberLetter
-from collectivities.office_concerns import CHECK_OFFICE, check_office
-from collectivities.operations import account_events
+from collectivities.operations.members import CHECK_OFFICE, check_office
 from jobs.due import declare_due_work
 from jobs.retention import declare_retention
 from jobs.tasks import task
@@ -33,13 +33,13 @@ declare_retention(OfficeRequest, kept_for=MESSAGES_KEPT, since="decided_at")
 @task(name="collectivities.note_account_event", retry=_RETRY)
 def note_account_event(*, event_id: int) -> None:
     """Write an event of a member's account in the current collectivity's journal."""
-    account_events.note_event(event_id)
+    personal_data.note_event(event_id)
 
 
 @task(name="collectivities.notify_offices", retry=_RETRY)
 def notify_offices(*, event_id: int) -> None:
     """Tell an event of an account to each office whose member it is. In the public schema."""
-    account_events.notify_offices(event_id)
+    personal_data.notify_offices(event_id)
 
 
 @task(name=SEAL_JOURNAL, retry=_RETRY)

@@ -2,17 +2,7 @@
 
 from django.urls import include, path
 
-from collectivities.views import (
-    invitations,
-    journal,
-    letters,
-    members,
-    office_settings,
-    office_visits,
-    portfolio,
-    tokens,
-    webhooks,
-)
+from collectivities.views import members, office, portfolio, tokens, webhooks
 
 member_urls = [
     path("", members.members_list, name="list"),
@@ -45,20 +35,20 @@ webhook_urls = [
 
 urlpatterns = [
     path("membres/", include((member_urls, "members"))),
-    path("invitation/", invitations.open_link, name="invitation"),
+    path("invitation/", members.open_link, name="invitation"),
     # Links of 1.0.0, which are valid for fourteen days.
-    path("invitation/<str:token>/", invitations.open_link, name="invitation"),
-    path("invitation/accepter/<int:pk>/", invitations.accept, name="invitation_accept"),
-    path("invitation/deconnexion/<int:pk>/", invitations.sign_out, name="invitation_sign_out"),
-    path("visite/fermer/", office_visits.close, name="office_visit_close"),
-    path("visite/fermee/", office_visits.closed, name="office_visit_closed"),
-    path("visite/<str:token>/", office_visits.enter, name="office_visit"),
-    path("mes-e-mails/arreter/<str:token>/", letters.stop, name="letter_stop"),
-    path("reglages/", office_settings.edit_settings, name="office_settings"),
+    path("invitation/<str:token>/", members.open_link, name="invitation"),
+    path("invitation/accepter/<int:pk>/", members.accept, name="invitation_accept"),
+    path("invitation/deconnexion/<int:pk>/", members.sign_out, name="invitation_sign_out"),
+    path("visite/fermer/", office.close, name="office_visit_close"),
+    path("visite/fermee/", office.closed, name="office_visit_closed"),
+    path("visite/<str:token>/", office.enter, name="office_visit"),
+    path("mes-e-mails/arreter/<str:token>/", office.stop, name="letter_stop"),
+    path("reglages/", office.edit_settings, name="office_settings"),
     path("reglages/api/", include((token_urls, "tokens"))),
     path("reglages/webhooks/", include((webhook_urls, "webhooks"))),
-    path("reglages/securite/", office_settings.edit_second_factor, name="office_second_factor"),
-    path("logo.png", office_settings.download_logo, name="logo"),
-    path("journal/", journal.journal, name="journal"),
-    path("journal/export/", journal.export, name="journal_export"),
+    path("reglages/securite/", office.edit_second_factor, name="office_second_factor"),
+    path("logo.png", office.download_logo, name="logo"),
+    path("journal/", office.journal, name="journal"),
+    path("journal/export/", office.export, name="journal_export"),
 ]

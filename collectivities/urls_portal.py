@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from collectivities.views import office_requests
+from collectivities.views import office
 
 urlpatterns = [
-    path("collectivites/demande/", office_requests.submit, name="office_request"),
-    path("collectivites/demande/envoyee/", office_requests.submitted, name="office_request_sent"),
+    path("collectivites/demande/", office.submit, name="office_request"),
+    path("collectivites/demande/envoyee/", office.submitted, name="office_request_sent"),
 ]

@@ -2,12 +2,12 @@
 """What imports declare: their e-mails and tasks, and which entries of the journal are about a school."""
 
 from api.problem_details import RULE, Error, declare_errors, declare_family
-from collectivities import journal_filter
-from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
+from collectivities import journal
+from collectivities.journal import JournalAction, declare_actions, declare_subject
 from imports import emails, on_demand_tasks, queries
 from web.frame import declare_page
 
-journal_filter.school_conditions.declare("imports", queries.filter_entries_by_school)
+journal.school_conditions.declare("imports", queries.filter_entries_by_school)
 emails.register_kinds()
 
 declare_subject("import", "Imports", rank=70)

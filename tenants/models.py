@@ -129,7 +129,7 @@ class OfficeRequest(models.Model):
 class OfficeConcern(models.Model):
     """That the operator should look at an office, and why, so that nobody visits every schema to find out.
 
-    Written by `collectivities.office_concerns`, which may know late that a concern is over: what stands here says where
+    Written by `collectivities.operations.members`, which may know late that a concern is over: what stands here says where
     to look, not what is found there.
     """
 
@@ -156,7 +156,7 @@ class SchemaSnapshot(models.Model):
     fingerprint = models.CharField(max_length=64, primary_key=True)
     # One by one: a cluster passes on no text of several.
     statements = ArrayField(models.TextField())
-    # What they make: a sentence for each column, constraint, index and trigger (`tenants.schema_structure`).
+    # What they make: a sentence for each column, constraint, index and trigger (`tenants.schema_snapshot`).
     structure = models.JSONField(default=list)
     created_at = models.DateTimeField()
 

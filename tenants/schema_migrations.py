@@ -6,25 +6,427 @@ Schemas that lack the same migrations are a group: Django migrates the first, th
 from __future__ import annotations
 
 import functools
+import queue
+import re
+import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import batched
-from typing import NamedTuple
+from itertools import batched, groupby
+from typing import Any, NamedTuple, cast
 
-from django.db import OperationalError
+from django.conf import settings
+from django.contrib.postgres import operations as postgres_operations
+from django.db import Error, OperationalError, connections, migrations, models, router
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
+from django_tenants.postgresql_backend.base import DatabaseWrapper
 from django_tenants.utils import schema_context
 from psycopg import sql
 
-from core.connections import connection
+from core.connections import connected_as, connection
 from core.schemas import UnreadableSchema, query_each
-from tenants.lock_timeouts import is_lock_error
-from tenants.migration_executor import SchemaMigrationLoader, read_migration_files
-from tenants.migration_replay import Recording, ReplayStep, record_missing_migrations, replay, run_by_django
+from tenants import privileges
+from tenants.lock_timeouts import is_lock_error, retry_on_lock, session_lock_timeout, set_session_lock_timeout
 from tenants.models import Collectivity
-from tenants.schema_connections import work_in_schemas
+
+#: Statements that only read, or that belong to the recorded session.
+_SKIPPED = re.compile(
+    r"\s*(SELECT|SET\s+(?!CONSTRAINTS)|SHOW|RESET|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT)\b", re.IGNORECASE
+)
+_BOOKKEEPING = 'INSERT INTO "django_migrations"'
+
+
+def is_recorded(statement: str) -> bool:
+    """Return whether a statement is recorded: neither what only reads nor Django's rows of `django_migrations` are."""
+    return not _SKIPPED.match(statement) and not statement.startswith(_BOOKKEEPING)
+
+
+def record_statements(statements: list[str]) -> Callable[..., Any]:
+    """Return an `execute_wrapper` that adds every statement that writes, with its parameters in it, to the list."""
+
+    def wrapper(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: FBT001 - Django's signature
+        text = str(sql)
+        if is_recorded(text):
+            rows = (params if many else [params]) if params else [None]
+            for row in rows:
+                statement = context["cursor"].cursor.mogrify(text, row) if row else text
+                statements.append(statement.strip().rstrip(";"))
+        return execute(sql, params, many, context)
+
+    return wrapper
+
+
+# Django's executor of migrations for one schema among thousands: it reads neither files nor catalogue for each.
+#
+# Django's own reads every file of migrations again for each schema, and lists all tables of the database to learn
+# whether one is there: with each schema more, every schema took longer. Why: docs/decisions/0157.
+
+_CREATED_CONCURRENTLY = re.compile(
+    r'\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?"?(\w+)"?\s+ON\b', re.IGNORECASE
+)
+_CONCURRENTLY = re.compile(r"\s*(?:CREATE|DROP|REINDEX)\b[^;]*\bCONCURRENTLY\b", re.IGNORECASE)
+
+
+class SchemaMigrationRecorder(MigrationRecorder):
+    """Django's recorder, for the schema of its connection; asks for one table by its name."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        super().__init__(connection)
+        self._is_present = False
+
+    def has_table(self) -> bool:
+        """Return whether the schema itself, not the public one, has `django_migrations`."""
+        if not self._is_present:
+            wrapper = cast("DatabaseWrapper", self.connection)
+            table = f"{wrapper.ops.quote_name(wrapper.schema_name)}.django_migrations"
+            with wrapper.cursor() as cursor:
+                cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
+                self._is_present = bool(cursor.fetchone()[0])
+        return self._is_present
+
+
+class SchemaMigrationLoader(MigrationLoader):
+    """Django's loader, given the files that were read already and the migrations that a schema has."""
+
+    def __init__(self, files: MigrationLoader, applied: Mapping[tuple[str, str], Any]) -> None:
+        self._files, self._applied = files, applied
+        super().__init__(None, ignore_no_migrations=True)
+
+    def load_disk(self) -> None:
+        """Take the migrations of `files`."""
+        self.disk_migrations = self._files.disk_migrations
+        self.unmigrated_apps, self.migrated_apps = self._files.unmigrated_apps, self._files.migrated_apps
+
+    def replace_migration(self, migration_key: tuple[str, str]) -> None:
+        """Replace migrations by the one that squashes them, or not, as the schema has applied them."""
+        self.applied_migrations = dict(self._applied)
+        super().replace_migration(migration_key)
+
+    def build_graph(self) -> None:
+        """Build the graph, and say what the schema has applied."""
+        super().build_graph()
+        self.applied_migrations = dict(self._applied)
+
+
+class SchemaMigrationExecutor(MigrationExecutor):
+    """Django's executor for the connection's schema, whose `django_migrations` is created if missing."""
+
+    def __init__(self, files: MigrationLoader, progress_callback: Callable[..., None] | None = None) -> None:
+        # Not Django's, which would read the files and the catalogue.
+        self.connection = connections[connection.alias]
+        self.recorder = SchemaMigrationRecorder(cast("DatabaseWrapper", self.connection))
+        self.recorder.ensure_schema()
+        self.loader = SchemaMigrationLoader(files, self.recorder.applied_migrations())
+        self.progress_callback = progress_callback
+
+
+def read_migration_files() -> MigrationLoader:
+    """Read the files of all migrations: once a run, for every schema."""
+    files = MigrationLoader(None, load=False, ignore_no_migrations=True)
+    files.load_disk()
+    return files
+
+
+def wait_for_concurrent_builds(
+    execute: Callable[..., Any],
+    sql: Any,
+    params: Any,
+    many: bool,  # noqa: FBT001 - Django's signature
+    context: dict[str, Any],
+) -> Any:
+    """Execute what works CONCURRENTLY without a lock timeout, after removing an index that an earlier run left invalid.
+
+    An `execute_wrapper`. Such a statement waits for older transactions while nobody waits for it; a timeout would
+    leave an index that is neither used nor replaced.
+    """
+    text = str(sql)
+    if not _CONCURRENTLY.match(text):
+        return execute(sql, params, many, context)
+    set_session_lock_timeout(0)
+    try:
+        created = _CREATED_CONCURRENTLY.match(text)
+        if created:
+            _drop_if_invalid(created[1])
+        return execute(sql, params, many, context)
+    finally:
+        set_session_lock_timeout()
+
+
+def _drop_if_invalid(index: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+            " WHERE relname = %s AND relnamespace = to_regnamespace(%s) AND NOT indisvalid",
+            [index, connection.ops.quote_name(connection.schema_name)],
+        )
+        if cursor.rowcount:
+            # IF EXISTS: recorded, it is replayed where there is none.
+            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {connection.ops.quote_name(index)}")
+
+
+# Replay in many schemas the SQL that a group of migrations ran in one, in several connections.
+#
+# A migration whose statements depend on more than the rows and tables they name (Python, a computed default, the name of
+# the schema) is not replayed: Django runs it in each schema.
+
+#: Modules of the operations whose statements follow from the models alone.
+_DECLARATIVE = (migrations.AddField.__module__.rpartition(".")[0], postgres_operations.__name__)
+#: Defaults that are the same each time they are computed.
+_CONSTANT_DEFAULTS = (dict, list)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMigration:
+    """A migration and the statements that it ran in one schema."""
+
+    migration: migrations.Migration
+    statements: tuple[str, ...]
+    #: Whether Django must run it in each schema.
+    needs_django: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStep:
+    """Migrations that a schema gets together: in one transaction, or one alone."""
+
+    migrations: tuple[RecordedMigration, ...]
+    is_atomic: bool = True
+    needs_django: bool = False
+    #: What the roles of the application and of reports may do to what the migrations created.
+    grants: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Recording:
+    """What was run in the first schema of a group: filled while it is migrated, over several attempts if need be."""
+
+    schema: str
+    migrations: list[RecordedMigration] = field(default_factory=list)
+    grants: tuple[str, ...] = ()
+    #: Those that its tables had before: read at the first attempt.
+    former_grants: frozenset[str] | None = None
+
+    def list_steps(self) -> list[ReplayStep]:
+        """Return the steps that bring another schema to where this one is, in the order of the migrations."""
+        steps: list[ReplayStep] = []
+        # One that did nothing here, as those of public apps, breaks no transaction.
+        for (is_atomic, needs_django), group in groupby(
+            self.migrations, key=lambda one: (one.migration.atomic or not one.statements, one.needs_django)
+        ):
+            recorded = tuple(group)
+            if is_atomic and not needs_django:
+                steps.append(ReplayStep(recorded))
+            else:
+                steps.extend(ReplayStep((one,), is_atomic, needs_django) for one in recorded)
+        if self.grants:
+            steps.append(ReplayStep((), grants=self.grants))
+        if len(steps) > 1 and self.grants and steps[-2].is_atomic and not steps[-2].needs_django:
+            # In the transaction that creates: the application serves requests in between.
+            steps[-2:] = [ReplayStep(steps[-2].migrations, grants=self.grants)]
+        return steps
+
+
+def record_missing_migrations(recording: Recording, files: MigrationLoader) -> None:
+    """Apply the missing migrations of the recording's schema, and record them."""
+    schema = recording.schema
+    statements: list[str] = []
+
+    def note(action: str, migration: migrations.Migration | None = None, _fake: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+        if action == "apply_start":
+            statements.clear()
+        elif action == "apply_success" and migration is not None:
+            recording.migrations.append(
+                RecordedMigration(migration, tuple(statements), _needs_django(migration, statements, schema))
+            )
+
+    with session_lock_timeout(), schema_context(schema):
+        if recording.former_grants is None:
+            recording.former_grants = frozenset(privileges.list_recorded_grants(schema))
+        executor = SchemaMigrationExecutor(files, note)
+        with (
+            connection.execute_wrapper(wait_for_concurrent_builds),
+            connection.execute_wrapper(record_statements(statements)),
+        ):
+            executor.migrate(executor.loader.graph.leaf_nodes())
+        grants = privileges.list_recorded_grants(schema)
+        recording.grants = tuple(one for one in grants if one not in recording.former_grants)
+        with connection.cursor() as cursor:
+            for statement in recording.grants:
+                cursor.execute(statement)
+
+
+def replay(schema: str, step: ReplayStep) -> None:
+    """Bring a schema one step further. Raises `LockUnavailable` where a lock was not available in time."""
+    with schema_context(schema):
+        # Before the transaction, whose rollback would take it back.
+        connection.cursor().close()
+        if step.is_atomic:
+            retry_on_lock(lambda: _replay_in_transaction(step))
+            return
+        with connection.execute_wrapper(wait_for_concurrent_builds):
+            for recorded in step.migrations:
+                for statement in recorded.statements:
+                    retry_on_lock(functools.partial(_execute, [statement]), in_transaction=False)
+                _execute([_record_applied(step.migrations)])
+
+
+def run_by_django(schema: str, step: ReplayStep, files: MigrationLoader, state: ProjectState | None) -> ProjectState:
+    """Have Django run the one migration of a step in a schema; return the state before it, which others share."""
+    [recorded] = step.migrations
+    with session_lock_timeout(), schema_context(schema):
+        executor = SchemaMigrationExecutor(files)
+        before = state or executor.migrate([], plan=[])
+        with connection.execute_wrapper(wait_for_concurrent_builds):
+            executor.migrate([], plan=[(recorded.migration, False)], state=before.clone())
+    return before
+
+
+def _replay_in_transaction(step: ReplayStep) -> None:
+    for place, recorded in enumerate(step.migrations):
+        if place:
+            # As at the end of each migration's own transaction: a table with deferred checks cannot be altered.
+            _execute(["SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS ALL DEFERRED"])
+        _execute(recorded.statements)
+    if step.migrations:
+        _execute([_record_applied(step.migrations)])
+    _execute(step.grants)
+
+
+def _execute(statements: Iterable[str]) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def _record_applied(applied: Sequence[RecordedMigration]) -> str:
+    """Return the statement that says in `django_migrations` that these, and those that they squash, were applied."""
+    names: list[tuple[str, str]] = []
+    for recorded in applied:
+        names += [*recorded.migration.replaces, (recorded.migration.app_label, recorded.migration.name)]
+    rows = ", ".join(f"('{app}', '{name}', now())" for app, name in names)
+    table = f"{connection.ops.quote_name(connection.schema_name)}.django_migrations"
+    return f"INSERT INTO {table} (app, name, applied) VALUES {rows}"  # noqa: S608 - names of Python modules
+
+
+def _needs_django(migration: migrations.Migration, statements: Sequence[str], schema: str) -> bool:
+    """Return whether the statements that a migration ran in `schema`, the current one, are not for every schema."""
+    if not router.allow_migrate(connection.alias, migration.app_label):
+        return False  # it did nothing
+    name = re.compile(rf"\b{re.escape(schema)}\b")
+    return any(map(_is_computed, migration.operations)) or any(map(name.search, statements))
+
+
+def _is_computed(operation: Operation) -> bool:
+    """Return whether an operation runs what is not in its recorded statements."""
+    match operation:
+        case migrations.SeparateDatabaseAndState():
+            return any(map(_is_computed, operation.database_operations))
+        case migrations.RunSQL():
+            return not all(map(is_recorded, _list_statements(operation.sql)))
+        case migrations.AddField() | migrations.AlterField():
+            return _has_computed_default(operation.field)
+    return isinstance(operation, migrations.RunPython) or not type(operation).__module__.startswith(_DECLARATIVE)
+
+
+def _list_statements(sql: Any) -> list[str]:
+    if isinstance(sql, str):
+        return [sql]
+    return [one if isinstance(one, str) else one[0] for one in sql]
+
+
+def _has_computed_default(field: models.Field[Any, Any]) -> bool:
+    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+        return True
+    return callable(field.default) and field.has_default() and field.default not in _CONSTANT_DEFAULTS
+
+
+type _Ended = queue.SimpleQueue[tuple[str, Exception | None] | None]
+
+
+def work_in_schemas(
+    schemas: Sequence[str], work: Callable[[str], object], *, in_threads: bool = True
+) -> Generator[tuple[str, Exception | None]]:
+    """Call `work` with each schema, in `settings.MIGRATION_CONNECTIONS` threads; yield each as it ends, and its error.
+
+    With one, for a lone schema or without `in_threads`, in the current connection. What stops the caller stops the
+    threads, each after the schema that it is in.
+    """
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for schema in schemas:
+        waiting.put(schema)
+    number = min(settings.MIGRATION_CONNECTIONS, len(schemas))
+    if in_threads and number > 1:
+        yield from _work_in_threads(waiting, work, number)
+    # Also what the threads left, if none could connect.
+    yield from _work_off(waiting, work)
+
+
+def _work_in_threads(
+    waiting: queue.SimpleQueue[str], work: Callable[[str], object], number: int
+) -> Generator[tuple[str, Exception | None]]:
+    ended: _Ended = queue.SimpleQueue()
+    arguments = (connection.settings_dict, waiting, work, ended)
+    threads = [threading.Thread(target=_run_thread, args=arguments) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    try:
+        running = number
+        while running:
+            one = ended.get()
+            if one is None:
+                running -= 1
+            else:
+                yield one
+    except BaseException:
+        # Also where the caller takes no more.
+        for _ in _take(waiting):
+            pass
+        raise
+    finally:
+        for thread in threads:
+            thread.join()
+
+
+def _run_thread(
+    role: dict[str, Any], waiting: queue.SimpleQueue[str], work: Callable[[str], object], ended: _Ended
+) -> None:
+    """Work off what waits in a connection of its own; at the end, say so by a None."""
+    try:
+        with connected_as(role):
+            connection.ensure_connection()
+            for schema, error in _work_off(waiting, work):
+                if error and not connection.is_usable():
+                    connection.close()  # the next one connects again
+                ended.put((schema, error))
+    except Error:
+        pass  # No connection: the others take what waits.
+    finally:
+        ended.put(None)
+
+
+def _work_off(
+    waiting: queue.SimpleQueue[str], work: Callable[[str], object]
+) -> Generator[tuple[str, Exception | None]]:
+    for schema in _take(waiting):
+        try:
+            work(schema)
+        except Exception as error:  # noqa: BLE001 - a migration may fail in any way; the others must go on
+            yield schema, error
+        else:
+            yield schema, None
+
+
+def _take(waiting: queue.SimpleQueue[str]) -> Iterator[str]:
+    while True:
+        try:
+            yield waiting.get_nowait()
+        except queue.Empty:
+            return
+
 
 #: Schemas per statement.
 CHUNK_SIZE = 200

@@ -34,7 +34,6 @@ from tests.database_roles import execute_as_administrator
 #: Modules that read the tables of many schemas in one statement, or build a schema, and name each.
 ACROSS_SCHEMAS = {
     "tenants.cross_schema",
-    "tenants.migration_replay",
     "tenants.privileges",
     "tenants.provisioning",
     "tenants.schema_migrations",

@@ -9,7 +9,7 @@ from django import template
 from django.utils import timezone
 
 from collectivities.models import Member, Role
-from collectivities.operations.portfolio_additions import list_undoable_additions
+from collectivities.operations.portfolio import list_undoable_additions
 from collectivities.queries import list_members
 
 register = template.Library()

@@ -2,20 +2,131 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib import messages
-from django.http import HttpResponse
+from django.contrib.auth import login
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.reauthentication import confirmed_recently
+from accounts.requests import AuthenticatedRequest
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.exceptions import CollectivityError
-from collectivities.forms import InvitationForm, RolesForm
+from collectivities.exceptions import CollectivityError, InvitationGone, InvitedAtAnotherAddress
+from collectivities.forms import InvitationForm, NewAccountForm, RolesForm
 from collectivities.models import Invitation, Member, Role
 from collectivities.operations import members as operations
-from collectivities.queries import list_accepted_invitations, list_members_by_name
-from collectivities.token_list import count_valid_tokens
+from collectivities.operations.tokens import count_valid_tokens
+from collectivities.queries import get_invitation_by_token, list_accepted_invitations, list_members_by_name
+from web.access import public_page
+from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link, sign_out_and_keep
+
+# The page of an invitation link, on the office's host. The token authorises; no sign-in is required.
+#
+# The link's token is kept in the session (`web.link_page`, `web.link_sessions`).
+
+_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+@public_page
+@opens_link
+@sensitive_variables("token")
+def open_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep the token in the session and redirect to the page without it."""
+    try:
+        invitation = get_invitation_by_token(token, at=timezone.now())
+    except InvitationGone as refusal:
+        return _respond_gone(request, refusal)
+    keep_link_token(request, _name_link(invitation.pk), token)
+    return redirect("invitation_accept", pk=invitation.pk)
+
+
+@public_page
+@never_cache
+@sensitive_variables("token")
+@sensitive_post_parameters("password", "password_again")
+@require_http_methods(["GET", "POST"])
+def accept(request: HttpRequest, pk: int) -> HttpResponse:
+    """Accept an invitation whose link was opened, with the current account or a new one.
+
+    Does not reveal whether an account exists for the invitation's address.
+    """
+    token = get_link_token(request, _name_link(pk))
+    if token is None:
+        return render(request, "collectivities/invitation_unopened.html", status=410)
+    try:
+        invitation = get_invitation_by_token(token, at=timezone.now())
+        if request.user.is_authenticated:
+            return _accept_signed_in(cast("AuthenticatedRequest", request), invitation, token)
+        form = NewAccountForm(request.POST or None, address=invitation.email)
+        if request.method == "POST" and form.is_valid() and _join(request, form, token):
+            forget_link_token(request, _name_link(pk))
+            return redirect("home")
+    except InvitationGone as refusal:
+        return _respond_gone(request, refusal)
+    return render(request, "collectivities/invitation.html", {"invitation": invitation, "form": form})
+
+
+@sensitive_variables("token")
+def _accept_signed_in(request: AuthenticatedRequest, invitation: Invitation, token: str) -> HttpResponse:
+    """Show what the signed-in account may do with the invitation, or do it. Raises `InvitationGone`."""
+    try:
+        if request.method == "POST":
+            operations.accept_invitation(token=token, by=request.user, at=timezone.now())
+            forget_link_token(request, _name_link(invitation.pk))
+            messages.success(request, "vous avez rejoint le bureau.")
+            return redirect("home")
+        operations.check_invited(invitation, request.user)
+    except InvitedAtAnotherAddress as refusal:
+        content = {"invitation": invitation, "refusal": refusal}
+        status = 200 if request.method == "GET" else 409
+        return render(request, "collectivities/invitation_other_account.html", content, status=status)
+    return render(request, "collectivities/invitation.html", {"invitation": invitation})
+
+
+@public_page
+@never_cache
+@require_POST
+def sign_out(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sign the current account out, and keep the invitation."""
+    return sign_out_and_keep(request, _name_link(pk), page=reverse("invitation_accept", args=[pk]))
+
+
+def _name_link(pk: int) -> str:
+    return f"invitation:{pk}"
+
+
+def _respond_gone(request: HttpRequest, refusal: InvitationGone) -> HttpResponse:
+    return render(request, "collectivities/invitation_gone.html", {"refusal": str(refusal)}, status=410)
+
+
+def _join(request: HttpRequest, form: NewAccountForm, token: str) -> bool:
+    """Create the account, join and sign in; return False where the form is invalid. Raises `InvitationGone`."""
+    account = {field: value for field, value in form.cleaned_data.items() if field != "password_again"}
+    try:
+        member = operations.join_with_new_account(token=token, **account, at=timezone.now())
+    except ValidationError as error:
+        for field, sentences in error.message_dict.items():
+            for sentence in sentences:
+                form.add_error(field if field in form.fields else None, sentence)
+        return False
+    login(request, member.user, backend=_BACKEND)
+    messages.success(
+        request,
+        f"votre compte est créé et vous avez rejoint le bureau. Votre identifiant est « {member.user.username} »"
+        + (
+            "."
+            if member.user.username == account["username"].strip().lower()
+            else " : celui que vous aviez choisi n'était pas libre."
+        ),
+    )
+    return True
 
 
 @office()

@@ -13,8 +13,7 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.forms import AddSchoolsForm
 from collectivities.models import PortfolioSchool, Role
 from collectivities.operations import portfolio as operations
-from collectivities.operations.portfolio import AddedSchools
-from collectivities.operations.portfolio_store import remove_from_portfolio
+from collectivities.operations.portfolio import AddedSchools, remove_from_portfolio
 from core.formatting import pluralize
 from schools import queries as schools
 

@@ -18,7 +18,7 @@ from collectivities.exceptions import UnknownApiToken
 from collectivities.forms import ApiTokenForm
 from collectivities.models import Role
 from collectivities.operations import tokens as operations
-from collectivities.token_list import get_last_day, list_ended_tokens, list_valid_tokens
+from collectivities.operations.tokens import get_last_day, list_ended_tokens, list_valid_tokens
 from core.calendar import end_of_day
 
 #: Form fields by parameter of the operation, where the names differ.

@@ -13,9 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.reauthentication import confirmed_recently
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import Role
-from collectivities.operations import webhooks as operations
-from collectivities.webhook_forms import (
+from collectivities.forms import (
     WebhookDeliveryFilter,
     WebhookEditForm,
     WebhookForm,
@@ -23,6 +21,8 @@ from collectivities.webhook_forms import (
     get_webhook_status,
     list_type_labels,
 )
+from collectivities.models import Role
+from collectivities.operations import webhooks as operations
 from core.exceptions import DomainError
 from webhooks.endpoints import list_deliveries, list_endpoints_with_counts
 from webhooks.event_types import list_subscribable_types

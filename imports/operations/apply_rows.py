@@ -12,7 +12,7 @@ from django.db import transaction
 from accounts.models import Profile, User
 from collectivities import audit_log
 from collectivities.models import PortfolioSchool
-from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
+from collectivities.operations.portfolio import SchoolContact, write_portfolio
 from core import formatting
 from core.confirmation_guard import MIN_SCHOOLS, ConfirmationGuard, is_large_share
 from imports import queries

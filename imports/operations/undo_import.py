@@ -12,12 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from collectivities import audit_log
-from collectivities.operations.portfolio_store import (
-    SchoolContact,
-    lock_contacts,
-    remove_from_portfolio,
-    restore_contacts,
-)
+from collectivities.operations.portfolio import SchoolContact, lock_contacts, remove_from_portfolio, restore_contacts
 from core import formatting
 from core.calendar import date_in_paris
 from imports.enums import ImportState, Purpose, RequestAnswer, RowEffect

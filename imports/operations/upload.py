@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from collectivities import audit_log
-from collectivities.letter_days import schedule_weekly_letter
+from collectivities.letters import schedule_weekly_letter
 from core.calendar import date_in_paris
 from core.connections import connection
 from core.copy_rows import copy_file

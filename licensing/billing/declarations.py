@@ -1,7 +1,7 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
 """What billing declares: its e-mails."""
 
-from collectivities.journal_wording import JournalAction, declare_actions
+from collectivities.journal import JournalAction, declare_actions
 from licensing.billing import emails
 from licensing.billing.models import PlatformState
 

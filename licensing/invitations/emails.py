@@ -16,8 +16,7 @@ from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import format_long_date, format_use
 from licensing.invitations import notifications
 from licensing.invitations.exceptions import InvitationRefused
-from licensing.invitations.models import TeacherInvitation
-from licensing.invitations.person_names import split_name
+from licensing.invitations.models import TeacherInvitation, split_name
 from licensing.invitations.queries import check_usable
 from mailing import kinds
 from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email

@@ -24,8 +24,7 @@ from licensing.invitations.exceptions import (
     SchoolWithoutPrincipal,
     UnknownInvitation,
 )
-from licensing.invitations.models import TOPIC, InvitationEnd, TeacherInvitation
-from licensing.invitations.person_names import is_same_person
+from licensing.invitations.models import TOPIC, InvitationEnd, TeacherInvitation, is_same_person
 from mailing.models import LOST, Message
 from schools.models import Affiliation
 

@@ -10,7 +10,7 @@ from jobs.periodic_tasks import periodic_task
 from jobs.retention import declare_pruned_elsewhere
 from licensing.invitations import operations
 from licensing.invitations.models import TeacherInvitation
-from licensing.invitations.operations.endings import KEPT
+from licensing.invitations.operations import KEPT
 
 declare_pruned_elsewhere(TeacherInvitation, kept_for=KEPT, since="ended_at")
 

@@ -1,7 +1,7 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
 """What orders declare: their e-mails, and which of them are under review."""
 
-from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
+from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.entitlements.order_review import review_finders
 from licensing.orders import emails, queries
 

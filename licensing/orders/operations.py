@@ -12,7 +12,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import Profile, User, lock_account
 from accounts.queries import list_confirmed_addresses
 from collectivities import audit_log
-from collectivities.letter_days import schedule_weekly_letter
+from collectivities.letters import schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import pricing, terms

@@ -15,7 +15,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from collectivities import audit_log
-from collectivities.letter_days import schedule_renewal_reminder, schedule_weekly_letter
+from collectivities.letters import schedule_renewal_reminder, schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement, SuspensionCause

@@ -1,7 +1,7 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
 """What payments declare: their e-mails and events."""
 
-from collectivities.journal_wording import JournalAction, declare_actions
+from collectivities.journal import JournalAction, declare_actions
 from licensing.payments import emails
 from licensing.payments.operations import PaymentEvent
 from webhooks.event_types import declare_event_types

@@ -1,8 +1,8 @@
 """What pools declare: e-mails and events, what follows a bounce, and that an office has given something."""
 
 from api.problem_details import RULE, Error, declare_errors, declare_family
-from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
-from collectivities.second_factor_rule import gifts
+from collectivities.access import gifts
+from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.pools import bounce_journal, message_kinds, queries
 from licensing.pools.events import PoolEvent
 from licensing.pools.operations import held_emails

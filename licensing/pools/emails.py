@@ -15,8 +15,7 @@ from django.utils import timezone
 
 from collectivities import logos
 from collectivities.models import OfficeSettings
-from collectivities.office_contact import OfficeContact, describe_contact, get_office_contact
-from collectivities.queries import get_office_settings
+from collectivities.queries import OfficeContact, describe_contact, get_office_contact, get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import collectivity_forms

@@ -1,6 +1,6 @@
 """What rebalancing declare: names of entries of the journal."""
 
-from collectivities.journal_wording import JournalAction, declare_actions
+from collectivities.journal import JournalAction, declare_actions
 from web.frame import declare_page
 
 declare_actions(

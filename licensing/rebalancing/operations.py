@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from itertools import groupby
 
 from django.db import transaction
 from django.db.models import F
@@ -26,16 +27,73 @@ from licensing.pools import operations as pools
 from licensing.pools.models import ALLOCATION_TOPIC, GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
 from licensing.pools.operations import Demand, Reduction
 from licensing.pools.operations.results import lock_allocations
-from licensing.rebalancing.answering import ANSWER_REQUESTS
-from licensing.rebalancing.exceptions import PlanOutdated, PlanRefused, RebalancingNotUndoable, UnknownRebalancing
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
 from licensing.rebalancing.plan import Plan, build_plan
 from licensing.requests import operations as requests
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd
-from licensing.requests.operations import GrantedRequest
+from licensing.requests.operations import AcceptedRequest, GrantedRequest
 from licensing.returns import operations as returns
 from mailing import operations as mailing
 from webhooks import operations as webhooks
+
+
+class PlanRefused(LicensingError):
+    """A row of the plan cannot be done, or it gives more than there is: nothing is done."""
+
+    code = "plan_refused"
+
+
+class PlanOutdated(LicensingError):
+    """What the plan changes is not what was shown any more."""
+
+    code = "plan_outdated"
+
+
+class RebalancingNotUndoable(LicensingError):
+    """The hour is over, or something changed since: it is undone as a whole or not at all."""
+
+    code = "rebalancing_not_undoable"
+
+
+class UnknownRebalancing(LicensingError):
+    """The collectivity has no rebalancing with this number."""
+
+    code = "unknown_rebalancing"
+
+
+# Accept the requests that rebalancings granted, once the hour to undo them is over.
+#
+# Lock order: requests of schools → due work. Whoever undoes locks the requests first as well.
+
+#: Kind of the due work, and name of its task.
+ANSWER_REQUESTS = "rebalancing.answer_requests"
+
+
+@transaction.atomic
+def answer_requests(*, at: datetime.datetime) -> int:
+    """Accept what the current collectivity's rebalancings granted over an hour ago; return how many. Idempotent.
+
+    In the name of whoever applied the rebalancing. Schedules itself for those whose hour runs.
+    """
+    granted = LicenceRequest.objects.filter(
+        collectivity__schema_name=connection.schema_name, granted_until__isnull=False
+    )
+    over = granted.filter(granted_until__lte=at).values_list("pk", flat=True)
+    moved = LicenceMove.objects.filter(request__in=list(over)).values_list("request_id", flat=True)
+    # By now one may have been released, with what granted it, or withdrawn with an account.
+    due_requests = {one.pk: one for one in requests.lock_granted([pk for pk in moved if pk is not None])}
+    moves = LicenceMove.objects.filter(request__in=due_requests).select_related("allocation", "rebalancing")
+    ordered = list(moves.order_by("rebalancing__applied_by_id", "request_id"))
+    people = User.objects.in_bulk({one.rebalancing.applied_by_id for one in ordered} - {None})
+    for number, group in groupby(ordered, key=lambda one: one.rebalancing.applied_by_id):
+        found = list(group)
+        accepted = [AcceptedRequest(due_requests[one.request_id], one.allocation_id) for one in found if one.request_id]
+        addresses = {one.allocation.school_id: one.allocation.recipient for one in found}
+        requests.accept_granted(accepted, addresses=addresses, by=people.get(number or 0), at=at)
+    following = granted.order_by("granted_until").values_list("granted_until", flat=True).first()
+    if following is not None:
+        due.schedule(ANSWER_REQUESTS, connection.schema_name, following)
+    return len(ordered)
 
 
 @transaction.atomic

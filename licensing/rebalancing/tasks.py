@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from jobs.due import declare_due_work
 from jobs.tasks import task
-from licensing.rebalancing.answering import ANSWER_REQUESTS
-from licensing.rebalancing.answering import answer_requests as answer
+from licensing.rebalancing.operations import ANSWER_REQUESTS
+from licensing.rebalancing.operations import answer_requests as answer
 
 declare_due_work(ANSWER_REQUESTS)
 

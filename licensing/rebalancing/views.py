@@ -20,8 +20,8 @@ from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.rebalancing import operations
-from licensing.rebalancing.exceptions import PlanOutdated, UnknownRebalancing
 from licensing.rebalancing.models import LicenceMove, Rebalancing
+from licensing.rebalancing.operations import PlanOutdated, UnknownRebalancing
 from licensing.rebalancing.plan import Plan, build_plan
 
 #: Rebalancings that the page recalls.

@@ -17,9 +17,8 @@ from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
 from licensing.pools.models import Pool
 from licensing.reminders import operations
-from licensing.reminders.exceptions import UnknownReminder
 from licensing.reminders.models import MAX_DAYS, MAX_STEPS, Reminder, ReminderCause, ReminderPolicy
-from licensing.reminders.operations import PolicyValues
+from licensing.reminders.operations import PolicyValues, UnknownReminder
 from licensing.reminders.queries import get_policy
 
 TAGS = ["Relances"]

@@ -1,16 +1,16 @@
 """What reminders declare: e-mails and events, and what pages of pools say of reminders and of who stopped them."""
 
 from api.problem_details import Error, declare_errors
-from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
+from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.pools.declarations import LICENCES
 from licensing.pools.pool_notes import note_queries
 from licensing.pools.stopped_reminders import stopped_queries
-from licensing.reminders import message_kinds, queries
-from licensing.reminders.operations.sending import ReminderEvent
+from licensing.reminders import emails, queries
+from licensing.reminders.operations import ReminderEvent
 from webhooks.event_types import declare_event_types
 
 declare_event_types(ReminderEvent)
-message_kinds.register_kinds()
+emails.register_kinds()
 note_queries.declare("reminders", queries.describe_pools)
 stopped_queries.declare("reminders", queries.find_stopped)
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from django.utils import timezone
 
 from collectivities import logos
-from collectivities.office_contact import get_office_contact
-from collectivities.queries import get_office_settings
+from collectivities.queries import get_office_contact, get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import collectivity_forms, school_forms
@@ -24,8 +23,9 @@ from licensing.pools.key_email_texts import (
 )
 from licensing.pools.models import Allocation
 from licensing.pools.stop_links import build_stop_url
-from licensing.reminders.models import UNUSED_KIND
+from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND
 from licensing.reminders.queries import SeatCounts, count_seats
+from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 from mailing.models import Message
 
@@ -129,3 +129,15 @@ def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyE
         notes=describe_extension(allocation),
         reason=automatic_emails.describe_reason(giver, cause),
     )
+
+
+_LABELS = {
+    UNUSED_KIND: "Relance : aucune licence donnée",
+    OCTOBER_KIND: "Lettre d'octobre : licences à donner",
+}
+
+
+def register_kinds() -> None:
+    """Register the kinds of messages."""
+    for kind, label in _LABELS.items():
+        kinds.register(kind, label=label, render=render, prefetch=build_renderer, preview=preview)

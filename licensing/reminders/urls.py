@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.reminders.views import policy
+from licensing.reminders import views
 
 app_name = "reminders"
 urlpatterns = [
-    path("lots/<int:pk>/relances/", policy.policy, name="policy"),
-    path("lots/<int:pk>/relances/regler/", policy.set_policy, name="set_policy"),
-    path("lots/<int:pk>/relances/annuler/", policy.cancel_all, name="cancel_all"),
-    path("relances/<int:pk>/annuler/", policy.cancel, name="cancel"),
+    path("lots/<int:pk>/relances/", views.policy, name="policy"),
+    path("lots/<int:pk>/relances/regler/", views.set_policy, name="set_policy"),
+    path("lots/<int:pk>/relances/annuler/", views.cancel_all, name="cancel_all"),
+    path("relances/<int:pk>/annuler/", views.cancel, name="cancel"),
 ]

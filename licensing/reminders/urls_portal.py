@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.reminders.views import stop
+from licensing.reminders import views
 
 urlpatterns = [
-    path("relances/arreter/<str:token>/", stop.stop, name="reminder_stop"),
+    path("relances/arreter/<str:token>/", views.stop, name="reminder_stop"),
 ]

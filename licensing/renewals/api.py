@@ -16,9 +16,9 @@ from api.models import TokenScope
 from api.views import ScopedView
 from core.calendar import date_in_paris
 from licensing.renewals import operations, queries
-from licensing.renewals.exceptions import BadRenewalLine
 from licensing.renewals.models import MAX_UNITS, RenewalState
-from licensing.renewals.renewal_list import RenewalList, read_list
+from licensing.renewals.operations import BadRenewalLine
+from licensing.renewals.queries import RenewalList, read_list
 from schools.api import UaiField
 
 TAGS = ["Reconduction"]

@@ -14,7 +14,7 @@ from core.calendar import PARIS, date_in_paris
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.demand_checks import RejectedDemand, check_demands, get_target_schools
 from licensing.pools.operations.demands import Demand, ExistingAllocation
-from licensing.renewals.renewal_list import RenewalList, RenewalRow
+from licensing.renewals.queries import RenewalList, RenewalRow
 from schools.calendar import WritingCalendar, find_place
 from schools.models import School
 

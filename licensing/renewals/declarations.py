@@ -2,7 +2,7 @@
 """What renewals declare: their e-mails."""
 
 from api.problem_details import RULE, Error, declare_errors, declare_family
-from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
+from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.renewals import emails
 
 declare_subject("renewals", "Reconduction", rank=60)

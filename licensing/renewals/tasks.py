@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from collectivities.letter_days import RENEWAL_REMINDERS, get_next_renewal_moment
+from collectivities.letters import RENEWAL_REMINDERS, get_next_renewal_moment
 from jobs.due import declare_due_work
 from jobs.tasks import task
-from licensing.renewals import reminders
+from licensing.renewals import emails
 
 declare_due_work(RENEWAL_REMINDERS, get_first_look=get_next_renewal_moment)
 
@@ -15,4 +15,4 @@ declare_due_work(RENEWAL_REMINDERS, get_first_look=get_next_renewal_moment)
 @task(name=RENEWAL_REMINDERS)
 def remind_buyers() -> None:
     """Remind the office's buyers of the next school year."""
-    reminders.run(at=timezone.now())
+    emails.run(at=timezone.now())

@@ -2,12 +2,11 @@
 """What requests declare: e-mails and events, which schools ask, and what a given or taken back seat answers."""
 
 from api.problem_details import RULE, Error, declare_errors, declare_family
-from collectivities.journal_wording import JournalAction, declare_actions, declare_subject
+from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.entitlements.seat_holders import seat_listeners, undo_listeners
 from licensing.pools.asking_schools import asking_queries
 from licensing.requests import emails
-from licensing.requests.events import RequestEvent
-from licensing.requests.operations.teacher_requests import answer_served, reopen
+from licensing.requests.operations import RequestEvent, answer_served, reopen
 from licensing.requests.queries import find_asking_schools
 from web.frame import declare_page
 from webhooks.event_types import declare_event_types

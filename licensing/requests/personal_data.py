@@ -9,14 +9,14 @@ from django.db import transaction
 
 from accounts.models import User
 from licensing.entitlements.wording import name_with_commune
-from licensing.requests import notifications
+from licensing.requests import emails
 from licensing.requests.models import (
     LicenceRequest,
     LicenceRequestEnd,
     MutedLetter,
     TeacherRequest,
 )
-from licensing.requests.school_years import format_school_year
+from licensing.requests.queries import format_school_year
 
 
 @transaction.atomic
@@ -31,7 +31,7 @@ def withdraw_requests(user: User, *, at: datetime.datetime) -> None:
         # One that is granted as well: the school keeps the licences, and nobody is left to be answered.
         request.granted_until = request.accepted_units = request.key = None
         request.save(update_fields=["ended_at", "outcome", "granted_until", "accepted_units", "key"])
-        notifications.tell_office(request, "withdrawn", at)
+        emails.tell_office(request, "withdrawn", at)
     asked.update(reason="")
 
 

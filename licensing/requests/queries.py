@@ -10,7 +10,8 @@ from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum, TextChoices
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.connections import connection
-from licensing.entitlements.models import Seat, available_on
+from licensing.catalogue.operations import get_last_day
+from licensing.entitlements.models import ActivationKey, Seat, available_on
 from licensing.entitlements.page_version import build_figure
 from licensing.entitlements.queries import ends_in_school_year, get_school_year
 from licensing.pools.models import Pool
@@ -21,9 +22,67 @@ from licensing.requests.models import (
     TeacherRequest,
     TeacherRequestQuerySet,
 )
-from licensing.requests.school_years import list_years_to_ask
-from schools.models import Affiliation
-from tenants.models import Collectivity
+from schools.folding import fold
+from schools.models import Affiliation, School
+from schools.territory import find_territory
+from tenants.cross_schema import query_all
+from tenants.models import Collectivity, CollectivityKind
+
+# The collectivities that a school may ask for licences, without a visit to every office.
+#
+# Those that gave it keys, and those whose territory it is in; only where there is neither, those that have it in their
+# portfolio (docs/decisions/0147).
+
+#: Digits of a SIREN, with which the SIRET of a public school begins.
+_SIREN_LENGTH = 9
+_PLACES = (CollectivityKind.COMMUNE, CollectivityKind.DEPARTEMENT, CollectivityKind.REGION)
+
+
+def list_collectivities_to_ask(school: School) -> list[Collectivity]:
+    """Return the collectivities that this school may ask, those that gave to it first, then by name."""
+    givers = set(
+        ActivationKey.objects.filter(school=school, revoked_at=None, entitlement__cancelled_at=None)
+        .exclude(entitlement__collectivity=None)
+        .values_list("entitlement__collectivity", flat=True)
+    )
+    found = givers | _find_by_territory(school)
+    if not found:
+        query = "SELECT school_id FROM {schema}.collectivities_portfolioschool WHERE school_id = %s"
+        found = {row.collectivity.pk for row in query_all(query, [school.pk])}
+    collectivities = Collectivity.objects.filter(pk__in=found).order_by("name", "pk")
+    return sorted(collectivities, key=lambda one: one.pk not in givers)
+
+
+def _find_by_territory(school: School) -> set[int]:
+    """Return those in whose territory the school is; one query, and a few for those of its places' names."""
+    places = [fold(place) for place in (school.commune, school.departement, school.region) if place]
+    siren = school.siret[:_SIREN_LENGTH]
+    found = set()
+    for collectivity in Collectivity.objects.filter(kind__in=_PLACES).only("pk", "name", "kind", "siren"):
+        name = fold(collectivity.name)
+        if any(place in name for place in places) and (territory := find_territory(collectivity)) is not None:
+            found |= {collectivity.pk} if territory.list_schools().filter(pk=school.pk).exists() else set()
+    if siren:
+        found |= set(Collectivity.objects.filter(siren=siren).values_list("pk", flat=True))
+    return found
+
+
+#: From this month on, licences of the next school year may be asked for; two months before the end, only they.
+_APRIL, _JULY, _AUGUST = 4, 7, 8
+
+
+def list_years_to_ask(day: datetime.date) -> list[int]:
+    """Return the school years that may be asked for, by the year in which they end, the likelier first."""
+    current = get_last_day(day).year
+    if day.month in (_JULY, _AUGUST):
+        return [current + 1]
+    return [current, current + 1] if _APRIL <= day.month < _JULY else [current]
+
+
+def format_school_year(year: int) -> str:
+    """Return « 2026-2027 » for the year in which it ends."""
+    return f"{year - 1}-{year}"
+
 
 #: Requests that a school's page shows: the open one and those before.
 MAX_SHOWN = 4

@@ -9,9 +9,9 @@ from django.utils import timezone
 from jobs.periodic_tasks import periodic_task
 from jobs.retention import declare_pruned_elsewhere
 from jobs.tasks import task
-from licensing.requests import notifications, operations
+from licensing.requests import emails, operations
 from licensing.requests.models import TeacherRequest
-from licensing.requests.operations.endings import KEPT
+from licensing.requests.operations import KEPT
 
 declare_pruned_elsewhere(TeacherRequest, kept_for=KEPT, since="ended_at")
 
@@ -30,13 +30,13 @@ def note_request(*, request_id: int, event: str, happened_at: str) -> None:
 @task(name="requests.write_to_managers")
 def write_to_managers() -> None:
     """Tell the current office's managers that requests wait."""
-    notifications.write_to_managers(timezone.now())
+    emails.write_to_managers(timezone.now())
 
 
 @task(name="requests.write_to_principals")
 def write_to_principals(*, uai: str) -> None:
     """Tell a school's principals that teachers wait. In the public schema."""
-    notifications.write_to_principals(uai, timezone.now())
+    emails.write_to_principals(uai, timezone.now())
 
 
 @periodic_task(every=datetime.timedelta(hours=1))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.requests.views import decisions, request_list
+from licensing.requests import views
 
 app_name = "requests"
 urlpatterns = [
-    path("demandes/", request_list.request_list, name="list"),
-    path("demandes/export.xlsx", request_list.export, name="export"),
-    path("demandes/repondre/", decisions.decide, name="decide"),
-    path("demandes/e-mails/", decisions.choose_letters, name="letters"),
+    path("demandes/", views.request_list, name="list"),
+    path("demandes/export.xlsx", views.export, name="export"),
+    path("demandes/repondre/", views.decide, name="decide"),
+    path("demandes/e-mails/", views.choose_letters, name="letters"),
 ]

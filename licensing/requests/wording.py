@@ -10,7 +10,7 @@ from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.formatting import collectivity_forms
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd, TeacherRequest, TeacherRequestEnd
-from licensing.requests.school_years import format_school_year
+from licensing.requests.queries import format_school_year
 
 
 def format_day(at: datetime.datetime) -> str:

@@ -24,8 +24,8 @@ from licensing.pools.api.allocation_serializer import allocation_exists
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import Allocation
 from licensing.returns import operations
-from licensing.returns.exceptions import UnknownReturnRequest
 from licensing.returns.models import ReturnRequest
+from licensing.returns.operations import UnknownReturnRequest
 from licensing.returns.queries import get_allocation_ids, select_requests
 from licensing.returns.wording import STATUS_BADGES, ReturnStatus, find_status
 from schools.uai import normalise

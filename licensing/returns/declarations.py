@@ -2,10 +2,10 @@
 """What returns declare: e-mails and events, and the act of asking many schools."""
 
 from api.problem_details import Error, declare_errors
-from collectivities.journal_wording import JournalAction, declare_actions
+from collectivities.journal import JournalAction, declare_actions
 from licensing.pools.declarations import LICENCES
-from licensing.returns import bulk_asking, emails
-from licensing.returns.events import ReturnEvent
+from licensing.returns import emails, views
+from licensing.returns.operations import ReturnEvent
 from web.frame import declare_page
 from webhooks.event_types import declare_event_types
 

@@ -7,14 +7,14 @@ from django.urls import path, re_path
 from api import documentation as documentation
 from api.documentation import openapi_json
 from api.views import NotFoundView
-from collectivities.api import deliveries, events, members, portfolio, webhooks
+from collectivities.api import members, portfolio, webhooks
 from imports.api import actions as import_actions
 from imports.api import imports
 from licensing.pools.api import actions as pool_actions
 from licensing.pools.api import allocations, pools, undelivered
 from licensing.reminders import api as reminders
 from licensing.renewals import api as renewals
-from licensing.requests.api import requests as licence_requests
+from licensing.requests import api as licence_requests
 from licensing.returns import api as returns
 from schools import api as schools
 from sites.office.messages import api as messages
@@ -75,17 +75,17 @@ urlpatterns = [
     path("requests/accept", licence_requests.AcceptRequestsView.as_view(), name="requests_accept"),
     path("requests/refuse", licence_requests.RefuseRequestsView.as_view(), name="requests_refuse"),
     path("requests/<int:pk>", licence_requests.LicenceRequestView.as_view(), name="request"),
-    path("events", events.EventListView.as_view(), name="events"),
-    path("events/<str:id>", events.EventView.as_view(), name="event"),
+    path("events", webhooks.EventListView.as_view(), name="events"),
+    path("events/<str:id>", webhooks.EventView.as_view(), name="event"),
     path("webhooks", webhooks.WebhookListView.as_view(), name="webhooks"),
     path("webhooks/<int:pk>", webhooks.WebhookView.as_view(), name="webhook"),
     path("webhooks/<int:pk>/rotate", webhooks.WebhookSecretRotationView.as_view(), name="webhook_rotate"),
     path("webhooks/<int:pk>/test", webhooks.WebhookTestView.as_view(), name="webhook_test"),
-    path("webhooks/<int:pk>/deliveries", deliveries.DeliveryListView.as_view(), name="deliveries"),
-    path("webhooks/<int:pk>/deliveries/<int:number>", deliveries.DeliveryView.as_view(), name="delivery"),
+    path("webhooks/<int:pk>/deliveries", webhooks.DeliveryListView.as_view(), name="deliveries"),
+    path("webhooks/<int:pk>/deliveries/<int:number>", webhooks.DeliveryView.as_view(), name="delivery"),
     path(
         "webhooks/<int:pk>/deliveries/<int:number>/replay",
-        deliveries.DeliveryReplayView.as_view(),
+        webhooks.DeliveryReplayView.as_view(),
         name="delivery_replay",
     ),
     re_path("^(?P<rest>.*)$", NotFoundView.as_view(), name="not_found"),

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
-from tenants import schema_snapshot, schema_structure
+from tenants import schema_snapshot
 
 SCHEMAS_RULE = ("schemas", "63. Le schéma de chaque collectivité existe, a toutes ses tables et se lit")
 
@@ -23,7 +23,7 @@ def find_structure_differences(schemas: Sequence[str]) -> Iterator[tuple[str, st
         expected = schema_snapshot.get_current().structure
     except schema_snapshot.SnapshotMissing:
         return
-    for schema, verb, part in schema_structure.find_differences(schemas, expected):
+    for schema, verb, part in schema_snapshot.find_differences(schemas, expected):
         yield schema, f"{verb} : {part}"
 
 

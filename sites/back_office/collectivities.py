@@ -20,8 +20,7 @@ from accounts.reauthentication import ask_for_confirmation
 from accounts.second_factor import get_operator
 from collectivities import office_visits
 from collectivities.exceptions import CollectivityError
-from collectivities.operations.office_requests import accept_request, decline_request
-from collectivities.operations.offices import open_office
+from collectivities.operations.offices import accept_request, decline_request, open_office
 from core.contact_details import check_plain_name
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from tenants import provisioning

@@ -10,7 +10,7 @@ from accounts.models import User
 from core.calendar import date_in_paris
 from licensing.requests import operations as requests
 from licensing.requests.models import LicenceRequest, TeacherRequest
-from licensing.requests.school_years import list_years_to_ask
+from licensing.requests.queries import list_years_to_ask
 from licensing.requests.wording import describe_asked
 from tenants.models import Collectivity
 

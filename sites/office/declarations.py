@@ -1,7 +1,7 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
 """What the office's pages declare: their e-mails, and what hears of sendings that fail."""
 
-from collectivities.journal_wording import JournalAction, declare_actions
+from collectivities.journal import JournalAction, declare_actions
 from mailing.refusals import failed_sending_listeners
 from sites.office.messages import failure_letters
 from sites.office.weekly_letter import emails

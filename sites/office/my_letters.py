@@ -11,9 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.letters import find_wanted
+from collectivities.letters import choose_letters, find_wanted
 from collectivities.models import Letter, Member
-from collectivities.operations.letters import choose_letters
 from core.connections import connection
 from core.formatting import collectivity_forms
 from tenants.models import Collectivity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from collectivities.letter_days import WEEKLY_LETTER, get_next_weekly_moment
+from collectivities.letters import WEEKLY_LETTER, get_next_weekly_moment
 from jobs.due import declare_due_work
 from jobs.tasks import task
 from sites.office.weekly_letter import writing

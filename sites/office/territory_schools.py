@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.exceptions import CollectivityError
 from collectivities.models import PortfolioSchool, Role
-from collectivities.operations import portfolio_additions as additions
+from collectivities.operations import portfolio as additions
 from core.formatting import NO_BREAK_SPACE, number, pluralize
 from licensing.pools.models import Allocation
 from schools import territory as territories

@@ -30,9 +30,8 @@ from licensing.entitlements.wording import describe_start, format_until
 from licensing.exceptions import LicensingError
 from licensing.invitations import operations
 from licensing.invitations.exceptions import InvitationRefused, InvitationSpent, MeantForAnotherAccount
-from licensing.invitations.models import TeacherInvitation
-from licensing.invitations.operations.acceptance import check_meant_for
-from licensing.invitations.person_names import guess_name
+from licensing.invitations.models import TeacherInvitation, guess_name
+from licensing.invitations.operations import check_meant_for
 from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
 from web.access import public_page, signed_in
 from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link, sign_out_and_keep

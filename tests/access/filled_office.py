@@ -19,7 +19,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from api.models import IdempotencyRecord
-from collectivities.letter_links import build_stop_url
+from collectivities.letters import build_stop_url
 from collectivities.models import (
     AuditEntry,
     AuditSeal,

@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 from accounts import second_factor as second_factors
 from collectivities.exceptions import SecondFactorFirst
 from collectivities.models import AuditEntry, Invitation, OfficeSettings, Role
-from collectivities.operations import security as operations
+from collectivities.operations import offices as operations
 from licensing.pools.operations import allocate
 from mailing import kinds
 from mailing.models import Message

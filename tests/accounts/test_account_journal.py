@@ -14,9 +14,9 @@ from accounts import account_journal, second_factor
 from accounts.models import SEALED_ACCOUNT_EVENTS, AccountEvent, AccountEventSeal, User
 from accounts.personal_data import export_personal_data, update_personal_details
 from accounts.tasks import delete_old_account_events, seal_account_journal
+from collectivities import personal_data
 from collectivities import tasks as office_tasks
 from collectivities.models import AuditEntry
-from collectivities.operations import account_events
 from sites.audit.checks import check_all
 from tenants.models import Collectivity
 from tests.accounts.emails import PASSWORD, sign_in
@@ -210,10 +210,10 @@ def test_what_the_operator_does_is_noted_without_the_member_as_author(awa, nimes
 @pytest.mark.slow
 def test_a_stranger_does_not_fill_the_journal_of_an_office(awa, nimes):
     MemberFactory(user=awa)
-    limit = account_events.MAX_REFUSALS_A_DAY
+    limit = personal_data.MAX_REFUSALS_A_DAY
     minutes = [TERM + n * datetime.timedelta(minutes=1) for n in range(limit + 5)]
     for moment in [*minutes, TERM + datetime.timedelta(days=2)]:
-        account_events.note_event(account_journal.record_event(Action.PASSWORD_REFUSED, user=awa, at=moment).pk)
+        personal_data.note_event(account_journal.record_event(Action.PASSWORD_REFUSED, user=awa, at=moment).pk)
     summaries = [summary for _, summary in list_entries(nimes)]
     assert len(summaries) == limit + 1
     assert [n for n, summary in enumerate(summaries) if "ne sont plus inscrits" in summary] == [limit - 1]
@@ -223,15 +223,15 @@ def test_a_stranger_does_not_fill_the_journal_of_an_office(awa, nimes):
 def test_a_refused_name_that_no_account_has_reaches_no_office(awa, nimes):
     MemberFactory(user=awa)
     event = account_journal.record_event(Action.PASSWORD_REFUSED, user=None, at=TERM)
-    assert (account_events.notify_offices(event.pk), account_events.note_event(event.pk)) == (0, False)
+    assert (personal_data.notify_offices(event.pk), personal_data.note_event(event.pk)) == (0, False)
     assert list_entries(nimes) == []
 
 
 def test_an_event_is_noted_once(awa, nimes):
     MemberFactory(user=awa)
     event = account_journal.record_event(Action.PASSWORD_CHANGED, user=awa, at=TERM)
-    assert account_events.note_event(event.pk)
-    assert not account_events.note_event(event.pk)
+    assert personal_data.note_event(event.pk)
+    assert not personal_data.note_event(event.pk)
 
 
 # --- Written once, kept a year ----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import personal_data
 from accounts.models import User
 from collectivities.forms import OfficeRequestForm
-from collectivities.views.office_requests import PER_NETWORK
+from collectivities.views.office import PER_NETWORK
 from core.contact_details import check_no_address, check_person_name
 from licensing.classes.forms import ClassNameForm
 from sites.back_office.collectivities import OfficeOpeningForm

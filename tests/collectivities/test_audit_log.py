@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collectivities import audit_log
-from collectivities.journal_filter import list_subject_choices
+from collectivities.journal import list_subject_choices
 from collectivities.models import AuditEntry
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

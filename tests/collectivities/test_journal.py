@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from accounts.models import AccountEvent
 from collectivities import audit_log
-from collectivities.journal_wording import describe_action, group_choices, journal_actions, subject_labels
+from collectivities.journal import describe_action, group_choices, journal_actions, subject_labels
 from collectivities.models import ACCOUNT_ACTIONS
 from licensing.billing.models import PlatformState
 from tests.conftest import TERM

@@ -9,8 +9,7 @@ from django.utils.http import urlencode
 from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
-from collectivities.journal_groups import list_journal_groups
-from collectivities.journal_wording import find_choice
+from collectivities.journal import find_choice, list_journal_groups
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.schools import SchoolFactory

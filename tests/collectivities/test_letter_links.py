@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core import signing
 
-from collectivities.letter_links import build_stop_url
-from collectivities.letters import find_wanted
+from collectivities.letters import build_stop_url, find_wanted
 from collectivities.models import Letter, LetterChoice, Member, Role
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -94,7 +93,7 @@ def test_a_link_is_old_after_a_year_and_ends_with_the_membership(link, visitor, 
     assert visitor.get(link).status_code == 410
     Member.objects.update(left_at=None, roles=[Role.VIEWER])
     assert visitor.get(link).status_code == 200
-    monkeypatch.setattr("collectivities.letter_links._MAX_AGE", -1)
+    monkeypatch.setattr("collectivities.letters._MAX_AGE", -1)
     assert visitor.get(link).status_code == 410
 
 

@@ -9,8 +9,8 @@ from threading import Event
 from django_tenants.utils import schema_context
 
 from collectivities.models import MemberQuerySet, Role
-from collectivities.office_concerns import CHECK_OFFICE, check_office
 from collectivities.operations import members
+from collectivities.operations.members import CHECK_OFFICE, check_office
 from core.connections import connection
 from jobs import due
 from jobs.models import DueWork

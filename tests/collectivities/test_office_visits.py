@@ -20,7 +20,7 @@ from django_tenants.utils import schema_context
 from accounts.models import Session, User
 from collectivities.models import AuditEntry, Invitation, Role
 from collectivities.office_visits import LINK_LIFETIME, VISIT_LIFETIME
-from collectivities.views.journal import journal
+from collectivities.views.office import journal
 from collectivities.visit_middleware import DOORS
 from licensing.entitlements.queries import unseal_key
 from licensing.pools.models import Allocation

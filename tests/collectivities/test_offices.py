@@ -12,8 +12,7 @@ from django_tenants.utils import schema_context, tenant_context
 from collectivities.exceptions import AlreadyDecided, CollectivityError, InvalidAddress
 from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, Role
 from collectivities.operations import offices
-from collectivities.operations.office_requests import accept_request, decline_request, request_office
-from collectivities.operations.offices import open_office
+from collectivities.operations.offices import accept_request, decline_request, open_office, request_office
 from mailing import kinds
 from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest

@@ -9,8 +9,8 @@ import pytest
 
 from collectivities.exceptions import AdditionNotUndoable, UnknownPortfolioSchool
 from collectivities.models import AuditEntry, PortfolioSchool
-from collectivities.operations import portfolio_additions as additions
-from collectivities.operations.portfolio_store import SchoolContact, lock_contacts, write_portfolio
+from collectivities.operations import portfolio as additions
+from collectivities.operations.portfolio import SchoolContact, lock_contacts, write_portfolio
 from core.connections import connection
 from schools.models import School
 from tests.conftest import TERM
@@ -141,7 +141,7 @@ def test_a_school_that_leaves_between_two_statements_of_a_list_is_added_again(ni
         PortfolioSchool.objects.filter(contact_name="Avant").delete()
         return lock_contacts(uais)
 
-    monkeypatch.setattr("collectivities.operations.portfolio_store.lock_contacts", remove_first)
+    monkeypatch.setattr("collectivities.operations.portfolio.lock_contacts", remove_first)
     assert write_portfolio(entries={school.pk: SchoolContact()}, by=None, at=TERM).added == [school.pk]
     assert PortfolioSchool.objects.filter(school=school).exists()
 

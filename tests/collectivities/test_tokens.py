@@ -19,8 +19,8 @@ from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities.exceptions import UnknownApiToken
 from collectivities.models import AuditEntry, Member, OfficeSettings, Role
 from collectivities.operations import tokens as operations
-from collectivities.operations.presentation import set_presentation
-from collectivities.token_list import get_last_day
+from collectivities.operations.offices import set_presentation
+from collectivities.operations.tokens import get_last_day
 from core.calendar import end_of_day
 from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from django_tenants.utils import tenant_context
 
-from collectivities.letter_links import build_stop_url
+from collectivities.letters import build_stop_url, choose_letters
 from collectivities.models import Letter, Role
-from collectivities.operations.letters import choose_letters
 from tests.conftest import TERM
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.factories.collectivities import MemberFactory

@@ -14,7 +14,7 @@ from django_tenants.utils import schema_context
 from accounts.models import User
 from collectivities.models import Role
 from collectivities.operations.members import invite
-from collectivities.operations.office_requests import request_office
+from collectivities.operations.offices import request_office
 from core.calendar import date_in_paris
 from licensing.bank import operations as bank_operations
 from licensing.bank.models import StatementLine

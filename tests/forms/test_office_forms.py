@@ -12,10 +12,10 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from PIL import Image
 
-from collectivities.letter_links import build_stop_url
+from collectivities.letters import build_stop_url
 from collectivities.models import Letter, OfficeSettings, Role
 from collectivities.operations import members
-from collectivities.operations.portfolio_additions import list_undoable_additions
+from collectivities.operations.portfolio import list_undoable_additions
 from imports import operations
 from imports.concerns import Concern
 from imports.models import ImportRow

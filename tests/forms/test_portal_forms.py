@@ -22,7 +22,7 @@ from licensing.entitlements import operations as seats
 from licensing.invitations.models import TeacherInvitation
 from licensing.pools.stop_links import build_stop_url
 from licensing.requests.models import TeacherRequest
-from licensing.requests.school_years import list_years_to_ask
+from licensing.requests.queries import list_years_to_ask
 from tests.access import routes
 from tests.access.routes import build_url
 from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in

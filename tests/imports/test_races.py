@@ -9,8 +9,8 @@ import pytest
 
 from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import AuditEntry, PortfolioSchool
-from collectivities.operations import portfolio_additions as additions
-from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
+from collectivities.operations import portfolio as additions
+from collectivities.operations.portfolio import SchoolContact, write_portfolio
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport

@@ -16,9 +16,8 @@ from licensing.entitlements import seat_removal, vouchers
 from licensing.entitlements.models import Entitlement, Seat
 from licensing.entitlements.overview import of_principal
 from licensing.entitlements.page_version import compute_version
-from licensing.invitations import exceptions, notifications, queries
+from licensing.invitations import exceptions, notifications, operations, queries
 from licensing.invitations.models import TeacherInvitation
-from licensing.invitations.operations import inviting
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS, list_emails
@@ -166,17 +165,17 @@ def test_licences_that_are_over_or_suspended_invite_nobody(jaures, state):
 def test_an_invitation_waits_thirty_days_from_the_first_day_and_not_beyond_the_last(jaures):
     entitlement = jaures.entitlement
     entitlement.first_day, entitlement.last_day = datetime.date(2026, 9, 1), datetime.date(2027, 8, 31)
-    assert inviting.get_expiry(entitlement, TERM) == TERM + datetime.timedelta(days=30)
+    assert operations.get_expiry(entitlement, TERM) == TERM + datetime.timedelta(days=30)
     june = TERM.replace(month=6)
-    assert inviting.get_expiry(entitlement, june).date() == datetime.date(2026, 10, 1)
+    assert operations.get_expiry(entitlement, june).date() == datetime.date(2026, 10, 1)
     late = datetime.datetime(2027, 8, 20, 10, tzinfo=TERM.tzinfo)
-    assert inviting.get_expiry(entitlement, late) == datetime.datetime(2027, 9, 1, tzinfo=TERM.tzinfo)
+    assert operations.get_expiry(entitlement, late) == datetime.datetime(2027, 9, 1, tzinfo=TERM.tzinfo)
 
 
 @pytest.mark.slow
 def test_a_principal_writes_to_so_many_people_a_day(jaures, monkeypatch):
     limit = RateLimit("invite/principal", 2, datetime.timedelta(days=1))
-    monkeypatch.setattr("licensing.invitations.limits.PER_PRINCIPAL", limit)
+    monkeypatch.setattr("licensing.invitations.operations.PER_PRINCIPAL", limit)
     jaures.invite(LEA, PAUL)
     with pytest.raises(exceptions.TooManyTeachersInvited, match="Rien n’a été envoyé"):
         jaures.invite(INES)
@@ -187,12 +186,12 @@ def test_a_principal_writes_to_so_many_people_a_day(jaures, monkeypatch):
 @pytest.mark.slow
 def test_a_school_and_a_mailbox_receive_so_many_letters_a_day(jaures, monkeypatch):
     day = datetime.timedelta(days=1)
-    monkeypatch.setattr("licensing.invitations.limits.PER_SCHOOL", RateLimit("invite/school", 1, day))
+    monkeypatch.setattr("licensing.invitations.operations.PER_SCHOOL", RateLimit("invite/school", 1, day))
     jaures.invite(LEA)
     with pytest.raises(exceptions.TooManyTeachersInvited):
         jaures.invite(PAUL, by=jaures.add_principal(verified=True))
-    monkeypatch.setattr("licensing.invitations.limits.PER_SCHOOL", RateLimit("invite/school", 9, day))
-    monkeypatch.setattr("licensing.invitations.limits.PER_MAILBOX", RateLimit("invite/mailbox", 1, day))
+    monkeypatch.setattr("licensing.invitations.operations.PER_SCHOOL", RateLimit("invite/school", 9, day))
+    monkeypatch.setattr("licensing.invitations.operations.PER_MAILBOX", RateLimit("invite/mailbox", 1, day))
     with pytest.raises(exceptions.TooManyTeachersInvited):
         jaures.invite(f"Paul Durand <{LEA}>")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities.journal_wording import describe_action
+from collectivities.journal import describe_action
 from collectivities.models import AuditEntry, Role
 from licensing.pools.exceptions import BadPoolName, UnknownPool
 from licensing.pools.models import Pool

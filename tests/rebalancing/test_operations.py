@@ -14,13 +14,8 @@ from licensing.entitlements.queries import unseal_key
 from licensing.pools import operations as pools
 from licensing.pools.exceptions import PoolSuspended
 from licensing.rebalancing import operations
-from licensing.rebalancing.exceptions import (
-    PlanOutdated,
-    PlanRefused,
-    RebalancingNotUndoable,
-    UnknownRebalancing,
-)
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
+from licensing.rebalancing.operations import PlanOutdated, PlanRefused, RebalancingNotUndoable, UnknownRebalancing
 from licensing.returns.models import ReturnRequest
 from mailing.models import Message
 from sites.audit.checks import check_all

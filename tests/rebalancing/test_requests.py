@@ -16,12 +16,11 @@ from licensing.entitlements import operations as entitlements
 from licensing.entitlements.queries import unseal_key
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
-from licensing.rebalancing.answering import ANSWER_REQUESTS
-from licensing.rebalancing.exceptions import PlanOutdated, PlanRefused, RebalancingNotUndoable
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove
-from licensing.requests import notifications, operations
-from licensing.requests.exceptions import RequestAnswered
+from licensing.rebalancing.operations import ANSWER_REQUESTS, PlanOutdated, PlanRefused, RebalancingNotUndoable
+from licensing.requests import emails, operations
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd
+from licensing.requests.operations import RequestAnswered
 from licensing.requests.personal_data import withdraw_requests
 from licensing.requests.queries import RequestState, count_waiting, get_state
 from licensing.requests.wording import describe_to_office, describe_to_school
@@ -235,7 +234,7 @@ def test_who_redeemed_gets_one_letter_that_says_both(lot):
     assert "Vous aviez demandé 4 licences : c'est ce que nous pouvons donner à votre école." in text
     assert "ne servaient pas ailleurs" not in text
     lot.answer()
-    assert not list_emails(notifications.ACCEPTED)
+    assert not list_emails(emails.ACCEPTED)
 
 
 def test_who_asked_from_another_address_has_the_answer_there(lot):
@@ -243,9 +242,9 @@ def test_who_asked_from_another_address_has_the_answer_there(lot):
     give(lot, request)
     [letter] = list_letters(of=request)
     assert "Vous aviez demandé 3 licences : c'est la réponse à votre demande." in render(letter)
-    assert not list_emails(notifications.ACCEPTED)
+    assert not list_emails(emails.ACCEPTED)
     lot.answer()
-    [answer] = list_emails(notifications.ACCEPTED)
+    [answer] = list_emails(emails.ACCEPTED)
     assert (answer.recipient, answer.created_at) == (request.asked_by.email, OVER)
     assert "vous donne 3 licences" in plain(render_email(answer).text)
 

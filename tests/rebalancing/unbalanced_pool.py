@@ -7,8 +7,8 @@ import datetime
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
 from licensing.rebalancing import operations
-from licensing.rebalancing.answering import answer_requests
 from licensing.rebalancing.models import UNDOABLE_FOR
+from licensing.rebalancing.operations import answer_requests
 from licensing.rebalancing.plan import build_plan
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory

@@ -13,8 +13,8 @@ from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from licensing.reminders import operations
-from licensing.reminders.exceptions import ReminderAlreadySent, UnknownReminder
 from licensing.reminders.models import Reminder
+from licensing.reminders.operations import ReminderAlreadySent, UnknownReminder
 from licensing.reminders.tasks import plan_reminders, send_reminders
 from mailing import kinds
 from mailing.dispatch import drain

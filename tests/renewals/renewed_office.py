@@ -10,7 +10,7 @@ from licensing.entitlements.models import Seat
 from licensing.orders import operations as orders
 from licensing.renewals import operations
 from licensing.renewals.application_plan import build_plan
-from licensing.renewals.renewal_list import read_list
+from licensing.renewals.queries import read_list
 from schools.models import School
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

@@ -14,13 +14,8 @@ from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
 from licensing.renewals import queries
-from licensing.renewals.exceptions import (
-    RenewalChanged,
-    RenewalNotUndoable,
-    RenewalRefused,
-    WrongRenewalState,
-)
 from licensing.renewals.models import RenewalApplication, RenewalGift, RenewalState
+from licensing.renewals.operations import RenewalChanged, RenewalNotUndoable, RenewalRefused, WrongRenewalState
 from licensing.requests.models import LicenceRequest
 from mailing.models import Message
 from schools.models import School, SchoolHoliday

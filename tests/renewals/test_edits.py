@@ -9,14 +9,14 @@ import pytest
 from collectivities.models import AuditEntry
 from core.calendar import PARIS
 from licensing.renewals import operations, queries
-from licensing.renewals.exceptions import (
+from licensing.renewals.models import Renewal, RenewalLine, RenewalState
+from licensing.renewals.operations import (
     BadRenewalLine,
     BadRenewalReason,
     RenewalChanged,
     RenewalNotOpen,
     WrongRenewalState,
 )
-from licensing.renewals.models import Renewal, RenewalLine, RenewalState
 from schools.models import School
 from tests.renewals.renewed_office import MAY, YEAR, RenewedOffice
 

@@ -11,9 +11,9 @@ from licensing.catalogue.operations import get_school_year
 from licensing.orders import operations as orders
 from licensing.orders.models import Order, OrderLine, OrderState
 from licensing.renewals import queries
-from licensing.renewals.exceptions import NothingToOrder, RenewalChanged, WrongRenewalState
 from licensing.renewals.models import Renewal, RenewalLine, RenewalOrder, RenewalState
-from licensing.renewals.renewal_list import count_ordered
+from licensing.renewals.operations import NothingToOrder, RenewalChanged, WrongRenewalState
+from licensing.renewals.queries import count_ordered
 from tests.factories.shop import put_on_sale
 from tests.pools.actions import allocate_units
 from tests.renewals.renewed_office import MAY, YEAR, YEAR_ENDS, RenewedOffice

@@ -7,8 +7,7 @@ import datetime
 import pytest
 
 from licensing.entitlements.seat_undo import undo_assignments
-from licensing.renewals.proposal import propose
-from licensing.renewals.school_use import SchoolUse
+from licensing.renewals.proposal import SchoolUse, propose
 from licensing.requests.models import LicenceRequest
 from licensing.returns import operations as returns
 from schools.models import School

@@ -8,15 +8,15 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from collectivities import letter_days
+from collectivities import letters
+from collectivities.letters import choose_letters
 from collectivities.models import Letter, Member, MemberLetter, Role
-from collectivities.operations.letters import choose_letters
 from core.calendar import PARIS
 from jobs.models import DueWork
 from licensing.catalogue.models import PriceBand
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import Pool
-from licensing.renewals import reminders
+from licensing.renewals import emails
 from licensing.renewals.tasks import remind_buyers
 from mailing import kinds, mime
 from mailing.kinds import NoLongerDue
@@ -59,12 +59,12 @@ def clock(monkeypatch):
 
 
 def list_reminders():
-    return list(Message.objects.filter(kind=reminders.REMINDER_KIND).order_by("pk"))
+    return list(Message.objects.filter(kind=emails.REMINDER_KIND).order_by("pk"))
 
 
 def read(clock, at=APRIL):
     clock(at)
-    letter = kinds.get(reminders.REMINDER_KIND).render(list_reminders()[-1])
+    letter = kinds.get(emails.REMINDER_KIND).render(list_reminders()[-1])
     return letter, letter.text.replace("\xa0", " ").replace("\u202f", " ")
 
 
@@ -72,7 +72,7 @@ def read(clock, at=APRIL):
 
 
 def test_the_buyer_reads_the_year_the_proposal_its_price_and_one_link(bought, clock):
-    assert reminders.run(at=APRIL) == 1
+    assert emails.run(at=APRIL) == 1
     letter, text = read(clock)
     assert letter.subject.replace("\xa0", " ") == (
         "Licences Pep's 2027-2028 de la Ville de Nîmes : votre décision est attendue"
@@ -92,7 +92,7 @@ def test_the_buyer_reads_the_year_the_proposal_its_price_and_one_link(bought, cl
 
 
 def test_without_prices_the_letter_says_so(bought, clock):
-    reminders.run(at=APRIL)
+    emails.run(at=APRIL)
     PriceBand.objects.filter(school_year__ends_on__year=2028).delete()
     assert "9 licences. Les tarifs de 2027-2028 ne sont pas encore publiés." in read(clock)[1]
 
@@ -100,7 +100,7 @@ def test_without_prices_the_letter_says_so(bought, clock):
 def test_the_buyer_decides_as_well_where_nothing_is_proposed_as_no_school_uses_its_licences(nimes, clock):
     PurchaseFactory(paid=True, units=20)
     allocate_units(Pool.objects.get(), SchoolFactory(), units=3)
-    assert reminders.run(at=APRIL) == 1
+    assert emails.run(at=APRIL) == 1
     _, text = read(clock)
     assert "Cette année, 1 école a 3 licences, dont aucune n'est utilisée aujourd'hui." in text
     assert "\n\nProposition pour 2027-2028 : aucune licence.\n\nVous pouvez changer chaque nombre" in text
@@ -108,7 +108,7 @@ def test_the_buyer_decides_as_well_where_nothing_is_proposed_as_no_school_uses_i
 
 def test_a_quote_that_waits_is_reminded_of_as_one(bought, clock):
     bought.order(at=APRIL)
-    assert reminders.run(at=JUNE) == 1
+    assert emails.run(at=JUNE) == 1
     letter, text = read(clock, JUNE)
     assert letter.subject.endswith("commande à passer")
     assert "Un devis est établi ; la commande reste à passer avant la rentrée de septembre 2027." in text
@@ -129,7 +129,7 @@ def test_a_quote_that_waits_is_reminded_of_as_one(bought, clock):
     ],
 )
 def test_reminders_leave_on_the_first_working_day_of_three_months(at, expected):
-    assert letter_days.get_next_renewal_moment(at) == expected
+    assert letters.get_next_renewal_moment(at) == expected
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_reminders_leave_on_the_first_working_day_of_three_months(at, expected):
     ids=["some_days", "each_day"],
 )  # fmt: skip
 def test_three_months_have_one_letter_each_while_nothing_is_decided(bought, days):
-    sent = [day for day in days if reminders.write_reminders(at=day)]
+    sent = [day for day in days if emails.write_reminders(at=day)]
     # Run by hand on each day; by due work only on the first working one.
     assert sent == [APRIL, JUNE, moment(2027, 8, 1)]
 
 
 @pytest.mark.parametrize("end", ["decline", "order", "apply", "zero"])
 def test_what_is_decided_is_not_reminded_of(bought, clock, end):
-    reminders.run(at=APRIL)
+    emails.run(at=APRIL)
     at = APRIL + datetime.timedelta(hours=1)
     if end == "decline":
         bought.decline(at=at)
@@ -165,14 +165,14 @@ def test_what_is_decided_is_not_reminded_of(bought, clock, end):
             bought.apply(at=at)
     with pytest.raises(NoLongerDue):
         read(clock, at)
-    assert reminders.run(at=JUNE) == 0
+    assert emails.run(at=JUNE) == 0
 
 
 def test_a_renewal_that_is_reopened_is_reminded_of_again(bought):
     bought.decline(at=APRIL)
-    assert reminders.run(at=JUNE) == 0
+    assert emails.run(at=JUNE) == 0
     bought.reopen(at=JUNE)
-    assert reminders.run(at=AUGUST) == 1
+    assert emails.run(at=AUGUST) == 1
 
 
 @pytest.mark.parametrize("bought_by", ["grant", "suspended"])
@@ -182,13 +182,13 @@ def test_an_office_that_did_not_buy_is_not_reminded(nimes, bought_by):
         PurchaseFactory(paid=True, units=20)
         Entitlement.objects.update(suspended_at=TERM)
     RenewedOffice(nimes)
-    assert reminders.run(at=APRIL) == 0
-    assert not DueWork.objects.filter(kind=letter_days.RENEWAL_REMINDERS, due_at=JUNE).exists()
+    assert emails.run(at=APRIL) == 0
+    assert not DueWork.objects.filter(kind=letters.RENEWAL_REMINDERS, due_at=JUNE).exists()
 
 
 def test_a_purchase_has_its_office_looked_at_in_april_and_each_look_schedules_the_next(nimes, clock):
     PurchaseFactory(paid=True, units=20)
-    work = DueWork.objects.get(kind=letter_days.RENEWAL_REMINDERS)
+    work = DueWork.objects.get(kind=letters.RENEWAL_REMINDERS)
     assert (work.schema, work.due_at) == ("c_nimes", APRIL)
     DueWork.objects.all().delete()
     clock(APRIL)
@@ -201,14 +201,14 @@ def test_a_purchase_has_its_office_looked_at_in_april_and_each_look_schedules_th
 )
 def test_nothing_leaves_in_the_evening_or_on_a_weekend(bought, at, next_look):
     DueWork.objects.all().delete()
-    assert reminders.run(at=at) == 0
+    assert emails.run(at=at) == 0
     assert DueWork.objects.get().due_at == next_look
-    assert reminders.run(at=next_look) == 1
+    assert emails.run(at=next_look) == 1
 
 
 @pytest.mark.parametrize("at", [moment(2027, 4, 3), moment(2027, 5, 3)])
 def test_a_reminder_that_was_kept_waiting_is_dropped(bought, clock, at):
-    reminders.run(at=APRIL)
+    emails.run(at=APRIL)
     with pytest.raises(NoLongerDue):
         read(clock, at)
 
@@ -221,14 +221,14 @@ def test_managers_are_reminded_where_nobody_buys_and_nobody_where_the_buyer_does
     MemberFactory(roles=[Role.DATA_OFFICER])
     buyer = Member.objects.get(user__email="ali@nimes.example")
     choose_letters(member=buyer, wanted={Letter.RENEWAL: False}, at=TERM)
-    assert reminders.run(at=APRIL) == 0
+    assert emails.run(at=APRIL) == 0
     choose_letters(member=buyer, wanted={Letter.RENEWAL: True}, at=TERM)
-    reminders.run(at=APRIL)
+    emails.run(at=APRIL)
     choose_letters(member=buyer, wanted={Letter.RENEWAL: False}, at=TERM)
     with pytest.raises(NoLongerDue):
         read(clock)
     Member.objects.filter(pk=buyer.pk).update(left_at=APRIL)
-    reminders.run(at=JUNE)
+    emails.run(at=JUNE)
     assert [message.recipient for message in list_reminders()] == ["ali@nimes.example", "nadia@nimes.example"]
 
 
@@ -240,5 +240,5 @@ def test_eight_workers_remind_a_buyer_once(committing, race_round):
     buyer = MemberFactory(roles=[Role.BUYER])
     PurchaseFactory(paid=True, units=20, by=buyer.user)
     RenewedOffice(committing)
-    sent = run_concurrently(committing.schema_name, [partial(reminders.run, at=APRIL)] * 8, expected_errors=())
+    sent = run_concurrently(committing.schema_name, [partial(emails.run, at=APRIL)] * 8, expected_errors=())
     assert sum(sent) == len(list_reminders()) == MemberLetter.objects.count() == 1

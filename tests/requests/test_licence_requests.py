@@ -11,8 +11,9 @@ from django_tenants.utils import schema_context, tenant_context
 from collectivities.models import AuditEntry, OfficeSettings, Role
 from licensing.pools.exceptions import PoolExhausted, UnknownPool
 from licensing.pools.models import Allocation
-from licensing.requests import candidates, notifications, operations, tasks
-from licensing.requests.exceptions import (
+from licensing.requests import emails, operations, queries, tasks
+from licensing.requests.models import LicenceRequest, LicenceRequestEnd
+from licensing.requests.operations import (
     BadRequestSentence,
     BadRequestUnits,
     NoCollectivityToAsk,
@@ -24,8 +25,7 @@ from licensing.requests.exceptions import (
     TooManyLicenceRequests,
     UnknownRequest,
 )
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd
-from licensing.requests.school_years import list_years_to_ask
+from licensing.requests.queries import list_years_to_ask
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message, MessageState
@@ -61,8 +61,8 @@ def test_a_request_is_noted_in_the_office_once_and_its_managers_are_written_to(n
     assert entry.summary.endswith("demande 3\u00a0licences pour 2026-2027.")
     assert (entry.school_id, entry.object_id) == (jaures.school.pk, request.pk)
     [job] = list_waiting_jobs("requests.write_to_managers")
-    assert notifications.write_to_managers(TERM) == 1
-    letter = Message.objects.get(kind=notifications.OFFICE_WAITING)
+    assert emails.write_to_managers(TERM) == 1
+    letter = Message.objects.get(kind=emails.OFFICE_WAITING)
     assert letter.recipient == manager.email
     assert not any(name in entry.summary for name in (jaures.principal.last_name, jaures.principal.email))
 
@@ -70,8 +70,8 @@ def test_a_request_is_noted_in_the_office_once_and_its_managers_are_written_to(n
 def test_the_managers_letter_says_how_many_and_why_it_came(nimes, jaures):
     MemberFactory()
     jaures.ask()
-    notifications.write_to_managers(TERM)
-    email = render_tenant_email(Message.objects.get(kind=notifications.OFFICE_WAITING))
+    emails.write_to_managers(TERM)
+    email = render_tenant_email(Message.objects.get(kind=emails.OFFICE_WAITING))
     assert email.subject.replace("\u00a0", " ") == "Une école demande 3 licences à la Ville de Nîmes"
     assert "une fois par jour au plus" in email.text
     assert "http://nimes." in email.text
@@ -86,21 +86,21 @@ def render_tenant_email(message):
 def test_managers_are_written_to_once_a_day_and_not_when_nothing_waits(nimes, jaures):
     MemberFactory()
     jaures.ask()
-    assert notifications.write_to_managers(TERM) == 1
+    assert emails.write_to_managers(TERM) == 1
     other = AskingSchool()
     second = other.ask(at=TERM + DAY / 2)
-    assert notifications.write_to_managers(TERM + DAY / 2) == 0
-    assert notifications.write_to_managers(TERM + DAY) == 1
+    assert emails.write_to_managers(TERM + DAY / 2) == 0
+    assert emails.write_to_managers(TERM + DAY) == 1
     jaures.withdraw(LicenceRequest.objects.get(school=jaures.school))
     other.withdraw(second)
-    assert notifications.write_to_managers(TERM + 2 * DAY) == 0
+    assert emails.write_to_managers(TERM + 2 * DAY) == 0
 
 
 def test_the_next_letter_is_queued_for_a_day_after_the_last(nimes, jaures):
     MemberFactory()
     run_note(jaures.ask())
-    notifications.write_to_managers(TERM)
-    notifications.queue_office_letter(TERM + DAY / 4)
+    emails.write_to_managers(TERM)
+    emails.queue_office_letter(TERM + DAY / 4)
     jobs = list_waiting_jobs("requests.write_to_managers")
     assert len(jobs) == 1  # the queueing lock: one waits at a time
 
@@ -198,7 +198,7 @@ def test_accepting_several_is_one_gift_and_each_principal_hears_of_it(nimes, jau
         stored = read(request)
         assert (stored.outcome, stored.accepted_units) == (LicenceRequestEnd.ACCEPTED, request.units)
         assert stored.key.school_id == school.school.pk
-        [letter] = list_emails(notifications.ACCEPTED, recipient=school.principal.email)
+        [letter] = list_emails(emails.ACCEPTED, recipient=school.principal.email)
         email = render_email(letter)
         assert "La clé part dans un autre e-mail" in email.text
         assert (email.from_name, email.reply_to) == ("Éducation, Ville de Nîmes", "education@nimes.example")
@@ -213,7 +213,7 @@ def test_a_school_with_a_redeemed_key_of_the_pool_has_nothing_to_type(nimes, jau
     request = jaures.ask(units=5, at=TERM + DAY)
     accept(pool, request, units=2)
     assert [one.units for one in Allocation.objects.all()] == [5]
-    letter = list_emails(notifications.ACCEPTED)[-1]
+    letter = list_emails(emails.ACCEPTED)[-1]
     text = render_email(letter).text.replace("\u00a0", " ")
     assert "Elles sont déjà dans votre compte" in text
     assert "Vous en aviez demandé 5" in text
@@ -240,7 +240,7 @@ def test_who_asked_from_the_school_s_mailbox_gets_one_letter_that_says_both(nime
     letter = Message.objects.get(kind="key")
     text = kinds.get(letter.kind).render(letter).text.replace("\xa0", " ")
     assert "Vous aviez demandé 3 licences : c'est ce que nous pouvons donner à votre école." in text
-    assert not list_emails(notifications.ACCEPTED)
+    assert not list_emails(emails.ACCEPTED)
 
 
 def test_a_pool_of_another_year_or_too_small_gives_nothing(nimes, jaures):
@@ -255,7 +255,7 @@ def test_a_pool_of_another_year_or_too_small_gives_nothing(nimes, jaures):
     with pytest.raises(UnknownPool):
         accept(pool, request, units=1)
     assert read(request).is_pending
-    assert not list_emails(notifications.ACCEPTED)
+    assert not list_emails(emails.ACCEPTED)
 
 
 @pytest.mark.parametrize("units", [0, -1, 1001, 10**12])
@@ -292,7 +292,7 @@ def test_a_refusal_says_why_and_the_principal_reads_it_and_may_reply(nimes, jaur
     with pytest.raises(BadRequestSentence):
         refuse(request, sentence=" ")
     refuse(request)
-    [letter] = list_emails(notifications.REFUSED, recipient=jaures.principal.email)
+    [letter] = list_emails(emails.REFUSED, recipient=jaures.principal.email)
     email = render_email(letter)
     assert "Le budget de l'année est engagé." in email.text
     assert "ne peut pas les donner et vous répond" in email.text
@@ -303,17 +303,17 @@ def test_a_refusal_says_why_and_the_principal_reads_it_and_may_reply(nimes, jaur
 
 def test_one_licence_is_refused_in_the_singular(nimes, jaures):
     refuse(jaures.ask(units=1))
-    [letter] = list_emails(notifications.REFUSED, recipient=jaures.principal.email)
+    [letter] = list_emails(emails.REFUSED, recipient=jaures.principal.email)
     assert "ne peut pas la donner et vous répond" in render_email(letter).text
 
 
 def test_the_letters_say_what_they_say_only_while_it_is_true(nimes, jaures):
     MemberFactory()
     request = jaures.ask()
-    notifications.write_to_managers(TERM)
+    emails.write_to_managers(TERM)
     jaures.withdraw(request)
     with pytest.raises(NoLongerDue):
-        render_tenant_email(Message.objects.get(kind=notifications.OFFICE_WAITING, state=MessageState.QUEUED))
+        render_tenant_email(Message.objects.get(kind=emails.OFFICE_WAITING, state=MessageState.QUEUED))
 
 
 def test_an_answer_is_final_whoever_writes(nimes, jaures):
@@ -359,7 +359,7 @@ def test_the_years_that_may_be_asked_for(month, years):
 
 def list_names(school):
     with schema_context("public"):
-        return [one.name for one in candidates.list_collectivities_to_ask(school)]
+        return [one.name for one in queries.list_collectivities_to_ask(school)]
 
 
 def test_a_school_may_ask_those_of_its_territory(nimes, gard):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities.letters import find_wanted
+from collectivities.letters import choose_letters, find_wanted
 from collectivities.models import Letter, Member
-from collectivities.operations.letters import choose_letters
-from licensing.requests import notifications
+from licensing.requests import emails
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
@@ -25,16 +24,16 @@ def test_who_turned_the_letter_off_gets_none_and_may_have_it_again(nimes, jaures
     jaures.ask()
     for _ in range(2):
         choose_letters(member=manager, wanted={Letter.REQUESTS: False}, at=TERM)
-    assert notifications.write_to_managers(TERM) == 0
+    assert emails.write_to_managers(TERM) == 0
     choose_letters(member=manager, wanted={Letter.REQUESTS: True}, at=TERM)
-    assert notifications.write_to_managers(TERM) == 1
+    assert emails.write_to_managers(TERM) == 1
 
 
 @pytest.mark.slow
 def test_a_letter_that_was_turned_off_or_whose_reader_left_does_not_leave(nimes, jaures):
     manager = MemberFactory()
     jaures.ask()
-    notifications.write_to_managers(TERM)
+    emails.write_to_managers(TERM)
     letter = Message.objects.get()
     choose_letters(member=manager, wanted={Letter.REQUESTS: False}, at=TERM)
     with pytest.raises(NoLongerDue, match="ne veut plus"):
@@ -49,7 +48,7 @@ def test_a_letter_that_was_turned_off_or_whose_reader_left_does_not_leave(nimes,
 def test_one_click_in_the_letter_turns_it_off(nimes, jaures):
     manager = MemberFactory()
     jaures.ask()
-    notifications.write_to_managers(TERM)
+    emails.write_to_managers(TERM)
     email = render(Message.objects.get())
     assert "Ne plus recevoir ces messages : http" in email.text
     path = "/" + email.unsubscribe_url.split("/", 3)[3]

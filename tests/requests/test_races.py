@@ -18,7 +18,7 @@ from licensing.entitlements import operations as seats
 from licensing.entitlements.models import SeatEvent
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation, Pool
-from licensing.requests import notifications, operations
+from licensing.requests import emails, operations
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd, TeacherRequest, TeacherRequestEnd
 from mailing.models import Message
 from tests.conftest import TERM
@@ -60,7 +60,7 @@ def test_two_managers_who_accept_one_request_give_once(committing, committed_jau
     assert results == {"done": 1, "request_answered": 5}
     assert Pool.objects.get(pk=pool.pk).allocated == 3
     assert [one.units for one in Allocation.objects.all()] == [3]
-    assert count_letters(notifications.ACCEPTED) == 1
+    assert count_letters(emails.ACCEPTED) == 1
 
 
 def test_overlapping_lists_in_opposite_orders_give_to_each_school_once(committing, committed_jaures):
@@ -93,7 +93,7 @@ def test_a_request_is_accepted_or_refused_and_never_both(committing, committed_j
         assert run(partial(accept, pool, request), partial(refuse, request)) == {"done": 1, "request_answered": 1}
         accepted = read(request).outcome == LicenceRequestEnd.ACCEPTED
         assert Pool.objects.get(pk=pool.pk).allocated - before == (turn + 1 if accepted else 0)
-    letters = count_letters(notifications.ACCEPTED) + count_letters(notifications.REFUSED)
+    letters = count_letters(emails.ACCEPTED) + count_letters(emails.REFUSED)
     assert letters == 5
 
 

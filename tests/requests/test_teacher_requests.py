@@ -9,8 +9,9 @@ from django_tenants.utils import schema_context
 
 from licensing.entitlements import operations as seats
 from licensing.entitlements import seat_undo
-from licensing.requests import notifications, operations, queries
-from licensing.requests.exceptions import (
+from licensing.requests import emails, operations, queries
+from licensing.requests.models import TeacherRequest, TeacherRequestEnd
+from licensing.requests.operations import (
     BadRequestSentence,
     LicenceHeldAlready,
     NotATeacherOfTheSchool,
@@ -19,7 +20,6 @@ from licensing.requests.exceptions import (
     RequestOpenAlready,
     UnknownRequest,
 )
-from licensing.requests.models import TeacherRequest, TeacherRequestEnd
 from tests.classes.class_rows import create_subscription, hold_seat
 from tests.conftest import TERM
 from tests.emails import list_emails, render_email
@@ -91,7 +91,7 @@ def test_a_seat_ends_the_request_in_whatever_way_it_came(jaures, way):
         seats.claim(code=code, by=teacher, at=TERM)
     assert read(request).outcome == TeacherRequestEnd.GIVEN
     assert read(waiting).is_pending
-    assert not list_emails(notifications.TEACHER_REFUSED)
+    assert not list_emails(emails.TEACHER_REFUSED)
 
 
 @pytest.mark.slow
@@ -111,7 +111,7 @@ def test_a_refusal_may_say_why_and_the_teacher_reads_it(jaures):
     teacher = jaures.teacher()
     request = ask(jaures, teacher)
     refuse(jaures, request, sentence="Il n'en reste plus.")
-    [letter] = list_emails(notifications.TEACHER_REFUSED, recipient=teacher.email)
+    [letter] = list_emails(emails.TEACHER_REFUSED, recipient=teacher.email)
     assert "Il n'en reste plus." in render_email(letter).text
     with pytest.raises(RequestAnswered):
         refuse(jaures, request)
@@ -143,7 +143,7 @@ def test_a_teacher_withdraws_their_own(jaures):
 
 def write(uai, at):
     with schema_context("public"):
-        return notifications.write_to_principals(uai, at)
+        return emails.write_to_principals(uai, at)
 
 
 def test_verified_principals_are_written_to_once_a_week_while_somebody_waits(jaures):
@@ -152,7 +152,7 @@ def test_verified_principals_are_written_to_once_a_week_while_somebody_waits(jau
     request = ask(jaures, jaures.teacher())
     uai = jaures.school.pk
     assert [write(uai, TERM), write(uai, TERM + WEEK / 2), write(uai, TERM + WEEK)] == [1, 0, 1]
-    letter = list_emails(notifications.SCHOOL_WAITING, recipient=jaures.head.email)[0]
+    letter = list_emails(emails.SCHOOL_WAITING, recipient=jaures.head.email)[0]
     email = render_email(letter)
     assert email.subject.startswith("Une personne vous demande une licence Pep’s")
     assert "une fois par semaine au plus" in email.text

@@ -18,8 +18,9 @@ from licensing.pools import operations as pools
 from licensing.pools.bulk_preview import LeftReason
 from licensing.pools.exceptions import PoolSuspended, UnknownAllocation
 from licensing.returns import operations
-from licensing.returns.bulk_asking import preview_asking, preview_asking_again
-from licensing.returns.exceptions import (
+from licensing.returns.emails import list_addressees
+from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
+from licensing.returns.operations import (
     AlreadyAsked,
     AskedLately,
     KeyNotRedeemed,
@@ -28,8 +29,7 @@ from licensing.returns.exceptions import (
     TooManyAsked,
     UnknownReturnRequest,
 )
-from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
-from licensing.returns.notifications import list_addressees
+from licensing.returns.views import preview_asking, preview_asking_again
 from licensing.returns.wording import ReturnStatus, describe_spared, describe_unused, find_status
 from mailing import kinds
 from mailing.models import Message

@@ -24,8 +24,8 @@ from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.queries import list_allocations
 from licensing.returns import operations
-from licensing.returns.exceptions import NotGivenByCollectivity, ReturnNotUndoable
 from licensing.returns.models import UNDOABLE_FOR, LicenceReturn
+from licensing.returns.operations import NotGivenByCollectivity, ReturnNotUndoable
 from licensing.returns.personal_data import export_personal_data
 from mailing.kinds import NoLongerDue
 from mailing.models import Message

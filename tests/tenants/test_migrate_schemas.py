@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from tenants import schema_migrations, schema_snapshot
-from tenants.migration_executor import read_migration_files
 from tenants.models import SchemaSnapshot
+from tenants.schema_migrations import read_migration_files
 
 pytestmark = pytest.mark.as_owner
 

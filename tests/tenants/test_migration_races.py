@@ -13,7 +13,7 @@ from django_tenants.utils import schema_context
 
 from collectivities.operations.offices import open_office
 from imports.models import SpreadsheetImport
-from tenants import lock_timeouts, migration_replay, schema_migrations
+from tenants import lock_timeouts, schema_migrations
 from tenants.models import Collectivity
 from tests.conftest import TERM
 from tests.races import run_concurrently, wait_for_blocked_session
@@ -57,7 +57,7 @@ def test_an_office_that_is_opened_meanwhile_from_the_old_snapshot_is_migrated_to
     offices, added, migrating, monkeypatch
 ):
     added.add("0013_note", COLUMN)
-    replay = migration_replay.replay
+    replay = schema_migrations.replay
     opened = threading.Event()
 
     def open_then_replay(schema, step):

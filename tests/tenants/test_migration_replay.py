@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings as configuration
 
 from core.connections import connection
-from tenants import migration_replay, privileges, schema_migrations
+from tenants import privileges, schema_migrations
 from tests.database_roles import execute_as_administrator
 from tests.tenants.added_migrations import COLUMN
 from tests.tenants.schema_description import describe_schema
@@ -62,7 +62,7 @@ def ask(statement, parameters=None):
 def ways(monkeypatch):
     """The schemas that replay a step, and those in which Django runs it, in lists that grow."""
     replayed, by_django = [], []
-    replay, run = migration_replay.replay, migration_replay.run_by_django
+    replay, run = schema_migrations.replay, schema_migrations.run_by_django
 
     def note_replay(schema, step):
         replayed.append(schema)
@@ -191,7 +191,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(offices, added, settings, m
     settings.MIGRATION_CONNECTIONS = 1
     added.add("0013_note", COLUMN)
     added.add("0014_remark", TABLE)
-    replay = migration_replay.replay
+    replay = schema_migrations.replay
 
     def stop(schema, step):
         if schema == "c_cahors":

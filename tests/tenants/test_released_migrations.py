@@ -9,7 +9,6 @@ from django_migration_linter import MigrationLinter
 
 from installation import migration_contents
 from schools.models import School
-from tenants import released_migrations
 from tenants.management.commands import check_migrations
 from tenants.models import Collectivity
 
@@ -22,7 +21,7 @@ def root(tmp_path, settings, monkeypatch):
     for path in (FIRST, SECOND):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(f"# {path}\n")
-    released_migrations.write_released(tmp_path, [FIRST])
+    check_migrations.write_released(tmp_path, [FIRST])
     settings.ROOT = tmp_path
     names = {FIRST: ("schools", "0001_initial"), SECOND: ("schools", "0002_phone")}
     monkeypatch.setattr(
@@ -72,10 +71,10 @@ def test_a_deleted_migration_of_a_released_version_is_refused(root, linted):
 
 def test_a_release_cannot_overwrite_a_changed_migration(root, linted):
     (root / FIRST).write_text("# another\n")
-    before = released_migrations.read_released(root)
+    before = check_migrations.read_released(root)
     with pytest.raises(CommandError):
         call_command("check_migrations", release=True)
-    assert released_migrations.read_released(root) == before
+    assert check_migrations.read_released(root) == before
 
 
 def test_only_unreleased_migrations_are_linted(root, linted):
@@ -91,7 +90,7 @@ def test_a_migration_that_says_why_it_locks_is_accepted(root, linted):
 
 
 def test_nothing_is_linted_before_the_first_release(root, linted):
-    released_migrations.write_released(root, [])
+    check_migrations.write_released(root, [])
     call_command("check_migrations")
     assert linted == []
 
@@ -99,7 +98,7 @@ def test_nothing_is_linted_before_the_first_release(root, linted):
 def test_a_release_records_every_migration(root, linted):
     (root / SECOND).write_text(f"{check_migrations.EXEMPTION}a table of ten rows\n")
     call_command("check_migrations", release=True)
-    assert set(released_migrations.read_released(root)) == {FIRST, SECOND}
+    assert set(check_migrations.read_released(root)) == {FIRST, SECOND}
     (root / SECOND).write_text("# another\n")
     with pytest.raises(CommandError, match=SECOND):
         call_command("check_migrations")

@@ -11,7 +11,7 @@ from django_tenants.utils import schema_context
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from collectivities.letter_days import RENEWAL_REMINDERS, WEEKLY_LETTER
+from collectivities.letters import RENEWAL_REMINDERS, WEEKLY_LETTER
 from jobs import due
 from jobs.models import DueWork
 from mailing.models import Message, MessageState

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError
 
 from core.connections import connection
-from tenants.schema_connections import work_in_schemas
+from tenants.schema_migrations import work_in_schemas
 
 SCHEMAS = [f"c_{number}" for number in range(20)]
 

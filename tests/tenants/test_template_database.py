@@ -63,7 +63,7 @@ def test_every_migration_and_every_declaration_of_an_app_makes_the_template():
     sources = {path.as_posix() for path in template_database.list_sources()}
     ours = [config for config in apps.get_app_configs() if "site-packages" not in config.path]
     assert {f"{config.path}/apps.py" for config in ours} <= sources
-    assert f"{settings.ROOT}/tenants/privilege_sql.py" in sources
+    assert f"{settings.ROOT}/tenants/privileges.py" in sources
     assert sum("/migrations/0" in path for path in sources) > 100
 
 

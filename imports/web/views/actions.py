@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from collectivities.access import OfficeHttpRequest
-from collectivities.office_contact import describe_letters
+from collectivities.queries import describe_letters
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection

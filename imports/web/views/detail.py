@@ -41,7 +41,7 @@ from imports.web.remarks import RemarkLine, build_lines, find_shared_sentence, i
 from imports.web.views import APPLIERS, PREPARERS
 from licensing.exceptions import LicensingError
 from licensing.renewals.queries import list_years
-from licensing.requests.school_years import format_school_year
+from licensing.requests.queries import format_school_year
 from schools.wording import format_school_name
 from web.access import require_policy
 

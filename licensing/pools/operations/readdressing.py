@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from django.db import transaction
 
 from accounts.models import User
-from collectivities.operations.portfolio_store import ContactChange, lock_contacts, write_portfolio
+from collectivities.operations.portfolio import ContactChange, lock_contacts, write_portfolio
 from licensing.exceptions import LicensingError
 from licensing.pools import checks
 from licensing.pools.exceptions import RecipientRefused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 
 from licensing.requests.models import LicenceRequest
-from licensing.requests.tables import LicenceRequestTable
+from licensing.requests.preview import LicenceRequestTable
 from licensing.requests.wording import describe_grant, describe_to_office, describe_to_school, describe_to_teacher
 
 register = template.Library()

@@ -1,7 +1,7 @@
 """People who wait for the operator: offices requested, invitations not taken up, e-mails that did not arrive.
 
 Each function returns the oldest `limit` of its kind by a fixed number of queries. Offices are asked where one has a
-concern (`collectivities.office_concerns`), not all of them.
+concern (`collectivities.operations.members`), not all of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from django.urls import reverse
 
-from collectivities.office_concerns import FAILURE_WINDOW, INVITATION_GRACE
+from collectivities.operations.members import FAILURE_WINDOW, INVITATION_GRACE
 from core.calendar import PARIS, date_in_paris
 from core.formatting import pluralize
 from mailing.models import LOST, Message

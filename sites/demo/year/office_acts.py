@@ -11,12 +11,12 @@ from django.conf import settings
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
+from collectivities.letters import choose_letters
 from collectivities.models import Letter, Member, Role
-from collectivities.operations.letters import choose_letters
 from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office as open_one
+from collectivities.operations.offices import set_presentation
 from collectivities.operations.portfolio import add_to_portfolio
-from collectivities.operations.presentation import set_presentation
 from core.connections import connected_as_owner
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product

@@ -14,7 +14,7 @@ from imports.enums import Purpose
 from licensing.billing.documents import get_or_create_quote
 from licensing.renewals import application_plan
 from licensing.renewals import operations as renewal_operations
-from licensing.renewals.renewal_list import RenewalList, read_list
+from licensing.renewals.queries import RenewalList, read_list
 from sites.demo.year.jobs import run_jobs
 from sites.demo.year.places import OfficeStory
 from sites.demo.year.world import YearWorld

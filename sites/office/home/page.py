@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.journal_groups import list_journal_groups
+from collectivities.journal import list_journal_groups
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core import formatting

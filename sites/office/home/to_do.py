@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from accounts.models import User
-from collectivities import token_list
 from collectivities.models import Member, Role
-from collectivities.office_contact import describe_missing_reply_to
+from collectivities.operations import tokens
+from collectivities.queries import describe_missing_reply_to
 from core import formatting
 from core.calendar import date_in_paris
 from imports.enums import REQUESTED, ImportState
@@ -27,7 +27,7 @@ from licensing.pools.progress import PoolProgress, StuckKeys
 from licensing.pools.wording import describe_held_keys
 from licensing.renewals.models import RenewalState
 from licensing.renewals.queries import get_renewed_year
-from licensing.requests.school_years import format_school_year
+from licensing.requests.queries import format_school_year
 from sites.office.home.figures import count_available
 from sites.office.home.waiting import PREPARER_ROLES, PRICE_ROLES, UnpaidOrder, WaitingThings
 
@@ -275,8 +275,8 @@ def _list_nearly_exhausted(exhausted: Sequence[PoolPosition], roles: Collection[
 def _list_tokens(waiting: WaitingThings, at: datetime.datetime) -> Iterator[TodoItem]:
     for token in waiting.tokens:
         words = formatting.add_nonbreaking_spaces(
-            f"Jeton « {token.name} » de l'API : il expire le {formatting.long_date(token_list.get_last_day(token))}"
-            f" ({token_list.format_time_left(token, at)}), et le programme qui s'en sert s'arrêtera."
+            f"Jeton « {token.name} » de l'API : il expire le {formatting.long_date(tokens.get_last_day(token))}"
+            f" ({tokens.format_time_left(token, at)}), et le programme qui s'en sert s'arrêtera."
         )
         yield TodoItem(words, reverse("tokens:list"), "Le remplacer")
 

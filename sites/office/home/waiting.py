@@ -16,8 +16,8 @@ from django.db.models.functions import JSONObject
 from accounts.models import User
 from api.models import Token
 from collectivities.models import Member, OfficeSettings, PortfolioSchool, Role
-from collectivities.office_contact import OfficeContact, complete_contact
-from collectivities.token_list import filter_expiring_tokens
+from collectivities.operations.tokens import filter_expiring_tokens
+from collectivities.queries import OfficeContact, complete_contact
 from core.calendar import date_in_paris
 from core.connections import connection
 from imports.enums import ImportState

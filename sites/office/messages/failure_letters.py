@@ -14,8 +14,7 @@ from django_tenants.utils import get_public_schema_name
 
 from bounces.models import FailedSending
 from collectivities import audit_log
-from collectivities.letter_links import build_stop_url
-from collectivities.letters import describe_membership, list_recipients
+from collectivities.letters import build_stop_url, describe_membership, list_recipients
 from collectivities.models import Letter, Role
 from core import formatting
 from core.calendar import PARIS, date_in_paris

@@ -19,7 +19,7 @@ from django_tables2 import RequestConfig
 from accounts.reauthentication import confirmed_recently
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.models import Role
-from collectivities.operations.refused_messages import write_anyway
+from collectivities.operations.offices import write_anyway
 from licensing.exceptions import LicensingError
 from mailing import kinds
 from mailing.models import Message, MessageState

@@ -13,7 +13,7 @@ from collectivities.access import OfficeAccess
 from collectivities.models import Role
 from core.calendar import date_in_paris
 from licensing.renewals import queries
-from licensing.renewals.renewal_list import RenewalList, read_list
+from licensing.renewals.queries import RenewalList, read_list
 
 MEMBERS = OfficeAccess(Role.BUYER, Role.MANAGER)
 BUYERS = OfficeAccess(Role.BUYER)

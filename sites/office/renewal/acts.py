@@ -16,11 +16,10 @@ from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
 from licensing.renewals import operations
 from licensing.renewals.application_plan import build_plan
-from licensing.renewals.exceptions import RenewalChanged
 from licensing.renewals.models import RenewalState
-from licensing.renewals.operations.edits import EverySchool
-from licensing.renewals.renewal_list import RenewalList
-from licensing.requests.school_years import format_school_year
+from licensing.renewals.operations import EverySchool, RenewalChanged
+from licensing.renewals.queries import RenewalList
+from licensing.requests.queries import format_school_year
 from sites.office.purchases import get_current_collectivity
 from sites.office.renewal import BUYERS, MANAGERS, MEMBERS, find_list, get_list, read_number
 from web.access import require_policy

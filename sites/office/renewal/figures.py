@@ -10,7 +10,7 @@ from core.money import Amounts
 from licensing.catalogue import pricing
 from licensing.exceptions import LicensingError
 from licensing.orders import billing_details, queries
-from licensing.renewals.renewal_list import RenewalList, count_ordered
+from licensing.renewals.queries import RenewalList, count_ordered
 from sites.office.purchases import get_current_collectivity
 from sites.office.report.costs import read_price
 

@@ -24,10 +24,10 @@ from core.calendar import date_in_paris
 from imports.operations import list_numbered_lists
 from licensing.exceptions import LicensingError
 from licensing.renewals import operations, queries
-from licensing.renewals.exceptions import RenewalChanged
 from licensing.renewals.models import MAX_REASON, MAX_UNITS, Renewal, RenewalState
-from licensing.renewals.renewal_list import RenewalList, RenewalRow
-from licensing.requests.school_years import format_school_year
+from licensing.renewals.operations import RenewalChanged
+from licensing.renewals.queries import RenewalList, RenewalRow
+from licensing.requests.queries import format_school_year
 from schools.folding import fold
 from sites.office.renewal import MEMBERS, find_list, get_list, read_number
 from sites.office.renewal.figures import read_cost

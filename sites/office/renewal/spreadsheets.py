@@ -21,8 +21,8 @@ from imports.operations import ListedNumbers, read_numbers
 from licensing.exceptions import LicensingError
 from licensing.renewals import operations
 from licensing.renewals.models import MAX_UNITS
-from licensing.renewals.renewal_list import RenewalList, RenewalRow
-from licensing.requests.school_years import format_school_year
+from licensing.renewals.queries import RenewalList, RenewalRow
+from licensing.requests.queries import format_school_year
 from sites.office.renewal import MEMBERS, find_list, get_list, read_number
 from web.access import require_policy
 

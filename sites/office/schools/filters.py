@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from collectivities.models import PortfolioSchool
-from collectivities.portfolio_filter import CONTACT_CHOICES, PortfolioFilter
+from collectivities.operations.portfolio import CONTACT_CHOICES, PortfolioFilter
 from licensing.pools.school_holdings import SchoolHolding
 from licensing.pools.wording import SchoolKey
 

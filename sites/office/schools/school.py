@@ -33,8 +33,7 @@ from licensing.pools.situation_badges import render_situation_badge
 from licensing.pools.situations import Situation
 from licensing.pools.views.one_allocation import can_change_units
 from licensing.pools.views.results import build_list_url
-from licensing.reminders.queries import find_next
-from licensing.reminders.wording import describe_next_of_school
+from licensing.reminders.queries import describe_next_of_school, find_next
 from licensing.requests import queries as requests
 from licensing.returns.models import ReturnRequest
 from licensing.returns.queries import count_unused, find_last_requests, find_return_days

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 
 from django.utils import timezone
 
-from collectivities.letter_days import get_week, is_working_day
-from collectivities.letter_links import build_stop_url
-from collectivities.letters import describe_membership, find_recipient
+from collectivities.letters import build_stop_url, describe_membership, find_recipient, get_week, is_working_day
 from collectivities.models import Letter, Member, MemberLetter
 from core import formatting
 from core.calendar import date_in_paris

@@ -13,7 +13,7 @@ from collectivities.queries import list_members
 from core.calendar import date_in_paris
 from licensing.pools.progress import PoolProgress, StuckKeys, list_pool_progress, list_stuck_keys, read_rights
 from licensing.renewals.models import RenewalState
-from licensing.requests.notifications import OFFICE_TOPIC
+from licensing.requests.emails import OFFICE_TOPIC
 from mailing.models import Message, MessageState
 from sites.office.home.to_do import TodoItem, list_to_do
 from sites.office.home.waiting import find_waiting

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.db.models import Count, Sum
 from django.urls import reverse
 
-from collectivities.letter_days import get_week
+from collectivities.letters import get_week
 from collectivities.models import Role
 from core import formatting
 from core.calendar import date_in_paris

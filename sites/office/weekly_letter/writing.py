@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from collectivities.letter_days import (
+from collectivities.letters import (
     WEEKLY_LETTER,
+    claim_letters,
     get_next_sending_moment,
     get_week,
     is_sending_time,
+    list_recipients,
     schedule_weekly_letter,
 )
-from collectivities.letters import list_recipients
 from collectivities.models import Letter, Member, MemberLetter
-from collectivities.operations.letters import claim_letters
 from core.calendar import date_in_paris
 from core.connections import connection
 from imports.enums import ImportState

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from django_tenants.utils import tenant_context
 
-from collectivities.office_contact import OfficeContact, get_office_contact
-from collectivities.queries import get_office_settings
+from collectivities.queries import OfficeContact, get_office_contact, get_office_settings
 from licensing.entitlements.overview import SubscriptionCard
 from tenants.models import Collectivity
 

@@ -10,7 +10,7 @@ from crispy_forms.layout import HTML, Div, Layout
 from django import forms
 
 from licensing.requests.models import MAX_REASON, MAX_UNITS
-from licensing.requests.school_years import format_school_year
+from licensing.requests.queries import format_school_year
 from tenants.models import Collectivity
 
 

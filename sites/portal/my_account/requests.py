@@ -10,17 +10,16 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Profile
 from accounts.requests import AuthenticatedRequest
-from collectivities.office_contact import SUPPORT_PHONE
+from collectivities.queries import SUPPORT_PHONE
 from core.calendar import date_in_paris
 from core.formatting import collectivity_forms
 from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.overview import count_free_licences
 from licensing.exceptions import LicensingError
 from licensing.requests import operations, queries
-from licensing.requests.candidates import list_collectivities_to_ask
-from licensing.requests.exceptions import BadRequestSentence, BadRequestUnits
 from licensing.requests.models import TeacherRequest
-from licensing.requests.school_years import list_years_to_ask
+from licensing.requests.operations import BadRequestSentence, BadRequestUnits
+from licensing.requests.queries import list_collectivities_to_ask, list_years_to_ask
 from schools.models import Affiliation, School
 from sites.portal.my_account.notices import Notice
 from sites.portal.my_account.page import SCHOOL_SESSION_KEY, render_page

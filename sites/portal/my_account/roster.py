@@ -12,8 +12,7 @@ from licensing.entitlements import overview
 from licensing.entitlements.models import Seat
 from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
 from licensing.invitations import queries as invitations
-from licensing.invitations.models import TeacherInvitation
-from licensing.invitations.person_names import guess_name, is_same_person, split_name
+from licensing.invitations.models import TeacherInvitation, guess_name, is_same_person, split_name
 from licensing.invitations.queries import WaitingInvitation
 from licensing.requests import queries as requests
 from licensing.requests.models import TeacherRequest

@@ -5,18 +5,63 @@ Part of `make check` (docs/decisions/0075).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from installation import migration_contents
-from tenants import released_migrations
+
+# The migrations of released versions, which never change: their list, and what differs from it.
+#
+# `released_migrations.txt`, at the root of the repository, holds a line for each: SHA-256 and path (docs/decisions/0075).
+# `manage.py check_migrations --release` writes it when a version is cut.
+
+RELEASED_LIST = "released_migrations.txt"
+_HEADER = "# SHA-256 and path of each migration of a released version, by `manage.py check_migrations --release`.\n"
+
+
+class MigrationChanges(NamedTuple):
+    """Paths, relative to the root, of released migrations that differ from the list, and of unreleased ones."""
+
+    changed: tuple[str, ...]
+    missing: tuple[str, ...]
+    unreleased: tuple[str, ...]
+
+
+def read_released(root: Path) -> dict[str, str]:
+    """Return the hash of each released migration, by path; empty before the first release."""
+    lines = (root / RELEASED_LIST).read_text(encoding="utf-8").splitlines()
+    entries = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+    return {path: digest for digest, path in entries}
+
+
+def write_released(root: Path, paths: Iterable[str]) -> None:
+    """Write the list of a new release: the migrations at `paths`, as they are now."""
+    entries = "".join(f"{_hash_file(root / path)}  {path}\n" for path in sorted(paths))
+    (root / RELEASED_LIST).write_text(_HEADER + entries, encoding="utf-8")
+
+
+def compare_with_released(root: Path, paths: Iterable[str]) -> MigrationChanges:
+    """Compare the migrations at `paths` with the released list."""
+    released = read_released(root)
+    present = set(paths)
+    return MigrationChanges(
+        changed=tuple(sorted(path for path in present & released.keys() if _hash_file(root / path) != released[path])),
+        missing=tuple(sorted(released.keys() - present)),
+        unreleased=tuple(sorted(present - released.keys())),
+    )
+
+
+def _hash_file(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
 
 #: In a migration's text: it locks or loses on purpose; the rest of the line is the reason.
 EXEMPTION = "# Locks or loses on purpose: "
@@ -38,17 +83,17 @@ class Command(BaseCommand):
         """Compare, then lint. Raises `CommandError` with the paths that fail."""
         root = Path(settings.ROOT)
         migrations = migration_contents.list_migrations()
-        changes = released_migrations.compare_with_released(root, migrations)
+        changes = compare_with_released(root, migrations)
         if changes.changed or changes.missing:
             raise CommandError(
                 "Une version publiée contient ces migrations, qui ne changent plus (ajoutez-en une autre) :\n"
                 + "\n".join(f"  {path}" for path in (*changes.changed, *changes.missing))
             )
-        if released_migrations.read_released(root):
+        if read_released(root):
             self._lint({path: migrations[path] for path in changes.unreleased}, root)
         if options["release"]:
-            released_migrations.write_released(root, migrations)
-            self.stdout.write(f"{len(migrations)} migrations enregistrées dans {released_migrations.RELEASED_LIST}.")
+            write_released(root, migrations)
+            self.stdout.write(f"{len(migrations)} migrations enregistrées dans {RELEASED_LIST}.")
 
     def _lint(self, migrations: dict[str, tuple[str, str]], root: Path) -> None:
         names = [

@@ -21,7 +21,7 @@ from licensing.pools import operations as pools
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
 from licensing.rebalancing import operations as moves
-from licensing.rebalancing.answering import answer_requests
+from licensing.rebalancing.operations import answer_requests
 from licensing.rebalancing.plan import build_plan
 from licensing.requests import operations as requests
 from licensing.returns import operations as returns

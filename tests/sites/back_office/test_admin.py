@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from collectivities.models import Invitation
-from collectivities.operations.office_requests import request_office
+from collectivities.operations.offices import request_office
 from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
 from tests.conftest import TERM

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from collectivities.operations.office_requests import request_office
+from collectivities.operations.offices import request_office
 from licensing.entitlements import keys
 from licensing.orders.models import Order
 from licensing.payments.models import Payment

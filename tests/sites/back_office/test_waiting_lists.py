@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.models import Invitation
-from collectivities.office_concerns import check_office
+from collectivities.operations.members import check_office
 from core.calendar import PARIS
 from licensing.billing.models import Invoice
 from licensing.orders.models import Order, PurchaseOrderScan

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from bounces.models import FailedSending
+from collectivities.letters import choose_letters
 from collectivities.models import AuditEntry, Letter, Member, Role
-from collectivities.operations.letters import choose_letters
 from core.calendar import PARIS
 from jobs.models import DueWork
 from licensing.orders import operations as orders

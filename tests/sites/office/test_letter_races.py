@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from bounces.models import FailedSending
+from collectivities.letters import choose_letters
 from collectivities.models import Letter, LetterChoice, MemberLetter, OfficeSettings
-from collectivities.operations.letters import choose_letters
 from core.calendar import PARIS
 from licensing.orders import operations as orders
 from mailing import refusals

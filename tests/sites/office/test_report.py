@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 from PIL import Image
 
 from collectivities.models import Role
-from collectivities.operations.presentation import set_presentation
+from collectivities.operations.offices import set_presentation
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.year_use import YearUse

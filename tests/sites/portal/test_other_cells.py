@@ -9,7 +9,7 @@ from core.cells import Cell, CellMap
 from licensing.bank.books import find_invoice_numbers
 from licensing.billing import queries, snapshots
 from licensing.entitlements import keys
-from tenants import identifiers, provisioning
+from tenants import provisioning
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.sites.portal.key_letter import send_key
@@ -129,7 +129,7 @@ def test_without_cells_letters_before_a_number_say_nothing():
 def test_the_keys_of_a_new_office_begin_with_the_letters_of_its_cell():
     planned = provisioning.plan(name="Ville de Brest", kind="commune", siren="212900195")
     assert planned.key_prefix == "OCBREST"
-    assert identifiers.derive_key_prefix("saint-denis-93210", "OC") == "OCSAINTDEN"
+    assert provisioning.derive_key_prefix("saint-denis-93210", "OC") == "OCSAINTDEN"
     with pytest.raises(provisioning.OpeningRefused, match="doit commencer par « OC »"):
         provisioning.plan(name="Ville de Brest", kind="commune", siren="212900195", key_prefix="BREST")
-    assert identifiers.check_key_prefix("OC", "OC") is not None
+    assert provisioning.check_key_prefix("OC", "OC") is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities import letter_days
+from collectivities import letters
 from jobs.models import DueWork
 from mailing.kinds import NoLongerDue
 from sites.office.tasks import write_weekly_letters
@@ -33,7 +33,7 @@ from tests.sites.office.weekly_letter.letters import (
     ],
 )
 def test_letters_leave_at_eight_on_the_first_working_day_of_a_week(at, expected):
-    assert letter_days.get_next_weekly_moment(at) == expected
+    assert letters.get_next_weekly_moment(at) == expected
 
 
 @pytest.mark.slow

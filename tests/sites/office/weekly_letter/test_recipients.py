@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from django_tenants.utils import tenant_context
 
+from collectivities.letters import choose_letters
 from collectivities.models import Letter, Member, MemberLetter, OfficeSettings, Role
-from collectivities.operations.letters import choose_letters
 from licensing.catalogue.models import SchoolYear
 from licensing.orders import operations as orders
-from licensing.renewals import reminders as renewal_letters
-from licensing.requests import notifications
+from licensing.renewals import emails as renewal_letters
+from licensing.requests import emails
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
@@ -102,7 +102,7 @@ def test_a_member_of_two_offices_gets_one_letter_of_each(pool, manager, gard):
 def test_requests_that_their_own_letter_had_this_week_are_not_repeated(pool, manager, nimes, clock):
     give_all(pool)
     AskingSchool().ask()
-    notifications.write_to_managers(MONDAY - 2 * DAY)
+    emails.write_to_managers(MONDAY - 2 * DAY)
     assert writing.run(at=MONDAY) == 0
     # A week later they still wait, and nobody was told since.
     assert writing.run(at=MONDAY + 7 * DAY) == 1
