@@ -22,8 +22,8 @@ from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
+from licensing.pools.checks import Demand
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
-from licensing.pools.operations import Demand
 from licensing.pools.queries import list_allocations
 from mailing.models import Message
 from schools.models import School

@@ -21,9 +21,10 @@ from bench.raw_copy import insert_rows
 from bench.scratch_database import as_owner
 from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
-from licensing.entitlements import seat_assignment
+from licensing.entitlements import seat_holders
 from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, SeatMode, Subscription
 from licensing.orders import operations as orders
+from licensing.pools import checks
 from licensing.pools import operations as pools
 from schools.models import Affiliation, School, Verification
 from tenants.models import Collectivity
@@ -53,7 +54,7 @@ def create_licences() -> User:
     teachers = User.objects.filter(affiliations__school=school, profile=Profile.TEACHER).order_by("pk")
     served = iter(list(teachers.values_list("pk", flat=True)))
     for subscription in Subscription.objects.order_by("pk"):
-        seat_assignment.assign_many(
+        seat_holders.assign_many(
             subscription_id=subscription.pk,
             teacher_ids=list(itertools.islice(served, UNITS - 2)),
             by=principal,
@@ -115,7 +116,7 @@ def _country(office: Collectivity, without: School) -> None:
     others = School.objects.exclude(pk=without.pk).filter(email__contains="@").order_by("uai")[:SCHOOLS]
     with tenant_context(office):
         pools.allocate_many(
-            pool_id=pool.pk, demands=[pools.Demand(each.uai, 3, each.email) for each in others], by=None, at=now
+            pool_id=pool.pk, demands=[checks.Demand(each.uai, 3, each.email) for each in others], by=None, at=now
         )
     keys = list(ActivationKey.objects.filter(redeemed_at=None).order_by("pk"))
     principals = list(User.objects.filter(profile=Profile.PRINCIPAL).order_by("pk").values_list("pk", flat=True))

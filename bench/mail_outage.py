@@ -31,8 +31,9 @@ from collectivities.models import Role
 from collectivities.operations import members
 from core.calendar import PARIS
 from licensing.orders import operations as orders
+from licensing.pools import key_emails
 from licensing.pools import operations as pools
-from licensing.pools.operations import Demand
+from licensing.pools.checks import Demand
 from mailing import smtp_replies
 from mailing.mime import build_message_id
 from mailing.models import Message, MessageState
@@ -148,7 +149,7 @@ class _Work:
         """Give keys, send a reminder of an older one, invite a member, and forget a password."""
         with tenant_context(self.office):
             self._give(self._shares[minute][1:], at)
-            pools.remind(allocation_id=self._reminded[minute], by=None, at=at)
+            key_emails.remind(allocation_id=self._reminded[minute], by=None, at=at)
             members.invite(email=f"membre.{minute}@mairie.example", roles=[Role.VIEWER], by=None, at=at)
         person = self._people[minute]
         passwords.request_reset(email=person.email, host=settings.BASE_DOMAIN, at=at)

@@ -31,6 +31,7 @@ from collectivities.models import Member, PortfolioSchool, Role
 from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, SeatMode, Subscription
 from licensing.orders import operations as orders
+from licensing.pools import checks
 from licensing.pools import operations as pools
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import Message, MessageState
@@ -142,7 +143,7 @@ def create_year() -> Collectivity:
     )
     with tenant_context(office):
         PortfolioSchool.objects.bulk_create(PortfolioSchool(school=one, added_at=now) for one in schools[:ALLOCATIONS])
-        demands = [pools.Demand(one.uai, UNITS, one.email) for one in schools[:ALLOCATIONS]]
+        demands = [checks.Demand(one.uai, UNITS, one.email) for one in schools[:ALLOCATIONS]]
         pools.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=begun)
         send_and_remind(begun)
     activate(ActivationKey.objects.filter(entitlement_id=pool.entitlement_id), principal, teacher, begun)

@@ -15,8 +15,8 @@ from bench.registry import measure
 from bench.scratch_database import as_owner
 from licensing.orders import operations as orders
 from licensing.pools import operations
+from licensing.pools.checks import Demand
 from licensing.pools.models import Pool
-from licensing.pools.operations import Demand
 from schools.models import School
 from tenants.models import Collectivity
 

@@ -17,7 +17,7 @@ from bench.scratch_database import as_owner
 from core.calendar import date_in_paris, start_of_day
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from licensing.pools.operations import Demand
+from licensing.pools.checks import Demand
 from licensing.reminders import operations, planning
 from licensing.reminders.models import DEFAULT_UNREDEEMED_DAYS, Reminder
 from licensing.reminders.planning import PLAN

@@ -25,7 +25,7 @@ from core.connections import connected_as, connection
 from licensing.entitlements.models import ActivationKey
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from licensing.pools.operations import Demand
+from licensing.pools.checks import Demand
 from tenants import provisioning, schema_migrations, schema_snapshot
 from tenants.models import Collectivity
 

@@ -20,7 +20,7 @@ from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 from core.connections import connection
 from imports.models import ImportProgress
-from licensing.pools.operations.demands import AllocationStage
+from licensing.pools.checks import AllocationStage
 from tenants.lock_timeouts import set_transaction_lock_timeout
 
 logger = logging.getLogger(__name__)

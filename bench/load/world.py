@@ -18,7 +18,7 @@ from collectivities.operations.portfolio import add_to_portfolio
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from licensing.pools.operations import Demand
+from licensing.pools.checks import Demand
 from tenants.models import Collectivity
 
 #: Rows of the large import; of each of two at once, over 200 kB, so that both go to the lane of large ones.

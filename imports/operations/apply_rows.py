@@ -37,13 +37,11 @@ from imports.operations.intake import remember_layout
 from imports.operations.recheck import recheck_import
 from imports.rows import ConfirmedRow
 from licensing.exceptions import LicensingError
-from licensing.pools.checks import compute_due_at
+from licensing.pools.checks import AllocationStage, Demand, ProgressCallback, TargetSchool, compute_due_at, no_progress
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations.allocation import allocate_many
-from licensing.pools.operations.demands import AllocationStage, Demand, ProgressCallback, TargetSchool, no_progress
-from licensing.pools.operations.reduction import Reduction, reduce_many
-from licensing.pools.operations.revocation import revoke_many
+from licensing.pools.operations import allocate_many
 from licensing.pools.queries import list_holdings, list_sibling_pools
+from licensing.pools.reductions import Reduction, reduce_many, revoke_many
 
 #: Share of the pool's free licences above which the number of licences must be typed.
 POOL_SHARE_THRESHOLD = 0.8

@@ -29,7 +29,7 @@ from imports.operations.upload import check_volume, lock_with_corrected, requeue
 from imports.parsing.column_mapping import column_index
 from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, RememberedMapping
-from licensing.pools.operations.demands import ProgressCallback, no_progress
+from licensing.pools.checks import ProgressCallback, no_progress
 from schools.queries import list_communes
 from schools.recognition.candidates import SchoolSummary
 

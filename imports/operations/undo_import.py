@@ -21,11 +21,10 @@ from imports.models import ImportProgress, ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
 from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
 from licensing.entitlements.models import ActivationKey
+from licensing.pools.checks import AllocationStage, ProgressCallback, no_progress
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations.demands import AllocationStage, ProgressCallback, no_progress
-from licensing.pools.operations.reduction import Reduction, reduce_many
-from licensing.pools.operations.revocation import revoke_many
 from licensing.pools.queries import find_emailed_ids
+from licensing.pools.reductions import Reduction, reduce_many, revoke_many
 
 
 class PlannedAllocation(NamedTuple):

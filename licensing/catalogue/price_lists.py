@@ -13,11 +13,16 @@ from typing import NamedTuple
 from django.db import transaction
 
 from core import formatting
-from licensing.catalogue.cheapest import TierPrice, find_dearer_tiers
-from licensing.catalogue.exceptions import NothingToRenew, PricesAlreadyExist
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_school_year
-from licensing.catalogue.pricing import MAX_CLASSES, get_year_on_sale
+from licensing.catalogue.pricing import (
+    MAX_CLASSES,
+    NothingToRenew,
+    PricesAlreadyExist,
+    TierPrice,
+    find_dearer_tiers,
+    get_year_on_sale,
+)
 
 #: How long before the end of a school year the next one's prices are reported missing.
 _NEXT_YEAR_NOTICE = datetime.timedelta(days=120)

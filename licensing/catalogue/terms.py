@@ -7,13 +7,19 @@ A published version never changes, since buyers may have accepted it. To publish
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.text import slugify
+from fpdf.fonts import TextStyle
 
+from core import formatting
+from core.calendar import start_of_day
+from core.documents import ACCOUNTING_FONT, PdfDocument
 from core.links import portal_url
+from licensing.catalogue import terms
 
 #: Version → first day on which it is offered for acceptance, newest first.
 VERSIONS: dict[str, datetime.date] = {
@@ -49,3 +55,23 @@ def add_contents(html: str) -> tuple[str, list[tuple[str, str]]]:
 def get_terms_url(version: str = CURRENT) -> str:
     """Return the absolute URL of a version, for any host and for printed documents."""
     return portal_url(reverse("terms_of_sale_version", args=[version], urlconf="config.urls_public"))
+
+
+_SIZE = 10
+
+
+@functools.cache
+def render_terms_pdf(version: str) -> bytes:
+    """Return a version as a PDF, always the same. Raises `KeyError` for an unknown version."""
+    since = terms.VERSIONS[version]
+    title = f"Conditions générales de vente, version {version}"
+    sheet = PdfDocument(title=title, at=start_of_day(since), font_family=ACCOUNTING_FONT)
+    sheet.add_page()
+    sheet.write_paragraph(title, size=16, bold=True)
+    sheet.write_paragraph(f"En vigueur depuis le {formatting.long_date(since)}. {terms.get_terms_url(version)}", size=9)
+    sheet.set_text_size(_SIZE)
+    heading = TextStyle(
+        font_family=ACCOUNTING_FONT, font_style="B", font_size_pt=12, color=(27, 37, 54), t_margin=4, b_margin=1
+    )
+    sheet.write_html(terms.render_terms(version), font_family=ACCOUNTING_FONT, tag_styles={"h2": heading})
+    return bytes(sheet.output())

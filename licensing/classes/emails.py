@@ -2,16 +2,210 @@
 
 from __future__ import annotations
 
+import datetime
+
+from django_tenants.utils import get_public_schema_name, schema_context
+
 from accounts.models import User
 from core.formatting import pluralize
 from core.links import portal_url
-from licensing.classes import certificates, notifications, pupil_erasure, words
-from licensing.classes.models import Classroom
-from licensing.classes.queries import taught_by
-from licensing.entitlements.wording import format_long_date
+from licensing.classes import pupil_erasure, words
+from licensing.classes.models import ClassInvitation, Classroom, PupilHandover
+from licensing.classes.queries import INVITATION_DAYS, get_second_teacher, taught_by
+from licensing.entitlements.wording import describe_account, format_long_date
 from mailing import kinds
-from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message
+from mailing.operations import enqueue
+
+# Notifications about a shared class, its pupils and tries at its passwords, queued in the causing transaction.
+#
+# A message stores primary keys only: its texts are rendered when it is sent.
+
+INVITED = "class.invited"
+ACCEPTED = "class.accepted"
+TEACHER_REMOVED = "class.teacher_removed"
+LEFT = "class.left"
+TRIED = "class.passwords_tried"
+PUPILS_RECEIVED = "class.pupils_received"
+
+
+def notify_invited_teacher(invitation: ClassInvitation) -> None:
+    """Notify a teacher that a colleague invites them to share a class."""
+    _queue(INVITED, invitation.teacher, invitation.created_at, classroom=invitation.classroom_id, by=invitation.by_id)
+
+
+def notify_holder_of_acceptance(classroom: Classroom, holder: User, at: datetime.datetime) -> None:
+    """Notify the holder of the licence that the colleague accepted."""
+    _queue(ACCEPTED, holder, at, classroom=classroom.pk, second=classroom.second_teacher_id)
+
+
+def notify_removed_teacher(classroom: Classroom, second: User, at: datetime.datetime) -> None:
+    """Notify the second teacher that the class is no longer shared with them."""
+    _queue(TEACHER_REMOVED, second, at, classroom=classroom.pk)
+
+
+def notify_holder_of_departure(classroom: Classroom, holder: User, second: User, at: datetime.datetime) -> None:
+    """Notify the holder of the licence that the second teacher left."""
+    _queue(LEFT, holder, at, classroom=classroom.pk, second=second.pk)
+
+
+def notify_teacher_of_tries(classroom: Classroom, teacher: User, at: datetime.datetime) -> None:
+    """Notify a teacher of the class that somebody tries its pupils' passwords."""
+    _queue(TRIED, teacher, at, classroom=classroom.pk)
+
+
+def notify_giver_of_pupils(handover: PupilHandover, at: datetime.datetime) -> None:
+    """Notify the teacher who handed pupils over that a colleague received them."""
+    _queue(PUPILS_RECEIVED, handover.by, at, handover=handover.pk)
+
+
+def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
+    with schema_context(get_public_schema_name()):
+        enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})
+
+
+_BUTTON = "Ouvrir Mes classes"
+_PATH = "mes-classes/"
+
+
+def render_invitation(message: Message) -> RenderedEmail:
+    """Invite a teacher to share a colleague's class."""
+    invitation = (
+        ClassInvitation.objects.select_related("by", "classroom__seat__subscription__school")
+        .filter(classroom=message.context["classroom"], teacher=message.context["user"], by=message.context["by"])
+        .first()
+    )
+    if invitation is None or invitation.classroom.seat.holder_id != invitation.by_id:
+        raise NoLongerDue("L’invitation a été reprise, ou la licence a changé de main, avant l’envoi.")
+    return render_email(
+        greeting=_build_greeting(message),
+        subject=f"{invitation.by} vous invite à partager une classe",
+        paragraphs=[
+            (
+                f"{invitation.by} ({describe_account(invitation.classroom.seat.subscription)}) vous propose de partager"
+                f" sa classe « {invitation.classroom.name} » : vous pourrez y gérer les comptes des élèves, et entrer"
+                " dans l’application."
+            ),
+            PRODUCT_SENTENCE,
+            (
+                f"Pour accepter, ouvrez « Mes classes » avec votre identifiant {_get_username(message)} dans les "
+                f"{INVITATION_DAYS} jours."
+            ),
+            "Vous ne connaissez pas cette personne ? Il n’y a rien à faire : rien ne change sans votre accord.",
+        ],
+        button=_BUTTON,
+        address=portal_url(_PATH),
+    )
+
+
+def render_acceptance(message: Message) -> RenderedEmail:
+    """Notify the holder of the licence that the invitation was accepted."""
+    classroom = _get_classroom(message)
+    second = get_second_teacher(classroom)
+    if second is None or second.pk != message.context["second"]:
+        raise NoLongerDue("Le partage de la classe a pris fin avant l’envoi.")
+    return render_email(
+        greeting=_build_greeting(message),
+        subject=f"{second} partage désormais la classe « {classroom.name} »",
+        paragraphs=[
+            (
+                f"{second} a accepté votre invitation : vous gérez tous deux les comptes des élèves de la classe "
+                f"« {classroom.name} »."
+            ),
+            "Vous pouvez mettre fin à ce partage quand vous le voulez, depuis « Mes classes ».",
+        ],
+        button=_BUTTON,
+        address=portal_url(_PATH),
+    )
+
+
+def render_removal(message: Message) -> RenderedEmail:
+    """Notify the second teacher that the class is no longer shared with them."""
+    classroom = _get_classroom(message)
+    second = get_second_teacher(classroom)
+    if second is not None and second.pk == message.context["user"]:
+        raise NoLongerDue("La classe est de nouveau partagée avec cet enseignant.")
+    return render_email(
+        greeting=_build_greeting(message),
+        subject=f"La classe « {classroom.name} » n’est plus partagée avec vous",
+        paragraphs=[
+            (
+                f"L’enseignant qui détient la licence de la classe « {classroom.name} » "
+                f"({describe_account(classroom.seat.subscription)}) a mis fin au partage avec vous."
+            ),
+            "Votre compte et vos autres classes demeurent. La classe et les comptes de ses élèves aussi.",
+        ],
+        button=_BUTTON,
+        address=portal_url(_PATH),
+    )
+
+
+def render_departure(message: Message) -> RenderedEmail:
+    """Notify the holder of the licence that the second teacher left."""
+    classroom = _get_classroom(message)
+    second = User.objects.get(pk=message.context["second"])
+    if get_second_teacher(classroom) == second:
+        raise NoLongerDue("L’enseignant partage de nouveau la classe.")
+    name = "Votre second enseignant" if second.erased_at is not None else str(second)
+    return render_email(
+        greeting=_build_greeting(message),
+        subject=f"{name} ne partage plus la classe « {classroom.name} »",
+        paragraphs=[
+            f"{name} a mis fin au partage de la classe « {classroom.name} ». Elle reste la vôtre, avec ses élèves.",
+            "Vous pouvez inviter un autre collègue depuis « Mes classes ».",
+        ],
+        button=_BUTTON,
+        address=portal_url(_PATH),
+    )
+
+
+def render_received_pupils(message: Message) -> RenderedEmail:
+    """Notify the teacher who handed pupils over that a colleague received them."""
+    handover = PupilHandover.objects.select_related("received_by", "classroom", "by").get(
+        pk=message.context["handover"]
+    )
+    colleague = handover.received_by
+    if colleague is None or handover.by.erased_at is not None:
+        raise NoLongerDue("Le compte a été supprimé avant l’envoi.")
+    name = "Votre collègue" if colleague.erased_at is not None else str(colleague)
+    pupils = pluralize(handover.received, "élève")
+    return render_email(
+        greeting=_build_greeting(message),
+        subject=f"{name} a reçu {pupils} de la classe « {handover.classroom.name} »",
+        paragraphs=[
+            (
+                f"{name} a saisi le code que vous aviez préparé : {pupils} de la classe « {handover.classroom.name} » "
+                f"{'est désormais' if handover.received == 1 else 'sont désormais'} dans la sienne, avec le même "
+                "identifiant et le même mot de passe."
+            ),
+            "Ce n’est pas la personne à qui vous avez donné le code ? Écrivez-nous par la page Contact.",
+        ],
+        button=_BUTTON,
+        address=portal_url(_PATH),
+    )
+
+
+def _get_classroom(message: Message) -> Classroom:
+    return Classroom.objects.select_related("seat__subscription__school", "seat__holder", "second_teacher").get(
+        pk=message.context["classroom"]
+    )
+
+
+def _get_username(message: Message) -> str:
+    return User.objects.values_list("username", flat=True).get(pk=message.context["user"])
+
+
+def _build_greeting(message: Message) -> str:
+    return format_salutation(User.objects.get(pk=message.context["user"]).first_name)
+
+
+kinds.register(INVITED, label="Invitation à partager une classe", render=render_invitation, is_by_hand=True)
+kinds.register(ACCEPTED, label="Classe partagée", render=render_acceptance)
+kinds.register(TEACHER_REMOVED, label="Partage d’une classe terminé", render=render_removal)
+kinds.register(LEFT, label="Second enseignant parti", render=render_departure)
+kinds.register(PUPILS_RECEIVED, label="Élèves confiés reçus", render=render_received_pupils)
+
 
 _SHEET_ADVICE = (
     "Si vous avez enregistré ou imprimé la feuille qui dit quel élève se sert de quel compte, détruisez-la aussi : "
@@ -57,7 +251,7 @@ def render_erasure_warning(message: Message) -> RenderedEmail:
 def render_erasure_certificates(message: Message) -> RenderedEmail:
     """Notify the teacher or the school that the pupils were erased, with links to the certificates."""
     person = User.objects.get(pk=message.context["user"])
-    readable = certificates.list_readable_among(person, message.context["certificates"])
+    readable = pupil_erasure.list_readable_among(person, message.context["certificates"])
     if not readable:
         raise NoLongerDue("La personne n’enseigne plus dans cet établissement, et ne le dirige plus.")
     is_teacher = any(one.certificate.teacher_id == person.pk for one in readable)
@@ -117,6 +311,6 @@ def render_tries(message: Message) -> RenderedEmail:
     )
 
 
-kinds.register(notifications.TRIED, label="Mots de passe d’une classe essayés", render=render_tries)
+kinds.register(TRIED, label="Mots de passe d’une classe essayés", render=render_tries)
 kinds.register(pupil_erasure.WARNED, label="Effacement de comptes élèves annoncé", render=render_erasure_warning)
 kinds.register(pupil_erasure.ERASED, label="Comptes élèves effacés", render=render_erasure_certificates)

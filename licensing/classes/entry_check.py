@@ -15,7 +15,7 @@ from django.db import connection
 from accounts.models import Profile
 from core.calendar import date_in_paris
 from licensing.classes import words
-from licensing.classes.licence_status import UnusableCase, find_unusable_case, format_entry_refusal
+from licensing.classes.queries import UnusableCase, find_unusable_case, format_entry_refusal
 from licensing.entitlements.models import Entitlement
 from licensing.exceptions import LicensingError
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Count, F, Q
 
 from accounts.models import User
-from licensing.classes import notifications, operations
+from licensing.classes import emails, handovers
 from licensing.classes.models import (
     ClassInvitation,
     Classroom,
@@ -46,13 +46,13 @@ def leave_all(user: User, *, was_shared: Sequence[Classroom], at: datetime.datet
     )
     ClassInvitation.objects.filter(Q(teacher=user) | Q(by=user)).delete()
     EntryTicket.objects.filter(user=user).delete()
-    operations.end_handovers_of(user, at=at)
+    handovers.end_handovers_of(user, at=at)
     for classroom in was_shared:
         holder, second = classroom.seat.holder, classroom.second_teacher
         if second == user and holder is not None:
-            notifications.notify_holder_of_departure(classroom, holder, user, at)
+            emails.notify_holder_of_departure(classroom, holder, user, at)
         elif second is not None:
-            notifications.notify_removed_teacher(classroom, second, at)
+            emails.notify_removed_teacher(classroom, second, at)
 
 
 def export_personal_data(user: User) -> dict[str, Any]:

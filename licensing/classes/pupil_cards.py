@@ -15,13 +15,15 @@ from urllib.parse import quote
 import segno
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
+from django.views.decorators.debug import sensitive_variables
 from fpdf.enums import XPos, YPos
 
 from core.documents import A4_WIDTH, PdfDocument
 from core.formatting import long_date
 from core.links import portal_url
-from licensing.classes import animals, words
-from licensing.classes.models import Classroom
+from licensing.classes import handover_codes, words
+from licensing.classes.models import Classroom, PupilAccount, PupilHandover
+from licensing.entitlements.wording import format_long_date
 
 A4_HEIGHT = 297
 COLUMNS, ROWS = 2, 4
@@ -123,7 +125,7 @@ def _draw_card(document: PdfDocument, card: PupilCard, class_name: str, *, x: fl
     full = WIDTH - 2 * PADDING
     narrow = full - QR_SIZE - GAP
     beside = narrow - ANIMAL_SIZE - GAP
-    if drawing := animals.read_drawing(card.login.partition("-")[0]):
+    if drawing := words.read_drawing(card.login.partition("-")[0]):
         document.image(BytesIO(drawing.encode()), x=left, y=top, w=ANIMAL_SIZE, h=ANIMAL_SIZE)
     middle = left + ANIMAL_SIZE + GAP
     _draw_text(document, f"{card.number}. {class_name}", x=middle, y=top, size=11, max_width=beside)
@@ -189,3 +191,26 @@ def draw_row(document: PdfDocument, cells: tuple[str, ...], widths: tuple[float,
             document.set_text_size(10 * (width - 2) / text_width, bold=bold)
         document.cell(width, 7.3, text, border="B", new_x=XPos.RIGHT, new_y=YPos.TOP)
     document.ln(7.3)
+
+
+@sensitive_variables("code")
+def render_sheet(handover: PupilHandover, pupils: Sequence[PupilAccount], *, at: datetime.datetime) -> PdfDocument:
+    """Return the sheet as a PDF: without passwords, and without names, which the portal never knows."""
+    code = handover_codes.unseal(handover)
+    document = PdfDocument(title="Élèves confiés à un collègue", at=at, margin=20)
+    document.add_page()
+    document.write_paragraph("Élèves confiés à un collègue", size=18, bold=True, after=2)
+    document.write_paragraph(f"Classe {handover.classroom.name}, confiés par {handover.by}.", after=6)
+    document.write_paragraph("Code à saisir", size=10, after=0)
+    document.write_paragraph(code, size=26, bold=True, after=2)
+    document.write_paragraph(
+        f"Il vaut jusqu’au {format_long_date(handover.expires_at)}, une seule fois, pour un enseignant de la même "
+        "école : sur la page de sa classe, sous « Recevoir des élèves ». Les élèves gardent leur carte, leur "
+        "identifiant et leur mot de passe.",
+        after=6,
+    )
+    widths = (14.0, 70.0, 86.0)
+    draw_row(document, ("N°", "Identifiant", "Prénom, à la main"), widths, bold=True)
+    for pupil in pupils:
+        draw_row(document, (str(pupil.number), words.spell(pupil.login), ""), widths)
+    return document

@@ -7,14 +7,17 @@ when the pupil's password is reset or the account deleted, as every request read
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import Any, cast
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from licensing.classes import pupil_session
 from licensing.classes.models import PupilAccount
+from web.access import require_policy
 
 #: A school day: a tablet left in the classroom is signed out the next morning.
 LIFETIME = datetime.timedelta(hours=12)
@@ -67,3 +70,26 @@ def end_on_user_login(*, request: HttpRequest | None, **_: object) -> None:
     """Sign the pupil out when a user signs in in the same browser, as Django keeps the session's data."""
     if request is not None:
         request.session.pop(_SESSION_KEY, None)
+
+
+class PupilRequest(HttpRequest):
+    """A request that passed the pupil policy, with its pupil."""
+
+    pupil: PupilAccount
+
+
+class SignedInPupil:
+    """Access policy: a signed-in pupil."""
+
+    label = "pupil"
+
+    def __call__(self, request: HttpRequest) -> HttpResponse | None:
+        """Return None for a signed-in pupil; redirect all others to the pupils' sign-in page."""
+        pupil = pupil_session.get_pupil(request)
+        if pupil is None:
+            return redirect("classes:pupil_sign_in")
+        cast("PupilRequest", request).pupil = pupil
+        return None
+
+
+pupil_page = require_policy(SignedInPupil())

@@ -10,7 +10,7 @@ from accounts.models import User
 from jobs.periodic_tasks import periodic_task
 from jobs.retention import declare_pruned_elsewhere, declare_retention
 from jobs.tasks import task
-from licensing.classes import operations, pupil_erasure, tickets, year_letters
+from licensing.classes import handovers, operations, pupil_erasure, tickets, year_letters
 from licensing.classes.models import ClassInvitation, EntryTicket, YearLetter
 from licensing.exceptions import LicensingError
 from mailing.models import MESSAGES_KEPT
@@ -53,7 +53,7 @@ def erase_pupils() -> None:
 @periodic_task(every=datetime.timedelta(hours=6))
 def expire_handovers() -> None:
     """End codes by which nobody received the pupils within two weeks."""
-    operations.expire_handovers(at=timezone.now())
+    handovers.expire_handovers(at=timezone.now())
 
 
 @periodic_task(every=datetime.timedelta(hours=1))

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.classes.views import classes, credentials, handovers, next_year, pupil_pages, pupils, sharing
+from licensing.classes import handover_views, pupil_views, views
 
 app_name = "classes"
 
 urlpatterns = [
-    path("mes-classes/", classes.my_classes, name="list"),
-    path("mes-classes/ouvrir/<int:seat>/", classes.open_class, name="open"),
-    path("mes-classes/<int:pk>/", classes.detail, name="detail"),
-    path("mes-classes/<int:pk>/nom/", classes.rename, name="rename"),
-    path("mes-classes/<int:pk>/eleves/", credentials.add, name="add"),
-    path("mes-classes/<int:pk>/eleves/<int:number>/retirer/", pupils.remove, name="remove"),
-    path("mes-classes/<int:pk>/mots-de-passe/", credentials.reset, name="reset"),
-    path("mes-classes/<int:pk>/essais/lus/", classes.mark_tries_read, name="mark_tries_read"),
-    path("mes-classes/<int:pk>/feuille/", credentials.sheet, name="sheet"),
-    path("mes-classes/<int:pk>/imprimer/", credentials.print_cards, name="print_cards"),
-    path("mes-classes/<int:pk>/emmener/", next_year.carry_on, name="carry_on"),
-    path("mes-classes/<int:pk>/confier/", handovers.hand_over, name="hand_over"),
-    path("mes-classes/<int:pk>/confier/<int:handover>/", handovers.handover, name="handover"),
-    path("mes-classes/<int:pk>/confier/<int:handover>/feuille/", handovers.print_handover, name="handover_sheet"),
-    path("mes-classes/<int:pk>/confier/<int:handover>/reprendre/", handovers.withdraw, name="withdraw_handover"),
-    path("mes-classes/<int:pk>/recevoir/", handovers.receive, name="receive"),
-    path("mes-classes/<int:pk>/collegue/", sharing.invite, name="invite"),
-    path("mes-classes/<int:pk>/collegue/retirer/", sharing.end_sharing, name="end_sharing"),
-    path("mes-classes/<int:pk>/invitation/accepter/", sharing.accept, name="accept"),
-    path("mes-classes/<int:pk>/invitation/refuser/", sharing.decline, name="decline"),
-    path("eleve/", pupil_pages.sign_in, name="pupil_sign_in"),
-    path("eleve/animaux/<slug:word>.svg", pupil_pages.animal, name="animal"),
-    path("eleve/classe/", pupil_pages.my_class, name="pupil_class"),
-    path("eleve/quitter/", pupil_pages.sign_out, name="pupil_sign_out"),
+    path("mes-classes/", views.my_classes, name="list"),
+    path("mes-classes/ouvrir/<int:seat>/", views.open_class, name="open"),
+    path("mes-classes/<int:pk>/", views.detail, name="detail"),
+    path("mes-classes/<int:pk>/nom/", views.rename, name="rename"),
+    path("mes-classes/<int:pk>/eleves/", views.add, name="add"),
+    path("mes-classes/<int:pk>/eleves/<int:number>/retirer/", views.remove, name="remove"),
+    path("mes-classes/<int:pk>/mots-de-passe/", views.reset, name="reset"),
+    path("mes-classes/<int:pk>/essais/lus/", views.mark_tries_read, name="mark_tries_read"),
+    path("mes-classes/<int:pk>/feuille/", views.sheet, name="sheet"),
+    path("mes-classes/<int:pk>/imprimer/", views.print_cards, name="print_cards"),
+    path("mes-classes/<int:pk>/emmener/", handover_views.carry_on, name="carry_on"),
+    path("mes-classes/<int:pk>/confier/", handover_views.hand_over, name="hand_over"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/", handover_views.handover, name="handover"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/feuille/", handover_views.print_handover, name="handover_sheet"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/reprendre/", handover_views.withdraw, name="withdraw_handover"),
+    path("mes-classes/<int:pk>/recevoir/", handover_views.receive, name="receive"),
+    path("mes-classes/<int:pk>/collegue/", views.invite, name="invite"),
+    path("mes-classes/<int:pk>/collegue/retirer/", views.end_sharing, name="end_sharing"),
+    path("mes-classes/<int:pk>/invitation/accepter/", views.accept, name="accept"),
+    path("mes-classes/<int:pk>/invitation/refuser/", views.decline, name="decline"),
+    path("eleve/", pupil_views.sign_in, name="pupil_sign_in"),
+    path("eleve/animaux/<slug:word>.svg", pupil_views.animal, name="animal"),
+    path("eleve/classe/", pupil_views.my_class, name="pupil_class"),
+    path("eleve/quitter/", pupil_views.sign_out, name="pupil_sign_out"),
 ]

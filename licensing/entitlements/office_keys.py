@@ -15,7 +15,7 @@ from django.db.models import Count, F, Q, QuerySet
 from core.connections import connection
 from core.schemas import PublicRows
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat
-from licensing.entitlements.seat_removal import list_unused_seats
+from licensing.entitlements.seat_holders import list_unused_seats
 
 _OF_OFFICE = """
 JOIN public.tenants_collectivity AS collectivity

@@ -6,23 +6,160 @@ An exception leaves everything unchanged.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
+from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import emails, personal_data, throttling, usernames
+from accounts.emails import queue_email_to_user
 from accounts.models import Profile, User
+from core.calendar import date_in_paris
+from core.cells import get_cells
 from core.telemetry import count_on_commit
-from licensing.entitlements import code_sealing, key_checks, metrics, notifications, seat_holders
-from licensing.entitlements.exceptions import (
-    NotForThisProfile,
-    SeatHasChangedHands,
+from licensing.entitlements import (
+    code_sealing,
+    key_checks,
+    keys,
+    mailbox_proof,
+    notifications,
+    operations,
+    seat_holders,
 )
-from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
-from licensing.entitlements.seat_assignment import assign, assign_many, replace
-from schools import affiliations
-from schools.models import Verification
-from schools.principals import share_principals
+from licensing.entitlements.exceptions import (
+    KeyOfAnotherCell,
+    MailboxNotProven,
+    NotForThisProfile,
+    PrincipalNotVerified,
+    SchoolNotChosen,
+    SeatHasChangedHands,
+    TeacherOfAnotherSchool,
+    TooManyGuesses,
+    UnknownKey,
+)
+from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, SeatMode, Subscription
+from licensing.entitlements.queries import get_key
+from licensing.entitlements.seat_holders import assign, assign_many, replace
+from schools import affiliations, queries
+from schools import principals as principal_operations
+from schools.affiliations import TypedSchool
+from schools.models import Affiliation, School, Verification
+from schools.principals import ConfirmationResult, share_principals
+
+# Affiliations of teachers that concern their licences: attach a proposed teacher, change a teacher's school.
+#
+# Proposals are teachers who typed a similar name by hand, or chose a neighbouring school. Their own choice is kept; they
+# are notified, and may detach themselves. A teacher who changes school keeps their seats: leaves and shared posts are
+# common, and withdrawal closes a class at once. The former principal is notified.
+
+
+@transaction.atomic
+def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime.datetime) -> Affiliation:
+    """Attach a proposed teacher to the school that `by` is verified to lead, and notify the teacher.
+
+    Raises `PrincipalNotVerified`, and `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals.
+    """
+    school = School.objects.filter(
+        pk__in=Affiliation.objects.filter(user=by, school=uai, verified_at__isnull=False).values("school")
+    ).first()
+    if school is None:
+        raise PrincipalNotVerified("Votre direction de cet établissement n'est pas vérifiée.")
+    proposed = {likely.affiliation.user_id: likely.affiliation.user for likely in queries.suggest_teachers(school)}
+    teacher = proposed.get(teacher_id)
+    if teacher is None:
+        raise TeacherOfAnotherSchool(
+            "Cet enseignant ne fait plus partie des propositions : transmettez-lui la clé, il la saisira dans son "
+            "propre compte."
+        )
+    affiliation = affiliations.choose(user=teacher, school=school, at=at)
+    notifications.notify_teacher_of_affiliation(affiliation, teacher, at)
+    return affiliation
+
+
+@transaction.atomic
+def change_school(
+    *, teacher: User, school: School | None, typed: TypedSchool | None, at: datetime.datetime
+) -> Affiliation:
+    """Make this school, chosen or typed, the teacher's only one.
+
+    Notifies the principals of the schools left where the teacher holds an available seat of theirs.
+    """
+    before = set(teacher.affiliations.filter(school__isnull=False).values_list("school_id", flat=True))
+    affiliation = affiliations.replace(user=teacher, school=school, typed=typed, at=at)
+    left = before - {affiliation.school_id}
+    if left:
+        available = Subscription.objects.available_on(date_in_paris(at)).filter(school__in=left)
+        for seat in Seat.objects.filter(holder=teacher, subscription__in=available).select_related(
+            "subscription__principal"
+        ):
+            notifications.notify_principals_of_move(seat, at)
+    return affiliation
+
+
+@sensitive_variables("token")
+@transaction.atomic
+def confirm_principal(
+    *, token: str, replaced: Collection[int], kept: Collection[int], at: datetime.datetime
+) -> ConfirmationResult:
+    """Verify the principal of a confirmation link, and transfer the school's subscriptions to them.
+
+    Transferred: those of replaced and departed principals. Remaining principals keep the subscriptions credited to
+    them. Raises what `confirm_verification` raises.
+    """
+    confirmed = principal_operations.confirm_verification(token=token, replaced=replaced, kept=kept, at=at)
+    _transfer(confirmed.affiliation.school_id, confirmed.replaced, to=confirmed.affiliation.user)
+    return confirmed
+
+
+def _transfer(school_id: str | None, replaced: list[User], *, to: User) -> None:
+    still_affiliated = Affiliation.objects.filter(user=OuterRef("principal"), school=OuterRef("school"))
+    to_transfer = Subscription.objects.filter(Q(principal__in=replaced) | ~Exists(still_affiliated), school=school_id)
+    subscription_ids = [subscription.pk for subscription in to_transfer.locked()]
+    Subscription.objects.filter(pk__in=subscription_ids).update(principal=to)
+
+
+# Subscriptions bought in the shop: a key redeemed at once for the buyer.
+#
+# The key is not e-mailed. The buyer reads it in « Mon compte » and hands it to teachers whom their school's list does not
+# show.
+
+#: Prefix of keys that no collectivity gave.
+_KEY_PREFIX = "PEPS"
+
+
+@transaction.atomic
+def create_shop_subscription(
+    *, entitlement: Entitlement, buyer: User, affiliation: Affiliation | None, units: int, at: datetime.datetime
+) -> Subscription:
+    """Create the key, subscription and seats of a shop order, credited to the buyer.
+
+    `affiliation`: the school that the units are for; its other verified principals share them. A teacher buys for
+    themselves: they hold the seat at once, and no school administers it. The entitlement alone says whether it may be
+    used yet.
+    """
+    is_personal = buyer.profile == Profile.TEACHER
+    school = None if is_personal or affiliation is None else affiliation.school_id
+    # Exposed from the start: any buyer sees it, so that it verifies nobody.
+    [number] = keys.mint(
+        entitlement=entitlement, prefix=get_cells().mark + _KEY_PREFIX, demands=[(school, units, True)], at=at
+    )
+    ActivationKey.objects.filter(pk=number).update(redeemed_at=at, redeemed_by=buyer)
+    share_principals(school)
+    subscription = Subscription.objects.create(
+        key_id=number, principal=buyer, school_id=school, size=units, opened_at=at
+    )
+    seats = Seat.objects.bulk_create(Seat(subscription=subscription, number=number) for number in range(1, units + 1))
+    if is_personal:
+        seat_holders.assign_seats(
+            seats[:1], [buyer], SeatMode.BOUGHT, by=buyer, at=at, message="Vous détenez déjà cette licence."
+        )
+    return subscription
+
 
 __all__ = ["assign", "assign_many", "claim", "expose", "redeem", "release", "replace"]
 
@@ -69,8 +206,8 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
     if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
         affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
     notifications.notify_collectivity(key, "redeemed", at)
-    count_on_commit(metrics.REDEEMED_KEYS)
-    count_on_commit(metrics.REDEEMED_UNITS, key.units)
+    count_on_commit(keys.REDEEMED_KEYS)
+    count_on_commit(keys.REDEEMED_UNITS, key.units)
     return subscription
 
 
@@ -143,3 +280,139 @@ def expose(*, key_id: int, at: datetime.datetime) -> ActivationKey:
         key.exposed_at = at
         key.save(update_fields=["exposed_at"])
     return key
+
+
+# Key entry in « Mon compte » and on the page of a key, rate-limited against guessing.
+#
+# Ten wrong keys an hour per account, thirty per network, as whole schools share an address. Only well-formed keys that do
+# not exist count.
+
+_HOUR = datetime.timedelta(hours=1)
+_ACCOUNT_LIMIT = throttling.RateLimit("key/account", 10, _HOUR)
+_NETWORK_LIMIT = throttling.RateLimit("key/address", 30, _HOUR)
+
+
+@sensitive_variables("code", "symbols")
+def enter_key(
+    *, code: str, by: User, address: str, at: datetime.datetime, school: str | None = None
+) -> Subscription | Seat:
+    """Redeem the key for a principal, or claim a seat of it for a teacher.
+
+    Raises what these operations raise, `MistypedKey` before any count or look-up, and `TooManyGuesses`.
+    """
+    symbols = key_checks.parse_code(code)
+    with _name_other_cell(code), _limit_guesses(by, address, at):
+        if by.profile == Profile.PRINCIPAL:
+            return operations.redeem(code=symbols, by=by, at=at, school=school)
+        return operations.claim(code=symbols, by=by, at=at)
+
+
+@sensitive_variables("code", "symbols")
+def look_up(*, code: str, by: User | None, address: str, at: datetime.datetime) -> ActivationKey:
+    """Return the key that a visitor typed or whose link they opened, for a page that changes nothing.
+
+    `by`: None for whoever is not signed in. Raises `UnknownKey`, `MistypedKey` before any count or look-up, and
+    `TooManyGuesses`.
+    """
+    symbols = key_checks.parse_code(code)
+    with _name_other_cell(code), _limit_guesses(by, address, at):
+        key = get_key(symbols)
+        if key is None:
+            raise key_checks.unknown_key_error(by)
+        return key
+
+
+@contextlib.contextmanager
+@sensitive_variables("code")
+def _name_other_cell(code: str) -> Iterator[None]:
+    """Say of a key that does not exist here in which cell it is, as its prefix says. Raises `KeyOfAnotherCell`."""
+    try:
+        yield
+    except UnknownKey:
+        cell = get_cells().find_other_by_key_prefix(keys.get_prefix(code))
+        if cell is None:
+            raise
+        sentence = f"Cette clé n'existe pas ici : elle vient du site « {cell.name} », où elle s'active."
+        raise KeyOfAnotherCell(sentence, cell) from None
+
+
+@contextlib.contextmanager
+def _limit_guesses(by: User | None, address: str, at: datetime.datetime) -> Iterator[None]:
+    """Count the key that is looked up in the block where it does not exist. Raises `TooManyGuesses`."""
+    counters = [(_NETWORK_LIMIT, throttling.get_network(address))]
+    if by is not None:
+        counters.insert(0, (_ACCOUNT_LIMIT, str(by.pk)))
+    try:
+        with throttling.count_failures(counters, failure=UnknownKey, at=at):
+            yield
+    except throttling.RateLimitExceeded as throttled:
+        raise TooManyGuesses(
+            f"Trop de clés inexistantes ont été saisies : patientez {throttling.format_wait(throttled.wait)}, puis "
+            "réessayez en copiant la clé depuis l'e-mail.",
+            throttled.retry_after,
+        ) from None
+
+
+class NewPrincipal(NamedTuple):
+    """What a person says of themselves; `username` and `other_email` only where they chose them."""
+
+    first_name: str
+    last_name: str
+    #: Hashed before: it takes a second, which the key's lock would last.
+    password_hash: str
+    username: str = ""
+    other_email: str = ""
+
+
+@sensitive_variables("code", "token", "person")
+@transaction.atomic
+def create_account_and_redeem(
+    *, code: str, token: str, person: NewPrincipal, host: str, at: datetime.datetime
+) -> Subscription:
+    """Create a principal's account with the proven mailbox as its address, and redeem the key for the key's school.
+
+    Another address becomes the account's once it is confirmed, as in « Mon compte ». Raises `MailboxNotProven`, and
+    what `operations.redeem` raises, having created nothing.
+    """
+    symbols = key_checks.parse_code(code)
+    key = (
+        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
+        # Two people who open one letter at once: the second finds the key redeemed, and gets no account.
+        .locked()
+        .select_related("school", "entitlement__collectivity")
+        .first()
+    )
+    if key is None:
+        raise key_checks.unknown_key_error(None)
+    key_checks.check_not_revoked(key, None)
+    if key.redeemed_at is not None:
+        raise key_checks.already_redeemed_error(key, None)
+    address = mailbox_proof.read(token, key)
+    if address is None:
+        raise MailboxNotProven("Ce lien ne prouve plus votre adresse : confirmez-la par l'e-mail qui vous sera envoyé.")
+    if key.school is None:
+        raise SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
+    user = create_principal(person, email=address, at=at, school=key.school)
+    EmailAddress.objects.create(user=user, email=address, primary=True, verified=True)
+    queue_email_to_user(user, emails.CREATED, host=host, at=at)
+    if person.other_email and person.other_email.lower() != address:
+        personal_data.request_change(user=user, email=person.other_email, host=host, at=at)
+    return operations.redeem(code=symbols, by=user, at=at)
+
+
+@sensitive_variables("person")
+@transaction.atomic
+def create_principal(person: NewPrincipal, *, email: str, school: School, at: datetime.datetime) -> User:
+    """Create a principal's account at a school, under a free username; its address is not confirmed yet."""
+    requested = person.username or usernames.propose_username(email, person.first_name, person.last_name)
+    user = User(
+        profile=Profile.PRINCIPAL,
+        username=requested.strip().lower(),
+        first_name=person.first_name.strip(),
+        last_name=person.last_name.strip(),
+        email=email,
+        password=person.password_hash,
+    )
+    usernames.save_with_free_username(user)
+    affiliations.choose(user=user, school=school, at=at)
+    return user

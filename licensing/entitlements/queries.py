@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Collection
 
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Profile, User
-from licensing.entitlements import code_sealing, key_corrections, keys
+from core.registry import Registry
+from licensing.entitlements import code_sealing, keys
 from licensing.entitlements.models import ActivationKey, Seat, Subscription, SubscriptionQuerySet
 from schools.models import Affiliation
+
+#: SQL: how many seats the rows of `entitlements_seatevent AS event` leave held. Summed and not read from the latest
+#: row: rows of one seat may have been written by requests that began in another order. `audit` compares with seats.
+NET_SEATS_SQL = "coalesce(sum(CASE WHEN event.kind IN ('assigned', 'claimed') THEN 1 ELSE -1 END), 0)::bigint"
+
+
+# Orders whose signed purchase order is being checked: `orders`, a higher layer, knows them and declares how to ask.
+#
+# Lots, orders and the home page of an office ask here, so that they say the same.
+
+type ReviewFinder = Callable[[Collection[int]], set[int]]
+
+
+#: By app, who knows which of some order numbers are under review.
+review_finders: Registry[ReviewFinder] = Registry("finder of orders under review")
+
+
+def find_orders_under_review(numbers: Collection[int]) -> set[int]:
+    """Return those of the order numbers whose signed purchase order was received and waits to be checked."""
+    return {number for finder in review_finders.values() for number in finder(numbers)} if numbers else set()
+
 
 #: Of a school year: its licences end on 31 August.
 _LAST_MONTH_OF_YEAR = 8
@@ -42,7 +65,7 @@ def find_key(text: str) -> ActivationKey | None:
 @sensitive_variables("text")
 def find_keys_like(text: str) -> list[ActivationKey]:
     """Return the keys that are one slip away from a mistyped one. For the operator's search; one query at most."""
-    codes = key_corrections.list_corrections(text)
+    codes = keys.list_corrections(text)
     sealed = [each for code in codes for each in code_sealing.seal_under_all_keys(code)]
     return list(ActivationKey.objects.filter(sealed_code__in=sealed).order_by("pk")) if sealed else []
 

@@ -2,7 +2,7 @@
 """What orders declare: their e-mails, and which of them are under review."""
 
 from collectivities.journal import JournalAction, declare_actions, declare_subject
-from licensing.entitlements.order_review import review_finders
+from licensing.entitlements.queries import review_finders
 from licensing.orders import emails, queries
 
 review_finders.declare("orders", queries.find_orders_under_review)

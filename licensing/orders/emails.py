@@ -20,7 +20,7 @@ from core.contact_details import MAX_LENGTH
 from core.links import portal_url
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
-from licensing.catalogue.terms_pdf import render_terms_pdf
+from licensing.catalogue.terms import render_terms_pdf
 from licensing.entitlements import wording
 from licensing.entitlements.wording import describe_start, format_long_date
 from licensing.orders import order_events, payers

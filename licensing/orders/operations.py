@@ -16,10 +16,9 @@ from collectivities.letters import schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import pricing, terms
-from licensing.catalogue.exceptions import BadQuantity, NotOnSale
 from licensing.catalogue.models import SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product, get_school_year
-from licensing.catalogue.pricing import MAX_UNITS, PricedLine
+from licensing.catalogue.pricing import MAX_UNITS, BadQuantity, NotOnSale, PricedLine
 from licensing.entitlements.models import Entitlement, SuspensionCause
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.orders import billing_details as bills

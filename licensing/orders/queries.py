@@ -17,10 +17,8 @@ from core import money
 from core.calendar import date_in_paris, extend_to_working_day
 from core.money import Amounts, round_to_cents
 from licensing.catalogue import pricing
-from licensing.catalogue.cheapest import Combination, TierPrice, find_cheapest
-from licensing.catalogue.exceptions import NotOnSale
 from licensing.catalogue.models import SchoolTier, SchoolYear, Seller
-from licensing.catalogue.pricing import PUPILS_PER_CLASS, PricedLine
+from licensing.catalogue.pricing import PUPILS_PER_CLASS, Combination, NotOnSale, PricedLine, TierPrice, find_cheapest
 from licensing.orders.models import ZERO, Order, OrderKind, OrderLine, OrderState, Payer, PurchaseOrderScan, ScanState
 
 # A consumer's right to withdraw from the contract of an order: who has it, and until when (docs/decisions/0111).

@@ -19,11 +19,11 @@ from collectivities.letters import schedule_renewal_reminder, schedule_weekly_le
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement, SuspensionCause
-from licensing.entitlements.seat_removal import list_unused_seats, remove_seats
-from licensing.entitlements.shop_subscriptions import create_shop_subscription
+from licensing.entitlements.operations import create_shop_subscription
+from licensing.entitlements.seat_holders import list_unused_seats, remove_seats
 from licensing.entitlements.wording import describe_start
 from licensing.orders.models import Order, OrderLine
-from licensing.pools import operations as pools
+from licensing.pools import key_emails, reductions
 from licensing.pools.models import Pool
 
 #: Days of free use from the opening of the rights on, or from their first day (guide, section 3).
@@ -188,7 +188,7 @@ def take_back(line: OrderLine, licences: int, *, by: User, at: datetime.datetime
         remove_seats(key_id=line.entitlement.keys.get().pk, units=licences)
     else:
         with tenant_context(line.entitlement.collectivity):
-            pools.take_back_capacity(entitlement_id=line.entitlement.pk, units=licences, by=by, at=at)
+            reductions.take_back_capacity(entitlement_id=line.entitlement.pk, units=licences, by=by, at=at)
     line.taken_back += licences
     line.save(update_fields=["taken_back"])
 
@@ -199,7 +199,7 @@ def release_emails(order: Order) -> None:
     The e-mails of a cancelled order are cancelled then.
     """
     if order.collectivity is not None:
-        pools.queue_release(order.collectivity)
+        key_emails.queue_release(order.collectivity)
 
 
 def _entitlements(order: Order) -> QuerySet[Entitlement]:

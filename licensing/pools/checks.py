@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -10,9 +14,86 @@ from django.core.validators import validate_email
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.contact_details import is_ordinary_address
-from licensing.entitlements.models import Entitlement, EntitlementStatus, SuspensionCause
-from licensing.pools.exceptions import BadAddress, BadSendDate, PoolClosed, PoolSuspended, UnknownPool
-from licensing.pools.models import Pool
+from licensing.entitlements.models import ActivationKey, Entitlement, EntitlementStatus, SuspensionCause
+from licensing.exceptions import LicensingError
+from licensing.pools import checks
+from licensing.pools.exceptions import (
+    AllocationRedeemed,
+    AllocationRevoked,
+    BadAddress,
+    BadSendDate,
+    BadUnits,
+    DuplicateSchool,
+    NoAddress,
+    PoolClosed,
+    PoolExhausted,
+    PoolSuspended,
+    SchoolClosed,
+    SchoolNotInDirectory,
+    UnknownAllocation,
+    UnknownPool,
+    WouldShrink,
+)
+from licensing.pools.models import Allocation, Pool
+from schools.models import School, SchoolState
+
+
+class AllocationActionResult(NamedTuple):
+    """Result for one allocation: done unless `refusal` is set."""
+
+    allocation_id: int
+    refusal: LicensingError | None = None
+    #: Whether an e-mail to the school was queued.
+    notified: bool = False
+
+    def raise_for_refusal(self) -> None:
+        """Raise `refusal`, if any."""
+        if self.refusal is not None:
+            raise self.refusal
+
+
+def redeemed_error(at: datetime.datetime, consequence: str) -> AllocationRedeemed:
+    """Return the error for a redeemed key; `consequence`: the clause on what cannot be done."""
+    return AllocationRedeemed(f"La clé a été activée le {formatting.long_date(date_in_paris(at))} : {consequence}.")
+
+
+def revoked_error(at: datetime.datetime) -> AllocationRevoked:
+    """Return the error for a revoked allocation."""
+    return AllocationRevoked(
+        f"Cette attribution a été reprise le {formatting.long_date(date_in_paris(at))} : sa clé ne vaut plus rien."
+    )
+
+
+def lock_allocations(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list[AllocationActionResult]]:
+    """Lock allocations, then their keys; return them by primary key, and results for missing ones.
+
+    Each comes with its locked key. A caller that changes a pool has locked it before.
+    """
+    allocations = {
+        allocation.pk: allocation
+        for allocation in Allocation.objects.locked()
+        .select_related("pool", "school")
+        .prefetch_related("pool__entitlement")
+        .filter(pk__in_array=allocation_ids)
+    }
+    # Locking the keys excludes concurrent redemptions.
+    keys = {
+        key.pk: key
+        for key in ActivationKey.objects.locked().filter(
+            pk__in_array=[allocation.key_id for allocation in allocations.values()]
+        )
+    }
+    for allocation in allocations.values():
+        allocation.key = keys[allocation.key_id]
+    missing = [
+        AllocationActionResult(
+            allocation_id, UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")
+        )
+        for allocation_id in dict.fromkeys(allocation_ids)
+        if allocation_id not in allocations
+    ]
+    return allocations, missing
+
 
 #: Send time of e-mails scheduled for a day.
 _SEND_TIME = datetime.time(8, 0, tzinfo=PARIS)
@@ -96,3 +177,206 @@ def compute_due_at(
 def is_official_mailbox(recipient: str, mailbox: str) -> bool:
     """Whether an address is the school's official mailbox: a key sent elsewhere verifies nobody."""
     return recipient == mailbox or recipient.strip().casefold() == mailbox.strip().casefold()
+
+
+class Demand(NamedTuple):
+    """Units for one school. With `total`, `units` is the resulting total instead of an addition.
+
+    `asked`: how many its school had asked for, where this answers it; `is_moved`: whether a rebalancing gives them. The
+    letter says so.
+    """
+
+    uai: str
+    units: int
+    recipient: str
+    total: bool = False
+    asked: int = 0
+    is_moved: bool = False
+
+
+class TargetSchool(NamedTuple):
+    """A school to allocate to: its columns in the directory."""
+
+    uai: str
+    name: str
+    mailbox: str
+    state: str
+
+
+class ExistingAllocation(NamedTuple):
+    """The allocation that a school already has from the pool."""
+
+    allocation_id: int
+    key_id: int
+    units: int
+    recipient: str
+
+
+class CheckedDemand(NamedTuple):
+    """A checked demand: units to add to the school's allocation, or to a new one."""
+
+    demand: Demand
+    school: TargetSchool
+    added: int
+    existing: ExistingAllocation | None
+
+    @property
+    def exposes_key(self) -> bool:
+        """Whether somebody besides the school's official mailbox will know the key."""
+        return not checks.is_official_mailbox(self.demand.recipient, self.school.mailbox)
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationOutcome:
+    """Result of applying demands: the allocation of each school, and totals."""
+
+    #: Primary keys by UAI, including schools that had their total already.
+    allocations: dict[str, int]
+    units: int
+    created: int
+    grown: int
+    unchanged: int
+
+
+class AllocationStage(StrEnum):
+    """Stages of a bulk operation, in order."""
+
+    CHECKING = "checking"
+    TAKING_BACK = "taking_back"
+    KEYS = "keys"
+    ALLOCATIONS = "allocations"
+    JOURNAL = "journal"
+    MESSAGES = "messages"
+    COMMITTING = "committing"
+
+
+class ProgressCallback(Protocol):
+    """Called before each stage. Its exceptions roll the operation back."""
+
+    def __call__(self, stage: str, done: int, total: int, /) -> None:
+        """Report that `stage` begins, and that `done` of `total` schools have passed the previous one."""
+
+
+def no_progress(_stage: str, _done: int, _total: int, /) -> None:
+    """Ignore progress."""
+
+
+# Check demands on a pool: each becomes a checked demand or an error.
+#
+# Pure but for `get_target_schools` and `lock_existing_allocations`, which query and lock. The caller has locked the pool.
+
+#: Number of schools that an error message names; the others are counted.
+_MAX_NAMED = 5
+_CLOSED = SchoolState.CLOSED.value
+
+#: Message by error, formatted with the `name`s of the rejected demands. In order of precedence.
+_SENTENCES: dict[type[LicensingError], str] = {
+    BadUnits: "{} : indiquez un nombre entier de licences, au moins 1.",
+    # The name is the full message.
+    BadAddress: "{}",
+    DuplicateSchool: "Un établissement n'est servi qu'une fois d'un même geste : {}.",
+    SchoolNotInDirectory: "Aucun établissement de l'annuaire ne porte cet UAI : {}.",
+    SchoolClosed: "Fermé d'après l'annuaire, donc rien n'y est attribué : {}.",
+    NoAddress: "Ni contact dans votre périmètre, ni adresse officielle dans l'annuaire : indiquez l'adresse e-mail à "
+    "laquelle envoyer la clé : {}.",
+    WouldShrink: "Une attribution ne se réduit pas de cette manière, il faut la réduire ou la reprendre d'abord : {}.",
+}
+
+
+class RejectedDemand(NamedTuple):
+    """A rejected demand: the error class, and the school's name in the message."""
+
+    kind: type[LicensingError]
+    name: str
+
+    def refusal(self) -> LicensingError:
+        """Return the error for this demand alone."""
+        return self.kind(_SENTENCES[self.kind].format(self.name))
+
+
+def build_error(rejected: Collection[RejectedDemand]) -> LicensingError:
+    """Return one error for all: the first error class by precedence, with the schools concerned."""
+    kind = min((one.kind for one in rejected), key=list(_SENTENCES).index)
+    names = [one.name for one in rejected if one.kind is kind]
+    text = names[0] if kind is BadAddress else _join_names(names)
+    return kind(_SENTENCES[kind].format(text))
+
+
+def check_demands(
+    demands: Sequence[Demand],
+    schools: Mapping[str, TargetSchool],
+    existing_allocations: Mapping[str, ExistingAllocation],
+    *,
+    recipients_looked_up: bool = False,
+) -> Iterator[CheckedDemand | RejectedDemand]:
+    """Yield the checked demand, or why the demand is rejected, for each demand in order.
+
+    Only the first demand for a school counts, even if rejected. `recipients_looked_up`: a missing recipient was
+    looked up in the portfolio and the directory.
+    """
+    checked_uais: set[str] = set()
+    for demand in demands:
+        uai, units, recipient, total = demand[:4]
+        school = schools.get(uai)
+        if units < 1:
+            yield RejectedDemand(BadUnits, uai)
+        elif uai in checked_uais:
+            yield RejectedDemand(DuplicateSchool, uai)
+        elif school is None:
+            yield RejectedDemand(SchoolNotInDirectory, uai)
+        elif school.state == _CLOSED:
+            yield RejectedDemand(SchoolClosed, f"{school.name} ({uai})")
+        elif error := _check_recipient(recipient):
+            not_found = recipients_looked_up and not recipient
+            yield (
+                RejectedDemand(NoAddress, f"{school.name} ({uai})") if not_found else RejectedDemand(BadAddress, error)
+            )
+        else:
+            existing = existing_allocations.get(uai)
+            had = existing.units if existing is not None else 0
+            added = units - had if total else units
+            yield (
+                CheckedDemand(demand, school, added, existing)
+                if added >= 0
+                else RejectedDemand(WouldShrink, f"{uai} (en a {had})")
+            )
+        checked_uais.add(uai)
+
+
+def get_target_schools(uais: Collection[str], known: Sequence[TargetSchool] = ()) -> dict[str, TargetSchool]:
+    """Return the schools by UAI; missing where the directory has none. `known` are not queried again."""
+    schools = {school.uai: school for school in known}
+    if unread := [uai for uai in uais if uai not in schools]:
+        rows = School.objects.filter(uai__in_array=unread).values_list("uai", "name", "email", "state")
+        schools |= {row[0]: TargetSchool(*row) for row in rows}
+    return schools
+
+
+def lock_existing_allocations(pool: Pool, uais: Collection[str]) -> dict[str, ExistingAllocation]:
+    """Lock the active allocations of the schools from the pool, and return them by UAI."""
+    locked = Allocation.objects.active().locked().filter(school_id__in_array=uais, pool=pool)
+    rows = locked.values_list("school_id", "pk", "key_id", "units", "recipient")
+    return {row[0]: ExistingAllocation(*row[1:]) for row in rows}
+
+
+def pool_exhausted_error(pool: Pool, free: int, units: int, consequence: str) -> PoolExhausted:
+    """Return the error for `units` where only `free` are left; `consequence`: what was not done."""
+    left = formatting.pluralize(free, "licence libre", "licences libres") if free else "plus aucune licence"
+    return PoolExhausted(
+        f"Le lot « {pool.name} » n'a {'plus que ' if free else ''}{left} ; "
+        f"il en faudrait {formatting.number(units)}. {consequence}"
+    )
+
+
+def _check_recipient(recipient: str) -> str:
+    """Return the error message for a recipient; empty where it is valid."""
+    try:
+        address = clean_address(recipient)
+    except BadAddress as refusal:
+        return str(refusal)
+    return "" if address == recipient else f"« {recipient} » : retirez les espaces qui entourent l'adresse."
+
+
+def _join_names(names: Sequence[str]) -> str:
+    rest = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" et {formatting.number(rest)} de plus" if rest > 0 else "")

@@ -3,17 +3,16 @@
 from api.problem_details import RULE, Error, declare_errors, declare_family
 from collectivities.access import gifts
 from collectivities.journal import JournalAction, declare_actions, declare_subject
-from licensing.pools import bounce_journal, message_kinds, queries
+from licensing.pools import key_emails, message_kinds, queries
 from licensing.pools.events import PoolEvent
-from licensing.pools.operations import held_emails
 from mailing.delivery_reports import bounce_listeners, hold_listeners
 from web.frame import declare_page
 from webhooks.event_types import declare_event_types
 
 declare_event_types(PoolEvent)
 message_kinds.register_kinds()
-bounce_listeners.declare("pools", bounce_journal.record_bounces)
-hold_listeners.declare("pools", held_emails.schedule_look)
+bounce_listeners.declare("pools", message_kinds.record_bounces)
+hold_listeners.declare("pools", key_emails.schedule_look)
 gifts.declare("pools", queries.has_given)
 
 declare_subject("pools", "Lots et attributions", rank=20)

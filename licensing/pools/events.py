@@ -17,7 +17,7 @@ from webhooks.endpoints import get_last_event_type
 from webhooks.operations import NewEvent
 
 if TYPE_CHECKING:
-    from licensing.pools.operations.demands import CheckedDemand
+    from licensing.pools.checks import CheckedDemand
 
 
 class PoolEvent(models.TextChoices):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import django_filters
@@ -13,11 +14,12 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.foreign_values import cut_search
+from core.registry import Registry
 from licensing.entitlements.queries import get_school_year
-from licensing.pools.asking_schools import find_asking
 from licensing.pools.models import DORMANT_FOR, Allocation, Pool
 from licensing.pools.queries import (
     AnnotatedAllocation,
+    Situation,
     annotate_state,
     filter_delivered,
     filter_held_email,
@@ -26,9 +28,16 @@ from licensing.pools.queries import (
     filter_situation,
     filter_unused,
 )
-from licensing.pools.situations import Situation
 from schools.folding import split_words
 from schools.uai import is_valid, normalise
+
+asking_queries: Registry[Callable[[], set[str]]] = Registry("query of schools that ask")
+
+
+def find_asking() -> set[str]:
+    """Return the UAIs of the schools whose request waits for the current collectivity. One query."""
+    return {uai for find in asking_queries.values() for uai in find()}
+
 
 #: Days after its sending from which an unredeemed key is due for a reminder.
 DORMANT_DAYS = 15

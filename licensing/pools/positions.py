@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import datetime
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from core.calendar import date_in_paris, start_of_day
 from core.connections import connection
+from core.registry import Registry
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
-from licensing.entitlements.order_review import find_orders_under_review
+from licensing.entitlements.queries import find_orders_under_review
+from licensing.pools.filters import DORMANT_DAYS
+from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
+from mailing.models import LOST, MessageState
+
+
+class PoolNote(NamedTuple):
+    """A sentence on a pool, and the page where more is said."""
+
+    sentence: str
+    label: str
+    url: str
+
+
+note_queries: Registry[Callable[[], Mapping[int, PoolNote]]] = Registry("query of notes on pools")
+
+
+def list_notes() -> dict[int, list[PoolNote]]:
+    """Return the notes of each pool of the current collectivity."""
+    notes: dict[int, list[PoolNote]] = {}
+    for describe in note_queries.values():
+        for pool_id, note in describe().items():
+            notes.setdefault(pool_id, []).append(note)
+    return notes
 
 
 class PoolPosition(NamedTuple):
@@ -128,3 +154,204 @@ def mark_reviewed(positions: list[PoolPosition]) -> list[PoolPosition]:
     unpaid = [one.order_number for one in positions if one.is_purchase and (one.provisional_until or one.unpaid_until)]
     reviewed = find_orders_under_review(unpaid)
     return [one._replace(under_review=True) if one.order_number in reviewed else one for one in positions]
+
+
+# How far the licences of each pool have come, and which schools need help: for the home page of an office.
+#
+# Both read the letters of the unredeemed allocations once, grouped by allocation.
+
+#: What the public schema says of the office's licences, as the statements of this module read it.
+type OfficeRights = Mapping[str, str | None]
+
+
+#: Fields of `PoolPosition` that its statement returns.
+_COLUMNS = PoolPosition._fields[: PoolPosition._fields.index("under_review")]
+_ARRIVED = [MessageState.SENT.value, MessageState.DELIVERED.value]
+
+# Asked for each unredeemed allocation, by the index of messages. Joined and then grouped, the letters of 10,000
+# allocations are compared row by row where the planner has no statistics yet, as after an import: that takes minutes.
+_LETTERS = """LATERAL (
+        SELECT
+            max(letter.id) FILTER (WHERE letter.state != 'cancelled') AS last_id,
+            max(letter.id) FILTER (WHERE letter.state = ANY(%(arrived)s)) AS arrived_id,
+            max(letter.id) FILTER (
+                WHERE letter.state = ANY(%(lost)s) OR letter.refusal = 'waiting'
+            ) AS lost_id,
+            max(letter.sent_at) FILTER (
+                WHERE letter.kind = %(key)s AND letter.state = ANY(%(arrived)s)
+            ) AS key_sent_at,
+            max(letter.created_at) FILTER (
+                WHERE letter.kind = %(reminder)s AND letter.state != ALL(%(unsent)s)
+            ) AS reminded_at
+        FROM mailing_message AS letter
+        WHERE letter.topic = %(topic)s AND letter.topic_id = allocation.id
+    ) AS letters"""
+
+_PROGRESS_SQL = f"""
+WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+allocated AS MATERIALIZED ({ALLOCATED_SQL}),
+position ({", ".join(_COLUMNS)}) AS ({POSITIONS_SQL}),
+arrived AS (
+    SELECT allocation.pool_id, sum(allocation.units) AS units
+    FROM allocated AS allocation
+    CROSS JOIN {_LETTERS}
+    WHERE allocation.redeemed_at IS NULL AND letters.arrived_id > coalesce(letters.lost_id, 0)
+    GROUP BY allocation.pool_id
+),
+held AS (
+    SELECT allocated.pool_id, count(DISTINCT allocated.id) AS keys
+    FROM mailing_message AS letter
+    JOIN allocated ON allocated.id = letter.topic_id
+    WHERE letter.topic = %(topic)s AND letter.state = 'held' AND letter.refusal != 'waiting'
+    GROUP BY allocated.pool_id
+)
+SELECT
+    position.*,
+    (position.redeemed_free + position.held + coalesce(arrived.units, 0))::bigint,
+    coalesce(held.keys, 0)
+FROM position
+LEFT JOIN arrived ON arrived.pool_id = position.pool_id
+LEFT JOIN held ON held.pool_id = position.pool_id
+ORDER BY position.opened_at DESC, position.pool_id DESC
+"""  # noqa: S608 - constants of these modules, and parameters
+
+_STUCK_SQL = f"""
+WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+unredeemed AS (
+    SELECT
+        allocation.id,
+        allocation.school_id,
+        allocation.units,
+        allocation.recipient,
+        entitlement.first_day,
+        letters.*
+    FROM pools_allocation AS allocation
+    JOIN pools_pool AS pool ON pool.id = allocation.pool_id
+    JOIN entitlement ON entitlement.id = pool.entitlement_id
+    CROSS JOIN {_LETTERS}
+    WHERE
+        allocation.revoked_at IS NULL
+        AND NOT EXISTS (SELECT FROM redeemed WHERE redeemed.key_id = allocation.key_id)
+        AND entitlement.last_day >= %(day)s
+        AND entitlement.suspended_at IS NULL
+        AND (entitlement.provisional_until IS NULL OR entitlement.provisional_until >= %(day)s)
+),
+judged AS (
+    SELECT
+        *,
+        lost_id IS NOT DISTINCT FROM last_id AS lost,
+        key_sent_at <= %(dormant_before)s AND first_day <= %(dormant_day)s AS dormant,
+        coalesce(reminded_at >= %(midnight)s, FALSE) AS reminded_today,
+        greatest(key_sent_at, reminded_at) AS last_heard
+    FROM unredeemed
+),
+first AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE lost) OVER () AS lost_keys,
+        count(*) FILTER (WHERE dormant) OVER () AS dormant_keys,
+        count(*) FILTER (WHERE dormant AND NOT lost AND NOT reminded_today) OVER () AS remindable_keys
+    FROM judged
+    WHERE lost OR dormant
+    ORDER BY lost DESC, last_heard, units DESC, id
+    LIMIT %(limit)s
+)
+SELECT
+    first.id, school.uai, school.name, school.commune, first.units, first.recipient, first.lost, first.key_sent_at,
+    first.reminded_at, first.reminded_today, first.lost_keys, first.dormant_keys, first.remindable_keys
+FROM first
+JOIN public.schools_school AS school ON school.uai = first.school_id
+ORDER BY first.lost DESC, first.last_heard, first.units DESC, first.id
+"""  # noqa: S608 - constants of this module, and parameters
+
+
+class PoolProgress(NamedTuple):
+    """A pool: its position, and what its letters have become."""
+
+    position: PoolPosition
+    #: Licences whose key was redeemed, or whose last letter with a known fate arrived.
+    delivered: int
+    #: Keys whose e-mail is held until the pool is restored.
+    held_keys: int
+
+
+class StuckKey(NamedTuple):
+    """An unredeemed key whose school needs help: its last e-mail was lost, or long ago."""
+
+    allocation_id: int
+    uai: str
+    school_name: str
+    commune: str
+    units: int
+    recipient: str
+    #: `Situation.UNDELIVERED`: the last e-mail was lost, or none is left. Its address is to be corrected.
+    lost: bool
+    #: When the key was last sent, and when its school was last reminded; None for never.
+    sent_at: datetime.datetime | None
+    reminded_at: datetime.datetime | None
+    reminded_today: bool
+
+
+class StuckKeys(NamedTuple):
+    """The first keys whose schools need help, and how many there are in all."""
+
+    first: Sequence[StuckKey]
+    #: As many as the list of allocations finds with its filters `LOST` and `DORMANT`.
+    lost: int = 0
+    dormant: int = 0
+    #: Of the dormant ones, those that a reminder would reach today.
+    remindable: int = 0
+
+
+def read_rights() -> OfficeRights:
+    """Return what both functions below read of the public schema, for those who call both. Two queries."""
+    return {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
+
+
+def list_pool_progress(rights: OfficeRights | None = None) -> list[PoolProgress]:
+    """Return the progress of every pool, the latest first.
+
+    One query beside those of `rights`, two where an order is unpaid.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PROGRESS_SQL, {**_letter_parameters(), **(rights or read_rights())})
+        rows = cursor.fetchall()
+    positions = mark_reviewed([PoolPosition(*row[: len(_COLUMNS)]) for row in rows])
+    return [PoolProgress(position, *row[-2:]) for position, row in zip(positions, rows, strict=True)]
+
+
+def list_stuck_keys(at: datetime.datetime, *, limit: int, rights: OfficeRights | None = None) -> StuckKeys:
+    """Return the keys whose schools need help: lost e-mails first, then those longest without one.
+
+    One query beside those of `rights`.
+
+    Dormant is what `filter_not_redeemed_since` finds after `DORMANT_DAYS`, lost what `filter_lost_email` finds.
+    """
+    day, dormant_before = date_in_paris(at), at - datetime.timedelta(days=DORMANT_DAYS)
+    parameters = {
+        **_letter_parameters(),
+        **(rights or read_rights()),
+        "day": day,
+        "midnight": start_of_day(day),
+        "dormant_before": dormant_before,
+        "dormant_day": date_in_paris(dormant_before),
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STUCK_SQL, parameters)
+        rows = cursor.fetchall()
+    if not rows:
+        return StuckKeys(())
+    fields = len(StuckKey._fields)
+    return StuckKeys([StuckKey(*row[:fields]) for row in rows], *rows[0][fields:])
+
+
+def _letter_parameters() -> dict[str, Any]:
+    return {
+        "topic": ALLOCATION_TOPIC,
+        "key": MessageKind.KEY.value,
+        "reminder": MessageKind.REMINDER.value,
+        "arrived": _ARRIVED,
+        "lost": [state.value for state in LOST],
+        "unsent": [*(state.value for state in LOST), MessageState.CANCELLED.value],
+    }

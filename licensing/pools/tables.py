@@ -2,17 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import django_tables2 as tables
 from django.db.models import Count, QuerySet, Sum
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django_tables2.data import TableQuerysetData
 from django_tables2.utils import OrderBy
 
+from core.calendar import date_in_paris
+from core.spreadsheets import WorksheetContent
+from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.models import Allocation
-from licensing.pools.queries import annotate_held
+from licensing.pools.queries import NOT_REDEEMED, AnnotatedAllocation, Situation, annotate_held
+from mailing.models import MessageState
+from schools.wording import format_school_name
 from web.figure_column import FigureColumn
+
+_COLUMN_TITLES = (
+    "UAI", "Établissement", "Commune", "Lot", "Licences", "État", "Utilisées", "Adresse e-mail",
+    "Dernier e-mail", "Attribuée le", "Activée le",
+)  # fmt: skip
+_COLUMN_WIDTHS = (11, 44, 24, 30, 10, 22, 14, 38, 16, 14, 14)
+_CHUNK_SIZE = 2000
+
+
+def build_workbook(allocations: QuerySet[AnnotatedAllocation]) -> bytes:
+    """Return the allocations as an xlsx file, in the order of the queryset, written row by row."""
+    rows = (_row(allocation) for allocation in allocations.iterator(chunk_size=_CHUNK_SIZE))
+    return write_workbook(WorksheetContent("Attributions", _COLUMN_TITLES, _COLUMN_WIDTHS, rows))
+
+
+def _row(allocation: AnnotatedAllocation) -> Sequence[Any]:
+    redeemed_at = allocation.key.redeemed_at
+    message = allocation.message_state
+    return (
+        allocation.school_id,
+        format_school_name(allocation.school.name),
+        allocation.school.commune,
+        allocation.pool.name,
+        allocation.units,
+        str(Situation(allocation.situation).label),
+        allocation.held if redeemed_at else None,
+        allocation.recipient,
+        str(MessageState(message).label) if message else "",
+        date_in_paris(allocation.created_at),
+        date_in_paris(redeemed_at) if redeemed_at else None,
+    )
+
+
+_COLOURS = {
+    Situation.SCHEDULED: "secondary",
+    Situation.SENT: "blue",
+    Situation.DELIVERED: "blue",
+    Situation.UNDELIVERED: "red",
+    Situation.REDEEMED: "green",
+    Situation.RETURNED: "secondary",
+    Situation.REVOKED: "secondary",
+    Situation.SUSPENDED: "orange",
+    Situation.EXPIRED: "secondary",
+    Situation.CANCELLED: "secondary",
+}
+
+
+def render_situation_badge(value: str) -> SafeString:
+    """Render a situation as a coloured badge, and beside it that the key is not redeemed: for a page of its own."""
+    if value in NOT_REDEEMED:
+        return format_html('{} <span class="text-secondary">non activée</span>', render_badge(value))
+    return render_badge(value)
+
+
+def render_badge(value: str) -> SafeString:
+    """Render a situation as a coloured badge."""
+    situation = Situation(value)
+    return format_html('<span class="badge bg-{}-lt">{}</span>', _COLOURS[situation], situation.label)
 
 
 class AllocationRows(TableQuerysetData):

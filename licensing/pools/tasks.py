@@ -15,12 +15,12 @@ from collectivities.models import AuditEntry
 from core import formatting
 from jobs.due import declare_due_work
 from jobs.tasks import task
-from licensing.pools import events, operations
+from licensing.pools import events, key_emails
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
 
-declare_due_work(operations.RELEASE_TASK)
+declare_due_work(key_emails.RELEASE_TASK)
 
 _SUMMARIES = {
     "redeemed": "{school} : clé activée, {count}.",
@@ -63,16 +63,16 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
 @task(name="pools.look_for_lost_keys")
 def look_for_lost_keys(*, uai: str) -> None:
     """Queue the resending in each collectivity with unredeemed keys for the school. In the public schema."""
-    operations.queue_lost_keys(uai=uai, at=timezone.now())
+    key_emails.queue_lost_keys(uai=uai, at=timezone.now())
 
 
 @task(name="pools.send_lost_keys")
 def send_lost_keys(*, uai: str, asked_at: str) -> None:
     """Resend the school's unredeemed keys, in the schema of a collectivity that gave them."""
-    operations.resend_lost_keys(uai=uai, at=datetime.datetime.fromisoformat(asked_at))
+    key_emails.resend_lost_keys(uai=uai, at=datetime.datetime.fromisoformat(asked_at))
 
 
-@task(name=operations.RELEASE_TASK)
+@task(name=key_emails.RELEASE_TASK)
 def release_held_emails() -> None:
     """Release the held e-mails of the collectivity's pools that are not suspended."""
-    operations.release_held_emails(at=timezone.now())
+    key_emails.release_held_emails(at=timezone.now())

@@ -9,12 +9,205 @@ import datetime
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from core.calendar import end_of_day
+from django.db.models import Count, DateField, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import TruncWeek
+
+from collectivities.models import PortfolioSchool
+from core.calendar import PARIS, end_of_day, start_of_day
 from core.connections import connection
 from core.schemas import PublicRows
-from licensing.entitlements.office_keys import ENTITLEMENTS, list_entitlements
-from licensing.entitlements.queries import get_last_days, get_school_year
-from licensing.entitlements.seat_movements import NET_SEATS_SQL
+from licensing.entitlements.models import ActivationKey, Entitlement
+from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS, find_entitlements, list_entitlements
+from licensing.entitlements.queries import NET_SEATS_SQL, ends_in_school_year, get_last_days, get_school_year
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
+from mailing.models import LOST, Message
+
+
+class SchoolHolding(NamedTuple):
+    """Licences of a school, over its allocations of the year that were not revoked."""
+
+    units: int = 0
+    #: Those of redeemed keys, and those that a teacher holds.
+    redeemed: int = 0
+    used: int = 0
+    #: Whether it has a key that it may redeem and has not redeemed.
+    is_dormant: bool = False
+    #: Whether such a key is `Situation.UNDELIVERED`: its last e-mail was lost, or none is left.
+    is_unreached: bool = False
+    #: When the key that waits longest was sent, and when its school was last reminded; None for never.
+    sent_at: datetime.datetime | None = None
+    reminded_at: datetime.datetime | None = None
+
+
+_HOLDINGS_SQL = f"""
+WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+given AS (
+    SELECT
+        allocation.id,
+        allocation.school_id,
+        allocation.units,
+        coalesce(redeemed.held, 0) AS held,
+        redeemed.key_id IS NOT NULL AS redeemed,
+        redeemed.key_id IS NULL AND entitlement.suspended_at IS NULL
+            AND (entitlement.provisional_until IS NULL OR entitlement.provisional_until >= %(day)s) AS dormant
+    FROM pools_allocation AS allocation
+    JOIN pools_pool AS pool ON pool.id = allocation.pool_id
+    JOIN entitlement ON entitlement.id = pool.entitlement_id
+    LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
+    WHERE allocation.revoked_at IS NULL AND allocation.units > 0
+        AND entitlement.last_day = %(last_day)s
+        AND entitlement.cancelled_at IS NULL
+)
+SELECT
+    given.school_id,
+    sum(given.units)::bigint,
+    coalesce(sum(given.units) FILTER (WHERE given.redeemed), 0)::bigint,
+    sum(given.held)::bigint,
+    bool_or(given.dormant),
+    bool_or(given.dormant AND letters.lost_id IS NOT DISTINCT FROM letters.last_id),
+    min(letters.key_sent_at),
+    max(letters.reminded_at)
+FROM given
+CROSS JOIN LATERAL (
+    SELECT
+        max(letter.id) AS last_id,
+        max(letter.id) FILTER (WHERE letter.state = ANY(%(lost)s) OR letter.refusal = 'waiting') AS lost_id,
+        max(letter.sent_at) FILTER (WHERE letter.kind = %(key)s) AS key_sent_at,
+        max(letter.sent_at) FILTER (WHERE letter.kind = %(reminder)s) AS reminded_at
+    FROM mailing_message AS letter
+    WHERE given.dormant AND letter.topic = %(topic)s AND letter.topic_id = given.id AND letter.state != 'cancelled'
+) AS letters
+GROUP BY given.school_id
+"""  # noqa: S608 - constants, and parameters
+
+
+def list_school_holdings(*, last_day: datetime.date, day: datetime.date) -> dict[str, SchoolHolding]:
+    """Return by UAI what each school that has any licence valid until `last_day` holds on `day`. Three queries.
+
+    Suspended pools count, cancelled orders do not.
+    """
+    public_rows = {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _HOLDINGS_SQL,
+            {
+                **public_rows,
+                "last_day": last_day,
+                "day": day,
+                "lost": [state.value for state in LOST],
+                "topic": ALLOCATION_TOPIC,
+                "key": MessageKind.KEY.value,
+                "reminder": MessageKind.REMINDER.value,
+            },
+        )
+        return {row[0]: SchoolHolding._make(row[1:]) for row in cursor.fetchall()}
+
+
+def list_running_years(day: datetime.date) -> list[datetime.date]:
+    """Return the last days of the licences that are not over on `day`, the earliest first: a school year each."""
+    running = list_entitlements().filter(last_day__gte=day, cancelled_at=None)
+    return list(running.order_by("last_day").values_list("last_day", flat=True).distinct())
+
+
+def list_schools_without_licences(day: datetime.date) -> QuerySet[PortfolioSchool]:
+    """Return the schools of the portfolio that hold no licence of a lot that still runs on a day, in no order.
+
+    One query before theirs.
+    """
+    running = find_entitlements(Q(last_day__gte=day, cancelled_at=None))
+    served = Allocation.objects.served().filter(school_id=OuterRef("school_id"), pool__entitlement__in=running)
+    return PortfolioSchool.objects.filter(~Exists(served)).order_by()
+
+
+#: From the orders of June to the end of the next school year.
+MAX_WEEKS = 60
+_WEEK, _TO_SUNDAY = datetime.timedelta(days=7), datetime.timedelta(days=6)
+#: How long before its school year a licence may be sold, and more.
+_SOLD_BEFORE = datetime.timedelta(days=366)
+
+
+class WeekCounts(NamedTuple):
+    """The counts of one week, Monday to Sunday in Paris."""
+
+    monday: datetime.date
+    activated: int = 0
+    #: Of the keys activated.
+    licences: int = 0
+    sent: int = 0
+    reminded: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing happened."""
+        return not (self.activated or self.sent or self.reminded)
+
+
+def count_by_week(day: datetime.date) -> list[WeekCounts]:
+    """Return the weeks from the first with an activation or a sending to the week of `day`, without a gap.
+
+    `MAX_WEEKS` at most, of the pools that are not over on `day`. Empty where nothing was sent or activated.
+    Three queries.
+    """
+    this_week = _find_monday(day)
+    running = list_entitlements().filter(last_day__gte=day, cancelled_at=None)
+    since = start_of_day(this_week - (MAX_WEEKS - 1) * _WEEK)
+    return _fill_gaps(_read_counts(running, since=since, until=end_of_day(this_week + _TO_SUNDAY)), this_week)
+
+
+def count_year_by_week(school_year: int, day: datetime.date) -> list[WeekCounts]:
+    """Return such weeks of the pools of a school year, up to `day`, which is counted, and from their first on."""
+    of_year = list_entitlements().filter(ends_in_school_year(school_year), cancelled_at=None)
+    since = start_of_day(get_last_days(school_year)[0] - _SOLD_BEFORE)
+    return _fill_gaps(_read_counts(of_year, since=since, until=end_of_day(day)), _find_monday(day))
+
+
+def _find_monday(day: datetime.date) -> datetime.date:
+    return day - datetime.timedelta(days=day.weekday())
+
+
+def _read_counts(
+    entitlements: QuerySet[Entitlement], *, since: datetime.datetime, until: datetime.datetime
+) -> dict[datetime.date, WeekCounts]:
+    """Read the counts of the pools of these entitlements. Three queries."""
+    of_these = list(entitlements.order_by().values_list("pk", flat=True))
+    left_out = Allocation.objects.exclude(pool__entitlement__in=of_these)
+    # A key says its pool and its licences as its allocation does.
+    activated = (
+        ActivationKey.objects.filter(entitlement__in=of_these, redeemed_at__gte=since, redeemed_at__lt=until)
+        .order_by()
+        .annotate(week=TruncWeek("redeemed_at", output_field=DateField(), tzinfo=PARIS))
+        .values_list("week")
+        .annotate(Count("pk"), Sum("units"))
+    )
+    emails = (
+        Message.objects.filter(
+            sent_at__gte=since,
+            sent_at__lt=until,
+            topic=ALLOCATION_TOPIC,
+            kind__in=(MessageKind.KEY, MessageKind.REMINDER),
+        )
+        # Those left out are few: with the others, each message would be compared with all.
+        .exclude(topic_id__in=left_out.values("pk"))
+        .annotate(week=TruncWeek("sent_at", output_field=DateField(), tzinfo=PARIS))
+        .values_list("week", "kind")
+        .annotate(Count("pk"))
+        .order_by()
+    )
+    counts = {week: WeekCounts(week, activated=count, licences=units) for week, count, units in activated}
+    for week, kind, count in emails:
+        known = counts.get(week, WeekCounts(week))
+        counts[week] = known._replace(sent=count) if kind == MessageKind.KEY else known._replace(reminded=count)
+    return counts
+
+
+def _fill_gaps(counts: dict[datetime.date, WeekCounts], last: datetime.date) -> list[WeekCounts]:
+    """Return the weeks from the first of the counts to the last; none where there are no counts."""
+    weeks = []
+    week = min(counts, default=last + _WEEK)
+    while week <= last:
+        weeks.append(counts.get(week, WeekCounts(week)))
+        week += _WEEK
+    return weeks
 
 
 class YearDay(NamedTuple):

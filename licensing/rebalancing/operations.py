@@ -19,14 +19,14 @@ from core.connections import connection
 from core.formatting import school_forms
 from jobs import due
 from licensing.entitlements.exceptions import LicencesInUse
-from licensing.entitlements.key_units import grow_many, shrink_many
-from licensing.entitlements.seat_removal import remove_seats
+from licensing.entitlements.keys import grow_many, shrink_many
+from licensing.entitlements.seat_holders import remove_seats
 from licensing.exceptions import LicensingError
-from licensing.pools import checks, events
+from licensing.pools import checks, events, restorations
 from licensing.pools import operations as pools
+from licensing.pools.checks import Demand, lock_allocations
 from licensing.pools.models import ALLOCATION_TOPIC, GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
-from licensing.pools.operations import Demand, Reduction
-from licensing.pools.operations.results import lock_allocations
+from licensing.pools.reductions import Reduction, reduce_many, revoke_many
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
 from licensing.rebalancing.plan import Plan, build_plan
 from licensing.requests import operations as requests
@@ -151,10 +151,10 @@ def _move(plan: Plan, *, by: User | None, at: datetime.datetime) -> Rebalancing:
     )
     moves = [(one.allocation.pk, one.allocation.units, one.left) for one in taking]
     reductions = [Reduction(one.allocation.school_id, one.left) for one in taking if one.left]
-    for reduced in pools.reduce_many(pool_id=pool.pk, reductions=reductions, by=by, at=at, notify_at=notify_at):
+    for reduced in reduce_many(pool_id=pool.pk, reductions=reductions, by=by, at=at, notify_at=notify_at):
         reduced.raise_for_refusal()
     ended = [one.allocation.pk for one in taking if not one.left]
-    for revoked in pools.revoke_many(allocation_ids=ended, by=by, at=at, in_bulk=True) if ended else ():
+    for revoked in revoke_many(allocation_ids=ended, by=by, at=at, in_bulk=True) if ended else ():
         revoked.raise_for_refusal()
     answers: dict[int, int] = {}
     if giving:
@@ -285,7 +285,7 @@ def _set_back(
             ) from None
     elif is_minted:
         # A key that this act minted, and that nobody was told of.
-        pools.revoke_many(allocation_ids=[allocation.pk], by=by, at=at, in_bulk=True)
+        revoke_many(allocation_ids=[allocation.pk], by=by, at=at, in_bulk=True)
         return
     elif move.change > 0:
         shrink_many({allocation.key_id: move.before})
@@ -310,11 +310,11 @@ def _queue_stopped(made: Rebalancing, allocations: list[Allocation], at: datetim
     """Queue anew the e-mails about keys that nobody redeemed, which the rebalancing had stopped on their way."""
     undone = Rebalancing.objects.filter(pool=made.pool_id, undone_at__isnull=False)
     moments = [made.applied_at, *undone.values_list("applied_at", flat=True)]
-    pools.queue_again([one for one in allocations if one.key.redeemed_at is None], at, undone=moments)
+    restorations.queue_again([one for one in allocations if one.key.redeemed_at is None], at, undone=moments)
 
 
 def _restore(allocation: Allocation, *, by: User | None, at: datetime.datetime) -> None:
     try:
-        pools.restore(allocation_id=allocation.pk, by=by, at=at)
+        restorations.restore(allocation_id=allocation.pk, by=by, at=at)
     except LicensingError as refusal:
         raise RebalancingNotUndoable(f"{refusal} Tout est annulé, ou rien.") from None

@@ -3,8 +3,8 @@
 from api.problem_details import Error, declare_errors
 from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.pools.declarations import LICENCES
-from licensing.pools.pool_notes import note_queries
-from licensing.pools.stopped_reminders import stopped_queries
+from licensing.pools.positions import note_queries
+from licensing.pools.queries import stopped_queries
 from licensing.reminders import emails, queries
 from licensing.reminders.operations import ReminderEvent
 from webhooks.event_types import declare_event_types

@@ -12,17 +12,19 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import collectivity_forms, school_forms
 from core.links import portal_url
-from licensing.pools import automatic_emails
-from licensing.pools.emails import frame_email, get_giver, load_allocations
-from licensing.pools.key_email_texts import (
+from licensing.pools import emails
+from licensing.pools.emails import (
     KeyEmail,
+    build_stop_url,
     describe_end,
     describe_extension,
     describe_place,
+    frame_email,
+    get_giver,
+    load_allocations,
     with_plain_spaces,
 )
 from licensing.pools.models import Allocation
-from licensing.pools.stop_links import build_stop_url
 from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND
 from licensing.reminders.queries import SeatCounts, count_seats
 from mailing import kinds
@@ -36,13 +38,13 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
     seats = count_seats([allocation.key_id for allocation in allocations.values()])
     presentation = get_office_settings()
     contact = get_office_contact(presentation)
-    calendar = automatic_emails.load_calendar(messages)
+    calendar = emails.load_calendar(messages)
 
     def render_one(message: Message) -> RenderedEmail:
         allocation = allocations.get(message.topic_id or 0)
         if allocation is None:
             raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
-        automatic_emails.check_automatic_due(message, allocation, calendar)
+        emails.check_automatic_due(message, allocation, calendar)
         counts = seats.get(allocation.key_id, SeatCounts(0, 0))
         _check_due(message, allocation, counts)
         email = _build(message, allocation, counts)
@@ -127,7 +129,7 @@ def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyE
             ),
         ),
         notes=describe_extension(allocation),
-        reason=automatic_emails.describe_reason(giver, cause),
+        reason=emails.describe_reason(giver, cause),
     )
 
 

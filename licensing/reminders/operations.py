@@ -18,10 +18,10 @@ from core.connections import connection
 from jobs import due
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.exceptions import LicensingError
+from licensing.pools.checks import lock_allocations
 from licensing.pools.emails import school_label
 from licensing.pools.exceptions import UnknownPool
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
-from licensing.pools.operations.results import lock_allocations
 from licensing.reminders import planning
 from licensing.reminders.models import (
     MAX_DAYS,

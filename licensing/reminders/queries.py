@@ -17,8 +17,8 @@ from core.formatting import school_forms
 from jobs import due
 from licensing.entitlements.models import Seat
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
-from licensing.pools.operations.allocation import PLAN_REMINDERS, PLANNING_DELAY
-from licensing.pools.pool_notes import PoolNote
+from licensing.pools.operations import PLAN_REMINDERS, PLANNING_DELAY
+from licensing.pools.positions import PoolNote
 from licensing.reminders.models import Reminder, ReminderPolicy, ReminderStop
 from mailing.models import Message
 from schools.wording import format_school_name

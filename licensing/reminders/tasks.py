@@ -8,7 +8,7 @@ from django.utils import timezone
 from jobs.due import declare_due_work
 from jobs.retention import declare_retention
 from jobs.tasks import task
-from licensing.pools.operations.allocation import PLAN_REMINDERS
+from licensing.pools.operations import PLAN_REMINDERS
 from licensing.reminders import operations, planning
 from licensing.reminders.models import Reminder
 from mailing.models import MESSAGES_KEPT

@@ -23,9 +23,8 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import school_forms
 from licensing.exceptions import LicensingError
-from licensing.pools.emails import get_giver
+from licensing.pools.emails import get_giver, read_stop_token
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.stop_links import read_stop_token
 from licensing.reminders import operations
 from licensing.reminders.models import MAX_DAYS, MAX_STEPS, Reminder, ReminderPolicy, ReminderStop
 from licensing.reminders.operations import PolicyValues

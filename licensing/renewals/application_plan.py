@@ -11,9 +11,8 @@ from typing import NamedTuple
 from collectivities.queries import get_contact_emails
 from core import formatting
 from core.calendar import PARIS, date_in_paris
+from licensing.pools.checks import Demand, ExistingAllocation, RejectedDemand, check_demands, get_target_schools
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations.demand_checks import RejectedDemand, check_demands, get_target_schools
-from licensing.pools.operations.demands import Demand, ExistingAllocation
 from licensing.renewals.queries import RenewalList, RenewalRow
 from schools.calendar import WritingCalendar, find_place
 from schools.models import School

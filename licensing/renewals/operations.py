@@ -18,18 +18,18 @@ from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.formatting import school_forms
 from licensing.catalogue import pricing
-from licensing.catalogue.exceptions import NotOnSale
+from licensing.catalogue.pricing import NotOnSale
 from licensing.entitlements.exceptions import LicencesInUse
-from licensing.entitlements.key_units import shrink_many
-from licensing.entitlements.seat_removal import remove_seats
+from licensing.entitlements.keys import shrink_many
+from licensing.entitlements.seat_holders import remove_seats
 from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.orders.models import Order
-from licensing.pools import events
+from licensing.pools import events, reductions
 from licensing.pools import operations as pools
+from licensing.pools.checks import lock_allocations
 from licensing.pools.emails import school_label
 from licensing.pools.models import ALLOCATION_TOPIC, REDUCED_IN_BULK, Allocation, Pool
-from licensing.pools.operations.results import lock_allocations
 from licensing.renewals import queries
 from licensing.renewals.application_plan import ApplicationPlan, build_plan
 from licensing.renewals.models import (
@@ -428,7 +428,7 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
     mailing.hold_back(ALLOCATION_TOPIC, numbers)
     mailing.cancel(ALLOCATION_TOPIC, numbers, at, created_at=application.applied_at)
     created = [gift.allocation_id for gift in gifts if not gift.before]
-    pools.revoke_many(allocation_ids=created, by=by, at=at, in_bulk=True)
+    reductions.revoke_many(allocation_ids=created, by=by, at=at, in_bulk=True)
     grown = [gift for gift in gifts if gift.before]
     for gift in grown:
         _set_back(allocations[gift.allocation_id], gift, by=by, at=at)

@@ -4,7 +4,7 @@
 from api.problem_details import RULE, Error, declare_errors, declare_family
 from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.entitlements.seat_holders import seat_listeners, undo_listeners
-from licensing.pools.asking_schools import asking_queries
+from licensing.pools.filters import asking_queries
 from licensing.requests import emails
 from licensing.requests.operations import RequestEvent, answer_served, reopen
 from licensing.requests.queries import find_asking_schools

@@ -29,6 +29,7 @@ from licensing.catalogue.operations import get_last_day, get_licence_product
 from licensing.entitlements.models import Entitlement, Seat, Subscription
 from licensing.entitlements.queries import get_school_year
 from licensing.exceptions import LicensingError
+from licensing.pools import checks
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation, Pool
 from licensing.requests import emails, queries
@@ -468,7 +469,7 @@ def accept_requests(
     units = {grant.request_id: grant.units for grant in grants}
     # Requests for licences of one product and year, of which a school has one open: each school is named once.
     demands = [
-        pools.Demand(one.school_id, units[one.pk], recipients[one.school_id], asked=one.units) for one in requests
+        checks.Demand(one.school_id, units[one.pk], recipients[one.school_id], asked=one.units) for one in requests
     ]
     outcome = pools.allocate_many(pool_id=pool_id, demands=demands, by=by, at=at)
     keys = dict(Allocation.objects.filter(pk__in=outcome.allocations.values()).values_list("school_id", "key_id"))

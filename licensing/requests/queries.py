@@ -12,7 +12,7 @@ from core.calendar import date_in_paris
 from core.connections import connection
 from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.models import ActivationKey, Seat, available_on
-from licensing.entitlements.page_version import build_figure
+from licensing.entitlements.overview import build_figure
 from licensing.entitlements.queries import ends_in_school_year, get_school_year
 from licensing.pools.models import Pool
 from licensing.requests.models import (

@@ -20,7 +20,7 @@ from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from api.idempotency import idempotent
 from api.models import TokenScope
 from api.views import ScopedListView, ScopedView
-from licensing.pools.api.allocation_serializer import allocation_exists
+from licensing.pools.api import allocation_exists
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import Allocation
 from licensing.returns import operations

@@ -22,12 +22,11 @@ from licensing.entitlements.exceptions import PrincipalNotVerified
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.exceptions import LicensingError
-from licensing.pools import checks
-from licensing.pools import operations as pools
-from licensing.pools.asking_schools import find_asking
+from licensing.pools import checks, restorations
+from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.exceptions import BadUnits, PoolExhausted
+from licensing.pools.filters import find_asking
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, Allocation
-from licensing.pools.operations.results import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.queries import get_allocation_of_key
 from licensing.returns import emails
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, LicenceReturn, ReturnOutcome, ReturnRequest
@@ -180,11 +179,11 @@ def give_back(*, subscription_id: int, units: int, by: User, at: datetime.dateti
     if units < 1:
         raise BadUnits("Indiquez un nombre entier de licences, au moins 1 : rien n'a été rendu.")
     with tenant_context(collectivity):
-        found = pools.lock_allocation_of_key(subscription.key_id)
+        found = restorations.lock_allocation_of_key(subscription.key_id)
         key_checks.check_available(found.pool.entitlement, by, at)
         request = ReturnRequest.objects.open_at(at).locked().filter(key=found.key).first()
         school, pool = found.allocation.school.name, found.pool.name
-        left = pools.take_units_back(
+        left = restorations.take_units_back(
             found, units=units, at=at, summarise=lambda left: summarise_return(units, left, school, pool)
         )
         if request is not None:
@@ -204,7 +203,7 @@ def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> GivenBack
     key_id = LicenceReturn.objects.filter(pk=return_id).values_list("key__subscription", flat=True).first()
     subscription, collectivity = check_may_give_back(key_id or 0, by)
     with tenant_context(collectivity):
-        found = pools.lock_allocation_of_key(subscription.key_id)
+        found = restorations.lock_allocation_of_key(subscription.key_id)
         key_checks.check_available(found.pool.entitlement, by, at)
         made = LicenceReturn.objects.locked().get(pk=return_id)
         if made.undone_at is not None:
@@ -213,7 +212,7 @@ def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> GivenBack
             raise ReturnNotUndoable("Il est trop tard pour annuler : des licences rendues le restent après une heure.")
         school, pool = found.allocation.school.name, found.pool.name
         try:
-            total = pools.give_units_again(
+            total = restorations.give_units_again(
                 found,
                 units=made.units,
                 at=at,

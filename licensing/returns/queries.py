@@ -12,8 +12,8 @@ from core.calendar import date_in_paris
 from core.connections import connection
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
-from licensing.entitlements.seat_removal import list_unused_seats
-from licensing.pools.asking_schools import find_asking
+from licensing.entitlements.seat_holders import list_unused_seats
+from licensing.pools.filters import find_asking
 from licensing.pools.models import Allocation
 from licensing.returns.models import (
     MIN_PAUSE,

@@ -26,9 +26,9 @@ from core.formatting import school_forms
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.exceptions import LicensingError
-from licensing.pools.asking_schools import find_asking
-from licensing.pools.bulk_preview import BulkPreview, LeftReason, PoolShare
-from licensing.pools.filters import UNUSED
+from licensing.pools import bulk_views
+from licensing.pools.bulk_views import BulkPreview, LeftReason, PoolShare
+from licensing.pools.filters import UNUSED, find_asking
 from licensing.pools.models import Allocation
 from licensing.pools.queries import (
     AllocationState,
@@ -37,7 +37,6 @@ from licensing.pools.queries import (
     get_allocation_of_key,
     list_allocations,
 )
-from licensing.pools.views import bulk
 from licensing.returns import operations
 from licensing.returns.emails import list_addressees
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnOutcome, ReturnRequest
@@ -139,9 +138,9 @@ def describe_asking(preview: BulkPreview) -> list[str]:
 _ASKED = ("école sollicitée", "écoles sollicitées")
 
 
-bulk.bulk_actions.declare(
+bulk_views.bulk_actions.declare(
     "demander",
-    bulk.BulkAction(
+    bulk_views.BulkAction(
         "Demander les licences inutilisées",
         preview_asking,
         describe_asking,
@@ -149,16 +148,16 @@ bulk.bulk_actions.declare(
         _ASKED,
         select=filter_unused,
         nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
-        override=bulk.Override(
+        override=bulk_views.Override(
             frozenset({LeftReason.ASKED_LATELY, LeftReason.ASKS_FOR_MORE, LeftReason.GIVEN_LATELY}),
             "redemander",
             "Demander quand même à toutes",
         ),
     ),
 )
-bulk.bulk_actions.declare(
+bulk_views.bulk_actions.declare(
     "redemander",
-    bulk.BulkAction(
+    bulk_views.BulkAction(
         "Demander quand même",
         preview_asking_again,
         describe_asking,

@@ -89,10 +89,10 @@ def build_spectacular_settings(base_domain: str) -> dict[str, Any]:
         "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
         # Component names of the enums: drf-spectacular would derive them from field names.
         "ENUM_NAME_OVERRIDES": {
-            "AllocationActionStatus": "licensing.pools.api.actions.STATUSES",
-            "AllocationMode": "licensing.pools.api.allocations.MODES",
+            "AllocationActionStatus": "licensing.pools.actions_api.STATUSES",
+            "AllocationMode": "licensing.pools.api.MODES",
             "AllocationRowStatus": "licensing.pools.operations.AllocationRowStatus",
-            "AllocationSituation": "licensing.pools.situations.Situation",
+            "AllocationSituation": "licensing.pools.queries.Situation",
             "AllocationState": "licensing.pools.queries.AllocationState",
             "ColumnMeaning": "imports.api.serializers.MEANINGS",
             "ConflictResolution": "imports.enums.ConflictResolution",

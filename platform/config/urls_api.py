@@ -10,8 +10,8 @@ from api.views import NotFoundView
 from collectivities.api import members, portfolio, webhooks
 from imports.api import actions as import_actions
 from imports.api import imports
-from licensing.pools.api import actions as pool_actions
-from licensing.pools.api import allocations, pools, undelivered
+from licensing.pools import actions_api, api
+from licensing.pools import actions_api as pool_actions
 from licensing.reminders import api as reminders
 from licensing.renewals import api as renewals
 from licensing.requests import api as licence_requests
@@ -45,19 +45,19 @@ urlpatterns = [
     path("imports/<int:pk>/apply", import_actions.ApplyImportView.as_view(), name="import_apply"),
     path("imports/<int:pk>/cancel", import_actions.CancelImportView.as_view(), name="import_cancel"),
     path("imports/<int:pk>/undo", import_actions.UndoImportView.as_view(), name="import_undo"),
-    path("pools", pools.PoolListView.as_view(), name="pools"),
-    path("pools/<int:pk>", pools.PoolView.as_view(), name="pool"),
+    path("pools", api.PoolListView.as_view(), name="pools"),
+    path("pools/<int:pk>", api.PoolView.as_view(), name="pool"),
     path("pools/<int:pk>/reminder-policy", reminders.ReminderPolicyView.as_view(), name="reminder_policy"),
     path("reminders", reminders.ReminderListView.as_view(), name="reminders"),
     path("reminders/<int:pk>/cancel", reminders.ReminderCancellationView.as_view(), name="reminder_cancel"),
-    path("allocations", allocations.AllocationListView.as_view(), name="allocations"),
-    path("allocations/bulk", allocations.BulkAllocationView.as_view(), name="allocations_bulk"),
+    path("allocations", api.AllocationListView.as_view(), name="allocations"),
+    path("allocations/bulk", api.BulkAllocationView.as_view(), name="allocations_bulk"),
     path("allocations/revoke", pool_actions.BulkRevokeView.as_view(), name="allocations_revoke"),
     path("allocations/restore", pool_actions.BulkRestoreView.as_view(), name="allocations_restore"),
     path("allocations/resend", pool_actions.BulkResendView.as_view(), name="allocations_resend"),
     path("allocations/remind", pool_actions.BulkRemindView.as_view(), name="allocations_remind"),
-    path("allocations/undelivered", undelivered.UndeliveredKeyListView.as_view(), name="allocations_undelivered"),
-    path("allocations/readdress", undelivered.ReaddressView.as_view(), name="allocations_readdress"),
+    path("allocations/undelivered", actions_api.UndeliveredKeyListView.as_view(), name="allocations_undelivered"),
+    path("allocations/readdress", actions_api.ReaddressView.as_view(), name="allocations_readdress"),
     path("allocations/<int:pk>", pool_actions.AllocationView.as_view(), name="allocation"),
     path("allocations/<int:pk>/revoke", pool_actions.RevokeView.as_view(), name="allocation_revoke"),
     path("allocations/<int:pk>/restore", pool_actions.RestoreView.as_view(), name="allocation_restore"),

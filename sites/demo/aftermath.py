@@ -9,7 +9,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from licensing.entitlements import operations as subscriptions
-from licensing.pools.address_corrections import build_corrections, list_undelivered
+from licensing.pools.bulk_views import build_corrections, list_undelivered
 from licensing.returns import operations as returns
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
 from mailing.mime import MessageReference, get_timestamp

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from accounts.known_origins import Origin
 from accounts.models import User
-from licensing.classes import operations, words
+from licensing.classes import operations, pupils, words
 from licensing.classes.entry_check import EntryDecision, check_pupil_entry, check_user_entry
-from licensing.classes.operations import Credential
+from licensing.classes.pupils import Credential
 
 PUPILS = 24
 NAME = "CE1 de Benoît"
@@ -29,7 +29,7 @@ def run_class(teacher: User) -> DemoClass:
     now = timezone.now()
     seat = teacher.seats.get()
     classroom = operations.open_class(seat_id=seat.pk, by=teacher, name=NAME, at=now)
-    created = operations.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
+    created = pupils.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
     # As their cards show them.
     cards = [one._replace(login=words.spell(one.login), password=words.spell(one.password)) for one in created]
     first = cards[0]

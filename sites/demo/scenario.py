@@ -25,7 +25,7 @@ from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
-from licensing.classes.operations import Credential
+from licensing.classes.pupils import Credential
 from licensing.entitlements import operations as subscriptions
 from licensing.entitlements.models import Subscription
 from licensing.invitations import operations as invitations

@@ -25,7 +25,7 @@ from imports.operations import (
     list_managers_to_ask,
 )
 from licensing.pools.positions import PoolPosition, list_pool_positions
-from licensing.pools.school_holdings import list_schools_without_licences
+from licensing.pools.year_use import list_schools_without_licences
 from licensing.requests import queries as requests
 from licensing.returns.queries import count_unused_of_office
 from tenants.models import Collectivity

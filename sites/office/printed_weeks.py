@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from babel.dates import format_date
 
-from licensing.pools.weekly_counts import WeekCounts
+from licensing.pools.year_use import WeekCounts
 
 #: Columns of weeks for which an A4 sheet has room.
 MAX_WEEK_COLUMNS = 12

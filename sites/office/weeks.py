@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from babel.dates import format_date
 
 from core import formatting
-from licensing.pools.weekly_counts import WeekCounts, count_by_week
+from licensing.pools.year_use import WeekCounts, count_by_week
 from sites.office.printed_weeks import PrintedTable, build_printed_table
 
 #: Side of the view box in which the line is drawn; the page stretches it.

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import throttling
 from accounts.known_origins import get_client_ip
 from accounts.throttling import RateLimit, RateLimitExceeded
-from licensing.pools import operations
+from licensing.pools import key_emails
 from sites.portal.school_fields import SchoolSearch, is_search
 from web.access import public_page
 
@@ -43,7 +43,7 @@ def lost_key(request: HttpRequest) -> HttpResponse:
         response = _render_page(request, form, status=429)
         response["Retry-After"] = str(refusal.retry_after)
         return response
-    operations.request_resend(uai=form.school.pk)
+    key_emails.request_resend(uai=form.school.pk)
     return redirect(reverse("lost_key", query={"envoyee": "1"}))
 
 

@@ -211,7 +211,7 @@ def test_responses_that_are_kept_are_looked_at_again_in_a_day_at_most_once(api, 
 def test_a_server_error_is_not_stored_and_the_retry_runs_once(api, body, monkeypatch):
     api.client.raise_request_exception = False
     with monkeypatch.context() as broken:
-        broken.setattr("licensing.pools.api.allocation_serializer.serialize_allocation", lambda _: 1 / 0)
+        broken.setattr("licensing.pools.api.serialize_allocation", lambda _: 1 / 0)
         assert_problem(api.post("/allocations", body, key=KEY), 500, "internal_error")
     assert not Allocation.objects.exists()
     assert not IdempotencyRecord.objects.exists()
@@ -223,7 +223,7 @@ def test_an_answer_that_a_retry_may_better_is_not_stored(api, body, monkeypatch)
         raise ApiProblem("service_unavailable", "Réessayez dans une minute.", status_code=503)
 
     with monkeypatch.context() as broken:
-        broken.setattr("licensing.pools.api.allocation_serializer.serialize_allocation", refuse)
+        broken.setattr("licensing.pools.api.serialize_allocation", refuse)
         assert api.post("/allocations", body, key=KEY).status_code == 503
     assert not IdempotencyRecord.objects.exists()
     assert api.post("/allocations", body, key=KEY).status_code == 201

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.catalogue.cheapest import TierPrice, find_cheapest, find_dearer_tiers
+from licensing.catalogue.pricing import TierPrice, find_cheapest, find_dearer_tiers
 from sites.demo.shop import TIERS as DEMO_TIERS
 
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from licensing.catalogue import price_lists, pricing
-from licensing.catalogue.exceptions import BadQuantity, NotOnSale
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
 from licensing.catalogue.price_lists import ClassRange
+from licensing.catalogue.pricing import BadQuantity, NotOnSale
 from tests.factories.shop import put_on_sale
 
 NOVEMBER = datetime.date(2026, 11, 25)

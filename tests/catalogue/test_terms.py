@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 
 from licensing.catalogue import terms
-from licensing.catalogue.terms_pdf import render_terms_pdf
+from licensing.catalogue.terms import render_terms_pdf
 from tests.html import collapse
 
 #: SHA-256 of each version. A published version never changes: a new text is a new version and a new line here.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from licensing.classes import handover_codes, handover_entry, operations
+from licensing.classes import handover_codes, handovers
 from tests.classes.two_years import SEPTEMBER
 
 ADDRESS = "192.0.2.7"
@@ -10,12 +10,12 @@ ADDRESS = "192.0.2.7"
 
 def prepare(years, numbers=(1, 2), *, by=None, at=SEPTEMBER):
     """Return a handover of pupils of `TwoYears`, and its code."""
-    handover = operations.prepare_handover(
+    handover = handovers.prepare_handover(
         classroom_id=years.classroom.pk, numbers=numbers, by=by or years.teacher, at=at
     )
     return handover, handover_codes.unseal(handover)
 
 
-def receive(code, classroom, *, by=None, at=SEPTEMBER, enter=handover_entry.receive):
+def receive(code, classroom, *, by=None, at=SEPTEMBER, enter=handovers.receive):
     """Type a code on the page of a class; `enter`: only look, or receive."""
     return enter(code=code, classroom_id=classroom.pk, by=by or classroom.seat.holder, address=ADDRESS, at=at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from licensing.classes import operations
+from licensing.classes.pupils import add_pupils
 from licensing.entitlements import operations as seats
 from tests.conftest import TERM
 
@@ -20,7 +21,7 @@ class TaughtClass:
 
     def add(self, count):
         """Create accounts; return their credentials."""
-        return operations.add_pupils(classroom_id=self.classroom.pk, count=count, by=self.teacher, at=TERM)
+        return add_pupils(classroom_id=self.classroom.pk, count=count, by=self.teacher, at=TERM)
 
     def pupil(self, number=1):
         """Return an account, freshly read."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from licensing.classes import carry_offers, entry_check, operations, pupil_erasure
+from licensing.classes import entry_check, operations, pupil_erasure
 from licensing.classes.exceptions import (
     CannotCarryOn,
     ClassNotTaught,
@@ -160,19 +160,19 @@ def test_only_the_holder_carries_a_shared_class_on(years):
 
 @pytest.mark.slow
 def test_it_is_offered_from_the_day_the_new_seat_is_held_until_the_last_day(years):
-    (offer,) = carry_offers.list_offers(years.teacher, at=JUNE)
+    (offer,) = operations.list_offers(years.teacher, at=JUNE)
     assert (offer.opens_on, offer.last_day) == (NEW_YEAR["first_day"], LAST_DAY.date())
     assert "du 1er\u00a0septembre 2027 au 30\u00a0octobre 2027" in offer.sentence
-    (offer,) = carry_offers.list_offers(years.teacher, at=LAST_DAY)
+    (offer,) = operations.list_offers(years.teacher, at=LAST_DAY)
     assert offer.opens_on is None
     assert "jusqu’au 30\u00a0octobre 2027" in offer.sentence
-    assert carry_offers.list_offers(years.teacher, at=ERASURE) == []
+    assert operations.list_offers(years.teacher, at=ERASURE) == []
 
 
 def test_it_is_not_offered_where_it_would_be_refused(years):
-    assert carry_offers.list_offers(TeacherFactory(), at=SEPTEMBER) == []
+    assert operations.list_offers(TeacherFactory(), at=SEPTEMBER) == []
     create_class(years.seat)
-    assert carry_offers.list_offers(years.teacher, at=SEPTEMBER) == []
+    assert operations.list_offers(years.teacher, at=SEPTEMBER) == []
 
 
 # --- Pages ----------------------------------------------------------------------------------------------------------

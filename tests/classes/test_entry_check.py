@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Profile
-from licensing.classes import entry_check, licence_status
+from licensing.classes import entry_check, queries
 from licensing.classes.models import Classroom
 from licensing.entitlements.models import Seat, Subscription
 from tests.classes.class_rows import create_class, create_subscription, create_taught_class, hold_seat, paris_time
@@ -230,7 +230,7 @@ def test_each_answer_is_one_query_by_indexes_alone():
 def test_every_check_of_a_running_licence_agrees(entitlement):
     classroom = create_taught_class(**entitlement)
     subscription_of = classroom.seat.subscription
-    stop = licence_status.check_unusable(subscription_of.key.entitlement, TERM)
+    stop = queries.check_unusable(subscription_of.key.entitlement, TERM)
     answer = check_access(classroom.seat.holder)
     assert answer.reason == (stop.reason if stop else "")
     assert answer.allowed == Subscription.objects.running_on(TERM.date()).filter(pk=subscription_of.pk).exists()

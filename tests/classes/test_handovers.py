@@ -13,11 +13,12 @@ from accounts.models import Throttle
 from licensing.classes import (
     entry_check,
     handover_codes,
-    handover_entry,
-    handover_sheet,
+    handovers,
     operations,
     personal_data,
+    pupil_cards,
     pupil_erasure,
+    pupils,
     words,
 )
 from licensing.classes.exceptions import (
@@ -98,7 +99,7 @@ def test_a_code_serves_once(years, colleague):
 @pytest.mark.slow
 def test_a_look_before_changes_nothing(years, colleague):
     _, code = prepare(years)
-    coming = receive(code, colleague, enter=handover_entry.look_up)
+    coming = receive(code, colleague, enter=handovers.look_up)
     assert (len(coming.pupils), coming.present, coming.renumbered) == (2, 0, 0)
     assert years.classroom.pupils.count() == 4
 
@@ -111,7 +112,7 @@ def test_a_number_that_is_taken_becomes_the_lowest_free_one(years):
     PupilAccount.objects.create(classroom=target, number=3, word="tigre", **create)
     logins = years.logins()
     _, code = prepare(years, [1, 2, 3])
-    assert receive(code, target, enter=handover_entry.look_up).renumbered == 2
+    assert receive(code, target, enter=handovers.look_up).renumbered == 2
     receive(code, target)
     assert {number: login for number, login in years.logins(target).items() if number not in (1, 3)} == {
         4: logins[1], 2: logins[2], 5: logins[3],
@@ -174,7 +175,7 @@ def test_another_school_learns_nothing_and_its_guesses_count(years):
 def test_a_right_code_and_a_slip_are_not_counted(years, colleague):
     _, code = prepare(years)
     for _ in range(12):
-        receive(code, colleague, enter=handover_entry.look_up)
+        receive(code, colleague, enter=handovers.look_up)
         with pytest.raises(MistypedHandoverCode):
             receive(code[:-1] + ("0" if code[-1] != "0" else "1"), colleague)
     assert receive(f" {code.lower().replace('-', ' ')} ", colleague)
@@ -208,8 +209,8 @@ def test_two_weeks_later_the_code_is_worth_nothing(years, colleague):
     late = SEPTEMBER + datetime.timedelta(days=14)
     with pytest.raises(HandoverEnded, match="plus de deux semaines"):
         receive(code, colleague, at=late)
-    assert operations.expire_handovers(at=late) == 1
-    assert operations.expire_handovers(at=late) == 0
+    assert handovers.expire_handovers(at=late) == 1
+    assert handovers.expire_handovers(at=late) == 0
     handover.refresh_from_db()
     assert (handover.outcome, handover.sealed_code) == ("expired", None)
     assert not PupilAccount.objects.exclude(handover=None).exists()
@@ -223,16 +224,16 @@ def test_the_giver_takes_it_back_until_it_is_accepted(years, colleague):
     take_back = {
         "classroom_id": years.classroom.pk, "handover_id": handover.pk, "by": years.teacher, "at": SEPTEMBER,
     }  # fmt: skip
-    operations.withdraw_handover(**take_back)
-    operations.withdraw_handover(**take_back)
+    handovers.withdraw_handover(**take_back)
+    handovers.withdraw_handover(**take_back)
     with pytest.raises(UnknownHandover):
         receive(code, colleague)
     again, code = prepare(years)
     receive(code, colleague)
     with pytest.raises(HandoverEnded, match=re.escape(str(colleague.seat.holder))):
-        operations.withdraw_handover(**{**take_back, "handover_id": again.pk})
+        handovers.withdraw_handover(**{**take_back, "handover_id": again.pk})
     with pytest.raises(ClassNotTaught):
-        operations.withdraw_handover(**{**take_back, "by": TeacherFactory()})
+        handovers.withdraw_handover(**{**take_back, "by": TeacherFactory()})
 
 
 @pytest.mark.slow
@@ -289,7 +290,7 @@ def test_a_licence_bought_by_a_teacher_is_of_the_school_that_they_chose(years):
     with pytest.raises(UnknownHandover):
         receive(code, target)
     with pytest.raises(CannotHandOver, match="choisissez d’abord la vôtre"):
-        operations.prepare_handover(classroom_id=target.pk, numbers=[1], by=buyer, at=SEPTEMBER)
+        handovers.prepare_handover(classroom_id=target.pk, numbers=[1], by=buyer, at=SEPTEMBER)
     AffiliationFactory(user=buyer, school=years.school)
     assert len(receive(code, target).pupils) == 2
 
@@ -301,7 +302,7 @@ def test_a_school_typed_by_hand_is_that_of_its_principal(years):
     typed.school = None
     typed.save()
     own, other = (create_class(hold_seat(typed, number=number), pupils=number % 2) for number in (1, 2))
-    handover = operations.prepare_handover(classroom_id=own.pk, numbers=[1], by=own.seat.holder, at=SEPTEMBER)
+    handover = handovers.prepare_handover(classroom_id=own.pk, numbers=[1], by=own.seat.holder, at=SEPTEMBER)
     assert len(receive(handover_codes.unseal(handover), other).pupils) == 1
 
 
@@ -328,7 +329,7 @@ def test_erased_pupils_end_their_code(years, colleague):
 @pytest.mark.slow
 def test_a_code_without_pupils_ends(years):
     handover, _ = prepare(years, [1])
-    operations.remove_pupil(classroom_id=years.classroom.pk, number=1, by=years.teacher, at=SEPTEMBER)
+    pupils.remove_pupil(classroom_id=years.classroom.pk, number=1, by=years.teacher, at=SEPTEMBER)
     handover.refresh_from_db()
     assert handover.outcome == "withdrawn"
 
@@ -342,8 +343,8 @@ def test_a_new_pupil_never_gets_the_login_of_one_who_left(years, monkeypatch):
     receive(code, colleague, at=JUNE)
     add = {"classroom_id": years.classroom.pk, "by": years.teacher, "at": JUNE}
     with pytest.raises(ClassFull, match=r"que 2.animaux"):
-        operations.add_pupils(count=3, **add)
-    added = operations.add_pupils(count=2, **add)
+        pupils.add_pupils(count=3, **add)
+    added = pupils.add_pupils(count=2, **add)
     assert not {pupil.login for pupil in colleague.pupils.all()} & {credential.login for credential in added}
 
 
@@ -378,7 +379,7 @@ def test_the_export_names_no_pupil_and_no_code(years, colleague):
 @pytest.mark.slow
 def test_the_sheet_has_code_and_logins_and_place_for_names(years):
     handover, code = prepare(years)
-    document = handover_sheet.render_sheet(handover, list(handover.pupils.order_by("number")), at=SEPTEMBER)
+    document = pupil_cards.render_sheet(handover, list(handover.pupils.order_by("number")), at=SEPTEMBER)
     (sheet,) = PdfReader(BytesIO(bytes(document.output()))).pages
     text = sheet.extract_text()
     assert code in text

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
-from licensing.classes import exceptions, licence_status, operations, passwords, words
+from licensing.classes import exceptions, operations, passwords, pupils, queries, words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.classes.queries import get_taught_class
 from licensing.entitlements.models import Entitlement, Subscription
@@ -51,7 +51,7 @@ def test_the_class_passes_with_its_pupils_to_the_next_teacher(classroom, teacher
     successor = TeacherFactory()
     transfer_seat(classroom, successor)
     assert operations.open_class(seat_id=classroom.seat_id, by=successor, name="CE1 C", at=LATER) == classroom
-    assert len(operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=successor, at=LATER)) == 3
+    assert len(pupils.reset_passwords(classroom_id=classroom.pk, numbers=None, by=successor, at=LATER)) == 3
     with pytest.raises(exceptions.ClassNotTaught):
         operations.rename(classroom_id=classroom.pk, by=teacher, name="CE1 D", at=LATER)
 
@@ -134,7 +134,7 @@ def test_who_does_not_teach_the_class_now_writes_nothing(classroom, who, write):
 def test_the_second_teacher_does_all_but_choose_who_shares(classroom, teacher):
     second = TeacherFactory()
     Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_invited_by=teacher)
-    operations.add_pupils(classroom_id=classroom.pk, count=1, by=second, at=TERM)
+    pupils.add_pupils(classroom_id=classroom.pk, count=1, by=second, at=TERM)
     operations.rename(classroom_id=classroom.pk, by=second, name="CE2", at=TERM)
     with pytest.raises(exceptions.NotSeatHolder):
         operations.request_invitation(classroom_id=classroom.pk, username="quelqu.un", by=second, at=TERM)
@@ -151,7 +151,7 @@ def test_a_class_is_read_with_one_query(classroom, teacher, django_assert_num_qu
 
 
 def test_accounts_are_made_with_logins_and_passwords_that_let_in(classroom, teacher):
-    credentials = operations.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)
+    credentials = pupils.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)
     assert [pupil.number for pupil in credentials] == list(range(1, 31))
     assert len({pupil.login for pupil in credentials}) == 30
     assert all(words.parse_password(pupil.password) for pupil in credentials)
@@ -165,7 +165,7 @@ def test_accounts_are_made_with_logins_and_passwords_that_let_in(classroom, teac
 def test_the_lowest_free_numbers_are_taken(classroom, teacher):
     for number in (1, 3, 4, 7):
         PupilFactory(classroom=classroom, number=number)
-    credentials = operations.add_pupils(classroom_id=classroom.pk, count=4, by=teacher, at=TERM)
+    credentials = pupils.add_pupils(classroom_id=classroom.pk, count=4, by=teacher, at=TERM)
     assert [pupil.number for pupil in credentials] == [2, 5, 6, 8]
     assert classroom.pupils.values("word").distinct().count() == 8
 
@@ -182,14 +182,14 @@ def test_the_thirty_first_is_refused_and_none_is_made(classroom, teacher, presen
     for number in range(1, present + 1):
         PupilFactory(classroom=classroom, number=number)
     with pytest.raises(exceptions.ClassFull, match=message):
-        operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
+        pupils.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
     assert classroom.pupils.count() == present
 
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_accounts_cannot_be_made(classroom, teacher, count):
     with pytest.raises(exceptions.InvalidPupilCount):
-        operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
+        pupils.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
 
 
 def test_the_database_refuses_the_thirty_first_whoever_writes(classroom):
@@ -204,16 +204,16 @@ def test_the_database_refuses_the_thirty_first_whoever_writes(classroom):
 def test_making_many_costs_as_many_queries_as_making_one(classroom, teacher, django_assert_num_queries):
     for count in (1, 20):
         with django_assert_num_queries(9):  # two of them are the savepoint
-            operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
+            pupils.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
 
 
 def test_an_account_is_erased_and_its_number_free_again(classroom, teacher):
     for number in (1, 2, 3):
         PupilFactory(classroom=classroom, number=number)
-    operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)
-    operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)  # idempotent
+    pupils.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)
+    pupils.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)  # idempotent
     assert pupil_numbers(classroom) == [1, 3]
-    [again] = operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM)
+    [again] = pupils.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM)
     assert again.number == 2
 
 
@@ -222,7 +222,7 @@ def test_an_account_is_erased_and_its_number_free_again(classroom, teacher):
 
 def test_one_password_is_changed_and_the_others_stay(classroom, teacher):
     one, other = (PupilFactory(classroom=classroom, number=number) for number in (1, 2))
-    [new] = operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=teacher, at=LATER)
+    [new] = pupils.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=teacher, at=LATER)
     one.refresh_from_db()
     other.refresh_from_db()
     assert (new.number, new.login) == (1, one.login)
@@ -235,7 +235,7 @@ def test_one_password_is_changed_and_the_others_stay(classroom, teacher):
 
 def test_all_passwords_are_changed(classroom, teacher):
     PupilFactory.create_batch(3, classroom=classroom)
-    credentials = operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=LATER)
+    credentials = pupils.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=LATER)
     assert [one.number for one in credentials] == pupil_numbers(classroom)
     assert set(PupilAccount.objects.values_list("password_set_at", flat=True)) == {LATER}
 
@@ -243,15 +243,15 @@ def test_all_passwords_are_changed(classroom, teacher):
 def test_an_unknown_number_changes_no_password(classroom, teacher):
     pupil = PupilFactory(classroom=classroom, number=1)
     with pytest.raises(exceptions.NoSuchPupil, match="n° 5"):
-        operations.reset_passwords(classroom_id=classroom.pk, numbers=[1, 5], by=teacher, at=LATER)
+        pupils.reset_passwords(classroom_id=classroom.pk, numbers=[1, 5], by=teacher, at=LATER)
     pupil.refresh_from_db()
     assert pupil.password_set_at == pupil.created_at
 
 
 def test_a_class_without_pupils_has_no_password_to_change(classroom, teacher):
-    assert operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=TERM) == []
+    assert pupils.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=TERM) == []
     with pytest.raises(exceptions.InvalidPupilCount):
-        operations.reset_passwords(classroom_id=classroom.pk, numbers=[], by=teacher, at=TERM)
+        pupils.reset_passwords(classroom_id=classroom.pk, numbers=[], by=teacher, at=TERM)
 
 
 # The licence
@@ -265,8 +265,8 @@ def test_without_a_running_licence_nothing_is_created_and_the_error_says_why(cla
     stop_licence(classroom, **fields)
     for write in (
         lambda: operations.open_class(seat_id=unopened.pk, by=unopened.holder, name="CE1", at=TERM),
-        lambda: operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM),
-        lambda: operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=teacher, at=TERM),
+        lambda: pupils.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM),
+        lambda: pupils.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=teacher, at=TERM),
     ):
         with pytest.raises(exceptions.LicenceNotRunning, match=message) as refusal:
             write()
@@ -281,7 +281,7 @@ def test_reading_and_removing_need_no_running_licence(classroom, teacher, reason
     stop_licence(classroom, **STOP_CASES[reason][0])
     assert get_taught_class(teacher, classroom.pk) == classroom
     assert operations.open_class(seat_id=classroom.seat_id, by=teacher, name="", at=TERM) == classroom
-    operations.remove_pupil(classroom_id=classroom.pk, number=1, by=teacher, at=TERM)
+    pupils.remove_pupil(classroom_id=classroom.pk, number=1, by=teacher, at=TERM)
     assert not classroom.pupils.exists()
 
 
@@ -289,9 +289,9 @@ def test_reading_and_removing_need_no_running_licence(classroom, teacher, reason
 def test_the_last_day_is_inclusive(classroom, teacher, field):
     stop_licence(classroom, **{field: TERM.date()})
     last_minute = TERM.replace(hour=23, minute=59)
-    assert operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=last_minute)
+    assert pupils.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=last_minute)
     with pytest.raises(exceptions.LicenceNotRunning):
-        operations.add_pupils(
+        pupils.add_pupils(
             classroom_id=classroom.pk, count=1, by=teacher, at=last_minute + datetime.timedelta(minutes=1)
         )
 
@@ -317,7 +317,7 @@ def test_operations_refuse_exactly_what_queries_exclude(
     fields["first_day"] = first_day
     stop_licence(classroom, **fields)
     runs = Subscription.objects.running_on(TERM.date()).exists()
-    assert (licence_status.check_unusable(Entitlement.objects.get(), TERM) is None) == runs
+    assert (queries.check_unusable(Entitlement.objects.get(), TERM) is None) == runs
 
 
 # Error reports

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from licensing.classes import words
-from licensing.classes.device_names import derive_name_keys
 from licensing.classes.models import Classroom
+from licensing.classes.views import derive_name_keys
 from tests.classes.class_page import add, get_state_token, printed_cards
 from tests.classes.taught_class import TaughtClass
 from tests.entitlements.school_scenario import SchoolScenario

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.documents import PdfDocument
-from licensing.classes import animals, pupil_cards
+from licensing.classes import pupil_cards, words
 from tests.conftest import TERM
 
 PUPILS = [
@@ -60,7 +60,7 @@ def test_a_card_shows_words_with_their_accents_and_the_animal(drawn, monkeypatch
     assert {"léopard-forêt-2894", "bateau-forêt-école"} <= set(texts)
     # What the scanned code fills in is what the card shows.
     assert "http://peps.localhost/eleve/#l%C3%A9opard-for%C3%AAt-2894/bateau-for%C3%AAt-%C3%A9cole" in texts
-    assert pictures == [animals.read_drawing("leopard")]
+    assert pictures == [words.read_drawing("leopard")]
     pupil_cards.render_roster(class_name="CE1 B", pupils=[card], at=TERM)
     assert [text for _, text in drawn][-2:] == ["léopard-forêt-2894", "bateau-forêt-école"]
 

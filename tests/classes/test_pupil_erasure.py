@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from licensing.classes import operations, pupil_erasure, tickets
+from licensing.classes import pupil_erasure, pupils, tickets
 from licensing.classes.models import Classroom, DeletionCertificate, EntryTicket, PupilAccount
 from licensing.entitlements.models import Entitlement, Seat
 from licensing.exceptions import LicensingError
@@ -120,7 +120,7 @@ def test_no_pupil_is_made_in_an_erased_class(db):
     classroom = create_taught_class()
     pupil_erasure.erase_pupils(at=DUE)
     with pytest.raises(LicensingError):
-        operations.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=DUE)
+        pupils.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=DUE)
 
 
 @pytest.mark.slow

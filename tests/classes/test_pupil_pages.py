@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.known_origins import COOKIE_NAME
 from accounts.models import AttemptDelay
-from licensing.classes import animals, operations, words
+from licensing.classes import pupils, words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
@@ -47,7 +47,7 @@ def test_a_pupil_signs_in_and_sees_their_class(inside, taught):
     assert f"Bonjour {words.spell(taught.pupil().word).capitalize()}" in page
     assert "CE1 B" in page
     assert "C’est parti" in page
-    assert animals.read_drawing(taught.pupil().word) in inside.get(CLASS).content.decode()
+    assert words.read_drawing(taught.pupil().word) in inside.get(CLASS).content.decode()
     answer = inside.get("/application/")
     assert (answer.status_code, "ticket=" in answer["Location"]) == (302, True)
 
@@ -78,7 +78,7 @@ def test_a_login_that_does_not_exist_is_answered_as_one_that_does(taught, portal
         assert answer.status_code == 422
         word = login.partition("-")[0]
         page = re.sub(r'name="csrf[^>]*>|nonce="[^"]*"', "", answer.content.decode())
-        for own in (login, animals.read_drawing(word), words.spell(word).capitalize()):
+        for own in (login, words.read_drawing(word), words.spell(word).capitalize()):
             page = page.replace(own, "")
         answers.add(page)
     assert len(answers) == 1
@@ -126,17 +126,17 @@ def test_the_animal_of_a_typed_login_shows_whether_or_not_anybody_has_it(taught,
     own = taught.pupil().word
     for word in (own, next(other for other in words.list_pupil_words() if other not in (own, taught.pupil(2).word))):
         answer = portal.post(PAGE, {"login": f"{word} {taught.classroom.code}", "password": "rien"})
-        assert animals.read_drawing(word) in answer.content.decode()
+        assert words.read_drawing(word) in answer.content.decode()
         assert words.spell(word).capitalize() in read(answer)
     unfinished = portal.post(PAGE, {"login": "leopard", "password": "rien"})
-    assert animals.read_drawing("leopard") not in unfinished.content.decode()
+    assert words.read_drawing("leopard") not in unfinished.content.decode()
 
 
 def test_the_drawing_of_each_animal_has_an_address_and_no_other_word_has_one(portal, db):
     answer = portal.get("/eleve/animaux/leopard.svg")
     assert answer["Content-Type"] == "image/svg+xml"
     assert answer["Cache-Control"] == "public, max-age=86400"
-    assert answer.content.decode() == animals.read_drawing("leopard")
+    assert answer.content.decode() == words.read_drawing("leopard")
     for other in ("licornes", "animal", "tulipe"):
         assert portal.get(f"/eleve/animaux/{other}.svg").status_code == 404
 
@@ -215,14 +215,14 @@ def test_a_pupil_opens_no_adult_page(inside):
 
 @pytest.mark.slow
 def test_a_new_password_signs_the_pupil_out(inside, taught):
-    operations.reset_passwords(classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=timezone.now())
+    pupils.reset_passwords(classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=timezone.now())
     assert inside.get(CLASS)["Location"] == PAGE
     assert "pupil" not in inside.session
 
 
 @pytest.mark.slow
 def test_a_pupil_who_was_removed_is_out(inside, taught):
-    operations.remove_pupil(classroom_id=taught.classroom.pk, number=1, by=taught.teacher, at=timezone.now())
+    pupils.remove_pupil(classroom_id=taught.classroom.pk, number=1, by=taught.teacher, at=timezone.now())
     assert inside.get(CLASS)["Location"] == PAGE
 
 

@@ -18,7 +18,7 @@ from accounts import attempt_delays
 from accounts.known_origins import Origin
 from accounts.models import AttemptDelay, KnownOrigin
 from licensing.classes import exceptions, operations, passwords
-from licensing.classes.operations import pupil_sign_in
+from licensing.classes.pupils import add_pupils, remove_pupil, reset_passwords
 from licensing.exceptions import LicensingError
 from tests.accounts.waiting import let_pass
 from tests.classes.seat_changes import LATER, STOP_CASES, stop_licence, transfer_seat
@@ -73,7 +73,7 @@ def test_the_right_credentials_sign_in_and_record_the_time(lapin, classroom):
 
 
 def test_generated_credentials_sign_in(classroom):
-    [credential] = operations.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM)
+    [credential] = add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM)
     assert enter(credential.login, credential.password).number == credential.number
 
 
@@ -153,7 +153,7 @@ def test_a_right_password_takes_back_the_wrong_ones_before_it(lapin):
 @pytest.mark.slow
 def test_sixty_wrong_tries_in_a_class_leave_the_other_pupils_free(lapin, classroom):
     others = [PupilFactory(classroom=classroom, number=number) for number in range(2, 31)]
-    spend(pupil_sign_in.OF_CLASS, classroom.code, 60)
+    spend(operations.OF_CLASS, classroom.code, 60)
     assert try_wrong_passwords(6)[-1] == "too_many_attempts"
     for pupil in others[:3]:
         assert enter(pupil.login) == pupil
@@ -170,13 +170,13 @@ def test_thirty_children_who_mistype_at_one_address_all_enter(classroom):
 
 def test_nine_hundred_failures_at_one_address_delay_no_class_that_is_new_there(lapin):
     """Ten classes of thirty who have all mistyped three times, none of whom has succeeded yet."""
-    spend(pupil_sign_in.OF_NETWORK, SCHOOL, 900)
+    spend(operations.OF_NETWORK, SCHOOL, 900)
     assert enter() == lapin
 
 
 @pytest.mark.slow
 def test_a_network_that_tries_all_logins_is_slowed_down_for_classes_that_are_new_there(lapin, classroom):
-    spend(pupil_sign_in.OF_NETWORK, SCHOOL, 1_000)
+    spend(operations.OF_NETWORK, SCHOOL, 1_000)
     with pytest.raises(exceptions.TooManyAttempts):
         enter()
     assert enter(address=ELSEWHERE) == lapin
@@ -184,7 +184,7 @@ def test_a_network_that_tries_all_logins_is_slowed_down_for_classes_that_are_new
     assert enter() == lapin
     # Now the class is known there.
     zebu = PupilFactory(classroom=classroom, number=2, word="zebu")
-    spend(pupil_sign_in.OF_NETWORK, SCHOOL, 1_000)
+    spend(operations.OF_NETWORK, SCHOOL, 1_000)
     assert try_wrong_passwords(1, "poney-jasmin-1234") == ["too_many_attempts"]
     assert enter(zebu.login) == zebu
 
@@ -214,7 +214,7 @@ def test_a_known_tablet_is_let_through_and_has_a_budget_of_its_own(lapin):
 @pytest.mark.slow
 def test_a_new_password_makes_the_pupil_s_tablets_unknown(lapin, classroom):
     tablet = sign_in().device
-    [new] = operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=classroom.seat.holder, at=LATER)
+    [new] = reset_passwords(classroom_id=classroom.pk, numbers=[1], by=classroom.seat.holder, at=LATER)
     try_wrong_passwords(6, address=ELSEWHERE)
     with pytest.raises(exceptions.TooManyAttempts):
         enter(password=new.password, address=ELSEWHERE, device=tablet)
@@ -222,7 +222,7 @@ def test_a_new_password_makes_the_pupil_s_tablets_unknown(lapin, classroom):
 
 def test_the_tablets_of_a_removed_pupil_are_forgotten(lapin, classroom):
     enter()
-    operations.remove_pupil(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=TERM)
+    remove_pupil(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=TERM)
     assert list(KnownOrigin.objects.values_list("owner", flat=True)) == [f"class:{classroom.pk}"]
 
 
@@ -266,7 +266,7 @@ def test_the_sixtieth_failure_queues_one_job_whether_or_not_the_class_exists(lap
         "defer",
         lambda name, **values: queued.append((name, values["code"])),
     )
-    spend(pupil_sign_in.OF_CLASS, code, 58)
+    spend(operations.OF_CLASS, code, 58)
     for number, expected in enumerate((0, 1, 1, 1)):
         try_wrong_passwords(1, f"lapin-{code}", address=f"203.0.113.{number}")
         assert queued == [("classes.note_tries", code)] * expected
@@ -285,7 +285,7 @@ def test_a_closed_class_is_revealed_to_the_right_password_only(lapin, classroom,
 
 
 def test_a_removed_pupil_does_not_sign_in(lapin, classroom):
-    operations.remove_pupil(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=TERM)
+    remove_pupil(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=TERM)
     assert try_wrong_passwords(1) == ["wrong_credentials"]
 
 
@@ -294,7 +294,7 @@ def test_a_password_changed_during_its_check_is_refused(lapin, classroom, monkey
 
     def slowly(typed, stored):
         found = matches(typed, stored)
-        operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
+        reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
         return found
 
     monkeypatch.setattr(passwords, "verify", slowly)
@@ -314,7 +314,7 @@ def test_an_error_report_shows_no_password(lapin, monkeypatch):
     def breaks(*args, **kwargs):
         raise RuntimeError("the database went away")
 
-    monkeypatch.setattr("licensing.classes.operations.pupil_sign_in._record_sign_in", breaks)
+    monkeypatch.setattr("licensing.classes.operations._record_sign_in", breaks)
     with pytest.raises(RuntimeError) as broken:
         operations.sign_in(login=lapin.login, password=PASSWORD, origin=Origin(SCHOOL), at=TERM)
     reporter = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)

@@ -16,7 +16,7 @@ from accounts.models import KnownOrigin
 from licensing.classes import operations, passwords, words
 from licensing.classes.exceptions import ClassNotTaught
 from licensing.classes.models import ClassInvitation, Classroom, PupilAccount
-from licensing.classes.operations import pupil_sign_in
+from licensing.classes.pupils import add_pupils, reset_passwords
 from licensing.entitlements import operations as seats
 from licensing.exceptions import LicensingError
 from mailing.models import Message
@@ -47,9 +47,7 @@ def classroom(committing):
 def test_the_thirty_first_and_the_thirty_second_at_once(committing, classroom):
     for number in range(1, 30):
         PupilFactory(classroom=classroom, number=number)
-    add = functools.partial(
-        operations.add_pupils, classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM
-    )
+    add = functools.partial(add_pupils, classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM)
     outcomes = run_concurrently(committing.schema_name, [add] * 8, expected_errors=LicensingError)
     assert codes(outcomes) == {"done": 1, "class_full": 7}
     assert pupils_of(classroom) == list(range(1, 31))
@@ -61,7 +59,7 @@ def test_two_teachers_add_at_once_and_each_gets_their_own(committing, classroom)
     outcomes = run_concurrently(
         committing.schema_name,
         [
-            functools.partial(operations.add_pupils, classroom_id=classroom.pk, count=4, by=by, at=TERM)
+            functools.partial(add_pupils, classroom_id=classroom.pk, count=4, by=by, at=TERM)
             for by in (classroom.seat.holder, second) * 4
         ],
         expected_errors=LicensingError,
@@ -112,7 +110,7 @@ def test_of_thirty_two_wrong_attempts_at_once_five_passwords_are_checked(committ
     monkeypatch.setattr(passwords, "verify", lambda typed, stored: looked.append(stored) or matches(typed, stored))
     pupil = PupilFactory(classroom=classroom)
     outcomes = run_concurrently(committing.schema_name, [sign_in(pupil.login)] * 32, expected_errors=LicensingError)
-    assert looked.count(pupil.password) == pupil_sign_in.AT_NETWORK.free == 5
+    assert looked.count(pupil.password) == operations.AT_NETWORK.free == 5
     assert codes(outcomes) == {"wrong_credentials": 5, "too_many_attempts": 27}
 
 
@@ -130,7 +128,7 @@ def test_a_class_that_mistypes_at_once_is_counted_once_each(committing, classroo
     actions = [sign_in(one.login, right=one.number % 2 == 0) for one in pupils]
     outcomes = run_concurrently(committing.schema_name, actions, expected_errors=LicensingError)
     assert codes(outcomes) == {"done": 15, "wrong_credentials": 15}
-    rule = pupil_sign_in.OF_CLASS
+    rule = operations.OF_CLASS
     assert attempt_delays.begin([(rule, classroom.code)]).counted[0].failures == 15 + 1
 
 
@@ -150,7 +148,7 @@ def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committin
 
     def reset():
         wait_until(withdrawn.is_set)
-        return operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
+        return reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
 
     first, outcome = run_concurrently(committing.schema_name, [withdraw, reset], expected_errors=LicensingError)
     assert not isinstance(first, Exception)

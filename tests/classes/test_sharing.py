@@ -9,7 +9,7 @@ from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import Profile
-from licensing.classes import exceptions, operations, tasks
+from licensing.classes import exceptions, operations, pupils, tasks
 from licensing.classes.models import ClassInvitation, Classroom
 from licensing.classes.queries import get_second_teacher, get_taught_class, list_invitations
 from licensing.entitlements.models import Seat
@@ -71,7 +71,7 @@ def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague
     operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
     assert get_second_teacher(get_taught_class(colleague, classroom.pk)) == colleague
     assert not list_invitations(colleague, LATER).exists()
-    assert len(operations.add_pupils(classroom_id=classroom.pk, count=2, by=colleague, at=LATER)) == 2
+    assert len(pupils.add_pupils(classroom_id=classroom.pk, count=2, by=colleague, at=LATER)) == 2
 
 
 @pytest.mark.slow

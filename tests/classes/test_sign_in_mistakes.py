@@ -7,7 +7,7 @@ import random
 import pytest
 
 from licensing.classes import words
-from licensing.classes.sign_in_mistakes import find_mistakes
+from licensing.classes.words import find_mistakes
 
 LOGIN, PASSWORD = "lapin-tulipe-5837", "bateau-foret-ecole"
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.known_origins import Origin
 from accounts.models import KnownOrigin
-from licensing.classes import operations, pupil_erasure, tasks
+from licensing.classes import operations, pupil_erasure, pupils, tasks
 from licensing.classes.models import Classroom
 from licensing.entitlements.models import Entitlement
 from mailing.kinds import NoLongerDue
@@ -96,9 +96,9 @@ def test_the_page_says_so_until_a_teacher_has_read_it(taught, teacher):
 @pytest.mark.slow
 def test_new_passwords_for_all_answer_the_notice(taught):
     note(taught)
-    operations.reset_passwords(classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=LATER)
+    pupils.reset_passwords(classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=LATER)
     assert Classroom.objects.get().has_unread_tries
-    operations.reset_passwords(classroom_id=taught.classroom.pk, numbers=None, by=taught.teacher, at=LATER)
+    pupils.reset_passwords(classroom_id=taught.classroom.pk, numbers=None, by=taught.teacher, at=LATER)
     assert not Classroom.objects.get().has_unread_tries
 
 

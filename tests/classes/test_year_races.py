@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from django.db import transaction
 
-from licensing.classes import handover_codes, operations, pupil_erasure
+from licensing.classes import handover_codes, handovers, operations, pupil_erasure
 from licensing.classes.exceptions import CannotCarryOn, HandoverEnded, UnknownHandover
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount, PupilHandover
 from licensing.exceptions import LicensingError
@@ -43,7 +43,7 @@ def carry(years, at=SEPTEMBER):
 
 def prepare(years, numbers, classroom=None):
     classroom = classroom or years.classroom
-    handover = operations.prepare_handover(
+    handover = handovers.prepare_handover(
         classroom_id=classroom.pk, numbers=numbers, by=classroom.seat.holder, at=SEPTEMBER
     )
     return handover_codes.parse(handover_codes.unseal(handover))
@@ -51,7 +51,7 @@ def prepare(years, numbers, classroom=None):
 
 def receive(code, classroom, at=SEPTEMBER):
     return functools.partial(
-        operations.receive_pupils, symbols=code, classroom_id=classroom.pk, by=classroom.seat.holder, at=at
+        handovers.receive_pupils, symbols=code, classroom_id=classroom.pk, by=classroom.seat.holder, at=at
     )
 
 
@@ -162,7 +162,7 @@ def test_a_code_that_is_taken_back_and_typed_at_once_does_one_of_both(committing
     code, target = prepare(years, [1, 2]), years.colleague_class()
     handover = PupilHandover.objects.get()
     withdraw = functools.partial(
-        operations.withdraw_handover,
+        handovers.withdraw_handover,
         classroom_id=years.classroom.pk, handover_id=handover.pk, by=years.teacher, at=SEPTEMBER,
     )  # fmt: skip
     run_concurrently(committing.schema_name, [withdraw, receive(code, target)] * 3, expected_errors=LicensingError)

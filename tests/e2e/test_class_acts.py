@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from licensing.classes import operations, words
+from licensing.classes import operations, pupils, words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
@@ -116,7 +116,7 @@ class ClassWalk:
         page.get_by_role("button", name="Effacer ce compte").click()
         yield "a pupil removed", "Sa place est libre"
         self.open(self.address + "eleves/3/retirer/")
-        operations.add_pupils(classroom_id=self.classroom.pk, count=1, by=self.teacher, at=timezone.now())
+        pupils.add_pupils(classroom_id=self.classroom.pk, count=1, by=self.teacher, at=timezone.now())
         page.get_by_role("button", name="Effacer ce compte").click()
         yield "from a page that is stale", "Rien n’a été fait cette fois-ci"
         Classroom.objects.update(tried_at=timezone.now())
@@ -183,9 +183,9 @@ class ClassWalk:
         self.visit = own
 
     def list_acts_of_a_pupil(self):
-        card = operations.reset_passwords(
-            classroom_id=self.classroom.pk, numbers=[1], by=self.teacher, at=timezone.now()
-        )[0]
+        card = pupils.reset_passwords(classroom_id=self.classroom.pk, numbers=[1], by=self.teacher, at=timezone.now())[
+            0
+        ]
         self.enter()
         page = self.open("/eleve/")
         page.get_by_role("button", name="J’entre").click()

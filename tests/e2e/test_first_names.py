@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from licensing.classes import operations, words
+from licensing.classes import operations, pupils, words
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
 from tests.classes.taught_class import TaughtClass
@@ -126,7 +126,7 @@ def test_nobody_reads_a_name_in_the_same_browser_without_the_class(taught, visit
 def test_a_name_goes_with_its_pupil_and_is_not_given_to_the_next(taught, visit):
     keep(visit, taught)
     word = taught.pupil(2).word
-    operations.remove_pupil(classroom_id=taught.classroom.pk, number=2, by=taught.teacher, at=timezone.now())
+    pupils.remove_pupil(classroom_id=taught.classroom.pk, number=2, by=taught.teacher, at=timezone.now())
     taught.add(1)
     # The animal may be drawn again.
     taught.classroom.pupils.filter(number=2).update(word=word)
@@ -357,7 +357,7 @@ def test_two_classes_keep_their_names_apart(taught, visit, site):
     code, _ = taught.school.subscription()
     seat = seats.claim(code=code, by=taught.teacher, at=timezone.now())
     second = operations.open_class(seat_id=seat.pk, by=taught.teacher, name="CE2", at=timezone.now())
-    operations.add_pupils(classroom_id=second.pk, count=1, by=taught.teacher, at=timezone.now())
+    pupils.add_pupils(classroom_id=second.pk, count=1, by=taught.teacher, at=timezone.now())
     page = visit.open(f"/mes-classes/{second.pk}/")
     expect(page.get_by_role("link", name="Écrire les prénoms")).to_be_visible()
     assert NAME not in page.content()

@@ -8,6 +8,7 @@ from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
 from collectivities.models import Role
+from licensing.pools import checks
 from licensing.pools import operations as pools
 from tests.e2e.outcomes import expect_outcome
 from tests.e2e.page_checks import find_overflow
@@ -77,7 +78,7 @@ def parsed(committing):
         held, corrected = SchoolFactory.create_batch(2)
         for kind in ("primaire", "élémentaire"):
             SchoolFactory(name=f"Ecole {kind} Les Oliviers", commune="Alès")
-        demand = pools.Demand(held.uai, 5, held.email, total=True)
+        demand = checks.Demand(held.uai, 5, held.email, total=True)
         pools.allocate_many(pool_id=pool.pk, demands=[demand], by=None, at=timezone.now())
         rows = [
             [held.uai, held.name, "Nîmes", 3, None],

@@ -14,6 +14,7 @@ from PIL import Image
 from collectivities.models import PortfolioSchool, Role
 from imports import on_demand_tasks, tasks
 from imports.models import ImportRow, SpreadsheetImport
+from licensing.pools import checks
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from schools.models import School
@@ -95,7 +96,7 @@ def workbook(pool, rows):
     nursery = SchoolFactory(name="Ecole maternelle Les Lilas", has_elementary=False)
     for school in schools[:4]:
         PortfolioSchoolFactory(school=school, contact_email="roux@nimes.example", contact_name="Mme Roux", classes=6)
-    demand = pools.Demand(schools[0].uai, 5, "roux@nimes.example", total=True)
+    demand = checks.Demand(schools[0].uai, 5, "roux@nimes.example", total=True)
     pools.allocate_many(pool_id=pool.pk, demands=[demand], by=None, at=TERM)
     table = [
         ["LISTE DES ÉCOLES – RENTRÉE 2026"],

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from collectivities.models import Role
 from licensing.orders import operations as orders
-from licensing.pools.stop_links import build_stop_url
+from licensing.pools.emails import build_stop_url
 from licensing.reminders.models import Reminder, ReminderStop
 from schools.models import HolidayZone, SchoolHoliday
 from tests.e2e.guide_pictures import keep_picture

@@ -11,7 +11,7 @@ from django_tenants.utils import schema_context
 
 from collectivities.models import PortfolioSchool
 from core.connections import connection
-from licensing.entitlements import key_minting, operations
+from licensing.entitlements import keys, operations
 from tenants import cluster
 from tests import cluster as test_cluster
 from tests.conftest import PASSWORD, TERM
@@ -31,7 +31,7 @@ def test_a_redemption_does_not_wait_for_an_open_import(committed_jaures):
     def apply():
         """Write as an import that is being applied: keys in the public schema, rows in the office's."""
         demands = [(committed_jaures.school.pk, 1, False)] * 100
-        key_minting.mint(entitlement=committed_jaures.entitlement, prefix="NIMES", demands=demands, at=TERM)
+        keys.mint(entitlement=committed_jaures.entitlement, prefix="NIMES", demands=demands, at=TERM)
         PortfolioSchoolFactory()
 
     with open_transaction("c_nimes", apply):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from licensing.entitlements import key_minting, operations
+from licensing.entitlements import keys, operations
 from licensing.entitlements.exceptions import MistypedKey
 from tests.conftest import TERM
 from tests.figures import raised_figures
@@ -13,7 +13,7 @@ from tests.figures import raised_figures
 def test_minted_keys_and_their_licences_are_counted(jaures):
     demands = [(jaures.school.pk, 3, False), (jaures.school.pk, 2, True)]
     with raised_figures() as raised:
-        key_minting.mint(entitlement=jaures.entitlement, prefix="NIMES", demands=demands, at=TERM)
+        keys.mint(entitlement=jaures.entitlement, prefix="NIMES", demands=demands, at=TERM)
     assert raised == {"peps_keys_minted_total": 2, "peps_minted_units_total": 5}
 
 

@@ -8,7 +8,7 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from licensing.entitlements import operations, teacher_affiliations
+from licensing.entitlements import operations
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from tests.conftest import TERM
@@ -55,9 +55,7 @@ def test_a_seat_given_back_before_sending_cancels_the_withdrawal_email(jaures):
 def test_a_teacher_is_emailed_when_a_principal_adds_them_to_the_school(jaures, elsewhere):
     jaures.subscription()
     teacher = elsewhere(TeacherFactory)
-    teacher_affiliations.attach_proposed_teacher(
-        teacher_id=teacher.pk, uai=jaures.school.uai, by=jaures.principal, at=TERM
-    )
+    operations.attach_proposed_teacher(teacher_id=teacher.pk, uai=jaures.school.uai, by=jaures.principal, at=TERM)
     rendered = render_only_email("teacher.joined")
     assert "École Jean Jaurès (Nîmes)" in rendered.text
     assert "Ce n'est pas votre école" in rendered.text

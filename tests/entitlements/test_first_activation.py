@@ -9,7 +9,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
-from licensing.entitlements import first_activation, mailbox_proof, operations
+from licensing.entitlements import mailbox_proof, operations
 from licensing.entitlements.models import Subscription
 from licensing.exceptions import LicensingError
 from schools.models import Affiliation
@@ -22,8 +22,8 @@ def list_refusals(outcomes):
 
 
 def create_from_letter(code, key, number):
-    person = first_activation.NewPrincipal(f"Camille {number}", "Martin", make_password("trois-petits-chats"))
-    return first_activation.create_account_and_redeem(
+    person = operations.NewPrincipal(f"Camille {number}", "Martin", make_password("trois-petits-chats"))
+    return operations.create_account_and_redeem(
         code=code, token=mailbox_proof.sign(key, "ce.0300001a@exemple.example"), person=person, host="h", at=TERM
     )
 

@@ -9,7 +9,7 @@ import pytest
 from django_tenants.utils import schema_context
 
 from accounts.known_origins import Origin
-from licensing.classes import entry_check
+from licensing.classes import entry_check, pupils
 from licensing.classes import operations as classes
 from licensing.classes.exceptions import ClassClosed, LicenceNotRunning
 from licensing.entitlements import emails, operations, overview, wording
@@ -89,7 +89,7 @@ def test_next_year_s_licence_does_not_hide_why_this_year_s_is_suspended(upcoming
 @pytest.mark.slow
 def test_a_pupil_does_not_sign_in_before_the_first_day(upcoming):
     classroom = create_class(hold_seat(upcoming))
-    [access] = classes.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=ON_FIRST_DAY)
+    [access] = pupils.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=ON_FIRST_DAY)
     typed: Any = {"login": access.login, "password": access.password, "origin": Origin(network="203.0.113.7")}
     with pytest.raises(ClassClosed) as refusal:
         classes.sign_in(**typed, at=TERM)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from licensing.entitlements import keys
-from licensing.entitlements.key_corrections import list_corrections
+from licensing.entitlements.keys import list_corrections
 
 CODE = "7K3M9QTX2HW" + keys.compute_check_symbol("7K3M9QTX2HW")
 GROUPS = f"{CODE[:4]}-{CODE[4:8]}-{CODE[8:]}"

@@ -7,7 +7,7 @@ import datetime
 import pytest
 from django.views.debug import ExceptionReporter
 
-from licensing.entitlements import code_sealing, exceptions, key_entry, keys
+from licensing.entitlements import code_sealing, exceptions, keys, operations
 from licensing.entitlements.models import Seat, Subscription
 from licensing.exceptions import LicensingError
 from tests.conftest import TERM
@@ -17,7 +17,7 @@ ADDRESS = "192.0.2.1"
 
 
 def enter(code, by, at=TERM, address=ADDRESS):
-    return key_entry.enter_key(code=code, by=by, address=address, at=at)
+    return operations.enter_key(code=code, by=by, address=address, at=at)
 
 
 def guess(by, times, address=ADDRESS, at=TERM):

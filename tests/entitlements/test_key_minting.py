@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from licensing.entitlements import code_sealing, key_minting, keys, queries
-from licensing.entitlements.key_units import grow_many
+from licensing.entitlements import code_sealing, keys, queries
+from licensing.entitlements.keys import grow_many
 from licensing.entitlements.models import ActivationKey
 from tests.conftest import TERM
 from tests.factories.licensing import EntitlementFactory, KeyFactory
@@ -21,7 +21,7 @@ def entitlement(nimes):
 
 def test_keys_come_in_the_order_of_the_demands(entitlement):
     first, second = SchoolFactory(), SchoolFactory()
-    numbers = key_minting.mint(
+    numbers = keys.mint(
         entitlement=entitlement, prefix="NIMES", demands=[(second.uai, 3, True), (first.uai, 5, False)], at=TERM
     )
     minted = ActivationKey.objects.in_bulk(numbers)
@@ -33,9 +33,7 @@ def test_keys_come_in_the_order_of_the_demands(entitlement):
 
 
 def test_what_is_stored_opens_to_a_key_that_redeems(entitlement):
-    [number] = key_minting.mint(
-        entitlement=entitlement, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM
-    )
+    [number] = keys.mint(entitlement=entitlement, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
     key = ActivationKey.objects.get(pk=number)
     shown = queries.unseal_key(key)
     assert shown.startswith("NIMES-")
@@ -44,18 +42,14 @@ def test_what_is_stored_opens_to_a_key_that_redeems(entitlement):
 
 def test_no_demand_mints_no_key(entitlement, django_assert_num_queries):
     with django_assert_num_queries(2):  # a savepoint and its release
-        assert key_minting.mint(entitlement=entitlement, prefix="NIMES", demands=[], at=TERM) == []
+        assert keys.mint(entitlement=entitlement, prefix="NIMES", demands=[], at=TERM) == []
 
 
 def test_the_number_of_statements_does_not_grow(entitlement, django_assert_max_num_queries):
     school = SchoolFactory()
     with django_assert_max_num_queries(6):
         assert (
-            len(
-                key_minting.mint(
-                    entitlement=entitlement, prefix="NIMES", demands=[(school.uai, 1, False)] * 500, at=TERM
-                )
-            )
+            len(keys.mint(entitlement=entitlement, prefix="NIMES", demands=[(school.uai, 1, False)] * 500, at=TERM))
             == 500
         )
 
@@ -65,9 +59,7 @@ def test_a_code_that_exists_is_drawn_again(entitlement, monkeypatch):
     KeyFactory(code=taken, entitlement=entitlement)
     draws = iter([taken, other])
     monkeypatch.setattr(keys, "generate", lambda: next(draws))
-    [number] = key_minting.mint(
-        entitlement=entitlement, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM
-    )
+    [number] = keys.mint(entitlement=entitlement, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
     assert keys.parse(queries.unseal_key(ActivationKey.objects.get(pk=number))) == other
 
 
@@ -77,9 +69,7 @@ def test_a_code_that_exists_under_an_older_sealing_key_is_drawn_again(entitlemen
     settings.SEALING_KEYS = ["2:" + base64.b64encode(b"n" * 64).decode(), *settings.SEALING_KEYS]
     draws = iter([taken, other])
     monkeypatch.setattr(keys, "generate", lambda: next(draws))
-    [number] = key_minting.mint(
-        entitlement=entitlement, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM
-    )
+    [number] = keys.mint(entitlement=entitlement, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
     key = ActivationKey.objects.get(pk=number)
     assert (keys.parse(queries.unseal_key(key)), key.sealed_under) == (other, 2)
 
@@ -88,8 +78,8 @@ def test_a_generator_that_repeats_itself_raises_codes_exhausted(entitlement, mon
     taken = keys.generate()
     KeyFactory(code=taken, entitlement=entitlement)
     monkeypatch.setattr(keys, "generate", lambda: taken)
-    with pytest.raises(key_minting.CodesExhausted):
-        key_minting.mint(entitlement=entitlement, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
+    with pytest.raises(keys.CodesExhausted):
+        keys.mint(entitlement=entitlement, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
     assert ActivationKey.objects.count() == 1
 
 

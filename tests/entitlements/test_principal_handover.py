@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from django.db import transaction
 
-from licensing.entitlements import operations, principal_handover
+from licensing.entitlements import operations
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import administered_by
 from licensing.exceptions import LicensingError
@@ -22,7 +22,7 @@ from tests.waits import wait_until
 
 
 def hand_over(jaures, successor, *, predecessors):
-    return principal_handover.confirm_principal(
+    return operations.confirm_principal(
         token=send_link(successor, jaures.school), replaced=[user.pk for user in predecessors], kept=[], at=TERM
     )
 
@@ -67,7 +67,7 @@ def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
     outcomes = run_concurrently(
         "public",
         [
-            partial(principal_handover.confirm_principal, token=token, replaced=[predecessor.pk], kept=[], at=TERM),
+            partial(operations.confirm_principal, token=token, replaced=[predecessor.pk], kept=[], at=TERM),
             partial(operations.redeem, code=code, by=predecessor, at=TERM),
         ],
         expected_errors=(LicensingError, PrincipalError),
@@ -97,7 +97,7 @@ def test_a_subscription_that_is_being_credited_is_transferred_too(committed_jaur
 
     def hand_over_meanwhile():
         wait_until(redeemed.is_set)
-        return principal_handover.confirm_principal(token=token, replaced=[predecessor.pk], kept=[], at=TERM)
+        return operations.confirm_principal(token=token, replaced=[predecessor.pk], kept=[], at=TERM)
 
     subscription, _ = run_concurrently("public", [redeem, hand_over_meanwhile], expected_errors=())
     subscription.refresh_from_db()

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from licensing.entitlements import overview, page_version
+from licensing.entitlements import overview
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import administered_by
 from tests.conftest import TERM
@@ -16,10 +16,10 @@ from tests.factories.accounts import TeacherFactory
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda jaures, _: page_version.compute_version(jaures.principal, school="", at=TERM),
+        lambda jaures, _: overview.compute_version(jaures.principal, school="", at=TERM),
         lambda jaures, _: overview.of_principal(jaures.principal, at=TERM),
         lambda jaures, _: list(Subscription.objects.filter(administered_by(jaures.principal), pk=1)),
-        lambda _, teacher: page_version.compute_version(teacher, school="", at=TERM),
+        lambda _, teacher: overview.compute_version(teacher, school="", at=TERM),
         lambda _, teacher: overview.of_teacher(teacher, at=TERM),
     ],
     ids=["a look", "the principal's page", "whether it is his", "a teacher's look", "the teacher's page"],

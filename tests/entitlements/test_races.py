@@ -12,8 +12,8 @@ import threading
 import pytest
 from django.db import IntegrityError, transaction
 
-from licensing.entitlements import code_sealing, exceptions, key_minting, keys, operations, seat_holders
-from licensing.entitlements.key_units import grow_many
+from licensing.entitlements import code_sealing, exceptions, keys, operations, seat_holders
+from licensing.entitlements.keys import grow_many
 from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
 from licensing.exceptions import LicensingError
 from schools.models import Affiliation
@@ -341,7 +341,7 @@ def test_one_code_is_minted_once_whoever_draws_it(committing, committed_jaures, 
 
     monkeypatch.setattr(keys, "generate", draw)
     mint = functools.partial(
-        key_minting.mint, entitlement=committed_jaures.entitlement, prefix="NIMES", demands=[(None, 1, False)], at=TERM
+        keys.mint, entitlement=committed_jaures.entitlement, prefix="NIMES", demands=[(None, 1, False)], at=TERM
     )
     outcomes = run_concurrently(committing.schema_name, [mint] * 8, expected_errors=())
     assert len({number for [number] in outcomes}) == 8

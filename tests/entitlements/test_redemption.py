@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from licensing.entitlements import exceptions, keys, operations
-from licensing.entitlements.key_units import grow_many
+from licensing.entitlements.keys import grow_many
 from licensing.entitlements.models import Seat, Subscription
 from licensing.exceptions import LicensingError
 from schools.models import Affiliation, Verification

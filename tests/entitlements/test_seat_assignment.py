@@ -8,7 +8,7 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from licensing.entitlements import operations, teacher_affiliations
+from licensing.entitlements import operations
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode, Subscription
 from licensing.exceptions import LicensingError
 from mailing.kinds import NoLongerDue
@@ -309,7 +309,7 @@ def test_the_email_gives_both_dates(unpaid):
 
 
 def move_teacher(teacher, school):
-    return teacher_affiliations.change_school(teacher=teacher, school=school, typed=None, at=LATER)
+    return operations.change_school(teacher=teacher, school=school, typed=None, at=LATER)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import functools
 
 import pytest
 
-from licensing.entitlements import notifications, operations, seat_undo
+from licensing.entitlements import notifications, operations, seat_holders
 from licensing.entitlements.exceptions import SubscriptionNotAdministered, UndoTooLate
 from licensing.entitlements.models import SeatEvent
 from licensing.exceptions import LicensingError
@@ -17,7 +17,7 @@ from tests.emails import list_emails
 from tests.factories.accounts import PrincipalFactory
 from tests.races import run_concurrently
 
-SOON = TERM + seat_undo.UNDO_OFFERED_FOR
+SOON = TERM + seat_holders.UNDO_OFFERED_FOR
 TOO_LATE = TERM + notifications.UNDO_PERIOD + datetime.timedelta(microseconds=1)
 
 
@@ -29,7 +29,7 @@ def given(jaures):
 
 
 def undo(*seats, by, at=SOON):
-    return seat_undo.undo_assignments(seat_ids=[seat.pk for seat in seats], by=by, at=at)
+    return seat_holders.undo_assignments(seat_ids=[seat.pk for seat in seats], by=by, at=at)
 
 
 def kinds_of(seat):
@@ -50,7 +50,7 @@ def test_an_undone_seat_is_free_and_its_teacher_hears_nothing(given, jaures, at)
 def test_the_email_of_an_assignment_leaves_once_it_is_too_late_to_undo(given):
     [message] = list_emails("seat.assigned")
     assert message.due_at == TERM + notifications.UNDO_PERIOD
-    assert notifications.UNDO_PERIOD > seat_undo.UNDO_OFFERED_FOR
+    assert notifications.UNDO_PERIOD > seat_holders.UNDO_OFFERED_FOR
 
 
 @pytest.mark.slow
@@ -69,7 +69,7 @@ def test_only_who_gave_undoes_and_only_with_a_right_to_the_subscription(given, j
     with pytest.raises(SubscriptionNotAdministered):
         undo(given, by=PrincipalFactory())
     with pytest.raises(UndoTooLate):
-        seat_undo.undo_assignments(seat_ids=[10**9], by=jaures.principal, at=SOON)
+        seat_holders.undo_assignments(seat_ids=[10**9], by=jaures.principal, at=SOON)
     given.refresh_from_db()
     assert given.holder is not None
 

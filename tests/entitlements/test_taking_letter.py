@@ -10,8 +10,8 @@ from django_tenants.utils import schema_context
 
 from accounts.models import User
 from licensing.entitlements import operations
+from licensing.entitlements.emails import describe_taking, write_accepted, write_typed
 from licensing.entitlements.notifications import SEAT_TAKEN, TAKING_PERIOD
-from licensing.entitlements.taking_wording import describe_taking, write_accepted, write_typed
 from licensing.exceptions import LicensingError
 from mailing import dispatch
 from mailing.kinds import NoLongerDue

@@ -22,7 +22,8 @@ from imports.models import ImportRow
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import Allocation
-from licensing.pools.operations import allocate, revoke
+from licensing.pools.operations import allocate
+from licensing.pools.reductions import revoke
 from licensing.reminders.models import Reminder
 from licensing.requests.models import LicenceRequest
 from mailing.models import Message, MessageState

@@ -15,12 +15,12 @@ from django_tenants.utils import tenant_context
 from accounts import attempt_delays, known_origins
 from accounts.known_origins import Origin
 from core.calendar import date_in_paris
-from licensing.classes import handover_codes
+from licensing.classes import handover_codes, handovers
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
 from licensing.invitations.models import TeacherInvitation
-from licensing.pools.stop_links import build_stop_url
+from licensing.pools.emails import build_stop_url
 from licensing.requests.models import TeacherRequest
 from licensing.requests.queries import list_years_to_ask
 from tests.access import routes
@@ -323,7 +323,7 @@ def walk_classes(walk, nimes):
     state = re.search(r'name="etat" value="([0-9a-f]+)"', teacher.get(taught.url()).content.decode())[1]
     walk.post(teacher, taught.url("eleves/"), {"count": 2, "etat": state})
     walk.open(teacher, taught.url("confier/"))
-    handover = classes.prepare_handover(
+    handover = handovers.prepare_handover(
         classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=timezone.now()
     )
     walk.open(teacher, taught.url(f"confier/{handover.pk}/"))

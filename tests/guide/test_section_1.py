@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from licensing.classes import operations as classes
+from licensing.classes import pupils
 from tests.conftest import TERM
 from tests.guide.scenario import account_text, page_text
 
@@ -35,6 +36,6 @@ def test_les_distribuer_a_trois_enseignants_qui_creent_chacun_30_comptes_eleves(
         story.assign_seat(subscription, teacher)
         seat = teacher.seats.get()
         classroom = classes.open_class(seat_id=seat.pk, by=teacher, name="CE1", at=TERM)
-        assert len(classes.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)) == 30
+        assert len(pupils.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)) == 30
         assert seat.subscription.key.entitlement.last_day.strftime("%d/%m") == "31/08"
     assert "3 sur 3" in account_text(story.principal)

@@ -9,6 +9,7 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from licensing.classes import operations as classes
+from licensing.classes import pupils
 from licensing.entitlements import keys, queries
 from licensing.entitlements.models import ActivationKey, Subscription
 from licensing.orders import operations as orders
@@ -50,7 +51,7 @@ def test_1_cle_1_classe_1_enseignant_30_eleves(story):
     teacher = story.teacher()
     story.assign_seat(subscription, teacher)
     classroom = classes.open_class(seat_id=teacher.seats.get().pk, by=teacher, name="CE1", at=TERM)
-    assert len(classes.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)) == 30
+    assert len(pupils.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)) == 30
     assert "TOUS NIVEAUX 1 30 " in account_text(story.principal)
 
 

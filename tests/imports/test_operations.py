@@ -23,7 +23,8 @@ from imports.exceptions import (
 from imports.meanings import Meaning
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from licensing.pools.models import Allocation
-from licensing.pools.operations import allocate, revoke
+from licensing.pools.operations import allocate
+from licensing.pools.reductions import revoke
 from mailing.models import Message
 from schools.models import SchoolState
 from tests.conftest import TERM

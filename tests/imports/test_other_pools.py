@@ -22,7 +22,7 @@ from imports.operations.recheck import recheck_import
 from imports.queries import count_remarks
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import Allocation
-from licensing.pools.operations.allocation import allocate
+from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory, ProductFactory
 from tests.factories.schools import SchoolFactory, next_uai

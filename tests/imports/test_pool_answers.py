@@ -11,7 +11,7 @@ from imports.checks.problem_codes import ADDED_TO_OTHER_POOL, OTHER_POOL
 from imports.enums import Volume
 from imports.exceptions import UnknownRow
 from imports.models import ImportRow
-from licensing.pools.operations.allocation import allocate
+from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory

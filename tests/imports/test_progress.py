@@ -14,8 +14,8 @@ from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
 from jobs import due
+from licensing.pools.checks import AllocationStage
 from licensing.pools.models import Allocation
-from licensing.pools.operations import AllocationStage
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

@@ -10,7 +10,7 @@ from imports.exceptions import UnknownRow
 from imports.models import ImportRow
 from imports.queries import count_remarks
 from imports.web.remarks import build_lines, load_choices
-from licensing.pools.operations.allocation import allocate
+from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory

@@ -14,7 +14,8 @@ from imports.enums import ImportState, Purpose
 from imports.exceptions import WrongImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
 from licensing.pools.models import Allocation
-from licensing.pools.operations import allocate, reduce, revoke
+from licensing.pools.operations import allocate
+from licensing.pools.reductions import reduce, revoke
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory

@@ -12,10 +12,9 @@ from django_tenants.utils import schema_context
 from accounts.throttling import RateLimit
 from licensing.entitlements import exceptions as seat_exceptions
 from licensing.entitlements import operations as seats
-from licensing.entitlements import seat_removal, vouchers
+from licensing.entitlements import seat_holders, vouchers
 from licensing.entitlements.models import Entitlement, Seat
-from licensing.entitlements.overview import of_principal
-from licensing.entitlements.page_version import compute_version
+from licensing.entitlements.overview import compute_version, of_principal
 from licensing.invitations import exceptions, notifications, operations, queries
 from licensing.invitations.models import TeacherInvitation
 from mailing.models import Message
@@ -54,7 +53,7 @@ def test_reserved_seats_are_free_for_nobody(jaures):
     with pytest.raises(seat_exceptions.NoSeatLeft):
         vouchers.render_vouchers(jaures.licences, by=jaures.principal, at=TERM)
     with pytest.raises(seat_exceptions.LicencesInUse):
-        seat_removal.remove_seats(key_id=jaures.licences.key_id, units=1)
+        seat_holders.remove_seats(key_id=jaures.licences.key_id, units=1)
     with pytest.raises(seat_exceptions.NoSeatLeft):
         jaures.invite(ZOE)
 

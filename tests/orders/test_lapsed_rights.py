@@ -11,7 +11,7 @@ from imports import tasks
 from imports.models import SpreadsheetImport
 from imports.operations import confirm as confirm_import
 from imports.operations import row_edits
-from licensing.classes import entry_check
+from licensing.classes import entry_check, pupils
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations as keys
@@ -21,8 +21,7 @@ from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.orders import rights
 from licensing.orders.models import OrderKind
-from licensing.pools import emails
-from licensing.pools import operations as pools
+from licensing.pools import emails, key_emails
 from licensing.pools.models import Allocation, Pool
 from mailing.kinds import OnHold
 from mailing.models import Message
@@ -58,7 +57,7 @@ class PurchaseScenario:
         self.teacher = self._teacher()
         self.seat = keys.claim(code=self.code, by=self.teacher, at=TERM)
         self.classroom = classes.open_class(seat_id=self.seat.pk, by=self.teacher, name="CE1", at=TERM)
-        classes.add_pupils(classroom_id=self.classroom.pk, count=1, by=self.teacher, at=TERM)
+        pupils.add_pupils(classroom_id=self.classroom.pk, count=1, by=self.teacher, at=TERM)
         self.waiting = allocate_units(self.pool, SchoolFactory(), units=2)
         self.list = upload_and_parse(self.pool, schools_csv((SchoolFactory(), 3)))
         mark_sent()
@@ -76,7 +75,7 @@ class PurchaseScenario:
         return {
             "allocate": lambda: allocate_units(self.pool, SchoolFactory(), at=at),
             "grow": lambda: allocate_units(self.pool, self.school, at=at),
-            "resend": lambda: pools.resend(allocation_id=self.waiting.pk, by=None, at=at),
+            "resend": lambda: key_emails.resend(allocation_id=self.waiting.pk, by=None, at=at),
             "import": lambda: self.import_list(at),
             "redeem": lambda: keys.redeem(code=self._key(self.waiting), by=heir, at=at),
             "assign": lambda: keys.assign(teacher=self._teacher(), **kwargs),
@@ -84,7 +83,7 @@ class PurchaseScenario:
             "print": lambda: vouchers.render_vouchers(
                 Subscription.objects.get(pk=self.subscription.pk), by=self.principal, at=at
             ),
-            "add a pupil": lambda: classes.add_pupils(classroom_id=self.classroom.pk, count=1, by=self.teacher, at=at),
+            "add a pupil": lambda: pupils.add_pupils(classroom_id=self.classroom.pk, count=1, by=self.teacher, at=at),
         }
 
     def import_list(self, at):
@@ -140,7 +139,7 @@ def test_on_day_46_everything_stops_and_a_payment_restores_it_all(world, monkeyp
     # Nothing is proposed either: no pool to allocate from, no key to send again or late.
     assert not imports_queries.list_open_pools(DAY_46.date()).exists()
     assert not row_edits.is_pool_open(world.pool, DAY_46)
-    assert pools.queue_lost_keys(uai=world.waiting.school_id, at=DAY_46) == 0
+    assert key_emails.queue_lost_keys(uai=world.waiting.school_id, at=DAY_46) == 0
     message = Message.objects.filter(topic_id=world.waiting.pk).latest("pk")
     monkeypatch.setattr("django.utils.timezone.now", lambda: DAY_46)
     with pytest.raises(OnHold, match="attend le bon de commande signé ou le règlement"):

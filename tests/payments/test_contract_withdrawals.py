@@ -15,7 +15,7 @@ from core.calendar import PARIS, extend_to_working_day, get_easter, is_public_ho
 from jobs.models import Job
 from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received
-from licensing.catalogue.terms_pdf import render_terms_pdf
+from licensing.catalogue.terms import render_terms_pdf
 from licensing.exceptions import LicensingError
 from licensing.orders.models import ContractWithdrawal, OrderState, Payer
 from licensing.orders.queries import get_last_withdrawal_day

@@ -11,8 +11,8 @@ from django_tenants.utils import tenant_context
 from bounces.models import RefusedAddress
 from collectivities.models import AuditEntry, PortfolioSchool, Role
 from licensing.orders import operations as orders
-from licensing.pools import operations
-from licensing.pools.address_corrections import build_corrections, list_undelivered
+from licensing.pools import key_emails
+from licensing.pools.bulk_views import build_corrections, list_undelivered
 from licensing.pools.models import Allocation
 from mailing import refusals
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
@@ -267,6 +267,6 @@ def test_correcting_twice_at_once_learns_one_address(manager, lost, now):
     allocation = lost()
     PortfolioSchoolFactory(school=allocation.school)
     for address in ("a@exemple.example", "b@exemple.example"):
-        operations.readdress_many(recipients={allocation.pk: address}, by=PrincipalFactory(), at=now)
+        key_emails.readdress_many(recipients={allocation.pk: address}, by=PrincipalFactory(), at=now)
     assert PortfolioSchool.objects.get().contact_email == "b@exemple.example"
     assert list_queued() == ["b@exemple.example"]

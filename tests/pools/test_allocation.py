@@ -16,9 +16,9 @@ from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import checks, operations
+from licensing.pools.checks import Demand
 from licensing.pools.models import Allocation
-from licensing.pools.operations import Demand
 from mailing.models import Message, MessageState
 from schools.models import SchoolState
 from tests.conftest import TERM
@@ -255,8 +255,8 @@ def test_the_progress_callback_gets_every_stage_and_can_abort(pool):
 
         return watch
 
-    for last in operations.AllocationStage:
-        if last == operations.AllocationStage.TAKING_BACK:
+    for last in checks.AllocationStage:
+        if last == checks.AllocationStage.TAKING_BACK:
             continue
         with pytest.raises(Enough), transaction.atomic():
             operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM, on_progress=stop_before(last))

@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from core.confirmation_guard import ConfirmationGuard, is_large_share
 from licensing.entitlements.models import Entitlement
-from licensing.pools import bulk_preview, operations
-from licensing.pools.bulk_preview import LeftReason, PoolShare
-from licensing.pools.bulk_wording import describe_reminding, describe_revocation
+from licensing.pools import bulk_views, key_emails, reductions
+from licensing.pools.bulk_views import LeftReason, PoolShare, describe_reminding, describe_revocation
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
 from schools import calendar
@@ -35,9 +34,9 @@ def given(pool, now):
     allocations = [allocate_units(pool, SchoolFactory(), units=3, at=now) for _ in range(10)]
     mark_sent()
     mark_redeemed(allocations[0], PrincipalFactory())
-    operations.revoke(allocation_id=allocations[1].pk, by=None, at=now)
+    reductions.revoke(allocation_id=allocations[1].pk, by=None, at=now)
     Message.objects.filter(topic_id=allocations[2].pk).update(state=MessageState.FAILED)
-    operations.remind(allocation_id=allocations[3].pk, by=None, at=timezone.now())
+    key_emails.remind(allocation_id=allocations[3].pk, by=None, at=timezone.now())
     return [allocation.pk for allocation in allocations]
 
 
@@ -45,18 +44,18 @@ def given(pool, now):
     ("preview", "run", "reasons"),
     [
         (
-            bulk_preview.preview_revocation,
-            operations.revoke_many,
+            bulk_views.preview_revocation,
+            reductions.revoke_many,
             {LeftReason.REDEEMED: 1, LeftReason.REVOKED: 1},
         ),
         (
-            bulk_preview.preview_resending,
-            operations.resend_many,
+            bulk_views.preview_resending,
+            key_emails.resend_many,
             {LeftReason.REDEEMED: 1, LeftReason.REVOKED: 1},
         ),
         (
-            bulk_preview.preview_reminding,
-            operations.remind_many,
+            bulk_views.preview_reminding,
+            key_emails.remind_many,
             {LeftReason.REDEEMED: 1, LeftReason.REVOKED: 1, LeftReason.NEVER_SENT: 1, LeftReason.REMINDED_TODAY: 1},
         ),
     ],
@@ -73,8 +72,8 @@ def test_a_preview_counts_what_the_act_then_does(given, preview, run, reasons):
 
 def test_keys_of_a_suspended_lot_are_taken_back_but_not_written_about(given, now):
     Entitlement.objects.update(suspended_at=now)
-    assert bulk_preview.preview_revocation(given, now).schools == 8
-    seen = bulk_preview.preview_resending(given, now)
+    assert bulk_views.preview_revocation(given, now).schools == 8
+    seen = bulk_views.preview_resending(given, now)
     assert (seen.schools, seen.left[LeftReason.POOL_NOT_OPEN]) == (0, 8)
 
 
@@ -91,7 +90,7 @@ def test_the_page_says_the_licences_by_lot_and_what_stays(given, pool, manager, 
 @pytest.mark.small
 @pytest.mark.parametrize(("emails", "words"), [(0, "aucun e-mail ne part."), (1, "à l'école qui avait reçu sa clé.")])
 def test_the_letters_of_a_revocation_are_counted_in_french(emails, words):
-    preview = bulk_preview.BulkPreview([1], 1, 3, [PoolShare("Lot A", 1, 3)], emails, {})
+    preview = bulk_views.BulkPreview([1], 1, 3, [PoolShare("Lot A", 1, 3)], emails, {})
     assert describe_revocation(preview)[-1].endswith(words)
 
 
@@ -105,7 +104,7 @@ def test_the_letters_of_a_revocation_are_counted_in_french(emails, words):
     ],
 )
 def test_keys_that_have_just_left_are_counted_in_french(just_sent, words):
-    preview = bulk_preview.BulkPreview([1], 1, 3, [PoolShare("Lot A", 1, 3)], 0, {}, just_sent=just_sent)
+    preview = bulk_views.BulkPreview([1], 1, 3, [PoolShare("Lot A", 1, 3)], 0, {}, just_sent=just_sent)
     assert describe_reminding(preview)[1:] == words
 
 
@@ -113,10 +112,10 @@ def test_a_preview_says_who_just_got_the_key_and_who_was_written_to_this_week(po
     first, second = (allocate_units(pool, SchoolFactory(), units=3, at=now) for _ in range(2))
     mark_sent()
     Message.objects.update(sent_at=now)
-    assert bulk_preview.preview_reminding([first.pk, second.pk], now).just_sent == 2
+    assert bulk_views.preview_reminding([first.pk, second.pk], now).just_sent == 2
     later = now + datetime.timedelta(days=2)
     calendar.claim_week(first.school_id, at=later)
-    preview = bulk_preview.preview_reminding([first.pk, second.pk], later)
+    preview = bulk_views.preview_reminding([first.pk, second.pk], later)
     assert (preview.just_sent, preview.left) == (0, {LeftReason.WRITTEN_THIS_WEEK: 1})
 
 
@@ -137,10 +136,10 @@ def test_above_three_tenths_of_the_licences_given_the_number_is_typed(given, man
 
 
 def test_letters_to_a_large_share_of_the_schools_ask_for_their_number(given, now):
-    preview = bulk_preview.preview_reminding(given, timezone.now())
-    assert bulk_preview.build_bulk_guard(preview, now, counts_letters=True).number == preview.emails == 6
+    preview = bulk_views.preview_reminding(given, timezone.now())
+    assert bulk_views.build_bulk_guard(preview, now, counts_letters=True).number == preview.emails == 6
     few = preview._replace(schools=2, emails=2)
-    assert bulk_preview.build_bulk_guard(few, now, counts_letters=True) is None
+    assert bulk_views.build_bulk_guard(few, now, counts_letters=True) is None
 
 
 @pytest.mark.parametrize(("action", "number"), [("relancer", "6"), ("renvoyer", "6"), ("reprendre", "18")])
@@ -192,6 +191,6 @@ def test_ticking_the_page_works_without_scripts(given, manager):
 def test_previews_ask_as_much_for_two_as_for_ten(given, django_assert_num_queries):
     for ids in (given[:2], given):
         with django_assert_num_queries(10):
-            bulk_preview.preview_reminding(ids, timezone.now())
+            bulk_views.preview_reminding(ids, timezone.now())
         with django_assert_num_queries(6):
-            bulk_preview.preview_revocation(ids, timezone.now())
+            bulk_views.preview_revocation(ids, timezone.now())

@@ -14,7 +14,7 @@ from collectivities.models import OfficeSettings
 from core.formatting import curl_apostrophes
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
-from licensing.pools import emails, operations
+from licensing.pools import emails, key_emails, reductions
 from mailing import kinds
 from mailing.kinds import PRODUCT_SENTENCE
 from mailing.models import Message
@@ -160,7 +160,7 @@ def test_a_key_taken_back_quotes_no_note(pool, school, rendered):
     OfficeSettings.objects.update(letter_note="Bonne rentrée.")
     allocation = allocate_units(pool, school, units=3)
     mark_sent()
-    operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     assert "Bonne rentrée" not in rendered().text
 
 
@@ -175,7 +175,7 @@ def test_one_licence_is_singular(pool, school, rendered):
 def test_a_reminder(pool, school, rendered):
     allocation = allocate_units(pool, school, units=3)
     mark_sent()
-    operations.remind(allocation_id=allocation.pk, by=None, at=TERM)
+    key_emails.remind(allocation_id=allocation.pk, by=None, at=TERM)
     mail = rendered()
     assert mail.subject == "Rappel : 3 licences Pep's attendent l’École Jean Jaurès"
     assert unseal_key(allocation.key) in mail.text
@@ -184,7 +184,7 @@ def test_a_reminder(pool, school, rendered):
 def test_a_key_taken_back(pool, school, rendered):
     allocation = allocate_units(pool, school, units=3)
     mark_sent()
-    operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     mail = rendered()
     assert mail.subject == "La clé Pep's envoyée à l’École Jean Jaurès n'est plus valable"
     assert unseal_key(allocation.key) not in mail.text + mail.html
@@ -193,7 +193,7 @@ def test_a_key_taken_back(pool, school, rendered):
 def test_a_school_with_two_keys_learns_which_one_was_taken_back(pool, school, rendered):
     allocation = allocate_units(pool, school, units=3)
     mark_sent()
-    operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     key, text = unseal_key(allocation.key), collapse(rendered().text.replace("\u00a0", " "))
     assert "La Ville de Nîmes a repris les 3 licences Pep's attribuées le 24 novembre 2026 à l’École" in text
     assert f"La clé qui se termine par {key[-4:]} ne peut donc plus être activée" in text
@@ -207,7 +207,7 @@ def test_a_school_with_two_keys_learns_which_one_was_taken_back(pool, school, re
 def test_a_key_worth_less(pool, school, rendered):
     allocation = allocate_units(pool, school, units=3)
     mark_sent()
-    operations.reduce(pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM)
+    reductions.reduce(pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM)
     mail, key = rendered(), unseal_key(allocation.key)
     assert mail.subject == "Votre clé Pep's vaut désormais 1 licence pour l’École Jean Jaurès"
     assert f"    {key}" in mail.text.splitlines()
@@ -314,13 +314,13 @@ def test_every_letter_names_a_contact_with_a_telephone_and_is_answered_by_them(p
     allocation = allocate_units(pool, school, units=3)
     if kind == "reminder":
         mark_sent()
-        operations.remind(allocation_id=allocation.pk, by=None, at=TERM)
+        key_emails.remind(allocation_id=allocation.pk, by=None, at=TERM)
     elif kind == "revoked":
         mark_sent()
-        operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+        reductions.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     elif kind == "reduced":
         mark_sent()
-        operations.reduce(pool_id=pool.pk, uai=school.pk, units=2, by=None, at=TERM)
+        reductions.reduce(pool_id=pool.pk, uai=school.pk, units=2, by=None, at=TERM)
     elif kind == "grown":
         mark_redeemed(allocation, PrincipalFactory())
         allocate_units(pool, school, units=2)

@@ -14,9 +14,9 @@ from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from licensing.orders import purchase_orders, rights
 from licensing.orders.models import OrderKind
-from licensing.pools import operations, tasks
+from licensing.pools import key_emails, reductions, tasks
+from licensing.pools.key_emails import LOOK_DELAY, schedule_look
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations.held_emails import LOOK_DELAY, schedule_look
 from licensing.pools.queries import filter_not_redeemed_since, list_allocations, list_held_keys
 from mailing.dispatch import drain
 from mailing.models import Message
@@ -98,7 +98,7 @@ def test_emails_due_while_an_order_has_lapsed_leave_once_it_is_paid(held, order,
 
 def test_a_released_email_is_refused_only_where_its_key_was_revoked_or_redeemed(held, order, clock, sink):
     revoked, redeemed, waiting = held
-    operations.revoke(allocation_id=revoked.pk, by=None, at=DUE)
+    reductions.revoke(allocation_id=revoked.pk, by=None, at=DUE)
     assert states() == ["cancelled", "held", "held"]
     rights.make_firm(order)
     mark_redeemed(redeemed, PrincipalFactory())
@@ -138,7 +138,7 @@ def test_the_operator_who_restores_a_pool_releases_its_emails_alone(nimes, clock
     assert states() == ["held"] * 2
     assert "le rétablissement du lot" in Message.objects.first().reason
     orders.restore(order_id=suspended[0].entitlement.number, by=None, at=TERM)
-    assert operations.release_held_emails(at=TERM + DAY) == 1
+    assert key_emails.release_held_emails(at=TERM + DAY) == 1
     assert states() == ["queued", "held"]
     assert work(clock, TERM + DAY) == 1
     assert states() == ["sent", "held"]
@@ -161,11 +161,11 @@ def test_an_email_held_while_its_order_was_being_paid_leaves_minutes_later(held,
 def test_an_email_that_stays_held_is_looked_at_when_its_pool_is_over(held, order, clock):
     last_day = Pool.objects.get().entitlement.last_day
     assert due.take(RELEASE, at=DUE + LOOK_DELAY) == ["c_nimes"]
-    assert operations.release_held_emails(at=DUE + LOOK_DELAY) == 0
+    assert key_emails.release_held_emails(at=DUE + LOOK_DELAY) == 0
     assert list_looks() == [("c_nimes", end_of_day(last_day))]
     # Nobody looks again before, and nobody after: then they leave the outbox, cancelled.
     assert due.take(RELEASE, at=end_of_day(last_day)) == ["c_nimes"]
-    assert operations.release_held_emails(at=end_of_day(last_day)) == 3
+    assert key_emails.release_held_emails(at=end_of_day(last_day)) == 3
     assert list_looks() == []
 
 
@@ -176,7 +176,7 @@ def test_an_email_of_another_kind_that_is_held_has_no_pool_looked_at(nimes):
 
 
 def test_keys_whose_emails_are_held_are_counted_by_pool(held, order, django_assert_num_queries):
-    operations.revoke(allocation_id=held[0].pk, by=None, at=DUE)
+    reductions.revoke(allocation_id=held[0].pk, by=None, at=DUE)
     with django_assert_num_queries(3):
         [counted] = list_held_keys(DUE.date())
     assert (counted.pool, counted.keys) == (Pool.objects.get(), 2)
@@ -211,7 +211,7 @@ def test_a_suspended_key_that_nobody_redeemed_is_only_to_be_taken_back(held, man
 def test_a_school_says_it_never_got_its_key_and_the_held_email_is_not_doubled(held, order, clock):
     rights.make_firm(order)
     clock(PAID)
-    assert operations.resend_lost_keys(uai=held[0].school_id, at=PAID) == []
+    assert key_emails.resend_lost_keys(uai=held[0].school_id, at=PAID) == []
     assert len(states()) == 3
 
 
@@ -228,7 +228,7 @@ def test_a_key_lies_unused_since_it_was_sent_not_since_it_was_given(order, clock
     assert list_dormant(35) == [allocation]
     # Another address was tried: the school has its key since then.
     clock(TERM + 36 * DAY)
-    operations.resend(allocation_id=allocation.pk, recipient="a@exemple.example", by=None, at=TERM + 36 * DAY)
+    key_emails.resend(allocation_id=allocation.pk, recipient="a@exemple.example", by=None, at=TERM + 36 * DAY)
     assert work(clock, TERM + 36 * DAY) == 1
     assert list_dormant(37) == []
     assert list_dormant(51) == [allocation]
@@ -246,10 +246,10 @@ def test_revoking_meets_the_release_and_no_revoked_key_is_to_be_sent(committing)
     run_concurrently(
         committing.schema_name,
         [
-            partial(operations.revoke_many, allocation_ids=revoked[:10], by=None, at=TERM),
-            partial(operations.release_held_emails, at=TERM),
-            partial(operations.revoke_many, allocation_ids=revoked[10:], by=None, at=TERM),
-            partial(operations.release_held_emails, at=TERM),
+            partial(reductions.revoke_many, allocation_ids=revoked[:10], by=None, at=TERM),
+            partial(key_emails.release_held_emails, at=TERM),
+            partial(reductions.revoke_many, allocation_ids=revoked[10:], by=None, at=TERM),
+            partial(key_emails.release_held_emails, at=TERM),
         ],
         expected_errors=(),
     )

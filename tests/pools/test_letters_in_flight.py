@@ -13,7 +13,7 @@ from django_tenants.utils import schema_context
 
 from core.connections import connection
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import reductions
 from licensing.pools.models import RESTORABLE_FOR, Allocation
 from licensing.pools.queries import find_emailed_ids
 from mailing import dispatch
@@ -50,7 +50,7 @@ def test_a_key_whose_letter_may_have_been_accepted_counts_as_written_to(interrup
 
 @pytest.mark.slow
 def test_a_revocation_shows_it_as_sent_and_the_corrective_letter_follows(interrupted, sink):
-    operations.revoke(allocation_id=interrupted.pk, by=None, at=timezone.now() - RESTORABLE_FOR)
+    reductions.revoke(allocation_id=interrupted.pk, by=None, at=timezone.now() - RESTORABLE_FOR)
     key, revoked = Message.objects.order_by("pk")
     assert (key.kind, key.state) == ("key", MessageState.SENT)
     assert drain() == 1
@@ -61,7 +61,7 @@ def test_a_revocation_shows_it_as_sent_and_the_corrective_letter_follows(interru
 
 @pytest.mark.slow
 def test_a_reduction_corrects_what_may_have_been_accepted(interrupted, sink):
-    operations.reduce(pool_id=interrupted.pool_id, uai=interrupted.school_id, units=1, by=None, at=timezone.now())
+    reductions.reduce(pool_id=interrupted.pool_id, uai=interrupted.school_id, units=1, by=None, at=timezone.now())
     assert list(Message.objects.order_by("pk").values_list("kind", "state")) == [
         ("key", MessageState.SENT), ("key_reduced", MessageState.QUEUED)]  # fmt: skip
 
@@ -72,7 +72,7 @@ def test_a_letter_of_a_dead_worker_is_shown_as_sent_and_corrected(pool):
     [claimed] = dispatch.claim(limit=1, at=now)
     assert dispatch.hand_over(claimed, at=now)
     Message.objects.update(lease_until=now - MINUTE)
-    operations.revoke(allocation_id=allocation.pk, by=None, at=now)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=now)
     assert list(Message.objects.order_by("pk").values_list("kind", "state")) == [
         ("key", MessageState.SENT), ("key_revoked", MessageState.QUEUED)]  # fmt: skip
 
@@ -97,7 +97,7 @@ def test_a_worker_claims_no_letter_between_the_question_and_the_change(queued, s
         finally:
             connections.close_all()
 
-    module = sys.modules[(operations.reduce if change == "reduce" else operations.revoke).__module__]
+    module = sys.modules[(reductions.reduce if change == "reduce" else reductions.revoke).__module__]
     ask = module.find_emailed_ids
 
     def ask_then_let_a_worker_run(ids):
@@ -109,9 +109,9 @@ def test_a_worker_claims_no_letter_between_the_question_and_the_change(queued, s
 
     monkeypatch.setattr(module, "find_emailed_ids", ask_then_let_a_worker_run)
     if change == "revoke":
-        operations.revoke(allocation_id=queued.pk, by=None, at=timezone.now())
+        reductions.revoke(allocation_id=queued.pk, by=None, at=timezone.now())
     else:
-        operations.reduce(pool_id=queued.pool_id, uai=queued.school_id, units=1, by=None, at=timezone.now())
+        reductions.reduce(pool_id=queued.pool_id, uai=queued.school_id, units=1, by=None, at=timezone.now())
     corrected = Message.objects.filter(kind__in=("key_revoked", "key_reduced")).exists()
     assert sink.accepted == 0 or corrected
     drain()

@@ -13,8 +13,10 @@ from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
+from licensing.pools.checks import Demand
 from licensing.pools.models import RESTORABLE_FOR, Allocation
-from licensing.pools.operations import Demand, allocate_many, revoke
+from licensing.pools.operations import allocate_many
+from licensing.pools.reductions import revoke
 from mailing.models import Message, MessageState
 from schools.models import School
 from tests.emails import BOUNCE_FIELDS

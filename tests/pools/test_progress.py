@@ -12,10 +12,9 @@ from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year
 from licensing.orders import operations as orders
 from licensing.pools.filters import DORMANT_DAYS
+from licensing.pools.key_emails import remind_many, resend_many
 from licensing.pools.models import Allocation, MessageKind
-from licensing.pools.operations import remind_many, resend_many, revoke
-from licensing.pools.positions import list_pool_positions
-from licensing.pools.progress import list_pool_progress, list_stuck_keys
+from licensing.pools.positions import list_pool_positions, list_pool_progress, list_stuck_keys
 from licensing.pools.queries import (
     filter_delivered,
     filter_lost_email,
@@ -23,6 +22,7 @@ from licensing.pools.queries import (
     list_allocations,
     list_held_keys,
 )
+from licensing.pools.reductions import revoke
 from mailing.models import Message, MessageState
 from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory

@@ -12,10 +12,11 @@ from django.db import transaction
 from licensing.entitlements.models import ActivationKey
 from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import key_emails, operations
+from licensing.pools.checks import Demand
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations import Demand
 from licensing.pools.positions import list_pool_positions
+from licensing.pools.reductions import reduce, revoke
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
@@ -97,10 +98,10 @@ def test_grow_reduce_revoke_and_redeem_of_the_same_allocation(committing, open_p
 
     actions: list[Any] = [
         partial(allocate_units, pool.pk, school),
-        partial(operations.revoke, allocation_id=first.pk, by=None, at=TERM),
+        partial(revoke, allocation_id=first.pk, by=None, at=TERM),
         type_the_key,
-        partial(operations.resend, allocation_id=first.pk, by=None, at=TERM),
-        partial(operations.reduce, pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM),
+        partial(key_emails.resend, allocation_id=first.pk, by=None, at=TERM),
+        partial(reduce, pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM),
     ] * 4
     run_concurrently(committing.schema_name, actions, expected_errors=LicensingError)
     for allocation in Allocation.objects.select_related("key"):
@@ -113,7 +114,7 @@ def test_grow_reduce_revoke_and_redeem_of_the_same_allocation(committing, open_p
 def test_thirty_two_take_back_the_same_allocation_and_it_returns_once(committing, open_pool):
     pool = open_pool(licences=9)
     kept, taken = allocate_units(pool.pk, SchoolFactory(), units=2), allocate_units(pool.pk, SchoolFactory(), units=3)
-    take_back = partial(operations.revoke, allocation_id=taken.pk, by=None, at=TERM)
+    take_back = partial(revoke, allocation_id=taken.pk, by=None, at=TERM)
     results = run_concurrently(committing.schema_name, [take_back] * 32, expected_errors=LicensingError)
     assert count_outcomes(results) == {"done": 32}
     assert Pool.objects.get(pk=pool.pk).allocated == kept.units
@@ -132,7 +133,7 @@ def test_a_key_redeemed_while_it_is_reduced_is_worth_what_its_allocation_says(co
         mark_redeemed(first, principal)
 
     reductions = [
-        partial(operations.reduce, pool_id=pool.pk, uai=school.uai, units=units, by=None, at=TERM)
+        partial(reduce, pool_id=pool.pk, uai=school.uai, units=units, by=None, at=TERM)
         for units in (7, 6, 5, 4, 3, 2, 1)
     ]
     results = run_concurrently(

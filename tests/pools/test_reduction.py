@@ -9,9 +9,8 @@ import pytest
 from collectivities.models import AuditEntry
 from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
-from licensing.pools import operations
 from licensing.pools.models import REDUCED_IN_BULK, Allocation, Pool
-from licensing.pools.operations import Reduction
+from licensing.pools.reductions import Reduction, reduce, reduce_many
 from mailing import kinds
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
@@ -34,7 +33,7 @@ def allocation(pool):
 
 def reduce_units(allocation, units, **changes):
     kwargs = {"by": None, "at": LATER, **changes}
-    return operations.reduce(pool_id=allocation.pool_id, uai=allocation.school_id, units=units, **kwargs)
+    return reduce(pool_id=allocation.pool_id, uai=allocation.school_id, units=units, **kwargs)
 
 
 def test_the_difference_returns_to_the_pool_and_the_key_is_worth_less(allocation):
@@ -75,7 +74,7 @@ def test_what_is_redeemed_is_not_reduced(allocation):
 def test_in_bulk_each_has_its_result_and_the_journal_calls_it_a_list(pool, allocation):
     redeemed, stranger = allocate_units(pool, SchoolFactory(), units=5), SchoolFactory()
     mark_redeemed(redeemed, PrincipalFactory())
-    results = operations.reduce_many(
+    results = reduce_many(
         pool_id=pool.pk,
         reductions=[Reduction(uai, 2) for uai in (allocation.school_id, redeemed.school_id, stranger.uai)],
         by=None,
@@ -114,6 +113,6 @@ def test_as_many_queries_for_fifty_as_for_two(pool, django_assert_num_queries, d
         allocate_units(pool, school, units=2)
     reductions = [Reduction(school.uai, 1) for school in schools]
     with django_assert_max_num_queries(24) as two:
-        operations.reduce_many(pool_id=pool.pk, reductions=reductions[:2], by=None, at=LATER)
+        reduce_many(pool_id=pool.pk, reductions=reductions[:2], by=None, at=LATER)
     with django_assert_num_queries(len(two.captured_queries)):
-        operations.reduce_many(pool_id=pool.pk, reductions=reductions[2:], by=None, at=LATER)
+        reduce_many(pool_id=pool.pk, reductions=reductions[2:], by=None, at=LATER)

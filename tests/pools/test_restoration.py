@@ -11,7 +11,7 @@ from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import reductions, restorations
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
 from mailing.kinds import NoLongerDue
@@ -37,11 +37,11 @@ def allocation(pool):
 
 
 def revoke(allocation, at=TAKEN):
-    return operations.revoke(allocation_id=allocation.pk, by=None, at=at)
+    return reductions.revoke(allocation_id=allocation.pk, by=None, at=at)
 
 
 def restore(allocation, at=IN_TIME, by=None):
-    return operations.restore(allocation_id=allocation.pk, by=by, at=at)
+    return restorations.restore(allocation_id=allocation.pk, by=by, at=at)
 
 
 def queued():
@@ -183,7 +183,7 @@ def test_of_two_revoked_keys_of_one_school_the_last_comes_back(pool, allocation)
     revoke(allocation)
     again = allocate_units(pool, allocation.school, units=2, at=TAKEN)
     revoke(again, at=TAKEN + MINUTE)
-    results = operations.restore_many(allocation_ids=[allocation.pk, again.pk, 10**9], by=None, at=IN_TIME)
+    results = restorations.restore_many(allocation_ids=[allocation.pk, again.pk, 10**9], by=None, at=IN_TIME)
     codes = {result.allocation_id: result.refusal and result.refusal.code for result in results}
     assert codes == {allocation.pk: "school_served_again", again.pk: None, 10**9: "unknown_allocation"}
     assert Pool.objects.get().allocated == 2
@@ -192,9 +192,9 @@ def test_of_two_revoked_keys_of_one_school_the_last_comes_back(pool, allocation)
 @pytest.mark.slow
 def test_what_is_left_of_the_pool_goes_to_the_first_of_the_list_that_fits(pool):
     taken = [allocate_units(pool, SchoolFactory(), units=units) for units in (3, 3, 4)]
-    operations.revoke_many(allocation_ids=[one.pk for one in taken], by=None, at=TAKEN)
+    reductions.revoke_many(allocation_ids=[one.pk for one in taken], by=None, at=TAKEN)
     allocate_units(pool, SchoolFactory(), units=3, at=TAKEN)
-    results = operations.restore_revocation(revoked_at=TAKEN, by=None, at=IN_TIME)
+    results = restorations.restore_revocation(revoked_at=TAKEN, by=None, at=IN_TIME)
     assert sorted(result.refusal.code if result.refusal else "done" for result in results) == [
         "done", "done", "pool_exhausted"]  # fmt: skip
     assert Pool.objects.get().allocated == 10
@@ -205,7 +205,7 @@ def test_what_is_left_of_the_pool_goes_to_the_first_of_the_list_that_fits(pool):
 def test_statements_do_not_grow_with_what_is_restored(nimes, count, django_assert_max_num_queries):
     pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)
     given = [allocate_units(pool, SchoolFactory()).pk for _ in range(count)]
-    operations.revoke_many(allocation_ids=given, by=None, at=TAKEN)
+    reductions.revoke_many(allocation_ids=given, by=None, at=TAKEN)
     with django_assert_max_num_queries(25):
-        operations.restore_many(allocation_ids=given, by=None, at=IN_TIME)
+        restorations.restore_many(allocation_ids=given, by=None, at=IN_TIME)
     assert len(queued()) == count

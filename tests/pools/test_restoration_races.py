@@ -21,7 +21,7 @@ from licensing.entitlements import operations as entitlements
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import reductions, restorations
 from licensing.pools.models import RESTORABLE_FOR, Allocation, Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.queries import find_notified_ids
@@ -46,11 +46,11 @@ def taken(committing):
 
 
 def revoke(allocation, at=TERM):
-    return operations.revoke(allocation_id=allocation.pk, by=None, at=at)
+    return reductions.revoke(allocation_id=allocation.pk, by=None, at=at)
 
 
 def restore(allocation, at=IN_TIME):
-    return operations.restore(allocation_id=allocation.pk, by=None, at=at)
+    return restorations.restore(allocation_id=allocation.pk, by=None, at=at)
 
 
 def run(actions):
@@ -131,7 +131,7 @@ def test_a_worker_tells_no_school_between_the_question_and_the_undo(taken, monke
         wait_for_blocked_session(unless=lambda: not worker.is_alive())
         return answer
 
-    monkeypatch.setattr(sys.modules[operations.restore.__module__], "find_notified_ids", ask_then_let_a_worker_run)
+    monkeypatch.setattr(sys.modules[restorations.restore.__module__], "find_notified_ids", ask_then_let_a_worker_run)
     restore(taken)
     assert not claimed
     assert Message.objects.get(kind="key_revoked").state == MessageState.CANCELLED

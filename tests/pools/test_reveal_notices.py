@@ -9,9 +9,9 @@ from django.db import connection
 
 from core.connections import connection as tenant_connection
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import key_emails
+from licensing.pools.key_emails import MANY_KEYS
 from licensing.pools.models import MANY_REVEALED
-from licensing.pools.operations.reveal_notices import MANY_KEYS
 from mailing import kinds
 from mailing.models import Message
 from tests.conftest import TERM
@@ -45,7 +45,7 @@ def curious(nimes):
 
 def reveal(allocation_ids, by, start=TERM, step=MINUTE):
     for n, allocation_id in enumerate(allocation_ids):
-        operations.reveal(allocation_id=allocation_id, by=by, at=start + n * step)
+        key_emails.reveal(allocation_id=allocation_id, by=by, at=start + n * step)
 
 
 def list_notices():

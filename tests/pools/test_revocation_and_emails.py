@@ -12,7 +12,7 @@ from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import key_emails, reductions
 from licensing.pools.models import Pool
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
@@ -35,7 +35,7 @@ def allocation(pool):
 
 def test_a_revoked_allocation_returns_its_licences_and_its_email_never_leaves(pool, allocation):
     agent = UserFactory()
-    revoked = operations.revoke(allocation_id=allocation.pk, by=agent, at=LATER)
+    revoked = reductions.revoke(allocation_id=allocation.pk, by=agent, at=LATER)
     assert (revoked.revoked_at, revoked.revoked_by_id, revoked.key.revoked_at) == (LATER, agent.pk, LATER)
     assert Pool.objects.get().allocated == 0
     assert Message.objects.get().state == MessageState.CANCELLED
@@ -43,15 +43,15 @@ def test_a_revoked_allocation_returns_its_licences_and_its_email_never_leaves(po
 
 
 def test_revoking_twice_is_once(pool, allocation):
-    operations.revoke(allocation_id=allocation.pk, by=None, at=LATER)
-    operations.revoke(allocation_id=allocation.pk, by=None, at=LATER)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=LATER)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=LATER)
     assert Pool.objects.get().allocated == 0
     assert AuditEntry.objects.filter(action="pools.revoked").count() == 1
 
 
 def test_a_school_that_received_the_key_is_emailed_that_it_is_void(allocation):
     mark_sent()
-    operations.revoke(allocation_id=allocation.pk, by=None, at=LATER)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=LATER)
     message = Message.objects.get(state=MessageState.QUEUED)
     assert (message.kind, message.recipient) == ("key_revoked", allocation.recipient)
 
@@ -59,7 +59,7 @@ def test_a_school_that_received_the_key_is_emailed_that_it_is_void(allocation):
 def test_a_redeemed_key_is_not_taken_back(pool, allocation):
     mark_redeemed(allocation, PrincipalFactory())
     with pytest.raises(LicensingError, match="activée le 24\u00a0novembre 2026") as refusal:
-        operations.revoke(allocation_id=allocation.pk, by=None, at=LATER)
+        reductions.revoke(allocation_id=allocation.pk, by=None, at=LATER)
     assert refusal.value.code == "already_redeemed"
     assert Pool.objects.get().allocated == 3
 
@@ -71,7 +71,7 @@ def test_the_database_itself_refuses_a_key_both_redeemed_and_revoked(allocation)
 
 
 def test_the_school_of_a_revoked_allocation_can_be_served_again_with_another_key(pool, allocation):
-    operations.revoke(allocation_id=allocation.pk, by=None, at=LATER)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=LATER)
     again = allocate_units(pool, allocation.school, units=1, at=LATER)
     assert again.pk != allocation.pk
     assert again.key_id != allocation.key_id
@@ -80,7 +80,7 @@ def test_the_school_of_a_revoked_allocation_can_be_served_again_with_another_key
 def test_in_bulk_each_has_its_result(pool):
     free, redeemed = allocate_units(pool, SchoolFactory()), allocate_units(pool, SchoolFactory())
     mark_redeemed(redeemed, PrincipalFactory())
-    results = operations.revoke_many(allocation_ids=[free.pk, redeemed.pk, 10**9], by=None, at=LATER)
+    results = reductions.revoke_many(allocation_ids=[free.pk, redeemed.pk, 10**9], by=None, at=LATER)
     codes = {result.allocation_id: result.refusal.code if result.refusal else None for result in results}
     assert codes == {free.pk: None, redeemed.pk: "already_redeemed", 10**9: "unknown_allocation"}
     assert Pool.objects.get().allocated == 3
@@ -89,7 +89,7 @@ def test_in_bulk_each_has_its_result(pool):
 def test_a_resend_is_a_new_message_with_the_same_key(allocation):
     mark_sent()
     before = unseal_key(allocation.key)
-    message = operations.resend(allocation_id=allocation.pk, by=None, at=LATER)
+    message = key_emails.resend(allocation_id=allocation.pk, by=None, at=LATER)
     assert (message.kind, message.state, message.recipient) == ("key", "queued", allocation.recipient)
     assert Message.objects.count() == 2
     allocation.key.refresh_from_db()
@@ -98,7 +98,7 @@ def test_a_resend_is_a_new_message_with_the_same_key(allocation):
 
 
 def test_a_corrected_address_is_kept_and_exposes_the_key(allocation):
-    operations.resend(allocation_id=allocation.pk, recipient=" autre@exemple.example ", by=None, at=LATER)
+    key_emails.resend(allocation_id=allocation.pk, recipient=" autre@exemple.example ", by=None, at=LATER)
     allocation.refresh_from_db()
     assert allocation.recipient == "autre@exemple.example"
     assert allocation.key.exposed_at == LATER
@@ -110,16 +110,16 @@ def test_a_corrected_address_is_kept_and_exposes_the_key(allocation):
 
 def test_a_wrong_correction_is_refused(allocation):
     with pytest.raises(LicensingError, match="pas une adresse"):
-        operations.resend(allocation_id=allocation.pk, recipient="autre@", by=None, at=LATER)
+        key_emails.resend(allocation_id=allocation.pk, recipient="autre@", by=None, at=LATER)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("act", [operations.resend, operations.remind])
+@pytest.mark.parametrize("act", [key_emails.resend, key_emails.remind])
 def test_nothing_is_written_about_a_key_that_is_used_void_or_suspended(pool, act):
     sent_to = {name: allocate_units(pool, SchoolFactory(), units=1) for name in ("redeemed", "revoked", "suspended")}
     mark_sent()
     mark_redeemed(sent_to["redeemed"], PrincipalFactory())
-    operations.revoke(allocation_id=sent_to["revoked"].pk, by=None, at=LATER)
+    reductions.revoke(allocation_id=sent_to["revoked"].pk, by=None, at=LATER)
     pool.entitlement.suspended_at = TERM
     pool.entitlement.save()
     codes = []
@@ -133,25 +133,25 @@ def test_nothing_is_written_about_a_key_that_is_used_void_or_suspended(pool, act
 @pytest.mark.slow
 def test_a_reminder_follows_an_email_that_left_once_a_day(allocation):
     with pytest.raises(LicensingError) as refusal:
-        operations.remind(allocation_id=allocation.pk, by=None, at=LATER)
+        key_emails.remind(allocation_id=allocation.pk, by=None, at=LATER)
     assert refusal.value.code == "not_yet_sent"
     mark_sent()
-    operations.remind(allocation_id=allocation.pk, by=None, at=LATER)
+    key_emails.remind(allocation_id=allocation.pk, by=None, at=LATER)
     assert Message.objects.get(kind="key_reminder").state == "queued"
     with pytest.raises(LicensingError) as refusal:
-        operations.remind(allocation_id=allocation.pk, by=None, at=LATER)
+        key_emails.remind(allocation_id=allocation.pk, by=None, at=LATER)
     assert refusal.value.code == "reminded_today"
     tomorrow = LATER + datetime.timedelta(days=1)
     with pytest.raises(LicensingError) as refusal:
-        operations.remind(allocation_id=allocation.pk, by=None, at=tomorrow)
+        key_emails.remind(allocation_id=allocation.pk, by=None, at=tomorrow)
     assert refusal.value.code == "written_this_week"
-    operations.remind(allocation_id=allocation.pk, by=None, at=tomorrow, anyway=True)
-    operations.remind(allocation_id=allocation.pk, by=None, at=LATER + datetime.timedelta(days=8))
+    key_emails.remind(allocation_id=allocation.pk, by=None, at=tomorrow, anyway=True)
+    key_emails.remind(allocation_id=allocation.pk, by=None, at=LATER + datetime.timedelta(days=8))
 
 
 def test_showing_a_key_is_recorded_and_exposes_it(allocation):
     agent = UserFactory()
-    shown = operations.reveal(allocation_id=allocation.pk, by=agent, at=LATER)
+    shown = key_emails.reveal(allocation_id=allocation.pk, by=agent, at=LATER)
     assert shown == unseal_key(allocation.key)
     allocation.key.refresh_from_db()
     assert allocation.key.exposed_at == LATER
@@ -167,8 +167,8 @@ def test_bulk_statements_do_not_grow(nimes, count, django_assert_max_num_queries
     given = [allocate_units(pool, SchoolFactory()).pk for _ in range(count)]
     mark_sent()
     with django_assert_max_num_queries(14):
-        operations.remind_many(allocation_ids=given, by=None, at=LATER)
+        key_emails.remind_many(allocation_ids=given, by=None, at=LATER)
     with django_assert_max_num_queries(14):
-        operations.resend_many(allocation_ids=given, by=None, at=LATER)
+        key_emails.resend_many(allocation_ids=given, by=None, at=LATER)
     with django_assert_max_num_queries(22):
-        operations.revoke_many(allocation_ids=given, by=None, at=LATER)
+        reductions.revoke_many(allocation_ids=given, by=None, at=LATER)

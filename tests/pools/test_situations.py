@@ -11,11 +11,11 @@ import pytest
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
-from licensing.pools.operations import restore, revoke
-from licensing.pools.progress import list_stuck_keys
-from licensing.pools.queries import AllocationState, filter_situation, list_allocations
-from licensing.pools.school_holdings import list_school_holdings
-from licensing.pools.situations import NOT_REDEEMED, Situation
+from licensing.pools.positions import list_stuck_keys
+from licensing.pools.queries import NOT_REDEEMED, AllocationState, Situation, filter_situation, list_allocations
+from licensing.pools.reductions import revoke
+from licensing.pools.restorations import restore
+from licensing.pools.year_use import list_school_holdings
 from mailing.models import Message, MessageState
 from tests.emails import BOUNCE_FIELDS, WAITING_FIELDS
 from tests.factories.accounts import PrincipalFactory

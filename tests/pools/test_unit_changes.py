@@ -16,7 +16,8 @@ from licensing.pools.exceptions import (
     UnknownAllocation,
 )
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations import revoke, set_units
+from licensing.pools.operations import set_units
+from licensing.pools.reductions import revoke
 from mailing.models import Message
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory

@@ -10,7 +10,7 @@ from core.calendar import PARIS
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
 from licensing.pools.models import MessageKind
-from licensing.pools.weekly_counts import MAX_WEEKS, WeekCounts, count_by_week
+from licensing.pools.year_use import MAX_WEEKS, WeekCounts, count_by_week
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory

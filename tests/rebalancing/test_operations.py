@@ -11,7 +11,7 @@ from collectivities.models import AuditEntry
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.entitlements.queries import unseal_key
-from licensing.pools import operations as pools
+from licensing.pools import reductions
 from licensing.pools.exceptions import PoolSuspended
 from licensing.rebalancing import operations
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
@@ -134,7 +134,7 @@ def test_a_plan_that_does_not_add_up_changes_nothing(taken, given, lot):
 
 def test_what_changed_since_it_was_shown_is_shown_again(lot):
     shown = lot.plan({lot.zola.pk: 3}, {lot.jaures.school.pk: 3}).fingerprint
-    pools.reduce_one(allocation_id=lot.zola.pk, units=9, by=None, at=LATER)
+    reductions.reduce_one(allocation_id=lot.zola.pk, units=9, by=None, at=LATER)
     with pytest.raises(PlanOutdated):
         lot.rebalance(expected=shown)
     assert lot.units() == (1, 9, 2, 4)
@@ -204,7 +204,7 @@ def test_licences_that_were_given_elsewhere_by_now_do_not_come_back(lot):
 
 def test_a_number_that_changed_since_is_kept(lot):
     made = lot.rebalance()
-    pools.reduce_one(allocation_id=lot.zola.pk, units=6, by=None, at=LATER)
+    reductions.reduce_one(allocation_id=lot.zola.pk, units=6, by=None, at=LATER)
     with pytest.raises(RebalancingNotUndoable, match="a changé depuis"):
         lot.undo(made, SOON)
 

@@ -15,7 +15,7 @@ from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
-from licensing.pools import operations as pools
+from licensing.pools import key_emails
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.rebalancing.models import Rebalancing
@@ -105,7 +105,7 @@ def test_who_reminds_while_licences_move_meets_no_deadlock(committing, giving_sl
 
     def remind():
         wait_until(giving_slowly.is_set)
-        pools.remind_many(allocation_ids=[lot.jaures.allocation.pk, late.pk], by=None, at=LATER)
+        key_emails.remind_many(allocation_ids=[lot.jaures.allocation.pk, late.pk], by=None, at=LATER)
 
     assert run([partial(lot.rebalance, {late.pk: 2}, {lot.jaures.school.pk: 2}), remind]) == {"done": 2}
     assert lot.units()[2] == 4

@@ -14,7 +14,7 @@ from jobs.models import DueWork
 from licensing.catalogue.models import Product
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.queries import unseal_key
-from licensing.pools import operations as pools
+from licensing.pools import reductions
 from licensing.pools.models import Allocation
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove
 from licensing.rebalancing.operations import ANSWER_REQUESTS, PlanOutdated, PlanRefused, RebalancingNotUndoable
@@ -384,7 +384,7 @@ def test_the_same_licences_taken_by_hand_within_the_hour_keep_the_answer(lot):
     request = lot.ask()
     give(lot, request)
     allocation = Allocation.objects.get(school=request.school_id)
-    pools.reduce_one(allocation_id=allocation.pk, units=1, by=None, at=SOON)
+    reductions.reduce_one(allocation_id=allocation.pk, units=1, by=None, at=SOON)
     assert lot.answer() == 1
     assert read(request).accepted_units == 3
     assert not list_all_violations()

@@ -13,8 +13,8 @@ from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry, Role
 from jobs import due
-from licensing.pools.operations.allocation import PLAN_REMINDERS
-from licensing.pools.stop_links import build_stop_url
+from licensing.pools.emails import build_stop_url
+from licensing.pools.operations import PLAN_REMINDERS
 from licensing.reminders import operations
 from licensing.reminders.models import Reminder, ReminderPolicy, ReminderStop
 from licensing.reminders.queries import get_policy
@@ -307,7 +307,7 @@ def test_a_link_about_nothing_is_refused(planned, portal, content):
 
 @pytest.mark.small
 def test_a_link_is_old_after_a_year(path, portal, monkeypatch):
-    monkeypatch.setattr("licensing.pools.stop_links._MAX_AGE", -1)
+    monkeypatch.setattr("licensing.pools.emails._MAX_AGE", -1)
     assert portal.get(path).status_code == 410
 
 

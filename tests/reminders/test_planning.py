@@ -8,7 +8,7 @@ import pytest
 
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
-from licensing.pools import operations as pools
+from licensing.pools import key_emails, reductions
 from licensing.reminders import operations, planning
 from licensing.reminders.models import Reminder, ReminderCause
 from licensing.reminders.operations import PolicyValues
@@ -55,7 +55,7 @@ def test_a_key_that_nobody_redeems_is_reminded_three_times_and_never_in_the_holi
 @pytest.mark.slow
 def test_days_count_from_the_last_letter_with_the_key(pool):
     allocation = give(pool)
-    pools.resend(allocation_id=allocation.pk, by=None, at=moment(2026, 12, 1))
+    key_emails.resend(allocation_id=allocation.pk, by=None, at=moment(2026, 12, 1))
     plan_at(moment(2026, 12, 1, 9))
     assert list_plan() == []  # not sent yet
     Message.objects.filter(state=MessageState.QUEUED).update(state=MessageState.SENT, sent_at=moment(2026, 12, 1, 9))
@@ -93,7 +93,7 @@ def test_redemption_revocation_and_suspension_end_the_plan(pool, nimes):
     plan_at(TERM)
     assert Reminder.objects.planned().count() == 3
     mark_redeemed(redeemed, PrincipalFactory())
-    pools.revoke(allocation_id=revoked.pk, by=None, at=TERM)
+    reductions.revoke(allocation_id=revoked.pk, by=None, at=TERM)
     Entitlement.objects.filter(keys=suspended.key_id).update(suspended_at=TERM, suspension_cause="operator")
     plan_at(TERM)
     assert list_plan() == [(UNUSED, 15, DAY(2026, 12, 9))]

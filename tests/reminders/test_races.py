@@ -12,7 +12,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
-from licensing.pools import operations as pools
+from licensing.pools import reductions
 from licensing.pools.models import Allocation
 from licensing.reminders import operations
 from licensing.reminders.models import Reminder, ReminderStop
@@ -67,7 +67,7 @@ def test_no_letter_is_queued_after_a_revocation_commits(committing, allocation, 
     monkeypatch.setattr(webhooks, "emit", emit_slowly)
     thread = threading.Thread(target=send)
     thread.start()
-    pools.revoke(allocation_id=allocation.pk, by=None, at=FRIDAY)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=FRIDAY)
     thread.join()
     assert results == [0]
     assert not list_letters().exists()
@@ -76,7 +76,7 @@ def test_no_letter_is_queued_after_a_revocation_commits(committing, allocation, 
 
 @pytest.mark.parametrize("_round", range(4))
 def test_a_reminder_and_a_revocation_at_once_leave_no_letter_on_its_way(committing, allocation, _round):
-    revoke = partial(pools.revoke, allocation_id=allocation.pk, by=None, at=FRIDAY)
+    revoke = partial(reductions.revoke, allocation_id=allocation.pk, by=None, at=FRIDAY)
     send = partial(operations.send_due, at=FRIDAY)
     run_concurrently(committing.schema_name, [revoke, send, send, send], expected_errors=LicensingError)
     assert Allocation.objects.get().revoked_at == FRIDAY

@@ -10,7 +10,7 @@ from collectivities.models import AuditEntry
 from jobs.models import DueWork
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
-from licensing.pools import operations as pools
+from licensing.pools import key_emails, reductions
 from licensing.pools.models import Allocation
 from licensing.reminders import operations
 from licensing.reminders.models import Reminder
@@ -91,7 +91,7 @@ def test_the_letter_says_why_it_came_and_how_to_stop_it(planned):
 
 @pytest.mark.slow
 def test_a_letter_that_somebody_asked_for_has_no_off_switch(planned):
-    pools.remind(allocation_id=planned.pk, by=UserFactory(), at=FRIDAY)
+    key_emails.remind(allocation_id=planned.pk, by=UserFactory(), at=FRIDAY)
     rendered = render(get_reminder())
     assert rendered.unsubscribe_url == ""
     assert "List-Unsubscribe" not in compose(get_reminder(), rendered, at=FRIDAY).message()
@@ -152,7 +152,7 @@ def test_what_changed_since_the_plan_is_not_sent(planned, change):
         case "redeemed":
             mark_redeemed(planned, PrincipalFactory())
         case "revoked":
-            pools.revoke(allocation_id=planned.pk, by=None, at=FRIDAY)
+            reductions.revoke(allocation_id=planned.pk, by=None, at=FRIDAY)
         case "suspended":
             Entitlement.objects.update(suspended_at=TERM, suspension_cause="operator")
         case "stopped":

@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from licensing.catalogue.exceptions import NotOnSale
 from licensing.catalogue.operations import get_school_year
+from licensing.catalogue.pricing import NotOnSale
 from licensing.orders import operations as orders
 from licensing.orders.models import Order, OrderLine, OrderState
 from licensing.renewals import queries

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from licensing.entitlements.seat_undo import undo_assignments
+from licensing.entitlements.seat_holders import undo_assignments
 from licensing.renewals.proposal import SchoolUse, propose
 from licensing.requests.models import LicenceRequest
 from licensing.returns import operations as returns

@@ -8,7 +8,7 @@ import pytest
 from django_tenants.utils import schema_context
 
 from licensing.entitlements import operations as seats
-from licensing.entitlements import seat_undo
+from licensing.entitlements import seat_holders
 from licensing.requests import emails, operations, queries
 from licensing.requests.models import TeacherRequest, TeacherRequestEnd
 from licensing.requests.operations import (
@@ -102,7 +102,7 @@ def test_undoing_the_assignment_opens_the_request_again(jaures):
     seat = seats.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
     soon = TERM + datetime.timedelta(seconds=5)
     for _ in range(2):
-        seat_undo.undo_assignments(seat_ids=[seat.pk], by=jaures.principal, at=soon)
+        seat_holders.undo_assignments(seat_ids=[seat.pk], by=jaures.principal, at=soon)
     assert read(request).is_pending
     assert read(request).outcome == ""
 

@@ -14,8 +14,8 @@ from accounts.models import User
 from collectivities.models import AuditEntry
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.exceptions import LicensingError
-from licensing.pools import operations as pools
-from licensing.pools.bulk_preview import LeftReason
+from licensing.pools import reductions
+from licensing.pools.bulk_views import LeftReason
 from licensing.pools.exceptions import PoolSuspended, UnknownAllocation
 from licensing.returns import operations
 from licensing.returns.emails import list_addressees
@@ -92,7 +92,7 @@ def test_a_key_that_nobody_redeemed_is_reduced_and_not_asked_for(nimes):
     school = GivenSchool(nimes, redeemed=False)
     with pytest.raises(KeyNotRedeemed):
         school.ask()
-    pools.revoke(allocation_id=school.allocation.pk, by=None, at=TERM)
+    reductions.revoke(allocation_id=school.allocation.pk, by=None, at=TERM)
     with pytest.raises(LicensingError) as refusal:
         school.ask()
     assert refusal.value.code == "already_revoked"

@@ -16,8 +16,10 @@ from licensing.entitlements.models import Seat
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
+from licensing.pools import reductions, restorations
+from licensing.pools.checks import Demand
 from licensing.pools.exceptions import PoolExhausted
-from licensing.pools.operations import Demand, Reduction
+from licensing.pools.reductions import Reduction
 from licensing.pools.tasks import note_key_event
 from mailing import operations as mailing
 from mailing.dispatch import drain as send_mail
@@ -63,14 +65,14 @@ def test_allocating_growing_reducing_revoking_and_undoing_emit_events(listening,
     assert emitted_events() == [("allocation.issued", subject, same | {"units": 3, "added": 3, "import": None})]
     allocate_units(pool, school, units=2)
     assert emitted_events() == [("allocation.issued", subject, same | {"units": 5, "added": 2, "import": None})]
-    pools.reduce(pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM)
+    reductions.reduce(pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM)
     assert emitted_events() == [("allocation.issued", subject, same | {"units": 1, "added": -4, "import": None})]
-    pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     assert emitted_events() == [("allocation.revoked", subject, same | {"units": 1})]
-    pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     assert emitted_events() == []
     for _ in range(2):
-        pools.restore(allocation_id=allocation.pk, by=None, at=TERM)
+        restorations.restore(allocation_id=allocation.pk, by=None, at=TERM)
     assert emitted_events() == [("allocation.restored", subject, same | {"units": 1})]
 
 
@@ -92,7 +94,7 @@ def test_pool_low_is_emitted_once_at_a_tenth(listening, pool):
     )  # fmt: skip
     allocate_units(pool, SchoolFactory(), units=1)
     assert "pool.low" not in [kind for kind, *_ in emitted_events()]
-    pools.reduce(pool_id=pool.pk, uai=first.uai, units=1, by=None, at=TERM)
+    reductions.reduce(pool_id=pool.pk, uai=first.uai, units=1, by=None, at=TERM)
     allocate_units(pool, first, units=17)
     assert emitted_events()[-1][0] == "pool.low"
 
@@ -246,8 +248,8 @@ def test_without_endpoints_an_operation_adds_one_query(pool, monkeypatch):
     monkeypatch.setattr(emitting, "get_listeners", lambda at: asked.append(at) or listeners(at))
     school = SchoolFactory()
     allocation = allocate_units(pool, school, units=3)
-    pools.reduce_many(pool_id=pool.pk, reductions=[Reduction(school.uai, 1)], by=None, at=TERM)
-    pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    reductions.reduce_many(pool_id=pool.pk, reductions=[Reduction(school.uai, 1)], by=None, at=TERM)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     assert len(asked) == 3
     assert not WebhookEvent.objects.exists()
     assert not list_waiting_jobs("webhooks.drain")

@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from core.calendar import date_in_paris
 from core.formatting import pluralize
-from licensing.classes import animals, words
+from licensing.classes import words
+from licensing.classes.handovers import ComingPupils
 from licensing.classes.models import MAX_PUPILS, PupilAccount, PupilHandover
-from licensing.classes.operations.handovers import ComingPupils
 from licensing.entitlements.models import Entitlement, Seat
 from licensing.entitlements.wording import describe_account, describe_start, format_long_date, format_until
 
@@ -36,13 +36,13 @@ def spelled(text: str) -> str:
 @register.filter
 def animal(word: str) -> SafeString:
     """Return the drawing of a pupil's animal, hidden from screen readers; empty for another word."""
-    return mark_safe(animals.read_drawing(word))  # noqa: S308 - a file of ours
+    return mark_safe(words.read_drawing(word))  # noqa: S308 - a file of ours
 
 
 @register.filter
 def animal_url(word: str) -> str:
     """Return the address of the same drawing, which a list of thirty fetches once; empty for another word."""
-    return static(f"classes/animals/{word}.svg") if animals.read_drawing(word) else ""
+    return static(f"classes/animals/{word}.svg") if words.read_drawing(word) else ""
 
 
 @register.filter

@@ -17,7 +17,7 @@ from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.wording import describe_review, describe_start, format_long_date, format_until
 from licensing.entitlements.wording import status_text as status_in_words
 from licensing.pools.positions import PoolPosition
-from licensing.pools.situation_badges import render_badge
+from licensing.pools.tables import render_badge
 from licensing.pools.wording import POSITION_WORDS
 from schools import wording as names
 

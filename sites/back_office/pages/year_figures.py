@@ -12,8 +12,7 @@ from django.db import connection
 
 from core.calendar import end_of_day
 from licensing.entitlements.models import Entitlement
-from licensing.entitlements.queries import get_last_days, get_school_year
-from licensing.entitlements.seat_movements import NET_SEATS_SQL
+from licensing.entitlements.queries import NET_SEATS_SQL, get_last_days, get_school_year
 from licensing.orders.models import ZERO, OrderKind, OrderLine
 from licensing.orders.queries import SOLD_STATES, compute_price
 from tenants.models import Collectivity

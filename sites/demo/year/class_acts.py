@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from core.formatting import of_name
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
-from licensing.classes import handover_codes, operations
-from licensing.classes.carry_offers import list_offers
-from licensing.classes.handover_entry import receive
+from licensing.classes import handover_codes, handovers, operations
+from licensing.classes.handovers import receive
+from licensing.classes.operations import list_offers
+from licensing.classes.pupils import add_pupils
 from sites.demo.year.school_plans import SchoolPlan
 from sites.demo.year.world import YearWorld
 
@@ -23,7 +24,7 @@ def open_class(world: YearWorld, *, plan: SchoolPlan, year: int, place: int, lev
     classroom = operations.open_class(
         seat_id=seat.pk, by=teacher, name=f"{level} {of_name(teacher.first_name)}", at=world.at
     )
-    operations.add_pupils(classroom_id=classroom.pk, count=pupils, by=teacher, at=world.at)
+    add_pupils(classroom_id=classroom.pk, count=pupils, by=teacher, at=world.at)
 
 
 def carry_on(world: YearWorld, *, plan: SchoolPlan, year: int, place: int) -> None:
@@ -53,6 +54,6 @@ def hand_over(world: YearWorld, *, plan: SchoolPlan, year: int, giver: int, rece
     numbers = list(movable.values_list("number", flat=True)[: min(room, _HANDED_OVER)])
     if not numbers:
         return
-    handover = operations.prepare_handover(classroom_id=offer.classroom.pk, numbers=numbers, by=teacher, at=world.at)
+    handover = handovers.prepare_handover(classroom_id=offer.classroom.pk, numbers=numbers, by=teacher, at=world.at)
     code = handover_codes.unseal(handover)
     receive(code=code, classroom_id=target.pk, by=colleague, address=_ADDRESS, at=world.at)

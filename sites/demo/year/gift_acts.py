@@ -13,7 +13,7 @@ from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose
 from licensing.entitlements.office_keys import find_redeemed
-from licensing.pools import address_corrections
+from licensing.pools import bulk_views, checks, key_emails
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from licensing.rebalancing import operations as rebalancing
@@ -73,7 +73,7 @@ def give_in_bulk(world: YearWorld, *, office: OfficeStory) -> None:
 
 def give_many(world: YearWorld, *, office: OfficeStory) -> None:
     """Give to the schools that were ticked on the page."""
-    demands = [pools.Demand(plan.uai, plan.units, plan.address) for plan in _list_given(world, office)]
+    demands = [checks.Demand(plan.uai, plan.units, plan.address) for plan in _list_given(world, office)]
     with tenant_context(world.office(office)):
         pools.allocate_many(
             pool_id=world.get_pool(office, world.story.ends_in).pk,
@@ -86,18 +86,18 @@ def give_many(world: YearWorld, *, office: OfficeStory) -> None:
 def correct_addresses(world: YearWorld, *, office: OfficeStory) -> None:
     """Accept what « Adresses à corriger » proposes."""
     with tenant_context(world.office(office)):
-        lost = list(address_corrections.list_undelivered(world.at))
-        found = address_corrections.build_corrections(lost)
+        lost = list(bulk_views.list_undelivered(world.at))
+        found = bulk_views.build_corrections(lost)
         recipients = {one.allocation.pk: one.proposed for one in found if one.proposed}
         if recipients:
-            pools.readdress_many(recipients=recipients, by=world.user(office.manager), at=world.at)
+            key_emails.readdress_many(recipients=recipients, by=world.user(office.manager), at=world.at)
 
 
 def remind_by_hand(world: YearWorld, *, office: OfficeStory) -> None:
     """Remind all schools whose key sleeps."""
     with tenant_context(world.office(office)):
         waiting = Allocation.objects.active().exclude(key__in=find_redeemed()).values_list("pk", flat=True)
-        pools.remind_many(allocation_ids=list(waiting), by=world.user(office.manager), at=world.at)
+        key_emails.remind_many(allocation_ids=list(waiting), by=world.user(office.manager), at=world.at)
 
 
 def rebalance(world: YearWorld, *, office: OfficeStory, answered: Collection[str]) -> None:

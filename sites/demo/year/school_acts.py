@@ -12,8 +12,8 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from licensing.entitlements import operations as subscriptions
-from licensing.entitlements.first_activation import NewPrincipal, create_account_and_redeem
 from licensing.entitlements.office_keys import find_entitlements
+from licensing.entitlements.operations import NewPrincipal, create_account_and_redeem
 from licensing.invitations import operations as invitations
 from licensing.pools.models import Allocation
 from licensing.reminders import operations as reminders

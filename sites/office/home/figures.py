@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from core import formatting
 from licensing.entitlements.queries import get_school_year
-from licensing.pools.progress import PoolProgress
+from licensing.pools.positions import PoolProgress
 
 #: Percentages below have a decimal: « 2 % » would stand for what is nearly three.
 _WHOLE_FROM = 10

@@ -15,7 +15,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST, REACHED
 from licensing.pools.models import BULK_ACTIONS
-from licensing.pools.progress import StuckKeys, list_pool_progress, list_stuck_keys, read_rights
+from licensing.pools.positions import StuckKeys, list_pool_progress, list_stuck_keys, read_rights
 from sites.office.first_steps import get_first_steps
 from sites.office.home.figures import FunnelStage, YearFigures, build_years, count_available
 from sites.office.home.to_do import list_to_do

@@ -22,8 +22,7 @@ from licensing.entitlements.queries import get_school_year
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import OrderState
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, HELD
-from licensing.pools.positions import PoolPosition
-from licensing.pools.progress import PoolProgress, StuckKeys
+from licensing.pools.positions import PoolPosition, PoolProgress, StuckKeys
 from licensing.pools.wording import describe_held_keys
 from licensing.renewals.models import RenewalState
 from licensing.renewals.queries import get_renewed_year

@@ -25,7 +25,7 @@ from imports.models import SpreadsheetImport
 from imports.operations import count_arrived
 from licensing.billing.queries import has_rejected_invoice
 from licensing.orders.models import Order
-from licensing.pools.school_holdings import list_schools_without_licences
+from licensing.pools.year_use import list_schools_without_licences
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalState
 from licensing.renewals.queries import find_state, get_renewed_year, is_open
 from licensing.requests.models import LicenceRequest

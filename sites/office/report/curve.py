@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from core import formatting
-from licensing.pools.weekly_counts import WeekCounts
+from licensing.pools.year_use import WeekCounts
 from sites.office.report.year_report import ReportWeek
 from sites.office.weeks import MIN_WEEKS, PLOT_SIZE, PlottedMonth, choose_scale_top, name_months
 

@@ -10,11 +10,12 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from licensing.entitlements.queries import get_last_days, get_school_year
-from licensing.pools.weekly_counts import WeekCounts, count_year_by_week
 from licensing.pools.year_use import (
+    WeekCounts,
     YearDay,
     YearPurchase,
     YearUse,
+    count_year_by_week,
     list_bought_years,
     read_purchases,
     read_seats_by_week,

@@ -12,8 +12,8 @@ from django.utils.text import slugify
 
 from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio import CONTACT_CHOICES, PortfolioFilter
-from licensing.pools.school_holdings import SchoolHolding
 from licensing.pools.wording import SchoolKey
+from licensing.pools.year_use import SchoolHolding
 
 #: Choices of « Licences ».
 NONE, DORMANT, UNREACHED = "none", "dormant", "unreached"

@@ -12,8 +12,8 @@ from django.db.models import F, OrderBy
 from django.http import QueryDict
 
 from collectivities.models import PortfolioSchool
-from licensing.pools.school_holdings import SchoolHolding, list_running_years, list_school_holdings
 from licensing.pools.wording import SchoolKey
+from licensing.pools.year_use import SchoolHolding, list_running_years, list_school_holdings
 from schools.wording import format_school_name
 from sites.office.schools.filters import DORMANT, UNREACHED, SchoolListFilter, fits
 

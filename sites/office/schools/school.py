@@ -28,11 +28,9 @@ from core.connections import connection
 from core.formatting import school_forms
 from imports.queries import list_grants
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR, Allocation
-from licensing.pools.queries import AllocationState, AnnotatedAllocation, list_allocations
-from licensing.pools.situation_badges import render_situation_badge
-from licensing.pools.situations import Situation
-from licensing.pools.views.one_allocation import can_change_units
-from licensing.pools.views.results import build_list_url
+from licensing.pools.queries import AllocationState, AnnotatedAllocation, Situation, list_allocations
+from licensing.pools.tables import render_situation_badge
+from licensing.pools.views import build_list_url, can_change_units
 from licensing.reminders.queries import describe_next_of_school, find_next
 from licensing.requests import queries as requests
 from licensing.returns.models import ReturnRequest

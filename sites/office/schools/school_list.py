@@ -18,8 +18,7 @@ from collectivities.queries import list_members
 from collectivities.views.portfolio import EDITORS
 from core.calendar import date_in_paris
 from licensing.pools.filters import DORMANT_DAYS
-from licensing.pools.queries import AllocationState
-from licensing.pools.school_letters import list_key_letters
+from licensing.pools.queries import AllocationState, list_key_letters
 from sites.office.schools.filters import DORMANT, describe_year
 from sites.office.schools.listing import COLUMNS, SchoolListing
 from sites.office.schools.school import LIST_PARAMETER

@@ -8,7 +8,7 @@ from typing import Any
 from core.calendar import date_in_paris
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
-from licensing.pools.school_letters import KeyLetters
+from licensing.pools.queries import KeyLetters
 from sites.office.schools.listing import SchoolWithHolding
 
 _NO_LETTERS = KeyLetters()

@@ -11,7 +11,7 @@ from accounts.models import User
 from collectivities.models import Letter, Member, MemberLetter, Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
-from licensing.pools.progress import PoolProgress, StuckKeys, list_pool_progress, list_stuck_keys, read_rights
+from licensing.pools.positions import PoolProgress, StuckKeys, list_pool_progress, list_stuck_keys, read_rights
 from licensing.renewals.models import RenewalState
 from licensing.requests.emails import OFFICE_TOPIC
 from mailing.models import Message, MessageState

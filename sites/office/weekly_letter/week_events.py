@@ -17,7 +17,7 @@ from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.pools.models import Allocation
 from licensing.pools.positions import PoolPosition
-from licensing.pools.school_holdings import list_schools_without_licences
+from licensing.pools.year_use import list_schools_without_licences
 from licensing.returns.queries import count_unused_of_office, list_office_returns
 from schools.calendar import SUMMER_MONTHS
 from sites.office.home.to_do import A_QUARTER, A_YEAR, TodoItem

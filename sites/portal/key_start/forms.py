@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from accounts.forms import check_new_password
 from accounts.passwords import describe_password_rules
 from core.contact_details import check_person_name
-from licensing.entitlements.first_activation import NewPrincipal
+from licensing.entitlements.operations import NewPrincipal
 
 
 class KeyAccountForm(forms.Form):

@@ -29,7 +29,7 @@ from accounts.requests import AuthenticatedRequest
 from accounts.throttling import SIGN_UP_BY_NETWORK
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.entitlements import first_activation, key_checks, key_entry, mailbox_proof
+from licensing.entitlements import key_checks, mailbox_proof, operations
 from licensing.entitlements.exceptions import KeyAlreadyRedeemed, SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import get_key
@@ -75,7 +75,7 @@ def open_key(request: HttpRequest) -> HttpResponse:
     code, token = request.POST.get("cle", "")[:200], request.POST.get("jeton", "")[:1000]
     by = request.user if request.user.is_authenticated else None
     try:
-        key = key_entry.look_up(code=code, by=by, address=get_client_ip(request), at=timezone.now())
+        key = operations.look_up(code=code, by=by, address=get_client_ip(request), at=timezone.now())
     except LicensingError as refusal:
         status = 429 if isinstance(refusal, TooManyGuesses) else 409
         content = {"refusal": refusal, "key_typed": code}
@@ -109,7 +109,7 @@ def create_account(request: HttpRequest) -> HttpResponse:
     if not proven:
         return _create_unconfirmed(request, kept, form, key.school)
     try:
-        subscription = first_activation.create_account_and_redeem(
+        subscription = operations.create_account_and_redeem(
             code=kept.code, token=kept.token, person=form.get_person(), host=request.get_host(), at=timezone.now()
         )
     except LicensingError as refusal:
@@ -134,7 +134,7 @@ def _create_unconfirmed(request: HttpRequest, kept: KeptKey, form: KeyAccountFor
         return _render_key(request, kept, form=form, status=429)
     person = form.get_person()
     with transaction.atomic():
-        user = first_activation.create_principal(person, email=person.other_email.lower(), school=school, at=now)
+        user = operations.create_principal(person, email=person.other_email.lower(), school=school, at=now)
         setup_user_email(request, user, [])
         # Read by the adapter: only the e-mail says that the address was not free as a username.
         request.another_username = bool(person.username) and user.username != person.username.lower()  # type: ignore[attr-defined]
@@ -156,7 +156,7 @@ def activate_key(request: AuthenticatedRequest) -> HttpResponse:
         with transaction.atomic():
             if "choisir" in request.POST and (school := _find_school_to_choose(key, user)) is not None:
                 affiliations.choose(user=user, school=school, at=now)
-            entered = key_entry.enter_key(
+            entered = operations.enter_key(
                 code=kept.code, by=user, address=get_client_ip(request), at=now, school=_get_school(request)
             )
     except LicensingError as refusal:

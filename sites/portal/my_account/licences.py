@@ -21,11 +21,11 @@ from accounts.requests import AuthenticatedRequest
 from accounts.throttling import limit_downloads
 from core.calendar import date_in_paris
 from core.formatting import join_words, of_name, pluralize
-from licensing.entitlements import key_entry, operations, overview, seat_undo, teacher_affiliations
+from licensing.entitlements import operations, overview, seat_holders
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
-from licensing.entitlements.seat_assignment import SeatAssignments
+from licensing.entitlements.seat_holders import SeatAssignments
 from licensing.entitlements.vouchers import render_vouchers
 from licensing.entitlements.wording import describe_start
 from licensing.exceptions import LicensingError
@@ -50,7 +50,7 @@ def enter_key(request: AuthenticatedRequest) -> HttpResponse:
     user = request.user
     code = request.POST.get("cle", "")[:200]
     try:
-        entered = key_entry.enter_key(
+        entered = operations.enter_key(
             code=code,
             by=user,
             address=get_client_ip(request),
@@ -121,7 +121,7 @@ def undo(request: AuthenticatedRequest) -> HttpResponse:
     seat_ids = [parse_pk(one) for one in request.POST.get("annuler", "").split(",")]
     person = Seat.objects.filter(pk__in=seat_ids[:1]).values_list("holder", flat=True).first()
     try:
-        teachers = seat_undo.undo_assignments(seat_ids=seat_ids, by=request.user, at=timezone.now())
+        teachers = seat_holders.undo_assignments(seat_ids=seat_ids, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return refuse(request, refusal, row=_row_of(person if len(seat_ids) == 1 else None))
     names = join_words([str(teacher) for teacher in teachers])
@@ -175,7 +175,7 @@ def join_teacher(request: AuthenticatedRequest) -> HttpResponse:
     """Affiliate a suggested teacher with the school, so that a licence can be assigned to them."""
     teacher_id = parse_pk(request.POST.get("ajouter", ""))
     try:
-        affiliation = teacher_affiliations.attach_proposed_teacher(
+        affiliation = operations.attach_proposed_teacher(
             teacher_id=teacher_id, uai=request.POST.get("uai", ""), by=request.user, at=timezone.now()
         )
     except LicensingError as refusal:

@@ -19,8 +19,8 @@ from accounts.models import Profile
 from accounts.queries import get_account_state
 from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
-from licensing.classes import carry_offers
-from licensing.entitlements import overview, page_version, seat_undo
+from licensing.classes import operations
+from licensing.entitlements import overview, seat_holders
 from licensing.entitlements.overview import PrincipalOverview
 from licensing.requests import queries as requests
 from licensing.requests.models import LicenceRequestEnd
@@ -138,7 +138,7 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
             "version": current_version,
             "overview": found,
             "teaches": found.teaches,
-            "carry_offers": carry_offers.list_offers(user, at=now) if found.teaches else [],
+            "carry_offers": operations.list_offers(user, at=now) if found.teaches else [],
             "verification_offer": verification_offers.get_verification_offer(user, found, at=now),
         }
     if user.profile == Profile.TEACHER:
@@ -146,12 +146,12 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
         affiliation = user.affiliations.select_related("school").first()
         asks = affiliation is not None and affiliation.school_id and not any(one.available for one in licences)
         own_request = requests.find_last_request(user, affiliation.school_id) if affiliation and asks else None
-        offers = carry_offers.list_offers(user, at=now)
+        offers = operations.list_offers(user, at=now)
         return {
             "version": get_version(request),
             "licences": licences,
             "carry_offers": offers,
-            "offered_seats": carry_offers.list_offered_seats(offers),
+            "offered_seats": operations.list_offered_seats(offers),
             "affiliation": affiliation,
             "own_request": own_request,
             "can_ask": asks and (own_request is None or not own_request.is_pending),
@@ -201,7 +201,7 @@ def get_dashboard_context(
         "request_waits": any(one.is_pending for one in asked),
         "wants_letters": found.verified and not requests.find_muted([request.user]),
         "unsigned_orders": list_unsigned_progress(request.user, at=now),
-        "undo_seconds": int(seat_undo.UNDO_OFFERED_FOR.total_seconds()),
+        "undo_seconds": int(seat_holders.UNDO_OFFERED_FOR.total_seconds()),
         "today": date_in_paris(now),
         "title": wording.describe_classes(found, shown),
         "givers": givers.list_givers(shown.cards)
@@ -236,4 +236,4 @@ def get_version(request: AuthenticatedRequest) -> str:
     """Return the ETag of the licences fragment, in one query, as every open page polls it."""
     user, school = request.user, request.session.get(SCHOOL_SESSION_KEY, "")
     others = requests.list_version_figures(user)
-    return page_version.compute_version(user, school=school, at=timezone.now(), others=others)
+    return overview.compute_version(user, school=school, at=timezone.now(), others=others)

@@ -16,7 +16,7 @@ from accounts.models import Profile, User
 from accounts.personal_data import update_personal_details
 from accounts.queries import get_account_state
 from accounts.requests import AuthenticatedRequest
-from licensing.entitlements import teacher_affiliations
+from licensing.entitlements import operations
 from schools import affiliations
 from schools.queries import find_by_uai
 from sites.portal.my_account.licences import enter_key
@@ -100,7 +100,7 @@ def choose_school(request: AuthenticatedRequest) -> HttpResponse:
         return render_school_page(request, status=422, school_form=form, school_open=True)
     now = timezone.now()
     if user.profile == Profile.TEACHER:
-        teacher_affiliations.change_school(teacher=user, school=form.school, typed=form.typed, at=now)
+        operations.change_school(teacher=user, school=form.school, typed=form.typed, at=now)
     elif form.school is not None:
         affiliations.choose(user=user, school=form.school, at=now)
         request.session[SCHOOL_SESSION_KEY] = form.school.pk
@@ -120,7 +120,7 @@ def join_school(request: AuthenticatedRequest) -> HttpResponse:
     if school is None:
         raise Http404("No such school.")
     if user.profile == Profile.TEACHER:
-        teacher_affiliations.change_school(teacher=user, school=school, typed=None, at=timezone.now())
+        operations.change_school(teacher=user, school=school, typed=None, at=timezone.now())
     else:
         affiliations.choose(user=user, school=school, at=timezone.now())
         request.session[SCHOOL_SESSION_KEY] = school.pk

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
-from licensing.entitlements import principal_handover
+from licensing.entitlements import operations
 from licensing.entitlements.models import Subscription
 from schools import principals
 from schools.exceptions import PrincipalError, PrincipalLinkExpired, PrincipalsChanged, TooManyVerificationRequests
@@ -124,7 +124,7 @@ def confirm_verification(request: AuthenticatedRequest, pk: int) -> HttpResponse
         if request.method == "GET" or not form.is_valid():
             status = 200 if request.method == "GET" else 422
             return render(request, "portal/verification_confirm.html", content, status=status)
-        result = principal_handover.confirm_principal(
+        result = operations.confirm_principal(
             token=token, replaced=form.answered(REPLACE), kept=form.answered(KEEP), at=now
         )
     except PrincipalsChanged as refusal:

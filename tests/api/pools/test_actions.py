@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from licensing.entitlements.models import ActivationKey
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import operations, reductions
+from licensing.pools.checks import Demand
 from licensing.pools.models import RESTORABLE_FOR, Allocation, Pool
-from licensing.pools.operations import Demand
 from mailing.models import Message
 from tests.api.client import assert_problem
 from tests.factories.accounts import PrincipalFactory
@@ -56,7 +56,7 @@ def test_a_revocation_is_undone_within_the_hour_and_twice_is_once(api, pool, all
 
 @pytest.mark.slow
 def test_after_an_hour_a_revocation_stays(api, pool, allocation, now):
-    operations.revoke(allocation_id=allocation.pk, by=None, at=now - RESTORABLE_FOR)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=now - RESTORABLE_FOR)
     assert_problem(api.post(f"/allocations/{allocation.pk}/restore"), 409, "restoration_too_late")
     assert Pool.objects.get(pk=pool.pk).allocated == 0
 
@@ -64,7 +64,7 @@ def test_after_an_hour_a_revocation_stays(api, pool, allocation, now):
 @pytest.mark.slow
 def test_undoing_in_bulk_returns_a_result_per_row(api, pool, now):
     served, free, late = (allocate_units(pool, SchoolFactory(), units=2, at=now) for _ in range(3))
-    operations.revoke(allocation_id=late.pk, by=None, at=now - RESTORABLE_FOR)
+    reductions.revoke(allocation_id=late.pk, by=None, at=now - RESTORABLE_FOR)
     api.post("/allocations/revoke", {"allocations": [served.pk, free.pk]})
     allocate_units(pool, served.school, units=1, at=now)
     data = api.post("/allocations/restore", {"allocations": [late.pk, served.pk, free.pk, 2_000_000_000]}).json()
@@ -84,7 +84,7 @@ def test_a_redeemed_allocation_cannot_be_taken_back(api, pool, allocation, act):
 @pytest.mark.slow
 @pytest.mark.parametrize("act", ["resend", "remind", "reduce"])
 def test_a_revoked_allocation_cannot_be_changed(api, allocation, act, now):
-    operations.revoke(allocation_id=allocation.pk, by=None, at=now)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=now)
     body = {"units": 2} if act == "reduce" else {}
     assert_problem(api.post(f"/allocations/{allocation.pk}/{act}", body), 409, "already_revoked")
 
@@ -128,7 +128,7 @@ def test_reducing_leaves_less_on_the_same_key(api, pool, allocation):
 
 @pytest.mark.slow
 def test_reducing_an_old_allocation_leaves_the_school_s_new_one_alone(api, pool, allocation, now):
-    operations.revoke(allocation_id=allocation.pk, by=None, at=now)
+    reductions.revoke(allocation_id=allocation.pk, by=None, at=now)
     anew = allocate_units(pool, allocation.school, units=5, at=now)
     assert_problem(api.post(f"/allocations/{allocation.pk}/reduce", {"units": 1}), 409, "already_revoked")
     assert Allocation.objects.get(pk=anew.pk).units == 5

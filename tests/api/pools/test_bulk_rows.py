@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rest_framework import serializers
 
 from api.fields import BulkIdsField, BulkRowsSerializer, StrictIntegerField
-from licensing.pools.api.allocations import AllocationRowSerializer
+from licensing.pools.api import AllocationRowSerializer
 from tests.factories.schools import next_uai
 
 UAI = next_uai()

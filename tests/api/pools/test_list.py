@@ -13,7 +13,7 @@ from django.utils import timezone
 from licensing.entitlements.models import ActivationKey, Entitlement, SeatMode
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import reductions
 from tests.api.client import assert_problem
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import SchoolFactory
@@ -72,7 +72,7 @@ def test_an_unknown_allocation_is_a_404(api, pool):
 def test_allocations_filtered_by_state(api, pool, now):
     issued, redeemed, revoked = (allocate_units(pool, SchoolFactory(), at=now) for _ in range(3))
     mark_redeemed(redeemed, PrincipalFactory())
-    operations.revoke(allocation_id=revoked.pk, by=None, at=now)
+    reductions.revoke(allocation_id=revoked.pk, by=None, at=now)
     assert list_ids(api) == [revoked.pk, redeemed.pk, issued.pk]
     assert list_ids(api, state="issued") == [issued.pk]
     assert list_ids(api, state="revoked") == [revoked.pk]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from api.fields import MAX_INTEGER
 from collectivities.models import PortfolioSchool
-from licensing.pools.api.undelivered import CorrectedAddressSerializer
+from licensing.pools.actions_api import CorrectedAddressSerializer
 from mailing import refusals
 from mailing.models import Message, MessageState
 from tests.api.client import assert_problem

@@ -17,7 +17,7 @@ from licensing.entitlements.queries import get_school_year, unseal_key
 from licensing.exceptions import LicensingError
 from licensing.invitations import operations as invitations
 from licensing.invitations.models import TeacherInvitation
-from licensing.pools import operations as pools
+from licensing.pools import key_emails, reductions, restorations
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
 from licensing.rebalancing import operations as moves
@@ -52,20 +52,20 @@ class WalkOfLicences(WalkSteps):
 
     def revoke(self):
         for allocation in Allocation.objects.active().order_by("pk")[self.draw.randrange(10) :][:1]:
-            pools.revoke(allocation_id=allocation.pk, **self.by())
+            reductions.revoke(allocation_id=allocation.pk, **self.by())
 
     def restore(self):
         """Take back what was just given and undo it, mostly within the hour."""
         self.announce()
         for allocation in Allocation.objects.active().order_by("-pk")[:1]:
-            pools.revoke(allocation_id=allocation.pk, **self.by())
+            reductions.revoke(allocation_id=allocation.pk, **self.by())
             self.at += datetime.timedelta(minutes=self.draw.randrange(75))
-            pools.restore(allocation_id=allocation.pk, **self.by())
+            restorations.restore(allocation_id=allocation.pk, **self.by())
 
     def deliver(self):
         """Record what a worker would of each e-mail about a key, and run the releases that wait."""
         if ProcrastinateJob.objects.filter(task_name="pools.release_held_emails", status="todo").exists():
-            pools.release_held_emails(at=timezone.now())
+            key_emails.release_held_emails(at=timezone.now())
             with connection.cursor() as cursor:
                 cursor.execute(
                     "UPDATE procrastinate_jobs SET status = 'succeeded'"

@@ -12,8 +12,9 @@ from django.utils import timezone
 from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
+from licensing.pools.checks import Demand
 from licensing.pools.models import Allocation, MessageKind
-from licensing.pools.operations import Demand, allocate_many
+from licensing.pools.operations import allocate_many
 from mailing.models import Message, MessageState
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.collectivities import PortfolioSchoolFactory

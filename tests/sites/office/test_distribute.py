@@ -9,7 +9,7 @@ from collectivities.models import Role
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from licensing.orders import operations as orders
-from licensing.pools.operations import revoke
+from licensing.pools.reductions import revoke
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory

@@ -15,6 +15,7 @@ from collectivities.models import AuditEntry, Letter, Member, Role
 from core.calendar import PARIS
 from jobs.models import DueWork
 from licensing.orders import operations as orders
+from licensing.pools import checks
 from licensing.pools import operations as pools
 from mailing import delivery_reports, dispatch, kinds, operations, refusals
 from mailing.delivery_reports import DeliveryReport, ReportedFate
@@ -266,7 +267,7 @@ def test_who_turned_it_off_or_left_gets_none(sending, manager, monkeypatch):
 def test_an_allocation_of_many_schools_is_one_sending(nimes, manager):
     pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", name="Lot A", by=None, at=TERM)
     schools = [SchoolFactory() for _ in range(12)]
-    demands = [pools.Demand(school.uai, 2, f"{school.uai}@nimes.example") for school in schools]
+    demands = [checks.Demand(school.uai, 2, f"{school.uai}@nimes.example") for school in schools]
     pools.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM)
     Message.objects.filter(kind="key").update(state=MessageState.BOUNCED, reason=UNKNOWN, reported_at=NOON)
     [found] = refusals.check_sendings(at=NOON)

@@ -14,7 +14,10 @@ from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year, unseal_key
 from licensing.orders import operations as orders
-from licensing.pools.operations import Demand, allocate_many, resend_many, revoke
+from licensing.pools.checks import Demand
+from licensing.pools.key_emails import resend_many
+from licensing.pools.operations import allocate_many
+from licensing.pools.reductions import revoke
 from mailing.models import Message, MessageState
 from schools.wording import format_school_name
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory

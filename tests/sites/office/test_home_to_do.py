@@ -19,8 +19,9 @@ from imports.enums import ImportState
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
+from licensing.pools.checks import Demand
 from licensing.pools.models import Pool
-from licensing.pools.operations import Demand, allocate_many
+from licensing.pools.operations import allocate_many
 from mailing.models import Message, MessageState
 from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import UserFactory

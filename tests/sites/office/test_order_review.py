@@ -7,7 +7,7 @@ import html
 import pytest
 
 from collectivities.models import Role
-from licensing.entitlements.order_review import find_orders_under_review
+from licensing.entitlements.queries import find_orders_under_review
 from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import PurchaseFactory
 from tests.orders.dates import DAY

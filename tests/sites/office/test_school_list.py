@@ -16,7 +16,7 @@ from collectivities.models import Role
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
-from licensing.pools.operations import revoke
+from licensing.pools.reductions import revoke
 from mailing.models import Message, MessageState
 from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory, TeacherFactory

@@ -11,7 +11,7 @@ from collectivities.models import PortfolioSchool, Role
 from core.formatting import long_moment
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
-from licensing.pools.operations import revoke
+from licensing.pools.reductions import revoke
 from mailing.models import Message, MessageState
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from licensing.pools.weekly_counts import WeekCounts
+from licensing.pools.year_use import WeekCounts
 from sites.office.weeks import MIN_WEEKS, PLOT_SIZE, choose_scale_top, describe_week, draw_curve
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory

@@ -11,7 +11,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import User
 from licensing.entitlements import keys, mailbox_proof
 from licensing.entitlements.models import ActivationKey, Entitlement, Subscription
-from licensing.pools import emails
+from licensing.pools import emails, key_emails, reductions
 from licensing.pools import operations as pools
 from mailing.models import Message
 from tests.conftest import TERM
@@ -74,7 +74,7 @@ def test_guessing_is_limited_by_network_before_anybody_signs_in(portal):
 @pytest.mark.slow
 def test_a_revoked_key_says_by_whom_and_whom_to_ask(portal, letter, nimes):
     with tenant_context(nimes):
-        pools.revoke(allocation_id=letter[0].pk, by=None, at=TERM)
+        reductions.revoke(allocation_id=letter[0].pk, by=None, at=TERM)
     page = get_text(open_link(portal, letter[1]))
     assert "Cette clé ne peut pas être activée" in page
     assert "vous donne" not in page
@@ -193,7 +193,7 @@ def test_a_token_expires(letter, monkeypatch):
 @pytest.mark.slow
 def test_a_token_is_void_once_its_letter_went_to_another_address(nimes, letter, school):
     with tenant_context(nimes):
-        pools.resend(allocation_id=letter[0].pk, recipient="directrice@exemple.example", by=None, at=TERM)
+        key_emails.resend(allocation_id=letter[0].pk, recipient="directrice@exemple.example", by=None, at=TERM)
     assert proves(letter[1], letter[0].key) is None
     assert proves(read_link(render_last(nimes).text), letter[0].key) == "directrice@exemple.example"
 
@@ -209,7 +209,7 @@ def test_a_token_is_void_once_more_licences_went_to_another_address(nimes, lette
 
 def test_a_letter_that_is_sent_again_to_the_same_address_leaves_the_first_link_valid(nimes, letter, school):
     with tenant_context(nimes):
-        pools.resend(allocation_id=letter[0].pk, by=None, at=TERM)
+        key_emails.resend(allocation_id=letter[0].pk, by=None, at=TERM)
         pools.allocate(pool_id=letter[0].pool_id, uai=school.uai, units=2, recipient=school.email, by=None, at=TERM)
     assert proves(letter[1], letter[0].key) == school.email
 
@@ -225,7 +225,7 @@ def test_a_token_is_void_once_its_key_is_spent(letter, fields):
 @pytest.mark.slow
 def test_a_void_token_asks_for_an_address_to_confirm(portal, letter, nimes, school):
     with tenant_context(nimes):
-        pools.resend(allocation_id=letter[0].pk, recipient="directrice@exemple.example", by=None, at=TERM)
+        key_emails.resend(allocation_id=letter[0].pk, recipient="directrice@exemple.example", by=None, at=TERM)
     page = get_text(open_link(portal, letter[1]))
     assert 'name="email"' in page
     assert school.email not in page

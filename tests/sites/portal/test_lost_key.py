@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from collectivities.models import AuditEntry
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import key_emails, operations, reductions
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
@@ -45,10 +45,10 @@ def allocate_key(collectivity, school, *, recipient="", left=True, **asked):
 def run_jobs(uai, *schemas, at=ASKED):
     """Run the queued jobs."""
     with schema_context("public"):
-        found = operations.queue_lost_keys(uai=uai, at=at)
+        found = key_emails.queue_lost_keys(uai=uai, at=at)
     for collectivity in schemas:
         with tenant_context(collectivity):
-            operations.resend_lost_keys(uai=uai, at=at)
+            key_emails.resend_lost_keys(uai=uai, at=at)
     return found
 
 
@@ -146,7 +146,7 @@ def test_a_job_that_runs_twice_sends_once(nimes):
     run_jobs(school.pk, nimes)
     with tenant_context(nimes):
         Message.objects.update(state=MessageState.SENT, sent_at=ASKED)
-        operations.resend_lost_keys(uai=school.pk, at=ASKED)
+        key_emails.resend_lost_keys(uai=school.pk, at=ASKED)
         assert Message.objects.count() == 2
 
 
@@ -175,7 +175,7 @@ def test_keys_in_other_states_are_not_resent(nimes, state):
     if state == "redeemed":
         mark_redeemed(allocation, PrincipalFactory())
     elif state == "revoked":
-        operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+        reductions.revoke(allocation_id=allocation.pk, by=None, at=TERM)
         Message.objects.filter(kind="key").update(state=MessageState.SENT, sent_at=TERM)
     elif state == "suspended":
         entitlement.update(suspended_at=TERM)

@@ -10,8 +10,8 @@ from django.utils import timezone
 from accounts.models import User
 from licensing.entitlements import keys, operations, queries
 from licensing.entitlements.exceptions import UnknownKey
-from licensing.entitlements.key_entry import look_up
 from licensing.entitlements.models import Seat, Subscription
+from licensing.entitlements.operations import look_up
 from mailing.models import Message
 from schools.models import Affiliation
 from tests.conftest import PASSWORD, TERM

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from licensing.entitlements import operations, queries
-from licensing.entitlements.key_units import grow_many
+from licensing.entitlements.keys import grow_many
 from licensing.entitlements.models import Seat
 from schools.models import Affiliation
 from tests.conftest import TERM

@@ -11,7 +11,7 @@ from django_tenants.utils import tenant_context
 from accounts import second_factor
 from core.schemas import UNREADABLE, surviving_errors
 from core.sealing import UnsealError
-from licensing.entitlements import code_sealing, key_rotation
+from licensing.entitlements import code_sealing
 from tenants.models import Collectivity
 from webhooks import endpoints
 
@@ -32,9 +32,9 @@ class Command(BaseCommand):
         """Reseal keys, pupils' passwords, second factors and webhook secrets."""
         done, others = 0, 0
         try:
-            while count := key_rotation.reseal_batch(size=batch):
+            while count := code_sealing.reseal_batch(size=batch):
                 done += count
-            for reseal in key_rotation.reseal_batches.values():
+            for reseal in code_sealing.reseal_batches.values():
                 while count := reseal(size=batch):
                     others += count
         except code_sealing.UnsealableCode as missing:

@@ -1,0 +1,290 @@
+"""A teacher hands pupils over to a colleague of the school by a code; the colleague types it, looks, and accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+
+from accounts.known_origins import get_client_ip
+from accounts.requests import AuthenticatedRequest
+from accounts.throttling import limit_downloads
+from core.formatting import pluralize
+from licensing.classes import handover_codes, handovers, operations, pupil_cards, queries
+from licensing.classes.exceptions import TooManyHandoverCodes
+from licensing.classes.forms import ClassNameForm
+from licensing.classes.handovers import ComingPupils
+from licensing.classes.models import Classroom, HandoverOutcome, PupilAccount, PupilHandover
+from licensing.classes.operations import CarriedClass, CarryOffer
+from licensing.classes.views import (
+    STALE_PAGE,
+    derive_name_keys,
+    get_taught_class_or_404,
+    parse_numbers,
+    redirect_to_class,
+    render_class_page,
+)
+from licensing.entitlements.wording import format_long_date
+from licensing.exceptions import LicensingError
+from web.access import signed_in
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+@never_cache
+def carry_on(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Show which pupils come along, under which name and on which licence; then carry the class on."""
+    classroom = get_taught_class_or_404(request, pk)
+    if request.method == "GET":
+        offer = operations.find_offer(classroom, request.user, at=timezone.now())
+        if offer is None or offer.opens_on is not None:
+            # The page of the class says from when, or nothing.
+            return redirect_to_class(classroom)
+        _, pupils = queries.get_class(classroom, request.user, at=timezone.now())
+        ticked = {pupil.number for pupil in pupils}
+        return _render(request, classroom, offer, pupils, ticked, form=ClassNameForm(initial={"name": classroom.name}))
+    return _carry_on(request, classroom)
+
+
+def _carry_on(request: AuthenticatedRequest, classroom: Classroom) -> HttpResponse:
+    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
+    numbers = parse_numbers(request.POST.getlist("eleve"))
+    seat_id = next(iter(parse_numbers(request.POST.getlist("licence"))), 0)
+    form = ClassNameForm(request.POST)
+    offer = operations.find_offer(classroom, request.user, at=timezone.now())
+    # A second click finds the class on its seat, and is answered as the first.
+    is_done = classroom.seat_id == seat_id
+    if offer is not None and not form.is_valid():
+        return _render(request, classroom, offer, pupils, numbers, form=form, status=422)
+    if not is_done and request.POST.get("etat") != queries.compute_roster_version(pupils):
+        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+    try:
+        carried = operations.carry_on(
+            classroom_id=classroom.pk,
+            seat_id=seat_id,
+            numbers=numbers,
+            name=form.data.get("name", ""),
+            by=request.user,
+            at=timezone.now(),
+        )
+    except LicensingError as refusal:
+        if offer is None or offer.opens_on is not None:
+            return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
+        return _render(request, classroom, offer, pupils, numbers, form=form, refusal=refusal, status=409)
+    messages.success(request, _describe_carried(carried))
+    return redirect_to_class(carried.classroom)
+
+
+def _describe_carried(carried: CarriedClass) -> str:
+    sentence = (
+        f"la classe « {carried.classroom.name} » est dans l’année nouvelle, avec {pluralize(carried.pupils, 'élève')}. "
+        "Les cartes servent comme avant."
+    )
+    if not carried.left:
+        return sentence
+    stay = "reste" if carried.left == 1 else "restent"
+    return (
+        f"{sentence} {pluralize(carried.left, 'élève')} {stay} parmi vos classes des années passées, jusqu’à "
+        "l’effacement."
+    )
+
+
+def _render(
+    request: AuthenticatedRequest,
+    classroom: Classroom,
+    offer: CarryOffer,
+    pupils: Collection[PupilAccount],
+    ticked: Collection[int],
+    *,
+    status: int = 200,
+    **changed: Any,
+) -> HttpResponse:
+    view, _ = queries.get_class(classroom, request.user, at=timezone.now())
+    content = {
+        "classroom": classroom,
+        "view": view,
+        "offer": offer,
+        "rows": [(pupil, pupil.number in ticked) for pupil in pupils],
+        "chosen_seat": request.POST.get("licence", ""),
+        "name_keys": derive_name_keys(classroom.pk),
+        "state": queries.compute_roster_version(pupils),
+        **changed,
+    }
+    return render(request, "classes/carry_on.html", content, status=status)
+
+
+#: Of what is typed: a code with much around it.
+_MAX_TYPED = 100
+#: Query of « Tout cocher ».
+_TICK, _ALL = "cocher", "tous"
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+@never_cache
+def hand_over(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Choose the pupils to hand over; then make the code, and show it."""
+    classroom = get_taught_class_or_404(request, pk)
+    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
+    if request.method == "GET":
+        every = request.GET.get(_TICK) == _ALL
+        ticked = {pupil.number for pupil in pupils if pupil.handover_id is None} if every else set()
+        return _render_choice(request, classroom, pupils, ticked)
+    numbers = parse_numbers(request.POST.getlist("eleve"))
+    if request.POST.get("etat") != queries.compute_roster_version(pupils):
+        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+    try:
+        handover = handovers.prepare_handover(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return _render_choice(request, classroom, pupils, numbers, refusal=refusal, status=409)
+    return redirect("classes:handover", pk=pk, handover=handover.pk)
+
+
+def _render_choice(
+    request: AuthenticatedRequest,
+    classroom: Classroom,
+    pupils: Collection[PupilAccount],
+    ticked: Collection[int],
+    *,
+    status: int = 200,
+    **changed: Any,
+) -> HttpResponse:
+    content = {
+        "classroom": classroom,
+        "rows": [(pupil, pupil.number in ticked) for pupil in pupils],
+        "tick_all": "" if ticked else f"?{_TICK}={_ALL}",
+        "days": operations.handovers.VALID_DAYS,
+        "name_keys": derive_name_keys(classroom.pk),
+        "state": queries.compute_roster_version(pupils),
+        **changed,
+    }
+    return render(request, "classes/hand_over.html", content, status=status)
+
+
+@signed_in
+@require_GET
+@never_cache
+@sensitive_variables("content")
+def handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+    """Show a pending code and its pupils; of one that ended, lead to the class and say what became of it."""
+    classroom = get_taught_class_or_404(request, pk)
+    pending = _get_handover_or_404(classroom, handover)
+    if not _is_pending(pending):
+        return _tell_end(request, classroom, pending)
+    content = {
+        "classroom": classroom,
+        "handover": pending,
+        "code": handover_codes.unseal(pending),
+        "pupils": pending.pupils.order_by("number"),
+        "name_keys": derive_name_keys(classroom.pk),
+    }
+    response = render(request, "classes/handover.html", content)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@signed_in
+@require_safe
+@limit_downloads
+def print_handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+    """Return the sheet with the code and the pupils' numbers as a PDF; no name is on it."""
+    classroom = get_taught_class_or_404(request, pk)
+    pending = _get_handover_or_404(classroom, handover)
+    if not _is_pending(pending):
+        return _tell_end(request, classroom, pending)
+    document = pupil_cards.render_sheet(pending, list(pending.pupils.order_by("number")), at=timezone.localtime())
+    return document.answer(f"eleves-confies-{pending.pk}.pdf")
+
+
+@signed_in
+@require_POST
+def withdraw(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+    """Take a code back."""
+    classroom = get_taught_class_or_404(request, pk)
+    if not classroom.handovers.filter(pk=handover).exists():
+        raise Http404("No handover of this class.")
+    try:
+        handovers.withdraw_handover(classroom_id=pk, handover_id=handover, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, refusal=refusal)
+    messages.success(request, "le code est repris : il ne vaut plus rien, et les élèves restent dans cette classe.")
+    return redirect_to_class(classroom)
+
+
+@signed_in
+@require_POST
+@never_cache
+@sensitive_post_parameters("code")
+@sensitive_variables("typed")
+def receive(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Show what a code brings to the class; once that is confirmed, receive the pupils."""
+    classroom = get_taught_class_or_404(request, pk)
+    typed = request.POST.get("code", "")[:_MAX_TYPED]
+    is_confirmed = request.POST.get("accepter") == "oui"
+    enter = handovers.receive if is_confirmed else handovers.look_up
+    try:
+        coming = enter(code=typed, classroom_id=pk, by=request.user, address=get_client_ip(request), at=timezone.now())
+    except LicensingError as refusal:
+        return _refuse_code(request, classroom, refusal, typed)
+    if not is_confirmed:
+        response = render(request, "classes/receive.html", {"classroom": classroom, "coming": coming, "code": typed})
+        response["Cache-Control"] = "no-store"
+        return response
+    messages.success(request, _describe(coming))
+    return redirect_to_class(classroom)
+
+
+@sensitive_variables("typed")
+def _refuse_code(
+    request: AuthenticatedRequest, classroom: Classroom, refusal: LicensingError, typed: str
+) -> HttpResponse:
+    is_throttled = isinstance(refusal, TooManyHandoverCodes)
+    response = render_class_page(
+        request, classroom, status=429 if is_throttled else 409, code_refusal=refusal, code_typed=typed
+    )
+    if isinstance(refusal, TooManyHandoverCodes):
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def _describe(coming: ComingPupils) -> str:
+    count = len(coming.pupils)
+    came = f"{pluralize(count, 'élève')} {'a rejoint' if count == 1 else 'ont rejoint'} votre classe"
+    return f"{came}, avec {'sa carte' if count == 1 else 'leurs cartes'} : écrivez les prénoms pour savoir qui est qui."
+
+
+def _get_handover_or_404(classroom: Classroom, handover_id: int) -> PupilHandover:
+    found = classroom.handovers.filter(pk=handover_id).first()
+    if found is None:
+        raise Http404("No handover of this class.")
+    return found
+
+
+def _is_pending(handover: PupilHandover) -> bool:
+    return handover.ended_at is None and handover.expires_at > timezone.now()
+
+
+def _tell_end(request: AuthenticatedRequest, classroom: Classroom, handover: PupilHandover) -> HttpResponse:
+    messages.info(request, _describe_end(handover))
+    return redirect_to_class(classroom)
+
+
+def _describe_end(handover: PupilHandover) -> str:
+    """Return in French what became of a code that ended, without who received the pupils."""
+    day = format_long_date(handover.ended_at or handover.expires_at)
+    match handover.outcome:
+        case HandoverOutcome.ACCEPTED:
+            went = pluralize(handover.received, "élève a rejoint", "élèves ont rejoint")
+            return f"Ce code a servi le {day} : {went} la classe d'un collègue."
+        case HandoverOutcome.WITHDRAWN:
+            return f"Ce code a été repris le {day} : les élèves sont restés dans cette classe."
+        case _:
+            until = format_long_date(handover.expires_at)
+            return f"Ce code n'a pas servi avant le {until} : les élèves sont restés dans cette classe."

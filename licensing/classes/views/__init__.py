@@ -1,1 +1,0 @@
-"""Views of teachers' and pupils' pages; each makes one operation call."""

@@ -1,1 +1,0 @@
-"""The office's pages about pools and allocations."""
