@@ -39,8 +39,7 @@ from mailing.mime import build_message_id
 from mailing.models import Message, MessageState
 from sites.back_office.work_items import list_work_items
 from sites.demo.smtp_sink import SinkBehaviour, SinkMessage, SmtpSink
-from sites.demo.year.clock import YearClock, simulated_time
-from sites.demo.year.jobs import run_jobs
+from sites.demo.year.world import YearClock, run_jobs, simulated_time
 from sites.health.answers import answer_on_time
 from sites.health.figures import DatabaseFigures
 from tenants.models import Collectivity

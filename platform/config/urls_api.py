@@ -17,8 +17,8 @@ from licensing.renewals import api as renewals
 from licensing.requests import api as licence_requests
 from licensing.returns import api as returns
 from schools import api as schools
-from sites.office.messages import api as messages
-from sites.office.report.api import ReportView
+from sites.office import messages_api as messages
+from sites.office.report_api import ReportView
 
 app_name = "api"
 

@@ -9,35 +9,50 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from accounts.known_origins import Origin
 from accounts.models import User
 from collectivities.models import Role
 from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office
 from collectivities.operations.portfolio import add_to_portfolio
+from core.calendar import date_in_paris
 from core.connections import connected_as_owner
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
+from licensing.classes import operations, pupils, words
+from licensing.classes.entry_check import EntryDecision, check_pupil_entry, check_user_entry
 from licensing.classes.pupils import Credential
 from licensing.entitlements import operations as subscriptions
 from licensing.entitlements.models import Subscription
 from licensing.invitations import operations as invitations
 from licensing.orders.operations import grant
 from licensing.pools import operations as pools
+from licensing.pools.bulk_views import build_corrections, list_undelivered
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.positions import list_pool_positions
+from licensing.requests import operations as requests
+from licensing.requests.models import LicenceRequest, TeacherRequest
+from licensing.requests.queries import list_years_to_ask
+from licensing.requests.wording import describe_asked
+from licensing.returns import operations as returns
+from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
+from mailing.mime import MessageReference, get_timestamp
 from mailing.models import Message, MessageState
+from mailing.smtp_replies import REPLY_SEPARATOR
 from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
-from sites.demo import aftermath, classroom, directory, people, requests, workbook
+from sites.demo import directory, people
+from sites.demo.directory import list_eligible_schools
 from sites.demo.people import (
     INVITED_TEACHER,
     OPERATOR,
@@ -49,8 +64,111 @@ from sites.demo.people import (
 )
 from sites.demo.processes import wait_for_work
 from sites.demo.shop import ShopSteps
-from sites.demo.sink_folder import list_latest
+from sites.demo.smtp_sink import list_latest
 from tenants.models import Collectivity, CollectivityKind
+
+#: How many the school asks for.
+UNITS = 2
+
+
+def ask_for_licences(
+    principal: User,
+    teacher: User,
+    office: Collectivity,
+    *,
+    expect: Callable[[bool, str], None],
+    print_line: Callable[[str], None],
+) -> None:
+    """Have the teacher ask the principal, and the principal the collectivity, without the teacher's name."""
+    now = timezone.now()
+    uai = principal.affiliations.values_list("school", flat=True).get()
+    requests.ask_principal(uai=uai, by=teacher, at=now)
+    expect(TeacherRequest.objects.pending().count() == 1, "la demande de l'enseignante attend sa direction")
+    print_line(f"   {teacher} demande une licence à {principal}, qui le voit à côté de son nom.")
+    request = requests.ask_collectivity(
+        uai=uai,
+        collectivity_id=office.pk,
+        school_year=list_years_to_ask(date_in_paris(now))[0],
+        units=UNITS,
+        reason="Deux classes de plus à la rentrée de janvier.",
+        by=principal,
+        at=now,
+    )
+    expect(LicenceRequest.objects.pending().count() == 1, "la demande de l'école attend la collectivité")
+    print_line(f"   {principal} demande {describe_asked(request)} : {office.name} la trouve sous « Demandes ».")
+
+
+PUPILS = 24
+NAME = "CE1 de Benoît"
+
+
+class DemoClass(NamedTuple):
+    """Result of the step: the pupils' credentials, and whether teacher and pupil may enter."""
+
+    cards: list[Credential]
+    teacher: EntryDecision
+    pupil: EntryDecision
+
+
+def run_class(teacher: User) -> DemoClass:
+    """Open the class of the teacher's seat, add pupils, sign the first one in, and check access."""
+    now = timezone.now()
+    seat = teacher.seats.get()
+    classroom = operations.open_class(seat_id=seat.pk, by=teacher, name=NAME, at=now)
+    created = pupils.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
+    # As their cards show them.
+    cards = [one._replace(login=words.spell(one.login), password=words.spell(one.password)) for one in created]
+    first = cards[0]
+    pupil, _ = operations.sign_in(
+        login=first.login.replace("-", " ").upper(), password=first.password, origin=Origin("127.0.0.1"), at=now
+    )
+    return DemoClass(cards, check_user_entry(teacher.pk, at=now), check_pupil_entry(pupil.pk, at=now))
+
+
+#: Of the list: the school whose principal gives licences back.
+SPARING_SCHOOL = 7
+_UNITS_BACK = 2
+#: Of the list: a school whose contact is wrong, and one whose own mailbox refuses.
+_LOST = (20, 12)
+_REASON = f"Cette adresse n'existe pas : corrigez-la et renvoyez le message.{REPLY_SEPARATOR}550 5.1.1 User unknown"
+
+
+def refuse_addresses(
+    office: Collectivity, *, expect: Callable[[bool, str], None], print_line: Callable[[str], None]
+) -> None:
+    """Have the servers of two schools report that the address of the key does not exist."""
+    now, eligible = timezone.now(), list_eligible_schools()
+    uais = [eligible[index]["Identifiant_de_l_etablissement"] for index in _LOST]
+    with tenant_context(office):
+        messages = list(Message.objects.filter(about__regex=rf"\(({'|'.join(uais)})\)"))
+        reports = [
+            DeliveryReport(
+                MessageReference(office.schema_name, message.pk, get_timestamp(message)),
+                ReportedFate.BOUNCED,
+                _REASON,
+                (message.recipient,),
+            )
+            for message in messages
+        ]
+        record_reports(reports, at=now)
+        corrections = build_corrections(list(list_undelivered(now)))
+    expect(len(corrections) == len(_LOST), "deux clés ne sont pas arrivées")
+    proposed = [one.proposed for one in corrections if one.proposed]
+    expect(len(proposed) == 1, "une adresse est proposée")
+    print_line(f"   Deux adresses sont refusées : « Adresses à corriger » propose {proposed[0]} pour l'une.")
+
+
+def give_back(
+    principal: User, code: str, office: Collectivity, *, expect: Callable[[bool, str], None],
+    print_line: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Have a principal redeem a key, then give some of its licences back."""
+    now = timezone.now()
+    subscription = subscriptions.redeem(code=code, by=principal, at=now)
+    done = returns.give_back(subscription_id=subscription.pk, units=_UNITS_BACK, by=principal, at=now)
+    expect(done.left == subscription.size - _UNITS_BACK, "les licences rendues quittent la clé")
+    print_line(f"   {principal} active une clé et rend {_UNITS_BACK} licences : {office.name} les a de nouveau.")
+
 
 KEY = re.compile(r"\b[A-Z0-9]{2,10}(?:-[0-9A-Z]{4}){3}\b")
 INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
@@ -155,7 +273,7 @@ class DemoScenario:
 
     def import_spreadsheet(self) -> None:
         path = settings.DATA / "dotation-nimes.xlsx"
-        workbook.write_workbook(path)
+        directory.write_workbook(path)
         manager = User.objects.get(username="nora")
         with tenant_context(self.offices["nimes"]):
             spreadsheet_import = imports.upload(
@@ -213,7 +331,7 @@ class DemoScenario:
             self.print_line(f"   {office.name} : {sent} e-mails acceptés par le serveur SMTP.")
 
     def equip_a_school(self) -> None:
-        uai = workbook.list_eligible_schools()[0]["Identifiant_de_l_etablissement"]
+        uai = directory.list_eligible_schools()[0]["Identifiant_de_l_etablissement"]
         school = School.objects.get(pk=uai)
         principal = people.sign_up(PRINCIPAL, {"uai": uai}, self._wait_for_email)
         teachers = [people.sign_up(teacher, {"uai": uai}, self._wait_for_email) for teacher in TEACHERS]
@@ -256,29 +374,23 @@ class DemoScenario:
 
     def ask_for_licences(self) -> None:
         principal, teacher = (User.objects.get(username=one.username) for one in (PRINCIPAL, TEACHERS[1]))
-        requests.ask_for_licences(
-            principal, teacher, self.offices["nimes"], expect=self._expect, print_line=self.print_line
-        )
+        ask_for_licences(principal, teacher, self.offices["nimes"], expect=self._expect, print_line=self.print_line)
 
     def follow_up(self) -> None:
-        office, school = self.offices["nimes"], workbook.list_eligible_schools()[aftermath.SPARING_SCHOOL]
+        office, school = self.offices["nimes"], directory.list_eligible_schools()[SPARING_SCHOOL]
         uai, mailbox = school["Identifiant_de_l_etablissement"], school["Mail"]
         principal = people.sign_up(SPARING_PRINCIPAL, {"uai": uai}, self._wait_for_email)
         code = self._read_key_from_email(mailbox)
-        aftermath.give_back(principal, code, office, expect=self._expect, print_line=self.print_line)
-        aftermath.refuse_addresses(office, expect=self._expect, print_line=self.print_line)
+        give_back(principal, code, office, expect=self._expect, print_line=self.print_line)
+        refuse_addresses(office, expect=self._expect, print_line=self.print_line)
 
     def open_a_class(self) -> None:
         teacher = User.objects.get(username=TEACHERS[0].username)
-        demo_class = classroom.run_class(teacher)
+        demo_class = run_class(teacher)
         self.card = demo_class.cards[0]
-        self._expect(
-            len({card.login for card in demo_class.cards}) == classroom.PUPILS, "chaque élève a son identifiant"
-        )
+        self._expect(len({card.login for card in demo_class.cards}) == PUPILS, "chaque élève a son identifiant")
         self._expect(demo_class.teacher.allowed and demo_class.pupil.allowed, "l'enseignant et l'élève peuvent entrer")
-        self.print_line(
-            f"   {teacher} ouvre « {classroom.NAME} » et crée {classroom.PUPILS} comptes élèves, sans aucun nom."
-        )
+        self.print_line(f"   {teacher} ouvre « {NAME} » et crée {PUPILS} comptes élèves, sans aucun nom.")
         self.print_line(f"   L'élève n° 1 se connecte : « {self.card.login} », mot de passe « {self.card.password} ».")
         self.print_line(f"   L'application peut les laisser entrer jusqu'au {demo_class.pupil.until:%d/%m/%Y}.")
 
@@ -360,8 +472,8 @@ class DemoScenario:
         subscription.refresh_from_db()
         found = subscription.seats.held().count()
         self._expect(
-            (found, subscription.size) == (held, workbook.FOLLOWED_SCHOOL_UNITS),
-            f"le compteur indique {held}/{workbook.FOLLOWED_SCHOOL_UNITS} et non {found}/{subscription.size}",
+            (found, subscription.size) == (held, directory.FOLLOWED_SCHOOL_UNITS),
+            f"le compteur indique {held}/{directory.FOLLOWED_SCHOOL_UNITS} et non {found}/{subscription.size}",
         )
         self.print_line(f"   {action} : {found}/{subscription.size}.")
 

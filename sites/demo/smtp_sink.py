@@ -22,6 +22,40 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.utils import timezone
 
+
+@dataclass(frozen=True, slots=True)
+class StoredEmail:
+    """A stored message."""
+
+    path: Path
+    email: EmailMessage
+
+    @property
+    def text(self) -> str:
+        """The text part; empty if there is none."""
+        part = self.email.get_body(("plain",))
+        return part.get_content() if part is not None else ""
+
+    @property
+    def html(self) -> str:
+        """The HTML part; empty if there is none."""
+        part = self.email.get_body(("html",))
+        return part.get_content() if part is not None else ""
+
+
+def list_latest(folder: Path, *, limit: int | None = None, recipient: str = "") -> list[StoredEmail]:
+    """Return the stored e-mails, the latest first, optionally only those whose recipient contains `recipient`."""
+    emails: list[StoredEmail] = []
+    # File names begin with the time of arrival.
+    for path in sorted(folder.glob("*.eml"), reverse=True):
+        if limit is not None and len(emails) >= limit:
+            break
+        received = StoredEmail(path, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
+        if recipient.casefold() in str(received.email["To"]).casefold():
+            emails.append(received)
+    return emails
+
+
 _UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9@.+-]+")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sites.demo import application_page, components
+from sites.demo import pages
 
 urlpatterns = [
-    path("composants/", components.components, name="components"),
-    path("demonstration/application/", application_page.start_of_application, name="demo_application"),
+    path("composants/", pages.components, name="components"),
+    path("demonstration/application/", pages.start_of_application, name="demo_application"),
 ]

@@ -3,8 +3,7 @@
 
 from collectivities.journal import JournalAction, declare_actions
 from mailing.refusals import failed_sending_listeners
-from sites.office.messages import failure_letters
-from sites.office.weekly_letter import emails
+from sites.office import failure_letters, weekly_letter
 from web.frame import OFFICE_SECTION, declare_page, declare_section
 
 failed_sending_listeners.declare("office", failure_letters.tell_managers)

@@ -20,7 +20,7 @@ from core.formatting import NO_BREAK_SPACE, number, pluralize
 from licensing.pools.models import Allocation
 from schools import territory as territories
 from schools.territory import Territory
-from sites.office.first_steps import are_first_steps_done
+from sites.office.home import are_first_steps_done
 from sites.office.purchases import get_current_collectivity
 
 EDITORS = (Role.DATA_OFFICER, Role.MANAGER)

@@ -6,56 +6,52 @@ from allauth.account.views import signup
 from django.urls import include, path
 
 from collectivities.urls_office import portfolio_urls
+from sites.office import checkout, messages, purchases, renewal, renewal_spreadsheets, school, schools
 from sites.office.distribute import distribute, follow_up
-from sites.office.home.page import office_home
-from sites.office.messages import views
-from sites.office.my_letters import my_letters
-from sites.office.purchases import checkout, detail, documents, new_purchase, purchase_list
-from sites.office.renewal import acts, page, spreadsheets
-from sites.office.report.page import report_pdf, report_workbook, show_report
-from sites.office.sample_letter import sample_letter
-from sites.office.schools import school, school_list
+from sites.office.home import office_home
+from sites.office.letters import my_letters, sample_letter
+from sites.office.report import report_pdf, report_workbook, show_report
 from sites.office.territory import map_place, map_state, territory_map
 from sites.office.territory_schools import territory_schools, undo_addition
 from web.access import public_page
 
 message_urls = [
-    path("", views.message_list, name="list"),
-    path("<int:pk>/", views.message_detail, name="detail"),
-    path("<int:pk>/apercu/", views.message_preview, name="preview"),
-    path("<int:pk>/cle/", views.message_reveal, name="reveal"),
-    path("<int:pk>/renvoyer/", views.message_resend, name="resend"),
-    path("<int:pk>/ecrire/", views.message_write_anyway, name="write_anyway"),
+    path("", messages.message_list, name="list"),
+    path("<int:pk>/", messages.message_detail, name="detail"),
+    path("<int:pk>/apercu/", messages.message_preview, name="preview"),
+    path("<int:pk>/cle/", messages.message_reveal, name="reveal"),
+    path("<int:pk>/renvoyer/", messages.message_resend, name="resend"),
+    path("<int:pk>/ecrire/", messages.message_write_anyway, name="write_anyway"),
 ]
 purchase_urls = [
-    path("", purchase_list.purchase_list, name="list"),
-    path("nouveau/", new_purchase.new_purchase, name="new"),
-    path("<int:pk>/", detail.detail, name="detail"),
+    path("", purchases.purchase_list, name="list"),
+    path("nouveau/", checkout.new_purchase, name="new"),
+    path("<int:pk>/", purchases.detail, name="detail"),
     path("<int:pk>/devis/", checkout.quote, name="quote"),
-    path("<int:pk>/devis.pdf", documents.quote_pdf, name="quote_pdf"),
+    path("<int:pk>/devis.pdf", purchases.quote_pdf, name="quote_pdf"),
     path("<int:pk>/commander/", checkout.order, name="order"),
     path("<int:pk>/completer/", checkout.complete, name="complete"),
     path("<int:pk>/abandonner/", checkout.discard, name="discard"),
-    path("<int:pk>/bon-de-commande.pdf", documents.purchase_order_pdf, name="purchase_order_pdf"),
-    path("<int:pk>/bon-de-commande-signe/", documents.scan_upload, name="upload"),
-    path("<int:pk>/bon-de-commande-signe/<int:number>/", documents.scan_download, name="scan"),
-    path("<int:pk>/factures/<slug:number>.pdf", documents.invoice_pdf, name="invoice_pdf"),
+    path("<int:pk>/bon-de-commande.pdf", purchases.purchase_order_pdf, name="purchase_order_pdf"),
+    path("<int:pk>/bon-de-commande-signe/", purchases.scan_upload, name="upload"),
+    path("<int:pk>/bon-de-commande-signe/<int:number>/", purchases.scan_download, name="scan"),
+    path("<int:pk>/factures/<slug:number>.pdf", purchases.invoice_pdf, name="invoice_pdf"),
 ]
 renewal_urls = [
-    path("", page.renewal, name="list"),
-    path("ensemble/", acts.set_all, name="set_all"),
-    path("classeur.xlsx", spreadsheets.workbook, name="workbook"),
-    path("tableau/<int:pk>/", spreadsheets.take_numbers, name="take"),
-    path("commander/", acts.order, name="order"),
-    path("attribuer/", acts.give, name="give"),
-    path("annuler/", acts.undo, name="undo"),
-    path("sans-suite/", acts.decline, name="decline"),
-    path("rouvrir/", acts.reopen, name="reopen"),
+    path("", renewal.renewal, name="list"),
+    path("ensemble/", renewal.set_all, name="set_all"),
+    path("classeur.xlsx", renewal_spreadsheets.workbook, name="workbook"),
+    path("tableau/<int:pk>/", renewal_spreadsheets.take_numbers, name="take"),
+    path("commander/", renewal.order, name="order"),
+    path("attribuer/", renewal.give, name="give"),
+    path("annuler/", renewal.undo, name="undo"),
+    path("sans-suite/", renewal.decline, name="decline"),
+    path("rouvrir/", renewal.reopen, name="reopen"),
 ]
 # The list, and what `collectivities` has of the portfolio.
 school_urls = [
-    path("", school_list.school_list, name="list"),
-    path("export.xlsx", school_list.export, name="export"),
+    path("", schools.school_list, name="list"),
+    path("export.xlsx", schools.export, name="export"),
     path("<str:uai>/contact/", school.edit_contact, name="edit"),
     *portfolio_urls,
 ]

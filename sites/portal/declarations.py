@@ -1,5 +1,4 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
 """What the portal declares: its e-mails."""
 
-from sites.portal import contact_emails
-from sites.portal.privacy import emails
+from sites.portal import contact, privacy

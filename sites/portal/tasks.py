@@ -10,14 +10,14 @@ from procrastinate import RetryStrategy
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
 from mailing import personal_data as outbox
-from sites.portal.privacy import account_closure
-from sites.portal.privacy.emails import ACCOUNT_CLOSED
+from sites.portal import privacy
+from sites.portal.privacy import ACCOUNT_CLOSED
 
 
 @task(name="portal.close_account_again", retry=RetryStrategy(max_attempts=10, exponential_wait=3))
 def erase_closed_account_again(*, user_id: int) -> None:
     """Erase what concurrent transactions wrote to an account while it was being closed."""
-    account_closure.close_account(user_id=user_id, at=timezone.now())
+    privacy.close_account(user_id=user_id, at=timezone.now())
 
 
 @periodic_task(every=datetime.timedelta(minutes=15))

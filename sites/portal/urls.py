@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from sites.portal import contact, home, lost_key, school_fields, sign_up, teacher_invitation
-from sites.portal.key_start import views as key_start
-from sites.portal.my_account import invitations, licences, page, profile, requests, returns, verification
-from sites.portal.privacy import views
-from sites.portal.shop import billing_correction, checkout, contract_withdrawal, documents, my_orders, storefront
+from sites.portal import contact, home, key_start, orders, privacy, school_fields, shop, sign_up, teacher_invitation
+from sites.portal.my_account import invitations, licences, page, profile, requests, verification
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -40,8 +37,8 @@ urlpatterns = [
     path("mon-compte/bons/<int:pk>/", licences.print_vouchers, name="my_account_vouchers"),
     path("mon-compte/enseignants/", licences.join_teacher, name="my_account_teacher"),
     path("mon-compte/retirer/<int:pk>/", licences.release, name="my_account_release"),
-    path("mon-compte/rendre/<int:pk>/", returns.give_back, name="my_account_return"),
-    path("mon-compte/rendre/annuler/", returns.undo_return, name="my_account_undo_return"),
+    path("mon-compte/rendre/<int:pk>/", licences.give_back, name="my_account_return"),
+    path("mon-compte/rendre/annuler/", licences.undo_return, name="my_account_undo_return"),
     path("mon-compte/informations/", profile.update_profile, name="my_account_person"),
     path("mon-compte/adresse/", profile.update_pending_address, name="my_account_address"),
     path("mon-compte/etablissement/", profile.choose_school, name="my_account_school"),
@@ -58,27 +55,27 @@ urlpatterns = [
     path("invitation/<int:pk>/deconnexion/", teacher_invitation.sign_out, name="teacher_invitation_sign_out"),
     path("invitation/<str:token>/", teacher_invitation.open_link, name="teacher_invitation"),
     path("bienvenue/<int:seat>/", teacher_invitation.welcome, name="teacher_welcome"),
-    path("cle-non-recue/", lost_key.lost_key, name="lost_key"),
-    path("mon-compte/mes-donnees/", views.download_personal_data, name="my_account_data"),
-    path("mon-compte/supprimer/", views.close_account_page, name="my_account_close"),
+    path("cle-non-recue/", key_start.lost_key, name="lost_key"),
+    path("mon-compte/mes-donnees/", privacy.download_personal_data, name="my_account_data"),
+    path("mon-compte/supprimer/", privacy.close_account_page, name="my_account_close"),
     path("contact/", contact.contact, name="contact"),
     path("credits/", home.static_page("credits"), name="credits"),
     path("mentions-legales/", home.legal, name="legal"),
-    path("boutique/", storefront.storefront, name="shop"),
-    path("boutique/panier/", checkout.basket, name="shop_basket"),
-    path("boutique/choix/", storefront.keep_choice, name="shop_keep_choice"),
-    path("boutique/commander/", storefront.start_order, name="shop_begin"),
-    path("boutique/commandes/", my_orders.order_list, name="orders_list"),
-    path("boutique/commandes/<int:pk>/", my_orders.detail, name="orders_detail"),
-    path("boutique/commandes/<int:pk>/preparer/", checkout.checkout, name="shop_order"),
-    path("boutique/commandes/<int:pk>/abandonner/", checkout.discard, name="shop_discard"),
-    path("boutique/commandes/<int:pk>/carte/", my_orders.pay_by_card, name="orders_card"),
-    path("boutique/commandes/<int:pk>/devis/", documents.quote, name="orders_quote"),
-    path("boutique/commandes/<int:pk>/bon-de-commande/", documents.purchase_order, name="orders_purchase_order"),
-    path("boutique/commandes/<int:pk>/bon-signe/", my_orders.upload_scan, name="orders_scan"),
-    path("boutique/commandes/<int:pk>/facturation/", my_orders.complete, name="orders_complete"),
-    path("boutique/commandes/<int:pk>/payeur/", billing_correction.correct, name="orders_correct"),
-    path("boutique/commandes/<int:pk>/renoncer/", contract_withdrawal.withdraw, name="orders_withdraw"),
-    path("boutique/commandes/<int:pk>/factures/<slug:number>/", documents.invoice, name="billing_invoice"),
+    path("boutique/", shop.storefront, name="shop"),
+    path("boutique/panier/", shop.basket, name="shop_basket"),
+    path("boutique/choix/", shop.keep_choice, name="shop_keep_choice"),
+    path("boutique/commander/", shop.start_order, name="shop_begin"),
+    path("boutique/commandes/", orders.order_list, name="orders_list"),
+    path("boutique/commandes/<int:pk>/", orders.detail, name="orders_detail"),
+    path("boutique/commandes/<int:pk>/preparer/", shop.checkout, name="shop_order"),
+    path("boutique/commandes/<int:pk>/abandonner/", shop.discard, name="shop_discard"),
+    path("boutique/commandes/<int:pk>/carte/", orders.pay_by_card, name="orders_card"),
+    path("boutique/commandes/<int:pk>/devis/", orders.quote, name="orders_quote"),
+    path("boutique/commandes/<int:pk>/bon-de-commande/", orders.purchase_order, name="orders_purchase_order"),
+    path("boutique/commandes/<int:pk>/bon-signe/", orders.upload_scan, name="orders_scan"),
+    path("boutique/commandes/<int:pk>/facturation/", orders.complete, name="orders_complete"),
+    path("boutique/commandes/<int:pk>/payeur/", orders.correct, name="orders_correct"),
+    path("boutique/commandes/<int:pk>/renoncer/", orders.withdraw, name="orders_withdraw"),
+    path("boutique/commandes/<int:pk>/factures/<slug:number>/", orders.invoice, name="billing_invoice"),
     path("", include("licensing.payments.urls")),
 ]

@@ -16,7 +16,7 @@ from collectivities.views.office import PER_NETWORK
 from core.contact_details import check_no_address, check_person_name
 from licensing.classes.forms import ClassNameForm
 from sites.back_office.collectivities import OfficeOpeningForm
-from sites.portal.contact_forms import VisitorMessageForm
+from sites.portal.contact import VisitorMessageForm
 from tenants.models import OfficeRequest
 from tests.accounts.emails import answer_resets
 from tests.accounts.sign_up_fields import PERSON, TYPED

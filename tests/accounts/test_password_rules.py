@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.passwords import PersonalWordsValidator, is_mostly_personal, list_personal_words
 from collectivities.forms import NewAccountForm
 from core import leaked_passwords
-from sites.portal.key_start.forms import KeyAccountForm
+from sites.portal.key_start import KeyAccountForm
 from tests.accounts.emails import PASSWORD
 from tests.accounts.sign_up_fields import PERSON
 from tests.factories.accounts import PrincipalFactory

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from sites.demo import directory, workbook
+from sites.demo import directory
 from sites.demo.smtp_sink import SmtpSink
 from tests.deploy import machine_root
 from tests.deploy.guide_steps import GUIDE, build_script, list_values, read_steps
@@ -95,7 +95,7 @@ def test_the_guide_leads_from_an_empty_machine_to_a_sent_key(tmp_path):
     """With GUIDE_ROOT above a folder that debootstrap has filled; without, above this machine's own root."""
     root = Path(os.environ.get("GUIDE_ROOT") or "/")
     log = settings.DATA / "guide.log"
-    clone, school = tmp_path / "peps.bundle", workbook.list_eligible_schools()[0]["Identifiant_de_l_etablissement"]
+    clone, school = tmp_path / "peps.bundle", directory.list_eligible_schools()[0]["Identifiant_de_l_etablissement"]
     bundle = ["git", "bundle", "create", "--quiet", str(clone), "HEAD"]
     subprocess.run(bundle, cwd=ROOT, check=True)  # noqa: S603 - our own command
     directory.write_csv(tmp_path / "annuaire.csv")

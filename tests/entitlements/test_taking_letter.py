@@ -16,7 +16,7 @@ from licensing.exceptions import LicensingError
 from mailing import dispatch
 from mailing.kinds import NoLongerDue
 from schools.models import Affiliation
-from sites.portal.privacy.account_closure import close_account
+from sites.portal.privacy import close_account
 from tests.conftest import TERM
 from tests.emails import list_emails, render_email, render_only_email
 from tests.factories.accounts import TeacherFactory

@@ -8,8 +8,7 @@ from django_tenants.utils import schema_context
 
 from licensing.requests import operations
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd, MutedLetter, TeacherRequest
-from sites.portal.privacy.account_closure import close_account
-from sites.portal.privacy.export import export_personal_data
+from sites.portal.privacy import close_account, export_personal_data
 from tests.conftest import TERM
 from tests.requests.asking_school import AskingSchool, read, refuse
 from tests.waiting_jobs import list_waiting_jobs

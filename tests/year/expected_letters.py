@@ -11,11 +11,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from sites.demo.people import DemoPerson
-from sites.demo.year.acts import Act
 from sites.demo.year.places import OFFICES, OfficeStory
-from sites.demo.year.school_story import SchoolYearStory
+from sites.demo.year.school_story import Act, SchoolYearStory, find_working_day
 from sites.demo.year.story import YearStory
-from sites.demo.year.terms import find_working_day
 
 DAY = datetime.timedelta(days=1)
 TAKING_PERIOD = datetime.timedelta(minutes=30)

@@ -20,10 +20,10 @@ from core.calendar import date_in_paris
 from sites.audit.checks import check_all
 from sites.demo.year.letters import write_letters
 from sites.demo.year.places import OFFICES
+from sites.demo.year.school_story import find_working_day
 from sites.demo.year.simulation import YearSimulation
 from sites.demo.year.story import YearStory
-from sites.demo.year.terms import find_working_day
-from sites.office.report.year_report import read_report
+from sites.office.year_report import read_report
 from tests.year.expected_letters import DAY, OF_REBALANCING, count_expected, find_year_letter_day, list_reminder_days
 
 SCALE = float(os.environ.get("YEAR_SCALE", "0.1"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Collection, Mapping
 from decimal import Decimal
+from io import BytesIO
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django_tenants.utils import tenant_context
+from openpyxl import Workbook, load_workbook
 
 from accounts.models import User
 from collectivities.letters import choose_letters
@@ -17,16 +20,337 @@ from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office as open_one
 from collectivities.operations.offices import set_presentation
 from collectivities.operations.portfolio import add_to_portfolio
+from core.calendar import date_in_paris
 from core.connections import connected_as_owner
+from imports import operations as imports
+from imports import queries as import_queries
+from imports.enums import ImportState, Purpose
+from licensing.billing import operations as billing_operations
+from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
+from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
+from licensing.entitlements.office_keys import find_redeemed
+from licensing.orders import billing_details, operations, purchase_orders
+from licensing.orders.billing_details import BillingDetails
+from licensing.orders.models import Order
+from licensing.payments import operations as payment_operations
+from licensing.pools import bulk_views, checks, key_emails
+from licensing.pools import operations as pools
+from licensing.pools.models import Allocation
+from licensing.rebalancing import operations as rebalancing
+from licensing.rebalancing.plan import build_plan
+from licensing.renewals import application_plan
+from licensing.renewals import operations as renewal_operations
+from licensing.renewals.queries import RenewalList, read_list
 from schools.directory.operations import synchronise
 from schools.operations import load_calendar
-from sites.demo.directory import write_csv
+from sites.demo.directory import HEADER, write_csv
 from sites.demo.people import PASSWORD, DemoPerson
 from sites.demo.shop import PRICE_BANDS, SELLER, SUMMARY, TIERS
-from sites.demo.year.places import OPERATOR, OfficeStory, list_rows
-from sites.demo.year.world import YearWorld
+from sites.demo.year.places import OPERATOR, OfficeStory, SchoolPlan, list_rows
+from sites.demo.year.world import YearWorld, run_jobs
+from sites.office.renewal_spreadsheets import build_list_workbook
+
+_UAI, _UNITS = 1, 4
+
+
+def edit_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Mapping[str, int]) -> None:
+    """Have the buyer type the numbers that are not those proposed."""
+    with tenant_context(world.office(office)):
+        found = read_list(year, world.at)
+        renewal_operations.edit_lines(
+            year=year,
+            version=found.version,
+            units={row.uai: units.get(row.uai, 0) for row in found.rows},
+            by=world.user(office.buyer),
+            at=world.at,
+        )
+
+
+def take_renewal_workbook(world: YearWorld, *, office: OfficeStory, year: int, units: Mapping[str, int]) -> None:
+    """Have the manager download the list, edit it, upload it as a list of schools, and take its numbers."""
+    manager = world.user(office.manager)
+    with tenant_context(world.office(office)):
+        uploaded = imports.upload(
+            purpose=Purpose.PORTFOLIO,
+            pool_id=None,
+            volume="",
+            units_for_all=None,
+            filename="reconduction.xlsx",
+            content=_edit_workbook(build_list_workbook(read_list(year, world.at)), units),
+            by=manager,
+            at=world.at,
+        )
+    run_jobs(world.at)
+    with tenant_context(world.office(office)):
+        numbers = imports.read_numbers(uploaded.pk, date_in_paris(world.at))
+        if numbers is None or numbers.left_out:
+            raise RuntimeError(f"The list of {office.name} was not read: {numbers and numbers.left_out}")
+        found = read_list(year, world.at)
+        renewal_operations.edit_lines(year=year, version=found.version, units=numbers.units, by=manager, at=world.at)
+        # Its numbers are taken: the portfolio has all of its schools already.
+        imports.cancel(import_id=uploaded.pk, by=manager, at=world.at)
+
+
+def quote_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Mapping[str, int]) -> None:
+    """Have the buyer turn the list into an order with its quote, as the page's one button does."""
+    with tenant_context(world.office(office)):
+        found = _read_list_of(units, year, world)
+        order = renewal_operations.order_renewal(
+            collectivity=world.office(office),
+            year=year,
+            version=found.version,
+            units=found.to_order,
+            by=world.user(office.buyer),
+            at=world.at,
+        )
+    get_or_create_quote(order, at=world.at)
+    world.orders[office.slug, year] = order.pk
+
+
+def give_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Mapping[str, int]) -> None:
+    """Have the manager give the list to its schools."""
+    with tenant_context(world.office(office)):
+        found = _read_list_of(units, year, world)
+        renewal_operations.apply_renewal(
+            year=year,
+            version=found.version,
+            expected=application_plan.build_plan(found, world.at).fingerprint,
+            by=world.user(office.manager),
+            at=world.at,
+        )
+
+
+def undo_renewal(world: YearWorld, *, office: OfficeStory, year: int) -> None:
+    """Have the manager take it all back, before any school knows of it."""
+    with tenant_context(world.office(office)):
+        renewal_operations.undo_application(year=year, by=world.user(office.manager), at=world.at)
+
+
+def decline_renewal(world: YearWorld, *, office: OfficeStory, year: int, sentence: str) -> None:
+    """Have the buyer say that nothing is renewed."""
+    with tenant_context(world.office(office)):
+        found = read_list(year, world.at)
+        renewal_operations.decline_renewal(
+            year=year, version=found.version, reason=sentence, by=world.user(office.buyer), at=world.at
+        )
+
+
+def _read_list_of(units: Mapping[str, int], year: int, world: YearWorld) -> RenewalList:
+    """Return the list. Raises `RuntimeError` where it is not the one that the story tells."""
+    found = read_list(year, world.at)
+    other = {row.uai: (row.units, units.get(row.uai, 0)) for row in found.rows if row.units != units.get(row.uai, 0)}
+    if other:
+        raise RuntimeError(f"The list is another than the story's, by UAI: {other}")
+    return found
+
+
+def _edit_workbook(content: bytes, units: Mapping[str, int]) -> bytes:
+    book = load_workbook(BytesIO(content))
+    sheet = book.worksheets[0]
+    for row in range(2, sheet.max_row + 1):
+        sheet.cell(row, _UNITS).value = units.get(str(sheet.cell(row, _UAI).value), 0)
+    file = BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def import_workbook(world: YearWorld, *, office: OfficeStory, send_on: datetime.date) -> None:
+    """Upload the list of schools, have it read, and confirm what it gives, to be sent on a day."""
+    manager = world.user(office.manager)
+    with tenant_context(world.office(office)):
+        found = imports.upload(
+            purpose=Purpose.ALLOCATION,
+            pool_id=world.get_pool(office, world.story.ends_in).pk,
+            volume="",
+            filename="dotation.xlsx",
+            content=_write_workbook(_list_given(world, office)),
+            units_for_all=None,
+            by=manager,
+            at=world.at,
+        )
+    run_jobs(world.at)
+    with tenant_context(world.office(office)):
+        found.refresh_from_db()
+        imports.confirm(
+            import_id=found.pk,
+            digest=import_queries.compute_digest(found),
+            send_on=send_on,
+            # The number that the page asks to be typed, as nearly all of the lot is given.
+            confirmed_count=sum(plan.units for plan in _list_given(world, office)),
+            by=manager,
+            at=world.at,
+        )
+    run_jobs(world.at)
+    with tenant_context(world.office(office)):
+        found.refresh_from_db()
+        if found.state != ImportState.APPLIED:
+            raise RuntimeError(f"The workbook of {office.name} was not applied: {found.refusal or found.state}")
+
+
+def give_in_bulk(world: YearWorld, *, office: OfficeStory) -> None:
+    """Give to all schools as a program does by the API."""
+    rows = [pools.AllocationRequest(plan.uai, plan.units, plan.address) for plan in _list_given(world, office)]
+    with tenant_context(world.office(office)):
+        pools.allocate_rows(
+            pool_id=world.get_pool(office, world.story.ends_in).pk,
+            rows=rows,
+            all_or_nothing=True,
+            by=world.user(office.manager),
+            at=world.at,
+        )
+
+
+def give_many(world: YearWorld, *, office: OfficeStory) -> None:
+    """Give to the schools that were ticked on the page."""
+    demands = [checks.Demand(plan.uai, plan.units, plan.address) for plan in _list_given(world, office)]
+    with tenant_context(world.office(office)):
+        pools.allocate_many(
+            pool_id=world.get_pool(office, world.story.ends_in).pk,
+            demands=demands,
+            by=world.user(office.manager),
+            at=world.at,
+        )
+
+
+def correct_addresses(world: YearWorld, *, office: OfficeStory) -> None:
+    """Accept what « Adresses à corriger » proposes."""
+    with tenant_context(world.office(office)):
+        lost = list(bulk_views.list_undelivered(world.at))
+        found = bulk_views.build_corrections(lost)
+        recipients = {one.allocation.pk: one.proposed for one in found if one.proposed}
+        if recipients:
+            key_emails.readdress_many(recipients=recipients, by=world.user(office.manager), at=world.at)
+
+
+def remind_by_hand(world: YearWorld, *, office: OfficeStory) -> None:
+    """Remind all schools whose key sleeps."""
+    with tenant_context(world.office(office)):
+        waiting = Allocation.objects.active().exclude(key__in=find_redeemed()).values_list("pk", flat=True)
+        key_emails.remind_many(allocation_ids=list(waiting), by=world.user(office.manager), at=world.at)
+
+
+def rebalance(world: YearWorld, *, office: OfficeStory, answered: Collection[str]) -> None:
+    """Apply the plan that the page proposes; `answered`: the schools whose requests it grants."""
+    with tenant_context(world.office(office)):
+        plan = build_plan(world.get_pool(office, world.story.ends_in), world.at)
+        taken = {one.allocation.pk: one.taken for one in plan.sources if one.taken}
+        given = {one.need.uai: one.given for one in plan.needs if one.given}
+        granted = {one.need.uai for one in plan.answered if one.given == one.need.asked}
+        if granted != set(answered):
+            raise RuntimeError(f"The plan of {office.name} answers {sorted(granted)}, and not {sorted(answered)}.")
+        made = rebalancing.rebalance(
+            pool_id=plan.pool.pk,
+            taken=taken,
+            given=given,
+            asked=frozenset(),
+            expected=plan.fingerprint,
+            by=world.user(office.manager),
+            at=world.at,
+        )
+        if made is not None:
+            world.rebalancings[office.slug] = made.pk
+
+
+def undo_rebalancing(world: YearWorld, *, office: OfficeStory) -> None:
+    """Undo what was just applied."""
+    with tenant_context(world.office(office)):
+        rebalancing.undo_rebalancing(
+            rebalancing_id=world.rebalancings[office.slug], by=world.user(office.manager), at=world.at
+        )
+
+
+def _list_given(world: YearWorld, office: OfficeStory) -> list[SchoolPlan]:
+    return [plan for plan in world.story.plans if plan.office is office and plan.units]
+
+
+def _write_workbook(plans: list[SchoolPlan]) -> bytes:
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(HEADER)
+    for plan in plans:
+        address = plan.address if plan.address != plan.mailbox else ""
+        sheet.append([plan.uai, plan.name, plan.units, address, ""])
+    file = BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+_SIGNED_PDF = b"%PDF-1.4\n% Bon de commande, signature et cachet de la demonstration.\n%%EOF\n"
+
+
+def quote(world: YearWorld, *, office: OfficeStory, year: int, units: int) -> None:
+    """Have the buyer ask for a quote."""
+    order = _draft(world, office, year, units)
+    order = operations.issue_quote(order_id=order.pk, by=world.user(office.buyer), at=world.at)
+    get_or_create_quote(order, at=world.at)
+
+
+def order(world: YearWorld, *, office: OfficeStory, year: int, units: int) -> None:
+    """Have the buyer place the order, of the quote where there is one."""
+    quoted = world.orders.get((office.slug, year))
+    placed = _draft(world, office, year, units) if quoted is None else Order.objects.get(pk=quoted)
+    buyer = world.user(office.buyer)
+    placed = operations.place(
+        order_id=placed.pk, billing=_build_billing(world, office), terms_version=terms.CURRENT, by=buyer, at=world.at
+    )
+    get_or_create_purchase_order(placed, at=world.at)
+
+
+def send_purchase_order(world: YearWorld, *, office: OfficeStory, year: int) -> None:
+    """Have the buyer upload the signed purchase order."""
+    number = world.orders[office.slug, year]
+    purchase_orders.receive_scan(
+        order_id=number, filename="bon-signe.pdf", content=_SIGNED_PDF, by=world.user(office.buyer), at=world.at
+    )
+
+
+def confirm_purchase_order(world: YearWorld, *, office: OfficeStory, year: int) -> None:
+    """Have the operator confirm it: the invoice is issued."""
+    billing_operations.confirm(order_id=world.orders[office.slug, year], by=world.user(OPERATOR), at=world.at)
+
+
+def pay(world: YearWorld, *, office: OfficeStory, year: int) -> None:
+    """Have the operator record the transfer."""
+    owed = Order.objects.get(pk=world.orders[office.slug, year])
+    payment_operations.record_payment(
+        order_id=owed.pk,
+        method="transfer",
+        amount=owed.total_ttc,
+        received_on=date_in_paris(world.at) - datetime.timedelta(days=1),
+        reference=f"Mandat {year}-{owed.pk}",
+        by=world.user(OPERATOR),
+        at=world.at,
+    )
+
+
+def _draft(world: YearWorld, office: OfficeStory, year: int, units: int) -> Order:
+    draft = operations.create_collectivity_draft(
+        collectivity=world.office(office), units=units, by=world.user(office.buyer), at=world.at, ends_in=year
+    )
+    world.orders[office.slug, year] = draft.pk
+    return draft
+
+
+def _build_billing(world: YearWorld, office: OfficeStory) -> BillingDetails:
+    address, postal_code, city = office.address
+    buyer = world.user(office.buyer)
+    prefilled = billing_details.prefill_billing_details(
+        Order(kind="purchase", collectivity=world.office(office), placed_by=buyer)
+    )
+    return BillingDetails(
+        payer="collectivity",
+        name=office.name,
+        address=address,
+        postal_code=postal_code,
+        city=city,
+        email=buyer.email,
+        siret=prefilled.siret,
+        service_code="EDUCATION",
+        engagement_number=f"EJ-{world.at:%Y}-0147",
+    )
+
 
 _INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 #: Days before it begins from which a school year is sold.

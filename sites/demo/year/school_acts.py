@@ -11,17 +11,144 @@ from django.db.models import Q
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
+from core.formatting import of_name
+from licensing.catalogue.pricing import PUPILS_PER_CLASS
+from licensing.classes import handover_codes, handovers, operations
+from licensing.classes.handovers import receive
+from licensing.classes.operations import list_offers
+from licensing.classes.pupils import add_pupils
 from licensing.entitlements import operations as subscriptions
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.entitlements.operations import NewPrincipal, create_account_and_redeem
 from licensing.invitations import operations as invitations
 from licensing.pools.models import Allocation
 from licensing.reminders import operations as reminders
+from licensing.requests import operations as requests
+from licensing.requests.models import LicenceRequest, TeacherRequest
+from licensing.requests.operations import GrantedUnits
+from licensing.returns import operations as returns
+from licensing.returns.models import ReturnRequest
 from schools import principals
 from schools.models import Affiliation
 from sites.demo.people import PASSWORD
-from sites.demo.year.school_plans import SchoolPlan
+from sites.demo.year.places import OfficeStory, SchoolPlan
 from sites.demo.year.world import YearWorld
+
+
+def ask_principal(world: YearWorld, *, plan: SchoolPlan, place: int) -> None:
+    """Have a teacher ask the head for a licence."""
+    requests.ask_principal(uai=plan.uai, by=world.user(plan.teachers[place]), at=world.at)
+
+
+def refuse_teacher(world: YearWorld, *, plan: SchoolPlan, place: int, sentence: str) -> None:
+    """Have the head refuse a teacher's request."""
+    asked = TeacherRequest.objects.pending().get(teacher=world.user(plan.teachers[place]))
+    requests.refuse_teacher_request(request_id=asked.pk, sentence=sentence, by=world.user(plan.head), at=world.at)
+
+
+def ask_collectivity(world: YearWorld, *, plan: SchoolPlan, year: int, units: int, reason: str) -> None:
+    """Have the head ask the collectivity for more licences."""
+    requests.ask_collectivity(
+        uai=plan.uai,
+        collectivity_id=world.office(plan.office).pk,
+        school_year=year,
+        units=units,
+        reason=reason,
+        by=world.user(plan.head),
+        at=world.at,
+    )
+
+
+def decide(
+    world: YearWorld, *, office: OfficeStory, sentence: str, accepted: Sequence[str], refused: Sequence[str]
+) -> None:
+    """Have the manager answer what waits: some together by a gift, others by a sentence."""
+    waiting = {one.school_id: one for one in LicenceRequest.objects.pending().filter(collectivity=world.office(office))}
+    by = world.user(office.manager)
+    with tenant_context(world.office(office)):
+        if accepted:
+            grants = [GrantedUnits(waiting[uai].pk, waiting[uai].units) for uai in accepted]
+            pool = world.get_pool(office, world.story.ends_in)
+            requests.accept_requests(pool_id=pool.pk, grants=grants, by=by, at=world.at)
+        if refused:
+            ids = [waiting[uai].pk for uai in refused]
+            requests.refuse_requests(request_ids=ids, sentence=sentence, by=by, at=world.at)
+
+
+def give_back(world: YearWorld, *, plan: SchoolPlan, year: int, units: int) -> None:
+    """Have the head give unused licences back, unasked."""
+    returns.give_back(
+        subscription_id=world.get_subscription(plan, year).pk, units=units, by=world.user(plan.head), at=world.at
+    )
+
+
+def ask_back(world: YearWorld, *, office: OfficeStory) -> None:
+    """Have the manager ask every school for what it does not use."""
+    with tenant_context(world.office(office)):
+        given = Allocation.objects.filter(revoked_at=None, pool=world.get_pool(office, world.story.ends_in))
+        returns.ask_many(
+            allocation_ids=list(given.values_list("pk", flat=True)), by=world.user(office.manager), at=world.at
+        )
+
+
+def answer_return(world: YearWorld, *, plan: SchoolPlan, year: int, kept: str) -> None:
+    """Have the head give what the collectivity asked for, or keep it with a sentence."""
+    subscription = world.get_subscription(plan, year)
+    asked = ReturnRequest.objects.open_at(world.at).get(key=subscription.key_id)
+    by = world.user(plan.head)
+    if kept:
+        returns.keep(request_id=asked.pk, by=by, at=world.at, comment=kept)
+    else:
+        returns.give_back(subscription_id=subscription.pk, units=asked.units, by=by, at=world.at)
+
+
+#: Where the receiving teachers type the code.
+_ADDRESS = "192.0.2.10"
+#: Pupils who change teacher.
+_HANDED_OVER = 6
+
+
+def open_class(world: YearWorld, *, plan: SchoolPlan, year: int, place: int, level: str, pupils: int) -> None:
+    """Have a teacher open the class of their seat, with its pupils."""
+    teacher = world.user(plan.teachers[place])
+    seat = world.get_seat(plan, year, place)
+    classroom = operations.open_class(
+        seat_id=seat.pk, by=teacher, name=f"{level} {of_name(teacher.first_name)}", at=world.at
+    )
+    add_pupils(classroom_id=classroom.pk, count=pupils, by=teacher, at=world.at)
+
+
+def carry_on(world: YearWorld, *, plan: SchoolPlan, year: int, place: int) -> None:
+    """Have a teacher take along the class of the year before, all pupils with it."""
+    teacher = world.user(plan.teachers[place])
+    seat = world.get_seat(plan, year, place)
+    [offer] = list_offers(teacher, at=world.at)
+    numbers = list(offer.classroom.pupils.values_list("number", flat=True))
+    operations.carry_on(
+        classroom_id=offer.classroom.pk,
+        seat_id=seat.pk,
+        numbers=numbers,
+        name=offer.classroom.name,
+        by=teacher,
+        at=world.at,
+    )
+
+
+def hand_over(world: YearWorld, *, plan: SchoolPlan, year: int, giver: int, receiver: int) -> None:
+    """Have a teacher hand pupils of the year before to a colleague, who types the code."""
+    teacher, colleague = (world.user(plan.teachers[place]) for place in (giver, receiver))
+    [offer] = list_offers(teacher, at=world.at)
+    target = world.get_seat(plan, year, receiver).classroom
+    room = PUPILS_PER_CLASS - target.pupils.count()
+    taken = set(target.pupils.values_list("word", flat=True))
+    movable = offer.classroom.pupils.exclude(word__in=taken).order_by("number")
+    numbers = list(movable.values_list("number", flat=True)[: min(room, _HANDED_OVER)])
+    if not numbers:
+        return
+    handover = handovers.prepare_handover(classroom_id=offer.classroom.pk, numbers=numbers, by=teacher, at=world.at)
+    code = handover_codes.unseal(handover)
+    receive(code=code, classroom_id=target.pk, by=colleague, address=_ADDRESS, at=world.at)
+
 
 _VERIFICATION = re.compile(r"/direction/#jeton=(\S+)")
 _INVITATION = re.compile(r"/invitation/#jeton=(\S+)")

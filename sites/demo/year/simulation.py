@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 import datetime
+import logging
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.test.utils import override_settings
+from django.utils import timezone
+from django_tenants.utils import tenant_context
 
-from core.calendar import PARIS
+from accounts.models import User
+from core.calendar import PARIS, date_in_paris
+from core.formatting import long_date, number
+from licensing.pools.positions import list_pool_positions
+from sites.audit.checks import check_all
 from sites.demo.people import PASSWORD
-from sites.demo.year import (
-    asking_acts,
-    class_acts,
-    gift_acts,
-    office_acts,
-    renewal_acts,
-    returned_mail,
-    sale_acts,
-    school_acts,
-)
-from sites.demo.year.acts import Act
-from sites.demo.year.clock import YearClock, simulated_time
-from sites.demo.year.jobs import run_jobs, run_periodic_tasks
-from sites.demo.year.letters import LetterBook
+from sites.demo.year import letters, office_acts, school_acts
+from sites.demo.year.letters import LetterBook, write_letters
+from sites.demo.year.places import OFFICES, OPERATOR
+from sites.demo.year.school_story import Act, SchoolYearStory
 from sites.demo.year.story import YearStory, list_days
-from sites.demo.year.world import YearWorld
+from sites.demo.year.world import YearClock, YearWorld, run_jobs, run_periodic_tasks, simulated_time
 
 #: What does the acts, which have their names.
 _ACTS: list[Callable[..., None]] = [
     office_acts.open_shop, office_acts.load_directory, office_acts.open_office, office_acts.join_office,
     office_acts.accept_membership, office_acts.fill_portfolio, office_acts.present_office,
     office_acts.stop_weekly_letter,
-    sale_acts.quote, sale_acts.order, sale_acts.send_purchase_order, sale_acts.confirm_purchase_order,
-    sale_acts.pay,
-    gift_acts.import_workbook, gift_acts.give_in_bulk, gift_acts.give_many, gift_acts.correct_addresses,
-    gift_acts.remind_by_hand, gift_acts.rebalance, gift_acts.undo_rebalancing,
-    renewal_acts.edit_renewal, renewal_acts.take_renewal_workbook, renewal_acts.quote_renewal,
-    renewal_acts.give_renewal, renewal_acts.undo_renewal, renewal_acts.decline_renewal,
+    office_acts.quote, office_acts.order, office_acts.send_purchase_order, office_acts.confirm_purchase_order,
+    office_acts.pay,
+    office_acts.import_workbook, office_acts.give_in_bulk, office_acts.give_many, office_acts.correct_addresses,
+    office_acts.remind_by_hand, office_acts.rebalance, office_acts.undo_rebalancing,
+    office_acts.edit_renewal, office_acts.take_renewal_workbook, office_acts.quote_renewal,
+    office_acts.give_renewal, office_acts.undo_renewal, office_acts.decline_renewal,
     school_acts.sign_up, school_acts.redeem_with_new_account, school_acts.ask_for_verification,
     school_acts.confirm_verification, school_acts.redeem, school_acts.assign, school_acts.invite,
     school_acts.accept_invitation, school_acts.claim, school_acts.replace, school_acts.release,
     school_acts.stop_reminders,
-    class_acts.open_class, class_acts.carry_on, class_acts.hand_over,
-    asking_acts.ask_principal, asking_acts.refuse_teacher, asking_acts.ask_collectivity, asking_acts.decide,
-    asking_acts.give_back, asking_acts.ask_back, asking_acts.answer_return,
+    school_acts.open_class, school_acts.carry_on, school_acts.hand_over,
+    school_acts.ask_principal, school_acts.refuse_teacher, school_acts.ask_collectivity, school_acts.decide,
+    school_acts.give_back, school_acts.ask_back, school_acts.answer_return,
 ]  # fmt: skip
 _PERFORMERS = {performer.__name__: performer for performer in _ACTS}
 _BACKEND = "sites.demo.year.letters.LetterBackend"
@@ -95,7 +95,7 @@ class YearSimulation:
             run_jobs(self.clock.at)
             self._work(self.clock.at + _SETTLED)
             self._work(_moment(day, _AFTERNOON))
-            returned_mail.deliver(self.book, at=self.clock.at)
+            letters.deliver(self.book, at=self.clock.at)
             self._work(_moment(day, _EVENING))
         if self._on_evening is not None:
             self._on_evening(day)
@@ -124,3 +124,111 @@ def _describe(act: Act) -> str:
 
 def _moment(day: datetime.date, time: datetime.time) -> datetime.datetime:
     return datetime.datetime.combine(day, time, tzinfo=PARIS)
+
+
+_DAY = datetime.timedelta(days=1)
+LETTERS_FILE = "lettres.txt"
+
+
+class RuleBroken(Exception):
+    """The audit of the year found something."""
+
+
+def choose_first_year(today: datetime.date) -> int:
+    """Return the latest year in which a story can begin whose last day is over."""
+    year = today.year - 1
+    return year if YearStory(year, scale=0).last_day < today else year - 1
+
+
+class YearDemonstration:
+    """One run. `print_line` prints a line."""
+
+    def __init__(self, print_line: Callable[[str], None]) -> None:
+        self._print_line = print_line
+        self._today = date_in_paris(timezone.now())
+        self.story = YearStory(choose_first_year(self._today))
+
+    def run(self) -> None:
+        """Play the year until yesterday, write its letters to a file, and check all rules."""
+        started = time.monotonic()
+        self._print_line(
+            f"\nUne année de {len(OFFICES)} collectivités, {number(len(self.story.plans))} écoles et "
+            f"{number(sum(len(plan.teachers) for plan in self.story.plans))} enseignants, jour après jour, "
+            f"du {long_date(self.story.first_day)} à hier."
+        )
+        simulation = YearSimulation(self.story, on_evening=self._print_month)
+        # The seals of a year's journals would be a thousand lines.
+        logging.disable(logging.INFO)
+        try:
+            world = simulation.run(until=self._today - _DAY)
+        finally:
+            logging.disable(logging.NOTSET)
+        letters: Path = settings.DATA / LETTERS_FILE
+        letters.write_text(write_letters(simulation.book.letters), encoding="utf-8")
+        self._add_up(world)
+        self._print_line(
+            f"   {number(len(simulation.book.letters))} lettres, par destinataire et dans l'ordre : {letters}\n"
+            f"   ({time.monotonic() - started:.0f} s)"
+        )
+
+    def describe(self, port: int) -> str:
+        """Return the accounts, and what to look at with each."""
+        portal = f"http://{settings.BASE_DOMAIN}:{port}/"
+        head = self._choose_school()
+        people = [
+            (
+                f"{office.name:<24} http://{office.slug}.{settings.BASE_DOMAIN}:{port}/\n"
+                f"  gestionnaire : {office.manager.username}   acheteur : {office.buyer.username}   "
+                f"référent données : {office.officer.username}"
+            )
+            for office in OFFICES
+        ]
+        ales = f"http://ales.{settings.BASE_DOMAIN}:{port}/"
+        chambery = f"http://chambery.{settings.BASE_DOMAIN}:{port}/"
+        places = [
+            ("l'accueil d'un gestionnaire", chambery, "claire"),
+            ("le rapport pour le conseil", f"{chambery}rapport/", "claire"),
+            ("les demandes des écoles", f"{chambery}demandes/", "claire"),
+            ("rééquilibrer un lot", f"{chambery}distribuer/reequilibrer/", "claire"),
+            ("la reconduction, donnée aux écoles le 1er septembre", f"{ales}reconduire/", "antoine"),
+            ("« Mon compte » d'une direction : ses enseignants", f"{portal}mon-compte/", head.plan.mailbox),
+            ("les « Années passées » de ses licences", f"{portal}mon-compte/licences/", head.plan.mailbox),
+            ("« Mes classes » d'une enseignante ou d'un enseignant", f"{portal}mes-classes/", self._get_teacher(head)),
+        ]
+        return "\n".join(
+            [
+                f"\nLe portail               {portal}",
+                *people,
+                f"L'exploitant             {portal}admin/   {OPERATOR.username}",
+                f"Mot de passe de tous     {PASSWORD}",
+                "À voir :",
+                *(f"  {what} : {address}   {account}" for what, address, account in places),
+                "Ctrl-C pour arrêter.",
+            ]
+        )
+
+    def _print_month(self, day: datetime.date) -> None:
+        if day.day == 1:
+            self._print_line(f"   {long_date(day)}")
+
+    def _add_up(self, world: YearWorld) -> None:
+        for office in world.offices.values():
+            with tenant_context(office):
+                for position in list_pool_positions():
+                    self._print_line(
+                        f"   {office.name}, {position.name} : {position.bought} achetées = {position.free} libres "
+                        f"+ {position.issued} non activées + {position.redeemed_free} activées, non utilisées "
+                        f"+ {position.held} utilisées."
+                    )
+        findings = check_all()
+        if broken := [f"{finding.rule} : {'; '.join(finding.examples)}" for finding in findings if finding.broken]:
+            raise RuleBroken("\n".join(broken))
+        self._print_line(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
+
+    def _choose_school(self) -> SchoolYearStory:
+        """Return a school in its second year, where a class was taken along."""
+        return next(one for one in self.story.second.values() if one.classes)
+
+    def _get_teacher(self, school: SchoolYearStory) -> str:
+        place = min(school.classes)
+        return User.objects.get(email=school.plan.teachers[place].email).username

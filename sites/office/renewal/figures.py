@@ -12,7 +12,7 @@ from licensing.exceptions import LicensingError
 from licensing.orders import billing_details, queries
 from licensing.renewals.queries import RenewalList, count_ordered
 from sites.office.purchases import get_current_collectivity
-from sites.office.report.costs import read_price
+from sites.office.year_report import read_price
 
 
 class RenewalCost(NamedTuple):

@@ -18,9 +18,7 @@ from licensing.invitations import operations
 from licensing.invitations.exceptions import BadAddresses, TooManyTeachersInvited
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations import InvitationResult
-from sites.portal.my_account.notices import Notice
-from sites.portal.my_account.page import INVITE_FORM
-from sites.portal.my_account.responses import parse_pk, refuse, respond
+from sites.portal.my_account.page import INVITE_FORM, Notice, parse_pk, refuse, respond
 from web.access import signed_in
 
 

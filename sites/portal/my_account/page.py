@@ -5,39 +5,161 @@ The first tab is the dashboard: a principal's teachers and licences, a teacher's
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
-from django.http import HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
+from django_tenants.utils import tenant_context
 
 from accounts.forms import PersonForm
 from accounts.models import Profile
 from accounts.queries import get_account_state
 from accounts.requests import AuthenticatedRequest
+from collectivities.queries import OfficeContact, get_office_contact, get_office_settings
 from core.calendar import date_in_paris
+from licensing.catalogue.models import SchoolYear
 from licensing.classes import operations
 from licensing.entitlements import overview, seat_holders
-from licensing.entitlements.overview import PrincipalOverview
+from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
+from licensing.exceptions import LicensingError
 from licensing.requests import queries as requests
 from licensing.requests.models import LicenceRequestEnd
-from sites.portal.my_account import (
-    givers,
-    next_licences,
-    notices,
-    return_offers,
-    roster,
-    verification_offers,
-    wording,
-)
-from sites.portal.my_account.notices import Notice
+from licensing.returns import queries
+from licensing.returns.wording import describe_demand
+from sites.portal.my_account import roster, verification_offers
 from sites.portal.my_account.roster import SchoolRoster
+from sites.portal.orders import list_unsigned_progress
 from sites.portal.school_fields import SchoolFields
-from sites.portal.shop.order_progress import list_unsigned_progress
+from tenants.models import Collectivity
 from web.access import signed_in
+
+
+class ReturnDemand(NamedTuple):
+    """What a collectivity asks of a subscription, and how many of them the principal can give back at once."""
+
+    subscription_id: int
+    words: str
+    offered: int
+
+
+def get_demands(found: PrincipalOverview, *, at: datetime.datetime) -> dict[str, Any]:
+    """Return the context of the banners that ask for licences. No query but where some are asked for: two."""
+    keys = [card.subscription.key_id for card in found.cards if card.is_asked_for] if found.verified else []
+    asked = queries.list_open_requests(keys, at) if keys else {}
+    unused = queries.count_unused(list(asked)) if asked else {}
+    return {
+        "return_demands": [
+            ReturnDemand(
+                request.key.subscription.pk, describe_demand(request), min(request.units, unused.get(key_id, 0))
+            )
+            for key_id, request in asked.items()
+        ]
+    }
+
+
+def get_offers(found: PrincipalOverview, *, at: datetime.datetime) -> dict[str, Any]:
+    """Return what the tab « Licences » offers to take again; its cards say what can be given back. Three queries."""
+    keys = _list_given(found)
+    if not keys:
+        return {"undoable_returns": []}
+    unused, days = queries.count_unused(keys), queries.find_return_days(keys)
+    for card in found.cards:
+        card.unused = unused.get(card.subscription.key_id, 0) if _can_give_back(card) else 0
+        card.returned_on = days.get(card.subscription.key_id)
+    return {"undoable_returns": queries.list_undoable_returns(keys, at)}
+
+
+def _can_give_back(card: SubscriptionCard) -> bool:
+    return card.is_given and card.available
+
+
+def _list_given(found: PrincipalOverview) -> list[int]:
+    """Return the keys of the current subscriptions that collectivities gave; none to who is not verified."""
+    given = [card.subscription.key_id for card in found.cards if card.is_given and card.is_current]
+    return given if found.verified else []
+
+
+_SESSION_KEY = "notice"
+NEXT, SAME = "next", "same"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """A message in the list of teachers."""
+
+    sentence: str
+    refused: bool = False
+    #: The row that it stands beside, `RosterRow.key`; empty: on top of the list.
+    row: str = ""
+    #: The assigned seats that « Annuler » takes back.
+    seats: tuple[int, ...] = ()
+    #: Whether the form that invites stays open: more may be invited.
+    inviting: bool = False
+    #: The invitation that « Relancer » sends again.
+    waiting: int = 0
+    #: Where the focus goes: to the next person to give a licence after `row`, or to `row`; empty: to the message.
+    focus: str = ""
+
+
+def keep_notice(request: HttpRequest, notice: Notice) -> None:
+    """Keep the message for the next page: the act was sent without scripts, and is answered by a redirect."""
+    request.session[_SESSION_KEY] = asdict(notice)
+
+
+def take_notice(request: HttpRequest) -> Notice | None:
+    """Return the message that was kept, and forget it."""
+    kept: dict[str, Any] | None = request.session.pop(_SESSION_KEY, None)
+    return Notice(**{**kept, "seats": tuple(kept["seats"])}) if kept else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Giver:
+    """A collectivity, and whom its letters say to ask."""
+
+    name: str
+    contact: OfficeContact
+
+
+def list_givers(cards: list[SubscriptionCard]) -> list[Giver]:
+    """Return those who gave these licences, each once. Three queries a collectivity at most."""
+    found: dict[int, Collectivity] = {}
+    for card in cards:
+        collectivity = card.subscription.key.entitlement.collectivity
+        if collectivity is not None:
+            found[collectivity.pk] = collectivity
+    givers = []
+    for collectivity in found.values():
+        with tenant_context(collectivity):
+            givers.append(Giver(name=collectivity.name, contact=get_office_contact(get_office_settings())))
+    return givers
+
+
+def get_next_licences(found: PrincipalOverview, *, at: datetime.datetime) -> dict[str, Any]:
+    """Return the context of `portal/_next_licences.html`; empty for a school without licences.
+
+    One query, and two for each collectivity that gave.
+    """
+    if not found.current:
+        return {}
+    last_day = max(card.subscription.key.entitlement.last_day for card in found.current)
+    following = SchoolYear.objects.filter(starts_on__gt=last_day, sold_from__isnull=False).order_by("ends_on").first()
+    today = date_in_paris(at)
+    return {
+        "givers": list_givers(found.current),
+        "last_day": last_day,
+        "next_year": following,
+        "next_year_from": following.sold_from
+        if following and following.sold_from and following.sold_from > today
+        else None,
+    }
+
 
 #: Session key of the school displayed to a principal of several.
 SCHOOL_SESSION_KEY = "school"
@@ -57,7 +179,7 @@ def my_account(request: AuthenticatedRequest) -> HttpResponse:
         return redirect("my_account")
     if request.htmx:
         return _refresh(request, dashboard=True)
-    return render_page(request, notice=notices.take_notice(request))
+    return render_page(request, notice=take_notice(request))
 
 
 @signed_in
@@ -168,9 +290,9 @@ def _get_licences_context(request: AuthenticatedRequest) -> dict[str, Any]:
     now = timezone.now()
     return {
         **content,
-        **next_licences.get_next_licences(found, at=now),
-        **return_offers.get_demands(found, at=now),
-        **return_offers.get_offers(found, at=now),
+        **get_next_licences(found, at=now),
+        **get_demands(found, at=now),
+        **get_offers(found, at=now),
         "unsigned_orders": list_unsigned_progress(request.user, at=now),
     }
 
@@ -192,7 +314,7 @@ def get_dashboard_context(
     shown = roster.build_roster(request.user, found, school_year=_choose_year(request, found, years), at=now)
     return {
         **content,
-        **return_offers.get_demands(found, at=now),
+        **get_demands(found, at=now),
         "years": years if len(years) > 1 else [],
         # Of the acts, too: their answer shows the same school year.
         "year_query": f"?{YEAR}={shown.school_year}" if len(years) > 1 else "",
@@ -203,10 +325,8 @@ def get_dashboard_context(
         "unsigned_orders": list_unsigned_progress(request.user, at=now),
         "undo_seconds": int(seat_holders.UNDO_OFFERED_FOR.total_seconds()),
         "today": date_in_paris(now),
-        "title": wording.describe_classes(found, shown),
-        "givers": givers.list_givers(shown.cards)
-        if shown.missing or shown.exhausted or changed.get("wants_more")
-        else [],
+        "title": roster.describe_classes(found, shown),
+        "givers": list_givers(shown.cards) if shown.missing or shown.exhausted or changed.get("wants_more") else [],
         **_place_notice(notice, shown),
     }
 
@@ -217,7 +337,7 @@ def _place_notice(notice: Notice | None, shown: SchoolRoster) -> dict[str, Any]:
     row = notice.row if notice is not None and notice.row in listed else ""
     focused = ""
     if notice is not None and notice.focus:
-        focused = row if notice.focus == notices.SAME else shown.find_next(row)
+        focused = row if notice.focus == SAME else shown.find_next(row)
     return {"notice_row": row, "focused": focused, "next_row": focused or shown.find_next("")}
 
 
@@ -237,3 +357,27 @@ def get_version(request: AuthenticatedRequest) -> str:
     user, school = request.user, request.session.get(SCHOOL_SESSION_KEY, "")
     others = requests.list_version_figures(user)
     return overview.compute_version(user, school=school, at=timezone.now(), others=others)
+
+
+def respond(request: AuthenticatedRequest, notice: Notice) -> HttpResponse:
+    """Say what was done, beside the row it is about."""
+    if request.htmx:
+        return render_dashboard(request, notice=notice)
+    keep_notice(request, notice)
+    year = request.GET.get(YEAR, "")
+    return redirect(reverse("my_account", query={YEAR: year} if year.isdigit() else None))
+
+
+def refuse(request: AuthenticatedRequest, refusal: LicensingError, *, row: str = "", **context: object) -> HttpResponse:
+    """Say why nothing was done, beside the row it is about; `context` keeps what was ticked or typed."""
+    notice = Notice(sentence=str(refusal), refused=True, row=row)
+    # No redirect, to keep the input.
+    render_part = render_dashboard if request.htmx else render_page
+    return render_part(request, status=409, notice=notice, **context)
+
+
+def parse_pk(value: str) -> int:
+    """Return a primary key. Raises `Http404` for what is none."""
+    if not (value.isascii() and value.isdigit() and len(value) < 19):  # noqa: PLR2004 - what a bigint holds
+        raise Http404("No number.")
+    return int(value)

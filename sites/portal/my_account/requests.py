@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, cast
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Div, Layout
+from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,15 +23,57 @@ from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.overview import count_free_licences
 from licensing.exceptions import LicensingError
 from licensing.requests import operations, queries
-from licensing.requests.models import TeacherRequest
+from licensing.requests.models import MAX_REASON, MAX_UNITS, TeacherRequest
 from licensing.requests.operations import BadRequestSentence, BadRequestUnits
-from licensing.requests.queries import list_collectivities_to_ask, list_years_to_ask
+from licensing.requests.queries import format_school_year, list_collectivities_to_ask, list_years_to_ask
 from schools.models import Affiliation, School
-from sites.portal.my_account.notices import Notice
-from sites.portal.my_account.page import SCHOOL_SESSION_KEY, render_page
-from sites.portal.my_account.request_form import AskCollectivityForm
-from sites.portal.my_account.responses import parse_pk, respond
+from sites.portal.my_account.page import SCHOOL_SESSION_KEY, Notice, parse_pk, render_page, respond
+from tenants.models import Collectivity
 from web.access import signed_in
+
+
+class AskCollectivityForm(forms.Form):
+    """How many licences, for which school year, of which collectivity, and why."""
+
+    # Choices are set in __init__: those of the school, and of the day.
+    collectivity = forms.TypedChoiceField(label="Collectivité", coerce=int)
+    school_year = forms.TypedChoiceField(label="Année scolaire", coerce=int)
+    units = forms.IntegerField(
+        label="Nombre de licences",
+        min_value=1,
+        max_value=MAX_UNITS,
+        help_text="1 licence = 1 classe = 1 enseignant et 30 comptes élèves.",
+    )
+    reason = forms.CharField(
+        label="Pourquoi",
+        max_length=MAX_REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Une phrase, que la collectivité lira. Ne nommez personne : elle n’a pas à savoir qui enseigne.",
+    )
+
+    def __init__(self, *args: Any, collectivities: Sequence[Collectivity], years: Sequence[int], **kwargs: Any) -> None:
+        """Build the form. `collectivities`, `years`: what may be chosen, the likelier first."""
+        super().__init__(*args, **kwargs)
+        choices = {
+            "collectivity": [(one.pk, one.name) for one in collectivities],
+            "school_year": [(year, format_school_year(year)) for year in years],
+        }
+        for name, offered in choices.items():
+            cast("forms.TypedChoiceField", self.fields[name]).choices = offered
+        self.helper = FormHelper()
+        self.helper.attrs = {"novalidate": True}
+        self.helper.layout = Layout(
+            "collectivity",
+            "school_year",
+            "units",
+            "reason",
+            Div(
+                HTML('<button class="btn btn-primary">Envoyer la demande</button>'),
+                HTML('<a class="btn btn-outline-secondary" href="{% url "my_account" %}">Annuler</a>'),
+                css_class="d-flex flex-wrap gap-2",
+            ),
+        )
+
 
 #: Where a refusal stands in the form; elsewhere it stands above.
 _FIELDS: dict[type[LicensingError], str] = {BadRequestSentence: "reason", BadRequestUnits: "units"}

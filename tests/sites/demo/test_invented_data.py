@@ -9,7 +9,7 @@ import pytest
 from stdnum.fr import siret
 
 from schools.uai import is_valid
-from sites.demo import directory, workbook
+from sites.demo import directory
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_two_runs_write_the_same_file(tmp_path):
 
 
 def test_the_workbook_has_the_usual_errors(tmp_path):
-    workbook.write_workbook(tmp_path / "dotation.xlsx")
+    directory.write_workbook(tmp_path / "dotation.xlsx")
     rows = list(openpyxl.load_workbook(tmp_path / "dotation.xlsx").active.values)
     numbers = [str(row[0]) for row in rows if row[0]]
     assert rows[2][0] is None

@@ -12,8 +12,7 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
-from sites.demo.sink_folder import list_latest
-from sites.demo.smtp_sink import SmtpSink
+from sites.demo.smtp_sink import SmtpSink, list_latest
 from tests.waits import LAST_S, wait_until
 from tests.workers import ROOT
 

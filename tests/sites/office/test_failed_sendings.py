@@ -26,7 +26,7 @@ from mailing.models import Message, MessageState
 from mailing.refusals import CHECK_DELAY, CHECK_SENDINGS
 from mailing.smtp_replies import REPLY_SEPARATOR
 from mailing.tasks import check_sendings
-from sites.office.messages.failure_letters import FAILURE_KIND
+from sites.office.failure_letters import FAILURE_KIND
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory

@@ -13,7 +13,7 @@ from collectivities.models import Member, PortfolioSchool, Role
 from licensing.orders import operations as orders
 from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
-from sites.office.first_steps import get_first_steps
+from sites.office.home import get_first_steps
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.orders import PurchaseFactory

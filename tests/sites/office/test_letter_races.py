@@ -14,8 +14,8 @@ from core.calendar import PARIS
 from licensing.orders import operations as orders
 from mailing import refusals
 from mailing.models import Message, MessageState
-from sites.office.messages.failure_letters import FAILURE_KIND
-from sites.office.weekly_letter import writing
+from sites.office import weekly_letter
+from sites.office.failure_letters import FAILURE_KIND
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.races import run_concurrently, three_rounds
@@ -37,8 +37,8 @@ def count_letters(kind):
 @pytest.mark.slow
 @three_rounds
 def test_eight_workers_write_each_member_one_letter_a_week(committing, members, race_round):
-    written = run_concurrently(committing.schema_name, [partial(writing.run, at=MONDAY)] * 8, expected_errors=())
-    assert sum(written) == count_letters(writing.WEEKLY_KIND) == MemberLetter.objects.count() == 3
+    written = run_concurrently(committing.schema_name, [partial(weekly_letter.run, at=MONDAY)] * 8, expected_errors=())
+    assert sum(written) == count_letters(weekly_letter.WEEKLY_KIND) == MemberLetter.objects.count() == 3
 
 
 @three_rounds
@@ -56,6 +56,8 @@ def test_eight_workers_notice_a_sending_once(committing, members, race_round):
 @three_rounds
 def test_a_second_click_on_an_off_switch_and_the_writing_leave_one_choice(committing, members, race_round):
     stop = partial(choose_letters, member=members[0], wanted={Letter.WEEKLY: False}, at=MONDAY)
-    run_concurrently(committing.schema_name, [stop, stop, stop, partial(writing.run, at=MONDAY)], expected_errors=())
+    run_concurrently(
+        committing.schema_name, [stop, stop, stop, partial(weekly_letter.run, at=MONDAY)], expected_errors=()
+    )
     assert [one.is_wanted for one in LetterChoice.objects.all()] == [False]
-    assert writing.write_letters(at=MONDAY + datetime.timedelta(weeks=12)) == 2
+    assert weekly_letter.write_letters(at=MONDAY + datetime.timedelta(weeks=12)) == 2

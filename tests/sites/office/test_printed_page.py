@@ -10,7 +10,7 @@ from django.utils import timezone
 from collectivities.models import OfficeSettings, Role
 from licensing.orders import operations as orders
 from licensing.pools.year_use import WeekCounts
-from sites.office.printed_weeks import build_printed_table
+from sites.office.weeks import build_printed_table
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory

@@ -18,10 +18,16 @@ from collectivities.operations.offices import set_presentation
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.year_use import YearUse
-from sites.office.report.costs import read_price
-from sites.office.report.lines import list_lines
-from sites.office.report.threshold import MIN_LICENCES, split_schools
-from sites.office.report.year_report import ReportFigures, SchoolsByUse, choose_year, read_report
+from sites.office.year_report import (
+    MIN_LICENCES,
+    ReportFigures,
+    SchoolsByUse,
+    choose_year,
+    list_lines,
+    read_price,
+    read_report,
+    split_schools,
+)
 from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
@@ -363,7 +369,7 @@ def test_the_pdf_says_the_same_on_one_page(schools, member):
 @pytest.mark.parametrize(("rows", "schools"), [(2, 6), pytest.param(10, 15, marks=pytest.mark.slow)])
 def test_the_pdf_of_many_schools_with_long_names_stays_one_page(nimes, member, monkeypatch, rows, schools):
     if schools < 10:
-        monkeypatch.setattr("sites.office.report.pdf.MAX_SCHOOLS", rows)
+        monkeypatch.setattr("sites.office.printed_report.MAX_SCHOOLS", rows)
     pool = open_pool(nimes, 2027, licences=5000, at=THIS_OCTOBER - 60 * DAY)
     for number in range(schools):
         school = SchoolFactory(

@@ -15,8 +15,18 @@ from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from schools.models import TerritoryLevel, TerritoryOutline
-from sites.office.map_drawing import HEIGHT, MERGED_WITHIN, WIDTH, MappedSchool, draw_dots, fit, list_positions
-from sites.office.territory import describe_dot, find_outlines, get_territory
+from sites.office.territory import (
+    HEIGHT,
+    MERGED_WITHIN,
+    WIDTH,
+    MappedSchool,
+    describe_dot,
+    draw_dots,
+    find_outlines,
+    fit,
+    get_territory,
+    list_positions,
+)
 from tenants.models import CollectivityKind
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory

@@ -23,7 +23,7 @@ from mailing.models import MessageState
 from mailing.operations import enqueue
 from schools import affiliations
 from schools.models import PrincipalEvent, PrincipalRequest, Verification
-from sites.portal.privacy.account_closure import close_account
+from sites.portal.privacy import close_account
 from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory

@@ -24,8 +24,7 @@ from mailing import personal_data as outbox
 from mailing.models import Message, MessageState
 from schools.models import Affiliation, PrincipalEvent
 from sites.portal import tasks
-from sites.portal.privacy.account_closure import close_account, get_consequences
-from sites.portal.privacy.emails import ACCOUNT_CLOSED
+from sites.portal.privacy import ACCOUNT_CLOSED, close_account, get_consequences
 from tests import races
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario

@@ -9,7 +9,7 @@ from accounts.models import Profile, User
 from accounts.personal_data import OperatorAccountNotClosable
 from collectivities.exceptions import LastManager
 from collectivities.models import AuditEntry, Invitation, Member, Role
-from sites.portal.privacy.account_closure import close_account
+from sites.portal.privacy import close_account
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.sites.portal import identifiable_person

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailing.models import Message
-from sites.portal.contact_emails import render_contact
-from sites.portal.contact_forms import mask_keys
+from sites.portal.contact import mask_keys, render_contact
 from tests.factories.accounts import PrincipalFactory
 
 WORDS = {

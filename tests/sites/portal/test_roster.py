@@ -14,7 +14,7 @@ from licensing.entitlements import operations, overview
 from licensing.entitlements.models import Entitlement
 from licensing.invitations import operations as invitations
 from licensing.invitations.models import TeacherInvitation
-from sites.portal.my_account import roster, wording
+from sites.portal.my_account import roster
 from sites.portal.my_account.roster import TeacherState
 from tests.classes.class_rows import create_subscription, hold_seat
 from tests.conftest import TERM
@@ -41,7 +41,7 @@ def build(user, school_year=2027, at=TERM):
 def title(user, school_year=2027):
     found = overview.of_principal(user, at=TERM)
     shown = roster.build_roster(user, found, school_year=school_year, at=TERM)
-    return wording.describe_classes(found, shown).replace("\xa0", " ")
+    return roster.describe_classes(found, shown).replace("\xa0", " ")
 
 
 def teacher(jaures, last_name, **fields):

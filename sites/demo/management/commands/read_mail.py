@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from sites.demo.sink_folder import list_latest
+from sites.demo.smtp_sink import list_latest
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from licensing.pools.models import Allocation
 from licensing.returns.models import LicenceReturn
 from mailing import kinds
 from mailing.models import Message
-from sites.office.weekly_letter import writing
+from sites.office import weekly_letter
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
@@ -55,7 +55,7 @@ def give_all(pool):
 
 
 def list_letters():
-    return list(Message.objects.filter(kind=writing.WEEKLY_KIND).order_by("pk"))
+    return list(Message.objects.filter(kind=weekly_letter.WEEKLY_KIND).order_by("pk"))
 
 
 def list_recipients():
@@ -65,4 +65,4 @@ def list_recipients():
 def read(clock, at=MONDAY):
     """Render the last letter at a moment."""
     clock(at)
-    return kinds.get(writing.WEEKLY_KIND).render(list_letters()[-1])
+    return kinds.get(weekly_letter.WEEKLY_KIND).render(list_letters()[-1])

@@ -11,8 +11,8 @@ from licensing.orders import operations as orders
 from licensing.pools.positions import list_pool_positions
 from mailing import mime
 from mailing.models import Message, MessageState
-from sites.office.weekly_letter import writing
-from sites.office.weekly_letter.week_events import find_week_events
+from sites.office import weekly_letter
+from sites.office.weekly_letter import find_week_events
 from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 def test_the_letter_says_what_the_home_page_says_with_a_link_to_each_place(pool, manager, clock):
     lost = allocate_units(pool, SchoolFactory(), units=3)
     Message.objects.filter(topic_id=lost.pk).update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
-    assert writing.run(at=MONDAY) == 1
+    assert weekly_letter.run(at=MONDAY) == 1
     letter = read(clock)
     assert letter.subject.replace("\xa0", " ") == "Cette semaine au bureau de la Ville de Nîmes : 2 points à voir"
     text = letter.text.replace("\xa0", " ")
@@ -50,7 +50,7 @@ def test_the_letter_says_what_the_home_page_says_with_a_link_to_each_place(pool,
 
 
 def test_the_letter_offers_its_off_switch_in_one_click(pool, manager, clock):
-    writing.run(at=MONDAY)
+    weekly_letter.run(at=MONDAY)
     [message] = list_letters()
     composed = mime.compose(message, read(clock), at=MONDAY).message()
     assert composed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -65,7 +65,7 @@ def test_what_happened_in_the_week_is_in_it(pool, manager, clock):
     assert not find_week_events(list_pool_positions(), MONDAY).lacks_free_licences
     allocate_units(pool, SchoolFactory(), units=93)
     assert find_week_events(list_pool_positions(), MONDAY).lacks_free_licences
-    writing.run(at=MONDAY)
+    weekly_letter.run(at=MONDAY)
     text = read(clock).text.replace("\xa0", " ")
     assert "En sept jours, 1 école a rendu 4 licences : elles sont de nouveau libres dans leur lot." in text
     assert (
@@ -74,7 +74,7 @@ def test_what_happened_in_the_week_is_in_it(pool, manager, clock):
     ) in text
     # A week later the letter has something else to say.
     upload_table(pool)
-    assert writing.run(at=MONDAY + 7 * DAY) == 1
+    assert weekly_letter.run(at=MONDAY + 7 * DAY) == 1
     assert "a rendu" not in read(clock, MONDAY + 7 * DAY).text
 
 
@@ -89,7 +89,7 @@ def test_what_happened_in_the_week_is_in_it(pool, manager, clock):
 )
 def test_the_end_of_a_lot_is_announced_four_weeks_and_one_week_before(pool, manager, clock, last_day, announced):
     Entitlement.objects.update(last_day=last_day)
-    writing.run(at=MONDAY)
+    weekly_letter.run(at=MONDAY)
     assert ("« Lot A » se termine le" in read(clock).text.replace("\xa0", " ")) == announced
 
 
@@ -97,7 +97,7 @@ def test_a_letter_of_many_lines_leaves_the_others_to_the_home_page(nimes, manage
     for number in range(14):
         lot = orders.grant(collectivity=nimes, licences=5, reason="Essai", name=f"Lot {number}", by=None, at=TERM)
         Entitlement.objects.filter(pk=lot.entitlement_id).update(suspended_at=TERM)
-    writing.run(at=MONDAY)
+    weekly_letter.run(at=MONDAY)
     letter = read(clock)
     assert letter.html.count("<li ") == 12
     assert "3 autres points sont sur la page d'accueil du bureau." in letter.text.replace("\xa0", " ")
@@ -110,4 +110,4 @@ def test_an_office_of_many_members_is_asked_little_more(pool, count, django_asse
         MemberFactory()
     # Three for each member, as each has their own roles; the rest is asked once.
     with django_assert_max_num_queries(35 + 4 * count):
-        assert writing.run(at=MONDAY) == count
+        assert weekly_letter.run(at=MONDAY) == count

@@ -7,8 +7,8 @@ import pytest
 from collectivities import letters
 from jobs.models import DueWork
 from mailing.kinds import NoLongerDue
+from sites.office import weekly_letter
 from sites.office.tasks import write_weekly_letters
-from sites.office.weekly_letter import writing
 from tests.conftest import TERM
 from tests.requests.asking_school import AskingSchool
 from tests.sites.office.weekly_letter.letters import (
@@ -38,9 +38,9 @@ def test_letters_leave_at_eight_on_the_first_working_day_of_a_week(at, expected)
 
 @pytest.mark.slow
 def test_a_week_has_one_letter_whatever_runs_again(pool, manager):
-    assert [writing.run(at=MONDAY + days * DAY) for days in (0, 0)] == [1, 0]
+    assert [weekly_letter.run(at=MONDAY + days * DAY) for days in (0, 0)] == [1, 0]
     upload_table(pool)
-    assert [writing.run(at=MONDAY + days * DAY) for days in (1, 4, 7)] == [0, 0, 1]
+    assert [weekly_letter.run(at=MONDAY + days * DAY) for days in (1, 4, 7)] == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_a_week_has_one_letter_whatever_runs_again(pool, manager):
 )
 def test_nothing_leaves_in_the_evening_or_on_a_weekend(pool, manager, at, next_look):
     DueWork.objects.all().delete()
-    assert writing.run(at=at) == 0
+    assert weekly_letter.run(at=at) == 0
     assert DueWork.objects.get().due_at == next_look
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [moment(12, 5), moment(12, 7), moment(12, 12)])
 def test_a_letter_that_was_kept_waiting_beyond_its_week_is_dropped(pool, manager, clock, at):
-    writing.run(at=MONDAY)
+    weekly_letter.run(at=MONDAY)
     with pytest.raises(NoLongerDue):
         read(clock, at)
 
@@ -76,5 +76,5 @@ def test_a_lot_has_its_office_looked_at_and_the_last_look_ends_with_it(pool, clo
 
 def test_a_request_or_a_table_that_waits_has_an_office_without_licences_looked_at(nimes):
     AskingSchool().ask()
-    writing.run(at=MONDAY)
+    weekly_letter.run(at=MONDAY)
     assert DueWork.objects.get(kind="office.weekly_letter").due_at == moment(12, 7)

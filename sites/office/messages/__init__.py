@@ -1,1 +1,0 @@
-"""The office's page « Messages »: delivery status of e-mails, and resending."""

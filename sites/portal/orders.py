@@ -1,0 +1,476 @@
+"""« Mes commandes »: the list of orders and the page of each, with its documents and progress."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.models import User
+from accounts.requests import AuthenticatedRequest
+from core.calendar import date_in_paris
+from core.formatting import add_nonbreaking_spaces
+from licensing.billing import documents, invoicing
+from licensing.billing import operations as billing_operations
+from licensing.billing.models import BillingDocument, Invoice, InvoiceKind, PlatformStatus
+from licensing.billing.queries import get_amount_received, has_rejected_invoice
+from licensing.billing.snapshots import DAYS_TO_PAY
+from licensing.catalogue import terms
+from licensing.entitlements.models import Entitlement
+from licensing.entitlements.wording import format_long_date, status_text
+from licensing.exceptions import LicensingError
+from licensing.orders import billing_details, payers, purchase_orders
+from licensing.orders.exceptions import BadBilling
+from licensing.orders.models import (
+    ZERO,
+    ContractWithdrawal,
+    Order,
+    OrderEvent,
+    OrderKind,
+    OrderLine,
+    OrderState,
+    PurchaseOrderScan,
+    ScanState,
+    SettlementMethod,
+)
+from licensing.orders.payers import MissingDetail, is_paid_by_buyer, list_order_references
+from licensing.orders.purchase_orders import MAX_SCAN_BYTES
+from licensing.orders.queries import can_withdraw, get_last_withdrawal_day, list_visible_orders
+from licensing.orders.templatetags.shop import beneficiary_label
+from licensing.payments import card, card_providers
+from licensing.payments.credits import withdraw_from_contract
+from sites.portal.shop_forms import PROPOSE, PayerForm, PayerReferencesForm, ShopScanForm
+from web.access import signed_in
+
+#: The button of the second step.
+_CONFIRM = "confirmer"
+
+
+class ContractWithdrawalForm(forms.Form):
+    """Who withdraws; the order and the address of the receipt are known."""
+
+    name = forms.CharField(
+        label="Vos nom et prénom",
+        max_length=ContractWithdrawal._meta.get_field("name").max_length,  # noqa: SLF001 - documented
+        widget=forms.TextInput({"autocomplete": "name"}),
+    )
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Show the declaration; by POST, show it again to be confirmed, or record it."""
+    order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=request.user)
+    now = timezone.now()
+    if not can_withdraw(order, at=now):
+        # Mostly the second of a double click: the order's page says that it is cancelled.
+        return redirect("orders_detail", pk=pk)
+    initial = {"name": request.user.get_full_name()}
+    form = ContractWithdrawalForm(request.POST if request.method == "POST" else None, initial=initial)
+    confirming = False
+    if request.method == "POST" and form.is_valid():
+        if request.POST.get("faire") != _CONFIRM:
+            confirming = True
+        else:
+            try:
+                withdraw_from_contract(order_id=order.pk, name=form.cleaned_data["name"], by=request.user, at=now)
+            except LicensingError as refusal:
+                field = refusal.field if isinstance(refusal, BadBilling) else None
+                form.add_error(field, add_nonbreaking_spaces(refusal.sentence))
+            else:
+                messages.success(
+                    request,
+                    f"Vous avez renoncé au contrat : la commande est annulée. L'accusé de réception est envoyé à "
+                    f"{request.user.email}.",
+                )
+                return redirect("orders_detail", pk=pk)
+    context = {
+        "order": order,
+        "line": order.lines.select_related("school_year").get(),
+        "form": form,
+        "confirming": confirming,
+        "last_day": get_last_withdrawal_day(order),
+        "received": get_amount_received(order),
+    }
+    status = 422 if form.is_bound and not confirming else 200
+    return render(request, "portal/shop/contract_withdrawal.html", context, status=status)
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Show who pays; by POST, correct it."""
+    order = get_object_or_404(list_visible_orders(request.user), pk=pk)
+    if request.method != "POST" and not billing_operations.is_correctable(order):
+        return redirect("orders_detail", pk=pk)
+    initial = asdict(billing_details.prefill_billing_details(order))
+    form = PayerForm(request.POST if request.method == "POST" else None, order=order, initial=initial)
+    proposed, keeps_name = request.POST.get("faire") == PROPOSE, False
+    if proposed:
+        details, keeps_name = form.propose_details(), form.keeps_name
+        form = PayerForm(order=order, initial=details)
+    elif request.method == "POST" and form.is_valid():
+        try:
+            billing_operations.correct_billing_details(
+                order_id=order.pk, billing=form.billing, by=request.user, at=timezone.now()
+            )
+        except LicensingError as refusal:
+            if isinstance(refusal, BadBilling):
+                form.add_refusal(refusal)
+            else:
+                form.add_error(None, add_nonbreaking_spaces(refusal.sentence))
+        else:
+            messages.success(request, "Les informations de facturation sont corrigées.")
+            return redirect("orders_detail", pk=pk)
+    context = {"order": order, "form": form, "proposed": proposed, "keeps_name": keeps_name}
+    return render(request, "portal/shop/correct.html", context, status=422 if form.is_bound else 200)
+
+
+@signed_in
+@require_safe
+def quote(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Return the order's quote as PDF."""
+    order = get_object_or_404(list_visible_orders(request.user).exclude(quote_number=""), pk=pk)
+    return _download(request, order, documents.get_or_create_quote)
+
+
+@signed_in
+@require_safe
+def purchase_order(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Return the purchase order to sign as PDF, for orders paid by cheque or mandat administratif."""
+    order = get_object_or_404(
+        list_visible_orders(request.user).exclude(state=OrderState.DRAFT),
+        pk=pk,
+        method=SettlementMethod.MANDATE,
+    )
+    return _download(request, order, documents.get_or_create_purchase_order)
+
+
+@signed_in
+@require_safe
+def invoice(request: AuthenticatedRequest, pk: int, number: str) -> HttpResponse:
+    """Return an invoice or a credit note of the order as PDF."""
+    order = get_object_or_404(list_visible_orders(request.user), pk=pk)
+    found = get_object_or_404(order.invoices, number=number)
+    return documents.build_download(invoicing.get_or_create_document(found, at=timezone.now()))
+
+
+def _download(request: AuthenticatedRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
+    """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
+    try:
+        return documents.build_download(render(order, at=timezone.now()))
+    except LicensingError as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("shop_order" if order.state == OrderState.DRAFT else "orders_detail", pk=order.pk)
+
+
+#: Colour and label of each state, as shown to the buyer.
+_BADGES = {
+    OrderState.DRAFT: ("secondary", "En préparation"),
+    OrderState.IN_REVIEW: ("blue", "À vérifier"),
+    OrderState.PLACED: ("yellow", "Bon de commande attendu"),
+    OrderState.CONFIRMED: ("yellow", "À régler"),
+    OrderState.PAID: ("green", "Réglée"),
+    OrderState.LAPSED: ("red", "Droits suspendus"),
+    OrderState.CANCELLED: ("secondary", "Annulée"),
+}
+UNSIGNED_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+_BEING_CHECKED = ("blue", "Bon de commande à l’étude")
+_TO_REISSUE = ("red", "Facture à refaire")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderProgress:
+    """An order with everything its page shows. Lists are chronological."""
+
+    order: Order
+    line: OrderLine
+    day: datetime.date
+    entitlement: Entitlement | None
+    #: Amount received, less refunds, in euros.
+    received: Decimal = ZERO
+    scans: list[PurchaseOrderScan] = field(default_factory=list)
+    invoices: list[Invoice] = field(default_factory=list)
+    events: list[OrderEvent] = field(default_factory=list)
+    #: Whether its invoice was rejected and is to be reissued.
+    turned_down: bool = False
+
+    @property
+    def badge(self) -> tuple[str, str]:
+        if self.turned_down and self.order.state == OrderState.CONFIRMED:
+            return _TO_REISSUE
+        return _BEING_CHECKED if self.waiting_scan else _BADGES[OrderState(self.order.state)]
+
+    @property
+    def awaits_purchase_order(self) -> bool:
+        return self.order.state in UNSIGNED_STATES
+
+    @property
+    def in_review(self) -> bool:
+        """Whether the operator looks at the order before its rights open."""
+        return self.order.state == OrderState.IN_REVIEW
+
+    @property
+    def awaits_money(self) -> bool:
+        return self.awaits_purchase_order or self.order.state == OrderState.CONFIRMED
+
+    @property
+    def by_mandate(self) -> bool:
+        return self.order.method == SettlementMethod.MANDATE
+
+    @property
+    def waiting_scan(self) -> PurchaseOrderScan | None:
+        """The signed purchase order that waits to be checked."""
+        last = self.scans[-1] if self.scans and self.awaits_purchase_order else None
+        return last if last is not None and last.state == ScanState.WAITING else None
+
+    @property
+    def refused_scan(self) -> PurchaseOrderScan | None:
+        """The last signed purchase order, if it was refused."""
+        last = self.scans[-1] if self.scans and self.awaits_purchase_order else None
+        return last if last is not None and last.state == ScanState.REFUSED else None
+
+    @property
+    def next_step(self) -> str:
+        """What an unsigned order waits for, after « Commande n° 5 : »."""
+        if self.in_review:
+            return "nous la vérifions"
+        if self.waiting_scan:
+            return "votre bon de commande signé est à l'étude"
+        return "droits suspendus, bon de commande à signer" if self.is_suspended else "bon de commande à signer"
+
+    @property
+    def current_invoice(self) -> Invoice | None:
+        """The invoice not cancelled by a credit note."""
+        cancelled = {one.corrects_id for one in self.invoices if not one.is_partial}
+        live = (one for one in self.invoices if one.kind == InvoiceKind.INVOICE and one.pk not in cancelled)
+        return next(live, None)
+
+    @property
+    def credit(self) -> Invoice | None:
+        """The last credit note."""
+        return next((one for one in reversed(self.invoices) if one.kind == InvoiceKind.CREDIT_NOTE), None)
+
+    @property
+    def rejected(self) -> PlatformStatus | None:
+        """The latest status of the current invoice, if it is a rejection."""
+        return self.current_invoice.get_rejection() if self.current_invoice is not None else None
+
+    @property
+    def missing(self) -> list[MissingDetail]:
+        """Details that the invoice, or its replacement, still needs."""
+        return payers.check_order(self.order).missing if self.awaits_purchase_order or self.rejected else []
+
+    @property
+    def is_correctable(self) -> bool:
+        """Whether who pays can still be corrected: no invoice yet, or a rejected one."""
+        return self.awaits_purchase_order or self.rejected is not None
+
+    @property
+    def by_card(self) -> bool:
+        """Whether the full price can be paid by card: nothing received, no rejection, licences not expired."""
+        expired = self.entitlement is not None and self.entitlement.over_on(self.day)
+        fully_due = self.awaits_money and not self.received and not self.order.credited
+        return fully_due and self.rejected is None and not (self.awaits_purchase_order and expired)
+
+    @property
+    def balance(self) -> Decimal:
+        """Amount still due, in euros."""
+        return self.order.owed - self.received
+
+    @property
+    def surplus(self) -> Decimal:
+        """Amount paid in excess, in euros; negative where some is still due."""
+        return -self.balance
+
+    @property
+    def temporary(self) -> datetime.date | None:
+        """The last day of temporary rights; None if they are firm or suspended."""
+        return self.entitlement.temporary_until if self.entitlement is not None and not self.is_suspended else None
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.entitlement is not None and self.entitlement.suspended_on(self.day)
+
+    @property
+    def rights_colour(self) -> str:
+        """The colour of the alert that states the rights."""
+        return "danger" if self.is_suspended else "warning" if self.temporary else "success"
+
+    @property
+    def rights(self) -> str:
+        """A sentence on how long the licences are valid; empty if there are none."""
+        if self.entitlement is None or self.order.state == OrderState.CANCELLED:
+            return ""
+        if self.entitlement.over_on(self.day):
+            return f"Ces licences ont pris fin le {format_long_date(self.entitlement.last_day)}."
+        sentence = status_text(self.entitlement, self.day, under_review=self.waiting_scan is not None)
+        return sentence or f"Licences valables jusqu'au {format_long_date(self.entitlement.last_day)} inclus."
+
+
+def list_unsigned_progress(user: User, *, at: datetime.datetime) -> list[OrderProgress]:
+    """Return the orders visible to a user that are being checked or wait for their signed purchase order."""
+    return list_progress(list_visible_orders(user).filter(state__in=UNSIGNED_STATES), at=at)
+
+
+def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
+    """Return an order with everything its page shows."""
+    line = order.lines.select_related("school_year", "entitlement").get()
+    return OrderProgress(
+        order=order,
+        line=line,
+        day=date_in_paris(at),
+        entitlement=line.entitlement,
+        received=get_amount_received(order),
+        scans=list(order.scans.defer("content").order_by("pk")),
+        invoices=list(order.invoices.defer("xml", "snapshot").order_by("pk")),
+        events=list(order.events.order_by("at", "pk")),
+        turned_down=order.invoices.rejected().exists(),
+    )
+
+
+def list_progress(orders: QuerySet[Order], *, at: datetime.datetime) -> list[OrderProgress]:
+    """Return the orders of a list, in a fixed number of queries."""
+    annotated = list(orders.prefetch_related("placed_by__affiliations").annotate(turned_down=has_rejected_invoice()))
+    lines = {
+        line.order_id: line
+        for line in OrderLine.objects.filter(order__in=annotated).select_related("school_year", "entitlement")
+    }
+    waiting = PurchaseOrderScan.objects.filter(order__in=annotated, state=ScanState.WAITING).defer("content")
+    scans = {scan.order_id: [scan] for scan in waiting}
+    return [
+        OrderProgress(
+            order=order,
+            line=lines[order.pk],
+            day=date_in_paris(at),
+            entitlement=lines[order.pk].entitlement,
+            scans=scans.get(order.pk, []),
+            turned_down=vars(order)["turned_down"],
+        )
+        for order in annotated
+    ]
+
+
+@signed_in
+@require_safe
+@never_cache
+def order_list(request: AuthenticatedRequest) -> HttpResponse:
+    """List the user's orders and those of the schools they lead, latest first."""
+    progress = list_progress(list_visible_orders(request.user), at=timezone.now())
+    return render(request, "portal/shop/list.html", {"progress": progress})
+
+
+@signed_in
+@require_safe
+@never_cache
+def detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Show an order's status, next step and deadline."""
+    order = _get_order(request, pk)
+    if order.placed_at is None and order.placed_by_id == request.user.pk:
+        return redirect("shop_order", pk=pk)
+    return _render(request, order)
+
+
+@signed_in
+@require_POST
+def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Receive the upload of the signed purchase order."""
+    order = _get_order(request, pk)
+    form = ShopScanForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _render(request, order, status=422, scan_form=form)
+    file = form.cleaned_data["file"]
+    try:
+        purchase_orders.receive_scan(
+            order_id=order.pk,
+            filename=file.name,
+            # One byte over the limit is enough to detect a file that is too large.
+            content=file.read(MAX_SCAN_BYTES + 1),
+            by=request.user,
+            at=timezone.now(),
+        )
+    except LicensingError as refusal:
+        form.add_error("file", add_nonbreaking_spaces(refusal.sentence))
+        return _render(request, order, status=409, scan_form=form)
+    messages.success(request, "Le bon de commande signé est déposé : nous le vérifions, puis la facture est émise.")
+    return redirect("orders_detail", pk=pk)
+
+
+@signed_in
+@require_POST
+def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Complete the references that the invoice of a public payer or a business will carry."""
+    order = _get_order(request, pk)
+    form = PayerReferencesForm(request.POST, shown=list_order_references(order), initial={})
+    if not form.is_valid():
+        return _render(request, order, status=422, references_form=form)
+    try:
+        billing_operations.complete_billing_details(
+            order_id=order.pk, **form.cleaned_data, by=request.user, at=timezone.now()
+        )
+    except BadBilling as refusal:
+        form.add_refusal(refusal)
+        return _render(request, order, status=422, references_form=form)
+    except LicensingError as refusal:
+        return _render(request, order, status=409, refusal=refusal)
+    messages.success(request, "Les informations de facturation sont enregistrées.")
+    return redirect("orders_detail", pk=pk)
+
+
+@signed_in
+@require_POST
+def pay_by_card(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Start the card payment of an order placed with another payment method."""
+    order = _get_order(request, pk)
+    try:
+        payment = card.start_attempt(order_id=order.pk, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return _render(request, order, status=409, refusal=refusal)
+    return redirect(payment.get_process_url())
+
+
+def _get_order(request: AuthenticatedRequest, pk: int) -> Order:
+    return get_object_or_404(list_visible_orders(request.user), pk=pk)
+
+
+def _render(request: AuthenticatedRequest, order: Order, *, status: int = 200, **overrides: Any) -> HttpResponse:
+    order.refresh_from_db(from_queryset=Order.objects.select_related("school", "placed_by"))
+    now = timezone.now()
+    progress = get_progress(order, at=now)
+    withdrawable = order.placed_by_id == request.user.pk and can_withdraw(order, at=now)
+    context = {
+        "progress": progress,
+        "order": order,
+        "beneficiary": beneficiary_label(order),
+        "days_to_pay": DAYS_TO_PAY,
+        "own_payment": is_paid_by_buyer(order),
+        "line": progress.line,
+        "terms_address": terms.get_terms_url(order.terms_version or terms.CURRENT),
+        "withdrawal_until": get_last_withdrawal_day(order) if withdrawable else None,
+        "scan_form": ShopScanForm(),
+        "references_form": PayerReferencesForm(
+            shown=list_order_references(order),
+            initial={
+                "siret": order.siret,
+                "siren": order.siren,
+                "service_code": order.service_code,
+                "engagement_number": order.engagement_number,
+            },
+        ),
+        "by_card": progress.by_card and order.placed_by_id == request.user.pk and card_providers.is_available(),
+        **overrides,
+    }
+    return render(request, "portal/shop/detail.html", context, status=status)

@@ -1,1 +1,0 @@
-"""« Mes données personnelles »: download the personal data, and delete the account."""

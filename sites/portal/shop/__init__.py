@@ -1,1 +1,0 @@
-"""The portal's shop, up to the order: « Boutique », open to visitors, then « Commande en cours »."""
