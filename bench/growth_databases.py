@@ -24,7 +24,7 @@ from jobs import due
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
-from sites.back_office.pages.waiting_lists import build_list
+from sites.back_office.waiting import build_list
 
 #: Rounds of few and many in turn, and how often each thing is done in one; the first time, on a new connection, does
 #: not count.

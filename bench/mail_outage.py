@@ -40,8 +40,8 @@ from mailing.models import Message, MessageState
 from sites.back_office.work_items import list_work_items
 from sites.demo.smtp_sink import SinkBehaviour, SinkMessage, SmtpSink
 from sites.demo.year.world import YearClock, run_jobs, simulated_time
-from sites.health.answers import answer_on_time
 from sites.health.figures import DatabaseFigures
+from sites.health.middleware import answer_on_time
 from tenants.models import Collectivity
 
 MINUTES = 60

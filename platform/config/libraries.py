@@ -29,14 +29,14 @@ BACK_OFFICE: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     # Light: the only theme whose contrasts the browser tests check.
     "THEME": "light",
-    "SITE_ICON": "sites.back_office.navigation.get_icon_url",
+    "SITE_ICON": "sites.back_office.site.get_icon_url",
     "COLORS": {"primary": BLUES},
-    "STYLES": ["sites.back_office.navigation.get_stylesheet_url"],
-    "SCRIPTS": ["sites.back_office.navigation.get_script_url"],
+    "STYLES": ["sites.back_office.site.get_stylesheet_url"],
+    "SCRIPTS": ["sites.back_office.site.get_script_url"],
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
-        "navigation": "sites.back_office.navigation.build_sidebar",
+        "navigation": "sites.back_office.site.build_sidebar",
     },
 }
 

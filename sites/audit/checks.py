@@ -13,41 +13,60 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.models import SEALED_ACCOUNT_EVENTS
 from collectivities.models import SEALED_AUDIT_LOG
+from core import formatting
 from core.formatting import number
 from core.schemas import UNREADABLE, surviving_errors
+from jobs import retention
 from licensing.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
 from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.positions import list_pool_positions
-from sites.audit.accounting_invariants import ACCOUNTING_INVARIANTS
-from sites.audit.bank_invariants import BANK_INVARIANTS
-from sites.audit.class_invariants import CLASS_INVARIANTS
-from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
-from sites.audit.due_work_invariants import DUE_WORK_INVARIANTS
-from sites.audit.invariants import Finding, Invariant
-from sites.audit.letter_invariants import LETTER_INVARIANTS, PUBLIC_LETTER_INVARIANTS
-from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
-from sites.audit.office_rows import OfficeRows
-from sites.audit.readable_checks import READABLE_RULE, find_unreadable_values
-from sites.audit.reference_invariants import PUBLIC_REFERENCE_INVARIANTS, REFERENCE_INVARIANTS
-from sites.audit.reminder_invariants import REMINDER_INVARIANTS
-from sites.audit.renewal_invariants import RENEWAL_INVARIANTS
-from sites.audit.report_checks import REPORT_RULE, find_report_violations
-from sites.audit.request_invariants import REQUEST_INVARIANTS, REQUEST_TENANT_INVARIANTS
-from sites.audit.retention_checks import RETENTION_RULE, find_retention_violations
-from sites.audit.return_invariants import RETURN_INVARIANTS, TENANT_RETURN_INVARIANTS
-from sites.audit.sales_invariants import SALES_INVARIANTS
+from sites.audit.invariants import Finding, Invariant, OfficeRows
+from sites.audit.licence_invariants import CLASS_INVARIANTS, LICENCE_INVARIANTS, TENANT_INVARIANTS
+from sites.audit.mail_invariants import (
+    LETTER_INVARIANTS,
+    OUTBOX_INVARIANTS,
+    PUBLIC_LETTER_INVARIANTS,
+    REMINDER_INVARIANTS,
+)
+from sites.audit.reference_invariants import DUE_WORK_INVARIANTS, PUBLIC_REFERENCE_INVARIANTS, REFERENCE_INVARIANTS
+from sites.audit.request_invariants import (
+    RENEWAL_INVARIANTS,
+    REQUEST_INVARIANTS,
+    REQUEST_TENANT_INVARIANTS,
+    RETURN_INVARIANTS,
+    TENANT_RETURN_INVARIANTS,
+)
+from sites.audit.sales_checks import REPORT_RULE, VAT_RULE, find_report_violations, find_vat_violations
+from sites.audit.sales_invariants import (
+    ACCOUNTING_INVARIANTS,
+    BANK_INVARIANTS,
+    SALES_INVARIANTS,
+    TRANSMISSION_INVARIANTS,
+)
 from sites.audit.schema_checks import (
+    READABLE_RULE,
     SCHEMAS_RULE,
     STRUCTURE_RULE,
     find_lacking_tables,
     find_structure_differences,
+    find_unreadable_values,
 )
-from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
-from sites.audit.vat_checks import VAT_RULE, find_vat_violations
 from tenants import privileges
 from tenants.checkpoints import SignedCheckpoint, find_contradictions
 from tenants.models import Collectivity
+
+RETENTION_RULE = (
+    "retention",
+    "69. Rien n'est gardé plus longtemps que prévu, à une semaine près",
+)
+
+
+def find_retention_violations(now: datetime.datetime) -> Iterator[str]:
+    """Yield a French sentence for each table of the current schema with rows that should long be deleted."""
+    for table, count in retention.find_overdue(at=now):
+        yield f"{table} : {formatting.pluralize(count, 'ligne')} de trop"
+
 
 #: The rules that the public schema alone can break.
 PUBLIC_INVARIANTS = (

@@ -5,8 +5,187 @@ A unit is usable only if an order line counts it, its order's state allows it, a
 
 from __future__ import annotations
 
-from sites.audit.credit_invariants import CARD_REFUNDS, CREDIT_NOTES
 from sites.audit.invariants import Invariant
+
+ACCOUNTING_INVARIANTS = (
+    Invariant(
+        "provider_balance",
+        "40. Le prestataire a encaissé une fois, et du montant de son règlement, ce qui est réglé par carte ; il n'en "
+        "rend pas plus",
+        """
+        SELECT format('paiement par carte n° %s : %s € encaissés en %s fois chez le prestataire, règlement de %s €',
+                      charged.card_id, charged.amount, charged.times, received.amount)
+        FROM (
+            SELECT card_id, count(*) AS times, sum(amount) AS amount
+            FROM accounting_balancetransaction
+            WHERE kind IN ('charge', 'payment') AND card_id IS NOT NULL
+            GROUP BY card_id
+        ) AS charged
+        LEFT JOIN payments_payment AS received ON received.card_id = charged.card_id AND received.kind = 'received'
+        WHERE charged.times <> 1 OR charged.amount <> received.amount
+        UNION ALL
+        SELECT format('paiement par carte n° %s : il en reste %s € chez le prestataire', card_id, sum(amount))
+        FROM accounting_balancetransaction
+        WHERE kind IN ('charge', 'payment', 'refund', 'payment_refund', 'refund_failure', 'payment_failure_refund')
+              AND card_id IS NOT NULL
+        GROUP BY card_id
+        HAVING sum(amount) < 0
+        """,
+    ),
+)
+
+
+#: Checked in the public schema.
+BANK_INVARIANTS = (
+    Invariant(
+        "bank_lines",
+        "39. Les règlements d'une ligne de relevé et ce qui en est mis de côté font son montant, et aucun règlement "
+        "n'est sur deux lignes",
+        """
+        SELECT format('ligne n° %s (%s) de %s € : %s € inscrits, %s € enregistrés, %s € mis de côté', line.id,
+                      line.state, line.amount, coalesce(sum(payment.amount), 0), line.booked_amount,
+                      line.set_aside_amount)
+        FROM bank_statementline AS line
+        LEFT JOIN bank_linepayment AS link ON link.line_id = line.id AND link.released_at IS NULL
+        LEFT JOIN payments_payment AS payment ON payment.id = link.payment_id
+        GROUP BY line.id
+        HAVING coalesce(sum(payment.amount), 0) <> line.booked_amount
+            OR abs(line.booked_amount + line.set_aside_amount) > abs(line.amount)
+            OR (line.state IN ('booked', 'set_aside')) <> (line.booked_amount + line.set_aside_amount = line.amount)
+            OR (line.state = 'booked' AND line.booked_amount = 0)
+        UNION ALL
+        SELECT format('règlement n° %s : sur %s lignes de relevé', link.payment_id, count(*))
+        FROM bank_linepayment AS link WHERE link.released_at IS NULL
+        GROUP BY link.payment_id HAVING count(*) > 1
+        UNION ALL
+        SELECT format('règlement n° %s, de la ligne n° %s : %s € de la commande n° %s, le %s', payment.id, line.id,
+                      payment.amount, payment.order_id, payment.received_on)
+        FROM bank_linepayment AS link
+        JOIN bank_statementline AS line ON line.id = link.line_id
+        JOIN payments_payment AS payment ON payment.id = link.payment_id
+        WHERE payment.order_id <> link.order_id
+           OR sign(payment.amount) <> sign(line.amount)
+           OR payment.kind <> CASE WHEN line.amount > 0 THEN 'received' ELSE 'reversed' END
+           OR (link.was_recorded AND line.amount > 0 AND payment.received_on <> line.booked_on)
+        UNION ALL
+        -- A line that is booked anew was first taken back: what it recorded then was reversed as a mistake.
+        SELECT format('règlement n° %s, repris de la ligne n° %s : il en reste', payment.id, link.line_id)
+        FROM bank_linepayment AS link
+        JOIN payments_payment AS payment ON payment.id = link.payment_id
+        WHERE link.released_at IS NOT NULL AND link.was_recorded
+          AND payment.amount + coalesce(
+              (SELECT sum(back.amount) FROM payments_payment AS back WHERE back.refunds_id = payment.id), 0) > 0
+        """,
+    ),
+)
+
+
+#: Checked in the public schema.
+TRANSMISSION_INVARIANTS = (
+    Invariant(
+        "transmissions",
+        "38. Une transmission va où va sa facture, une seule à la fois, et finit par l'état qu'elle en a reçu ; aucune "
+        "n'est oubliée",
+        """
+        SELECT format('transmission %s par %s : %s, acheteur « %s »', sent.tracking_id, sent.route, invoice.number,
+                      invoice.buyer_kind)
+        FROM transmission_transmission AS sent JOIN billing_invoice AS invoice ON invoice.id = sent.invoice_id
+        WHERE invoice.buyer_kind = 'consumer' OR (invoice.buyer_kind = 'taxable' AND sent.route = 'chorus_pro')
+        UNION ALL
+        SELECT format('facture %s : %s transmissions à la fois', invoice.number, count(*))
+        FROM transmission_transmission AS sent JOIN billing_invoice AS invoice ON invoice.id = sent.invoice_id
+        WHERE sent.kind = 'invoice' AND sent.state <> 'rejected'
+        GROUP BY invoice.number HAVING count(*) > 1
+        UNION ALL
+        SELECT format('transmission %s (%s) : personne ne la suit plus', sent.tracking_id, sent.state)
+        FROM transmission_transmission AS sent
+        WHERE sent.state IN ('to_send', 'sent') AND sent.next_try_at IS NULL
+        UNION ALL
+        -- Rejected by a story: its invoice is rejected, by the platform's word.
+        SELECT format('transmission %s refusée : la facture %s ne l''est pas', sent.tracking_id, invoice.number)
+        FROM transmission_transmission AS sent JOIN billing_invoice AS invoice ON invoice.id = sent.invoice_id
+        WHERE sent.kind = 'invoice' AND sent.state = 'rejected' AND sent.sent_at IS NOT NULL
+          AND NOT EXISTS (
+              SELECT FROM billing_platformstatus AS told
+              WHERE told.invoice_id = invoice.id AND told.external_id <> '' AND told.state IN ('rejected', 'refused'))
+        UNION ALL
+        -- Followed to its end: the platform said which.
+        SELECT format('transmission %s close : la facture %s n''est ni payée ni rejetée', sent.tracking_id,
+                      invoice.number)
+        FROM transmission_transmission AS sent JOIN billing_invoice AS invoice ON invoice.id = sent.invoice_id
+        WHERE sent.kind = 'invoice' AND sent.state = 'accepted' AND sent.next_try_at IS NULL
+          AND sent.sent_at > current_setting('peps.audited_at')::timestamptz - interval '400 days'
+          AND NOT EXISTS (
+              SELECT FROM billing_platformstatus AS status
+              WHERE status.invoice_id = invoice.id AND status.takes_back_id IS NULL
+                AND status.state IN ('rejected', 'refused', 'in_payment', 'collected'))
+        UNION ALL
+        SELECT format('facture %s : une plateforme donne son état, sans qu''elle y ait été transmise', invoice.number)
+        FROM billing_platformstatus AS told JOIN billing_invoice AS invoice ON invoice.id = told.invoice_id
+        WHERE told.external_id <> '' AND NOT EXISTS (
+            SELECT FROM transmission_transmission AS sent
+            WHERE sent.invoice_id = invoice.id AND sent.kind = 'invoice' AND sent.sent_at IS NOT NULL)
+        """,
+    ),
+)
+
+
+CREDIT_NOTES = Invariant(
+    "credit_notes",
+    "12. Les avoirs d'une facture n'en reprennent jamais plus qu'elle, celui qui l'annule tout le reste ; la commande "
+    "dit ce que les avoirs partiels ont repris, argent et licences",
+    """
+    SELECT format('facture %s : %s € HT et %s € TTC, avoirs de %s et %s', invoice.number, invoice.total_ht,
+                  invoice.total_ttc, sum(note.total_ht), sum(note.total_ttc))
+    FROM billing_invoice AS note JOIN billing_invoice AS invoice ON invoice.id = note.corrects_id
+    GROUP BY invoice.id
+    HAVING sum(note.total_ht) > invoice.total_ht OR sum(note.total_vat) > invoice.total_vat
+        OR (sum(note.total_ttc) = invoice.total_ttc) <> bool_or(NOT note.is_partial)
+        OR bool_or(note.order_id <> invoice.order_id) OR invoice.kind <> 'invoice'
+    UNION ALL
+    SELECT format('commande n° %s : %s € et %s licences repris, %s € et %s d''après les avoirs partiels', sale.id,
+                  sale.credited, line.taken_back, coalesce(sum(note.total_ttc), 0),
+                  coalesce(sum((note.snapshot #>> '{corrects,licences}')::int), 0))
+    FROM orders_order AS sale
+    JOIN orders_orderline AS line ON line.order_id = sale.id
+    LEFT JOIN billing_invoice AS note ON note.is_partial AND note.corrects_id = (
+        SELECT max(id) FROM billing_invoice WHERE order_id = sale.id AND kind = 'invoice'
+    )
+    GROUP BY sale.id, line.id
+    HAVING sale.credited <> coalesce(sum(note.total_ttc), 0)
+        OR line.taken_back <> coalesce(sum((note.snapshot #>> '{corrects,licences}')::int), 0)
+    """,
+)
+
+CARD_REFUNDS = Invariant(
+    "card_refunds",
+    "37. De chaque paiement par carte, le prestataire garde ce que disent les livres ; ce qu'il doit encore rendre est "
+    "demandé, ou attend l'exploitant",
+    """
+    SELECT format('paiement par carte n° %s : %s € chez le prestataire, %s € dans les livres', card.id,
+                  card.captured_amount, coalesce(sum(payment.amount), 0))
+    FROM payments_cardpayment AS card
+    LEFT JOIN payments_payment AS payment ON payment.card_id = card.id
+    WHERE card.status IN ('confirmed', 'refunded')
+    GROUP BY card.id
+    HAVING card.captured_amount <> coalesce(sum(payment.amount), 0)
+       AND NOT (
+           card.captured_amount > coalesce(sum(payment.amount), 0)
+           AND (
+               card.message <> ''
+               -- Given back otherwise, as the operator says: after a refund that the provider could not make.
+               OR (card.captured_amount - coalesce(sum(payment.amount), 0)) * 100
+                   <= coalesce((nullif(card.extra_data, '')::jsonb ->> 'otherwise')::int, 0)
+               OR EXISTS (
+                   SELECT FROM procrastinate_jobs AS job
+                   WHERE job.status IN ('todo', 'doing') AND job.task_name = 'payments.card.send_refund'
+                     AND (job.args ->> 'payment_id')::bigint = card.id
+               )
+           )
+       )
+    """,
+)
+
 
 #: Invoices that no credit note cancels, less partial ones, by order; payments less refunds, by order.
 _LIVE = """

@@ -16,7 +16,7 @@ from unfold.decorators import action
 from accounts import account_journal, second_factor
 from accounts.models import AccountEvent, Profile, Session, User
 from accounts.second_factor import get_operator
-from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.model_admins import ReadOnlyAdminMixin
 
 #: Profiles of people: the accounts behind API tokens are managed in their office.
 _PERSON_PROFILES = [(profile.value, profile.label) for profile in Profile if profile != Profile.PROGRAM]

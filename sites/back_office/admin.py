@@ -2,26 +2,16 @@
 
 # ruff: noqa: F401 - each registers its models
 from sites.back_office import (
-    accounts,
-    bounces,
-    catalogue,
-    classes,
-    collectivities,
-    entitlements,
-    jobs,
-    mailing,
-    schools,
-    set_aside,
-)
-from sites.back_office.bank import statement_lines
-from sites.back_office.sales import (
     accounting,
-    card_payments,
-    e_reporting,
+    accounts,
+    bank,
+    catalogue,
+    collectivities,
     invoices,
+    jobs,
+    licences,
+    mail,
     orders,
     payments,
-    public_bodies,
-    purchase_order_scans,
-    seller,
+    schools,
 )

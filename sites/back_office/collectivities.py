@@ -22,7 +22,7 @@ from collectivities import office_visits
 from collectivities.exceptions import CollectivityError
 from collectivities.operations.offices import accept_request, decline_request, open_office
 from core.contact_details import check_plain_name
-from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.model_admins import ReadOnlyAdminMixin
 from tenants import provisioning
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
 from tenants.provisioning import OpeningRefused

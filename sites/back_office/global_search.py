@@ -7,9 +7,11 @@ mistyped key is searched among keys one slip away from it, and among sales by it
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Count, Q, QuerySet
@@ -17,30 +19,197 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
+from collectivities.operations.members import format_roles
 from core.foreign_values import MAX_SEARCH_LENGTH
+from licensing.billing.models import Invoice
 from licensing.entitlements import keys
 from licensing.entitlements.keys import InvalidKey
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import find_key, find_keys_like
-from mailing.models import Message
+from licensing.orders.models import Order
+from licensing.payments.models import Payment
+from mailing.models import Message, MessageState
 from schools import uai
-from schools.folding import fold
+from schools.folding import edit_distance, fold
 from schools.models import Affiliation, School
-from sites.back_office import (
-    invitation_search,
-    name_search,
-    near_search,
-    office_matches,
-    phone_search,
-    query_words,
-    sale_search,
-)
-from sites.back_office.invitation_search import FoundInvitation
-from sites.back_office.near_words import MIN_LETTERS
-from sites.back_office.query_words import WantedKind
+from sites.back_office import invitations, name_search, sale_search
+from sites.back_office.invitations import FoundInvitation
+from sites.back_office.name_search import MAX_NAMED, MIN_LETTERS
 from sites.back_office.sale_search import select_orders
-from sites.back_office.search_results import GlobalSearchResult
+from tenants.cross_schema import query_all
 from tenants.models import Collectivity, OfficeRequest
+
+
+class WantedKind(StrEnum):
+    """What somebody says to look for."""
+
+    INVOICES = "invoices"
+    ORDERS = "orders"
+    KEYS = "keys"
+    INVITATIONS = "invitations"
+
+
+_KINDS = {
+    "facture": WantedKind.INVOICES,
+    "factures": WantedKind.INVOICES,
+    "avoir": WantedKind.INVOICES,
+    "avoirs": WantedKind.INVOICES,
+    "commande": WantedKind.ORDERS,
+    "commandes": WantedKind.ORDERS,
+    "devis": WantedKind.ORDERS,
+    "cle": WantedKind.KEYS,
+    "cles": WantedKind.KEYS,
+    "clef": WantedKind.KEYS,
+    "clefs": WantedKind.KEYS,
+    "invitation": WantedKind.INVITATIONS,
+    "invitations": WantedKind.INVITATIONS,
+}
+#: A longer word is a kind even with a slip: « factre ».
+_MIN_MISSPELT = 6
+#: Of the question, not of a name; left out beside a kind alone.
+_QUESTION = frozenset((
+    "a", "ai", "cherche", "d", "de", "des", "du", "est", "j", "je", "l", "la", "le", "les", "leur", "leurs", "ma",
+    "mes", "mon", "n", "no", "nos", "notre", "numero", "ou", "pas", "pour", "quelle", "recu", "sa", "ses", "son",
+    "sont", "trouve", "trouver", "un", "une", "vos", "votre",
+))  # fmt: skip
+_KEY_NUMBER = re.compile(r"(?:la |ma |sa )?cle?f?s? ?(?:n|no|num|numero)? ?([0-9]{1,15})")
+#: Of ten digits, or with the country's prefix.
+_PHONE = re.compile(r"(?:\+33|0033|0)([1-9][0-9]{8})")
+
+
+class SearchQuestion(NamedTuple):
+    """The kind that is asked for, None if none is, and the text that is left."""
+
+    wanted: WantedKind | None
+    rest: str
+
+
+def read_question(text: str) -> SearchQuestion:
+    """Return what a text asks for; the text as it is where it names no kind, or nothing besides. Pure."""
+    words = fold(text).split()
+    kinds = [kind for word in words if (kind := _read_kind(word))]
+    rest = " ".join(word for word in words if word not in _QUESTION and not _read_kind(word))
+    return SearchQuestion(kinds[0], rest) if kinds and rest else SearchQuestion(None, text)
+
+
+def read_key_number(text: str) -> int | None:
+    """Return the number of « clé n° 40 », as pages name a key; None for any other text. Pure."""
+    match = _KEY_NUMBER.fullmatch(fold(text))
+    return int(match[1]) if match else None
+
+
+def read_phone(text: str) -> str:
+    """Return the last nine digits of a French telephone number; empty for any other text. Pure."""
+    match = _PHONE.fullmatch(re.sub(r"[\s.()/-]", "", text))
+    return match[1] if match else ""
+
+
+def _read_kind(word: str) -> WantedKind | None:
+    if word in _KINDS or len(word) < _MIN_MISSPELT:
+        return _KINDS.get(word)
+    return next((kind for known, kind in _KINDS.items() if edit_distance(word, known) == 1), None)
+
+
+@dataclass
+class OfficeMatch:
+    """A match in a collectivity's schema."""
+
+    collectivity: Collectivity
+    kind: str
+    detail: str
+
+
+@dataclass
+class GlobalSearchResult:
+    """Search results. `query_label` describes the interpreted query; it never contains a key."""
+
+    query_label: str
+    problem: str = ""
+    #: What to know of these results: that they are near what was typed, and not it.
+    note: str = ""
+    collectivities: list[Collectivity] = field(default_factory=list)
+    schools: list[School] = field(default_factory=list)
+    #: How many schools there are; those listed are the first.
+    school_total: int = 0
+    people: list[User] = field(default_factory=list)
+    office_requests: list[OfficeRequest] = field(default_factory=list)
+    keys: list[ActivationKey] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    invoices: list[Invoice] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+    invitations: list[FoundInvitation] = field(default_factory=list)
+    emails: list[Message] = field(default_factory=list)
+    lines: list[OfficeMatch] = field(default_factory=list)
+    #: An amount was searched, and no sale has it: it may be of the bank.
+    is_unknown_amount: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no results."""
+        sales = (self.orders, self.invoices, self.payments)
+        people = (self.people, self.office_requests, self.invitations, self.emails)
+        found = (self.collectivities, self.schools, *people, self.keys, *sales, self.lines)
+        return not self.problem and not any(found)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a list may have ended before its last row; that of schools says so itself."""
+        lists = (self.collectivities, self.people, self.office_requests, self.invitations, self.orders, self.invoices)
+        return any(len(one) >= MAX_NAMED for one in lists)
+
+    @property
+    def hidden_schools(self) -> int:
+        """How many schools are found and not listed."""
+        return max(self.school_total - len(self.schools), 0)
+
+
+SCHOOL_SQL = """
+SELECT 'École du périmètre', concat_ws(' ', contact_name, contact_email)
+FROM {schema}.collectivities_portfolioschool WHERE school_id = %s
+UNION ALL SELECT 'Attribution', 'n° ' || id || ', ' || units || ' licence(s) à ' || recipient
+  || CASE WHEN revoked_at IS NULL THEN '' ELSE ', reprise' END
+FROM {schema}.pools_allocation WHERE school_id = %s
+"""
+EMAIL_SQL = """
+SELECT 'Membre', array_to_string(roles, ',') || CASE WHEN left_at IS NULL THEN '' ELSE ' (parti)' END
+FROM {schema}.collectivities_member WHERE user_id = ANY(%s)
+UNION ALL SELECT 'Contact d''une école', school_id
+FROM {schema}.collectivities_portfolioschool WHERE lower(contact_email) = %s
+UNION ALL SELECT 'Attribution', 'n° ' || id || ', ' || units || ' licence(s), école ' || school_id
+FROM {schema}.pools_allocation WHERE lower(recipient) = %s
+UNION ALL SELECT 'E-mails', count(*) || ' ' || state
+FROM {schema}.mailing_message WHERE lower(recipient) = %s GROUP BY state
+"""
+KEY_SQL = """
+SELECT 'Attribution', 'n° ' || id || ', ' || units || ' licence(s), école ' || school_id || ', à ' || recipient
+FROM {schema}.pools_allocation WHERE key_id = %s
+"""
+
+
+def find_in_offices(sql: str, params: Sequence[Any]) -> list[OfficeMatch]:
+    """Return the rows of a statement of each schema: a kind and a detail."""
+    found = []
+    for collectivity, (kind, detail) in query_all(sql, params):
+        describe = _DESCRIPTIONS.get(kind, str)
+        found.append(OfficeMatch(collectivity, kind, describe(str(detail))))
+    return found
+
+
+def _describe_roles(detail: str) -> str:
+    """Return « acheteur, lecteur (parti) » of « buyer,viewer (parti) »."""
+    roles, space, left = detail.partition(" ")
+    return f"{format_roles(roles.split(','))}{space}{left}"
+
+
+def _describe_emails(detail: str) -> str:
+    """Return « 2 (remis) » of « 2 delivered »."""
+    count, _space, state = detail.partition(" ")
+    return f"{count} ({MessageState(state).label.lower()})"
+
+
+#: What the rows of offices say in words of the database, in French.
+_DESCRIPTIONS: dict[str, Callable[[str], str]] = {"Membre": _describe_roles, "E-mails": _describe_emails}
+
 
 _MAX_RESULTS = 200
 _SIREN_LENGTH = 9
@@ -104,9 +273,9 @@ def _search(text: str) -> GlobalSearchResult:
         return _by_email(text.lower())
     if (meant := _find_schools_by_near_uai(text)) is not None:
         return meant
-    if (number := query_words.read_key_number(text)) is not None:
+    if (number := read_key_number(text)) is not None:
         return _by_key_number(number)
-    if (phone := query_words.read_phone(text)) and not (by_phone := _by_phone(phone)).is_empty:
+    if (phone := read_phone(text)) and not (by_phone := _by_phone(phone)).is_empty:
         return by_phone
     return _by_key(text) if may_be_key(text) else _by_words(text)
 
@@ -122,7 +291,7 @@ def _by_uai(school_uai: str) -> GlobalSearchResult:
         people=list(User.objects.filter(pk__in=user_ids).order_by("profile", "last_name", "pk")),
         keys=list(_find_keys(Q(school_id=school_uai))),
         orders=list(select_orders(Q(school=school_uai))),
-        lines=office_matches.find_in_offices(office_matches.SCHOOL_SQL, [school_uai, school_uai]),
+        lines=find_in_offices(SCHOOL_SQL, [school_uai, school_uai]),
     )
 
 
@@ -143,7 +312,7 @@ def _find_schools_by_near_uai(text: str) -> GlobalSearchResult | None:
 
 def _near_uai(typed: str) -> GlobalSearchResult:
     """Return the schools with the nearest UAIs to one that none has."""
-    schools = near_search.find_near_schools(typed)
+    schools = sale_search.find_near_schools(typed)
     note = "Aucune école n'a cet UAI. Les plus proches :" if schools else ""
     return GlobalSearchResult(f"UAI {typed}", note=note, schools=schools)
 
@@ -151,10 +320,10 @@ def _near_uai(typed: str) -> GlobalSearchResult:
 def _by_phone(number: str) -> GlobalSearchResult:
     return GlobalSearchResult(
         "numéro de téléphone",
-        schools=phone_search.find_schools_by_phone(number),
-        people=phone_search.find_people_by_phone(number),
-        office_requests=phone_search.find_requests_by_phone(number),
-        lines=office_matches.find_in_offices(phone_search.OFFICE_SQL, [number, number]),
+        schools=name_search.find_schools_by_phone(number),
+        people=name_search.find_people_by_phone(number),
+        office_requests=name_search.find_requests_by_phone(number),
+        lines=find_in_offices(name_search.OFFICE_SQL, [number, number]),
     )
 
 
@@ -208,7 +377,7 @@ def _with_email(email: str, people: list[User]) -> GlobalSearchResult:
         keys=list(_find_keys(Q(redeemed_by__in=people))) if people else [],
         orders=list(select_orders(Q(placed_by__in=people) | Q(bill_email__iexact=email))),
         emails=list(Message.objects.filter(recipient__iexact=email).order_by("-pk")[: name_search.MAX_NAMED]),
-        lines=office_matches.find_in_offices(office_matches.EMAIL_SQL, [[one.pk for one in people], *[email] * 3]),
+        lines=find_in_offices(EMAIL_SQL, [[one.pk for one in people], *[email] * 3]),
     )
 
 
@@ -252,7 +421,7 @@ def _with_key(key: ActivationKey, label: str) -> GlobalSearchResult:
         people=[found.redeemed_by] if found.redeemed_by else [],
         keys=[found],
         orders=list(select_orders(Q(lines__entitlement=found.entitlement_id))),
-        lines=office_matches.find_in_offices(office_matches.KEY_SQL, [found.pk]),
+        lines=find_in_offices(KEY_SQL, [found.pk]),
     )
 
 
@@ -268,7 +437,7 @@ def _by_words(text: str) -> GlobalSearchResult:
             office_requests=name_search.find_office_requests(siren),
         )
         return _near_amount(amount) if by_number.is_empty and amount else by_number
-    wanted, rest = query_words.read_question(text)
+    wanted, rest = read_question(text)
     if wanted is None:
         return _by_name(text, text, found)
     meant = _keep_wanted(_by_name(text, rest, found), wanted)
@@ -320,7 +489,7 @@ def _keep_wanted(found: GlobalSearchResult, wanted: WantedKind) -> GlobalSearchR
 
 def _near_amount(amount: Decimal) -> GlobalSearchResult:
     """Return the sales of the nearest amounts to one that no sale has."""
-    sales = near_search.find_near_sales(amount)
+    sales = sale_search.find_near_sales(amount)
     return GlobalSearchResult(
         "montant",
         note="Aucune vente n'a ce montant." if sales.is_empty else "Aucune vente n'a ce montant. Les plus proches :",
@@ -351,6 +520,6 @@ def _find_keys(condition: Q) -> QuerySet[ActivationKey]:
 def _find_invitations(words: list[str]) -> list[FoundInvitation]:
     at = timezone.now()
     return [
-        *invitation_search.find_office_invitations(words, at),
-        *invitation_search.find_teacher_invitations(words, at),
+        *invitations.find_office_invitations(words, at),
+        *invitations.find_teacher_invitations(words, at),
     ]

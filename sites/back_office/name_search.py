@@ -7,10 +7,11 @@ next.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from django.db.models import Expression, F, Func, Model, Q, QuerySet, TextField, Value
-from django.db.models.functions import Concat
+from django.db.models import CharField, Expression, F, Func, Model, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat, Right
 
 from accounts.models import User
 from licensing.billing.models import Invoice
@@ -20,8 +21,31 @@ from licensing.orders.queries import is_under_review
 from schools import queries as school_queries
 from schools.folding import edit_distance, fold
 from schools.models import DirectoryWord, Fold, School
-from sites.back_office.near_words import build_near_pattern
 from tenants.models import Collectivity, OfficeRequest
+
+#: A shorter word is near to too many; a longer one with a slip is found by its trigrams.
+MIN_LETTERS, MAX_LETTERS = 4, 12
+#: Spellings of one sound that are more than a letter apart: « Alais » is Alès.
+_SOUNDS = (("eau", "au", "o"), ("ai", "ei", "e"), ("qu", "k", "c"), ("ph", "f"))
+_SOUND_OF = {spelling: "(" + "|".join(spellings) + ")" for spellings in _SOUNDS for spelling in spellings}
+_SPELLINGS = re.compile("|".join(sorted(_SOUND_OF, key=len, reverse=True)))
+_LETTER = "[^ ]"
+
+
+def build_near_pattern(word: str) -> str | None:
+    """Return the regular expression of a folded text that has a word near this folded one; None if it is too short.
+
+    Near: a letter more, less, other, or swapped with the next, after the first letter; or the same sounds. The whole
+    word counts: « aisha » is near « aicha », and not « aichatou ». Pure.
+    """
+    if not MIN_LETTERS <= len(word) <= MAX_LETTERS:
+        return None
+    other = [word[:at] + f"{_LETTER}?" + word[at + 1 :] for at in range(1, len(word))]
+    more = [word[:at] + _LETTER + word[at:] for at in range(1, len(word) + 1)]
+    swapped = [word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(len(word) - 1)]
+    same_sounds = _SPELLINGS.sub(lambda match: _SOUND_OF[match[0]], word)
+    return f" ({'|'.join((*other, *more, *swapped, same_sounds))})( |$)"
+
 
 #: Rows of each kind: whoever sees as many types another word.
 MAX_NAMED = 20
@@ -171,3 +195,33 @@ def _is_like(word: str) -> Q:
         return Q(named__contains=f" {word}")
     similar, near = Q(named__trigram_strict_word_similar=word), build_near_pattern(word)
     return similar | Q(named__regex=near) if near else similar
+
+
+#: A French number without its « 0 » or « +33 ».
+_DIGITS = 9
+OFFICE_SQL = r"""
+SELECT 'Répond aux écoles', concat_ws(', ', nullif(contact_name, ''), contact_phone)
+FROM {schema}.collectivities_officesettings WHERE right(regexp_replace(contact_phone, '\D', '', 'g'), 9) = %s
+UNION ALL SELECT 'Contact d''une école', concat_ws(', ', school_id, nullif(contact_name, ''), contact_phone)
+FROM {schema}.collectivities_portfolioschool WHERE right(regexp_replace(contact_phone, '\D', '', 'g'), 9) = %s
+"""
+
+
+def find_people_by_phone(number: str) -> list[User]:
+    """Return the accounts with a number, given by its last nine digits."""
+    return _find(User.objects.order_by("last_name", "pk"), number)
+
+
+def find_schools_by_phone(number: str) -> list[School]:
+    """Return the schools with a number. Reads the whole directory: some 0.1 s."""
+    return _find(School.objects.order_by("pk"), number)
+
+
+def find_requests_by_phone(number: str) -> list[OfficeRequest]:
+    """Return the requests of an office with a number, the latest first."""
+    return _find(OfficeRequest.objects.order_by("-pk"), number)
+
+
+def _find[Row: Model](rows: QuerySet[Row], number: str) -> list[Row]:
+    digits = Func(F("phone"), Value(r"\D"), Value(""), Value("g"), function="regexp_replace", output_field=CharField())
+    return list(rows.exclude(phone="").alias(digits=Right(digits, _DIGITS)).filter(digits=number)[:MAX_NAMED])

@@ -18,6 +18,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.templatetags.static import static
 from django.urls import path, reverse
 from django.utils.csp import CSP
 from django.utils.decorators import method_decorator
@@ -27,6 +28,123 @@ from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
 from accounts import second_factor
+from web.frame import MenuEntry
+
+#: View name in the admin's namespace, label, and the other views whose pages belong to the entry.
+PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
+    ("index", "Ce qui attend", frozenset({"waiting_list", "waiting_order"})),
+    ("month", "Le mois en chiffres", frozenset({"month_of"})),
+    ("year", "L’année, par collectivité", frozenset({"year_of"})),
+    ("everything", "Toute l’administration", frozenset()),
+)
+
+
+def build_menu(request: HttpRequest) -> list[MenuEntry]:
+    """Return the entries of the menu, the one of the current page marked."""
+    match = request.resolver_match
+    current = match.url_name if match else None
+    return [
+        MenuEntry(reverse(f"admin:{name}"), label, current == name or current in others)
+        for name, label, others in PAGES
+    ]
+
+
+#: Title → (label, app label and model name, icon).
+GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "Collectivités": (
+        ("Collectivités", "tenants_collectivity", "account_balance"),
+        ("Demandes de bureau", "tenants_officerequest", "inbox"),
+    ),
+    "Ventes": (
+        ("Commandes", "orders_order", "receipt_long"),
+        ("Bons de commande signés", "orders_purchaseorderscan", "draw"),
+        ("Factures et avoirs", "billing_invoice", "request_quote"),
+        ("Règlements", "payments_payment", "payments"),
+        ("Relevés bancaires", "bank_statementline", "account_balance"),
+        ("E-reporting", "e_reporting_periodreport", "campaign"),
+        ("Paiements par carte", "payments_cardpayment", "credit_card"),
+        ("Mouvements du prestataire", "accounting_balancetransaction", "currency_exchange"),
+        ("Événements du prestataire", "payments_providerevent", "webhook"),
+        ("Comptabilité", "accounting_accountingsettings", "menu_book"),
+        ("Années scolaires et tarifs", "catalogue_schoolyear", "calendar_month"),
+        ("Organismes publics", "orders_publicbody", "account_balance_wallet"),
+        ("Vendeur", "catalogue_seller", "storefront"),
+    ),
+    "Licences": (
+        ("Provenances", "entitlements_entitlement", "call_split"),
+        ("Clés", "entitlements_activationkey", "key"),
+        ("Abonnements", "entitlements_subscription", "card_membership"),
+        ("Mouvements de clés", "entitlements_seatevent", "swap_horiz"),
+        ("Produits", "catalogue_product", "sell"),
+    ),
+    "Classes": (
+        ("Classes", "classes_classroom", "groups"),
+        ("Certificats d'effacement", "classes_deletioncertificate", "verified"),
+        ("Jetons de l'application", "classes_applicationtoken", "vpn_key"),
+    ),
+    "Annuaire": (
+        ("Établissements", "schools_school", "school"),
+        ("Rattachements", "schools_affiliation", "badge"),
+        ("Changements de direction", "schools_principalevent", "supervisor_account"),
+        ("Synchronisations", "schools_directorysync", "sync"),
+    ),
+    "Comptes": (
+        ("Comptes", "accounts_user", "group"),
+        ("Journal des comptes", "accounts_accountevent", "history"),
+    ),
+    "Technique": (
+        ("E-mails du portail", "mailing_message", "mail"),
+        ("Adresses refusées", "bounces_refusedaddress", "unsubscribe"),
+        ("Envois qui échouent", "bounces_failedsending", "report"),
+        ("Boîte des retours", "bounces_bouncemailbox", "markunread_mailbox"),
+        ("Mails à lire", "bounces_unreadmail", "mark_email_unread"),
+        ("Éléments mis de côté", "jobs_setasideitem", "rule"),
+        ("Tâches de la file", "jobs_job", "list_alt"),
+    ),
+}
+
+#: Models whose list is not where work begins, with the page that is.
+FIRST_PAGES = {"bank_statementline": "bank_statementline_reconciliation"}
+
+
+def build_sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups in django-unfold's format."""
+    home = {"title": "Ce qui attend", "icon": "home", "link": reverse("admin:index")}
+    everything = {"title": "Toute l'administration", "icon": "apps", "link": reverse("admin:everything")}
+    search = {"title": "Rechercher partout", "icon": "search", "link": reverse("admin:global_search")}
+    return [
+        {"items": [home, everything, search]},
+        *(
+            {
+                "title": title,
+                "items": [
+                    {
+                        "title": label,
+                        "icon": icon,
+                        "link": reverse(f"admin:{FIRST_PAGES.get(model, f'{model}_changelist')}"),
+                    }
+                    for label, model, icon in items
+                ],
+            }
+            for title, items in GROUPS.items()
+        ),
+    ]
+
+
+def get_stylesheet_url(_request: HttpRequest) -> str:
+    """Return the URL of our stylesheet, loaded after django-unfold's."""
+    return static("web/admin.css")
+
+
+def get_icon_url(_request: HttpRequest) -> str:
+    """Return the URL of the mark of Pep's, beside the title."""
+    return static("web/icon.svg")
+
+
+def get_script_url(_request: HttpRequest) -> str:
+    """Return the URL of the script that labels django-unfold's unlabelled controls."""
+    return static("web/admin.js")
+
 
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     **settings.SECURE_CSP,
@@ -85,7 +203,7 @@ class BackOfficeSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[Any]:
         """Put our own pages before the admin's, whose home page is « Toute l'administration »."""
-        from sites.back_office.pages.urls import OWN_PAGES  # noqa: PLC0415 - imports models, which are not loaded yet when the site is created
+        from sites.back_office.urls import OWN_PAGES  # noqa: PLC0415 - imports models, which are not loaded yet when the site is created
 
         return [
             *(path(route, self.own_page(view), name=name) for route, view, name in OWN_PAGES),
@@ -99,8 +217,8 @@ class BackOfficeSite(UnfoldAdminSite):
     def search(self, request: HttpRequest) -> HttpResponse:
         """Search everything. The query is kept in address and field, unless it may be a key: then in neither."""
         from sites.back_office import global_search  # noqa: PLC0415 - imports models
-        from sites.back_office.pages.clients import find_clients  # noqa: PLC0415 - imports models
-        from sites.back_office.search_results import GlobalSearchResult  # noqa: PLC0415 - imports models
+        from sites.back_office.clients import find_clients  # noqa: PLC0415 - imports models
+        from sites.back_office.global_search import GlobalSearchResult  # noqa: PLC0415 - imports models
 
         text = (request.POST if request.method == "POST" else request.GET).get("query", "")
         secret = global_search.may_be_key(text)

@@ -3,20 +3,326 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Q, Subquery, Sum, Value
+from django.conf import settings
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.expressions import CombinedExpression
 from django.urls import reverse
+from payments import PaymentStatus
 
 from bounces.models import BounceMailbox, FailedSending, UnreadMail
-from core.formatting import number, pluralize
+from core.calendar import date_in_paris
+from core.formatting import join_words, number, pluralize
 from installation.hold import find_hold
 from jobs.housekeeping import LATE_AFTER, WorkStatus, list_due_tasks, read_work_status
 from jobs.models import SetAsideItem
+from licensing.bank.models import LineState, StatementLine
+from licensing.billing.models import Invoice
+from licensing.billing.queries import sum_received
+from licensing.billing.transmission import operations
+from licensing.catalogue.models import Seller
+from licensing.catalogue.operations import get_licence_product, get_product_summary
+from licensing.catalogue.price_lists import list_missing_prices
+from licensing.catalogue.pricing import get_year_on_sale
+from licensing.e_reporting.queries import RECENT, list_statements
+from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
+from licensing.payments.models import CardPayment, Payment
 from mailing import mail_server
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
-from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 from tenants import checkpoints
+
+# Work queue of the back office: orders that need the operator, for its home page and the filters of its lists.
+#
+# Queries only; the changes are in `operations`.
+
+
+class OrderQueue(NamedTuple):
+    """A queue of orders. `label` names the list filter; `singular` and `plural` are for the home page's sentence."""
+
+    label: str
+    singular: str
+    plural: str
+    urgent: bool
+    select: Callable[[QuerySet[Order], datetime.date], QuerySet[Order]]
+
+
+def _has_waiting_scan() -> Exists:
+    return Exists(PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING))
+
+
+def _in_review(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.filter(state=OrderState.IN_REVIEW)
+
+
+def _with_scan_to_check(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.filter(_has_waiting_scan())
+
+
+def _overdue(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
+    """Keep unpaid orders past their date whose rights still run: the operator suspends or prolongs them."""
+    return orders.filter(
+        state=OrderState.CONFIRMED,
+        lines__entitlement__unpaid_until__lt=day,
+        lines__entitlement__suspended_at__isnull=True,
+    )
+
+
+def _to_refund(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep cancelled orders with money to refund."""
+    return orders.filter(pk__in=_with_received(OrderState.CANCELLED, ZERO))
+
+
+def _overpaid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep paid orders that received more than they cost."""
+    return orders.filter(pk__in=_with_received(OrderState.PAID, F("order__total_ttc") - F("order__credited")))
+
+
+def _to_credit(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep paid orders of which a part was refunded in the card provider's dashboard."""
+    refunded = Payment.objects.exclude(provider_refund="").values("order")
+    return (
+        orders.filter(pk__in=refunded, state=OrderState.PAID)
+        .alias(received=sum_received())
+        .filter(received__lt=F("total_ttc") - F("credited"))
+    )
+
+
+def _with_received(state: OrderState, more_than: Decimal | CombinedExpression) -> QuerySet[Payment, Any]:
+    """Return the ids of the orders in that state that received more than that, less what went back."""
+    # One grouped sum: a subquery per order takes a second on tens of thousands of orders.
+    received = Payment.objects.filter(order__state=state).order_by().values("order").annotate(received=Sum("amount"))
+    return received.filter(received__gt=more_than).values("order")
+
+
+def _with_card_to_reconcile(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep orders with a card charge that is not recorded, or whose provider reported a problem."""
+    attempts = CardPayment.objects.filter(order=OuterRef("pk"))
+    unrecorded = attempts.filter(~Exists(Payment.objects.filter(card=OuterRef("pk"))), status=PaymentStatus.CONFIRMED)
+    return orders.filter(Exists(unrecorded) | Exists(attempts.exclude(message="")))
+
+
+def _partly_paid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.alias(received=sum_received()).filter(state=OrderState.CONFIRMED, received__gt=0)
+
+
+def _awaiting_post(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.filter(~_has_waiting_scan(), state=OrderState.PLACED)
+
+
+def _unpaid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.filter(state=OrderState.CONFIRMED)
+
+
+def _lapsed(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
+    """Keep lapsed orders of a current school year: a purchase order may still arrive."""
+    return orders.filter(state=OrderState.LAPSED, lines__entitlement__last_day__gte=day)
+
+
+#: By priority.
+ORDER_QUEUES: dict[str, OrderQueue] = {
+    "ouvrir": OrderQueue(
+        "droits à ouvrir après vérification",
+        "commande d'un établissement hors annuaire à vérifier : ouvrir ses droits, ou la refuser",
+        "commandes d'établissements hors annuaire à vérifier : ouvrir leurs droits, ou les refuser",
+        urgent=True,
+        select=_in_review,
+    ),
+    "verifier": OrderQueue(
+        "bon de commande signé à vérifier",
+        "bon de commande signé à vérifier",
+        "bons de commande signés à vérifier",
+        urgent=True,
+        select=_with_scan_to_check,
+    ),
+    "echues": OrderQueue(
+        "règlement en retard",
+        "commande facturée n'est pas réglée quarante-cinq jours après sa facture : suspendre, ou prolonger",
+        "commandes facturées ne sont pas réglées quarante-cinq jours après leur facture : suspendre, ou prolonger",
+        urgent=True,
+        select=_overdue,
+    ),
+    "cartes": OrderQueue(
+        "paiement par carte à rapprocher",
+        "commande dont le paiement par carte est à rapprocher",
+        "commandes dont le paiement par carte est à rapprocher",
+        urgent=True,
+        select=_with_card_to_reconcile,
+    ),
+    "avoirs": OrderQueue(
+        "remboursée en partie : avoir à établir",
+        "commande remboursée en partie chez le prestataire : établir l'avoir, ou dire que le reste est dû",
+        "commandes remboursées en partie chez le prestataire : établir les avoirs, ou dire que le reste est dû",
+        urgent=True,
+        select=_to_credit,
+    ),
+    "rembourser": OrderQueue(
+        "à rembourser",
+        "commande annulée à rembourser",
+        "commandes annulées à rembourser",
+        urgent=True,
+        select=_to_refund,
+    ),
+    "trop-percus": OrderQueue(
+        "trop-perçu à rendre",
+        "trop-perçu à rendre, ou à reporter sur une autre commande du même payeur",
+        "trop-perçus à rendre, ou à reporter sur d'autres commandes des mêmes payeurs",
+        urgent=True,
+        select=_overpaid,
+    ),
+    "partielles": OrderQueue(
+        "réglée en partie",
+        "commande réglée en partie",
+        "commandes réglées en partie",
+        urgent=False,
+        select=_partly_paid,
+    ),
+    "courrier": OrderQueue(
+        "bon de commande signé attendu",
+        "commande passée, bon de commande signé attendu",
+        "commandes passées, bons de commande signés attendus",
+        urgent=False,
+        select=_awaiting_post,
+    ),
+    "regler": OrderQueue(
+        "facturée, à régler",
+        "commande facturée dont le règlement est attendu",
+        "commandes facturées dont le règlement est attendu",
+        urgent=False,
+        select=_unpaid,
+    ),
+    "caduques": OrderQueue(
+        "droits suspendus sans bon de commande",
+        "commande restée sans bon de commande : droits suspendus",
+        "commandes restées sans bon de commande : droits suspendus",
+        urgent=False,
+        select=_lapsed,
+    ),
+}
+
+
+def list_waiting_orders(name: str, day: datetime.date, *, among: QuerySet[Order] | None = None) -> QuerySet[Order]:
+    """Return the orders of the queue `name`."""
+    orders = Order.objects.sales() if among is None else among
+    return ORDER_QUEUES[name].select(orders, day)
+
+
+#: Queues of orders that the root page lists one by one.
+_LISTED = frozenset({"ouvrir", "verifier", "regler"})
+
+
+class WorkItem(NamedTuple):
+    """What the operator has to do, and the URL where it is done."""
+
+    sentence: str
+    url: str
+    urgent: bool
+
+
+def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
+    """Yield the work items of sales."""
+    day = date_in_paris(now)
+    yield from _seller()
+    yield from _product()
+    yield from _test_mode()
+    yield from _prices(day)
+    yield from _orders(day)
+    yield from _invoices()
+    yield from _transmissions(now)
+    yield from _statement_lines()
+    yield from _periods(day)
+
+
+def _seller() -> Iterator[WorkItem]:
+    seller = Seller.objects.first()
+    if seller is None:
+        url = reverse("admin:catalogue_seller_add")
+        yield WorkItem("Le vendeur n'est pas décrit : rien ne peut être facturé", url, urgent=True)
+        return
+    notices = {"direction de la publication": seller.publication_director, "hébergeur": seller.host}
+    if missing := [name for name, value in notices.items() if not value]:
+        url = reverse("admin:catalogue_seller_change", args=[seller.pk])
+        yield WorkItem(f"Mentions légales à compléter : {join_words(missing)}", url, urgent=False)
+
+
+def _product() -> Iterator[WorkItem]:
+    if not get_product_summary():
+        url = reverse("admin:catalogue_product_change", args=[get_licence_product().pk])
+        yield WorkItem("Écrivez ce que les élèves exercent dans Pep's : le site ne le dit pas", url, urgent=False)
+
+
+def _test_mode() -> Iterator[WorkItem]:
+    # Stripe's test keys start with sk_test_ or rk_test_.
+    if "_test_" in settings.STRIPE_SECRET_KEY:
+        sentence = (
+            "Stripe est en mode test : aucune carte n'est débitée, et qui connaît ses cartes d'essai achète pour rien"
+        )
+        yield WorkItem(sentence, reverse("admin:payments_cardpayment_changelist"), urgent=True)
+
+
+def _prices(day: datetime.date) -> Iterator[WorkItem]:
+    on_sale = get_year_on_sale(day)
+    for year, sentence in list_missing_prices(day):
+        url = reverse("admin:catalogue_schoolyear_change", args=[year.pk])
+        # Missing prices of the year on sale are urgent, next year's are not.
+        yield WorkItem(sentence.rstrip("."), url, urgent=on_sale is None or year == on_sale)
+
+
+def _orders(day: datetime.date) -> Iterator[WorkItem]:
+    page = reverse("admin:orders_order_changelist")
+    for name, kind in ORDER_QUEUES.items():
+        if name in _LISTED:
+            continue
+        count = list_waiting_orders(name, day).values("pk").distinct().count()
+        if count:
+            sentence = f"{number(count)}\u00a0{kind.singular if count == 1 else kind.plural}"
+            yield WorkItem(sentence, f"{page}?attend={name}", urgent=kind.urgent)
+
+
+def _transmissions(now: datetime.datetime) -> Iterator[WorkItem]:
+    url = reverse("admin:billing_invoice_batch")
+    refused = operations.list_refused().count()
+    if refused:
+        counted = pluralize(refused, "document n'a pas été pris", "documents n'ont pas été pris")
+        yield WorkItem(f"{counted} par la plateforme : lisez pourquoi", url, urgent=True)
+    silent = operations.list_silent(now).count()
+    if silent:
+        counted = pluralize(silent, "transmission reste", "transmissions restent")
+        yield WorkItem(f"{counted} sans réponse depuis deux jours", url, urgent=True)
+
+
+def _statement_lines() -> Iterator[WorkItem]:
+    waiting = StatementLine.objects.filter(state=LineState.WAITING).count()
+    if waiting:
+        counted = pluralize(waiting, "ligne de relevé bancaire", "lignes de relevé bancaire")
+        url = reverse("admin:bank_statementline_reconciliation")
+        yield WorkItem(f"{counted} à rapprocher", url, urgent=False)
+
+
+def _invoices() -> Iterator[WorkItem]:
+    turned_down = Invoice.objects.rejected().count()
+    if turned_down:
+        url = reverse("admin:billing_invoice_changelist") + "?attend=rejetees"
+        counted = pluralize(turned_down, "facture rejetée ou refusée", "factures rejetées ou refusées")
+        yield WorkItem(f"{counted} : à refaire sous un nouveau numéro", url, urgent=True)
+    disputed = Invoice.objects.disputed().count()
+    if disputed:
+        url = reverse("admin:billing_invoice_changelist") + "?attend=litiges"
+        counted = pluralize(disputed, "facture en litige", "factures en litige")
+        yield WorkItem(f"{counted} : lisez pourquoi, et répondez à l'acheteur", url, urgent=True)
+
+
+def _periods(day: datetime.date) -> Iterator[WorkItem]:
+    waiting = [one for one in list_statements(day=day, since=day - RECENT) if one.waits]
+    if waiting:
+        late = sum(one.is_late for one in waiting)
+        counted = pluralize(len(waiting), "période", "périodes")
+        sentence = f"{counted} d'e-reporting à déclarer ou à rectifier"
+        sentence += f", dont {number(late)} en retard" if late else ""
+        yield WorkItem(sentence, reverse("admin:e_reporting_periodreport_changelist"), urgent=bool(late))
+
 
 #: The directory changes weekly during the school year: after a month its e-mail addresses are outdated.
 _DIRECTORY_MAX_AGE = datetime.timedelta(days=30)

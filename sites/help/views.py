@@ -2,18 +2,136 @@
 
 from __future__ import annotations
 
+import datetime
+import functools
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import SafeString
 
 from accounts.models import Profile
 from core.documents import build_file_response
 from core.foreign_values import cut_search
-from sites.help import accessibility, guides
-from sites.help.markdown import render_guide
-from sites.help.pdf import render_pdf
+from sites.help import guides
+from sites.help.guides import render_guide, render_pdf
 from sites.help.questions import find_guide_sections, find_questions, list_sections
-from sites.help.way_back import find_way_back, keep_way_back
+from tenants.models import Collectivity
 from web.access import public_page
+from web.frame import OFFICE_PARAMETER
+
+GRID_FILE = Path(__file__).with_name("accessibility_grid.toml")
+COMPLIANT, NON_COMPLIANT, NOT_APPLICABLE = "conforme", "non conforme", "non applicable"
+#: Themes of the RGAA 4.1, in its order.
+THEMES = (
+    "Images", "Cadres", "Couleurs", "Multimédia", "Tableaux", "Liens", "Scripts", "Éléments obligatoires",
+    "Structuration de l’information", "Présentation de l’information", "Formulaires", "Navigation", "Consultation",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CheckedCriterion:
+    """A criterion of the RGAA, its state, how it was checked, and what was found."""
+
+    number: str
+    text: str
+    state: str
+    method: str
+    note: str
+
+
+@dataclass(frozen=True)
+class CheckedTheme:
+    """The criteria of a theme."""
+
+    number: int
+    title: str
+    criteria: tuple[CheckedCriterion, ...]
+
+
+@dataclass(frozen=True)
+class AccessibilityGrid:
+    """All criteria, and the day on which they were checked."""
+
+    checked_on: datetime.date
+    criteria: tuple[CheckedCriterion, ...]
+
+    def count(self, state: str) -> int:
+        """Return how many criteria are in a state."""
+        return sum(criterion.state == state for criterion in self.criteria)
+
+    @property
+    def rate(self) -> int:
+        """Return the percentage of compliant criteria among those that apply, rounded down."""
+        compliant = self.count(COMPLIANT)
+        return 100 * compliant // (compliant + self.count(NON_COMPLIANT))
+
+    @property
+    def failures(self) -> list[CheckedCriterion]:
+        """Return the criteria that are not met."""
+        return [criterion for criterion in self.criteria if criterion.state == NON_COMPLIANT]
+
+    @property
+    def themes(self) -> list[CheckedTheme]:
+        """Return the criteria by theme."""
+        return [
+            CheckedTheme(number, title, tuple(one for one in self.criteria if one.number.startswith(f"{number}.")))
+            for number, title in enumerate(THEMES, start=1)
+        ]
+
+
+@functools.cache
+def read_grid() -> AccessibilityGrid:
+    """Return the grid."""
+    content = tomllib.loads(GRID_FILE.read_text(encoding="utf-8"))
+    criteria = tuple(CheckedCriterion(**criterion) for criterion in content["criterion"])
+    return AccessibilityGrid(content["checked_on"], criteria)
+
+
+# The way back to the office from which the help was opened.
+#
+# An address carries the office's name only: the link is built from the office that has it, and so leads nowhere else.
+
+_SLUG = re.compile(r"[a-z0-9-]{1,40}")
+#: « Ville de Nîmes », « Ville d’Alès », « Commune du Vigan ».
+_TOWN = re.compile(r"(?:Ville|Commune|Mairie) (?=de |du |des |d['’])")
+_GUIDE_LINK = re.compile(r'(?<= href=")(/aide/[a-z-]+/)')
+
+
+class WayBack(NamedTuple):
+    """A link to an office."""
+
+    #: « Retour au bureau de Nîmes ».
+    label: str
+    url: str
+    #: What the other pages of the help need in their addresses to lead back too: « ?bureau=nimes ».
+    query: str
+    slug: str
+
+
+def find_way_back(request: HttpRequest) -> WayBack | None:
+    """Return the way back to the office that the address names; None where none has that name. One query at most."""
+    slug = request.GET.get(OFFICE_PARAMETER, "")
+    if not _SLUG.fullmatch(slug):
+        return None
+    collectivity = Collectivity.objects.filter(slug=slug).first()
+    if collectivity is None:
+        return None
+    return WayBack(_name_way_back(collectivity.name), collectivity.office_url(), f"?{OFFICE_PARAMETER}={slug}", slug)
+
+
+def keep_way_back(body: SafeString, way_back: WayBack | None) -> SafeString:
+    """Return a guide's HTML, whose links to other guides lead back to the same office."""
+    return SafeString(_GUIDE_LINK.sub(rf"\g<1>{way_back.query}", body)) if way_back else body
+
+
+def _name_way_back(collectivity: str) -> str:
+    town = _TOWN.sub("", collectivity, count=1) if _TOWN.match(collectivity) else ""
+    return f"Retour au bureau {town}" if town else f"Retour au bureau ({collectivity})"
 
 
 def _find_guide(slug: str) -> guides.Guide:
@@ -79,10 +197,10 @@ def list_questions(request: HttpRequest) -> HttpResponse:
 @public_page
 def show_declaration(request: HttpRequest) -> HttpResponse:
     """Show the accessibility declaration."""
-    grid = accessibility.read_grid()
+    grid = read_grid()
     counts = {
-        "compliant": grid.count(accessibility.COMPLIANT),
-        "not_applicable": grid.count(accessibility.NOT_APPLICABLE),
+        "compliant": grid.count(COMPLIANT),
+        "not_applicable": grid.count(NOT_APPLICABLE),
     }
     return render(request, "help/accessibility.html", {"grid": grid} | counts)
 
@@ -90,7 +208,7 @@ def show_declaration(request: HttpRequest) -> HttpResponse:
 @public_page
 def show_grid(request: HttpRequest) -> HttpResponse:
     """Show the RGAA's criteria as they were checked."""
-    return render(request, "help/accessibility_grid.html", {"grid": accessibility.read_grid()})
+    return render(request, "help/accessibility_grid.html", {"grid": read_grid()})
 
 
 @public_page

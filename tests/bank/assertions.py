@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connection
 
-from sites.audit.bank_invariants import BANK_INVARIANTS
+from sites.audit.sales_invariants import BANK_INVARIANTS
 
 
 def list_bank_violations():

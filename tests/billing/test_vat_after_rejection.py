@@ -13,7 +13,7 @@ from licensing.billing.models import InvoiceKind, PlatformState
 from licensing.exceptions import LicensingError
 from licensing.orders.models import OrderLine
 from licensing.orders.vat import VatTreatment
-from sites.audit.vat_checks import find_vat_violations
+from sites.audit.sales_checks import find_vat_violations
 from tests.billing.schematron import list_violations as list_schematron_violations
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory

@@ -16,7 +16,7 @@ from licensing.billing.models import PlatformState
 from licensing.billing.transmission.operations import request_transmissions
 from licensing.orders import operations
 from licensing.payments import operations as payment_operations
-from sites.back_office.sales.admin_actions import ActionAdmin
+from sites.back_office.model_admins import ActionAdmin
 from tests.access.routes import PORTAL
 from tests.billing.transmission.scripted_platform import PATH, Script
 from tests.e2e.guide_pictures import keep_picture

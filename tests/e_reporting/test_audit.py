@@ -8,7 +8,7 @@ import pytest
 
 from licensing.e_reporting import reports
 from licensing.e_reporting.models import PeriodReport, ReportKind
-from sites.audit.report_checks import find_report_violations
+from sites.audit.sales_checks import find_report_violations
 from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory
 from tests.orders import actions

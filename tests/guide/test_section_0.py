@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from sites.help.guides import BY_SLUG
-from sites.help.markdown import render_guide
+from sites.help.guides import BY_SLUG, render_guide
 from tests.guide.scenario import ACCOUNT, account_text, create_browser, page_text
 
 GUIDE = "/aide/chef-etablissement/"

@@ -13,7 +13,7 @@ from licensing.exceptions import LicensingError
 from licensing.orders import billing_details
 from licensing.orders.exceptions import BadBilling, NoReason, NotInThisState
 from licensing.orders.vat import VatCategory, VatTreatment
-from sites.audit.vat_checks import find_vat_violations
+from sites.audit.sales_checks import find_vat_violations
 from tests.billing.pdf_text import extract_text
 from tests.billing.schematron import list_violations
 from tests.conftest import TERM

@@ -22,7 +22,7 @@ from licensing.orders.queries import get_last_withdrawal_day
 from licensing.payments.credits import withdraw_from_contract
 from mailing import kinds
 from mailing.mime import compose
-from sites.back_office import work_queue
+from sites.back_office import work_items
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import TeacherFactory
@@ -135,7 +135,7 @@ def test_a_card_is_refunded_by_its_provider_with_a_credit_note():
 def test_a_cheque_waits_for_the_operator_who_has_fourteen_days():
     order = OrderFactory(paid=True, **PERSON)
     withdraw(order, at=at_day(2))
-    assert work_queue.list_waiting_orders("rembourser", at_day(2).date()).get() == order
+    assert work_items.list_waiting_orders("rembourser", at_day(2).date()).get() == order
     text = get_email_text(order, "withdrawn")
     for part in (
         "accusé de réception",

@@ -9,7 +9,7 @@ from licensing.billing.queries import get_balance
 from licensing.orders.models import OrderState, PaymentMethod
 from licensing.payments.models import PaymentKind
 from licensing.payments.queries import get_surplus, list_owed_orders
-from sites.back_office import work_queue
+from sites.back_office import work_items
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.billing_details import BillingDetailsFactory
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def list_queue(name):
-    return list(work_queue.list_waiting_orders(name, date_in_paris(TERM)))
+    return list(work_items.list_waiting_orders(name, date_in_paris(TERM)))
 
 
 def test_more_than_is_owed_pays_the_order_and_leaves_a_surplus():

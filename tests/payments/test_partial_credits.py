@@ -15,7 +15,7 @@ from licensing.orders.models import OrderState
 from licensing.payments.queries import get_surplus
 from licensing.pools.models import Pool
 from mailing import kinds
-from sites.back_office import work_queue
+from sites.back_office import work_items
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def list_queue(name):
-    return list(work_queue.list_waiting_orders(name, date_in_paris(TERM)))
+    return list(work_items.list_waiting_orders(name, date_in_paris(TERM)))
 
 
 def hold(*seats):

@@ -14,9 +14,9 @@ from licensing.entitlements.wording import format_validity
 from licensing.orders.models import Order
 from mailing import kinds
 from mailing.models import Message
-from sites.back_office.order_states import describe_state
-from sites.back_office.pages.clients import get_client_url
-from sites.back_office.pages.menu import build_menu
+from sites.back_office.clients import get_client_url
+from sites.back_office.order_status import describe_state
+from sites.back_office.site import build_menu
 from web.frame import MenuEntry
 
 register = template.Library()

@@ -17,7 +17,7 @@ from licensing.payments.credits import demand_refunded_part
 from licensing.payments.models import Payment
 from licensing.payments.queries import get_card_net
 from mailing import kinds
-from sites.back_office import work_queue
+from sites.back_office import work_items
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.orders import actions
@@ -45,7 +45,7 @@ def get_order(payment):
 
 
 def list_queue(name):
-    return list(work_queue.list_waiting_orders(name, date_in_paris(TERM)))
+    return list(work_items.list_waiting_orders(name, date_in_paris(TERM)))
 
 
 def read_email(order):

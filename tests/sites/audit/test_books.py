@@ -17,8 +17,8 @@ from licensing.billing.models import Invoice
 from licensing.orders import purchase_orders
 from licensing.orders.models import Order
 from sites.audit.checks import PUBLIC_INVARIANTS, check_all
-from sites.audit.vat_checks import find_vat_violations
-from sites.back_office import work_queue
+from sites.audit.sales_checks import find_vat_violations
+from sites.back_office import work_items
 from tests.accounting.provider_balance import record_movement, record_movements
 from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -231,4 +231,4 @@ def test_a_card_charged_twice_is_awaiting_refund_and_not_a_breach(nimes):
     order = OrderFactory(current=True, paid_by_card=True)
     actions.settle_by_card(order, at=timezone.now())
     assert broken() == set()
-    assert work_queue.list_waiting_orders("trop-percus", date_in_paris(timezone.now())).get() == order
+    assert work_items.list_waiting_orders("trop-percus", date_in_paris(timezone.now())).get() == order

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from sites.audit.office_rows import OfficeRows
-from sites.audit.public_rows import KEYS
+from sites.audit.invariants import KEYS, OfficeRows
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.races import run_concurrently

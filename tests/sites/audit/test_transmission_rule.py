@@ -12,7 +12,7 @@ from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.models import Transmission
 from licensing.billing.transmission.platforms import DepositVerdict
 from sites.audit.checks import check_all
-from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
+from sites.audit.sales_invariants import TRANSMISSION_INVARIANTS
 from tests.billing.transmission.scripted_platform import entry, follow_script
 from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory

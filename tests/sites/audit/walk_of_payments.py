@@ -11,7 +11,7 @@ from licensing.payments.card_providers import EURO, ProviderOutcome, ProviderRef
 from licensing.payments.credits import credit_in_part, demand_refunded_part, withdraw_from_contract
 from licensing.payments.models import CardPayment, Payment
 from licensing.payments.queries import get_surplus, list_owed_orders
-from sites.back_office import work_queue
+from sites.back_office import work_items
 from tests.accounting.provider_balance import record_movement, record_movements
 from tests.orders import actions
 from tests.sites.audit.walk_steps import Steps, WalkSteps
@@ -68,7 +68,7 @@ class WalkOfPayments(WalkSteps):
             card.record_outcome(payment_id=payment.pk, outcome=outcome, at=self.at)
 
     def demand_again(self):
-        for order in work_queue.list_waiting_orders("avoirs", self.at.date())[:1]:
+        for order in work_items.list_waiting_orders("avoirs", self.at.date())[:1]:
             demand_refunded_part(order_id=order.pk, **self.by())
             self.done["demanded"] += 1
 

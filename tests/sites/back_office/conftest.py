@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from collectivities.models import Role
 from licensing.orders import operations
-from sites.back_office import invitation_search as invitation_pages
+from sites.back_office import invitations as invitation_pages
 from tests.factories.accounts import OperatorFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import PurchaseFactory

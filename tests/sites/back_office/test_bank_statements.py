@@ -14,7 +14,7 @@ from django.urls import reverse
 from licensing.bank.models import LinePayment, LineState, StatementLine
 from licensing.orders.models import Order, OrderState
 from licensing.payments.models import Payment
-from sites.back_office.bank.reconciliation import PAGE_LINES
+from sites.back_office.bank import PAGE_LINES
 from tests.bank.actions import AFTERWARDS, book, choose, receive, upload
 from tests.bank.statement_files import FileLine, StatementFile, write_camt, write_cfonb
 from tests.factories.orders import OrderFactory
@@ -161,7 +161,7 @@ def test_a_line_that_cannot_be_booked_says_why_and_stays_and_the_rest_is_booked(
 def test_300_mandats_take_ten_clicks(operator, monkeypatch, number, page_lines):
     """Here 6 by pages of 2: the page from home, choosing the file, uploading it, and one button a page."""
     assert PAGE_LINES * 3 >= 300
-    monkeypatch.setattr("sites.back_office.bank.reconciliation.PAGE_LINES", page_lines)
+    monkeypatch.setattr("sites.back_office.bank.PAGE_LINES", page_lines)
     lines = tuple(mandate(OrderFactory(confirmed=True, classes=1)) for _ in range(number))
     assert "relevé bancaire à rapprocher" not in page_text(operator.get("/admin/"))
     upload(StatementFile(lines))
@@ -174,7 +174,7 @@ def test_300_mandats_take_ten_clicks(operator, monkeypatch, number, page_lines):
 
 
 def test_what_takes_too_long_is_left_for_another_click(operator, monkeypatch):
-    monkeypatch.setattr("sites.back_office.bank.reconciliation.BOOKING_SECONDS", -1.0)
+    monkeypatch.setattr("sites.back_office.bank.BOOKING_SECONDS", -1.0)
     receive(*(mandate(OrderFactory(confirmed=True, classes=1)) for _ in range(3)))
     page = page_text(confirm(operator))
     assert "1 ligne enregistrée" in page

@@ -13,7 +13,7 @@ from licensing.entitlements import keys
 from licensing.entitlements.queries import unseal_key
 from licensing.pools.models import Pool
 from mailing.models import Message
-from sites.back_office.pages import client_keys
+from sites.back_office import clients
 from tests.emails import BOUNCE_FIELDS
 from tests.factories.schools import SchoolFactory
 from tests.invitations.inviting_school import InvitingSchool
@@ -97,7 +97,7 @@ def test_where_keys_were_sent_is_read_in_the_same_number_of_queries(nimes, given
     keys_of_school = type(given.key).objects.filter(school=given.school_id)
     # Three, and a savepoint around the one of all schemas, as the test has a transaction.
     with django_assert_num_queries(5):
-        assert [one.recipient for one in client_keys.list_keys(keys_of_school)] == [given.recipient]
+        assert [one.recipient for one in clients.list_keys(keys_of_school)] == [given.recipient]
 
 
 # --- Invitations ------------------------------------------------------------------------------------------------------

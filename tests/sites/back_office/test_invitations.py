@@ -15,7 +15,7 @@ from collectivities.models import AuditEntry, Invitation, Role
 from collectivities.operations import members
 from mailing.models import Message
 from sites.back_office.global_search import search_everywhere
-from sites.back_office.invitation_search import InvitationDates
+from sites.back_office.invitations import InvitationDates
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory, confirm_address
 from tests.factories.collectivities import MemberFactory

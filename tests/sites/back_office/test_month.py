@@ -13,8 +13,7 @@ from core.formatting import euros
 from licensing.entitlements.models import ActivationKey
 from licensing.payments.models import Payment
 from mailing.models import Message, MessageState
-from sites.back_office.pages.month_figures import CalendarMonth, Figures, compute_figures, get_month
-from sites.back_office.pages.month_views import list_groups
+from sites.back_office.month_figures import CalendarMonth, Figures, compute_figures, get_month, list_groups
 from tenants.models import Collectivity
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory

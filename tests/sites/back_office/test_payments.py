@@ -13,7 +13,7 @@ from core.calendar import date_in_paris
 from core.formatting import euros, long_date
 from licensing.billing.queries import get_balance
 from licensing.orders.models import OrderState
-from sites.back_office.sales.forms import AmountField
+from sites.back_office.forms import AmountField
 from tests.factories.orders import OrderFactory
 from tests.orders import actions
 from tests.sites.back_office.pages import order_url, page_text

@@ -15,9 +15,8 @@ from licensing.orders.models import Order
 from licensing.pools.models import Pool
 from schools import uai
 from schools.models import DirectoryWord
-from sites.back_office.global_search import search_everywhere
-from sites.back_office.near_search import list_amounts_a_digit_away
-from sites.back_office.query_words import WantedKind, read_key_number, read_phone, read_question
+from sites.back_office.global_search import WantedKind, read_key_number, read_phone, read_question, search_everywhere
+from sites.back_office.sale_search import list_amounts_a_digit_away
 from tests.factories.accounts import UserFactory
 from tests.factories.licensing import KeyFactory
 from tests.factories.orders import OrderFactory

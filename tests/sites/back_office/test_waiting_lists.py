@@ -17,7 +17,7 @@ from licensing.billing.models import Invoice
 from licensing.orders.models import Order, PurchaseOrderScan
 from licensing.payments.models import Payment
 from mailing.models import Message
-from sites.back_office.pages.waiting_lists import LISTS
+from sites.back_office.waiting import LISTS
 from tenants.models import OfficeRequest
 from tests.bank.actions import upload
 from tests.bank.statement_files import FileLine, StatementFile
@@ -68,7 +68,7 @@ def test_what_came_today_says_at_which_hour(operator):
 @pytest.mark.parametrize(("few", "scans"), [(2, 3), pytest.param(8, 10, marks=pytest.mark.slow)])
 def test_a_list_shows_so_many_and_says_how_many_more(operator, monkeypatch, few, scans):
     if scans < 8:
-        monkeypatch.setattr("sites.back_office.pages.queue_views._FEW", few)
+        monkeypatch.setattr("sites.back_office.waiting._FEW", few)
     for days in range(scans):
         receive(days)
     OrderFactory(current=True, in_review=True)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_tenants.utils import schema_context, tenant_context
 
 from licensing.pools.positions import list_pool_positions
-from sites.back_office.pages.year_figures import add_up_years, compute_year
+from sites.back_office.year_figures import add_up_years, compute_year
 from sites.office.year_report import read_report
 from tests.factories.accounts import OperatorFactory, UserFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory

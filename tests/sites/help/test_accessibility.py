@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sites.help.accessibility import COMPLIANT, NON_COMPLIANT, NOT_APPLICABLE, THEMES, read_grid
+from sites.help.views import COMPLIANT, NON_COMPLIANT, NOT_APPLICABLE, THEMES, read_grid
 
 #: Criteria of each theme of the RGAA 4.1.
 COUNTS = (9, 2, 3, 13, 8, 2, 5, 10, 4, 14, 13, 11, 12)

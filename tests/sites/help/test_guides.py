@@ -8,10 +8,8 @@ import pytest
 
 from accounts.models import Profile
 from collectivities.models import Role
-from sites.back_office.pages.urls import OWN_PAGES
-from sites.help.guides import GUIDES
-from sites.help.markdown import make_anchor, render_guide
-from sites.help.pdf import render_pdf
+from sites.back_office.urls import OWN_PAGES
+from sites.help.guides import GUIDES, make_anchor, render_guide, render_pdf
 from sites.help.places import PLACES
 from tests.access import policies
 from tests.factories.accounts import UserFactory

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from sites.help.guides import GUIDES
-from sites.help.questions import SECTION_OF_PROFILE, find_guide_sections, find_questions, read_sections
-from sites.help.search import read_search
+from sites.help.questions import SECTION_OF_PROFILE, find_guide_sections, find_questions, read_search, read_sections
 from tests.factories.accounts import UserFactory
 
 

@@ -42,7 +42,7 @@ def month(committing, gard, clock, stripe, monkeypatch):
 
     stripe.balance.now = get_time
     # Else the number of clicks would depend on the machine.
-    monkeypatch.setattr("sites.back_office.bank.reconciliation.BOOKING_SECONDS", 600.0)
+    monkeypatch.setattr("sites.back_office.bank.BOOKING_SECONDS", 600.0)
     return MonthOfSales(clock, [committing, gard])
 
 

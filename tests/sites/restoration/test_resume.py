@@ -17,7 +17,7 @@ from licensing.billing import invoicing
 from licensing.billing.models import Invoice, SkippedNumbers
 from mailing.models import Message, MessageState
 from sites.audit.checks import check_all
-from sites.restoration import operations, queued_work
+from sites.restoration import operations
 from tests.factories.orders import OrderFactory, StoredOrderFactory
 from tests.installation.copies import note
 from tests.jobs.queue_rows import add_job
@@ -153,4 +153,4 @@ def test_the_moment_of_the_backup_is_no_job_s_future(db):
             " SELECT job_id, 'scheduled', %s FROM procrastinate_events LIMIT 1",
             [NOW + HOUR],
         )
-    assert queued_work.find_last_trace() == NOW - HOUR
+    assert operations.find_last_trace() == NOW - HOUR

@@ -15,7 +15,7 @@ from core.connections import OwnerUnknown, connected_as_owner
 from core.formatting import long_moment, number, pluralize
 from installation.hold import find_hold
 from licensing.billing.snapshots import format_number
-from sites.restoration import operations, queued_work
+from sites.restoration import operations
 
 _INVOICE = re.compile(r"P(\d{4})-(\d{6,})")
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             raise CommandError("--sequence-margin ne recule pas.")
         invoices = dict(_parse_invoice(text) for text in options["last_invoice"])
         missing = {
-            one.year for one in queued_work.list_invoice_years(since=queued_work.find_last_trace(), at=at)
+            one.year for one in operations.list_invoice_years(since=operations.find_last_trace(), at=at)
         } - invoices.keys()
         if missing:
             years = ", ".join(map(str, sorted(missing)))
@@ -76,18 +76,18 @@ class Command(BaseCommand):
         self._report(result)
 
     def _tell(self, cause: str, at: datetime.datetime) -> None:
-        trace = queued_work.find_last_trace()
+        trace = operations.find_last_trace()
         self.stdout.write(f"Rien ne part : {cause}.")
         if trace is not None:
             self.stdout.write(f"Dernière trace d'activité dans la base : {long_moment(timezone.localtime(trace))}.")
-        waiting = queued_work.list_queued_work(at)
+        waiting = operations.list_queued_work(at)
         self.stdout.write("Ce qui attendait :" if waiting else "Rien n'attendait.")
         for one in waiting:
             age = "" if one.oldest is None else f", dès le {one.oldest:%d/%m/%Y}"
             self.stdout.write(f"  {one.label} : {number(one.number)}{age} ; en retard déjà : {number(one.overdue)}")
-        margin = queued_work.get_invoice_margin(since=trace, at=at)
+        margin = operations.get_invoice_margin(since=trace, at=at)
         invoices, known = [], []
-        for series in queued_work.list_invoice_years(since=trace, at=at):
+        for series in operations.list_invoice_years(since=trace, at=at):
             proposed = format_number(series.year, series.last + margin)
             invoices.append(f"--last-invoice {proposed}")
             known.append(f"--last-invoice {format_number(series.year, series.last)}")
@@ -98,7 +98,7 @@ class Command(BaseCommand):
         self.stdout.write(
             "Pour reprendre, en abandonnant ce qui devait partir avant l'instant où l'ancien site s'est arrêté :\n"
             f"  manage.py resume --drop-before {timezone.localtime(at):%Y-%m-%dT%H:%M} "
-            f"--sequence-margin {queued_work.get_sequence_margin()} {' '.join(invoices)}\n"
+            f"--sequence-margin {operations.get_sequence_margin()} {' '.join(invoices)}\n"
             "ou --send-all en place de --drop-before, si rien n'est parti depuis la sauvegarde.\n"
             "Si rien n'a été perdu (pg_upgrade, serveur de secours promu, retenue à la main) :\n"
             f"  manage.py resume --send-all --sequence-margin 0 {' '.join(known)}"

@@ -1,0 +1,527 @@
+"""Orders in the back office: list and page; what is granted, signed purchase orders, and public payers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.text import capfirst
+from stdnum.exceptions import ValidationError as BadNumber
+from stdnum.fr import siret as sirets
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from accounts.second_factor import get_operator
+from core import formatting
+from core.calendar import date_in_paris
+from core.documents import build_file_response
+from core.formatting import add_nonbreaking_spaces, euros, long_date
+from licensing.billing.models import BillingDocument, Invoice
+from licensing.billing.queries import parse_amount, search_invoices
+from licensing.exceptions import LicensingError
+from licensing.orders import operations
+from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine, PublicBody, PurchaseOrderScan
+from licensing.orders.operations import get_last_grant
+from licensing.orders.queries import is_under_review
+from licensing.payments.models import CardPayment, Payment
+from sites.back_office import work_items
+from sites.back_office.forms import GrantForm, RegistrationNumberField
+from sites.back_office.model_admins import ActionAdmin, ReadOnlyAdminMixin
+from sites.back_office.order_actions import ORDER_ACTIONS, describe_vat
+from sites.back_office.order_status import describe_order_status, describe_state
+from web.generic_forms import ModelForm
+
+
+class PublicBodyForm(ModelForm[PublicBody]):
+    """A public body and its services, one per line: code, then name."""
+
+    siret = RegistrationNumberField(label="SIRET")
+    lines = forms.CharField(
+        label="Services",
+        required=False,
+        widget=UnfoldAdminTextareaWidget,
+        help_text="Un par ligne : le code, un point-virgule, le nom. Exemple : « EDUC ; Direction de l'éducation ».",
+    )
+
+    class Meta:
+        model = PublicBody
+        fields = ("siret", "name", "service_required", "engagement_required", "service_or_engagement_required")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["lines"] = "\n".join(
+            f"{one.get('code', '')} ; {one.get('name', '')}".strip(" ;") for one in self.instance.services
+        )
+
+    def clean_siret(self) -> str:
+        """Return the SIRET without spaces, after checking its check digit."""
+        try:
+            return str(sirets.validate(self.cleaned_data["siret"]))
+        except BadNumber as error:
+            raise ValidationError("Ce SIRET n'existe pas : 14 chiffres, dont le dernier vérifie les autres.") from error
+
+    def clean_lines(self) -> list[dict[str, str]]:
+        """Return the services as dictionaries. Raises `ValidationError` for one without a code."""
+        services = []
+        for line in filter(str.strip, self.cleaned_data["lines"].splitlines()):
+            code, _, name = (part.strip() for part in line.partition(";"))
+            if not code:
+                raise ValidationError(f"Indiquez d'abord le code, puis le nom : « {line.strip()} ».")
+            services.append({"code": code, "name": name})
+        return services
+
+
+@admin.register(PublicBody)
+class PublicBodyAdmin(ModelAdmin):
+    """Public payers. Orders copy what they need, so a body can be corrected or deleted."""
+
+    form = PublicBodyForm
+    list_display = ("name", "siret", "service_required", "engagement_required", "changed_at")
+    list_filter = ("service_required", "engagement_required")
+    search_fields = ("siret__startswith", "name")
+    ordering = ("name", "siret")
+    fields = (
+        "siret", "name", "service_required", "engagement_required", "service_or_engagement_required", "lines",
+        "changed_at",
+    )  # fmt: skip
+    show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PublicBody | None = None) -> tuple[str, ...]:
+        """Make the SIRET read-only once saved: it identifies the body."""
+        return ("changed_at",) if obj is None else ("siret", "changed_at")
+
+    def save_model(self, request: HttpRequest, obj: PublicBody, form: forms.ModelForm[PublicBody], change: Any) -> None:
+        """Save the services and the time of the change."""
+        obj.services, obj.changed_at = form.cleaned_data["lines"], timezone.now()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(PurchaseOrderScan)
+class PurchaseOrderScanAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """Uploaded scans and the decisions on them."""
+
+    list_display = ("filename", "order", "state", "received_at", "uploaded_by", "reason")
+    list_filter = ("state",)
+    list_select_related = ("order", "uploaded_by")
+    search_fields = ("order__id__exact", "filename")
+    search_help_text = "Numéro de commande, ou nom du fichier"
+    ordering = ("-pk",)
+    fields = (
+        "file", "decision", "state", "received_at", "uploaded_by", "decided_at", "decided_by", "reason", "sha256"
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseOrderScan]:
+        """Return the scans without their content."""
+        scans: QuerySet[PurchaseOrderScan] = super().get_queryset(request)
+        return scans.defer("content")
+
+    @admin.display(description="fichier")
+    def file(self, scan: PurchaseOrderScan) -> str:
+        """Link to the file."""
+        return format_html(
+            '<a class="underline" href="{}">{}</a>',
+            reverse("admin:orders_purchaseorderscan_file", args=[scan.pk]),
+            scan.filename,
+        )
+
+    @admin.display(description="commande")
+    def decision(self, scan: PurchaseOrderScan) -> str:
+        """Link to the order, where the scan is accepted or refused."""
+        return format_html(
+            '<a class="underline" href="{}">{}</a>',
+            reverse("admin:orders_order_change", args=[scan.order_id]),
+            scan.order,
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the file download before the model's own pages."""
+        file = path(
+            "<int:pk>/fichier/", self.admin_site.admin_view(self.file_view), name="orders_purchaseorderscan_file"
+        )
+        urls: list[URLPattern] = super().get_urls()
+        return [file, *urls]
+
+    def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return the file as it was uploaded."""
+        scan = get_object_or_404(PurchaseOrderScan, pk=pk)
+        return build_file_response(scan.content, name=scan.filename, content_type=scan.content_type, inline=True)
+
+
+def list_document_links(order: Order) -> list[tuple[str, str]]:
+    """Return (label, URL) of each document; signed purchase orders first, as they need review."""
+    return [
+        (add_nonbreaking_spaces(label), url)
+        for label, url in [
+            *_scan_links(order),
+            *_invoice_links(order),
+            *_document_links(order),
+            *_card_payment_links(order),
+        ]
+    ]
+
+
+def _scan_links(order: Order) -> Iterator[tuple[str, str]]:
+    for scan in order.scans.defer("content").order_by("-pk"):
+        received, decision = long_date(date_in_paris(scan.received_at)), scan.get_state_display().lower()
+        yield (
+            f"Bon de commande signé « {scan.filename} », déposé le {received} ({decision})",
+            reverse("admin:orders_purchaseorderscan_file", args=[scan.pk]),
+        )
+
+
+def _invoice_links(order: Order) -> Iterator[tuple[str, str]]:
+    for invoice in order.invoices.defer("xml", "snapshot").order_by("-pk"):
+        yield (
+            f"{invoice.get_kind_display()} {invoice.number}, {euros(invoice.total_ttc)}",
+            reverse("admin:billing_invoice_change", args=[invoice.pk]),
+        )
+
+
+def _card_payment_links(order: Order) -> Iterator[tuple[str, str]]:
+    for payment in CardPayment.objects.filter(order=order).order_by("-pk"):
+        yield f"{payment}", reverse("admin:payments_cardpayment_change", args=[payment.pk])
+
+
+def _document_links(order: Order) -> Iterator[tuple[str, str]]:
+    for document in order.documents.filter(invoice__isnull=True).defer("content").order_by("-pk"):
+        yield (
+            f"{document.get_kind_display()} {document.number}",
+            reverse("admin:orders_order_document", args=[document.pk]),
+        )
+
+
+def download_document(request: HttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - Django's signature
+    """Return a document as it was issued."""
+    document = get_object_or_404(BillingDocument, pk=pk)
+    return build_file_response(
+        document.content, name=f"{document.number}.pdf", content_type="application/pdf", inline=True
+    )
+
+
+class GrantActions(ModelAdmin):
+    """Actions of the order list."""
+
+    actions_list = ("open_pool",)
+    actions = ("suspend", "restore")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the grant form before the model's own pages."""
+        grant = path("ouvrir-un-lot/", self.admin_site.admin_view(self.grant), name="orders_order_grant")
+        urls: list[URLPattern] = super().get_urls()
+        return [grant, *urls]
+
+    @action(description="Ouvrir un lot", url_path="open-pool", permissions=["grant"])
+    def open_pool(self, request: HttpRequest) -> HttpResponse:
+        """Redirect to the grant form."""
+        return HttpResponseRedirect(reverse("admin:orders_order_grant"))
+
+    def has_grant_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow whoever may add orders."""
+        return request.user.has_perm("orders.add_order")
+
+    @action(description="Suspendre", permissions=["grant"])
+    def suspend(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        """Suspend the entitlements of the selected orders, after a confirmation page."""
+        if "confirmed" not in request.POST:
+            return self._confirm(
+                request,
+                orders,
+                "suspend",
+                "Suspendre",
+                "Plus rien ne sera attribué de ces lots, leurs clés ne s'activeront plus, et les licences activées "
+                "seront en pause. Rien n'est perdu : « Rétablir » rend tout, aussitôt.",
+            )
+        done = self._apply_to_each(request, orders, operations.suspend)
+        messages.success(request, f"{formatting.pluralize(done, 'lot suspendu', 'lots suspendus')}.")
+        return None
+
+    @action(description="Rétablir", permissions=["grant"])
+    def restore(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        """Restore the suspended entitlements of the selected orders, after a confirmation page."""
+        if "confirmed" not in request.POST:
+            return self._confirm(
+                request, orders, "restore", "Rétablir", "Les lots suspendus de ces commandes reprennent où ils étaient."
+            )
+        done = self._apply_to_each(request, orders, operations.restore)
+        messages.success(request, f"{formatting.pluralize(done, 'lot rétabli', 'lots rétablis')}.")
+        return None
+
+    def _apply_to_each(self, request: HttpRequest, orders: QuerySet[Order], operation: Callable[..., int]) -> int:
+        """Return how many pools changed. A refusal is shown as a warning and does not stop the other orders."""
+        changed = 0
+        for order in orders:
+            try:
+                changed += operation(order_id=order.pk, by=get_operator(request), at=timezone.now())
+            except LicensingError as refusal:
+                messages.warning(request, refusal.sentence)
+        return changed
+
+    def _confirm(
+        self, request: HttpRequest, orders: QuerySet[Order], name: str, title: str, warning: str
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": Order._meta,  # noqa: SLF001 - required by the admin's templates
+            "orders": orders.select_related("collectivity", "school", "placed_by"),
+            "action": name,
+            "warning": formatting.add_nonbreaking_spaces(warning),
+        }
+        return TemplateResponse(request, "back_office/sales/confirm.html", context)
+
+    def grant(self, request: HttpRequest) -> HttpResponse:
+        """Show the grant form; by POST, open the pool with the same operation as the command."""
+        if not self.has_grant_permission(request):
+            raise PermissionDenied
+        form = GrantForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                pool = operations.grant(
+                    **form.cleaned_data,
+                    last_grant=request.POST.get("page_version", ""),
+                    by=get_operator(request),
+                    at=timezone.now(),
+                )
+            except LicensingError as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                units = formatting.pluralize(pool.capacity, "licence")
+                messages.success(
+                    request, f"Lot « {pool.name} » ouvert pour {form.cleaned_data['collectivity']} : {units}."
+                )
+                return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Ouvrir un lot de licences",
+            "opts": Order._meta,  # noqa: SLF001 - required by the admin's templates
+            "form": form,
+            "page_version": get_last_grant(),
+        }
+        return TemplateResponse(request, "back_office/sales/grant.html", context)
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """Filter by work queue, as counted on the home page."""
+
+    title = "ce qui attend"
+    parameter_name = "attend"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the queues."""
+        return [(name, one.label) for name, one in work_items.ORDER_QUEUES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """Keep the orders of the chosen queue."""
+        name = self.value()
+        if name not in work_items.ORDER_QUEUES:
+            return queryset
+        return work_items.list_waiting_orders(name, date_in_paris(timezone.now()), among=queryset)
+
+
+class _Inline(ReadOnlyAdminMixin, TabularInline):
+    """Read-only rows without a title: one of their columns identifies them."""
+
+    extra = 0
+    show_title = False
+
+
+class LineInline(_Inline):
+    model = OrderLine
+    fields = (
+        "product",
+        "school_year",
+        "quantity",
+        "taken_back",
+        "description",
+        "billed_quantity",
+        "unit",
+        "rate",
+        "sum",
+    )
+    readonly_fields = ("unit", "rate", "sum")
+
+    @admin.display(description="prix unitaire HT")
+    def unit(self, line: OrderLine) -> str:
+        """Return the unit price, VAT excluded."""
+        return formatting.euros(line.unit_ht)
+
+    @admin.display(description="TVA")
+    def rate(self, line: OrderLine) -> str:
+        """Return the VAT rate."""
+        return formatting.percent(line.vat_rate)
+
+    @admin.display(description="total TTC")
+    def sum(self, line: OrderLine) -> str:
+        """Return the line's total, VAT included."""
+        return formatting.euros(line.total_ttc)
+
+
+class PaymentInline(_Inline):
+    model = Payment
+    fields = ("received_on", "kind", "method", "money", "reference", "recorded_by")
+    readonly_fields = ("money",)
+    ordering = ("pk",)
+
+    @admin.display(description="montant")
+    def money(self, payment: Payment) -> str:
+        """Return the amount, negative if it went back, with a link to its page."""
+        url = reverse("admin:payments_payment_change", args=[payment.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', url, formatting.euros(payment.amount))
+
+
+class EventInline(_Inline):
+    """The order's timeline."""
+
+    model = OrderEvent
+    verbose_name_plural = "Ce qui s'est passé"
+    fields = ("at", "sentence", "by")
+    readonly_fields = ("sentence",)
+    ordering = ("-at", "-pk")
+
+    @admin.display(description="en clair")
+    def sentence(self, event: OrderEvent) -> str:
+        """Return the event's summary, capitalised."""
+        return capfirst(event.summary)
+
+
+_FIELDSETS = {
+    "Commande": ("step", "kind", "method", "collectivity", "school", "reason", "placed_by", "money"),
+    "Facturation": (
+        "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city", "bill_country",
+        "bill_email", "siret", "siren", "service_code", "engagement_number", "vat_number", "vat_treatment",
+        "vat_correction",
+    ),
+    "Dates": (
+        "created_at", "quote_number", "quoted_at", "quote_until", "placed_at", "terms_version", "received_at",
+        "confirmed_at", "paid_at", "lapsed_at", "cancelled_at", "cancellation_reason",
+    ),
+}  # fmt: skip
+
+
+#: Of the fields above, those that are no column.
+_COMPUTED = ("step", "money")
+
+
+def _has_value(order: Order | None, name: str) -> bool:
+    """Whether the order has a value to show in that field."""
+    return order is None or name in _COMPUTED or getattr(order, name) not in (None, "")
+
+
+@admin.register(Order)
+class OrderAdmin(GrantActions, ActionAdmin[Order]):
+    """Sales and grants."""
+
+    list_display = ("number", "buyer", "step", "licences", "money", "method", "placed_at", "until")
+    list_select_related = ("collectivity", "school", "placed_by")
+    list_filter = (WaitingFilter, "state", "kind", "method", "placed_at")
+    search_fields = (
+        "id__exact",
+        "collectivity__name",
+        "collectivity__slug",
+        "school__uai__istartswith",
+        "school__name",
+        "bill_name",
+        "siret__startswith",
+        "quote_number__iexact",
+        "reason",
+    )
+    search_help_text = (
+        "Numéro de commande, de devis ou de facture (P2026 000010) ; montant TTC (1 234,50), collectivité, "
+        "établissement, UAI, SIRET, motif"
+    )
+    ordering = ("-created_at", "-pk")
+    inlines = (LineInline, PaymentInline, EventInline)
+    readonly_fields = _COMPUTED
+    admin_actions = ORDER_ACTIONS
+
+    def get_order_id(self, row: Order) -> int:
+        """Return the order's own id."""
+        return row.pk
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        """Return the orders with whether they are under review, their lines and entitlements in two queries."""
+        orders: QuerySet[Order] = super().get_queryset(request)
+        return orders.annotate(under_review=is_under_review()).prefetch_related("lines__entitlement")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> tuple[tuple[str, Any], ...]:
+        """Return the fieldsets without empty fields: most dates of an order are still to come."""
+        fieldsets = {title: [name for name in names if _has_value(obj, name)] for title, names in _FIELDSETS.items()}
+        return tuple((title, {"fields": names}) for title, names in fieldsets.items() if names)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """Search by the fields above, or by amount or invoice."""
+        found: tuple[QuerySet[Order], bool] = super().get_search_results(request, queryset, search_term)
+        if not search_term.strip():
+            return found
+        invoiced = search_invoices(Invoice.objects.all(), search_term)
+        meant = Q(pk__in=found[0].order_by().values("pk")) | Q(pk__in=invoiced.values("order"))
+        if (amount := parse_amount(search_term)) is not None:
+            meant |= Q(total_ttc=amount, total_ttc__gt=0)
+        return queryset.filter(meant), False
+
+    @admin.display(description="n°", ordering="pk")
+    def number(self, order: Order) -> str:
+        """Return the number without thousands separators, as documents and e-mails write it."""
+        return str(order.pk)
+
+    @admin.display(description="acheteur")
+    def buyer(self, order: Order) -> str:
+        """Return the buyer: a collectivity, a school or a person."""
+        return str(order.collectivity or order.school or order.bill_name or order.placed_by or "")
+
+    @admin.display(description="état", ordering="state")
+    def step(self, order: Order) -> str:
+        """Return the state, with that of the signed purchase order."""
+        return describe_state(order)
+
+    @admin.display(description="licences")
+    def licences(self, order: Order) -> str:
+        """Return the total quantity of the order's lines."""
+        return formatting.number(sum(line.remaining for line in order.lines.all()))
+
+    @admin.display(description="total TTC", ordering="total_ttc")
+    def money(self, order: Order) -> str:
+        """Return the total, VAT included; a dash for a grant."""
+        if order.kind == OrderKind.GRANT:
+            return "–"
+        return formatting.euros(order.total_ttc)
+
+    @admin.display(description="droits temporaires jusqu'au")
+    def until(self, order: Order) -> str:
+        """Return the last day of the temporary rights, as shown to the buyer; a dash where there is none."""
+        entitlements = [line.entitlement for line in order.lines.all() if line.entitlement is not None]
+        days = [
+            entitlement.temporary_until
+            for entitlement in entitlements
+            if entitlement.temporary_until is not None and entitlement.cancelled_at is None
+        ]
+        return formatting.long_date(min(days)) if days else "–"
+
+    def status_sentences(self, row: Order) -> list[str]:
+        """Return the sentences that describe the order's status."""
+        return [*describe_order_status(row, timezone.now()), *describe_vat(row)]
+
+    def links(self, row: Order) -> list[tuple[str, str]]:
+        """Return the links to the order's documents."""
+        return list_document_links(row)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the document download before the model's own pages."""
+        document = path(
+            "papiers/<int:pk>/", self.admin_site.admin_view(download_document), name="orders_order_document"
+        )
+        urls: list[URLPattern] = super().get_urls()
+        return [document, *urls]

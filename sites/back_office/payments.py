@@ -1,0 +1,402 @@
+"""Payments, refunds and what is taken back; card payments, read only: the token that completes one is never shown."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from payments import PaymentStatus
+from unfold.admin import ModelAdmin
+
+from accounts.models import User
+from core import formatting
+from core.calendar import date_in_paris
+from core.formatting import end_sentence, euros, join_words, long_date
+from licensing.bank.models import LinePayment
+from licensing.billing.models import Invoice
+from licensing.billing.queries import get_amount_received, get_balance, parse_amount, search_invoices
+from licensing.orders.models import OrderState, PaymentMethod
+from licensing.orders.order_events import list_order_recipients
+from licensing.payments import card
+from licensing.payments import operations as payment_operations
+from licensing.payments.emails import RETURNED
+from licensing.payments.models import CardPayment, Payment, PaymentKind, ProviderEvent, ReversalReason
+from licensing.payments.queries import get_amount_left, get_refundable
+from sites.back_office.forms import RefundForm, ReversalForm
+from sites.back_office.model_admins import ActionAdmin, AdminAction, ReadOnlyAdminMixin
+from sites.back_office.waiting import TO_CHECK, TO_COLLECT, order_url
+
+#: French labels of django-payments' states.
+_STATE_LABELS = {
+    "waiting": "commencé",
+    "preauth": "autorisé, pas encore encaissé",
+    "confirmed": "encaissé",
+    "rejected": "refusé",
+    "refunded": "remboursé",
+    "error": "en erreur",
+    "cancelled": "abandonné",
+    "input": "carte attendue",
+}
+
+
+class CardPaymentStateFilter(admin.SimpleListFilter):
+    title = "état"
+    parameter_name = "etat"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the states."""
+        return list(_STATE_LABELS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[CardPayment]) -> QuerySet[CardPayment]:
+        """Keep the attempts in the state that was chosen."""
+        return queryset.filter(status=self.value()) if self.value() in _STATE_LABELS else queryset
+
+
+def _retry_refund(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
+    card.retry_refund(card_payment_id=payment.pk, by=by, at=at)
+    return "Remboursement redemandé au prestataire."
+
+
+def _mark_handled(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
+    card.dismiss_message(card_payment_id=payment.pk, by=by, at=at)
+    return "Noté : ce paiement n'attend plus."
+
+
+def _refund_failed(payment: CardPayment) -> bool:
+    """Whether a refund was requested from the provider and failed."""
+    refunded = Payment.objects.filter(card=payment, refunds__isnull=False).exists()
+    unrecorded = not Payment.objects.filter(card=payment).exists()
+    return bool(payment.message) and payment.status == PaymentStatus.CONFIRMED and (refunded or unrecorded)
+
+
+CARD_PAYMENT_ACTIONS: tuple[AdminAction[CardPayment], ...] = (
+    AdminAction(
+        path="rendre-encore",
+        label="Redemander le remboursement",
+        is_available=_refund_failed,
+        explanation=lambda payment, _at: [
+            str(payment.message),
+            f"{formatting.euros(payment.total)} sont redemandés au prestataire, pour la carte qui a payé.",
+        ],
+        run=_retry_refund,
+    ),
+    AdminAction(
+        path="vu",
+        label="C'est réglé autrement",
+        is_available=lambda payment: bool(payment.message),
+        explanation=lambda payment, _at: [
+            str(payment.message),
+            "Dites-le une fois l'argent rendu par virement, la contestation close ou le reste décidé.",
+        ],
+        run=_mark_handled,
+    ),
+)
+
+
+@admin.register(CardPayment)
+class CardPaymentAdmin(ActionAdmin[CardPayment]):
+    """Card payment attempts; most complete without the operator."""
+
+    list_display = ("__str__", "order", "state", "amount", "reference", "started_at", "modified_at")
+    list_filter = (CardPaymentStateFilter,)
+    list_select_related = ("order",)
+    search_fields = ("order__id__exact", "transaction_id__exact")
+    search_help_text = "Numéro de commande, ou référence entière du prestataire"
+    ordering = ("-pk",)
+    fields = ("order", "state", "amount", "provider", "reference", "provider_message", "started_at", "modified_at")
+    admin_actions = CARD_PAYMENT_ACTIONS
+
+    def status_sentences(self, row: CardPayment) -> list[str]:
+        """Return the provider's report, if the operator has to handle it."""
+        return [str(row.message)] if row.message else []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CardPayment]:
+        """Return the attempts without the token and the provider's raw answer."""
+        attempts: QuerySet[CardPayment] = super().get_queryset(request)
+        return attempts.defer("token", "extra_data")
+
+    @admin.display(description="état", ordering="status")
+    def state(self, payment: CardPayment) -> str:
+        """Return the French label of the attempt's state."""
+        return _STATE_LABELS.get(str(payment.status), str(payment.status))
+
+    @admin.display(description="montant", ordering="total")
+    def amount(self, payment: CardPayment) -> str:
+        """Return the requested amount."""
+        return formatting.euros(payment.total)
+
+    @admin.display(description="prestataire")
+    def provider(self, payment: CardPayment) -> str:
+        """Return the provider's name."""
+        return str(payment.variant)
+
+    @admin.display(description="référence du prestataire")
+    def reference(self, payment: CardPayment) -> str:
+        """Return the provider's identifier."""
+        return str(payment.transaction_id)
+
+    @admin.display(description="ce qu'il en a dit")
+    def provider_message(self, payment: CardPayment) -> str:
+        """Return the provider's failure message."""
+        return str(payment.message)
+
+    @admin.display(description="commencé le", ordering="created")
+    def started_at(self, payment: CardPayment) -> str:
+        """Return when the attempt started."""
+        return date_format(timezone.localtime(payment.created), "DATETIME_FORMAT")
+
+    @admin.display(description="dernier changement", ordering="modified")
+    def modified_at(self, payment: CardPayment) -> str:
+        """Return when the attempt last changed."""
+        return date_format(timezone.localtime(payment.modified), "DATETIME_FORMAT")
+
+
+@admin.register(ProviderEvent)
+class ProviderEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """Webhook events received from the provider, deduplicated."""
+
+    list_display = ("received_at", "kind", "reference")
+    list_filter = ("kind",)
+    search_fields = ("event_id__exact",)
+    ordering = ("-pk",)
+    fields = ("received_at", "kind", "reference", "provider")
+
+    @admin.display(description="référence du prestataire")
+    def reference(self, event: ProviderEvent) -> str:
+        """Return the provider's identifier."""
+        return event.event_id
+
+    @admin.display(description="prestataire")
+    def provider(self, event: ProviderEvent) -> str:
+        """Return the provider's name."""
+        return event.variant
+
+
+def get_correction_url(payment: Payment, slug: str) -> str:
+    """Return the work page of the order, in the list `slug` if it is one, with the payment to record anew."""
+    return f"{order_url(slug if slug == TO_CHECK else TO_COLLECT, payment.order_id)}?reprendre={payment.pk}"
+
+
+def describe_reversals(payment: Payment) -> list[str]:
+    """Return when a payment was reversed and why, a sentence for each time; of a reversal, what it takes back."""
+    if payment.kind == PaymentKind.REVERSED and payment.refunds is not None:
+        taken_back = payment.refunds
+        return [
+            end_sentence(
+                f"Annule le règlement de {taken_back}, reçu le {long_date(taken_back.received_on)} : "
+                f"{_describe_reason(payment)}"
+            )
+        ]
+    reversals = payment.taken_back.filter(kind=PaymentKind.REVERSED).order_by("pk")
+    return [_describe_reversal(payment, one) for one in reversals]
+
+
+def _describe_reversal(payment: Payment, reversal: Payment) -> str:
+    what = "Annulé" if reversal.amount == -payment.amount else f"{euros(-reversal.amount)} annulés"
+    return end_sentence(f"{what} le {long_date(date_in_paris(reversal.recorded_at))} : {_describe_reason(reversal)}")
+
+
+def _describe_reason(reversal: Payment) -> str:
+    """Return « erreur de saisie », with what the operator added; for another reason, that alone."""
+    if reversal.reversal_reason == ReversalReason.OTHER:
+        return reversal.explanation
+    label = ReversalReason(reversal.reversal_reason).label.lower()
+    return f"{label}, {reversal.explanation}" if reversal.explanation else label
+
+
+def _is_reversible(payment: Payment) -> bool:
+    """Whether the payment can be reversed: a cheque or a transfer of which something is left."""
+    return payment.card_id is None and payment.amount > 0 and get_amount_left(payment) > 0
+
+
+def _is_owed_again(payment: Payment) -> bool:
+    """Whether the order is to be paid, in part or whole, once what is left of the payment is reversed."""
+    order = payment.order
+    if order.state == OrderState.PAID:
+        return get_amount_received(order) - get_amount_left(payment) < order.owed
+    return order.state == OrderState.CONFIRMED
+
+
+def _explain_reversal(payment: Payment, _at: datetime.datetime) -> list[str]:
+    order = payment.order
+    sentences = [
+        f"{payment}, reçu le {long_date(payment.received_on)} sous la référence « {payment.reference} ».",
+        (
+            "Pour une erreur de saisie, un chèque revenu impayé ou un virement rejeté. Rien n'est effacé : un "
+            "mouvement négatif s'inscrit en face, et la facture ne change pas."
+        ),
+        "Après une erreur de saisie, la page de la commande propose d'enregistrer de nouveau le règlement.",
+    ]
+    if order.state == OrderState.PAID and _is_owed_again(payment):
+        sentences.append(
+            f"{order} redevient à régler si ce qui reste ne la couvre plus : ses droits courent de nouveau jusqu'à leur"
+            " échéance, puis la décision vous revient."
+        )
+    return sentences
+
+
+def _describe_email(payment: Payment) -> list[str]:
+    """Return whether an e-mail leaves for each reason, and to whom."""
+    order = payment.order
+    if not _is_owed_again(payment):
+        why = "est annulée" if order.state == OrderState.CANCELLED else "reste réglée"
+        return [f"Aucun e-mail ne part, quel que soit le motif : la commande {why}."]
+    recipients = [one.email for one in list_order_recipients(order)]
+    if not recipients:
+        return ["Aucun e-mail ne part, quel que soit le motif : l'acheteur n'a plus de compte."]
+    return [
+        (
+            f"« Impayé » : un e-mail part aussitôt à {join_words(recipients)}. Il dit : "
+            f"« {RETURNED[PaymentMethod(payment.method)]} »."
+        ),
+        "« Erreur de saisie » ou « Autre » : aucun e-mail ne part.",
+    ]
+
+
+def _reverse(payment: Payment, *, amount: Decimal, reason: str, text: str, by: User, at: datetime.datetime) -> str:
+    payment_operations.reverse_payment(payment_id=payment.pk, amount=amount, reason=reason, text=text, by=by, at=at)
+    due = get_balance(payment.order)
+    if payment.order.state == OrderState.CANCELLED or due <= 0:
+        return f"{euros(amount)} annulés."
+    return f"{euros(amount)} annulés : {euros(due)} restent à régler."
+
+
+PAYMENT_REVERSAL: AdminAction[Payment] = AdminAction(
+    path="annuler",
+    label="Annuler ce règlement",
+    is_available=_is_reversible,
+    explanation=_explain_reversal,
+    notice=_describe_email,
+    run=_reverse,
+    form=ReversalForm,
+    initial=lambda payment, _at: {"amount": get_amount_left(payment)},
+    primary=False,
+)
+
+
+def _is_refundable(payment: Payment) -> bool:
+    """Whether some of the payment is to be refunded: its order was cancelled, or costs less than it received."""
+    return payment.amount > 0 and get_refundable(payment) > 0
+
+
+def _record_refund(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
+    refunded = payment_operations.refund(payment_id=payment.pk, reference=reference, by=by, at=at)
+    return f"Remboursement de {formatting.euros(-refunded.amount)} inscrit."
+
+
+def _refund_card(payment: Payment, *, by: User, at: datetime.datetime) -> str:
+    refunded = card.refund(payment_id=payment.pk, by=by, at=at)
+    return f"Remboursement de {formatting.euros(-refunded.amount)} demandé au prestataire."
+
+
+PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
+    AdminAction(
+        path="rembourser",
+        label="Inscrire le remboursement",
+        is_available=lambda payment: payment.card_id is None and _is_refundable(payment),
+        explanation=lambda payment, _at: [
+            (
+                f"Rien n'est viré d'ici : faites d'abord partir {formatting.euros(get_refundable(payment))} de votre"
+                " banque."
+            ),
+            "Inscrivez-le ensuite ici : l'acheteur reçoit un e-mail.",
+        ],
+        run=_record_refund,
+        form=RefundForm,
+    ),
+    AdminAction(
+        path="rembourser-la-carte",
+        label="Rembourser sur la carte",
+        is_available=lambda payment: payment.card_id is not None and _is_refundable(payment),
+        explanation=lambda payment, _at: [
+            f"{formatting.euros(get_refundable(payment))} sont rendus sur la carte, par le prestataire.",
+            "L'acheteur reçoit un e-mail.",
+        ],
+        run=_refund_card,
+    ),
+    PAYMENT_REVERSAL,
+)
+
+
+class DirectionFilter(admin.SimpleListFilter):
+    title = "sens"
+    parameter_name = "sens"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return « came in » and « went back »."""
+        return [("recus", "reçus"), ("rendus", "rendus ou annulés")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
+        """Keep what came in, or what went back."""
+        if self.value() not in ("recus", "rendus"):
+            return queryset
+        return queryset.filter(refunds__isnull=self.value() == "recus")
+
+
+@admin.register(Payment)
+class PaymentAdmin(ActionAdmin[Payment]):
+    """Payments and refunds, with their order."""
+
+    list_display = ("money", "payer", "order", "kind", "method", "received_on", "reference", "recorded_by")
+    list_filter = (DirectionFilter, "kind", "method", "received_on")
+    list_select_related = ("order", "recorded_by")
+    search_fields = ("order__id__exact", "reference")
+    search_help_text = "Numéro de commande ou de facture (P2026 000010), montant (1 234,50), référence, nom ou SIRET"
+    ordering = ("-received_on", "-pk")
+    fields = (
+        "order", "kind", "method", "money", "received_on", "reference", "refunds", "reversal_reason", "explanation",
+        "provider_refund", "recorded_at", "recorded_by",
+    )  # fmt: skip
+    readonly_fields = ("money",)
+    admin_actions = PAYMENT_ACTIONS
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Payment], search_term: str
+    ) -> tuple[QuerySet[Payment], bool]:
+        """Search by the fields above, or by amount, whichever way it went, or by the order's invoices."""
+        found: tuple[QuerySet[Payment], bool] = super().get_search_results(request, queryset, search_term)
+        if not search_term.strip():
+            return found
+        invoiced = search_invoices(Invoice.objects.all(), search_term)
+        meant = Q(pk__in=found[0].order_by().values("pk")) | Q(order__in=invoiced.values("order"))
+        if (amount := parse_amount(search_term)) is not None:
+            meant |= Q(amount__in=[amount, -amount])
+        return queryset.filter(meant), False
+
+    def status_sentences(self, row: Payment) -> list[str]:
+        """Return whether the payment was reversed, when and why."""
+        return describe_reversals(row)
+
+    def get_next_url(
+        self, request: HttpRequest, row: Payment, admin_action: AdminAction[Payment], typed: dict[str, Any]
+    ) -> str:
+        """Return the page that follows an action: after a mistake, that of the order, to record the payment anew."""
+        if typed.get("reason") == ReversalReason.MISTAKE:
+            return get_correction_url(row, request.GET.get("liste", ""))
+        return super().get_next_url(request, row, admin_action, typed)
+
+    def links(self, row: Payment) -> list[tuple[str, str]]:
+        """Return the links to the order, and to the line of a bank statement that shows the payment."""
+        shown = LinePayment.objects.filter(payment=row, released_at__isnull=True).select_related("line")
+        lines = [
+            (f"{link.line}, au relevé", reverse("admin:bank_statementline_choice", args=[link.line_id]))
+            for link in shown
+        ]
+        return [(str(row.order), reverse("admin:orders_order_change", args=[row.order_id])), *lines]
+
+    @admin.display(description="payeur", ordering="order__bill_name")
+    def payer(self, payment: Payment) -> str:
+        """Return who is billed for the order."""
+        return payment.order.bill_name
+
+    @admin.display(description="montant", ordering="amount")
+    def money(self, payment: Payment) -> str:
+        """Return the amount; what went back is negative."""
+        return formatting.euros(payment.amount)

@@ -1,1 +1,0 @@
-"""Back office of sales."""

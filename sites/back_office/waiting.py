@@ -1,0 +1,391 @@
+"""« Ce qui attend »: the root of the back office and its lists, each with the oldest first, with age and amount."""
+
+from __future__ import annotations
+
+import datetime
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Count, F, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from collectivities.operations.members import FAILURE_WINDOW, INVITATION_GRACE
+from core.calendar import PARIS, date_in_paris
+from core.formatting import euros, pluralize, short_date
+from licensing.bank.models import LineState, StatementLine
+from licensing.billing import invoicing
+from licensing.billing.models import Invoice, InvoiceKind
+from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
+from licensing.payments.models import Payment
+from mailing.models import LOST, Message
+from sites.back_office import work_items
+from tenants.cross_schema import SchemaRow, query_all
+from tenants.models import Collectivity, OfficeConcern, OfficeRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingItem:
+    """One thing that waits, and the page where it is done. `amount`: in euros, None where none is at stake."""
+
+    label: str
+    client: str
+    url: str
+    #: The day since which it waits, and the current one, in Europe/Paris.
+    since: datetime.date
+    today: datetime.date
+    detail: str = ""
+    amount: Decimal | None = None
+    is_late: bool = False
+    #: The moment since which it waits, in Europe/Paris; None where only the day is known.
+    moment: datetime.datetime | None = None
+
+    @property
+    def age(self) -> str:
+        """For how long it has waited: « aujourd'hui à 14:05 », « 12 jours »."""
+        days = (self.today - self.since).days
+        if days > 0:
+            return pluralize(days, "jour")
+        return f"aujourd'hui à {self.moment:%H:%M}" if self.moment else "aujourd'hui"
+
+
+@dataclass(frozen=True)
+class WaitingPart:
+    """Things of one kind: how many there are, the oldest of them, and what all of them are worth, in euros."""
+
+    count: int
+    items: list[WaitingItem]
+    total: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingList:
+    """Several kinds of things to do in the same sitting. `items`: the oldest, of `count`."""
+
+    slug: str
+    title: str
+    count: int
+    items: list[WaitingItem]
+    total: Decimal | None
+
+    @property
+    def left_out(self) -> int:
+        """How many wait beside `items`."""
+        return self.count - len(self.items)
+
+
+def merge_parts(slug: str, title: str, parts: list[WaitingPart], *, limit: int) -> WaitingList:
+    """Return the list that the parts make, with at most `limit` items; its total is that of the parts with one."""
+    items = sorted((item for part in parts for item in part.items), key=operator.attrgetter("since"))
+    totals = [part.total for part in parts if part.total is not None]
+    return WaitingList(
+        slug=slug,
+        title=title,
+        count=sum(part.count for part in parts),
+        items=items[:limit],
+        total=sum(totals[1:], totals[0]) if totals else None,
+    )
+
+
+# People who wait for the operator: offices requested, invitations not taken up, e-mails that did not arrive.
+#
+# Each function returns the oldest `limit` of its kind by a fixed number of queries. Offices are asked where one has a
+# concern (`collectivities.operations.members`), not all of them.
+
+_LOST_MESSAGES_SQL = """
+SELECT count(*), min(created_at) FROM {schema}.mailing_message
+WHERE state IN ('failed', 'bounced') AND created_at > %s HAVING count(*) > 0
+"""
+_EMPTY_OFFICES_SQL = """
+SELECT min(created_at) FROM {schema}.collectivities_invitation
+WHERE NOT EXISTS (SELECT FROM {schema}.collectivities_member WHERE left_at IS NULL)
+HAVING min(created_at) < %s
+"""
+
+
+def list_office_requests(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the requests for an office."""
+    pending = OfficeRequest.objects.filter(state=OfficeRequest.State.PENDING)
+    items = [
+        WaitingItem(
+            label="Bureau demandé",
+            client=request.name,
+            detail=f"par {request.applicant}, {request.phone or request.email}",
+            url=reverse("admin:tenants_officerequest_change", args=[request.pk]),
+            since=date_in_paris(request.created_at),
+            moment=request.created_at.astimezone(PARIS),
+            today=date_in_paris(now),
+        )
+        for request in pending.order_by("created_at", "pk")[:limit]
+    ]
+    return WaitingPart(pending.count(), items)
+
+
+def list_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the portal's e-mails of the last fourteen days that did not arrive."""
+    lost = Message.objects.filter(state__in=LOST, created_at__gt=now - FAILURE_WINDOW)
+    items = [
+        WaitingItem(
+            label="E-mail non remis",
+            client=message.recipient,
+            detail=message.reason or message.about,
+            url=reverse("admin:mailing_message_change", args=[message.pk]),
+            since=date_in_paris(message.created_at),
+            moment=message.created_at.astimezone(PARIS),
+            today=date_in_paris(now),
+        )
+        for message in lost.order_by("created_at", "pk")[:limit]
+    ]
+    return WaitingPart(lost.count(), items)
+
+
+def list_offices_with_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the offices whose e-mails of the last fourteen days did not all arrive."""
+    items = [
+        _describe_office(row.collectivity, "E-mails non remis", pluralize(row.values[0], "e-mail"), row.values[1], now)
+        for row in _query_concerned(OfficeConcern.Kind.LOST_MESSAGES, _LOST_MESSAGES_SQL, now - FAILURE_WINDOW)
+    ]
+    return WaitingPart(len(items), items[:limit])
+
+
+def list_empty_offices(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the offices that nobody has entered a week after the invitation."""
+    items = [
+        _describe_office(
+            row.collectivity, "Bureau vide", "personne n'est encore entré dans le bureau", row.values[0], now
+        )
+        for row in _query_concerned(OfficeConcern.Kind.EMPTY, _EMPTY_OFFICES_SQL, now - INVITATION_GRACE)
+    ]
+    return WaitingPart(len(items), items[:limit])
+
+
+def _query_concerned(kind: OfficeConcern.Kind, query: str, since: datetime.datetime) -> Iterator[SchemaRow]:
+    """Yield what the offices say that were found to have such a concern; it may be over since."""
+    concerned = OfficeConcern.objects.filter(kind=kind).values("collectivity")
+    return query_all(query, [since], among=Collectivity.objects.filter(pk__in=concerned))
+
+
+def _describe_office(
+    collectivity: Collectivity, label: str, detail: str, since: datetime.datetime, now: datetime.datetime
+) -> WaitingItem:
+    return WaitingItem(
+        label=label,
+        client=str(collectivity),
+        detail=detail,
+        url=reverse("admin:client_collectivity", args=[collectivity.pk]),
+        since=date_in_paris(since),
+        moment=since.astimezone(PARIS),
+        today=date_in_paris(now),
+    )
+
+
+# Sales that wait for the operator: signed orders to check, invoices and bank lines to settle, invoices to deposit.
+#
+# Each function returns the oldest `limit` of its kind by a fixed number of queries.
+
+#: Slugs of the lists whose items are orders, as their pages have them in their addresses.
+TO_CHECK, TO_COLLECT = "verifier", "encaisser"
+
+
+def order_url(slug: str, order_id: int) -> str:
+    """Return the page of an order that waits in that list."""
+    return reverse("admin:waiting_order", args=[slug, order_id])
+
+
+def get_client(order: Order) -> str:
+    """Return whom the order is for: the collectivity, the school, else who pays."""
+    return str(order.collectivity or order.school or order.bill_name)
+
+
+def list_signed_orders(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the signed purchase orders to check."""
+    # Orders of unknown buyers are checked first, whether their purchase order is there or not.
+    scans = PurchaseOrderScan.objects.filter(state=ScanState.WAITING).exclude(order__state=OrderState.IN_REVIEW)
+    summed = scans.aggregate(count=Count("pk"), total=Sum("order__total_ttc"))
+    today = date_in_paris(now)
+    oldest = scans.select_related("order__collectivity", "order__school").defer("content")
+    items = [
+        WaitingItem(
+            label="Bon de commande signé",
+            client=get_client(scan.order),
+            detail=f"{scan.order}, payeur : {scan.order.bill_name}",
+            url=order_url(TO_CHECK, scan.order_id),
+            since=date_in_paris(scan.received_at),
+            moment=scan.received_at.astimezone(PARIS),
+            today=today,
+            amount=scan.order.total_ttc,
+        )
+        for scan in oldest.order_by("received_at", "pk")[:limit]
+    ]
+    return WaitingPart(summed["count"], items, summed["total"] or ZERO)
+
+
+def list_reviews(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the orders of unknown buyers, whose rights the operator opens or not."""
+    orders = Order.objects.filter(state=OrderState.IN_REVIEW)
+    summed = orders.aggregate(count=Count("pk"), total=Sum("total_ttc"))
+    today = date_in_paris(now)
+    items = [
+        WaitingItem(
+            label="Acheteur hors annuaire",
+            client=order.bill_name,
+            detail=f"{order} : ouvrir ses droits, ou la refuser",
+            url=order_url(TO_CHECK, order.pk),
+            since=date_in_paris(order.placed_at or order.created_at),
+            moment=(order.placed_at or order.created_at).astimezone(PARIS),
+            today=today,
+            amount=order.total_ttc,
+        )
+        for order in orders.order_by("placed_at", "pk")[:limit]
+    ]
+    return WaitingPart(summed["count"], items, summed["total"] or ZERO)
+
+
+def list_unpaid(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the invoices to be paid, with what is left to pay of each."""
+    orders = Order.objects.filter(state=OrderState.CONFIRMED)
+    summed = orders.aggregate(count=Count("pk"), total=Sum(F("total_ttc") - F("credited")))
+    received = Payment.objects.filter(order__state=OrderState.CONFIRMED).aggregate(total=Sum("amount"))["total"]
+    total = (summed["total"] or ZERO) - (received or ZERO)
+    oldest = list(orders.select_related("collectivity", "school").order_by("confirmed_at", "pk")[:limit])
+    invoices = {
+        invoice.order_id: invoice
+        for invoice in Invoice.objects.current().filter(order__in=oldest).only("order", "number", "due_on")
+    }
+    paid = _sum_payments([order.pk for order in oldest])
+    today = date_in_paris(now)
+    items = [_describe_unpaid(order, invoices.get(order.pk), paid.get(order.pk, ZERO), today) for order in oldest]
+    return WaitingPart(summed["count"], items, total)
+
+
+def _describe_unpaid(order: Order, invoice: Invoice | None, paid: Decimal, today: datetime.date) -> WaitingItem:
+    parts = [f"{euros(paid)} déjà reçus"] if paid else []
+    late = (today - invoice.due_on).days if invoice else 0
+    if invoice:
+        parts.append(f"échéance le {short_date(invoice.due_on)}")
+    if late > 0:
+        parts.append(f"en retard de {pluralize(late, 'jour')}")
+    return WaitingItem(
+        label=f"Facture {invoice}" if invoice else str(order),
+        client=get_client(order),
+        detail=" ; ".join([f"payeur : {order.bill_name}", *parts]),
+        url=order_url(TO_COLLECT, order.pk),
+        since=date_in_paris(order.confirmed_at or order.created_at),
+        moment=(order.confirmed_at or order.created_at).astimezone(PARIS),
+        today=today,
+        amount=order.owed - paid,
+        is_late=late > 0,
+    )
+
+
+def _sum_payments(order_ids: list[int]) -> dict[int, Decimal]:
+    sums = Payment.objects.filter(order__in=order_ids).order_by().values("order").annotate(received=Sum("amount"))
+    return dict(sums.values_list("order", "received"))
+
+
+def list_bank_lines(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the lines of bank statements to match with orders. They add nothing to what is owed."""
+    lines = StatementLine.objects.filter(state=LineState.WAITING)
+    today = date_in_paris(now)
+    items = [
+        WaitingItem(
+            label="Ligne de relevé bancaire",
+            client=line.party or line.label,
+            detail="à rapprocher d'une commande",
+            url=reverse("admin:bank_statementline_choice", args=[line.pk]),
+            since=line.booked_on,
+            today=today,
+            amount=line.amount - line.booked_amount - line.set_aside_amount,
+        )
+        for line in lines.order_by("booked_on", "pk")[:limit]
+    ]
+    return WaitingPart(lines.count(), items)
+
+
+def list_deposits(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the invoices and credit notes to deposit at Chorus Pro or at an approved platform."""
+    # One scan of the invoices for their number, their sum and the oldest of them.
+    waiting = list(invoicing.list_undeposited().values_list("pk", "kind", "total_ttc"))
+    total = sum((_sign(kind, amount) for _, kind, amount in waiting), ZERO)
+    oldest = Invoice.objects.filter(pk__in=[pk for pk, _, _ in waiting[:limit]]).select_related("order").defer("xml")
+    today = date_in_paris(now)
+    items = [
+        WaitingItem(
+            label=f"{invoice.get_kind_display()} {invoice}",
+            client=str(invoice.snapshot["buyer"]["name"]),
+            detail=" ; ".join(_describe_deposit(invoice)),
+            url=reverse("admin:billing_invoice_change", args=[invoice.pk]),
+            since=invoice.issued_on,
+            today=today,
+            amount=_sign(invoice.kind, invoice.total_ttc),
+        )
+        for invoice in oldest.order_by("year", "sequence")
+    ]
+    return WaitingPart(len(waiting), items, total)
+
+
+def _describe_deposit(invoice: Invoice) -> list[str]:
+    """Return where it is to be deposited, and whether it is paid already."""
+    route = [f"à déposer : {invoice.route.label}"] if invoice.route else []
+    is_paid = invoice.kind == InvoiceKind.INVOICE and invoice.order.state == OrderState.PAID
+    return [*route, *(["déjà réglée"] if is_paid else [])]
+
+
+def _sign(kind: str, amount: Decimal) -> Decimal:
+    return amount if kind == InvoiceKind.INVOICE else -amount
+
+
+#: Of each list, by its slug: title, and what makes it.
+LISTS: dict[str, tuple[str, tuple[Callable[[datetime.datetime, int], WaitingPart], ...]]] = {
+    TO_CHECK: ("À vérifier", (list_signed_orders, list_reviews)),
+    TO_COLLECT: ("À encaisser", (list_unpaid, list_bank_lines)),
+    "deposer": ("À déposer", (list_deposits,)),
+    "rappeler": (
+        "À rappeler",
+        (
+            list_office_requests,
+            list_lost_messages,
+            list_offices_with_lost_messages,
+            list_empty_offices,
+        ),
+    ),
+}
+
+
+def build_list(slug: str, now: datetime.datetime, *, limit: int) -> WaitingList:
+    """Return one list, with its oldest `limit` items. Raises `KeyError` for an unknown slug."""
+    title, sources = LISTS[slug]
+    return merge_parts(slug, title, [read(now, limit) for read in sources], limit=limit)
+
+
+#: Items of each list on the root page, and on the list's own.
+_FEW, _MANY = 8, 200
+
+
+def show_queue(request: HttpRequest) -> HttpResponse:
+    """Show the four lists, the oldest items of each, and whatever else is to do."""
+    now = timezone.now()
+    lists = [build_list(slug, now, limit=_FEW) for slug in LISTS]
+    tasks = work_items.list_work_items(now)
+    first = next((one for one in lists if one.items), None)
+    context = {
+        "lists": lists,
+        "next": first.items[0] if first else None,
+        # « à vérifier »: the oldest of the first list that has something, not of all four.
+        "next_title": first.title.lower() if first else "",
+        "urgent": [task for task in tasks if task.urgent],
+        "others": [task for task in tasks if not task.urgent],
+        "synchronised": work_items.get_last_synchronisation(),
+    }
+    return render(request, "back_office/queue.html", context)
+
+
+def show_list(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one list."""
+    if slug not in LISTS:
+        raise Http404
+    return render(request, "back_office/waiting_list.html", {"list": build_list(slug, timezone.now(), limit=_MANY)})
