@@ -129,8 +129,8 @@ class OfficeRequest(models.Model):
 class OfficeConcern(models.Model):
     """That the operator should look at an office, and why, so that nobody visits every schema to find out.
 
-    Written by `collectivities.operations.members`, which may know late that a concern is over: what stands here says where
-    to look, not what is found there.
+    Written by `collectivities.operations.members`, which may know late that a concern is over: what stands here says
+    where to look, not what is found there.
     """
 
     class Kind(models.TextChoices):

@@ -170,8 +170,8 @@ def _drop_if_invalid(index: str) -> None:
 
 # Replay in many schemas the SQL that a group of migrations ran in one, in several connections.
 #
-# A migration whose statements depend on more than the rows and tables they name (Python, a computed default, the name of
-# the schema) is not replayed: Django runs it in each schema.
+# A migration whose statements depend on more than the rows and tables they name (Python, a computed default, the name
+# of the schema) is not replayed: Django runs it in each schema.
 
 #: Modules of the operations whose statements follow from the models alone.
 _DECLARATIVE = (migrations.AddField.__module__.rpartition(".")[0], postgres_operations.__name__)

@@ -32,7 +32,7 @@ HOT_TABLES = (
 #: Statements that read or write no row.
 _DEFINITION = re.compile(r"\s*(ALTER|ANALYZE|COMMENT|CREATE|DROP|GRANT|LOCK|REVOKE|TRUNCATE)\b", re.IGNORECASE)
 #: The machinery between who asks and the connection, and what stands in for a server's.
-_MACHINERY = {"core.public_rows", "core.schemas", "tenants.cross_schema", "tests.hub_guard", "tests.tenant_guard"}
+_MACHINERY = {"core.schemas", "tenants.cross_schema", "tests.hub_guard", "tests.tenant_guard"}
 _PROJECT = {config.name.partition(".")[0] for config in apps.get_app_configs() if "site-packages" not in config.path}
 _PUBLIC = "public"
 #: The outbox stands in each schema: in an office's it is a table of the office.

@@ -403,7 +403,8 @@ def set_contact(
 
 # Add many schools of the directory to the portfolio by one act, and undo that within the hour.
 #
-# The act is one entry of the audit log. Its moment is `added_at` of each of its schools, and by that moment it is undone.
+# The act is one entry of the audit log. Its moment is `added_at` of each of its schools, and by that moment it is
+# undone.
 
 #: How long after an addition it can be undone.
 UNDOABLE_FOR = datetime.timedelta(hours=1)

@@ -29,7 +29,7 @@ from web.link_page import forget_link_token, get_link_token, keep_link_token, op
 
 # The page of an invitation link, on the office's host. The token authorises; no sign-in is required.
 #
-# The link's token is kept in the session (`web.link_page`, `web.link_sessions`).
+# The link's token is kept in the session (`web.link_page`, `web.link_page`).
 
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 

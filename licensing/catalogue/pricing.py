@@ -1,4 +1,4 @@
-"""Price a number of classes or licences on a day; list the prices on sale."""
+"""Price a number of classes or licences on a day, and the cheapest orders; list the prices on sale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of the general terms of sale (CGV). Buyers accept the current version; the order records which.
+"""Versions of the general terms of sale (CGV), as a page and as a PDF. The order records which was accepted.
 
 A published version never changes, since buyers may have accepted it. To publish a new one, add a file to
 `templates/catalogue/terms/`, an entry to `VERSIONS`, and its hash to the test. Every version keeps its own URL.
@@ -19,7 +19,6 @@ from core import formatting
 from core.calendar import start_of_day
 from core.documents import ACCOUNTING_FONT, PdfDocument
 from core.links import portal_url
-from licensing.catalogue import terms
 
 #: Version → first day on which it is offered for acceptance, newest first.
 VERSIONS: dict[str, datetime.date] = {
@@ -63,15 +62,15 @@ _SIZE = 10
 @functools.cache
 def render_terms_pdf(version: str) -> bytes:
     """Return a version as a PDF, always the same. Raises `KeyError` for an unknown version."""
-    since = terms.VERSIONS[version]
+    since = VERSIONS[version]
     title = f"Conditions générales de vente, version {version}"
     sheet = PdfDocument(title=title, at=start_of_day(since), font_family=ACCOUNTING_FONT)
     sheet.add_page()
     sheet.write_paragraph(title, size=16, bold=True)
-    sheet.write_paragraph(f"En vigueur depuis le {formatting.long_date(since)}. {terms.get_terms_url(version)}", size=9)
+    sheet.write_paragraph(f"En vigueur depuis le {formatting.long_date(since)}. {get_terms_url(version)}", size=9)
     sheet.set_text_size(_SIZE)
     heading = TextStyle(
         font_family=ACCOUNTING_FONT, font_style="B", font_size_pt=12, color=(27, 37, 54), t_margin=4, b_margin=1
     )
-    sheet.write_html(terms.render_terms(version), font_family=ACCOUNTING_FONT, tag_styles={"h2": heading})
+    sheet.write_html(render_terms(version), font_family=ACCOUNTING_FONT, tag_styles={"h2": heading})
     return bytes(sheet.output())

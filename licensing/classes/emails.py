@@ -1,4 +1,4 @@
-"""E-mails to teachers about their pupils' accounts: erasure, certificates of it, tries at their passwords."""
+"""E-mails to teachers about their classes and their pupils' accounts: queued by operations, rendered when sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A teacher hands pupils over to a colleague of the school by a code; the colleague types it, looks, and accepts."""
+"""Pupils go on: to a colleague of the school by a code, or with their class to the next year."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _render_choice(
         "classroom": classroom,
         "rows": [(pupil, pupil.number in ticked) for pupil in pupils],
         "tick_all": "" if ticked else f"?{_TICK}={_ALL}",
-        "days": operations.handovers.VALID_DAYS,
+        "days": handovers.VALID_DAYS,
         "name_keys": derive_name_keys(classroom.pk),
         "state": queries.compute_roster_version(pupils),
         **changed,

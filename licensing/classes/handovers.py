@@ -1,4 +1,4 @@
-"""Hand pupils over to a colleague of the same school, by a code.
+"""Hand pupils over to a colleague of the same school, by a code that the colleague types.
 
 Everything is locked as the end of the global order says: seats, classes, handover, pupils. Logins and passwords do not
 change; numbers do where they are taken.

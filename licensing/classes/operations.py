@@ -274,7 +274,8 @@ def mark_tries_read(*, classroom_id: int, by: User, at: datetime.datetime) -> No
 # Share a class with a second (half-time) teacher, by invitation.
 #
 # The colleague is invited by username and has to accept: adding them at once would reveal which usernames exist, and
-# whose they are. The request gives the same answer and queues the same job for every username; only the job looks it up.
+# whose they are. The request gives the same answer and queues the same job for every username; only the job looks it
+# up.
 
 INVITATION_LIMIT = throttling.RateLimit("class/invite", 10, datetime.timedelta(days=1))
 _INVITABLE_PROFILES: Sequence[Profile] = (Profile.TEACHER, Profile.PRINCIPAL)

@@ -1,4 +1,4 @@
-"""Pupils' sessions: separate from those of users, and short.
+"""Pupils' sessions: separate from those of users, and short; only they open pupils' pages.
 
 Starting one ends any other session of the browser, and a user who signs in ends it. It lasts 12 hours at most, and ends
 when the pupil's password is reset or the account deleted, as every request reads the account.
@@ -15,7 +15,6 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from licensing.classes import pupil_session
 from licensing.classes.models import PupilAccount
 from web.access import require_policy
 
@@ -85,7 +84,7 @@ class SignedInPupil:
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
         """Return None for a signed-in pupil; redirect all others to the pupils' sign-in page."""
-        pupil = pupil_session.get_pupil(request)
+        pupil = get_pupil(request)
         if pupil is None:
             return redirect("classes:pupil_sign_in")
         cast("PupilRequest", request).pupil = pupil

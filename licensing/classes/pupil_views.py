@@ -1,4 +1,4 @@
-"""Pupils' pages: sign in, class, sign out. Messages use words that a six-year-old understands."""
+"""Pupils' pages, in words that a six-year-old understands, and the way into the learning application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries about classes: who teaches them, and invitations to share them."""
+"""Queries about classes: who teaches them, their pages, and why the licence of one is unusable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views of teachers' and pupils' pages; each makes one operation call."""
+"""Views of a teacher's classes; each makes one operation call."""
 
 from __future__ import annotations
 

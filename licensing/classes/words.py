@@ -1,4 +1,4 @@
-"""Generate and parse pupils' logins and passwords, made of words that six-year-olds can type.
+"""Words of pupils' logins and passwords, typed by six-year-olds: generated, parsed, drawn, and found mistyped.
 
 A login is the pupil's own word, an animal, and the code of the class: `leopard-harpe-2894`. A password is three words:
 `bateau-foret-ecole`. All are short French nouns, inoffensive even when combined; within a list their edit distance is
@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from django.views.decorators.debug import sensitive_variables
-
-from licensing.classes import words
 
 _FOLDER = Path(__file__).parent / "wordlists"
 #: Without 0, which looks like a letter.
@@ -131,15 +129,16 @@ _DRAWINGS = Path(__file__).parent / "static" / "classes" / "animals"
 @cache
 def read_drawing(word: str) -> str:
     """Return the SVG of a pupil's word, without accents; an empty string for any other word."""
-    if word not in words.list_pupil_words():
+    if word not in list_pupil_words():
         return ""
     return (_DRAWINGS / f"{word}.svg").read_text(encoding="utf-8").strip()
 
 
 # What a child typed wrongly, as far as the lists of words tell it: which field, which word, where on the card.
 #
-# Found in the text alone, never in what exists. The lists are public, so whoever reads that an animal or a word is not in
-# them learns nothing of any pupil; what is well formed is answered alike, whether or not somebody has it. Pure.
+# Found in the text alone, never in what exists. The lists are public, so whoever reads that an animal or a word is
+# not in them learns nothing of any pupil; what is well formed is answered alike, whether or not somebody has it.
+# Pure.
 
 #: Longer words are shown cut.
 _SHOWN = 20
@@ -166,9 +165,9 @@ def find_mistakes(login: str, password: str) -> list[SignInMistake]:
 
 
 def _find_in_login(text: str) -> str:
-    if words.parse_login(text) is not None:
+    if parse_login(text) is not None:
         return ""
-    folded = words.fold(text)
+    folded = fold(text)
     typed = re.findall(r"[a-z]+", re.split(r"[0-9]", folded)[0])
     return _find_in_words(typed, _map_to_typed(text)) or _find_in_number(re.sub(r"[^0-9]", "", folded))
 
@@ -177,14 +176,14 @@ def _find_in_words(typed: list[str], as_typed: Mapping[str, str]) -> str:
     """Return what is wrong with what stands before the number: an animal, and a word of the class."""
     if not typed:
         return f"Il manque ton animal, au début de ton identifiant. {_LOOK}"
-    animals, things = words.list_pupil_words(), words.list_class_words()
+    animals, things = list_pupil_words(), list_class_words()
     # Written without spaces, the longest animal counts: « lionceau » before « lion ».
     animal = typed[0] if len(typed) > 1 else max(filter(typed[0].startswith, animals), key=len, default="")
     if animal not in animals:
         return f"Je ne connais pas l’animal «\xa0{_cut(typed[0], as_typed)}\xa0».{_suggest(typed[0], animals)} {_LOOK}"
     thing = "".join(typed).removeprefix(animal)
     if not thing:
-        return f"Il manque le mot qui suit «\xa0{words.spell(animal)}\xa0». {_LOOK}"
+        return f"Il manque le mot qui suit «\xa0{spell(animal)}\xa0». {_LOOK}"
     if thing not in things:
         return f"Je ne connais pas le mot «\xa0{_cut(thing, as_typed)}\xa0».{_suggest(thing, things)} {_LOOK}"
     return ""
@@ -200,8 +199,8 @@ def _find_in_number(digits: str) -> str:
 
 @sensitive_variables()
 def _find_in_password(text: str) -> str:
-    listed = frozenset(words.list_password_words())
-    folded = words.fold(text)
+    listed = frozenset(list_password_words())
+    folded = fold(text)
     typed = re.findall(r"[a-z]+", folded)
     if re.search(r"[0-9]", folded):
         return f"Il n’y a pas de chiffre dans ton mot de passe : c’est trois mots. {_LOOK}"
@@ -228,13 +227,13 @@ def _can_be_split(letters: str, listed: Collection[str], count: int) -> bool:
 def _suggest(word: str, listed: Collection[str]) -> str:
     """Return « Est-ce « léopard » ? » where one word of the list is close; else an empty string."""
     close = difflib.get_close_matches(word, sorted(listed), n=1, cutoff=0.75)
-    return f" Est-ce «\xa0{words.spell(close[0])}\xa0»\xa0?" if close else ""
+    return f" Est-ce «\xa0{spell(close[0])}\xa0»\xa0?" if close else ""
 
 
 @sensitive_variables()
 def _map_to_typed(text: str) -> dict[str, str]:
     """Return the words as they were typed, by the same without capitals and accents."""
-    return {words.fold(word): word for word in re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text))}
+    return {fold(word): word for word in re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text))}
 
 
 @sensitive_variables()

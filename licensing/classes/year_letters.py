@@ -1,4 +1,4 @@
-"""One letter a person, on the first working day of September: what of Pep's ended, and what continues.
+"""The letter of 1 September, one a person: when it is written, and what of Pep's ended or continues.
 
 Whoever held a licence of the year that ended, or leads a school that had one. Chosen by one statement for 500 people,
 whatever the collectivities; a row a person and year makes it once, however many workers run this.
@@ -19,7 +19,7 @@ from accounts.models import Profile, User
 from core.calendar import PARIS, date_in_paris, extend_to_working_day
 from core.formatting import collectivity_forms, join_words, pluralize, start_sentence
 from core.links import portal_url
-from licensing.classes import operations, year_letters
+from licensing.classes import operations
 from licensing.classes.models import Classroom
 from licensing.classes.pupil_erasure import get_erasure_date
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
@@ -388,6 +388,4 @@ def _get_year(subscription: Subscription) -> int:
     return get_school_year(subscription.key.entitlement.last_day)
 
 
-kinds.register(
-    year_letters.YEAR_ENDED, label="Lettre de rentrée", render=render_year_letter, prefetch=build_year_letters
-)
+kinds.register(YEAR_ENDED, label="Lettre de rentrée", render=render_year_letter, prefetch=build_year_letters)

@@ -1,4 +1,4 @@
-"""Encrypt codes at rest with AES-SIV, so that a copy of the database discloses none.
+"""Encrypt codes at rest with AES-SIV, so that a copy of the database discloses none; reseal them under a new key.
 
 AES-SIV is deterministic: the same code under the same sealing key gives the same bytes, so that one column serves both
 look-up and display. Sealing keys come from `SEALING_KEYS` (`number:base64`), the current one first; older ones are
@@ -17,7 +17,6 @@ from django.db import connection, transaction
 
 from core.registry import Registry
 from core.sealing import get_sealing_keys
-from licensing.entitlements import code_sealing
 from licensing.entitlements.models import ActivationKey
 
 
@@ -112,13 +111,13 @@ def reseal_batch(*, size: int = 1000) -> int:
     Raises `code_sealing.UnsealableCode`, having changed nothing, where a sealing key is missing from the settings.
     """
     rows = list(
-        ActivationKey.objects.exclude(sealed_under=code_sealing.current_key_number())
+        ActivationKey.objects.exclude(sealed_under=current_key_number())
         .locked()
         .values_list("pk", "sealed_code", "sealed_under")[:size]
     )
     if not rows:
         return 0
-    sealed = [(pk, *code_sealing.seal(code_sealing.unseal(code, under))) for pk, code, under in rows]
+    sealed = [(pk, *seal(unseal(code, under))) for pk, code, under in rows]
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {_TABLE} AS key SET sealed_code = new.code, sealed_under = new.under "  # noqa: S608 - the table's name

@@ -1,4 +1,4 @@
-"""E-mails to teachers and principals about seats, rendered when they are sent from the current rows.
+"""E-mails to teachers and principals about seats: queued by operations, rendered when sent from the current rows.
 
 None contains a key. Only verified principals are told who the teacher is.
 """

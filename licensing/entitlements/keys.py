@@ -1,4 +1,4 @@
-"""Format of activation keys: generate, display and parse codes. Pure: no database, no secrets.
+"""Activation keys: their format, minted in bulk, their units, and what a mistyped one may mean.
 
 A code is twelve symbols of Crockford's base 32: eleven random (55 bits) and a check symbol, a weighted sum over GF(32).
 Adjacent weights differ and none is zero, so every single wrong symbol and every swap of neighbours is detected.
@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from core.copy_rows import copy_rows, reserve_ids
 from core.telemetry import count_on_commit
-from licensing.entitlements import code_sealing, keys
+from licensing.entitlements import code_sealing
 from licensing.entitlements.models import ActivationKey, Entitlement, SeatMode, Subscription
 
 
@@ -288,7 +288,7 @@ def mint(
     numbers = reserve_ids(_TABLE, len(demands))
     for _ in range(_MAX_ATTEMPTS):
         # A generator: codes are drawn and sealed while the database receives the previous ones.
-        codes: Iterable[str] = (keys.generate() for _ in demands)
+        codes: Iterable[str] = (generate() for _ in demands)
         if code_sealing.has_older_keys():
             codes = list(codes)
             if _exist_under_older_keys(codes):
@@ -300,8 +300,8 @@ def mint(
             if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
                 continue
             raise
-        count_on_commit(keys.MINTED_KEYS, len(demands))
-        count_on_commit(keys.MINTED_UNITS, sum(units for _, units, _ in demands))
+        count_on_commit(MINTED_KEYS, len(demands))
+        count_on_commit(MINTED_UNITS, sum(units for _, units, _ in demands))
         return numbers
     raise CodesExhausted(f"{_MAX_ATTEMPTS} draws of {len(demands)} codes each met a code that exists.")
 

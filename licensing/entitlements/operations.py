@@ -22,15 +22,7 @@ from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from core.cells import get_cells
 from core.telemetry import count_on_commit
-from licensing.entitlements import (
-    code_sealing,
-    key_checks,
-    keys,
-    mailbox_proof,
-    notifications,
-    operations,
-    seat_holders,
-)
+from licensing.entitlements import code_sealing, key_checks, keys, mailbox_proof, notifications, seat_holders
 from licensing.entitlements.exceptions import (
     KeyOfAnotherCell,
     MailboxNotProven,
@@ -53,9 +45,9 @@ from schools.principals import ConfirmationResult, share_principals
 
 # Affiliations of teachers that concern their licences: attach a proposed teacher, change a teacher's school.
 #
-# Proposals are teachers who typed a similar name by hand, or chose a neighbouring school. Their own choice is kept; they
-# are notified, and may detach themselves. A teacher who changes school keeps their seats: leaves and shared posts are
-# common, and withdrawal closes a class at once. The former principal is notified.
+# Proposals are teachers who typed a similar name by hand, or chose a neighbouring school. Their own choice is kept;
+# they are notified, and may detach themselves. A teacher who changes school keeps their seats: leaves and shared
+# posts are common, and withdrawal closes a class at once. The former principal is notified.
 
 
 @transaction.atomic
@@ -125,8 +117,8 @@ def _transfer(school_id: str | None, replaced: list[User], *, to: User) -> None:
 
 # Subscriptions bought in the shop: a key redeemed at once for the buyer.
 #
-# The key is not e-mailed. The buyer reads it in « Mon compte » and hands it to teachers whom their school's list does not
-# show.
+# The key is not e-mailed. The buyer reads it in « Mon compte » and hands it to teachers whom their school's list does
+# not show.
 
 #: Prefix of keys that no collectivity gave.
 _KEY_PREFIX = "PEPS"
@@ -284,8 +276,8 @@ def expose(*, key_id: int, at: datetime.datetime) -> ActivationKey:
 
 # Key entry in « Mon compte » and on the page of a key, rate-limited against guessing.
 #
-# Ten wrong keys an hour per account, thirty per network, as whole schools share an address. Only well-formed keys that do
-# not exist count.
+# Ten wrong keys an hour per account, thirty per network, as whole schools share an address. Only well-formed keys
+# that do not exist count.
 
 _HOUR = datetime.timedelta(hours=1)
 _ACCOUNT_LIMIT = throttling.RateLimit("key/account", 10, _HOUR)
@@ -303,8 +295,8 @@ def enter_key(
     symbols = key_checks.parse_code(code)
     with _name_other_cell(code), _limit_guesses(by, address, at):
         if by.profile == Profile.PRINCIPAL:
-            return operations.redeem(code=symbols, by=by, at=at, school=school)
-        return operations.claim(code=symbols, by=by, at=at)
+            return redeem(code=symbols, by=by, at=at, school=school)
+        return claim(code=symbols, by=by, at=at)
 
 
 @sensitive_variables("code", "symbols")
@@ -397,7 +389,7 @@ def create_account_and_redeem(
     queue_email_to_user(user, emails.CREATED, host=host, at=at)
     if person.other_email and person.other_email.lower() != address:
         personal_data.request_change(user=user, email=person.other_email, host=host, at=at)
-    return operations.redeem(code=symbols, by=user, at=at)
+    return redeem(code=symbols, by=user, at=at)
 
 
 @sensitive_variables("person")

@@ -1,4 +1,4 @@
-"""Data of « Mon compte », read in a constant number of queries."""
+"""Data of « Mon compte », read in a constant number of queries, and the version that open pages poll."""
 
 from __future__ import annotations
 

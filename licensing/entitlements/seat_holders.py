@@ -1,4 +1,4 @@
-"""Seat access and assignment, shared by the operations that assign, claim and replace."""
+"""Who holds a seat: assignment by a principal, its undoing, and the removal of seats that nobody held."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core import formatting
 from core.formatting import pluralize
 from core.registry import Registry
 from core.telemetry import count_on_commit
-from licensing.entitlements import key_checks, keys, notifications, seat_holders
+from licensing.entitlements import key_checks, keys, notifications
 from licensing.entitlements.exceptions import (
     AlreadyHoldsSeat,
     LicencesInUse,
@@ -247,7 +247,7 @@ def undo_assignments(*, seat_ids: Collection[int], by: User, at: datetime.dateti
     undone, assigned_at = [], {}
     for seat in seats:
         if seat.subscription_id not in subscriptions:
-            subscriptions[seat.subscription_id] = seat_holders.get_administered_subscription(seat.subscription_id, by)
+            subscriptions[seat.subscription_id] = get_administered_subscription(seat.subscription_id, by)
         event = seat.events.order_by("-at", "-pk").first()
         if event is None or event.by_id != by.pk:
             raise _too_late_error()
@@ -264,7 +264,7 @@ def undo_assignments(*, seat_ids: Collection[int], by: User, at: datetime.dateti
     Seat.objects.filter(pk__in=[seat.pk for seat in undone]).update(holder=None, held_since=None, mode="")
     notifications.cancel_assignment_emails(undone, at)
     for moment in set(assigned_at.values()):
-        seat_holders.tell_undone([teacher for seat, teacher in holders if assigned_at[seat.pk] == moment], moment)
+        tell_undone([teacher for seat, teacher in holders if assigned_at[seat.pk] == moment], moment)
     for pk in {seat.subscription_id for seat in undone}:
         notifications.notify_collectivity(subscriptions[pk].key, "released", at)
     return [teacher for _, teacher in holders]
@@ -313,7 +313,7 @@ def assign_many(
     selected = set(teacher_ids)
     if not selected:
         raise NoTeacherSelected("Cochez au moins une personne, puis donnez-lui une licence.")
-    subscription = seat_holders.get_administered_subscription(subscription_id, by)
+    subscription = get_administered_subscription(subscription_id, by)
     key_checks.check_available(subscription.key.entitlement, by, at)
     teachers = _get_eligible(selected, subscription, by)
     # Serialises concurrent principals. Teachers who claim a seat do not wait: they skip locked seats.
@@ -335,7 +335,7 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
     `holder_id`: the expected holder. Raises a `LicensingError`, having changed nothing.
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
-    subscription = seat_holders.get_administered_subscription(subscription_id, by)
+    subscription = get_administered_subscription(subscription_id, by)
     key_checks.check_available(subscription.key.entitlement, by, at)
     [successor] = _get_eligible({successor_id}, subscription, by)
     Subscription.objects.locked().get(pk=subscription.pk)
@@ -348,7 +348,7 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
     if subscription.seats.filter(holder=successor).exists():
         raise AlreadyHoldsSeat(served)
     SeatEvent.objects.create(seat=seat, kind=SeatEvent.Kind.WITHDRAWN, teacher=leaving, by=by, at=at)
-    seat_holders.assign_seats([seat], [successor], SeatMode.AUTOMATIC, by=by, at=at, message=served)
+    assign_seats([seat], [successor], SeatMode.AUTOMATIC, by=by, at=at, message=served)
     if leaving.pk != by.pk:
         notifications.notify_teacher_of_withdrawal(seat, leaving, at)
     notifications.notify_teachers_of_assignment([seat] if successor.pk != by.pk else [], at)
@@ -361,10 +361,10 @@ def _get_eligible(selected: set[int], subscription: Subscription, by: User) -> l
     others = selected - {by.pk}
     teachers: dict[int, User] = {}
     if others:
-        seat_holders.check_may_see_teachers(subscription, by)
-        teachers = seat_holders.find_teachers(others, subscription) if len(others) <= _MAX_TEACHERS else {}
+        check_may_see_teachers(subscription, by)
+        teachers = find_teachers(others, subscription) if len(others) <= _MAX_TEACHERS else {}
         if len(teachers) < len(others):
-            raise seat_holders.other_school_error(len(others) - len(teachers))
+            raise other_school_error(len(others) - len(teachers))
     if by.pk in selected:
         teachers[by.pk] = by
     return sorted(teachers.values(), key=lambda teacher: (teacher.last_name, teacher.first_name, teacher.pk))
@@ -387,7 +387,7 @@ def _assign_free_seats(
             raise NoSeatLeft(_too_few_seats_message(subscription, len(remaining), len(seats)))
         assigned = seats[: len(remaining)]
         try:
-            seat_holders.assign_seats(assigned, remaining, SeatMode.AUTOMATIC, by=by, at=at, message=served)
+            assign_seats(assigned, remaining, SeatMode.AUTOMATIC, by=by, at=at, message=served)
         except AlreadyHoldsSeat:
             # One of them claimed a seat since the holders were read: retry without them.
             continue
@@ -411,7 +411,7 @@ def _all_hold_one_message(already: list[User], by: User) -> str:
 def _too_few_seats_message(subscription: Subscription, wanted: int, free: int) -> str:
     if free == 0:
         return (
-            f"{seat_holders.no_seat_left_message(subscription)} Retirez-en une à un enseignant qui n'en a plus besoin,"
+            f"{no_seat_left_message(subscription)} Retirez-en une à un enseignant qui n'en a plus besoin,"
             " ou complétez dans la boutique."
         )
     return (

@@ -1,4 +1,4 @@
-"""Actions on existing allocations, single and in bulk: revoke, restore, resend, remind, reduce."""
+"""Actions on existing allocations in the API, single and in bulk; keys that did not arrive."""
 
 from __future__ import annotations
 

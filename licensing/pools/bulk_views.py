@@ -1,4 +1,4 @@
-"""Acts of managers on many allocations: what they will do in licences, then the act."""
+"""Acts of managers on many allocations: what they will do, the act, and the addresses to correct."""
 
 from __future__ import annotations
 

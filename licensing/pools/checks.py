@@ -1,4 +1,4 @@
-"""Checks before allocating from a pool: each raises an error, or returns the checked value."""
+"""Demands on a pool, and the checks before allocating: each raises an error, or returns the checked value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from core.calendar import PARIS, date_in_paris
 from core.contact_details import is_ordinary_address
 from licensing.entitlements.models import ActivationKey, Entitlement, EntitlementStatus, SuspensionCause
 from licensing.exceptions import LicensingError
-from licensing.pools import checks
 from licensing.pools.exceptions import (
     AllocationRedeemed,
     AllocationRevoked,
@@ -223,7 +222,7 @@ class CheckedDemand(NamedTuple):
     @property
     def exposes_key(self) -> bool:
         """Whether somebody besides the school's official mailbox will know the key."""
-        return not checks.is_official_mailbox(self.demand.recipient, self.school.mailbox)
+        return not is_official_mailbox(self.demand.recipient, self.school.mailbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +262,8 @@ def no_progress(_stage: str, _done: int, _total: int, /) -> None:
 
 # Check demands on a pool: each becomes a checked demand or an error.
 #
-# Pure but for `get_target_schools` and `lock_existing_allocations`, which query and lock. The caller has locked the pool.
+# Pure but for `get_target_schools` and `lock_existing_allocations`, which query and lock. The caller has locked the
+# pool.
 
 #: Number of schools that an error message names; the others are counted.
 _MAX_NAMED = 5

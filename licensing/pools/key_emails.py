@@ -1,4 +1,4 @@
-"""Resend, remind of and reveal existing keys; resend those that a school says it never received.
+"""Keys by e-mail: resend, remind, reveal, readdress; release those held while their pool was suspended.
 
 « Je n'ai pas reçu ma clé » is anonymous: the request only queues `queue_lost_keys`, whatever the school, and so
 discloses nothing. Keys go to the recipients that the collectivities chose, at most once a day per school.
@@ -52,9 +52,10 @@ from tenants.models import Collectivity
 
 # Release e-mails about keys that were held while their pool was suspended.
 #
-# The renderer holds them (`licensing.pools.emails.check_due`), as a payment may restore the pool at any time. A message
-# is held only while its pool is suspended, or its release is about to run (docs/decisions/0114): what changes the rights
-# queues it, and who holds a message has the pool looked at again soon, as the rights may have changed meanwhile.
+# The renderer holds them (`licensing.pools.emails.check_due`), as a payment may restore the pool at any time. A
+# message is held only while its pool is suspended, or its release is about to run (docs/decisions/0114): what changes
+# the rights queues it, and who holds a message has the pool looked at again soon, as the rights may have changed
+# meanwhile.
 
 RELEASE_TASK = "pools.release_held_emails"
 

@@ -1,4 +1,4 @@
-"""Registration of the messages about keys with the outbox: how to render, show and resend them.
+"""Registration of the messages about keys with the outbox, and the journal's line of each one that bounced.
 
 Imported when the app is ready. Joins `emails` and `operations`.
 """

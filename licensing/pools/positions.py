@@ -1,4 +1,4 @@
-"""Where the licences of each pool are: free, with schools, activated, used."""
+"""Where the licences of each pool are, how far they have come, and which schools need help."""
 
 from __future__ import annotations
 

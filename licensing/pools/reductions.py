@@ -1,4 +1,4 @@
-"""Reduction of unredeemed allocations: the same key, for fewer units."""
+"""Licences that a pool takes back: reduction and revocation of unredeemed allocations, and of its capacity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Undo of revocations: for `RESTORABLE_FOR`, the same key is worth its licences again."""
+"""Undo of revocations, and licences of a redeemed key that its school gives back or takes again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of allocations."""
+"""The list of allocations as a table and as a workbook, with its coloured badges."""
 
 from __future__ import annotations
 

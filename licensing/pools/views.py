@@ -1,4 +1,4 @@
-"""The office's pages about pools and allocations."""
+"""The office's pages about pools and allocations: the lists, « Attribuer à une école », and one allocation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of the licences of a school year by a day: bought, given, activated, used; also of a year that is over.
+"""What became of the licences of a school year: by day, by week, and what each school holds and uses of them.
 
 Who holds a seat is said by the seat today alone; the movements of seats say it of any day.
 """

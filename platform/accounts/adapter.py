@@ -1,4 +1,4 @@
-"""Allauth account adapter: queued e-mails, access rules and rate limits."""
+"""Allauth's adapters, of accounts and of second factors."""
 
 from __future__ import annotations
 

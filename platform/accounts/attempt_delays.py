@@ -1,4 +1,4 @@
-"""Growing delays between attempts at a password or a code, counted in the database by its own clock.
+"""Delays between attempts at passwords and codes, by account, device and network.
 
 Each attempt is counted for several subjects (an account at a network, the account, the network) before what was typed
 is looked at; where one of them has to wait, it is refused, and counts for none. Failures are forgotten one by one as
@@ -245,7 +245,7 @@ def _hash_subject(subject: str) -> str:
 #
 # A known device waits for its own failures alone, a known network for those of the account at that network. Everybody
 # else also waits for the account's failures elsewhere, and for those of the network. The numbers are reckoned in
-# docs/decisions/0097. Codes go by the same order of subjects: `accounts.code_delays`.
+# docs/decisions/0097. Codes go by the same order of subjects: `accounts.attempt_delays`.
 
 _SECONDS = datetime.timedelta(seconds=1)
 _MINUTES = datetime.timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""« Mes appareils »: the open sessions of an account, and the devices from which it has signed in.
+"""The devices where an account is signed in, and how long their sessions last.
 
 Ending a session deletes its row: the next request finds nothing under its cookie. A session that another request has
 loaded meanwhile is not written again (`SessionStore.save` updates, and never inserts, the row of a known key).

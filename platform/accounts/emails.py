@@ -1,4 +1,4 @@
-"""Renderers of e-mails about accounts. Links are built when sending: the outbox stores no token."""
+"""E-mails about accounts: their kinds, what they say, and how they are queued."""
 
 from __future__ import annotations
 

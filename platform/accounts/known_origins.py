@@ -1,4 +1,4 @@
-"""Devices and networks from which an account has signed in before: others' attempts do not keep them waiting.
+"""Where requests come from: the client's address, the browser's name, and the devices and networks known of a user.
 
 A browser keeps one random token in a signed cookie. A row holds a keyed hash of the token and the account: it names
 neither, and cannot be compared with the row of another account. For attempts at a password it means nothing after a new

@@ -1,4 +1,4 @@
-"""Second factor forms: allauth's, with French labels, our delays and single-use codes."""
+"""Second factor forms: allauth's, with French labels, our delays, single-use codes and passkeys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new password may not be: the person's own words, what others try first, and what is known from a leak.
+"""Passwords: validators, the rules that pages tell, and resets.
 
 The list of rules (`password_rules`) describes them. `web/password-rules.js` ticks that of the person's words by the
 same computation: what remains without them has to be long enough.

@@ -1,4 +1,4 @@
-"""Personal data of an account: exported on request, erased when the account is closed.
+"""Personal data of an account: its changes, its export, its erasure.
 
 Erasing keeps the row, which orders, keys and audit entries refer to, without its personal data.
 """

@@ -1,8 +1,8 @@
-"""The second factor of an account: an application's codes (TOTP), passkeys, and recovery codes. Stored by allauth.
+"""Second factors: codes, passkeys, their sealed secrets, the operators' rule and the codes that let them enrol.
 
 Each operation locks the account first, so that concurrent requests are serialised. Adding and removing a factor end all
 sessions except the current one: a stolen session does not survive. Recovery codes come with the first factor and go
-with the last. Passkeys are added and removed by `accounts.passkeys`.
+with the last. Passkeys are added and removed by `accounts.second_factor`.
 
 Each row is bound to its account, its type and what it is checked with, by a text that only a sealing key makes: whoever
 writes in the database as the application gives nobody a factor.
@@ -308,8 +308,8 @@ def get_operator(request: HttpRequest) -> User:
 # One-time codes that let an operator enrol a first second factor, also after theirs was removed.
 #
 # Without one, whoever has an operator's password could enrol their own telephone. A code is printed on the server
-# (`manage.py second_factor_code`), stored as a keyed hash for its account and its hour, and works once; whoever typed it
-# may enrol in the same session until that hour is over. Who writes in the database as the application makes none.
+# (`manage.py second_factor_code`), stored as a keyed hash for its account and its hour, and works once; whoever typed
+# it may enrol in the same session until that hour is over. Who writes in the database as the application makes none.
 
 VALIDITY = datetime.timedelta(hours=1)
 #: Without vowels and lookalikes: 16 of these 20 symbols are 69 bits.

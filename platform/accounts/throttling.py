@@ -1,4 +1,4 @@
-"""Rate limiting of attempts, by account and by network address.
+"""Rate limits, counted in the database: the rules for codes, sign-ups, e-mails and downloads.
 
 Fixed windows, counted in the database by one statement that increments and reads: concurrent requests are all
 counted, in every process. A cache could be evicted, and loses concurrent increments.

@@ -1,4 +1,4 @@
-"""Overrides of allauth's views: sign-out, password reset, address confirmation."""
+"""Pages of sign-in, passwords, addresses, devices, second factors and passkeys."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""The documentation of the API: its French texts, its pages, and the OpenAPI description."""
+
 from __future__ import annotations
 
 import functools
@@ -290,7 +292,8 @@ def _iter_examples(spec: Schema) -> Iterator[ExampleDoc]:
 
 # The API documentation: public pages at the tenant's host, without JavaScript.
 #
-# Resource pages are generated from the OpenAPI document; « Prise en main » is docs/api.md, whose code the tests execute.
+# Resource pages are generated from the OpenAPI document; « Prise en main » is docs/api.md, whose code the tests
+# execute.
 
 # The OpenAPI document of the API. It holds nothing specific to a tenant and is public.
 #
@@ -333,8 +336,8 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
 
 # Renders the Markdown of the API documentation as HTML, with markdown-it-py.
 #
-# Headings, paragraphs, lists, fenced blocks, `code`, **strong** and [links](/a/path). Anything else is escaped and shown
-# as written; HTML in the source is never interpreted.
+# Headings, paragraphs, lists, fenced blocks, `code`, **strong** and [links](/a/path). Anything else is escaped and
+# shown as written; HTML in the source is never interpreted.
 
 #: Output of an example, labelled for screen readers as well.
 _OUTPUT_FIGURE = '<figure class="printed"><figcaption>Ce qui s’affiche :</figcaption>{}</figure>\n'

@@ -1,4 +1,4 @@
-"""Strict serializer fields, which do not coerce types: the text "3" is not a number, 1 is not a boolean.
+"""Fields of the API, and the serializers of bulk requests.
 
 `StrictSerializer` rejects unknown fields: ignoring a misspelt field would do something else than the client intended.
 """

@@ -1,4 +1,4 @@
-"""Strict query parameters and their filter backend: an invalid value (« has_nursery=oui ») is an error, not ignored."""
+"""Filters and pages of lists."""
 
 from __future__ import annotations
 

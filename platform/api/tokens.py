@@ -1,4 +1,4 @@
-"""API tokens: creation, lookup, revocation.
+"""API tokens: their creation and revocation, and the authentication of requests by them.
 
 A secret is 256 random bits, of which only a SHA-256 hash is stored. Lookup is in the current tenant's schema, so
 another tenant's token is not found.
@@ -27,7 +27,6 @@ from rest_framework.request import Request
 from accounts import throttling
 from accounts.known_origins import get_client_ip
 from accounts.models import Profile, User
-from api import tokens
 from api.models import Token, TokenScope
 from api.problem_details import ApiProblem
 from core.exceptions import DomainError
@@ -227,7 +226,7 @@ class BearerTokenAuthentication(BaseAuthentication):
             raise Unauthorised("not_authenticated", "Montrez un jeton : « Authorization: Bearer … ».")
         at, address = timezone.now(), get_client_ip(request)
         secret = header_parts[1].decode("latin-1") if len(header_parts) == 2 else ""  # noqa: PLR2004 - the scheme and the token
-        token = tokens.find(secret)
+        token = find(secret)
         if token is None:
             # Counted, not blocked: 256 bits cannot be guessed, and one client must not lock out its whole network.
             _count_invalid_token(address, at)
@@ -236,7 +235,7 @@ class BearerTokenAuthentication(BaseAuthentication):
             raise Unauthorised("token_revoked", "Ce jeton a été révoqué : demandez-en un autre à un gestionnaire.")
         if token.expires_at <= at:
             raise Unauthorised("token_expired", "Ce jeton a expiré : demandez-en un autre à un gestionnaire.")
-        if not tokens.is_allowed_from(token, address):
+        if not is_allowed_from(token, address):
             raise ApiProblem(
                 "network_not_allowed", "Ce jeton ne s'utilise pas depuis cette adresse réseau.", status_code=403
             )
@@ -248,7 +247,7 @@ class BearerTokenAuthentication(BaseAuthentication):
                 f"Ce jeton a fait ses {tried.limit.tries} requêtes de la minute : patientez.",
                 retry_after=_seconds_to_reset(tried),
             )
-        tokens.record_use(token, address=address, at=at)
+        record_use(token, address=address, at=at)
         return token.account, token
 
     def authenticate_header(self, request: Request) -> str:

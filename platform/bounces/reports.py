@@ -1,7 +1,7 @@
 """Parses one mail of the bounce mailbox: a delivery report, an automatic reply, or something else. Pure.
 
 Delivery reports are RFC 3464; those of qmail and old Exim are plain text that quotes the message. Nothing here is
-believed: which message a report is about is decided by a signed Message-ID (`mailing.message_ids`). What costs more
+believed: which message a report is about is decided by a signed Message-ID (`mailing.mime`). What costs more
 than a report of a mail server can is not read on: the parser of the standard library, and what is searched for here,
 take time by the square of some lengths.
 """

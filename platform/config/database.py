@@ -75,7 +75,7 @@ def from_urls(*, application: str, owner: str, administrator: str, reader: str) 
 def from_url(url: str, *, variable: str = "DATABASE_URL") -> dict[str, Any]:
     """Return Django's connection settings for a `postgresql://` URL, whose parameters come before our defaults.
 
-    The timeouts of a URL are kept apart, for `core.database_timeouts`: migrations take the time they need.
+    The timeouts of a URL are kept apart, for `core.database_access`: migrations take the time they need.
     Raises `ImproperlyConfigured` when the URL names another kind of server or no database.
     """
     invalid = _INVALID_URL.format(variable)

@@ -1,4 +1,4 @@
-"""drf-spectacular's settings: how the OpenAPI description of an office's API is written."""
+"""Settings of libraries: drf-spectacular's (the API's description) and django-unfold's (the back office)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read figures, and where traces and errors are sent: nobody and nowhere, unless the operator says so."""
+"""What is logged, who may read figures, and where traces and errors are sent: nowhere, unless the operator says so."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def build_logging(level: str, form: str, *, sends_errors: bool = False) -> dict[
     """Return Django's `LOGGING`: lines of this level and above, to the standard error output.
 
     `form`: `line`, or `json` for whoever collects them. Raises `ImproperlyConfigured` for another. `sends_errors`: also
-    to the service of `core.error_reports`.
+    to the service of `core.telemetry`.
     """
     if form not in _FORMATTERS:
         raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(_FORMATTERS)}.")

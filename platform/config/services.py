@@ -1,4 +1,4 @@
-"""Accounts at the platforms to which invoices are sent, read from environment variables; all of one, or none."""
+"""Services of others: invoice platforms, card payments, the directory of schools, lists of leaked passwords."""
 
 from __future__ import annotations
 

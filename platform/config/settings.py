@@ -89,7 +89,7 @@ _access = (
         reader=env.text("READER_DATABASE_URL", ""),
     )
 )
-# Who owns the tables, and who makes the roles: of this process where it was told, for `core.owner_connection`.
+# Who owns the tables, and who makes the roles: of this process where it was told, for `core.connections`.
 DATABASE_OWNER, DATABASE_ADMINISTRATOR, DATABASE_READER = _access.owner, _access.administrator, _access.reader
 DATABASES = {
     "default": {
@@ -119,7 +119,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# The longest lifetime; offices and the operator have hours: see accounts.session_lifetime.
+# The longest lifetime; offices and the operator have hours: see accounts.devices.
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 MESSAGE_STORAGE = "web.middleware.HostMessageStorage"
 SECURE_SSL_REDIRECT = SECURE
@@ -191,7 +191,7 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
 }
 
-# None: counted in the database instead, by accounts.sign_in_delays and accounts.rate_limits. The other gives a 429.
+# None: counted in the database instead, by accounts.attempt_delays and accounts.throttling. The other gives a 429.
 ACCOUNT_RATE_LIMITS = {
     "login": None,
     "login_failed": None,

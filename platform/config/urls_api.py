@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from api import documentation as documentation
+from api import documentation
 from api.documentation import openapi_json
 from api.views import NotFoundView
 from collectivities.api import members, portfolio, webhooks

@@ -1,4 +1,4 @@
-"""Calendar days: every day shown, stored or compared is a day in Paris, wherever the server and the user are. Pure."""
+"""Calendar days in Paris, wherever the server and the user are, and the public holidays of France. Pure."""
 
 from __future__ import annotations
 

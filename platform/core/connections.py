@@ -1,4 +1,4 @@
-"""The database connection, typed as django-tenants' own: it knows the current schema and tenant."""
+"""The database connection: typed as the tenant's, the one of the tables' owner, and the database's clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that strangers type, and that headers, e-mails and files repeat: no address, no formula. Pure.
+"""Names, telephone numbers and e-mail addresses that people type, and that headers, e-mails and files repeat. Pure.
 
 Whoever signs up chooses the mailbox we write to: a name that holds a link would make us send it for them. A sender's
 name that holds an address is taken for the sender's by whoever reads it, and one that begins as a formula is run by

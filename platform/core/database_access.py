@@ -1,4 +1,4 @@
-"""The roles of the database: an owner that migrates, an application that serves, a reader for reports.
+"""Who reaches the database: its three roles, and how long their statements may run.
 
 Made by an administrator, again and again without harm. What each may do to which table is granted by
 `tenants.privileges`, after the migrations. Without Django's settings: the embedded server has its roles before them.

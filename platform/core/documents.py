@@ -1,4 +1,4 @@
-"""PDF documents in French, with QR codes, in one of two font families.
+"""Documents for download: PDF in French with QR codes and letterheads, and the responses that hold files.
 
 Andika, designed for beginning readers, for what pupils receive; Source Sans 3, with tabular figures, for quotes,
 purchase orders and invoices. Both are npm packages pinned in `package.json`. A document is generated in the request, in

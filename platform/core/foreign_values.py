@@ -1,7 +1,7 @@
-"""Dates and texts that others write: each brought within bounds, or refused, before anything is done with it.
+"""Dates, texts, searches and JSON that others write: each brought within bounds, or refused, before it is used.
 
 Pure. Whatever is wrong with a date is a `ValueError`: callers need know no other. A column that holds one has its
-constraint (`core.foreign_date_checks`), so that the database refuses what a reader let through.
+constraint (`core.models`), so that the database refuses what a reader let through.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""French formatting of numbers, amounts, dates and punctuation. Pure.
+"""How French writes numbers, amounts, dates and punctuation, and the words around names. Pure.
 
 By Babel, but for « 1er », the sign « − », the plural of nouns and non-breaking spaces, which it does not do.
 """

@@ -1,4 +1,4 @@
-"""Absolute URLs for use outside of a request: e-mails, command output, exports."""
+"""Absolute URLs for use outside of a request, and the secret tokens of links in e-mails."""
 
 from __future__ import annotations
 

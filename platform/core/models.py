@@ -1,4 +1,4 @@
-"""The one spelling of a row lock: `.locked()`."""
+"""What models are made with: row locks (`.locked()`), constraints on dates of others, the lookup `in_array`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from core.foreign_values import FIRST_DAY, LAST_DAY
 
 # The lookup `in_array`: like `in`, with all values in one parameter, for lists of up to 60,000 values.
 #
-# `in` sends one placeholder a value: 60,000 cost more than the query. `= ANY(array)` and not a subquery on `unnest`: the
-# planner estimates a set-returning function at 200 distinct values and would look up 60,000 rows one by one.
+# `in` sends one placeholder a value: 60,000 cost more than the query. `= ANY(array)` and not a subquery on `unnest`:
+# the planner estimates a set-returning function at 200 distinct values and would look up 60,000 rows one by one.
 #
 # Registered by `core.apps`.
 

@@ -1,4 +1,4 @@
-"""Queries on a table that stands in many schemas, for the machinery that does not know the tenants.
+"""Queries on a table that stands in many schemas, and rows of the public one for statements on an office's tables.
 
 A schema that cannot be read (dropped, a table renamed, a privilege missing) is left out and named: it stops nobody.
 """

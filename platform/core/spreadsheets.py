@@ -1,4 +1,4 @@
-"""The writer of xlsx workbooks. Texts such as « =1+1 », whoever typed them, are never formulas."""
+"""Files for spreadsheet programs, xlsx and CSV. Texts such as « =1+1 », whoever typed them, are never formulas."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ def refuse_privileged_role() -> None:
 
 # What the database must be before anything is stored in it: UTF-8, letters beyond ASCII, PostgreSQL 15.
 #
-# Neither can be changed later but by a dump and a new database; where they are wrong nothing fails at first: an accent is
-# two letters, « É » has no small letter, and searches miss both.
+# Neither can be changed later but by a dump and a new database; where they are wrong nothing fails at first: an
+# accent is two letters, « É » has no small letter, and searches miss both.
 
 #: The oldest PostgreSQL that Django 6.1 works with.
 MIN_VERSION = 15

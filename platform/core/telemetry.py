@@ -1,4 +1,4 @@
-"""Log lines: of which request or job each is, and as JSON for whoever collects them."""
+"""What is watched: log lines, errors sent to a service, figures for Prometheus, traces for OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # Traces for OpenTelemetry (the extra `traces`): requests, jobs and the statements of both.
 #
-# A span has the attributes that are given here, and no others: routes and not paths, statements without their parameters,
-# the class of an exception without its text. Nothing is measured where the operator names no collector.
+# A span has the attributes that are given here, and no others: routes and not paths, statements without their
+# parameters, the class of an exception without its text. Nothing is measured where the operator names no collector.
 
 #: Letters of a statement that are kept.
 MAX_STATEMENT = 2_000

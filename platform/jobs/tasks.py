@@ -23,7 +23,8 @@ from core.telemetry import note_queued_job
 
 # Lanes: the threads that a worker keeps for some queues, so that what waits in one lane never holds up another.
 #
-# Each app declares the lanes of its queues beside its tasks. All other queues share the lane of `--concurrency` threads.
+# Each app declares the lanes of its queues beside its tasks. All other queues share the lane of `--concurrency`
+# threads.
 
 
 class Lane(NamedTuple):

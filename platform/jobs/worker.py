@@ -5,7 +5,7 @@ functions and run in threads, each with its Django connection, which procrastina
 closes when it is broken. Tasks defer jobs through their thread's Django connection, hence in their transaction: the
 queue's connector is given to a second `App` and never replaces the first one's.
 
-Each lane (`jobs.lanes`) is a procrastinate worker of its own in the same process, with its own number of threads.
+Each lane (`jobs.tasks`) is a procrastinate worker of its own in the same process, with its own number of threads.
 
 When the database goes away, procrastinate's workers end but not the process: a new run starts as soon as the database
 responds, and first queues again the jobs whose end the lost run could not record. After `give_up_after` seconds the

@@ -1,4 +1,4 @@
-"""Records what became of messages after a server accepted them: reported by mail, or by a provider's interface.
+"""What became of messages after a server took them: reports recorded, told to listeners and counted.
 
 Idempotent, in any order: a bounce is final, a delivery is not taken back by a delay, and what is reported twice is
 noted once. Only a message that a server may have accepted is changed, and never an anonymised one.

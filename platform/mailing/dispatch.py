@@ -1,4 +1,4 @@
-"""Drains an outbox: claim messages in batches, send them over one connection, record each outcome.
+"""Sends what waits in an outbox: leases on messages, one connection a drain, and what became of each message.
 
 A drain schedules the next one for when a message will be due: a deferred message's next attempt, or the end of another
 worker's lease. So an outbox with pending messages always has a scheduled job; one that is lost is due work: `jobs.due`.
@@ -39,9 +39,9 @@ from mailing.operations import DRAIN, MESSAGES_PER_JOB
 # An outcome is recorded only while the lease is held (compared by `lease_until`): a worker whose lease has expired does
 # not overwrite the outcome of another. An acceptance is recorded all the same where nobody else is sending the message.
 #
-# Before a message is handed over, `hand_over` counts it as `unanswered`; every answer of a server takes that back. What
-# remains so may have been accepted: it is never told as cancelled or, for another reason than too many interruptions, as
-# failed.
+# Before a message is handed over, `hand_over` counts it as `unanswered`; every answer of a server takes that back.
+# What remains so may have been accepted: it is never told as cancelled or, for another reason than too many
+# interruptions, as failed.
 #
 # Times are the database's, given by the caller's `DatabaseClock`.
 

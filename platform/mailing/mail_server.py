@@ -1,4 +1,4 @@
-"""SMTP connection for many messages, reopened when the server closes it.
+"""Our own mail server: the backend with its timeouts, the connection of a drain, and since when it takes nothing.
 
 Failures are of three kinds: the server rejects *this message* (`MessageRejected`), is *unavailable* or closes the
 connection (`ServerUnavailable`; the message was not accepted), or the connection broke between the message and the
@@ -91,8 +91,8 @@ def is_lasting(outage: MailServerOutage, at: datetime.datetime) -> bool:
 
 # SMTP backend that gives each phase of a conversation the time that RFC 5321 asks for (section 4.5.3.2).
 #
-# The longest is the reply to the final dot: whoever gives up before it sends again what was accepted. While it waits, the
-# backend calls `on_wait`, so that its caller can renew leases.
+# The longest is the reply to the final dot: whoever gives up before it sends again what was accepted. While it waits,
+# the backend calls `on_wait`, so that its caller can renew leases.
 
 #: Seconds between two calls of `on_wait`.
 _WAIT_INTERVAL = 20.0

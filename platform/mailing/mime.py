@@ -36,8 +36,8 @@ from mailing.models import Message
 
 # Message-IDs that find their message again, and that nobody else can make.
 #
-# A Message-ID names schema, row and moment, and is signed: anybody may send a mail that looks like a server's report, and
-# only who received our message can quote it. After a restored backup a row may be another: the moment tells.
+# A Message-ID names schema, row and moment, and is signed: anybody may send a mail that looks like a server's report,
+# and only who received our message can quote it. After a restored backup a row may be another: the moment tells.
 
 _SALT = "mailing.message_id"
 #: Letters of the signature, four bits each.

@@ -1,4 +1,4 @@
-"""Addresses that a server refused: messages to them are held until a person writes all the same.
+"""Messages that did not arrive: what refusals lead to, and sendings of which a large share was lost.
 
 An address is forgotten, and what waits for it released, when a message is reported delivered, when nothing comes back
 for three days after a message that a person had sent, by the operator, or after a year. Locks: the address, then the

@@ -1,4 +1,4 @@
-"""Static files from npm packages: a finder for the files in `PACKAGED_ASSETS`, and their storage."""
+"""Static files of npm packages and of this release: where they are found, and whether they were collected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The menu of an office: sections, the pages of each as tabs, and the office's own pages apart. Apps declare them.
+"""What the frame of every page shows: the menu, the help, the page that waits, and whether the user teaches.
 
 A member sees the pages that their roles open, and the sections that have one.
 """

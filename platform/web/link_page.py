@@ -1,4 +1,4 @@
-"""The page at the address of an e-mailed link: it posts the token of the fragment once (`core.link_tokens`).
+"""The page at the address of an e-mailed link, which posts the token once, and the session that keeps it.
 
 A script does so at once. Without scripts the visitor pastes the link, which a form sends: a fragment leaves a browser
 in no other way. Links of 1.0.0 have their token in the path; they work until they expire, and proxies mask them in

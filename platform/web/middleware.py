@@ -1,4 +1,4 @@
-"""Middleware: sessions bound to one host, and access policies of views."""
+"""Middlewares of pages: hosts of sessions and messages, policies, headers, typography, numbers, figures and traces."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RequestTraceMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request. Its number (`web.request_ids`) finds its trace, and its trace the lines of the log."""
+        """Process the request. Its number (`web.middleware`) finds its trace, and its trace the lines of the log."""
         if request.path_info.startswith(settings.STATIC_URL):
             return self.get_response(request)
         method = next((name for name in _METHODS if name == request.method), "_OTHER")

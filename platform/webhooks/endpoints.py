@@ -59,8 +59,8 @@ def list_deliveries(endpoint_id: int) -> QuerySet[Delivery]:
 
 # Body, headers and signature of a webhook request, after the Standard Webhooks specification.
 #
-# A secret is `whsec_` and the base64 of 32 random bytes. The signature is the HMAC-SHA256 of « id.timestamp.body », which
-# prevents tampering and replay. During a rotation both secrets sign.
+# A secret is `whsec_` and the base64 of 32 random bytes. The signature is the HMAC-SHA256 of « id.timestamp.body »,
+# which prevents tampering and replay. During a rotation both secrets sign.
 
 PREFIX = "whsec_"
 sealer = Sealer("webhooks")

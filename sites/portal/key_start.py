@@ -87,7 +87,7 @@ def _render_page(request: HttpRequest, form: SchoolSearch, *, status: int = 200,
 # The key of a visitor between its e-mail and « Mon compte »: sealed in the session, for a day.
 #
 # It outlasts other tabs, a sign-in, a forgotten password and the confirmation of an address; each page on the way says
-# what is kept (`web.pending_page`).
+# what is kept (`web.frame`).
 
 _NAME = "activation-key"
 

@@ -1,7 +1,7 @@
 """The page of a teacher's invitation: an account by a name and a password, or the one that they have.
 
 The link was sent to the invited address, which it proves; its token is kept in the session (`web.link_page`,
-`web.link_sessions`).
+`web.link_page`).
 """
 
 from __future__ import annotations

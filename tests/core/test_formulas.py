@@ -84,7 +84,7 @@ def test_a_label_of_the_accountant_s_file_is_no_formula(text):
 
 @pytest.mark.slow
 def test_nothing_else_writes_files_that_a_spreadsheet_opens():
-    """A new writer goes through `core.csv_file` or `core.workbook`, or has its reason here."""
+    """A new writer goes through `core.spreadsheets` or `core.spreadsheets`, or has its reason here."""
     allowed = {
         "platform/core/spreadsheets.py",
         "sites/demo/directory.py",  # the demonstration's own schools, which a program reads

@@ -27,9 +27,14 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("13.4", 'if request.method == "TRACE":', _NEVER),
         ("16.3", "if response.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) and", "if"),
         ("16.3", "HTTPStatus.NOT_FOUND) and request.user", "HTTPStatus.FORBIDDEN) and request.user"),
+        ("14.3", 'response["Cache-Control"] = "no-store"', 'response["Cache-Control"] = "private"'),
+        ("3.4", 'setdefault("Permissions-Policy", PERMISSIONS_POLICY)', 'setdefault("Permissions-Policy", "")'),
+        ("3.4", 'patch_vary_headers(response, ["HX-Request"])', "pass"),
     ],
     "platform/core/telemetry.py": [
         ("16.4", '"\\\\n".join(super().formatMessage(record).splitlines())', "super().formatMessage(record)"),
+        ("14.2", "isinstance(record.args, tuple)", "isinstance(record.args, list)"),
+        ("14.2", 'mask(str(exception.get("value") or ""))', 'str(exception.get("value") or "")'),
     ],
     "sites/back_office/accounts.py": [
         ("7.4", "if not obj.is_active:", _NEVER),
@@ -41,22 +46,12 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
             "return None",
         ),
     ],
-    "platform/core/telemetry.py": [
-        ("14.2", "isinstance(record.args, tuple)", "isinstance(record.args, list)"),
-    ],
-    "platform/web/middleware.py": [
-        ("14.3", 'response["Cache-Control"] = "no-store"', 'response["Cache-Control"] = "private"'),
-        ("3.4", 'setdefault("Permissions-Policy", PERMISSIONS_POLICY)', 'setdefault("Permissions-Policy", "")'),
-        ("3.4", 'patch_vary_headers(response, ["HX-Request"])', "pass"),
-    ],
     "platform/api/tokens.py": [
         ("8.3", "if token.revoked_at is not None:", _NEVER),
         ("4.1", "if token.expires_at <= at:", _NEVER),
         ("4.1", "if not tokens.is_allowed_from(token, address):", _NEVER),
         ("4.1", "if tried.is_over:", _NEVER),
         ("2.4", "            _count_invalid_token(address, at)", "            pass"),
-    ],
-    "platform/api/tokens.py": [
         ("4.1", "if not at < expires_at <= at + MAX_LIFETIME:", "if not at < expires_at:"),
         ("4.1", "if isinstance(client_ip, ipaddress.IPv6Address) and client_ip.ipv4_mapped is not None:", _NEVER),
         ("4.1", "is_active=False", "is_active=True"),
@@ -89,15 +84,13 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
             "if parts.username is not None and parts.password is not None:",
         ),
         ("1.3", "if ip_address is not None and not is_address_allowed(ip_address):", _NEVER),
+        ("1.3", "allow_redirects=False", "allow_redirects=True"),
+        ("1.3", "trust_env=False", "trust_env=True"),
+        ("1.3", "0 if reason == leases.HOST_UNREACHABLE else ", ""),
     ],
     "platform/webhooks/endpoints.py": [
         ("14.2", " and at < endpoint.previous_until", ""),
         ("14.2", 'f"{event_id}.{timestamp}.".encode()', 'f"{event_id}.".encode()'),
-    ],
-    "platform/webhooks/http_client.py": [
-        ("1.3", "allow_redirects=False", "allow_redirects=True"),
-        ("1.3", "trust_env=False", "trust_env=True"),
-        ("1.3", "0 if reason == attempt_results.HOST_UNREACHABLE else ", ""),
     ],
     "platform/core/outgoing_addresses.py": [
         (
@@ -117,8 +110,6 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "platform/accounts/attempt_delays.py": [
         ("6.3", "if failures < self.free:", "if failures < 50 * self.free:"),
         ("6.3", "    if open_at > now:", "    if False:"),
-    ],
-    "platform/accounts/attempt_delays.py": [
         ("6.3", "if KnownOrigin.Kind.DEVICE in known:", "if True:"),
         ("6.3", "[here, (self.of_account, name), ", "[here, "),
         ("6.3", "username.strip().casefold()", "username"),
@@ -127,18 +118,19 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "platform/accounts/mfa_forms.py": [
         ("6.5", "if factor is not None and not second_factor.is_bound(factor):", _NEVER),
-    ],
-    "platform/accounts/mfa_forms.py": [
         ("6.5", "second_factor.is_bound(passkey) and ", ""),
     ],
     "platform/accounts/second_factor.py": [
         ("6.5", 'f"{factor.user_id} {factor.type} {digest}"', 'f"{factor.type} {digest}"'),
         ("6.5", 'f"{factor.user_id} {factor.type} {digest}"', 'f"{factor.user_id} {factor.type}"'),
-    ],
-    "platform/accounts/second_factor.py": [
         ("8.2", "filter(pk=passkey_id, user_id=user.pk, type=", "filter(pk=passkey_id, type="),
         ("6.5", "if owned.count() >= MAX_PASSKEYS:", _NEVER),
         ("6.5", "if (counter or previous) and counter <= previous:", _NEVER),
+        ("6.6", "codes.filter(expires_at__gt=at).first()", "codes.first()"),
+        ("6.6", "or not codes.filter(code_hash=issued.code_hash).delete()[0]:", "or not codes.exists():"),
+        ("6.6", "{user.pk} {expires_at.timestamp()} {code}", "{expires_at.timestamp()} {code}"),
+        ("6.6", "{user.pk} {expires_at.timestamp()} {code}", "{user.pk} {code}"),
+        ("6.6", "account == user.pk and ", ""),
     ],
     "platform/accounts/sessions.py": [
         ("7.2", "{self.row_key or hash_token(self.session_key or '')}", ""),
@@ -154,27 +146,18 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("7.5", "    if form.is_valid():", "    if data is not None:"),
         ("7.5", "    if _is_confirmed(request):", '    if request.method == "POST" or _is_confirmed(request):'),
     ],
-    "platform/accounts/second_factor.py": [
-        ("6.6", "codes.filter(expires_at__gt=at).first()", "codes.first()"),
-        ("6.6", "or not codes.filter(code_hash=issued.code_hash).delete()[0]:", "or not codes.exists():"),
-        ("6.6", "{user.pk} {expires_at.timestamp()} {code}", "{expires_at.timestamp()} {code}"),
-        ("6.6", "{user.pk} {expires_at.timestamp()} {code}", "{user.pk} {code}"),
-        ("6.6", "account == user.pk and ", ""),
-    ],
     "platform/accounts/passwords.py": [
         ("6.2", '["guesses"] < MIN_GUESSES', '["guesses"] < 0'),
         ("6.2", "        super().validate(password, user)\n", ""),
         ("6.2", "file and leaked_passwords.is_in_file(file, password)", "False"),
         ("6.2", "url and leaked_passwords.is_known_to_service(url, password)", "False"),
+        ("6.3", ", is_active=True)", ")"),
+        ("2.4", "RateLimitExceeded:\n        return\n", "RateLimitExceeded:\n        pass\n"),
     ],
     "platform/core/leaked_passwords.py": [
         ("6.2", "if hashes != sorted(hashes):", _NEVER),
         ("6.2", 'count.strip() != "0"', 'count.strip() == "0"'),
         ("6.2", 'does not answer: %s", type(error).__name__', 'does not answer: %s", error'),
-    ],
-    "platform/accounts/passwords.py": [
-        ("6.3", ", is_active=True)", ")"),
-        ("2.4", "RateLimitExceeded:\n        return\n", "RateLimitExceeded:\n        pass\n"),
     ],
     "platform/core/confirmation_guard.py": [
         ("2.3", "if number == str(self.number):", "if number:"),
@@ -189,9 +172,6 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "platform/core/spreadsheets.py": [
         ("1.2", "        cell.quotePrefix = True", "        pass"),
         ("1.2", '    cell.data_type = "s"', "    pass"),
-    ],
-    "platform/core/telemetry.py": [
-        ("14.2", 'mask(str(exception.get("value") or ""))', 'str(exception.get("value") or "")'),
     ],
     "platform/core/journal_seals.py": [
         ("16.4", "previous.number + 1 or seal.previous != previous.hash:", "previous.number + 1:"),

@@ -1,7 +1,7 @@
 """« Je dirige cet établissement »: verify a principal by a link sent to the school's official mailbox.
 
 The link's page is public: whoever reads the mailbox needs no account. The link's token is kept in the session
-(`web.link_page`, `web.link_sessions`).
+(`web.link_page`, `web.link_page`).
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from installation import migration_contents
 
 # The migrations of released versions, which never change: their list, and what differs from it.
 #
-# `released_migrations.txt`, at the root of the repository, holds a line for each: SHA-256 and path (docs/decisions/0075).
-# `manage.py check_migrations --release` writes it when a version is cut.
+# `released_migrations.txt`, at the root of the repository, holds a line for each: SHA-256 and path
+# (docs/decisions/0075). `manage.py check_migrations --release` writes it when a version is cut.
 
 RELEASED_LIST = "released_migrations.txt"
 _HEADER = "# SHA-256 and path of each migration of a released version, by `manage.py check_migrations --release`.\n"

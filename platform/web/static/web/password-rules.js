@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  // As `core.french.fold`.
+  // As `core.formatting.fold`.
   const fold = (text) =>
     text
       .toLowerCase()
@@ -13,7 +13,7 @@
       .normalize("NFD")
       .replace(/\p{M}/gu, "");
 
-  // As `accounts.password_validators.list_personal_words`, of what the form and its page know of the person.
+  // As `accounts.passwords.list_personal_words`, of what the form and its page know of the person.
   function listWords(form, known) {
     const names = ["name", "first_name", "last_name", "username", "email"].map((name) => form.elements[name]?.value ?? "");
     const words = [...names, known].flatMap((value) => fold(value).match(/[\p{L}\p{Nl}\p{No}]+|\p{Nd}+/gu) ?? []);
@@ -21,7 +21,7 @@
     return long.sort((one, other) => [...other].length - [...one].length || (one < other ? -1 : 1));
   }
 
-  // As `accounts.password_validators.is_mostly_personal`.
+  // As `accounts.passwords.is_mostly_personal`.
   function isMostlyPersonal(password, words, minimum) {
     const folded = fold(password);
     const rest = words.reduce((left, word) => left.replaceAll(word, " "), folded);
