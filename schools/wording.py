@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.formatting import restore_capital
-from schools.models import School
+
+if TYPE_CHECKING:
+    # A child process that looks at an image loads this module, and no model.
+    from schools.models import School
 
 
 def format_school_name(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,26 +107,26 @@ def guest_of_previous_teacher(classroom):
     return second
 
 
-WRITES: dict[str, dict[str, Any]] = {
-    "rename": {"name": "CE2"},
-    "add_pupils": {"count": 1},
-    "remove_pupil": {"number": 1},
-    "reset_passwords": {"numbers": [1]},
-    "mark_tries_read": {},
-    "request_invitation": {"username": "quelqu.un"},
-    "end_sharing": {},
+WRITES: dict[Callable[..., Any], dict[str, Any]] = {
+    operations.rename: {"name": "CE2"},
+    pupils.add_pupils: {"count": 1},
+    pupils.remove_pupil: {"number": 1},
+    pupils.reset_passwords: {"numbers": [1]},
+    operations.mark_tries_read: {},
+    operations.request_invitation: {"username": "quelqu.un"},
+    operations.end_sharing: {},
 }
 
 
-@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
 @pytest.mark.parametrize("who", [stranger, previous_teacher, subscription_principal, guest_of_previous_teacher])
 def test_who_does_not_teach_the_class_now_writes_nothing(classroom, who, write):
     pupil = PupilFactory(classroom=classroom, number=1)
     by = who(classroom)
     with pytest.raises(exceptions.ClassNotTaught) as refusal:
-        getattr(operations, write)(classroom_id=classroom.pk, by=by, at=TERM, **WRITES[write])
+        write(classroom_id=classroom.pk, by=by, at=TERM, **WRITES[write])
     with pytest.raises(exceptions.ClassNotTaught) as of_none:
-        getattr(operations, write)(classroom_id=987654321, by=by, at=TERM, **WRITES[write])
+        write(classroom_id=987654321, by=by, at=TERM, **WRITES[write])
     assert str(refusal.value) == str(of_none.value)  # a guessed id reveals nothing
     pupil.refresh_from_db()
     assert pupil.password_set_at == pupil.created_at
@@ -324,7 +325,7 @@ def test_operations_refuse_exactly_what_queries_exclude(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("write", ["add_pupils", "reset_passwords"])
+@pytest.mark.parametrize("write", [pupils.add_pupils, pupils.reset_passwords])
 def test_an_error_report_shows_no_password(classroom, teacher, monkeypatch, write):
     """An exception after the passwords are generated: its report contains none of them."""
     PupilFactory(classroom=classroom, number=1)
@@ -340,9 +341,9 @@ def test_an_error_report_shows_no_password(classroom, teacher, monkeypatch, writ
     monkeypatch.setattr(words, "generate_password", remember)
     monkeypatch.setattr(PupilAccount.objects, "bulk_create", breaks)
     monkeypatch.setattr(PupilAccount.objects, "bulk_update", breaks)
-    parameters = {"count": 3} if write == "add_pupils" else {"numbers": None}
+    parameters = {"count": 3} if write == pupils.add_pupils else {"numbers": None}
     with pytest.raises(RuntimeError) as broken:
-        getattr(operations, write)(classroom_id=classroom.pk, by=teacher, at=TERM, **parameters)
+        write(classroom_id=classroom.pk, by=teacher, at=TERM, **parameters)
     # Without this test's own frame, which contains them.
     report = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)
     report_html = report.get_traceback_html()
