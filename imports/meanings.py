@@ -1,6 +1,6 @@
 """Meanings of columns, which of them a member may edit, and problems of their cells.
 
-`parsing.title_vocabulary` holds the titles by which columns are recognised.
+`imports.parsing.title_patterns` holds the titles by which columns are recognised.
 """
 
 from __future__ import annotations

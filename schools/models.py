@@ -230,7 +230,7 @@ class SchoolHoliday(models.Model):
 
 
 class WrittenWeek(models.Model):
-    """A week in which a school got its one reminder, whatever it was about. Written by `weekly_limit`."""
+    """A week in which a school got its one reminder, whatever it was about. Written by `calendar`."""
 
     # No constraint, as with keys: it would lock the school's row.
     school = models.ForeignKey(

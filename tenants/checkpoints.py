@@ -1,7 +1,7 @@
 """Checkpoints: the last seal of every chain, signed daily by a key that the database does not hold, and sent outside.
 
 Who owns the database can cut a chain or write it anew, and its seals fit again (`core.journal_seals`); they no longer
-fit what was signed and is kept elsewhere. Why: docs/decisions/0185.
+fit what was signed and is kept elsewhere. Why: docs/decisions/0092.
 """
 
 from __future__ import annotations

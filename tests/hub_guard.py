@@ -1,7 +1,7 @@
 """Fails a test in which a statement names a table of an office and a hot one of the public schema.
 
 On one node such a statement is a join; where offices lie on other nodes than the public schema, it is refused, or
-brings the public table over (docs/decisions/0165).
+brings the public table over (docs/decisions/0156).
 """
 
 from __future__ import annotations

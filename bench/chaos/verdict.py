@@ -42,8 +42,8 @@ class ChaosVerdict:
     doubled: tuple[str, ...]
     stuck: tuple[str, ...]
     audit: tuple[str, ...]
-    #: Sent more than once (at least once is the promise); told as perhaps sent, because a worker died at it (ADR 0084);
-    #: told otherwise though accepted; still waiting.
+    #: Sent more than once (at least once is the promise); told as perhaps sent, because a worker died at it
+    #: (docs/decisions/0010); told otherwise though accepted; still waiting.
     letters_doubled: int
     letters_perhaps_sent: int
     letters_misreported: int

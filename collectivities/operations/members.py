@@ -42,7 +42,7 @@ from tenants.models import Collectivity, OfficeConcern
 # Why the operator should look at an office: e-mails that did not arrive, and nobody in it a week after the invitation.
 #
 # Noted in the public schema by a job of the office, so that the operator's page asks the offices concerned and no
-# other. The reason is in docs/decisions/0177.
+# other. The reason is in docs/decisions/0158.
 
 #: The task that looks at an office.
 CHECK_OFFICE = "collectivities.check_office"

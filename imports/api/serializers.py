@@ -501,7 +501,7 @@ def _outcome(spreadsheet_import: SpreadsheetImport) -> dict[str, Any] | None:
 
 
 def serialize_undo(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
-    """Return what undoing the import would do, or did. Raises like `operations.undo_plan`."""
+    """Return what undoing the import would do, or did. Raises like `imports.operations.undo_import`."""
     figures = dict.fromkeys(("revoked", "reduced", "units", "removed", "restored", "messages"), 0)
     if spreadsheet_import.state == ImportState.UNDONE:
         done = spreadsheet_import.outcome["undone"]

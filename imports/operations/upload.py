@@ -44,7 +44,7 @@ from schools.folding import fold
 
 # Corrected files: parsed with the layout of the import they correct.
 #
-# Decisions about rows are carried over by `carried_decisions`.
+# Decisions about rows are carried over by `intake`.
 
 
 def find_corrected_import(

@@ -13,7 +13,7 @@ from imports.meanings import Problem
 
 # Excel stores thirty as 30, 30.0 or, in a text column, "30". float() would also accept "nan" and "1e400".
 WHOLE_NUMBER = re.compile(r"([0-9]{1,6})([.,]0+)?")
-#: The sum of several columns as `summed_columns` writes it: « 2 + 3 + 1 = 6 ». « 2 + 3 » alone may mean other things.
+#: The sum of several columns as `stacked_tables` writes it: « 2 + 3 + 1 = 6 ». « 2 + 3 » alone may mean other things.
 _SUM = re.compile(r"([0-9]{1,6}(?: \+ [0-9]{1,6})+) = ([0-9]{1,6})")
 #: Units after a number: « 30 classes », « 12 lic. ».
 _UNIT = re.compile(

@@ -50,7 +50,7 @@ class ColourStatement(NamedTuple):
     verdict: LegendVerdict
 
 
-#: The words for each colour, by the name that `colour_names` gives.
+#: The words for each colour, by the name that `coloured_rows` gives.
 _WORDS = {
     "rouge": "rouges?",
     "orange": "oranges?|orangee?s?",

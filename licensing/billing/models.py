@@ -138,7 +138,7 @@ class Invoice(models.Model):
     total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2)
     total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2)
     total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2)
-    # Snapshot of the document's content: seller, buyer, lines, legal notices (`invoicing.invoice_snapshot`).
+    # Snapshot of the document's content: seller, buyer, lines, legal notices (`licensing.billing.snapshots`).
     snapshot = models.JSONField()
     # CII XML, profile EN 16931, embedded in the PDF.
     xml = models.TextField()

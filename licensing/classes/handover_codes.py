@@ -1,7 +1,7 @@
 """Codes by which a colleague receives pupils: `7K3M-Q9TX`, typed as forgivingly as activation keys.
 
 Eight symbols of Crockford's base 32: seven random (35 bits) and the check symbol of keys. It is worth nothing outside
-the school, for two weeks, once; guesses are counted (`handover_entry`). Stored sealed, as keys are.
+the school, for two weeks, once; guesses are counted (`handovers`). Stored sealed, as keys are.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from web.access import signed_in
 # Keys under which a teacher's browser keeps the first names of a class: names that the server never receives.
 #
 # The browser stores them encrypted. The key comes with the pages of the class, to its teachers only: who opens the
-# browser of a shared computer later reads nothing without signing in as one of them (docs/decisions/0125).
+# browser of a shared computer later reads nothing without signing in as one of them (docs/decisions/0044).
 
 _SALT = "licensing.classes.device_names"
 

@@ -198,7 +198,7 @@ class ActivationKey(models.Model):
         Entitlement, on_delete=models.PROTECT, related_name="keys", verbose_name="provenance"
     )
     # The school it is meant for. No constraint: it would lock the school row of each of 60,000 keys, and no school is
-    # ever deleted (docs/decisions/0035); `audit` compares. Indexed in Meta: Django's own index comes with a second one
+    # ever deleted (docs/decisions/0156); `audit` compares. Indexed in Meta: Django's own index comes with a second one
     # for LIKE, which no query on a UAI uses.
     school = models.ForeignKey(
         "schools.School",

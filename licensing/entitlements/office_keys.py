@@ -1,6 +1,6 @@
 """What the public schema holds of the current office's licences, read for statements on the office's own tables.
 
-No statement names a table of both (docs/decisions/0165). An office's entitlements are few, and named one by one; its
+No statement names a table of both (docs/decisions/0156). An office's entitlements are few, and named one by one; its
 redeemed keys are named in an array.
 """
 

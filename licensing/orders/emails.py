@@ -35,7 +35,7 @@ from mailing.models import Message
 # Parts shared by the e-mails about orders: the order as it is at sending time, and its wording.
 #
 # E-mails link to the order's page, where the documents are. Only the terms that a consumer accepted are attached: they
-# are owed on a durable medium (docs/decisions/0111). Replies go to the seller.
+# are owed on a durable medium (docs/decisions/0112). Replies go to the seller.
 
 #: What a suspension means, whatever its cause.
 SUSPENSION_NOTICE = (

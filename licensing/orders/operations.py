@@ -303,7 +303,7 @@ def place(
 ) -> Order:
     """Place an order to be paid by cheque or mandat administratif, and open its provisional rights; return it.
 
-    What an unknown buyer orders in number opens none until the operator has looked (docs/decisions/0089). `basket`: the
+    What an unknown buyer orders in number opens none until the operator has looked (docs/decisions/0050). `basket`: the
     fingerprint of what the page showed. Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`,
     `TermsNotAccepted` or `LapsedBefore`.
     """

@@ -21,7 +21,7 @@ from licensing.catalogue.models import SchoolTier, SchoolYear, Seller
 from licensing.catalogue.pricing import PUPILS_PER_CLASS, Combination, NotOnSale, PricedLine, TierPrice, find_cheapest
 from licensing.orders.models import ZERO, Order, OrderKind, OrderLine, OrderState, Payer, PurchaseOrderScan, ScanState
 
-# A consumer's right to withdraw from the contract of an order: who has it, and until when (docs/decisions/0111).
+# A consumer's right to withdraw from the contract of an order: who has it, and until when (docs/decisions/0112).
 #
 # Code de la consommation, articles L. 221-18 to L. 221-21 and D. 221-5.
 

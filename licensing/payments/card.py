@@ -1,7 +1,7 @@
 """Card payments. The provider's page collects the card: card data never reaches this server.
 
-Three steps. `attempts` creates an attempt (`CardPayment`) for an order. `provider_calls` calls the provider, always
-outside a transaction. Only `settlement` and `refunds` record its answers, under the order's lock, in one transaction
+Three steps. An attempt (`CardPayment`) is created for an order. The provider is called, always outside a transaction.
+Only settlement and refunds record its answers, under the order's lock, in one transaction
 with the rights of the order. On every trigger (the buyer's return, a webhook, the periodic task) the full state is
 fetched from the provider, so that duplicate, late or reordered events have no effect.
 """

@@ -53,7 +53,7 @@ from tenants.models import Collectivity
 # Release e-mails about keys that were held while their pool was suspended.
 #
 # The renderer holds them (`licensing.pools.emails.check_due`), as a payment may restore the pool at any time. A
-# message is held only while its pool is suspended, or its release is about to run (docs/decisions/0114): what changes
+# message is held only while its pool is suspended, or its release is about to run (docs/decisions/0010): what changes
 # the rights queues it, and who holds a message has the pool looked at again soon, as the rights may have changed
 # meanwhile.
 

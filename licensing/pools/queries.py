@@ -1,7 +1,7 @@
 """Read-only queries on pools and allocations, and on their keys.
 
 What depends on keys and entitlements is read of them first: no statement names a table of both schemas
-(docs/decisions/0165).
+(docs/decisions/0156).
 """
 
 from __future__ import annotations

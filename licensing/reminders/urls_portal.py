@@ -1,4 +1,4 @@
-"""URL of a letter's off switch on the portal: `pools.stop_links` builds it."""
+"""URL of a letter's off switch on the portal: `licensing.pools.emails` builds it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from tenants.models import Collectivity, CollectivityKind
 # The collectivities that a school may ask for licences, without a visit to every office.
 #
 # Those that gave it keys, and those whose territory it is in; only where there is neither, those that have it in their
-# portfolio (docs/decisions/0147).
+# portfolio, on the page of the principal who asks.
 
 #: Digits of a SIREN, with which the SIRET of a public school begins.
 _SIREN_LENGTH = 9

@@ -166,7 +166,7 @@ class PasswordResetRequestForm(forms.Form):
 class PersonForm(ModelForm[User]):
     """« Informations générales »: personal details, and optionally a new password.
 
-    It is not saved: `personal_details.update_personal_details` takes what it holds.
+    It is not saved: `personal_data.update_personal_details` takes what it holds.
     """
 
     email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))

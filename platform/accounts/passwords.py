@@ -1,6 +1,6 @@
 """Passwords: validators, the rules that pages tell, and resets.
 
-The list of rules (`password_rules`) describes them. `web/password-rules.js` ticks that of the person's words by the
+The list of rules describes them. `web/password-rules.js` ticks that of the person's words by the
 same computation: what remains without them has to be long enough.
 """
 

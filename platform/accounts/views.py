@@ -323,7 +323,7 @@ class SignOutView(allauth_views.LogoutView):
     """Ends the session, and has the browser clear what pages of an office stored in it.
 
     Not what the portal's stored: the first names that a teacher keeps on their device stay there, encrypted under a key
-    that only a signed-in teacher of the class is given (docs/decisions/0125).
+    that only a signed-in teacher of the class is given (docs/decisions/0044).
 
     Not « cookies », which a browser clears for the whole registered domain: for the other offices, and for whatever
     else the operator serves there. The session's own cookie is deleted by name. Not « cache »: no page of a session is

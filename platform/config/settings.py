@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import apps, cells, database, env, libraries, mail, packaged_assets, services
+from config import apps, cells, database, env, external_services, libraries, mail, packaged_assets
 from config.observability import build_logging, check_metrics_folder, has_trace_collector, read_error_dsn, read_token
 from core import start_checks
 
@@ -163,8 +163,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # Passwords of known leaks: a sorted file of their hashes, and a service that is asked by five digits of one.
 PASSWORD_LEAKS_FILE, PASSWORD_LEAKS_URL = (
-    services.read_leaks_file(),
-    services.read_leaks_url(is_production=PRODUCTION),
+    external_services.read_leaks_file(),
+    external_services.read_leaks_url(is_production=PRODUCTION),
 )
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
@@ -304,14 +304,14 @@ if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRET):
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
 # Origin of Stripe's payment page, added to form-action of the CSP on the checkout page.
 STRIPE_CHECKOUT_ORIGIN = env.text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
-CARD_VARIANT = services.choose_variant(has_stripe=bool(STRIPE_SECRET_KEY), is_production=PRODUCTION)
-PAYMENT_VARIANTS = services.list_variants(CARD_VARIANT)
-INVOICE_PLATFORMS = services.read_platforms()
-REPORTING_PLATFORM = services.read_reporting_platform()
+CARD_VARIANT = external_services.choose_variant(has_stripe=bool(STRIPE_SECRET_KEY), is_production=PRODUCTION)
+PAYMENT_VARIANTS = external_services.list_variants(CARD_VARIANT)
+INVOICE_PLATFORMS = external_services.read_platforms()
+REPORTING_PLATFORM = external_services.read_reporting_platform()
 APPROVED_PLATFORM_TAKES_PUBLIC = env.flag("APPROVED_PLATFORM_TAKES_PUBLIC", default=False)
 
 # --- Directory of schools: downloaded each day where a URL is set; private networks only if listed -------------------
-DIRECTORY_URL = services.read_directory_url(is_production=PRODUCTION)
+DIRECTORY_URL = external_services.read_directory_url(is_production=PRODUCTION)
 DIRECTORY_PRIVATE_NETWORKS = env.networks("DIRECTORY_PRIVATE_NETWORKS")
 
 # --- API ------------------------------------------------------------------------------------------------------------

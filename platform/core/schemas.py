@@ -19,7 +19,7 @@ from core.connections import connection
 
 # Rows of the public schema that a statement on an office's tables is given, instead of naming their tables.
 #
-# The public schema and an office's may lie on two nodes: no statement names a table of both (docs/decisions/0165). What
+# The public schema and an office's may lie on two nodes: no statement names a table of both (docs/decisions/0156). What
 # an office's statement needs of the other is read first, and passed as arrays, of which it makes a table again.
 
 

@@ -1,7 +1,7 @@
 """Whether the database was made by the migrations of this code: their contents, noted when they are first applied.
 
 Django knows a migration by its name: one that was edited after it was applied counts as applied. Why and what to do:
-docs/decisions/0167.
+docs/decisions/0075.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Periodic tasks of the queue: retry jobs whose worker died, delete old finished jobs. Run by every worker.
 
-By procrastinate's public calls (ADR 0074). They neither lock what they list nor check what they change, so the lock on
-the rows here is what keeps two workers from handling the same job.
+By procrastinate's public calls (docs/decisions/0011). They neither lock what they list nor check what they change, so
+the lock on the rows here is what keeps two workers from handling the same job.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The table exists in the public schema (e-mails about accounts) and each tenant's (e-mails about keys). A message holds
 no text: the app that owns its kind renders it when it is sent, so no activation key is stored here.
 
-Written only by `operations` (enqueue, cancel, release), `gathered_messages` (further events), `leases` (outcomes),
+Written only by `operations` (enqueue, cancel, release, further events), `leases` (outcomes),
 `delivery_reports` (what became of them), `refusals` (addresses that were refused) and `personal_data` (anonymisation).
 """
 

@@ -218,7 +218,7 @@ _MAX_CLIENTS = 3
 #: Results of the part of an address before its « @ »: of more it says nothing.
 _MAX_SAME_LOCAL_PART = 5
 #: How long a statement of a search may take, and from which likeness of trigrams on a word is taken for another:
-#: « nismes » is nearly « nimes ». Words a letter away from another are found besides (`near_words`).
+#: « nismes » is nearly « nimes ». Words a letter away from another are found besides (`name_search`).
 _LIMITS = {"statement_timeout": "5s", "pg_trgm.strict_word_similarity_threshold": "0.4"}
 #: SQLSTATE of a statement that took too long.
 _CANCELLED = "57014"

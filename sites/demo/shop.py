@@ -45,7 +45,7 @@ SELLER = {
     "publication_director": "Dominique Exemple",
     "host": "Hébergement de démonstration, 1 rue du Serveur, 75001 Paris, 01 02 03 04 06",
 }  # fmt: skip
-#: An example, and it says so: what is exercised is the operator's to say (docs/decisions/0130).
+#: An example, and it says so: the operator says what is exercised, as a text of ours would be invented.
 SUMMARY = (
     "Exemple de la démonstration : l'exploitant écrit ici, en une ou deux phrases, ce que les élèves exercent dans"
     " Pep's."

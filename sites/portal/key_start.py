@@ -198,7 +198,7 @@ class KeyAccountForm(forms.Form):
 # The page of a key: from the link of its e-mail to an account whose licences can be assigned.
 #
 # The link's fragment, which no server sees, is posted once by a script; without scripts the key is typed. Whoever has
-# no key that exists learns nothing here, and guessing is limited (`licensing.entitlements.key_entry`).
+# no key that exists learns nothing here, and guessing is limited (`licensing.entitlements.operations`).
 
 
 @dataclass(frozen=True, slots=True)

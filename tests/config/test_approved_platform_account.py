@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from config import services
+from config import external_services
 
 ACCOUNT = (
     "APPROVED_PLATFORM_URL",
@@ -35,7 +35,7 @@ def test_an_account_is_given_whole_and_keeps_its_secrets(set_variables):
         **{name: f"https://{name}" for name in ACCOUNT}, APPROVED_PLATFORM_NUMBER="0042", APPROVED_PLATFORM_NAME="P"
     )
 
-    path, account = services.read_platforms()["platform"]
+    path, account = external_services.read_platforms()["platform"]
 
     assert import_string(path)(account).account.number == "0042"
     assert "CLIENT_SECRET" not in repr(account)
@@ -47,14 +47,14 @@ def test_an_account_in_part_stops_the_start(set_variables, missing):
     set_variables(**{name: "value" for name in ACCOUNT if name != missing})
 
     with pytest.raises(ImproperlyConfigured, match="APPROVED_PLATFORM_CLIENT_SECRET are set together"):
-        services.read_platforms()
+        external_services.read_platforms()
 
 
 def test_without_an_account_reports_may_still_name_their_platform(set_variables):
     set_variables(APPROVED_PLATFORM_NUMBER="0042", APPROVED_PLATFORM_NAME="P")
 
-    assert services.read_platforms() == {}
-    assert services.read_reporting_platform() == ("0042", "P")
+    assert external_services.read_platforms() == {}
+    assert external_services.read_reporting_platform() == ("0042", "P")
 
 
 @pytest.mark.parametrize(("number", "name"), [("0042", ""), ("", "P"), ("42", "P")])
@@ -62,4 +62,4 @@ def test_a_platform_that_is_named_in_part_stops_the_start(set_variables, number,
     set_variables(APPROVED_PLATFORM_NUMBER=number, APPROVED_PLATFORM_NAME=name)
 
     with pytest.raises(ImproperlyConfigured, match="four characters"):
-        services.read_reporting_platform()
+        external_services.read_reporting_platform()

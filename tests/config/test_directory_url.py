@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config import services
+from config import external_services
 
 
 @pytest.mark.parametrize(
@@ -13,14 +13,14 @@ from config import services
 )
 def test_a_url_is_read(monkeypatch, url):
     monkeypatch.setenv("DIRECTORY_URL", url)
-    assert services.read_directory_url(is_production=True) == url
+    assert external_services.read_directory_url(is_production=True) == url
 
 
 def test_http_is_for_a_machine_of_ones_own(monkeypatch):
     monkeypatch.setenv("DIRECTORY_URL", "http://127.0.0.1:8000/annuaire.csv")
-    assert services.read_directory_url(is_production=False)
+    assert external_services.read_directory_url(is_production=False)
     with pytest.raises(ImproperlyConfigured, match="DIRECTORY_URL"):
-        services.read_directory_url(is_production=True)
+        external_services.read_directory_url(is_production=True)
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_http_is_for_a_machine_of_ones_own(monkeypatch):
 def test_what_could_not_be_downloaded_stops_the_start(monkeypatch, url):
     monkeypatch.setenv("DIRECTORY_URL", url)
     with pytest.raises(ImproperlyConfigured, match="DIRECTORY_URL"):
-        services.read_directory_url(is_production=False)
+        external_services.read_directory_url(is_production=False)

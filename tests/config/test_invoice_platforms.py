@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from config import services
+from config import external_services
 from licensing.billing.transmission.accounts import ChorusProAccount
 
 VARIABLES = ("CHORUS_PRO_CLIENT_ID", "CHORUS_PRO_CLIENT_SECRET", "CHORUS_PRO_LOGIN", "CHORUS_PRO_PASSWORD")
@@ -27,12 +27,12 @@ def set_variables(monkeypatch):
 
 def test_without_an_account_nothing_is_sent(set_variables):
     set_variables()
-    assert services.read_platforms() == {}
+    assert external_services.read_platforms() == {}
 
 
 def test_an_account_is_given_whole(set_variables):
     set_variables(*VARIABLES)
-    path, account = services.read_platforms()["chorus_pro"]
+    path, account = external_services.read_platforms()["chorus_pro"]
     assert isinstance(account, ChorusProAccount)
     assert account.password == "value of CHORUS_PRO_PASSWORD"
     assert "value of" not in repr(account)
@@ -43,4 +43,4 @@ def test_an_account_is_given_whole(set_variables):
 def test_an_account_in_part_stops_the_start(set_variables, missing):
     set_variables(*(name for name in VARIABLES if name != missing))
     with pytest.raises(ImproperlyConfigured, match="CHORUS_PRO_PASSWORD are set together"):
-        services.read_platforms()
+        external_services.read_platforms()

@@ -9,7 +9,7 @@ import pytest
 import requests
 from django.core.exceptions import ImproperlyConfigured
 
-from config import services
+from config import external_services
 from core import leaked_passwords
 
 LEAKED = [f"fuite-{number}" for number in range(500)]
@@ -56,15 +56,15 @@ def test_a_file_that_is_no_sorted_list_of_hashes_stops_the_start(tmp_path, monke
     file = write_lines(tmp_path / "leaks.txt", UNUSABLE[reason])
     monkeypatch.setenv("PASSWORD_LEAKS_FILE", str(file))
     with pytest.raises(ImproperlyConfigured, match=f"PASSWORD_LEAKS_FILE.*{reason}"):
-        services.read_leaks_file()
+        external_services.read_leaks_file()
 
 
 def test_a_missing_file_stops_the_start_and_none_at_all_does_not(tmp_path, monkeypatch):
     monkeypatch.setenv("PASSWORD_LEAKS_FILE", str(tmp_path / "leaks.txt"))
     with pytest.raises(ImproperlyConfigured, match="No such file"):
-        services.read_leaks_file()
+        external_services.read_leaks_file()
     monkeypatch.setenv("PASSWORD_LEAKS_FILE", "")
-    assert services.read_leaks_file() is None
+    assert external_services.read_leaks_file() is None
 
 
 def test_a_file_that_goes_away_refuses_no_password_and_is_logged(tmp_path, caplog):
@@ -88,10 +88,10 @@ def test_a_file_that_goes_away_refuses_no_password_and_is_logged(tmp_path, caplo
 def test_a_service_is_named_by_the_whole_address_of_its_ranges(monkeypatch, url, is_production, is_valid):
     monkeypatch.setenv("PASSWORD_LEAKS_URL", url)
     if is_valid:
-        assert services.read_leaks_url(is_production=is_production) == url
+        assert external_services.read_leaks_url(is_production=is_production) == url
         return
     with pytest.raises(ImproperlyConfigured, match="PASSWORD_LEAKS_URL"):
-        services.read_leaks_url(is_production=is_production)
+        external_services.read_leaks_url(is_production=is_production)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "platform/api/tokens.py": [
         ("8.3", "if token.revoked_at is not None:", _NEVER),
         ("4.1", "if token.expires_at <= at:", _NEVER),
-        ("4.1", "if not tokens.is_allowed_from(token, address):", _NEVER),
+        ("4.1", "if not is_allowed_from(token, address):", _NEVER),
         ("4.1", "if tried.is_over:", _NEVER),
         ("2.4", "            _count_invalid_token(address, at)", "            pass"),
         ("4.1", "if not at < expires_at <= at + MAX_LIFETIME:", "if not at < expires_at:"),

@@ -1,4 +1,4 @@
-"""An approved platform, by the API that they all have: XP Z12-013, « Flow Service » 1.3 (docs/decisions/0117).
+"""An approved platform, by the API that they all have: XP Z12-013, « Flow Service » 1.3 (docs/decisions/0116).
 
 What is sent is a « flow »: a Factur-X, a life-cycle message (CDAR) or a report (FRR), with our key as its tracking id.
 The platform acknowledges a flow or not; what becomes of an invoice arrives as life-cycle messages, flows of theirs.

@@ -1,7 +1,7 @@
 """Life-cycle messages of invoices (CDAR, UN/CEFACT D22B), read and written as XP Z12-012 has them. Pure.
 
 An approved platform says by such a message what became of an invoice, and we say by one that it was collected. Fields
-carry the norm's names (MDT: message data term). Sources and open questions: docs/decisions/0117.
+carry the norm's names (MDT: message data term). Sources and open questions: docs/decisions/0116.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def _tell(clock: YearClock) -> Callable[[DatabaseClock], datetime.datetime]:
 def simulated_time(clock: YearClock) -> Iterator[None]:
     """Have this process take the clock's time for the present until the block ends.
 
-    PostgreSQL's own `now()` stays the real time: so the simulated year lies in the past (docs/decisions/0153). People's
+    PostgreSQL's own `now()` stays the real time: so the simulated year lies in the past (docs/decisions/0181). People's
     passwords are hashed once: each of thousands would take half a second.
     """
     with (

@@ -33,7 +33,7 @@ from licensing.requests import queries as requests
 from licensing.requests.models import LicenceRequestEnd
 from licensing.returns import queries
 from licensing.returns.wording import describe_demand
-from sites.portal.my_account import roster, verification_offers
+from sites.portal.my_account import roster, verification
 from sites.portal.my_account.roster import SchoolRoster
 from sites.portal.orders import list_unsigned_progress
 from sites.portal.school_fields import SchoolFields
@@ -233,7 +233,7 @@ def render_school_page(request: AuthenticatedRequest, *, status: int = 200, **ch
         **get_overview_context(request),
         **changed,
     }
-    content["likely_schools"] = verification_offers.find_likely_schools(content)
+    content["likely_schools"] = verification.find_likely_schools(content)
     return render(request, "portal/my_account_school.html", content, status=status)
 
 
@@ -261,7 +261,7 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
             "overview": found,
             "teaches": found.teaches,
             "carry_offers": operations.list_offers(user, at=now) if found.teaches else [],
-            "verification_offer": verification_offers.get_verification_offer(user, found, at=now),
+            "verification_offer": verification.get_verification_offer(user, found, at=now),
         }
     if user.profile == Profile.TEACHER:
         licences = overview.of_teacher(user, at=now)

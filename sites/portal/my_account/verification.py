@@ -6,7 +6,9 @@ The link's page is public: whoever reads the mailbox needs no account. The link'
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -22,12 +24,69 @@ from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from licensing.entitlements import operations
 from licensing.entitlements.models import Subscription
+from licensing.entitlements.overview import PrincipalOverview
 from schools import principals
 from schools.exceptions import PrincipalError, PrincipalLinkExpired, PrincipalsChanged, TooManyVerificationRequests
-from schools.queries import get_principal_request, list_verified_principals
+from schools.models import Affiliation, PrincipalRequest, School
+from schools.queries import (
+    LikelySchool,
+    get_pending_principal_request,
+    get_principal_request,
+    list_verified_principals,
+    suggest_schools_for,
+)
 from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
 from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link
+
+# Offers on « Mon compte »: verification as principal, directory matches of a school typed by hand.
+#
+# Read with the page; the views are in `verification` and `profile`.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerificationOffer:
+    """Verification offered to a principal by the official mailbox of the displayed school."""
+
+    school: School
+    #: The user has a subscription for the school: offered prominently.
+    served: bool
+    #: The school has a verified principal, whose name is not shown.
+    led: bool
+    #: The request whose link can still be confirmed.
+    sent: PrincipalRequest | None
+
+    @property
+    def open(self) -> bool:
+        return self.served or self.led
+
+
+def get_verification_offer(
+    user: User, overview: PrincipalOverview, *, at: datetime.datetime
+) -> VerificationOffer | None:
+    """Return the offer; None for a verified principal, and where the school was typed by hand.
+
+    At most two queries; none for a verified principal.
+    """
+    affiliation = overview.affiliation
+    if affiliation is None or affiliation.school is None or affiliation.verified_at is not None:
+        return None
+    school = affiliation.school
+    served = any(card.subscription.school_id == school.pk for card in overview.cards)
+    return VerificationOffer(
+        school=school,
+        served=served,
+        led=list_verified_principals(school.pk).exists(),
+        sent=get_pending_principal_request(user, school.pk, at=at),
+    )
+
+
+def find_likely_schools(content: dict[str, Any]) -> list[LikelySchool]:
+    """Return directory schools that may match the one typed by hand, if any, with reasons."""
+    affiliations = content["overview"].affiliations if "overview" in content else [content.get("affiliation")]
+    typed: Affiliation | None = next((one for one in affiliations if one is not None and one.school_id is None), None)
+    return suggest_schools_for(typed) if typed is not None else []
+
 
 KEEP, REPLACE = "avec", "remplace"
 

@@ -297,7 +297,7 @@ def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):
 
 @pytest.mark.small
 def test_no_rule_asks_a_clock_of_its_own():
-    """A simulated year is audited as of its own days (docs/decisions/0153)."""
+    """A simulated year is audited as of its own days (docs/decisions/0181)."""
     clocks = re.compile(
         r"\bnow\(\)|\bcurrent_(date|time|timestamp)\b|\b(clock|statement|transaction)_timestamp\b", re.IGNORECASE
     )

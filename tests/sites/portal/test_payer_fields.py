@@ -1,4 +1,4 @@
-"""« Qui paie ? »: who is offered, and what is asked of whom (docs/decisions/0126)."""
+"""« Qui paie ? »: who is offered, and what is asked: only what the payer's invoice carries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pupils do with the product: said in the operator's words, and asked of the operator (docs/decisions/0130)."""
+"""What pupils do with the product: in the operator's words, as ours would be invented."""
 
 from __future__ import annotations
 

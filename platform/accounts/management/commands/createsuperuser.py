@@ -1,6 +1,6 @@
 """`createsuperuser`: Django's own, as the owner of the tables, which also marks the account's address as confirmed.
 
-The application cannot make an operator (docs/decisions/0188). Signing in requires a confirmed address, and the first
+The application cannot make an operator (docs/decisions/0094). Signing in requires a confirmed address, and the first
 superuser may be created before e-mail is configured.
 """
 

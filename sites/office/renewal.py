@@ -24,18 +24,55 @@ from collectivities.models import Role
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
+from core.money import Amounts
 from imports.operations import list_numbered_lists
+from licensing.catalogue import pricing
 from licensing.exceptions import LicensingError
+from licensing.orders import billing_details
+from licensing.orders.queries import list_years_to_order
 from licensing.renewals import operations, queries
 from licensing.renewals.application_plan import build_plan
 from licensing.renewals.models import MAX_REASON, MAX_UNITS, Renewal, RenewalState
 from licensing.renewals.operations import EverySchool, RenewalChanged
-from licensing.renewals.queries import RenewalList, RenewalRow, read_list
+from licensing.renewals.queries import RenewalList, RenewalRow, count_ordered, read_list
 from licensing.requests.queries import format_school_year
 from schools.folding import fold
 from sites.office.purchases import get_current_collectivity
-from sites.office.renewal.figures import read_cost
+from sites.office.year_report import read_price
 from web.access import require_policy
+
+
+class RenewalCost(NamedTuple):
+    """What is bought for the prepared year, and what that costs."""
+
+    #: Licences ordered, or to be ordered.
+    units: int
+    #: None where nothing is to be bought, or no price is known.
+    price: Amounts | None
+    #: Whether the price is that of the prepared year; else it is today's.
+    is_final: bool
+    #: What this year's licences cost.
+    last_price: Amounts
+
+
+def read_cost(found: RenewalList, at: datetime.datetime) -> RenewalCost:
+    """Return what the list costs: of its order, else at the prices on sale. Six queries at most."""
+    last_price = read_price(found.year - 1)
+    order = found.order
+    if order is not None:
+        price = type(last_price)(order.total_ht, order.total_vat, order.total_ttc)
+        return RenewalCost(count_ordered(order), price, is_final=True, last_price=last_price)
+    day = date_in_paris(at)
+    if not found.to_order or not list_years_to_order(day):
+        return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
+    try:
+        priced = pricing.price_volume(found.to_order, day, found.year)
+    except LicensingError:
+        return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
+    vat = billing_details.find_collectivity_vat(get_current_collectivity(), priced.product)
+    is_final = priced.school_year.ends_on.year == found.year
+    return RenewalCost(found.to_order, priced.at_rate(vat.rate).amounts, is_final=is_final, last_price=last_price)
+
 
 MEMBERS = OfficeAccess(Role.BUYER, Role.MANAGER)
 BUYERS = OfficeAccess(Role.BUYER)
