@@ -257,7 +257,7 @@ class StripeCheckout(StripeProviderV3):
             raise ProviderRefuses(f"Le service de paiement a refusé la demande ({error_code}).") from None
 
     def _disabled(self, *_: Any, **__: Any) -> NoReturn:
-        """Disable methods of django-payments that write the status without a lock: only `licensing.payments.card` does."""
+        """Disable methods of django-payments that write the status without a lock: only `payments.card` does."""
         raise NotImplementedError
 
     get_form = refund = status = process_data = get_token_from_request = return_event_payload = cancel = _disabled
