@@ -1,4 +1,4 @@
-"""The project's documents: what they refer to exists, and decisions have one form."""
+"""The project's documents: what they refer to exists, decisions have one form, the picture of the house is true."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import builtins
 import importlib
 import keyword
 import re
+import subprocess
 import tokenize
 from collections import Counter
 from pathlib import Path
@@ -15,6 +16,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE_ROOTS = (ROOT, ROOT / "platform")
+README = ROOT / "README.md"
+#: Folders of several apps, whose rooms the README's picture has one by one.
+HOUSES = {"licensing", "platform", "sites"}
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *DECISIONS])
 #: Top-level packages: a dotted name that begins with one is a module, or something in it.
@@ -110,36 +114,67 @@ def is_path(span: str) -> bool:
     return bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?|[\w-]+/", span)) and span.split("/", 1)[0] in FOLDERS
 
 
-def names(document: Path) -> str:
-    return str(document.relative_to(ROOT))
+def list_faults(find):
+    """Return « document: what » for each thing that `find` finds wrong in a document."""
+    return [f"{document.relative_to(ROOT)}: {fault}" for document in DOCUMENTS for fault in sorted(find(document))]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
-def test_files_that_a_document_names_exist(document):
+def list_missing_files(document: Path) -> set[str]:
     spans = {span for span in code_spans(document) if is_path(span)}
-    assert {span for span in spans - TEMPLATES if not any((root / span).exists() for root in SOURCE_ROOTS)} == set()
+    return {span for span in spans - TEMPLATES if not any((root / span).exists() for root in SOURCE_ROOTS)}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
-def test_tests_that_a_document_names_exist(document):
+def list_missing_tests(document: Path) -> set[str]:
     tests = {tuple(span.split("::")) for span in code_spans(document) if re.fullmatch(r"tests/[\w/]+\.py::\w+", span)}
     sources = {path: (ROOT / path).read_text(encoding="utf-8") for path, _ in tests if (ROOT / path).exists()}
-    assert {(path, test) for path, test in tests if f"def {test}(" not in sources.get(path, "")} == set()
+    return {f"{path}::{test}" for path, test in tests if f"def {test}(" not in sources.get(path, "")}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
-def test_modules_that_a_document_names_exist(document):
+def list_missing_modules(document: Path) -> set[str]:
     spans = {span.removesuffix("()") for span in code_spans(document)}
     dotted = {span for span in spans if re.fullmatch(r"[a-z]\w*(\.\w+)+", span) and span.split(".")[0] in PACKAGES}
     dotted.discard("api.stripe.com")
     files = {span for span in dotted if span.endswith((".py", ".md", ".html", ".txt", ".css"))}
-    assert {span for span in dotted - files if not resolves(span)} == set()
+    return {span for span in dotted - files if not resolves(span)}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
-def test_pages_that_a_document_links_to_exist(document):
+def list_missing_pages(document: Path) -> set[str]:
     links = re.findall(r"\]\((?!https?:|mailto:|#|/)([^)#]+)", document.read_text(encoding="utf-8"))
-    assert {link for link in links if not (document.parent / link).exists()} == set()
+    return {link for link in links if not (document.parent / link).exists()}
+
+
+def test_what_documents_name_exists():
+    """Files, tests, modules, and pages that are linked to."""
+    for find in (list_missing_files, list_missing_tests, list_missing_modules, list_missing_pages):
+        assert list_faults(find) == [], find.__name__
+
+
+def list_rooms() -> set[str]:
+    """Return the folders under version control: those at the top, and those in the folders of several apps."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    folders = [path.split("/")[:-1] for path in listed.stdout.splitlines()]
+    top = {f"{names[0]}/" for names in folders if names and not names[0].startswith(".")}
+    return top | {f"{names[0]}/{names[1]}/" for names in folders if len(names) > 1 and names[0] in HOUSES}
+
+
+def read_picture() -> dict[str, str]:
+    """Return what the README's picture of the house says of each folder."""
+    [picture] = re.findall(
+        r"^## How it is laid out\n.*?^```\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    sentences, house = {}, ""
+    for indent, room, sentence in re.findall(r"^( *)(\w+/) +(.*)$", picture, re.MULTILINE):
+        house = house if indent else room
+        sentences[f"{house}{room}" if indent else room] = sentence
+    return sentences
+
+
+def test_the_picture_of_the_house_has_each_room_and_no_other():
+    picture = read_picture()
+    assert {"missing": list_rooms() - picture.keys(), "gone": picture.keys() - list_rooms()} == {
+        "missing": set(), "gone": set(),
+    }  # fmt: skip
+    assert [room for room, sentence in picture.items() if len(sentence.split()) < 3] == []
 
 
 def list_requirements():
@@ -160,18 +195,21 @@ def test_each_requirement_of_the_standard_has_its_line_and_its_verdict():
     assert [numbers for numbers, verdict in lines if not ASVS_VERDICT.match(verdict)] == []
 
 
-@pytest.mark.parametrize("document", DECISIONS, ids=names)
-def test_a_decision_has_its_form(document):
-    title, _, date, *_ = text = document.read_text(encoding="utf-8").split("\n")
-    number = document.name[:4]
-    assert re.fullmatch(rf"# {number}\. [A-Z].*[^.]", title)
-    assert re.fullmatch(r"Date: \d{4}-\d\d-\d\d · Status: (accepted|superseded by \d{4})", date)
-    assert [line for line in text if line.startswith("## ")] == SECTIONS
+def list_faults_of_form(decision: Path) -> list[str]:
+    """Return what of a decision is not as CONTRIBUTING.md has it."""
+    title, _, date, *text = decision.read_text(encoding="utf-8").split("\n")
+    good = {
+        "title": re.fullmatch(rf"# {decision.name[:4]}\. [A-Z].*[^.]", title),
+        "date": re.fullmatch(r"Date: \d{4}-\d\d-\d\d · Status: accepted", date),
+        "sections": [line for line in text if line.startswith("## ")] == SECTIONS,
+    }
+    return [name for name, found in good.items() if not found]
 
 
-def test_a_decision_s_number_is_given_once():
-    numbers = [path.name[:4] for path in DECISIONS]
-    assert len(numbers) == len(set(numbers))
+def test_decisions_have_their_form_and_each_a_number_of_its_own():
+    faults = {path.name: list_faults_of_form(path) for path in DECISIONS}
+    assert {name: found for name, found in faults.items() if found} == {}
+    assert [number for number, count in Counter(path.name[:4] for path in DECISIONS).items() if count > 1] == []
 
 
 @pytest.mark.slow
