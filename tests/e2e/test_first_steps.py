@@ -106,6 +106,8 @@ def test_a_first_manager_serves_138_schools_by_following_the_filled_buttons(
     follow("Attribuer")
     with tenant_context(committing):
         wait_until(lambda: Allocation.objects.active().count() == SCHOOLS)
+    # The page that shows the progress refreshes itself then: leaving it meanwhile would abort the next one.
+    expect(main.get_by_text("Tableau appliqué")).to_be_visible(timeout=LAST_S * 1000)
     print(f"{effort.clicks} clicks, {len(effort.fields)} fields")  # noqa: T201
     assert effort.clicks <= MAX_CLICKS
     page = visit.open("/", slug="nimes")
