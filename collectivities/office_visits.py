@@ -19,8 +19,8 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import second_factor
-from accounts.models import Session, User
-from accounts.sessions import SessionStore
+from accounts.models import User
+from accounts.sessions import Session, SessionStore
 from collectivities import audit_log
 from collectivities.exceptions import VisitRefused
 from collectivities.models import Member, Role

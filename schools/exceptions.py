@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from schools.directory.operations import SyncReport
+from typing import ClassVar
 
 
 class PrincipalError(Exception):
@@ -81,23 +78,6 @@ class SynchronisationInProgress(DirectoryRefused):
     """Another synchronisation is running."""
 
     code = "synchronisation_in_progress"
-
-
-class ConfirmationNeeded(DirectoryRefused):
-    """The file is readable, but changes so much, or is so unlike the one before, that somebody must agree."""
-
-    code = "confirmation_needed"
-
-    def __init__(self, sentence: str, report: SyncReport) -> None:
-        super().__init__(sentence)
-        #: What the file would change.
-        self.report = report
-
-
-class TooManyClosures(ConfirmationNeeded):
-    """A full file would close so many schools that confirmation is required."""
-
-    code = "too_many_closures"
 
 
 class DownloadFailed(DirectoryRefused):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,28 @@ def test_the_order_of_the_layers_is_that_of_the_contracts(module, target, expect
 def test_tables_are_found_in_all_strings_but_docstrings():
     module = '"""Not orders_order."""\nSQL = f"SELECT {x} FROM public.orders_orderline"\nBY = "schools_school.uai"'
     assert find_tables(module) == {"orders_orderline", "schools_school"}
+
+
+def list_imports():
+    """Return the modules that each module imports, wherever in it: at its head, in a function or for types alone."""
+    modules = {name.removesuffix(".__init__"): path for name, path in list_modules() if "migrations" not in path.parts}
+    imports = {}
+    for name, path in modules.items():
+        imports[name] = found = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= names if names <= modules.keys() else names | {node.module}
+        found &= modules.keys()
+    return imports
+
+
+def test_no_two_modules_import_each_other():
+    imports = list_imports()
+    assert sum(map(len, imports.values())) > 3000
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as circle:
+        pytest.fail(" → ".join(circle.args[1]))

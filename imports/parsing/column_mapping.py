@@ -7,7 +7,7 @@ the member is asked. For meanings that only help to find the school, the more ce
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from openpyxl.utils import column_index_from_string, get_column_letter
 
@@ -18,10 +18,6 @@ from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellT
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
 from imports.parsing.rows import are_level_letters
 from schools.folding import fold
-
-if TYPE_CHECKING:
-    from imports.parsing.column_questions import ComparedRow
-
 
 #: Meanings with consequences: between two candidate columns the member chooses.
 CRITICAL_MEANINGS = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)
@@ -54,6 +50,15 @@ _BY_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
     Meaning.KIND: ((CellType.KIND,), 0.8),
     Meaning.NAME: ((CellType.SCHOOL,), 0.5),
 }
+
+
+class ComparedRow(NamedTuple):
+    """A row of a table with several columns of UAI: what names its school, and its UAI by the letters of the column."""
+
+    name: str
+    commune: str
+    postal_code: str
+    uais: dict[str, str]
 
 
 class ColumnMapping(NamedTuple):

@@ -13,7 +13,7 @@ from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.meanings import Meaning, is_added_title
 from imports.parsing.cell_classification import DOMINANT_SHARE, MAX_SAMPLED_COLUMNS, CellType, classify_cell
 from imports.parsing.cells import cell_to_text
-from imports.parsing.column_mapping import ColumnMapping, column_index, column_letters
+from imports.parsing.column_mapping import ColumnMapping, ComparedRow, column_index, column_letters
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
 from schools.folding import fold
 
@@ -116,15 +116,6 @@ _MAX_EXAMPLES = 3
 _FIRST_DOUBTFUL_TIER = 2
 _NUMBER = re.compile(r"\b(n )?[0-9]+\b")
 _UAI_TYPES = CellType.UAI | CellType.DAMAGED_UAI
-
-
-class ComparedRow(NamedTuple):
-    """A row of a table with several columns of UAI: what names its school, and its UAI by the letters of the column."""
-
-    name: str
-    commune: str
-    postal_code: str
-    uais: dict[str, str]
 
 
 class _UaiColumn(NamedTuple):

@@ -18,8 +18,8 @@ from imports.parsing import cells
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.colour_legends import find_legends_elsewhere
-from imports.parsing.column_mapping import ColumnMapping, find_outdated_meanings, map_columns
-from imports.parsing.column_questions import ComparedRow, ask_joined_tables, choose_email_column, choose_uai_column
+from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
+from imports.parsing.column_questions import ask_joined_tables, choose_email_column, choose_uai_column
 from imports.parsing.column_titles import Title
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.headers import compute_header_digest

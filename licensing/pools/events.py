@@ -6,18 +6,16 @@ The events of an allocation are written under the lock of its row, so that they 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 from django.db.models import Count
 
 from licensing.entitlements.models import Seat
+from licensing.pools.checks import CheckedDemand
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
 from webhooks.endpoints import get_last_event_type
 from webhooks.operations import NewEvent
-
-if TYPE_CHECKING:
-    from licensing.pools.checks import CheckedDemand
 
 
 class PoolEvent(models.TextChoices):

@@ -25,8 +25,8 @@ from accounts import account_journal, attempt_delays, known_origins, second_fact
 from accounts.adapter import is_portal
 from accounts.emails import clean_host
 from accounts.known_origins import MAX_AGE, UNKNOWN_BROWSER, Origin
-from accounts.models import AccountEvent, KnownOrigin, Session, User, lock_account
-from accounts.sessions import SessionStore
+from accounts.models import AccountEvent, KnownOrigin, User, lock_account
+from accounts.sessions import Session, SessionStore
 from core.formatting import pluralize
 from core.links import hash_token
 from web.middleware import SESSION_HOST_KEY

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import AbstractUser
-from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.crypto import salted_hmac
 
-from accounts.sessions import SessionStore
+from accounts import sessions  # noqa: F401 - its model is this app's
 from core.journal_seals import Seal, SealedJournal
 from core.models import LockableQuerySet
 
@@ -91,39 +90,6 @@ class ResetRequest(models.Model):
 
     def __str__(self) -> str:
         return f"n° {self.pk}"
-
-
-class Session(AbstractBaseSession):
-    """A session, with the account signed in to it, if any. Its primary key is a hash of the cookie's key.
-
-    `account` is no foreign key: sessions are inserted and deleted by the thousand, and expire by themselves.
-    """
-
-    session_key = models.CharField(max_length=64, primary_key=True)
-    account = models.BigIntegerField(null=True)
-    # Last activity, to the minute.
-    seen_at = models.DateTimeField()
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(name="session_of_account", fields=["account"], condition=Q(account__isnull=False))
-        ]
-
-    def __str__(self) -> str:
-        return f"Session until {self.expire_date}"
-
-    @classmethod
-    def get_session_store_class(cls) -> type[SessionStore]:
-        """Return the store that writes these rows."""
-        from accounts.sessions import SessionStore  # noqa: PLC0415 - the store reads the model
-
-        return SessionStore
-
-    def get_decoded(self) -> dict[str, Any]:
-        """Return the session's data, or nothing where it was signed for another row."""
-        store = self.get_session_store_class()()
-        store.row_key = self.session_key
-        return store.decode(self.session_data)
 
 
 class EnrolmentCode(models.Model):

@@ -18,7 +18,8 @@ from django.db import transaction
 from accounts import account_journal, attempt_delays, emails, known_origins, throttling
 from accounts.devices import SIGNED_IN_FROM
 from accounts.emails import is_confirmation_allowed, queue_email, queue_email_to_user
-from accounts.models import AccountEvent, EnrolmentCode, KnownOrigin, Session, User, lock_account
+from accounts.models import AccountEvent, EnrolmentCode, KnownOrigin, User, lock_account
+from accounts.sessions import Session
 from accounts.throttling import NEW_ADDRESS
 from core.exceptions import DomainError
 from mailing import personal_data as outbox

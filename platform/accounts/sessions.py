@@ -7,18 +7,49 @@ in the database with another session's data: the data is signed for its row.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from core.links import hash_token
 
-if TYPE_CHECKING:
-    from accounts.models import Session
+
+class Session(AbstractBaseSession):
+    """A session, with the account signed in to it, if any. Its primary key is a hash of the cookie's key.
+
+    `account` is no foreign key: sessions are inserted and deleted by the thousand, and expire by themselves.
+    """
+
+    session_key = models.CharField(max_length=64, primary_key=True)
+    account = models.BigIntegerField(null=True)
+    # Last activity, to the minute.
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="session_of_account", fields=["account"], condition=Q(account__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"Session until {self.expire_date}"
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        """Return the store that writes these rows."""
+        return SessionStore
+
+    def get_decoded(self) -> dict[str, Any]:
+        """Return the session's data, or nothing where it was signed for another row."""
+        store = SessionStore()
+        store.row_key = self.session_key
+        return store.decode(self.session_data)
 
 
 class SessionStore(DatabaseSessions):
@@ -37,8 +68,6 @@ class SessionStore(DatabaseSessions):
     @classmethod
     def get_model_class(cls) -> type[Session]:
         """Return the model of the rows."""
-        from accounts.models import Session  # noqa: PLC0415 - the model names its store
-
         return Session
 
     @sensitive_variables()

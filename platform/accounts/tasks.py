@@ -13,9 +13,9 @@ from accounts.models import (
     AccountEvent,
     EnrolmentCode,
     ResetRequest,
-    Session,
     Throttle,
 )
+from accounts.sessions import Session
 from jobs.periodic_tasks import periodic_task
 from jobs.retention import declare_pruned_elsewhere, declare_retention
 from jobs.tasks import task

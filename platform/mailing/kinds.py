@@ -10,15 +10,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.template.loader import render_to_string
 
 from core.links import portal_url
 from core.registry import Registry
-
-if TYPE_CHECKING:
-    from mailing.models import Message
+from mailing.models import Message, kind_labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +113,7 @@ def register(
     behind « corriger l'adresse et renvoyer ». `is_by_hand`: a person has just asked for it, for one
     address: it is written to even where that was refused.
     """
+    kind_labels.declare(kind, label)
     _kinds.declare(
         kind,
         EmailKind(
@@ -132,6 +131,7 @@ def register(
 def unregister(kind: str) -> None:
     """Unregister a kind. For tests."""
     _kinds.withdraw(kind)
+    kind_labels.withdraw(kind)
 
 
 def get(kind: str) -> EmailKind:
@@ -154,7 +154,7 @@ def is_by_hand(kind: str) -> bool:
 
 def get_label(kind: str) -> str:
     """Return the label of the kind; its name if no app registers it any more."""
-    return _kinds[kind].label if kind in _kinds else kind
+    return kind_labels.get(kind, kind)
 
 
 # Template of e-mails sent by Pep's itself: paragraphs and at most one button, as text and HTML.

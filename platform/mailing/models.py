@@ -18,12 +18,16 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce, Now
 
 from core.models import LockableQuerySet, check_moment
-from mailing import kinds
+from core.registry import Registry
 from mailing.smtp_replies import PERHAPS_ACCEPTED, REPLY_SEPARATOR
 
 #: After which a message is deleted, unless it has still to leave: an office sees what was written in the running school
 #: year, and in the two before.
 MESSAGES_KEPT = datetime.timedelta(days=3 * 365 + 1)
+
+
+#: By kind, as the tenant and the operator read it; declared with the kind (`mailing.kinds`).
+kind_labels: Registry[str] = Registry("label of a kind of e-mail")
 
 
 class MessageState(models.TextChoices):
@@ -197,7 +201,7 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{kinds.get_label(self.kind)}, à {self.recipient}"
+        return f"{kind_labels.get(self.kind, self.kind)}, à {self.recipient}"
 
     @property
     def explanation(self) -> str:

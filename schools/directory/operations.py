@@ -6,7 +6,6 @@ import datetime
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -21,15 +20,28 @@ from schools.directory import merge
 from schools.directory.files import get_column_name
 from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySync, HeldDirectoryFile, SyncOutcome
 from schools.directory.reading import DirectoryFile, RefusedRow
-from schools.exceptions import ConfirmationNeeded, SynchronisationInProgress, TooManyClosures
+from schools.exceptions import DirectoryRefused, SynchronisationInProgress
 from schools.models import School, SchoolState
-
-if TYPE_CHECKING:
-    pass
-
 
 #: Share of the open schools that a file closes, and of its lines that it lacks, beyond which it is probably partial.
 MAX_LOST_SHARE = 0.02
+
+
+class ConfirmationNeeded(DirectoryRefused):
+    """The file is readable, but changes so much, or is so unlike the one before, that somebody must agree."""
+
+    code = "confirmation_needed"
+
+    def __init__(self, sentence: str, report: SyncReport) -> None:
+        super().__init__(sentence)
+        #: What the file would change.
+        self.report = report
+
+
+class TooManyClosures(ConfirmationNeeded):
+    """A full file would close so many schools that confirmation is required."""
+
+    code = "too_many_closures"
 
 
 def check_doubts(report: SyncReport, *, url: str, last_modified: str, accept_closures: bool) -> None:

@@ -27,8 +27,8 @@ from core.copy_rows import copy_file
 from core.exceptions import DomainError
 from jobs.tasks import defer
 from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySync, HeldDirectoryFile, SyncOutcome
-from schools.directory.operations import FileOrigin, SyncReport, record_run, synchronise
-from schools.exceptions import ConfirmationNeeded, DirectoryRefused, DownloadFailed, SynchronisationInProgress
+from schools.directory.operations import ConfirmationNeeded, FileOrigin, SyncReport, record_run, synchronise
+from schools.exceptions import DirectoryRefused, DownloadFailed, SynchronisationInProgress
 
 #: The national file has 45 MB.
 MAX_BYTES = 200 * 1024 * 1024

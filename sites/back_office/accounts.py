@@ -14,8 +14,9 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from accounts import account_journal, second_factor
-from accounts.models import AccountEvent, Profile, Session, User
+from accounts.models import AccountEvent, Profile, User
 from accounts.second_factor import get_operator
+from accounts.sessions import Session
 from sites.back_office.model_admins import ReadOnlyAdminMixin
 
 #: Profiles of people: the accounts behind API tokens are managed in their office.

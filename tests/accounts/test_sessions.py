@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Session, User
-from accounts.sessions import SessionStore
+from accounts.models import User
+from accounts.sessions import Session, SessionStore
 from collectivities.models import Role
 from tests.accounts.emails import sign_in
 from tests.factories.accounts import UserFactory

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from accounts import second_factor
 from accounts.known_origins import Origin
-from accounts.models import EnrolmentCode, Session
-from accounts.sessions import SessionStore
+from accounts.models import EnrolmentCode
+from accounts.sessions import Session, SessionStore
 from core.links import hash_token
 from tests.accounts.emails import mark_reauthenticated, sign_in
 from tests.accounts.software_passkey import SoftwarePasskey

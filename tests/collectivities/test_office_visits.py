@@ -17,7 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from accounts.models import Session, User
+from accounts.models import User
+from accounts.sessions import Session
 from collectivities.models import AuditEntry, Invitation, Role
 from collectivities.office_visits import LINK_LIFETIME, VISIT_LIFETIME
 from collectivities.views.office import journal

@@ -12,7 +12,8 @@ from django.db import connection
 
 from schools.directory import operations
 from schools.directory.models import DirectorySync
-from schools.exceptions import DirectoryRefused, TooManyClosures
+from schools.directory.operations import TooManyClosures
+from schools.exceptions import DirectoryRefused
 from schools.models import School
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory

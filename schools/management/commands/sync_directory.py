@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from schools.directory.models import SyncOutcome
-from schools.directory.operations import SchoolChange, SyncReport, synchronise
+from schools.directory.operations import SchoolChange, SyncReport, TooManyClosures, synchronise
 from schools.directory.updates import UpdateResult, update_from_url
-from schools.exceptions import DirectoryRefused, TooManyClosures
+from schools.exceptions import DirectoryRefused
 
 # Maximum number of lines printed per section; --json has all.
 _MAX_LINES = 20

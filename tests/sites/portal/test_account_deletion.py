@@ -10,7 +10,8 @@ from django.db.models import BigIntegerField
 from django.urls import reverse
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from accounts.models import Profile, Session, User
+from accounts.models import Profile, User
+from accounts.sessions import Session
 from accounts.tasks import delete_expired_sessions
 from collectivities.exceptions import LastManager
 from collectivities.models import Member, Role

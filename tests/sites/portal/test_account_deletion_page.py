@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from accounts.models import Session, User
+from accounts.models import User
+from accounts.sessions import Session
 from licensing.entitlements import operations
 from mailing.models import Message
 from tests.conftest import TERM
