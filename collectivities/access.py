@@ -1,4 +1,4 @@
-"""Access policy of office pages: members of the collectivity with one of the roles that the page names.
+"""Access policy of office pages: members of the collectivity who may do what the page is for.
 
 Where the collectivity requires a second factor, a buyer or manager without one is led to enrol first, after the grace
 period.
@@ -26,7 +26,8 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts import second_factor
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
-from collectivities.models import Member, OfficeSettings, Role
+from collectivities.capabilities import ENGAGES, Capability
+from collectivities.models import Member, OfficeSettings, list_roles
 from collectivities.office_visits import OfficeVisit
 from core.registry import Registry
 from web.access import require_policy
@@ -36,10 +37,8 @@ from web.access import require_policy
 # Buyers and managers need one unless the office switched it off. In an office that has given nothing yet, a new member
 # has seven days.
 
-#: Who acts for the office: spends its money, or gives and takes its licences.
-ROLES = (Role.MANAGER, Role.BUYER)
 GRACE = datetime.timedelta(days=7)
-_CONCERNED = Q(roles__overlap=[role.value for role in ROLES])
+_CONCERNED = Q(roles__overlap=list_roles(*ENGAGES))
 
 #: By app above this one, a condition that the office has given something to a school.
 gifts: Registry[Callable[[], Exists]] = Registry("condition of what an office gave")
@@ -104,7 +103,7 @@ def list_members_without() -> list[Member]:
 
     Two queries.
     """
-    members = {one.user_id: one for one in Member.objects.active().filter(_CONCERNED)}
+    members = {one.user_id: one for one in Member.objects.who_may(*ENGAGES)}
     without = User.objects.filter(pk__in=members).exclude(second_factor.has_second_factor(OuterRef("pk")))
     for user in (found := list(without.order_by("last_name", "first_name", "pk"))):
         members[user.pk].user = user
@@ -136,10 +135,10 @@ def get_visit(request: HttpRequest) -> OfficeVisit | None:
 
 
 class OfficeAccess:
-    """Access policy: a member with one of the roles; any member where no role is given."""
+    """Access policy: a member who may do one of these, which is one with one of `roles`; any member without any."""
 
-    def __init__(self, *roles: Role) -> None:
-        self.roles = frozenset(roles)
+    def __init__(self, *capabilities: Capability) -> None:
+        self.roles = frozenset(list_roles(*capabilities))
         self.label = "office: " + (", ".join(sorted(self.roles)) or "any member")
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
@@ -202,6 +201,6 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception)
 
 
-def office(*roles: Role) -> Callable[[V], V]:
-    """Restrict a view to members of the collectivity with one of `roles` (to all members where none is given)."""
-    return require_policy(OfficeAccess(*roles))
+def office(*capabilities: Capability) -> Callable[[V], V]:
+    """Restrict a view to members of the collectivity who may do one of these (to all members where none is given)."""
+    return require_policy(OfficeAccess(*capabilities))

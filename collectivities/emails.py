@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Invitation, Role
+from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Invitation, list_role_labels
 from collectivities.queries import get_office_settings
 from core.connections import connection
 from core.formatting import collectivity_forms, long_moment, start_sentence
@@ -34,7 +34,7 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
     expires_at = long_moment(timezone.localtime(invitation.expires_at))
-    roles = [Role(role).label for role in invitation.roles]
+    roles = list_role_labels(invitation.roles)
     token = _MASKED if masked else invitation.link_token
     rendered = render_email(
         subject=f"{start_sentence(collectivity_forms(collectivity.name).the)} vous invite dans son bureau Pep's",

@@ -12,7 +12,8 @@ from django.db import transaction
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
-from collectivities.models import Letter, LetterChoice, Member, MemberLetter, Role
+from collectivities.capabilities import ACTS, Capability
+from collectivities.models import Letter, LetterChoice, Member, MemberLetter, list_role_labels
 from collectivities.queries import list_reachable_members
 from core.calendar import PARIS, date_in_paris, extend_to_working_day
 from core.connections import connection
@@ -109,34 +110,29 @@ def read_token(token: str) -> LetterLink | None:
     return LetterLink(int(member_id), Letter(letter)) if schema == connection.schema_name else None
 
 
-def list_offered(roles: Collection[str]) -> list[Letter]:
-    """Return the letters that a member with these roles may get."""
-    letters = [Letter.WEEKLY]
-    if Role.MANAGER in roles:
-        letters.append(Letter.FAILURE)
-    if not {Role.BUYER, Role.MANAGER}.isdisjoint(roles):
-        letters.append(Letter.RENEWAL)
-    if Role.MANAGER in roles:
-        letters.append(Letter.REQUESTS)
-    return letters
+#: What a letter asks of whoever gets it; nothing of a letter to all members.
+_ASKS = {
+    Letter.WEEKLY: (),
+    Letter.FAILURE: (Capability.GIVE_LICENCES,),
+    Letter.RENEWAL: (Capability.PLAN_LICENCES,),
+    Letter.REQUESTS: (Capability.GIVE_LICENCES,),
+}
 
 
-def is_wanted_by_default(letter: Letter, roles: Collection[str]) -> bool:
-    """Whether the letter comes to a member with these roles who chose nothing: a mere reader has nothing to do."""
-    return letter in list_offered(roles) and set(roles) != {Role.VIEWER}
+def list_offered(member: Member) -> list[Letter]:
+    """Return the letters that the member may get."""
+    return [letter for letter, asked in _ASKS.items() if not asked or member.may(*asked)]
 
 
 def find_wanted(member: Member) -> dict[Letter, bool]:
-    """Return each letter that the member may get, and whether it comes. One query."""
+    """Return each letter that the member may get, and whether it comes: chosen, else if they act. One query."""
     chosen = dict(LetterChoice.objects.filter(member_id=member.pk).values_list("letter", "is_wanted"))
-    return {
-        letter: chosen.get(letter, is_wanted_by_default(letter, member.roles)) for letter in list_offered(member.roles)
-    }
+    return {letter: chosen.get(letter, member.may(*ACTS)) for letter in list_offered(member)}
 
 
-def list_recipients(letter: Letter, *roles: Role) -> list[Member]:
-    """Return the members to whom the letter comes, of one of the roles where any is given. Three queries."""
-    return keep_wanting(sorted(list_reachable_members(*roles), key=lambda member: member.pk), letter)
+def list_recipients(letter: Letter, *asked: Capability) -> list[Member]:
+    """Return the members to whom the letter comes; `asked`: who may do one of these. Three queries."""
+    return keep_wanting(sorted(list_reachable_members(*asked or _ASKS[letter]), key=lambda member: member.pk), letter)
 
 
 def keep_wanting(members: Iterable[Member], letter: Letter) -> list[Member]:
@@ -144,11 +140,7 @@ def keep_wanting(members: Iterable[Member], letter: Letter) -> list[Member]:
     members = list(members)
     choices = LetterChoice.objects.filter(letter=letter, member__in=[one.pk for one in members])
     chosen = dict(choices.values_list("member_id", "is_wanted"))
-    return [
-        one
-        for one in members
-        if letter in list_offered(one.roles) and chosen.get(one.pk, is_wanted_by_default(letter, one.roles))
-    ]
+    return [one for one in members if letter in list_offered(one) and chosen.get(one.pk, one.may(*ACTS))]
 
 
 def find_recipient(member_id: int, letter: Letter) -> Member | None:
@@ -159,7 +151,7 @@ def find_recipient(member_id: int, letter: Letter) -> Member | None:
 
 def describe_membership(member: Member, office: Collectivity) -> str:
     """Return « vous êtes gestionnaire et acheteur du bureau de la ville de Nîmes »."""
-    roles = join_words([str(Role(role).label).lower() for role in Role.values if role in member.roles])
+    roles = join_words([label.lower() for label in list_role_labels(member.roles)])
     return f"vous êtes {roles} du bureau {collectivity_forms(office.name).of_the}"
 
 

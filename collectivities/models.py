@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import ClassVar, Self
+from collections.abc import Collection
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -14,6 +15,9 @@ from django.db.models.functions import Lower
 from core.journal_seals import Seal, SealedJournal
 from core.links import derive_token
 from core.models import LockableQuerySet
+
+if TYPE_CHECKING:
+    from collectivities.capabilities import Capability
 
 #: Audit actions for one school of a list: home pages leave them out and show the entry of the list.
 PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"
@@ -36,6 +40,21 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "Lecteur"
 
 
+def sort_roles(roles: Collection[str]) -> list[Role]:
+    """Return those of the roles that exist, once each, in the order of `Role`."""
+    return [role for role in Role if role in roles]
+
+
+def list_role_labels(roles: Collection[str]) -> list[str]:
+    """Return the French names of the roles, in the order of `Role`."""
+    return [str(role.label) for role in sort_roles(roles)]
+
+
+def list_roles(*capabilities: Capability) -> list[str]:
+    """Return the roles that let a member do one of the capabilities; none where no capability is given."""
+    return sorted({role.value for one in capabilities for role in one.roles})
+
+
 def _roles() -> ArrayField[list[str], list[str]]:
     return ArrayField(models.CharField(max_length=20, choices=Role), verbose_name="rôles")
 
@@ -43,6 +62,10 @@ def _roles() -> ArrayField[list[str], list[str]]:
 class MemberQuerySet(LockableQuerySet["Member"]):
     def active(self) -> Self:
         return self.filter(left_at__isnull=True)
+
+    def who_may(self, *capabilities: Capability) -> Self:
+        """Return the members of today who may do one of these."""
+        return self.active().filter(roles__overlap=list_roles(*capabilities))
 
 
 class Member(models.Model):
@@ -68,6 +91,10 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+    def may(self, *capabilities: Capability) -> bool:
+        """Return whether one of the member's roles lets them do one of these."""
+        return not set(list_roles(*capabilities)).isdisjoint(self.roles)
 
 
 class Letter(models.TextChoices):

@@ -22,8 +22,9 @@ from accounts import second_factor
 from accounts.models import User
 from accounts.sessions import Session, SessionStore
 from collectivities import audit_log
+from collectivities.capabilities import VISITOR_ROLES
 from collectivities.exceptions import VisitRefused
-from collectivities.models import Member, Role
+from collectivities.models import Member
 from core.links import hash_token
 from tenants.models import Collectivity
 from web.middleware import SESSION_HOST_KEY
@@ -104,7 +105,7 @@ def find_visit(request: HttpRequest, *, at: datetime.datetime) -> OfficeVisit | 
     user = request.user
     if at >= ends_at or user.pk != visit["operator"] or _find_operator(visit, at=at) is None:
         return None
-    member = Member(user=cast("User", user), roles=[Role.MANAGER.value])
+    member = Member(user=cast("User", user), roles=list(VISITOR_ROLES))
     return OfficeVisit(member, visit["reason"], ends_at)
 
 

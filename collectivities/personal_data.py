@@ -16,8 +16,9 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import AccountEvent, User
 from collectivities import audit_log
+from collectivities.capabilities import Capability
 from collectivities.exceptions import LastManager
-from collectivities.models import ACCOUNT_ACTIONS, AuditEntry, Invitation, Letter, Member, Role
+from collectivities.models import ACCOUNT_ACTIONS, AuditEntry, Invitation, Letter, Member, list_roles
 from collectivities.operations.members import format_roles
 from core.advisory_locks import try_transaction_lock
 from core.connections import connection
@@ -29,9 +30,9 @@ from tenants.models import Collectivity
 
 _MEMBERSHIPS = """
     SELECT member.roles, member.joined_at, member.left_at,
-           'manager' = ANY(member.roles) AND NOT EXISTS (
+           member.roles && %s::varchar[] AND NOT EXISTS (
                SELECT FROM {schema}.collectivities_member AS other
-               WHERE other.left_at IS NULL AND other.id <> member.id AND 'manager' = ANY(other.roles)
+               WHERE other.left_at IS NULL AND other.id <> member.id AND other.roles && %s::varchar[]
            ),
            ARRAY(
                SELECT choice.letter FROM {schema}.collectivities_letterchoice AS choice
@@ -62,7 +63,8 @@ class OfficeMembership(NamedTuple):
 def list_memberships(user: User) -> list[OfficeMembership]:
     """Return current and past memberships, by collectivity name. Two queries per hundred collectivities."""
     # All or nothing: an office that cannot be read would keep the data of a deleted account.
-    found = query_all(_MEMBERSHIPS, [user.pk], all_or_nothing=True)
+    managing = list_roles(Capability.MANAGE_OFFICE)
+    found = query_all(_MEMBERSHIPS, [managing, managing, user.pk], all_or_nothing=True)
     return [
         OfficeMembership(collectivity, roles, joined_at, left_at, alone and left_at is None, wanted, unwanted)
         for collectivity, (roles, joined_at, left_at, alone, wanted, unwanted) in found
@@ -119,8 +121,8 @@ def _leave(user: User, *, at: datetime.datetime) -> bool:
     membership = next((member for member in members if member.user_id == user.pk), None)
     if membership is None:
         return True  # a concurrent request ended it
-    if Role.MANAGER in membership.roles and not any(
-        Role.MANAGER in other.roles for other in members if other != membership
+    if membership.may(Capability.MANAGE_OFFICE) and not any(
+        other.may(Capability.MANAGE_OFFICE) for other in members if other != membership
     ):
         return False
     membership.left_at = at

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db.models import Q, QuerySet
 
 from accounts.models import ACCOUNT_EVENTS_KEPT, User
+from collectivities.capabilities import Capability
 from collectivities.exceptions import InvitationGone
 from collectivities.models import (
     ACCOUNT_ACTIONS,
@@ -18,7 +19,6 @@ from collectivities.models import (
     Member,
     OfficeSettings,
     PortfolioSchool,
-    Role,
 )
 from core.links import hash_token
 from tenants.models import Collectivity
@@ -71,12 +71,10 @@ def list_school_entries(uai: str, portfolio_school: PortfolioSchool | None) -> Q
     return AuditEntry.objects.filter(about).order_by("-at", "-pk")
 
 
-def list_members(*roles: Role) -> list[Member]:
-    """Return the members with one of the roles, all where none is given, the first to join first. Two queries."""
-    members = Member.objects.active().prefetch_related("user").order_by("joined_at", "pk")
-    if roles:
-        members = members.filter(roles__overlap=[role.value for role in roles])
-    return list(members)
+def list_members(*capabilities: Capability) -> list[Member]:
+    """Return the members who may do one of these, all where none is given, the first to join first. Two queries."""
+    members = Member.objects.who_may(*capabilities) if capabilities else Member.objects.active()
+    return list(members.prefetch_related("user").order_by("joined_at", "pk"))
 
 
 def list_members_by_name() -> list[Member]:
@@ -88,9 +86,9 @@ def list_members_by_name() -> list[Member]:
     return [members[user.pk] for user in users]
 
 
-def list_reachable_members(*roles: Role) -> list[Member]:
+def list_reachable_members(*capabilities: Capability) -> list[Member]:
     """Return those of `list_members` whom an e-mail reaches: whose account is active and has an address."""
-    return [one for one in list_members(*roles) if one.user.is_active and one.user.email]
+    return [one for one in list_members(*capabilities) if one.user.is_active and one.user.email]
 
 
 def get_office_settings() -> OfficeSettings:
@@ -125,7 +123,7 @@ def get_office_contact(settings: OfficeSettings) -> OfficeContact:
     """Return the contact of the office, from its settings and, for what they leave empty, from its first manager."""
     if settings.contact_name and settings.contact_phone and settings.reply_to:
         return complete_contact(settings, None)
-    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER])
+    managers = Member.objects.who_may(Capability.MANAGE_OFFICE)
     manager = managers.order_by("joined_at", "pk").first()
     return complete_contact(settings, manager.user if manager else None)
 

@@ -22,6 +22,7 @@ from accounts.emails import queue_email_to_user
 from accounts.models import Profile, User
 from accounts.queries import has_confirmed_address
 from collectivities import audit_log
+from collectivities.capabilities import Capability
 from collectivities.exceptions import (
     InvalidAddress,
     InvalidRoles,
@@ -30,7 +31,7 @@ from collectivities.exceptions import (
     LastManager,
     NotAMember,
 )
-from collectivities.models import INVITATION_KEPT, Invitation, Member, Role
+from collectivities.models import INVITATION_KEPT, Invitation, Member, list_role_labels, sort_roles
 from core.connections import connection
 from core.links import generate_nonce, hash_token
 from jobs import due
@@ -107,15 +108,16 @@ def clean_email(email: str) -> str:
 
 
 def clean_roles(roles: Collection[str]) -> list[str]:
-    """Return the roles without duplicates, in the order of `Role`. Raises `InvalidRoles` for none or an unknown one."""
-    if not roles or not set(roles) <= set(Role.values):
+    """Return the roles without duplicates, in order. Raises `InvalidRoles` for none or an unknown one."""
+    known = sort_roles(roles)
+    if not known or len(known) < len(set(roles)):
         raise InvalidRoles("Choisissez au moins un rôle parmi ceux de la liste.")
-    return [role for role in Role.values if role in roles]
+    return [role.value for role in known]
 
 
 def format_roles(roles: Collection[str]) -> str:
     """Return the French labels of the roles, separated by commas."""
-    return ", ".join(str(Role(role).label).lower() for role in Role.values if role in roles)
+    return ", ".join(list_role_labels(roles)).lower()
 
 
 @transaction.atomic
@@ -268,7 +270,7 @@ def join_with_new_account(
 def change_roles(*, member_id: int, roles: Collection[str], by: User, at: datetime.datetime) -> Member:
     """Replace a member's roles by these. Raises `InvalidRoles`, `NotAMember`, `LastManager`."""
     roles = clean_roles(roles)
-    member = _locked_member(member_id, stays_manager=Role.MANAGER in roles)
+    member = _locked_member(member_id, stays_manager=Member(roles=roles).may(Capability.MANAGE_OFFICE))
     if set(member.roles) == set(roles):
         return member
     before, member.roles = member.roles, roles
@@ -306,7 +308,7 @@ def _locked_member(member_id: int, *, stays_manager: bool) -> Member:
     members = {member.pk: member for member in Member.objects.active().locked()}
     if member_id not in members:
         raise NotAMember("Cette personne ne fait plus partie du bureau : rechargez la page.")
-    other_manager = any(Role.MANAGER in member.roles for pk, member in members.items() if pk != member_id)
+    other_manager = any(member.may(Capability.MANAGE_OFFICE) for pk, member in members.items() if pk != member_id)
     if not stays_manager and not other_manager:
         raise LastManager(
             "C'est le dernier gestionnaire du bureau : donnez d'abord ce rôle à une autre personne, "

@@ -12,8 +12,9 @@ from django_tenants.utils import schema_context, tenant_context
 from accounts import second_factor
 from accounts.models import User
 from collectivities import access, audit_log, logos
+from collectivities.capabilities import FIRST_ROLES, Capability
 from collectivities.exceptions import AlreadyDecided, CollectivityError, InvalidAddress, SecondFactorFirst
-from collectivities.models import SECOND_FACTOR_RULE_TOPIC, OfficeSettings, Role
+from collectivities.models import SECOND_FACTOR_RULE_TOPIC, OfficeSettings
 from collectivities.operations.members import clean_email, invite
 from collectivities.queries import list_reachable_members
 from mailing import refusals
@@ -78,7 +79,7 @@ def set_second_factor_requirement(*, needed: bool, by: User, at: datetime.dateti
 
 
 def _notify_other_managers(*, needed: bool, by: User, at: datetime.datetime) -> None:
-    addresses = {one.user.email for one in list_reachable_members(Role.MANAGER) if one.user_id != by.pk}
+    addresses = {one.user.email for one in list_reachable_members(Capability.MANAGE_OFFICE) if one.user_id != by.pk}
     enqueue_many(
         [
             NewMessage(
@@ -201,7 +202,7 @@ def open_office(
                     at=at,
                     summary=f"Bureau ouvert pour {collectivity.name} (SIREN {collectivity.siren}).",
                 )
-                invite(email=manager_email, roles=[Role.MANAGER, Role.BUYER], by=by, at=at)
+                invite(email=manager_email, roles=FIRST_ROLES, by=by, at=at)
     return collectivity
 
 

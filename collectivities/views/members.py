@@ -18,9 +18,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.reauthentication import confirmed_recently
 from accounts.requests import AuthenticatedRequest
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.exceptions import CollectivityError, InvitationGone, InvitedAtAnotherAddress
 from collectivities.forms import InvitationForm, NewAccountForm, RolesForm
-from collectivities.models import Invitation, Member, Role
+from collectivities.models import Invitation, Member, list_role_labels
 from collectivities.operations import members as operations
 from collectivities.operations.tokens import count_valid_tokens
 from collectivities.queries import get_invitation_by_token, list_accepted_invitations, list_members_by_name
@@ -139,19 +140,18 @@ def members_list(request: OfficeHttpRequest) -> HttpResponse:
         request,
         "collectivities/members.html",
         {
-            "members": [(member, [Role(role).label for role in member.roles]) for member in list_members_by_name()],
+            "members": [(member, list_role_labels(member.roles)) for member in list_members_by_name()],
             "invitations": [
-                (invitation, [Role(role).label for role in invitation.roles], invitation.expires_at <= now)
-                for invitation in pending
+                (invitation, list_role_labels(invitation.roles), invitation.expires_at <= now) for invitation in pending
             ],
             "accepted": list_accepted_invitations(),
-            "may_change": Role.MANAGER in request.member.roles,
+            "may_change": request.member.may(Capability.MANAGE_OFFICE),
         },
     )
 
 
 @confirmed_recently()
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 def invite(request: OfficeHttpRequest) -> HttpResponse:
     """Invite a person; a second invitation of the same address replaces the first."""
@@ -167,7 +167,7 @@ def invite(request: OfficeHttpRequest) -> HttpResponse:
     return render(request, "collectivities/invite.html", {"form": form})
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_POST
 def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Withdraw a pending invitation."""
@@ -182,7 +182,7 @@ def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @confirmed_recently()
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Change a member's roles."""
@@ -199,7 +199,7 @@ def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "collectivities/roles.html", {"form": form, "person": member.user})
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then remove a member."""

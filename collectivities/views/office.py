@@ -26,11 +26,12 @@ from accounts.reauthentication import confirmed_recently
 from accounts.throttling import limit_downloads
 from collectivities import access, office_visits
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.exceptions import CollectivityError, SecondFactorFirst, VisitRefused
 from collectivities.forms import OfficeRequestForm, SettingsForm
 from collectivities.journal import JournalFilter, build_workbook
 from collectivities.letters import choose_letters, find_wanted, read_token
-from collectivities.models import Member, OfficeSettings, Role
+from collectivities.models import Member, OfficeSettings
 from collectivities.operations import offices as operations
 from collectivities.operations.offices import set_presentation, set_second_factor_requirement
 from collectivities.queries import get_office_contact, get_office_settings, list_settings_to_do, list_shown_entries
@@ -189,7 +190,7 @@ def _changes_reply_address(request: HttpRequest) -> bool:
 
 
 @confirmed_recently(when=_changes_reply_address)
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 @csp_override(FRAMING_CSP)
 def edit_settings(request: OfficeHttpRequest) -> HttpResponse:
@@ -227,7 +228,7 @@ def _settings_context(form: SettingsForm, current: OfficeSettings) -> dict[str, 
 
 
 @confirmed_recently()
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 def edit_second_factor(request: OfficeHttpRequest) -> HttpResponse:
     """Say what requiring a second factor, or no longer, means; then do it."""

@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.forms import AddSchoolsForm
-from collectivities.models import PortfolioSchool, Role
+from collectivities.models import PortfolioSchool
 from collectivities.operations import portfolio as operations
 from collectivities.operations.portfolio import AddedSchools, remove_from_portfolio
 from core.formatting import pluralize
@@ -19,10 +20,9 @@ from schools import queries as schools
 
 #: Maximum number of search results; beyond, users refine the search.
 MAX_RESULTS = 50
-EDITORS = (Role.DATA_OFFICER, Role.MANAGER)
 
 
-@office(*EDITORS)
+@office(Capability.KEEP_SCHOOLS)
 @require_http_methods(["GET", "POST"])
 def add(request: OfficeHttpRequest) -> HttpResponse:
     """Add schools that were found by a search, or pasted UAI."""
@@ -49,7 +49,7 @@ def add(request: OfficeHttpRequest) -> HttpResponse:
     )
 
 
-@office(*EDITORS)
+@office(Capability.KEEP_SCHOOLS)
 @require_POST
 def remove(request: OfficeHttpRequest) -> HttpResponse:
     """Remove the selected schools from the portfolio."""

@@ -14,9 +14,9 @@ from accounts.reauthentication import confirmed_recently
 from api.models import Token
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.exceptions import UnknownApiToken
 from collectivities.forms import ApiTokenForm
-from collectivities.models import Role
 from collectivities.operations import tokens as operations
 from collectivities.operations.tokens import get_last_day, list_ended_tokens, list_valid_tokens
 from core.calendar import end_of_day
@@ -25,7 +25,7 @@ from core.calendar import end_of_day
 _FIELDS = {"expires_at": "last_day"}
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_GET
 def tokens_list(request: OfficeHttpRequest) -> HttpResponse:
     """List valid tokens, then ended ones."""
@@ -36,7 +36,7 @@ def tokens_list(request: OfficeHttpRequest) -> HttpResponse:
 
 
 @confirmed_recently()
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @never_cache
 @require_http_methods(["GET", "POST"])
 @sensitive_variables("created")
@@ -69,7 +69,7 @@ def new(request: OfficeHttpRequest) -> HttpResponse:
     return render(request, "collectivities/token_created.html", context)
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 def revoke(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then revoke a token."""

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.reauthentication import confirmed_recently
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.forms import (
     WebhookDeliveryFilter,
     WebhookEditForm,
@@ -21,7 +22,6 @@ from collectivities.forms import (
     get_webhook_status,
     list_type_labels,
 )
-from collectivities.models import Role
 from collectivities.operations import webhooks as operations
 from core.exceptions import DomainError
 from webhooks.endpoints import list_deliveries, list_endpoints_with_counts
@@ -32,7 +32,7 @@ _TEMPLATES = "collectivities/webhooks"
 PAGE_SIZE = 50
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_GET
 def webhooks_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the webhooks with their status."""
@@ -45,7 +45,7 @@ def webhooks_list(request: OfficeHttpRequest) -> HttpResponse:
 
 
 @confirmed_recently()
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @never_cache
 @require_http_methods(["GET", "POST"])
 @sensitive_variables("created")
@@ -62,7 +62,7 @@ def new(request: OfficeHttpRequest) -> HttpResponse:
     return render(request, f"{_TEMPLATES}/new.html", {"form": form})
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_GET
 def detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show a webhook and its deliveries."""
@@ -81,7 +81,7 @@ def detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @confirmed_recently()
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 def edit(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Edit a webhook."""
@@ -100,7 +100,7 @@ def edit(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @confirmed_recently()
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @never_cache
 @require_http_methods(["GET", "POST"])
 @sensitive_variables("created")
@@ -120,7 +120,7 @@ def rotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, f"{_TEMPLATES}/secret.html", context)
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_POST
 def send_test(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Queue a test event and show its delivery."""
@@ -134,7 +134,7 @@ def send_test(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return redirect("webhooks:delivery", pk=pk, number=test_delivery.pk)
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then delete a webhook."""
@@ -151,7 +151,7 @@ def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return redirect("webhooks:list")
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_GET
 def delivery(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:
     """Show a delivery: its content and each attempt."""
@@ -167,7 +167,7 @@ def delivery(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:
     return render(request, f"{_TEMPLATES}/delivery.html", context)
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_POST
 def replay(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:
     """Queue a delivery again."""

@@ -11,7 +11,8 @@ from django.db.models import Count, Q, Sum
 
 from accounts.models import User
 from collectivities import audit_log
-from collectivities.models import Member, Role
+from collectivities.capabilities import Capability
+from collectivities.models import Member
 from collectivities.queries import list_reachable_members
 from core import formatting
 from core.calendar import date_in_paris
@@ -203,7 +204,7 @@ WITHDRAWN_ACTION = "import.request_withdrawn"
 
 def list_managers_to_ask(*, by: User) -> list[User]:
     """Return the other managers who have an e-mail address, by name."""
-    managers = [member.user for member in list_reachable_members(Role.MANAGER) if member.user_id != by.pk]
+    managers = [member.user for member in list_reachable_members(Capability.GIVE_LICENCES) if member.user_id != by.pk]
     return sorted(managers, key=str)
 
 

@@ -14,7 +14,8 @@ from django_tenants.utils import get_public_schema_name, schema_context, tenant_
 
 from accounts.models import User
 from collectivities import audit_log
-from collectivities.models import Member, Role
+from collectivities.capabilities import Capability
+from collectivities.models import Member
 from licensing.orders.exceptions import ChangedMeanwhile, UnknownOrder
 from licensing.orders.models import Order, OrderEvent
 from mailing.operations import enqueue
@@ -72,10 +73,10 @@ def list_order_recipients(order: Order) -> list[User]:
         return [buyer] if buyer is not None and buyer.is_active else []
     with tenant_context(order.collectivity):
         # Members who may open the order's page.
-        may_read = Member.objects.active().filter(roles__overlap=[Role.BUYER.value, Role.MANAGER.value])
+        may_read = Member.objects.who_may(Capability.READ_ORDERS)
         members = [one for one in may_read.prefetch_related("user").order_by("pk") if one.user.is_active]
         own = [one.user for one in members if one.user_id == order.placed_by_id]
-        return own or [one.user for one in members if Role.BUYER in one.roles]
+        return own or [one.user for one in members if one.may(Capability.BUY_LICENCES)]
 
 
 # The row lock that every operation on an order takes first, and the check that the order is still as it was shown.

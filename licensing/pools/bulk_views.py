@@ -20,7 +20,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import PortfolioSchool, Role
+from collectivities.capabilities import Capability
+from collectivities.models import PortfolioSchool
 from core import formatting
 from core.calendar import date_in_paris, start_of_day
 from core.confirmation_guard import ConfirmationGuard, is_large_share
@@ -426,7 +427,7 @@ for _name, _action in _OWN_ACTIONS.items():
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def act_on_selected(request: OfficeHttpRequest) -> HttpResponse:
     """Say what will happen, then act on the selected allocations, or on all those of the filter (`scope=filter`).
 
@@ -537,14 +538,14 @@ def correction_list(request: OfficeHttpRequest) -> HttpResponse:
         "corrections": build_corrections(list(page.object_list)),
         "page": page,
         "counted": formatting.pluralize(count, "clé n'est pas arrivée", "clés ne sont pas arrivées"),
-        "manages": Role.MANAGER in request.member.roles,
-        "prepares": Role.DATA_OFFICER in request.member.roles,
+        "manages": request.member.may(Capability.GIVE_LICENCES),
+        "prepares": request.member.may(Capability.PREPARE_IMPORTS),
     }
     return render(request, "pools/corrections.html", context)
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def correct(request: OfficeHttpRequest) -> HttpResponse:
     """Say which keys leave for which addresses; with `confirmed`, resend them and learn the contacts."""
     changes = _read_changes(request)

@@ -17,7 +17,8 @@ from accounts import throttling
 from accounts.models import User
 from accounts.throttling import RateLimit
 from collectivities import audit_log
-from collectivities.models import AuditEntry, Role
+from collectivities.capabilities import Capability
+from collectivities.models import AuditEntry
 from collectivities.operations.portfolio import ContactChange, lock_contacts, write_portfolio
 from collectivities.queries import list_reachable_members
 from core import formatting
@@ -116,7 +117,7 @@ def notify_managers(*, by: User, at: datetime.datetime) -> int:
         throttling.count_attempts([(_NOTICE_LIMIT, f"{connection.schema_name}:{by.pk}")], at=at)
     except throttling.RateLimitExceeded:
         return 0
-    addresses = {one.user.email for one in list_reachable_members(Role.MANAGER) if one.user_id != by.pk}
+    addresses = {one.user.email for one in list_reachable_members(Capability.MANAGE_OFFICE) if one.user_id != by.pk}
     recipients = sorted(addresses) or [by.email]
     return mailing.enqueue_many(
         [

@@ -20,8 +20,9 @@ from django_tables2 import RequestConfig
 from accounts.reauthentication import confirmed_recently
 from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.exceptions import NotInPortfolio
-from collectivities.models import AuditEntry, PortfolioSchool, Role
+from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio
 from collectivities.queries import list_members
 from core import formatting
@@ -87,14 +88,10 @@ def get_list_url(query: str) -> str:
     return f"{reverse('pools:allocations')}?{QueryDict(query).urlencode()}"
 
 
-_RENAMERS = frozenset({Role.BUYER, Role.MANAGER})
-
-
 @office()
 def pool_list(request: OfficeHttpRequest) -> HttpResponse:
     """Show each pool: its order, its dates and its position."""
-    roles = request.member.roles
-    pools, buys = list_pool_positions(), Role.BUYER in roles
+    pools, buys = list_pool_positions(), request.member.may(Capability.BUY_LICENCES)
     notes, today = list_notes(), date_in_paris(timezone.now())
     shown = [(position, notes.get(position.pool_id, [])) for position in pools]
     context = {
@@ -102,15 +99,15 @@ def pool_list(request: OfficeHttpRequest) -> HttpResponse:
         "running": [one for one in shown if one[0].last_day >= today],
         "past": [one for one in shown if one[0].last_day < today],
         "buys": buys,
-        "buyers": [] if pools or buys else list_members(Role.BUYER),
-        "renames": not _RENAMERS.isdisjoint(roles),
-        "sees_prices": not {Role.BUYER, Role.MANAGER}.isdisjoint(roles),
+        "buyers": [] if pools or buys else list_members(Capability.BUY_LICENCES),
+        "renames": request.member.may(Capability.PLAN_LICENCES),
+        "sees_prices": request.member.may(Capability.READ_ORDERS),
     }
     return render(request, "pools/pools.html", context)
 
 
 @require_POST
-@office(*_RENAMERS)
+@office(Capability.PLAN_LICENCES)
 def rename(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Rename a pool."""
     before = get_object_or_404(Pool, pk=pk).name
@@ -148,7 +145,7 @@ def return_to_page(request: OfficeHttpRequest, allocation: Allocation) -> HttpRe
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def set_units(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Set the number of licences, and say what became of them."""
     allocation = get_object_or_404(Allocation, pk=pk)
@@ -176,7 +173,7 @@ def set_units(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def remind(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Remind the school of its key, at most once a day.
 
@@ -243,7 +240,7 @@ def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
 
     `cocher=page`: those of the page are ticked, for browsers without scripts.
     """
-    manages, today = Role.MANAGER in request.member.roles, date_in_paris(timezone.now())
+    manages, today = request.member.may(Capability.GIVE_LICENCES), date_in_paris(timezone.now())
     allocation_filter = build_filter(request.GET)
     ticked = request.GET.get("cocher") == "page"
     hidden = [] if manages else ["pick"]
@@ -325,7 +322,7 @@ def allocation_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         "restorable_until": restorable_until if restorable_until and now < restorable_until else None,
         "mails": [(message, kinds.get_label(message.kind)) for message in messages],
         "entries": AuditEntry.objects.filter(object_type="allocation", object_id=pk).order_by("-at", "-pk")[:50],
-        "manages": Role.MANAGER in request.member.roles,
+        "manages": request.member.may(Capability.GIVE_LICENCES),
     }
     return render(request, "pools/allocation.html", context)
 
@@ -333,7 +330,7 @@ def allocation_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 _MAX_RESULTS = 20
 
 
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def allocate(request: OfficeHttpRequest) -> HttpResponse:
     """Search for the school or, once one is selected (`?ecole=<uai>`), show and process the form."""
     uai = request.GET.get("ecole")
@@ -433,7 +430,7 @@ _RESTORED = (
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def restore(request: OfficeHttpRequest) -> HttpResponse:
     """Undo what was revoked at one moment, within the hour."""
     form = RestoreForm(request.POST)
@@ -447,7 +444,7 @@ def restore(request: OfficeHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def restore_one(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Undo the revocation of one allocation, within the hour."""
     allocation = get_object_or_404(Allocation, pk=pk)
@@ -464,7 +461,7 @@ def _show_restored(request: OfficeHttpRequest, results: Sequence[checks.Allocati
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Resend the key, to the corrected address; with `keep`, the school's next keys go there as well."""
     allocation = get_object_or_404(Allocation, pk=pk)
@@ -490,7 +487,7 @@ def resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @confirmed_recently()
 @never_cache
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then show the key once, recording it in the audit log."""
     allocation = get_object_or_404(Allocation.objects.select_related("school"), pk=pk)

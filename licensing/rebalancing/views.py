@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import Role
+from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
@@ -40,7 +40,7 @@ class WantedNumbers(NamedTuple):
     faults: list[str]
 
 
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 @require_GET
 def rebalancing_list(request: OfficeHttpRequest) -> HttpResponse:
     """Show the lots that can be rebalanced, and the last rebalancings with the undo of those of the hour."""
@@ -58,7 +58,7 @@ def rebalancing_list(request: OfficeHttpRequest) -> HttpResponse:
     return render(request, "rebalancing/list.html", context)
 
 
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 @require_http_methods(["GET", "POST"])
 def plan(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Propose a plan; judge the numbers that were typed; apply them where they are what was shown."""
@@ -152,7 +152,7 @@ def _render(
     return render(request, "rebalancing/plan.html", context, status=status)
 
 
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 @require_POST
 def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Undo a rebalancing of the last hour, as a whole."""

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_tenants.utils import tenant_context
 
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import Role
+from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import school_forms
@@ -174,7 +174,7 @@ def policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def set_policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Change the policy; show the page again, with what was typed, where it is refused."""
     pool = get_object_or_404(Pool, pk=pk)
@@ -191,7 +191,7 @@ def set_policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Cancel one planned reminder, from the pool's page or from its school's."""
     get_object_or_404(Reminder, pk=pk)
@@ -209,7 +209,7 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def cancel_all(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Cancel all planned reminders of a pool."""
     get_object_or_404(Pool, pk=pk)
@@ -243,6 +243,6 @@ def _render(request: OfficeHttpRequest, pool: Pool, form: PolicyForm, *, status:
             describe_stop(one.school.name, one.at, is_whole=one.allocation_id is None)
             for one in list_stops(pool.pk)[:_MAX_STOPS]
         ],
-        "manages": Role.MANAGER in request.member.roles,
+        "manages": request.member.may(Capability.GIVE_LICENCES),
     }
     return render(request, "reminders/policy.html", context, status=status)

@@ -8,8 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from collectivities import letters
+from collectivities.capabilities import Capability
 from collectivities.letters import build_stop_url, claim_letters, describe_membership, find_recipient, list_recipients
-from collectivities.models import Letter, Member, MemberLetter, Role
+from collectivities.models import Letter, Member, MemberLetter
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -48,8 +49,8 @@ def write_reminders(*, at: datetime.datetime) -> int:
     if today.month not in letters.RENEWAL_MONTHS or not has_bought(today) or find_list_to_decide(at) is None:
         return 0
     # An office without a buyer is bought for by its managers; one whose buyers want no reminder is not.
-    buyers = Member.objects.active().filter(roles__contains=[Role.BUYER])
-    members = list_recipients(Letter.RENEWAL, Role.BUYER if buyers.exists() else Role.MANAGER)
+    buyers = Member.objects.who_may(Capability.BUY_LICENCES)
+    members = list_recipients(Letter.RENEWAL, Capability.BUY_LICENCES if buyers.exists() else Capability.PLAN_LICENCES)
     claimed = claim_letters({one.pk: () for one in members}, Letter.RENEWAL, period=today.replace(day=1), at=at)
     return mailing.enqueue_many(
         [

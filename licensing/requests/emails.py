@@ -12,7 +12,7 @@ from django_tenants.utils import get_public_schema_name, schema_context, tenant_
 
 from accounts.models import User
 from collectivities.letters import build_stop_url, describe_membership, find_recipient, list_recipients
-from collectivities.models import Letter, Role
+from collectivities.models import Letter
 from collectivities.queries import get_office_contact, get_office_settings
 from core.connections import connection
 from core.formatting import collectivity_forms, pluralize, school_forms, start_sentence
@@ -88,7 +88,7 @@ def write_to_managers(at: datetime.datetime) -> int:
             topic_id=one.user_id,
             context={"user": one.user_id, "member": one.pk},
         )
-        for one in list_recipients(Letter.REQUESTS, Role.MANAGER)
+        for one in list_recipients(Letter.REQUESTS)
     ]
     return enqueue_many(letters, at=at)
 

@@ -15,8 +15,9 @@ from django_tables2 import RequestConfig
 from accounts.throttling import limit_downloads
 from collectivities import letters
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.letters import find_wanted
-from collectivities.models import Letter, Role
+from collectivities.models import Letter
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -97,7 +98,7 @@ def render_list(
 ) -> HttpResponse:
     """Return the page; `ticked`, `typed` and `changed` keep what a refused form had, and say why."""
     collectivity, now = get_office(), timezone.now()
-    manages = Role.MANAGER in request.member.roles
+    manages = request.member.may(Capability.GIVE_LICENCES)
     answered = request.method == "GET" and request.GET.get("etat") == "repondues"
     requests = queries.list_of_office(collectivity).filter(ended_at__isnull=not answered)
     today = date_in_paris(now)
@@ -146,7 +147,7 @@ _CHANGED = "Ce qui va se passer a changé depuis que vous l'avez lu. Rien n'est 
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def decide(request: OfficeHttpRequest) -> HttpResponse:
     """Accept the ticked requests, once a page has stated what that gives, or refuse them with the sentence typed."""
     action = request.POST.get("action", "")
@@ -239,7 +240,7 @@ def _refuse(
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def choose_letters(request: OfficeHttpRequest) -> HttpResponse:
     """Have the e-mail about waiting requests sent to the manager, or not."""
     wanted = "oui" in request.POST.getlist("e-mails")

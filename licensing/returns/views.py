@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import Role
+from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
@@ -191,7 +191,7 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
     now = timezone.now()
     found = select_requests().select_related("key__school").order_by("-pk")
     page = Paginator(found, _PAGE_SIZE).get_page(request.GET.get("page"))
-    manages = Role.MANAGER in request.member.roles
+    manages = request.member.may(Capability.GIVE_LICENCES)
     unused = count_unused_of_office(now)
     context = {
         "unused": unused,
@@ -203,7 +203,7 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
         "rows": [build_row(one, now) for one in page.object_list],
         "returns": select_returns()[:_RETURNS_SHOWN],
         "manages": manages,
-        "managers": [] if manages or not unused.units else list_members(Role.MANAGER),
+        "managers": [] if manages or not unused.units else list_members(Capability.GIVE_LICENCES),
     }
     return render(request, "returns/list.html", context)
 
@@ -222,7 +222,7 @@ def build_row(request: ReturnRequest, at: datetime.datetime) -> RequestRow:
 
 
 @require_POST
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Withdraw a request that nobody answered."""
     try:

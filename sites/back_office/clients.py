@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User
-from collectivities.models import Invitation, Member, Role
+from collectivities.models import Invitation, Member, list_role_labels
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
@@ -341,8 +341,8 @@ def _list_billed(orders: QuerySet[Order]) -> list[Contact]:
     ]
 
 
-def _join_roles(roles: Iterable[str]) -> str:
-    return formatting.join_words([Role(role).label for role in roles]).capitalize()
+def _join_roles(roles: Collection[str]) -> str:
+    return formatting.join_words(list_role_labels(roles)).capitalize()
 
 
 #: The latest keys; the admin's list has them all.

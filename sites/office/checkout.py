@@ -14,7 +14,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from collectivities.access import OfficeHttpRequest
+from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.models import PortfolioSchool
 from core import formatting
 from core.calendar import date_in_paris
@@ -32,7 +33,6 @@ from licensing.orders.models import Order, OrderState, Payer
 from licensing.orders.operations import compute_basket_fingerprint
 from licensing.pools.positions import list_pool_positions
 from sites.office.purchases import (
-    BUYERS,
     BillingCodesForm,
     BillingForm,
     OrderForm,
@@ -40,7 +40,6 @@ from sites.office.purchases import (
     get_current_collectivity,
     get_purchase,
 )
-from web.access import require_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class LargerVolume:
         return self.priced.quantity
 
 
-@require_policy(BUYERS)
+@office(Capability.BUY_LICENCES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
     """Show the price of a volume (`?licences=n`) for a school year (`&annee=2028`); by POST, draft the order."""
@@ -135,7 +134,7 @@ def _find_larger_volume(priced: PricedLine, day: datetime.date, *, rate: Decimal
     return LargerVolume(larger.at_rate(rate)) if larger.amounts.ht < priced.amounts.ht else None
 
 
-@require_policy(BUYERS)
+@office(Capability.BUY_LICENCES)
 @require_POST
 def quote(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Create the quote; its PDF is then linked from the order's page."""
@@ -150,7 +149,7 @@ def quote(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return redirect("purchases:detail", pk=pk)
 
 
-@require_policy(BUYERS)
+@office(Capability.BUY_LICENCES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the billing form; by POST, place the order; by htmx GET, render the preflight of the current codes."""
@@ -194,7 +193,7 @@ def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "office/purchases/checkout.html", context, status=status)
 
 
-@require_policy(BUYERS)
+@office(Capability.BUY_LICENCES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Complete or correct the billing details of an order whose invoice is not issued yet, or was rejected."""
@@ -220,7 +219,7 @@ def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "office/purchases/complete.html", context, status=status)
 
 
-@require_policy(BUYERS)
+@office(Capability.BUY_LICENCES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def discard(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Ask for confirmation; by POST, discard the draft."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import Role
+from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -34,7 +34,6 @@ from tenants.models import Collectivity
 MANY_SCHOOLS = 5
 #: Imports to apply that are named.
 MAX_REQUESTS = 5
-_IMPORTERS = frozenset({Role.DATA_OFFICER, Role.MANAGER})
 
 
 @office()
@@ -44,16 +43,17 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
 
     The likeliest is an applied list of schools that asks for licences which its schools do not hold yet.
     """
-    roles = set(request.member.roles)
+    member = request.member
+    may_import, may_allocate = member.may(Capability.PREPARE_IMPORTS), member.may(Capability.GIVE_LICENCES)
+    buys = member.may(Capability.BUY_LICENCES)
     now = timezone.now()
     today = date_in_paris(now)
     lots = [position for position in list_pool_positions() if position.entitlement.available_on(today)]
     free = sum(position.free for position in lots)
     waiting = list_schools_without_licences(today).count()
-    requested = list(_select_requested()) if roles & _IMPORTERS else []
+    requested = list(_select_requested()) if may_import else []
     changes = describe_request_changes(requested) if requested else {}
-    asked = list_managers_to_ask(by=request.member.user) if requested and Role.MANAGER not in roles else []
-    may_import, may_allocate, buys = bool(roles & _IMPORTERS), Role.MANAGER in roles, Role.BUYER in roles
+    asked = list_managers_to_ask(by=member.user) if requested and not may_allocate else []
     waiting_list = find_list_to_give(today) if free and may_import else None
     if not free:
         likely = "purchase" if buys else ""
@@ -77,8 +77,8 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
         "may_allocate": may_allocate and free,
         "buys": buys,
         "likely": likely,
-        "managers": [] if may_allocate else list_members(Role.MANAGER),
-        "buyers": [] if free or buys else list_members(Role.BUYER),
+        "managers": [] if may_allocate else list_members(Capability.GIVE_LICENCES),
+        "buyers": [] if free or buys else list_members(Capability.BUY_LICENCES),
     }
     return render(request, "office/distribute.html", context)
 

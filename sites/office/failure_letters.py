@@ -15,7 +15,7 @@ from django_tenants.utils import get_public_schema_name
 from bounces.models import FailedSending
 from collectivities import audit_log
 from collectivities.letters import build_stop_url, describe_membership, list_recipients
-from collectivities.models import Letter, Role
+from collectivities.models import Letter
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.connections import connection
@@ -69,7 +69,7 @@ def tell_managers(sendings: Sequence[FailedSending], at: datetime.datetime) -> N
         by=None,
         at=at,
     )
-    managers = list_recipients(Letter.FAILURE, Role.MANAGER)
+    managers = list_recipients(Letter.FAILURE)
     enqueue_many(
         [
             NewMessage(
@@ -90,7 +90,7 @@ def tell_managers(sendings: Sequence[FailedSending], at: datetime.datetime) -> N
 def render(message: Message) -> RenderedEmail:
     """Render the letter for sending, from what has become of the sending by then. Raises `NoLongerDue`."""
     sending = FailedSending.objects.get(pk=message.topic_id or 0)
-    managers = list_recipients(Letter.FAILURE, Role.MANAGER)
+    managers = list_recipients(Letter.FAILURE)
     member = next((one for one in managers if one.user_id == message.context["user"]), None)
     if member is None:
         raise NoLongerDue("Cette personne n'est plus gestionnaire, ou ne veut plus de cette lettre.")

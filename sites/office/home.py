@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.journal import list_journal_groups
-from collectivities.models import Member, PortfolioSchool, Role
+from collectivities.models import Member, PortfolioSchool
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
@@ -30,12 +31,11 @@ from licensing.pools.positions import (
 )
 from schools.territory import find_territory
 from sites.office.purchases import get_current_collectivity, list_purchases
-from sites.office.to_do import PREPARER_ROLES, find_waiting, list_to_do
+from sites.office.to_do import find_waiting, list_to_do
 from sites.office.weeks import get_weekly_curve
 from sites.office.year_figures import FunnelStage, YearFigures, build_years, count_available
 
-_SCHOOL_EDITORS = (Role.DATA_OFFICER, Role.MANAGER)
-_GIVERS = (Role.DATA_OFFICER, Role.MANAGER)
+_STEPS = (Capability.KEEP_SCHOOLS, Capability.BUY_LICENCES, Capability.PREPARE_IMPORTS)
 
 
 @dataclass
@@ -71,15 +71,15 @@ def get_first_steps(member: Member, positions: list[PoolPosition], today: dateti
     """
     if _have_given(positions):
         return None
-    roles = frozenset(member.roles)
     running = [position for position in positions if not position.entitlement.over_on(today)]
-    licences = _build_licences_step(roles, running)
-    steps = [_build_schools_step(roles), licences, _build_giving_step(roles, running, today, bought=licences.done)]
+    licences = _build_licences_step(member, running)
+    steps = [_build_schools_step(member), licences, _build_giving_step(member, running, today, bought=licences.done)]
     members = list_members() if any(not step.done and not step.action for step in steps) else []
-    for step, able in zip(steps, (_SCHOOL_EDITORS, (Role.BUYER,), _GIVERS), strict=True):
-        if not step.done and roles.isdisjoint(able):
-            step.colleagues = [one for one in members if not set(able).isdisjoint(one.roles)]
-            step.lacks_role = "" if step.colleagues else "d’acheteur" if Role.BUYER in able else "de gestionnaire"
+    for step, asked in zip(steps, _STEPS, strict=True):
+        if not step.done and not member.may(asked):
+            step.colleagues = [one for one in members if one.may(asked)]
+            lacking = "d’acheteur" if asked is Capability.BUY_LICENCES else "de gestionnaire"
+            step.lacks_role = "" if step.colleagues else lacking
     following = next((step for step in steps if not step.done and step.action), None)
     if following is not None:
         following.is_next = True
@@ -90,14 +90,14 @@ def _have_given(positions: list[PoolPosition]) -> bool:
     return any(position.schools for position in positions)
 
 
-def _build_schools_step(roles: frozenset[str]) -> FirstStep:
+def _build_schools_step(member: Member) -> FirstStep:
     step = FirstStep("Vos écoles", "À qui vous donnerez des licences.", colleagues_do="les ajouter")
     count = PortfolioSchool.objects.count()
     if count:
         step.done, step.figure = True, pluralize(count, "école")
         step.others = [(reverse("portfolio:list"), "Les voir")]
         return step
-    if roles.isdisjoint(_SCHOOL_EDITORS):
+    if not member.may(Capability.KEEP_SCHOOLS):
         return step
     step.url, step.action = reverse("territory_schools"), "Ajouter les écoles d'une commune"
     territory = find_territory(get_current_collectivity())
@@ -112,7 +112,7 @@ def _build_schools_step(roles: frozenset[str]) -> FirstStep:
     return step
 
 
-def _build_licences_step(roles: frozenset[str], running: list[PoolPosition]) -> FirstStep:
+def _build_licences_step(member: Member, running: list[PoolPosition]) -> FirstStep:
     step = FirstStep(
         "Vos licences", "Une licence sert une classe : son enseignant et 30 élèves.", colleagues_do="en commander"
     )
@@ -121,7 +121,7 @@ def _build_licences_step(roles: frozenset[str], running: list[PoolPosition]) -> 
         step.figure = pluralize(sum(position.bought for position in running), "licence")
         step.others = [(reverse("pools:pools"), "Voir les lots")]
         return step
-    if Role.BUYER not in roles:
+    if not member.may(Capability.BUY_LICENCES):
         return step
     step.url, step.action = reverse("purchases:new"), "Choisir vos licences"
     draft = list_purchases().filter(state=OrderState.DRAFT).order_by("-pk").first()
@@ -131,13 +131,11 @@ def _build_licences_step(roles: frozenset[str], running: list[PoolPosition]) -> 
     return step
 
 
-def _build_giving_step(
-    roles: frozenset[str], running: list[PoolPosition], today: datetime.date, *, bought: bool
-) -> FirstStep:
+def _build_giving_step(member: Member, running: list[PoolPosition], today: datetime.date, *, bought: bool) -> FirstStep:
     step = FirstStep(
         "Donner", "Chaque école reçoit sa clé par e-mail, et la direction l'active.", colleagues_do="les distribuer"
     )
-    if bought and not roles.isdisjoint(_GIVERS):
+    if bought and member.may(Capability.PREPARE_IMPORTS):
         free = sum(position.free for position in running if position.entitlement.available_on(today))
         if free:
             words = pluralize(free, "licence")
@@ -158,27 +156,27 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
     """Show how far the licences have come, and what to do next."""
     now = timezone.now()
     today = date_in_paris(now)
-    roles = {Role(role) for role in request.member.roles}
+    member = request.member
     rights = read_rights()
     pools = list_pool_progress(rights)
     running = [pool for pool in pools if not pool.position.entitlement.over_on(today)]
     years = build_years(running, today)
     stuck = list_stuck_keys(now, limit=MAX_HELPED, rights=rights)
     unpaid = [pool.position for pool in running if pool.position.entitlement.temporary_until is not None]
-    waiting = find_waiting(roles, [position.order_number for position in unpaid], now)
-    buys, manages = Role.BUYER in roles, Role.MANAGER in roles
-    managers = [] if manages else list_members(Role.MANAGER)
-    first_steps = get_first_steps(request.member, [pool.position for pool in pools], today)
+    waiting = find_waiting(member, [position.order_number for position in unpaid], now)
+    buys, manages = member.may(Capability.BUY_LICENCES), member.may(Capability.GIVE_LICENCES)
+    managers = [] if manages else list_members(Capability.GIVE_LICENCES)
+    first_steps = get_first_steps(member, [pool.position for pool in pools], today)
     context = {
         "first_steps": first_steps,
         "year": years[0] if years else None,
         "stages": _list_stages(years[0]) if years else [],
         "later_years": years[1:],
-        "to_do": list_to_do(request.member, running, stuck, waiting, now, managers=[one.user for one in managers]),
+        "to_do": list_to_do(member, running, stuck, waiting, now, managers=[one.user for one in managers]),
         "free": count_available(running, today),
-        "gives": not PREPARER_ROLES.isdisjoint(roles),
+        "gives": member.may(Capability.PREPARE_IMPORTS),
         "buys": buys,
-        "buyers": [] if buys or running else list_members(Role.BUYER),
+        "buyers": [] if buys or running else list_members(Capability.BUY_LICENCES),
         "manages": manages,
         "managers": managers,
         "dormant_days": DORMANT_DAYS,

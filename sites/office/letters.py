@@ -13,9 +13,10 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
 
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.forms import SettingsForm
 from collectivities.letters import choose_letters, find_wanted
-from collectivities.models import Letter, Member, Role
+from collectivities.models import Letter, Member
 from collectivities.queries import get_office_settings
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -31,7 +32,7 @@ from web.email_frame import EMAIL_CSP
 MAX_DIGITS = 18
 
 
-@office(Role.MANAGER)
+@office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 @xframe_options_sameorigin
 @csp_override(EMAIL_CSP)

@@ -24,7 +24,7 @@ from django_tables2 import RequestConfig
 
 from accounts.reauthentication import confirmed_recently
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import Role
+from collectivities.capabilities import Capability
 from collectivities.operations.offices import write_anyway
 from core.foreign_values import cut_search
 from imports.models import SpreadsheetImport
@@ -181,7 +181,7 @@ def message_preview(request: OfficeHttpRequest, pk: int) -> HttpResponse:  # noq
 
 
 @confirmed_recently()
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 @require_POST
 @never_cache
 @csp_override(FRAMING_CSP)
@@ -201,7 +201,7 @@ def message_reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     )
 
 
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 @require_POST
 @csp_override(FRAMING_CSP)
 def message_resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
@@ -222,7 +222,7 @@ def message_resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "office/messages/detail.html", _build_detail_context(request, message, form), status=422)
 
 
-@office(Role.MANAGER)
+@office(Capability.GIVE_LICENCES)
 @require_POST
 def message_write_anyway(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Send a message that is held as its address was refused."""
@@ -258,7 +258,7 @@ def _render_preview(message: Message) -> kinds.RenderedEmail | None:
 def _build_detail_context(
     request: OfficeHttpRequest, message: Message, form: MessageResendForm | None = None
 ) -> dict[str, Any]:
-    may_act = Role.MANAGER in request.member.roles
+    may_act = request.member.may(Capability.GIVE_LICENCES)
     kind = kinds.get(message.kind) if kinds.is_known(message.kind) else None
     now = timezone.now()
     return {

@@ -24,8 +24,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 from django_tables2 import RequestConfig
 
-from collectivities.access import OfficeAccess, OfficeHttpRequest
-from collectivities.models import Role
+from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
@@ -50,7 +50,6 @@ from licensing.orders.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.queries import is_under_review
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
-from web.access import require_policy
 from web.figure_column import FigureColumn
 
 #: Badge colours; never the only carrier of the information.
@@ -248,10 +247,6 @@ class OfficeScanForm(forms.Form):
     )
 
 
-BUYERS = OfficeAccess(Role.BUYER)
-READERS = OfficeAccess(Role.BUYER, Role.MANAGER)
-
-
 def get_current_collectivity() -> Collectivity:
     """Return the current tenant."""
     return cast("Collectivity", connection.tenant)
@@ -267,11 +262,6 @@ def get_purchase(pk: int) -> Order:
     return get_object_or_404(list_purchases(), pk=pk)
 
 
-def can_buy(request: OfficeHttpRequest) -> bool:
-    """Whether the member may buy, and not only read."""
-    return Role.BUYER in request.member.roles
-
-
 #: States in which the billing codes may still be completed: no invoice is issued yet.
 COMPLETABLE = (OrderState.PLACED, OrderState.LAPSED)
 
@@ -285,7 +275,7 @@ class PurchaseStep(NamedTuple):
     details: str = ""
 
 
-@require_policy(READERS)
+@office(Capability.READ_ORDERS)
 @require_safe
 def detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the order and its next step."""
@@ -319,8 +309,8 @@ def render_purchase(
         else "",
         "rights_colour": _choose_colour(order, scanned=waiting is not None, overdue=overdue),
         "steps": _build_steps(order, received=waiting is not None, invoice=live, redone=turned_down is not None),
-        "buys": can_buy(request),
-        "buyers": [] if can_buy(request) else list_members(Role.BUYER),
+        "buys": (buys := request.member.may(Capability.BUY_LICENCES)),
+        "buyers": [] if buys else list_members(Capability.BUY_LICENCES),
         "awaited": awaited,
         "turned_down": turned_down,
         "completable": awaited or turned_down is not None,
@@ -345,11 +335,7 @@ def render_purchase(
 
 def _count_free(request: OfficeHttpRequest, entitlement: Entitlement | None, today: datetime.date) -> tuple[int, bool]:
     """Return how many licences of the order the member may give now, and whether none was given yet."""
-    if (
-        entitlement is None
-        or not entitlement.available_on(today)
-        or {Role.DATA_OFFICER, Role.MANAGER}.isdisjoint(request.member.roles)
-    ):
+    if entitlement is None or not entitlement.available_on(today) or not request.member.may(Capability.PREPARE_IMPORTS):
         return 0, False
     pool = Pool.objects.filter(entitlement=entitlement).first()
     return (pool.free, pool.free == pool.capacity) if pool else (0, False)
@@ -391,7 +377,7 @@ def _format_day(moment: datetime.datetime | None) -> str:
     return wording.format_long_date(moment) if moment else ""
 
 
-@require_policy(READERS)
+@office(Capability.READ_ORDERS)
 @require_safe
 def quote_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Return the quote as PDF. Raises `Http404` if there is none."""
@@ -401,7 +387,7 @@ def quote_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return _download(request, order, get_or_create_quote)
 
 
-@require_policy(READERS)
+@office(Capability.READ_ORDERS)
 @require_safe
 def purchase_order_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Return the purchase order to sign as PDF. Raises `Http404` before the order is placed."""
@@ -411,7 +397,7 @@ def purchase_order_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return _download(request, order, get_or_create_purchase_order)
 
 
-@require_policy(READERS)
+@office(Capability.READ_ORDERS)
 @require_safe
 def invoice_pdf(request: OfficeHttpRequest, pk: int, number: str) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return an invoice or a credit note of this order as PDF."""
@@ -419,7 +405,7 @@ def invoice_pdf(request: OfficeHttpRequest, pk: int, number: str) -> HttpRespons
     return documents.build_download(get_or_create_document(invoice, at=timezone.now()))
 
 
-@require_policy(READERS)
+@office(Capability.READ_ORDERS)
 @require_safe
 def scan_download(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return the uploaded scan."""
@@ -428,7 +414,7 @@ def scan_download(request: OfficeHttpRequest, pk: int, number: int) -> HttpRespo
     return build_file_response(scan.content, name=scan.filename, content_type=scan.content_type)
 
 
-@require_policy(BUYERS)
+@office(Capability.BUY_LICENCES)
 @require_POST
 def scan_upload(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Receive the signed purchase order; the countdown of the rights stops until it is reviewed."""
@@ -465,7 +451,7 @@ def _download(request: OfficeHttpRequest, order: Order, render: Callable[..., Bi
 PER_PAGE = 50
 
 
-@require_policy(READERS)
+@office(Capability.READ_ORDERS)
 @require_safe
 def purchase_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the orders, without discarded drafts."""
@@ -485,6 +471,6 @@ def purchase_list(request: OfficeHttpRequest) -> HttpResponse:
     for entitlement in Entitlement.objects.filter(order_line__order__in=orders_on_page):
         order = orders_on_page[entitlement.number]
         order.rights_summary = status_text(entitlement, today, under_review=order.scanned)
-    buys = can_buy(request)
-    buyers = [] if buys or orders_on_page else list_members(Role.BUYER)
+    buys = request.member.may(Capability.BUY_LICENCES)
+    buyers = [] if buys or orders_on_page else list_members(Capability.BUY_LICENCES)
     return render(request, "office/purchases/list.html", {"table": table, "buys": buys, "buyers": buyers})

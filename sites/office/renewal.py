@@ -19,8 +19,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
-from collectivities.access import OfficeAccess, OfficeHttpRequest
-from collectivities.models import Role
+from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
@@ -39,7 +39,6 @@ from licensing.requests.queries import format_school_year
 from schools.folding import fold
 from sites.office.purchases import get_current_collectivity
 from sites.office.year_report import read_price
-from web.access import require_policy
 
 
 class RenewalCost(NamedTuple):
@@ -74,9 +73,6 @@ def read_cost(found: RenewalList, at: datetime.datetime) -> RenewalCost:
     return RenewalCost(found.to_order, priced.at_rate(vat.rate).amounts, is_final=is_final, last_price=last_price)
 
 
-MEMBERS = OfficeAccess(Role.BUYER, Role.MANAGER)
-BUYERS = OfficeAccess(Role.BUYER)
-MANAGERS = OfficeAccess(Role.MANAGER)
 #: More than any list's version.
 _MAX_DIGITS = 9
 
@@ -110,7 +106,7 @@ def read_number(text: str) -> int:
 CHOICES: dict[str, EverySchool] = {"cette-annee": "this_year", "proposition": "proposal", "rien": "nothing"}
 
 
-@require_policy(MEMBERS)
+@office(Capability.PLAN_LICENCES)
 @require_POST
 def set_all(request: OfficeHttpRequest) -> HttpResponse:
     """Set every number at once: as this year, as proposed, nothing."""
@@ -132,7 +128,7 @@ def set_all(request: OfficeHttpRequest) -> HttpResponse:
     return redirect("renewal:list")
 
 
-@require_policy(MEMBERS)
+@office(Capability.PLAN_LICENCES)
 @require_POST
 def decline(request: OfficeHttpRequest) -> HttpResponse:
     """Decline the renewal, with a sentence."""
@@ -154,7 +150,7 @@ def decline(request: OfficeHttpRequest) -> HttpResponse:
     return redirect("renewal:list")
 
 
-@require_policy(MEMBERS)
+@office(Capability.PLAN_LICENCES)
 @require_POST
 def reopen(request: OfficeHttpRequest) -> HttpResponse:
     """Open a declined renewal again."""
@@ -170,7 +166,7 @@ def reopen(request: OfficeHttpRequest) -> HttpResponse:
     return redirect("renewal:list")
 
 
-@require_policy(BUYERS)
+@office(Capability.BUY_LICENCES)
 @require_POST
 def order(request: OfficeHttpRequest) -> HttpResponse:
     """Draft the order of what the list lacks, with its quote, and lead to it."""
@@ -195,7 +191,7 @@ def order(request: OfficeHttpRequest) -> HttpResponse:
     return redirect("purchases:detail", pk=made.pk)
 
 
-@require_policy(MANAGERS)
+@office(Capability.GIVE_LICENCES)
 @require_http_methods(["GET", "POST"])
 def give(request: OfficeHttpRequest) -> HttpResponse:
     """Show what giving the list would do; by POST, do what was shown."""
@@ -239,7 +235,7 @@ def _render_plan(
     return render(request, "office/renewal/give.html", context, status=status)
 
 
-@require_policy(MANAGERS)
+@office(Capability.GIVE_LICENCES)
 @require_POST
 def undo(request: OfficeHttpRequest) -> HttpResponse:
     """Take back what was given, before the schools are told."""
@@ -288,7 +284,7 @@ class TypedNumbers(NamedTuple):
     faults: list[str]
 
 
-@require_policy(MEMBERS)
+@office(Capability.PLAN_LICENCES)
 @require_http_methods(["GET", "POST"])
 def renewal(request: OfficeHttpRequest) -> HttpResponse:
     """Show the list; by POST, save the numbers that were changed on the page."""
@@ -359,7 +355,7 @@ def _render_list(
     words = fold(request.GET.get("q", "")[:100]).split()
     rows = [row for row in found.rows if _fits(row, view) and _has_words(row, words)]
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    roles = {Role(role) for role in request.member.roles}
+    buys, manages = request.member.may(Capability.BUY_LICENCES), request.member.may(Capability.GIVE_LICENCES)
     renewal = found.renewal
     people = _name_people(found)
     context = {
@@ -379,10 +375,10 @@ def _render_list(
         "changed_by": people.get(renewal.changed_by_id or 0, "") if renewal is not None and renewal.version else "",
         "declined": _describe_declined(renewal, people),
         "undoable": found.application is not None and found.application.is_undoable(now),
-        "buys": Role.BUYER in roles,
-        "manages": Role.MANAGER in roles,
-        "buyers": [] if Role.BUYER in roles else list_members(Role.BUYER),
-        "managers": [] if Role.MANAGER in roles else list_members(Role.MANAGER),
+        "buys": buys,
+        "manages": manages,
+        "buyers": [] if buys else list_members(Capability.BUY_LICENCES),
+        "managers": [] if manages else list_members(Capability.GIVE_LICENCES),
         "lists": list_numbered_lists(MAX_LISTS) if found.may_edit else [],
         "max_units": MAX_UNITS,
         "max_reason": MAX_REASON,

@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.throttling import limit_downloads
-from collectivities.access import OfficeHttpRequest
+from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
@@ -23,8 +24,7 @@ from licensing.renewals import operations
 from licensing.renewals.models import MAX_UNITS
 from licensing.renewals.queries import RenewalList, RenewalRow
 from licensing.requests.queries import format_school_year
-from sites.office.renewal import MEMBERS, find_list, get_list, read_number
-from web.access import require_policy
+from sites.office.renewal import find_list, get_list, read_number
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: The number to edit stands first of the figures: it is the one that the imports read.
@@ -52,7 +52,7 @@ class TakenNumbers(NamedTuple):
     left_out: list[str]
 
 
-@require_policy(MEMBERS)
+@office(Capability.PLAN_LICENCES)
 @require_GET
 @limit_downloads
 def workbook(request: OfficeHttpRequest) -> HttpResponse:  # noqa: ARG001 - every view's signature
@@ -77,7 +77,7 @@ def _list_rows(found: RenewalList) -> Iterator[Sequence[Any]]:
         )  # fmt: skip
 
 
-@require_policy(MEMBERS)
+@office(Capability.PLAN_LICENCES)
 @require_http_methods(["GET", "POST"])
 def take_numbers(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show what the numbers of an imported list would change; by POST, take them."""

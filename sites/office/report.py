@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import Role
+from collectivities.capabilities import Capability
 from collectivities.queries import get_office_settings, list_members
 from core import formatting
 from core.calendar import date_in_paris
@@ -97,8 +97,6 @@ def _list_weeks(report: YearReport) -> Iterator[Sequence[Any]]:
 
 #: Schools that the page names; the workbook has them all.
 MAX_SCHOOLS = 50
-#: Who reads prices.
-PRICE_ROLES = frozenset({Role.BUYER, Role.MANAGER})
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -108,10 +106,11 @@ def show_report(request: OfficeHttpRequest) -> HttpResponse:
     """Show the report of a school year, the running one unless the address names another."""
     years = list_report_years()
     if not years and "annee" not in request.GET:
-        buys = Role.BUYER in request.member.roles
-        return render(request, "office/report.html", {"buys": buys, "buyers": [] if buys else list_members(Role.BUYER)})
+        buys = request.member.may(Capability.BUY_LICENCES)
+        buyers = [] if buys else list_members(Capability.BUY_LICENCES)
+        return render(request, "office/report.html", {"buys": buys, "buyers": buyers})
     report = _read(request, years)
-    with_price = _may_read_prices(request)
+    with_price = request.member.may(Capability.READ_ORDERS)
     named = len(report.split.named)
     context = {
         "report": report,
@@ -142,7 +141,7 @@ def report_pdf(request: OfficeHttpRequest) -> HttpResponse:
         report,
         collectivity=get_current_collectivity().name,
         logo=get_office_settings().logo,
-        with_price=_may_read_prices(request),
+        with_price=request.member.may(Capability.READ_ORDERS),
         at=timezone.now(),
     )
     return build_file_response(content, name=f"{_name_file(report)}.pdf", content_type="application/pdf")
@@ -154,7 +153,7 @@ def report_pdf(request: OfficeHttpRequest) -> HttpResponse:
 def report_workbook(request: OfficeHttpRequest) -> HttpResponse:
     """Return the figures of the report as a workbook."""
     report = _read(request, list_report_years())
-    content = build_report_workbook(report, with_price=_may_read_prices(request))
+    content = build_report_workbook(report, with_price=request.member.may(Capability.READ_ORDERS))
     return build_file_response(content, name=f"{_name_file(report)}.xlsx", content_type=_XLSX)
 
 
@@ -171,10 +170,6 @@ def _read(request: HttpRequest, years: Sequence[int]) -> YearReport:
     if year is None:
         raise Http404("The collectivity has no licences of this year.")
     return read_report(year, today)
-
-
-def _may_read_prices(request: OfficeHttpRequest) -> bool:
-    return not PRICE_ROLES.isdisjoint(Role(role) for role in request.member.roles)
 
 
 def _name_file(report: YearReport) -> str:

@@ -16,12 +16,12 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import SchoolContactForm
-from collectivities.models import PortfolioSchool, Role
+from collectivities.models import PortfolioSchool
 from collectivities.operations import portfolio
 from collectivities.queries import list_members, list_school_entries
-from collectivities.views.portfolio import EDITORS
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -145,11 +145,11 @@ def school(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     """Show what the school holds, its contact and directory data, and its timeline, the latest event first."""
     found = get_object_or_404(School, pk=uai.upper())
     row = PortfolioSchool.objects.filter(school=found).first()
-    editable = row is not None and not set(EDITORS).isdisjoint(request.member.roles)
+    editable = row is not None and request.member.may(Capability.KEEP_SCHOOLS)
     return _render(request, found, row, SchoolContactForm(instance=row) if editable else None)
 
 
-@office(*EDITORS)
+@office(Capability.KEEP_SCHOOLS)
 @require_POST
 def edit_contact(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     """Set contact and classes; show the page again, with what was typed, where they are refused."""
@@ -182,7 +182,7 @@ def _render(
 ) -> HttpResponse:
     held, emails = _list_held(found, row)
     current = [one for one in held if one.can_change]
-    manages = Role.MANAGER in request.member.roles
+    manages = request.member.may(Capability.GIVE_LICENCES)
     asks = not manages and any(one.lost or one.other_address for one in current)
     reminder = find_next(found.pk)
     asked = requests.list_of_school(found.pk, collectivity=cast("Collectivity", connection.tenant))
@@ -196,7 +196,7 @@ def _render(
         "contact_form": contact_form,
         "current": current,
         "surprise": _describe_surprise(row, current),
-        "managers": list_members(Role.MANAGER) if asks else [],
+        "managers": list_members(Capability.GIVE_LICENCES) if asks else [],
         "list_url": build_list_url("portfolio:list", request.GET.get(LIST_PARAMETER, "")),
         "is_filtered": LIST_PARAMETER in request.GET,
         "past": [one for one in held if not one.can_change],
@@ -205,7 +205,7 @@ def _render(
         "asks_for_more": any(one.is_pending for one in asked),
         "timeline": _build_timeline(found, row, emails),
         "manages": manages,
-        "may_change": not set(EDITORS).isdisjoint(request.member.roles),
+        "may_change": request.member.may(Capability.KEEP_SCHOOLS),
     }
     return render(request, "office/school.html", context, status=status)
 

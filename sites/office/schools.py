@@ -20,10 +20,10 @@ from django.views.decorators.http import require_GET
 
 from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import PortfolioSchool, Role
+from collectivities.capabilities import Capability
+from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio import CONTACT_CHOICES, PortfolioFilter
 from collectivities.queries import list_members
-from collectivities.views.portfolio import EDITORS
 from core.calendar import date_in_paris
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
@@ -367,9 +367,8 @@ def school_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the filtered and sorted schools of the portfolio, below what the whole portfolio lacks."""
     listing = SchoolListing.of(request.GET, date_in_paris(timezone.now()))
     page = Paginator(listing.uais, PAGE_SIZE).get_page(request.GET.get("page"))
-    roles = request.member.roles
     last_day = listing.filter.last_day
-    overview, manages = listing.summarise(), Role.MANAGER in roles
+    overview, manages = listing.summarise(), request.member.may(Capability.GIVE_LICENCES)
     context = {
         "filter": listing.filter,
         "filtered": listing.filter.narrows,
@@ -377,7 +376,7 @@ def school_list(request: OfficeHttpRequest) -> HttpResponse:
         "page_obj": page,
         "schools": listing.load(list(page.object_list)),
         "overview": overview,
-        "managers": list_members(Role.MANAGER) if overview.dormant and not manages else [],
+        "managers": list_members(Capability.GIVE_LICENCES) if overview.dormant and not manages else [],
         "dormant_days": DORMANT_DAYS,
         "school_query": _build_school_query(request.GET),
         "year": describe_year(last_day) if last_day else "",
@@ -386,7 +385,7 @@ def school_list(request: OfficeHttpRequest) -> HttpResponse:
         "shows_dormant": listing.filter.chosen_licences == DORMANT,
         "shows_letters": listing.shows_letters,
         "list_query": request.GET.urlencode(),
-        "may_change": not set(EDITORS).isdisjoint(roles),
+        "may_change": request.member.may(Capability.KEEP_SCHOOLS),
         "manages": manages,
     }
     return render(request, "office/schools/list.html", context)

@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.exceptions import CollectivityError
-from collectivities.models import PortfolioSchool, Role
+from collectivities.models import PortfolioSchool
 from collectivities.operations import portfolio as additions
 from core.formatting import NO_BREAK_SPACE, number, pluralize
 from licensing.pools.models import Allocation
@@ -23,7 +24,6 @@ from schools.territory import Territory
 from sites.office.home import are_first_steps_done
 from sites.office.purchases import get_current_collectivity
 
-EDITORS = (Role.DATA_OFFICER, Role.MANAGER)
 #: Schools that the preview names one by one.
 MAX_NAMED = 500
 
@@ -53,7 +53,7 @@ class UndoAdditionForm(forms.Form):
     added_at = forms.DateTimeField()
 
 
-@office(*EDITORS)
+@office(Capability.KEEP_SCHOOLS)
 @require_http_methods(["GET", "POST"])
 def territory_schools(request: OfficeHttpRequest) -> HttpResponse:
     """Show which schools of the territory, or of `?commune=30189`, would be added; by POST, add them.
@@ -112,7 +112,7 @@ def _add(request: OfficeHttpRequest, uais: list[str], what: str) -> HttpResponse
     return redirect("portfolio:list" if are_first_steps_done() else "home")
 
 
-@office(*EDITORS)
+@office(Capability.KEEP_SCHOOLS)
 @require_http_methods(["GET", "POST"])
 def undo_addition(request: OfficeHttpRequest) -> HttpResponse:
     """Say what undoing `?added_at=` removes; by POST, undo it, within the hour. Schools that hold something stay."""

@@ -1,4 +1,4 @@
-"""« À faire »: what a member can do, by their roles; each line leads to the very place where it is done."""
+"""« À faire »: what a member can do; each line leads to the very place where it is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from api.models import Token
-from collectivities.models import Member, OfficeSettings, PortfolioSchool, Role
+from collectivities.capabilities import Capability
+from collectivities.models import Member, OfficeSettings, PortfolioSchool
 from collectivities.operations import tokens
 from collectivities.operations.tokens import filter_expiring_tokens
 from collectivities.queries import OfficeContact, complete_contact, describe_missing_reply_to
@@ -43,10 +44,6 @@ from sites.office.year_figures import count_available
 #
 # One query of the office's tables, and two of the public ones.
 
-#: Roles that see prices, and open the pages of orders.
-PRICE_ROLES = frozenset({Role.BUYER, Role.MANAGER})
-#: Roles that prepare imports.
-PREPARER_ROLES = frozenset({Role.DATA_OFFICER, Role.MANAGER})
 _NOBODY = OfficeContact("", "", "")
 
 
@@ -60,7 +57,7 @@ class UnpaidOrder:
 
 @dataclass
 class WaitingThings:
-    """What waits, as far as the member's roles let them act on it."""
+    """What waits, as far as the member may act on it."""
 
     orders: dict[int, UnpaidOrder] = field(default_factory=dict)
     #: To verify and apply, the first uploaded first, with who asked for it; None where nobody did.
@@ -83,29 +80,31 @@ class WaitingThings:
     renewal: RenewalState | None = None
 
 
-def find_waiting(roles: Collection[Role], orders: Collection[int], at: datetime.datetime) -> WaitingThings:
-    """Return what waits for a member with these roles; `orders`: the numbers of those not paid.
+def find_waiting(member: Member, orders: Collection[int], at: datetime.datetime) -> WaitingThings:
+    """Return what waits for a member; `orders`: the numbers of those not paid.
 
     Three queries, seven where the next year's renewal was begun.
     """
     sources: list[QuerySet[Any, Any]] = [_select_settings(), _select_first_manager()]
     public: list[QuerySet[Any, Any]] = []
-    if orders and not PRICE_ROLES.isdisjoint(roles):
-        public.append(_select_orders(orders))
-    if not PRICE_ROLES.isdisjoint(roles):
+    if member.may(Capability.READ_ORDERS):
         sources.append(_select_all_served(date_in_paris(at)))
+        if orders:
+            public.append(_select_orders(orders))
+    if member.may(Capability.PLAN_LICENCES):
         sources.append(_select_renewal(get_renewed_year(date_in_paris(at))))
-    if not PREPARER_ROLES.isdisjoint(roles):
+    if member.may(Capability.PREPARE_IMPORTS):
         sources += [_select_imports(), _select_arrivals()]
-    if Role.MANAGER in roles:
+    if member.may(Capability.MANAGE_OFFICE):
         sources.append(_select_tokens(at))
+    if member.may(Capability.GIVE_LICENCES):
         public.append(_select_requests())
     rows = list(sources[0].union(*sources[1:], all=True))
     if public:
         rows += list(public[0].union(*public[1:], all=True))
     found = _build(rows, at)
     found.renewal = _find_renewal(rows, at)
-    found.lacks_reply_to = found.lacks_reply_to and Role.MANAGER in roles
+    found.lacks_reply_to = found.lacks_reply_to and member.may(Capability.MANAGE_OFFICE)
     return found
 
 
@@ -205,7 +204,7 @@ def _select_settings() -> QuerySet[Any, Any]:
 
 
 def _select_first_manager() -> QuerySet[Any, Any]:
-    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER])
+    managers = Member.objects.who_may(Capability.MANAGE_OFFICE)
     first = managers.order_by("joined_at", "pk").values("pk")[:1]
     return Member.objects.filter(pk__in=first).order_by().values_list(Value("manager"), JSONObject(pk="user_id"))
 
@@ -257,28 +256,29 @@ def list_to_do(
 
     `managers`: whom members of other roles ask to apply imports.
     """
-    roles = {Role(role) for role in member.roles}
+    gives = member.may(Capability.GIVE_LICENCES)
     today = date_in_paris(at)
     positions = [pool.position for pool in running]
     items: list[TodoItem] = []
-    if not PRICE_ROLES.isdisjoint(roles):
-        items += _list_orders(positions, waiting, today, buys=Role.BUYER in roles)
+    if member.may(Capability.READ_ORDERS):
+        items += _list_orders(positions, waiting, today, buys=member.may(Capability.BUY_LICENCES))
         items += _list_held_keys(running, today)
-        items += _list_renewal(running, waiting, roles, today)
-    if Role.MANAGER in roles:
+    if member.may(Capability.PLAN_LICENCES):
+        items += _list_renewal(running, waiting, member, today)
+    if gives:
         items += _list_school_requests(waiting)
         items += _list_stuck_keys(stuck)
         items += _list_requests(waiting)
     else:
-        if Role.DATA_OFFICER in roles and stuck.lost:
+        if stuck.lost and member.may(Capability.PREPARE_IMPORTS):
             items.append(TodoItem(_describe_lost(stuck.lost), reverse("pools:corrections"), "Voir ces adresses"))
         items += _list_own_requests(waiting, member, managers)
-    items += _list_imports(waiting, applies=Role.MANAGER in roles)
+    items += _list_imports(waiting, applies=gives)
     exhausted: list[PoolPosition] = []
-    if not PRICE_ROLES.isdisjoint(roles) and not waiting.all_served:
+    if member.may(Capability.READ_ORDERS) and not waiting.all_served:
         # Once each school has its licences, a lot that they used up is as it should be.
         exhausted = _find_nearly_exhausted(positions, today)
-        items += _list_nearly_exhausted(exhausted, roles)
+        items += _list_nearly_exhausted(exhausted, buys=member.may(Capability.BUY_LICENCES))
     if running and waiting.lacks_reply_to:
         words = formatting.add_nonbreaking_spaces(describe_missing_reply_to(waiting.contact.email))
         url = f"{reverse('office_settings')}#id_reply_to"
@@ -286,9 +286,9 @@ def list_to_do(
     items += _list_tokens(waiting, at)
     # The last licences of a lot are told once.
     free = count_available(running, today) - sum(position.free for position in exhausted)
-    if free and not PREPARER_ROLES.isdisjoint(roles):
+    if free and member.may(Capability.PREPARE_IMPORTS):
         words = formatting.pluralize(free, "licence reste à donner", "licences restent à donner")
-        if Role.MANAGER in roles:
+        if gives:
             items.append(TodoItem(f"{words}.", reverse("distribute"), "Distribuer", A_QUARTER, "free"))
         else:
             items.append(TodoItem(f"{words}.", reverse("imports:upload"), "Préparer un tableau", A_QUARTER, "free"))
@@ -338,7 +338,7 @@ def _list_held_keys(running: Sequence[PoolProgress], today: datetime.date) -> It
 
 
 def _list_renewal(
-    running: Sequence[PoolProgress], waiting: WaitingThings, roles: Collection[Role], today: datetime.date
+    running: Sequence[PoolProgress], waiting: WaitingThings, member: Member, today: datetime.date
 ) -> Iterator[TodoItem]:
     """Yield an item while the renewal of this year's licences waits for the member.
 
@@ -352,9 +352,9 @@ def _list_renewal(
     if waiting.renewal is RenewalState.OPEN:
         words = f"La reconduction pour {label} est à décider, école par école."
         yield TodoItem(words, url, "Voir la proposition", A_QUARTER)
-    elif waiting.renewal is RenewalState.QUOTED and Role.BUYER in roles:
+    elif waiting.renewal is RenewalState.QUOTED and member.may(Capability.BUY_LICENCES):
         yield TodoItem(f"Le devis de la reconduction {label} attend d'être commandé.", url, "Voir où elle en est")
-    elif waiting.renewal is RenewalState.ORDERED and Role.MANAGER in roles:
+    elif waiting.renewal is RenewalState.ORDERED and member.may(Capability.GIVE_LICENCES):
         yield TodoItem(f"La liste reconduite pour {label} est à attribuer aux écoles.", url, "L'attribuer")
 
 
@@ -446,7 +446,7 @@ def _find_nearly_exhausted(positions: Sequence[PoolPosition], today: datetime.da
     ]
 
 
-def _list_nearly_exhausted(exhausted: Sequence[PoolPosition], roles: Collection[Role]) -> Iterator[TodoItem]:
+def _list_nearly_exhausted(exhausted: Sequence[PoolPosition], *, buys: bool) -> Iterator[TodoItem]:
     """Yield an item for each of these pools: to buy more, for whom may, else to give the last ones."""
     for position in exhausted:
         left = (
@@ -455,7 +455,7 @@ def _list_nearly_exhausted(exhausted: Sequence[PoolPosition], roles: Collection[
             else "est épuisé"
         )
         words = formatting.add_nonbreaking_spaces(f"Le lot « {position.name} » {left}.")
-        if Role.BUYER in roles:
+        if buys:
             yield TodoItem(words, reverse("purchases:new"), "Acheter des licences", A_YEAR)
         elif position.free:
             yield TodoItem(words, reverse("distribute"), "Distribuer", A_YEAR)

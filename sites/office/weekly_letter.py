@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from collectivities.capabilities import Capability
 from collectivities.letters import (
     WEEKLY_LETTER,
     build_stop_url,
@@ -26,7 +27,7 @@ from collectivities.letters import (
     list_recipients,
     schedule_weekly_letter,
 )
-from collectivities.models import Letter, Member, MemberLetter, Role
+from collectivities.models import Letter, Member, MemberLetter
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
@@ -109,23 +110,23 @@ def _count_weeks(today: datetime.date, last_day: datetime.date) -> int:
     return (get_week(last_day) - get_week(today)) // _ONE_WEEK
 
 
-def list_week_items(events: WeekEvents, roles: Collection[Role]) -> Iterator[TodoItem]:
-    """Yield what concerns a member with these roles; a reader reads it all, with links to what they may open."""
-    manages = Role.MANAGER in roles
-    if (manages or Role.VIEWER in roles) and events.returned_units:
+def list_week_items(events: WeekEvents, member: Member) -> Iterator[TodoItem]:
+    """Yield what concerns a member; a reader reads it all, with links to what they may open."""
+    follows = member.may(Capability.FOLLOW_LICENCES)
+    if follows and events.returned_units:
         units = formatting.pluralize(events.returned_units, "licence")
         schools = formatting.pluralize(events.returning_schools, "école a rendu", "écoles ont rendu")
         free = "elle est de nouveau libre" if events.returned_units == 1 else "elles sont de nouveau libres"
         words = f"En sept jours, {schools} {units} : {free} dans {'son' if events.returned_units == 1 else 'leur'} lot."
         yield TodoItem(words, reverse("pools:pools"), "Voir les lots", A_YEAR, "returned")
-    if manages or not {Role.BUYER, Role.VIEWER}.isdisjoint(roles):
+    if follows or member.may(Capability.BUY_LICENCES):
         for position in events.ending:
             free = formatting.pluralize(position.free, "licence libre", "licences libres")
             left = f", avec {free}" if position.free else ""
             words = f"Le lot « {position.name} » se termine le {formatting.long_date(position.last_day)}{left}."
             url = f"{reverse('pools:pools')}#lot-{position.pool_id}"
             yield TodoItem(formatting.add_nonbreaking_spaces(words), url, "Voir le lot")
-    if (manages or Role.VIEWER in roles) and events.lacks_free_licences:
+    if follows and events.lacks_free_licences:
         schools = formatting.pluralize(
             events.unserved_schools,
             "école de votre périmètre n'a aucune licence",
@@ -135,7 +136,7 @@ def list_week_items(events: WeekEvents, roles: Collection[Role]) -> Iterator[Tod
             events.sleeping_units, "licence donnée ne sert pas", "licences données ne servent pas"
         )
         words = f"{schools}, alors que {sleeping}."
-        if manages:
+        if member.may(Capability.GIVE_LICENCES):
             yield TodoItem(words, reverse("rebalancing:list"), "Rééquilibrer", A_QUARTER, "unserved")
         else:
             yield TodoItem(words, reverse("portfolio:list"), "Voir les écoles", A_QUARTER, "unserved")
@@ -181,7 +182,7 @@ def load_week(at: datetime.datetime) -> OfficeWeek:
         running=running,
         stuck=list_stuck_keys(at, limit=1, rights=rights),
         events=find_week_events([pool.position for pool in running], at),
-        managers=[one.user for one in list_members(Role.MANAGER)],
+        managers=[one.user for one in list_members(Capability.GIVE_LICENCES)],
         reminded=frozenset(reminders.values_list("member_id", flat=True)),
         informed=frozenset(letters.exclude(state=MessageState.CANCELLED).values_list("topic_id", flat=True).order_by()),
     )
@@ -193,17 +194,16 @@ def list_member_items(member: Member, week: OfficeWeek) -> list[TodoItem]:
     Requests of schools and the decision on the next year are left out where a letter of their own told the member of
     them within the week.
     """
-    roles = {Role(role) for role in member.roles}
     unpaid = [one.position for one in week.running if one.position.entitlement.temporary_until is not None]
-    waiting = find_waiting(roles, [position.order_number for position in unpaid], week.at)
+    waiting = find_waiting(member, [position.order_number for position in unpaid], week.at)
     if member.user_id in week.informed:
         waiting.requests = 0
     if member.pk in week.reminded and waiting.renewal in _REMINDED_STATES:
         waiting.renewal = None
-    managers = [] if Role.MANAGER in roles else week.managers
+    managers = [] if member.may(Capability.GIVE_LICENCES) else week.managers
     stuck = week.stuck._replace(dormant=0) if week.events.schools_are_away else week.stuck
     items = list_to_do(member, week.running, stuck, waiting, week.at, managers=managers)
-    return [*items, *list_week_items(week.events, roles)]
+    return [*items, *list_week_items(week.events, member)]
 
 
 #: Kind of the e-mails, and their topic, whose id is that of the `MemberLetter`.

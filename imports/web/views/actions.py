@@ -10,7 +10,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from collectivities.access import OfficeHttpRequest
+from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from collectivities.queries import describe_letters
 from core import formatting
 from core.calendar import date_in_paris
@@ -25,11 +26,9 @@ from imports.operations.apply_rows import build_guard
 from imports.queries import count_remarks, count_unanswered
 from imports.web.forms import ImportCancelForm, ImportConfirmForm, LayoutForm
 from imports.web.remarks import build_lines
-from imports.web.views import APPLIERS, PREPARERS
 from imports.web.views.detail import build_common_context, build_layout_context, refuses_request
 from licensing.exceptions import LicensingError
 from tenants.models import Collectivity
-from web.access import require_policy
 
 #: What a school is written to about.
 LETTER_EFFECTS = (RowEffect.CREATED, RowEffect.GROWN, RowEffect.REDUCED)
@@ -41,7 +40,7 @@ _CONFIRMED = {
 MAX_LISTED = 100
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
 def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Change sheets, header row, columns or volume, and parse the file again."""
@@ -64,7 +63,7 @@ def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "imports/layout.html", context, status=422 if form.errors else 200)
 
 
-@require_policy(APPLIERS)
+@office(Capability.GIVE_LICENCES)
 @require_http_methods(["GET", "POST"])
 def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show a summary of the effects, and apply the import once confirmed."""
@@ -129,7 +128,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "imports/confirm.html", context, status=422 if form.errors else 200)
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
 def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show whom the request goes to and what it says, and ask the managers to apply the import."""
@@ -156,7 +155,7 @@ def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "imports/request.html", context)
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_POST
 def withdraw_request(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Withdraw the request to apply the import."""
@@ -170,7 +169,7 @@ def withdraw_request(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return redirect("imports:detail", pk=pk)
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show what cancelling loses, and cancel the import once confirmed."""
@@ -215,7 +214,7 @@ def _list_decisions(spreadsheet_import: SpreadsheetImport) -> list[str]:
     return [formatting.pluralize(*each) for each in words if each[0]]
 
 
-@require_policy(APPLIERS)
+@office(Capability.GIVE_LICENCES)
 @require_http_methods(["GET", "POST"])
 def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Preview the effects of undoing, and queue it."""

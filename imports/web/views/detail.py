@@ -18,8 +18,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.models import User
-from collectivities.access import OfficeHttpRequest
-from collectivities.models import Member, Role
+from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
+from collectivities.models import Member
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
@@ -38,12 +39,10 @@ from imports.requested_licences import get_requested_licences, list_pool_choices
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
 from imports.web.forms import LayoutForm
 from imports.web.remarks import RemarkLine, build_lines, find_shared_sentence, is_gathered, load_choices
-from imports.web.views import APPLIERS, PREPARERS
 from licensing.exceptions import LicensingError
 from licensing.renewals.queries import list_years
 from licensing.requests.queries import format_school_year
 from schools.wording import format_school_name
-from web.access import require_policy
 
 
 def build_annotation_context(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def build_annotation_context(spreadsheet_import: SpreadsheetImport) -> dict[str,
     return {"spreadsheet_import": spreadsheet_import, "stage": stage.value, "annotated": file}
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
 def annotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Queue the workbook and render its state; without htmx, redirect to the import."""
@@ -69,7 +68,7 @@ def annotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "imports/_annotated.html", build_annotation_context(spreadsheet_import))
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_GET
 def annotated_file(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Download the annotated workbook, named after the original file; lead to the import where there is none."""
@@ -146,7 +145,7 @@ def _link(line: RemarkLine, chosen: RowFilter) -> dict[str, Any]:
 def refuses_request(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport) -> bool:
     """Return whether cancelling the import refuses what somebody else asked this manager to apply."""
     return (
-        bool(APPLIERS.roles & set(request.member.roles))
+        request.member.may(Capability.GIVE_LICENCES)
         and spreadsheet_import.requested_at is not None
         and spreadsheet_import.requested_by_id != request.member.user_id
     )
@@ -170,7 +169,7 @@ def build_summary_context(
     to_resolve = sum(one.rows for one in remark_counts if one.state is RemarkState.TO_RESOLVE)
     lines = [_link(line, chosen) for line in build_lines(remark_counts)]
     tally = queries.get_tally(spreadsheet_import)
-    may_apply = bool(APPLIERS.roles & set(request.member.roles))
+    may_apply = request.member.may(Capability.GIVE_LICENCES)
     managers = (
         [] if may_apply or spreadsheet_import.requested_at is None else list_managers_to_ask(by=request.member.user)
     )
@@ -267,7 +266,7 @@ TEMPLATES = {
 }
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_GET
 def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show an import: progress, questions, rows, result or reason for rejection, by state."""
@@ -289,8 +288,8 @@ def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         context |= {
             "applied_count": queries.filter_rows(found, ticked=True).count(),
             "unsent": queries.list_emails(found).unsent().count() if found.outcome.get("messages") else 0,
-            "may_apply": bool(APPLIERS.roles & set(request.member.roles)),
-            "buys": Role.BUYER in request.member.roles,
+            "may_apply": request.member.may(Capability.GIVE_LICENCES),
+            "buys": request.member.may(Capability.BUY_LICENCES),
             "requested_licences": get_requested_licences(found, today),
             "open_pools": [] if found.purpose == Purpose.ALLOCATION else list_pool_choices(today),
         }
@@ -306,14 +305,14 @@ def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 def _find_renewal_year(found: SpreadsheetImport, member: Member) -> str:
     """Return the school year that the numbers of a list may be taken for by the member; empty for none."""
-    takes = {Role.BUYER, Role.MANAGER}.intersection(member.roles)
-    if not takes or found.purpose != Purpose.PORTFOLIO or Meaning.UNITS not in found.layout.columns:
+    takes = found.purpose == Purpose.PORTFOLIO and member.may(Capability.PLAN_LICENCES)
+    if not takes or Meaning.UNITS not in found.layout.columns:
         return ""
     years = list_years(date_in_paris(timezone.now()))
     return format_school_year(years[0]) if years else ""
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_GET
 def applied_rows(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the rows that an import applied, and what was done by each."""
@@ -421,7 +420,7 @@ def build_common_context(found: SpreadsheetImport) -> dict[str, Any]:
     }
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_GET
 def import_progress(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Render the progress; refresh the page when the worker is done."""

@@ -21,7 +21,7 @@ from django_tables2 import RequestConfig
 from accounts.models import User
 from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
-from collectivities.models import Role
+from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
@@ -35,12 +35,10 @@ from imports.operations.upload import upload as upload_spreadsheet
 from imports.queries import count_unticked
 from imports.web.filters import ImportFilter
 from imports.web.forms import CorrectedFileForm, ImportUploadForm
-from imports.web.views import APPLIERS, PREPARERS
 from imports.workbooks import exports
 from imports.workbooks.blank_templates import build_starter_workbook
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
-from web.access import require_policy
 
 #: Badge colour of each state, redundant with its label.
 STATE_COLOURS = {
@@ -179,7 +177,7 @@ def _xlsx_response(content: bytes, filename: str) -> HttpResponse:
     return build_file_response(content, name=filename, content_type=XLSX)
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_GET
 @limit_downloads
 def template(request: OfficeHttpRequest, purpose: str) -> HttpResponse:
@@ -195,7 +193,7 @@ def template(request: OfficeHttpRequest, purpose: str) -> HttpResponse:
     )
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_GET
 @limit_downloads
 def report(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
@@ -258,7 +256,7 @@ def list_notices(at: datetime.datetime) -> list[ArrivalNotice]:
     ]
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_POST
 def resume_arrived(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Resume the arrived schools, in the import itself or in a follow-up."""
@@ -282,7 +280,7 @@ MAX_DIGITS = 18
 UPLOADED = "le tableau est déposé : il est lu, puis chaque ligne est vérifiée."
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
 def upload(request: OfficeHttpRequest) -> HttpResponse:
     """Upload a file with its purpose. `?but=` preselects the purpose."""
@@ -315,11 +313,11 @@ def upload(request: OfficeHttpRequest) -> HttpResponse:
             return redirect("imports:detail", pk=spreadsheet_import.pk)
     hint = " Il faudra choisir de nouveau le fichier." if request.FILES else ""
     context = {"form": form, "step": 1, "left_undone": f"Le fichier n’a pas été déposé.{hint}"}
-    context["buys"] = Role.BUYER in request.member.roles
+    context["buys"] = request.member.may(Capability.BUY_LICENCES)
     return render(request, "imports/upload.html", context, status=422 if form.errors else 200)
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_POST
 def corrected(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Upload the corrected file of an import, with the same purpose and pool, whatever its provenance."""
@@ -343,7 +341,7 @@ def corrected(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return redirect("imports:detail", pk=spreadsheet_import.pk)
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_POST
 def give(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Read the file of an applied list of schools again, for the licences that it asks for. Nothing is given yet."""
@@ -374,8 +372,8 @@ def import_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the imports. Every member sees the counts; only preparers get links."""
     now = timezone.now()
     chosen = ImportFilter(request.GET, queryset=queries.list_imports())
-    prepares = bool(PREPARERS.roles & set(request.member.roles))
-    applies = bool(APPLIERS.roles & set(request.member.roles))
+    prepares = request.member.may(Capability.PREPARE_IMPORTS)
+    applies = request.member.may(Capability.GIVE_LICENCES)
     table = ImportTable(chosen.qs, prepares=prepares, applies=applies)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
     shown = [row.record for row in table.paginated_rows]
@@ -398,7 +396,7 @@ def import_list(request: OfficeHttpRequest) -> HttpResponse:
     return render(request, "imports/list.html", context)
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_GET
 def original_file(_request: HttpRequest, pk: int) -> HttpResponse:
     """Download the original file; without it, lead to the page that says when it was deleted."""

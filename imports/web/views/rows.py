@@ -15,7 +15,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
-from collectivities.access import OfficeHttpRequest
+from collectivities.access import OfficeHttpRequest, office
+from collectivities.capabilities import Capability
 from core import formatting
 from imports import operations, queries
 from imports.checks.problem_codes import OTHER_POOL, UNTICKING
@@ -25,12 +26,10 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.cells import parse_class_count, parse_email, parse_quantity
 from imports.queries import BaseRowQuery, count_remarks_of
 from imports.web.remarks import describe_rows, load_choices
-from imports.web.views import PREPARERS
 from imports.web.views.detail import build_common_context, build_summary_context, get_row_filter
 from licensing.exceptions import LicensingError
 from schools import uai
 from schools.queries import search
-from web.access import require_policy
 
 #: Fields with a numeric keyboard.
 NUMERIC_COLUMNS = (Meaning.UNITS, Meaning.CLASSES)
@@ -92,7 +91,7 @@ def _find_fault(meaning: Meaning, text: str) -> str:
 MAX_SEARCH_RESULTS = 10
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
 def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> HttpResponse:
     """Show a row with its editing form; edit it, set it aside, resolve its conflict or tick it."""
@@ -340,7 +339,7 @@ ACTIONS = {
 }
 
 
-@require_policy(PREPARERS)
+@office(Capability.PREPARE_IMPORTS)
 @require_POST
 def bulk(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Run a bulk action on the filtered rows, and report how many changed."""
