@@ -17,7 +17,8 @@ from bench.query_plans import QueryPlans
 from bench.raw_copy import insert_rows
 from bench.registry import measure
 from bench.scratch_database import as_owner
-from collectivities.models import Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member
 from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.orders import operations as orders

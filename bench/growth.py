@@ -25,7 +25,8 @@ from bench.page_measure import load_page
 from bench.registry import measure
 from bench.scratch_database import as_owner, url
 from bench.tenant_migrations import time_migration
-from collectivities.models import Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member
 from core.connections import connection
 from sites.audit.checks import check_all
 from tenants.models import Collectivity

@@ -27,7 +27,7 @@ from accounts import passwords
 from accounts.models import Profile
 from bench.office_data import create_person, create_schools, open_office
 from bench.registry import measure
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations import members
 from core.calendar import PARIS
 from licensing.orders import operations as orders

@@ -27,7 +27,8 @@ from bench.query_plans import QueryPlans
 from bench.raw_copy import insert_rows
 from bench.registry import measure
 from bench.scratch_database import as_owner
-from collectivities.models import Member, PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member, PortfolioSchool
 from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, SeatMode, Subscription
 from licensing.orders import operations as orders

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import enum
 
-from collectivities.models import Role
+from django.db import models
+
+
+class Role(models.TextChoices):
+    BUYER = "buyer", "Acheteur"
+    MANAGER = "manager", "Gestionnaire"
+    DATA_OFFICER = "data_officer", "Référent données"
+    VIEWER = "viewer", "Lecteur"
 
 
 class Capability(enum.Enum):

@@ -18,7 +18,8 @@ from accounts.forms import check_new_password
 from accounts.passwords import describe_password_rules
 from api.models import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
-from collectivities.models import OfficeSettings, PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings, PortfolioSchool
 from core.calendar import date_in_paris
 from core.contact_details import check_no_address, check_person_name, check_plain_name, clean_phone
 from schools import uai

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -12,12 +12,10 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from collectivities.capabilities import Capability, Role
 from core.journal_seals import Seal, SealedJournal
 from core.links import derive_token
 from core.models import LockableQuerySet
-
-if TYPE_CHECKING:
-    from collectivities.capabilities import Capability
 
 #: Audit actions for one school of a list: home pages leave them out and show the entry of the list.
 PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"
@@ -31,13 +29,6 @@ PORTFOLIO_LIST_ACTIONS = (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST, PO
 
 #: Kind and topic of the e-mails that tell of a switched requirement; their topic's id is the manager's who did it.
 SECOND_FACTOR_RULE_TOPIC = "second_factor_rule"
-
-
-class Role(models.TextChoices):
-    BUYER = "buyer", "Acheteur"
-    MANAGER = "manager", "Gestionnaire"
-    DATA_OFFICER = "data_officer", "Référent données"
-    VIEWER = "viewer", "Lecteur"
 
 
 def sort_roles(roles: Collection[str]) -> list[Role]:

@@ -13,7 +13,8 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User
 from bench.office_data import create_person, create_schools, create_token, open_office, sign_in
-from collectivities.models import Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member
 from collectivities.operations.portfolio import add_to_portfolio
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders

@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from api.fields import UtcDateTimeField
 from api.models import TokenScope
 from api.views import ScopedListView
-from collectivities.models import Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member
 
 _EXAMPLE = {
     "id": 12,

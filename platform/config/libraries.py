@@ -102,7 +102,7 @@ def build_spectacular_settings(base_domain: str) -> dict[str, Any]:
             "ImportPurpose": "imports.enums.Purpose",
             "ImportState": "imports.enums.ImportState",
             "MatchMethod": "imports.enums.RowMatchMethod",
-            "MemberRole": "collectivities.models.Role",
+            "MemberRole": "collectivities.capabilities.Role",
             "MessageState": "mailing.models.MessageState",
             "PoolStatus": "licensing.entitlements.models.EntitlementStatus",
             "PortfolioRemovalStatus": "collectivities.api.portfolio.REMOVAL_STATUSES",

@@ -18,7 +18,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.known_origins import Origin
 from accounts.models import User
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office
 from collectivities.operations.portfolio import add_to_portfolio

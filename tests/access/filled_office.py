@@ -309,7 +309,8 @@ class Ids:
     def __init__(self, office: FilledOffice) -> None:
         self.rows = [row for row in office.iter_rows() if type(row) not in _NAMED_BY_NO_ADDRESS]
         self.numbers = sorted({row.pk for row in self.rows if isinstance(row.pk, int) and row.pk >= FIRST_ID})
-        texts = {text for row in self.rows for text in _list_words(row)}
+        # A text of digits would be the number of something that the asker's own office has.
+        texts = {text for row in self.rows for text in _list_words(row) if not text.isdecimal()}
         with tenant_context(office.collectivity):
             if member := Member.objects.first():
                 texts.add(build_stop_url(office.collectivity, member.pk, Letter.WEEKLY).rstrip("/").rpartition("/")[2])

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from accounts.models import User
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core.connections import connection
 from tenants.models import Collectivity
 from tests.access.filled_office import (

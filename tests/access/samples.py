@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from api import tokens
 from api.models import TokenScope
-from collectivities.models import Invitation, Role
+from collectivities.capabilities import Role
+from collectivities.models import Invitation
 from core.connections import connection
 from imports.enums import ImportState, Purpose, Verdict
 from imports.layout import Layout

@@ -8,7 +8,8 @@ import pytest
 from django.conf import settings
 
 from api.models import Token
-from collectivities.models import AuditEntry, Member, OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, Member, OfficeSettings
 from tests.access import policies, samples
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.accounts.emails import PASSWORD

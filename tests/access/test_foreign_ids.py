@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django_filters import FilterSet
 from django_tenants.utils import tenant_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core.connections import connection
 from tests.access import routes, samples
 from tests.access.filled_office import FIRST_ID, FIRST_ID_OF_OTHERS, NOBODYS_FIRST_ID, FilledOffice, Ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.access import routes, samples
 from tests.access.routes import OFFICE_ROUTES
 from tests.factories.accounts import TeacherFactory, UserFactory

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 from django_tenants.utils import tenant_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.access import policies, routes, samples
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.factories.accounts import UserFactory

@@ -11,8 +11,9 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts import second_factor as second_factors
+from collectivities.capabilities import Role
 from collectivities.exceptions import SecondFactorFirst
-from collectivities.models import AuditEntry, Invitation, OfficeSettings, Role
+from collectivities.models import AuditEntry, Invitation, OfficeSettings
 from collectivities.operations import offices as operations
 from licensing.pools.operations import allocate
 from mailing import kinds

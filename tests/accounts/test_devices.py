@@ -13,7 +13,7 @@ from accounts import devices, known_origins
 from accounts.known_origins import Origin
 from accounts.models import AccountEvent, KnownOrigin
 from accounts.sessions import Session
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.accounts.emails import PASSWORD, mark_reauthenticated, sign_in
 from tests.conftest import HostClient
 from tests.factories.accounts import PrincipalFactory, TeacherFactory

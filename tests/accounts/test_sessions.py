@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.sessions import Session, SessionStore
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.accounts.emails import sign_in
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory

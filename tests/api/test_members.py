@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collectivities.models import Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 

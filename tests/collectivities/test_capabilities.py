@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from collectivities.capabilities import ACTS, Capability
-from collectivities.models import Member, Role
+from collectivities.capabilities import ACTS, Capability, Role
+from collectivities.models import Member
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: The model, the table, and where roles are given or told: forms, the API, the demonstration.

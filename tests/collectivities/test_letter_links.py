@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.core import signing
 
+from collectivities.capabilities import Role
 from collectivities.letters import build_stop_url, find_wanted
-from collectivities.models import Letter, LetterChoice, Member, Role
+from collectivities.models import Letter, LetterChoice, Member
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory

@@ -13,7 +13,8 @@ from PIL import Image
 from accounts import throttling
 from accounts.throttling import RateLimit
 from collectivities import logos
-from collectivities.models import OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings
 from core.bounded_process import ProcessLimits
 from core.foreign_values import MAX_SEARCH_LENGTH, cut_search
 from schools.queries import search

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from accounts.models import User
+from collectivities.capabilities import Role
 from collectivities.exceptions import (
     InvalidAddress,
     InvalidRoles,
@@ -21,7 +22,7 @@ from collectivities.exceptions import (
     LastManager,
     NotAMember,
 )
-from collectivities.models import INVITATION_KEPT, AuditEntry, Invitation, Member, Role
+from collectivities.models import INVITATION_KEPT, AuditEntry, Invitation, Member
 from collectivities.operations import members as operations
 from jobs import due, retention
 from jobs.retention import PRUNE_ROWS

@@ -8,7 +8,8 @@ from threading import Event
 
 from django_tenants.utils import schema_context
 
-from collectivities.models import MemberQuerySet, Role
+from collectivities.capabilities import Role
+from collectivities.models import MemberQuerySet
 from collectivities.operations import members
 from collectivities.operations.members import CHECK_OFFICE, check_office
 from core.connections import connection

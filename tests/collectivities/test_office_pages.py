@@ -13,7 +13,8 @@ from django_tenants.utils import schema_context
 from PIL import Image
 
 from accounts.models import User
-from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, PortfolioSchool
 from collectivities.operations import members as operations
 from collectivities.operations.portfolio import MAX_CLASSES, check_contact
 from tenants.models import OfficeRequest

@@ -19,7 +19,8 @@ from django_tenants.utils import schema_context
 
 from accounts.models import User
 from accounts.sessions import Session
-from collectivities.models import AuditEntry, Invitation, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, Invitation
 from collectivities.office_visits import LINK_LIFETIME, VISIT_LIFETIME
 from collectivities.views.office import journal
 from collectivities.visit_middleware import DOORS

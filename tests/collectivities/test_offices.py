@@ -9,8 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django_tenants.utils import schema_context, tenant_context
 
+from collectivities.capabilities import Role
 from collectivities.exceptions import AlreadyDecided, CollectivityError, InvalidAddress
-from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, Role
+from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings
 from collectivities.operations import offices
 from collectivities.operations.offices import accept_request, decline_request, open_office, request_office
 from mailing import kinds

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django_tenants.utils import tenant_context
 
-from collectivities.models import AuditEntry, OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, OfficeSettings
 from licensing.orders import operations as orders
 from mailing.models import Message
 from tests.conftest import TERM

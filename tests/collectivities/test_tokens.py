@@ -16,8 +16,9 @@ from django_tenants.utils import schema_context
 from accounts.models import Profile, User
 from api.models import SCOPE_DESCRIPTIONS, Token, TokenScope
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
+from collectivities.capabilities import Role
 from collectivities.exceptions import UnknownApiToken
-from collectivities.models import AuditEntry, Member, OfficeSettings, Role
+from collectivities.models import AuditEntry, Member, OfficeSettings
 from collectivities.operations import tokens as operations
 from collectivities.operations.offices import set_presentation
 from collectivities.operations.tokens import get_last_day

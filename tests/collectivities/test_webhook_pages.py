@@ -10,7 +10,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from collectivities.models import AuditEntry, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry
 from tests.factories.collectivities import MemberFactory
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.conftest import endpoint, reachable, receiver  # noqa: F401 - fixtures

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from collectivities.models import PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import PortfolioSchool
 from licensing.orders import operations as orders
 from mailing.models import Message, MessageState
 from tests.e2e.guide_pictures import keep_picture

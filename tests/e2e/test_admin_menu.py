@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations.members import invite
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.e2e.sessions import open_signed_in

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from api.documentation import build_resources, get_openapi_document
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations import tokens as operations
 from tests.access.routes import OFFICE
 from tests.api.client import create_token

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from tests.e2e.face_checks import keep_pictures

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations.members import invite
 from licensing.pools.models import Pool
 from mailing.models import Message

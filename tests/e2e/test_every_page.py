@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver
 from django_tenants.utils import tenant_context
 
 from accounts.models import Profile
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.e2e.site import Site
 from tests.factories.accounts import UserFactory

@@ -9,7 +9,8 @@ import pytest
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import PortfolioSchool
 from licensing.pools.models import Allocation
 from tests.e2e.effort import count_effort
 from tests.e2e.face_checks import keep_pictures

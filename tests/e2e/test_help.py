@@ -10,7 +10,7 @@ import pytest
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.entitlements import operations
 from sites.help.guides import GUIDES
 from tests.classes.taught_class import TaughtClass

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.pools import checks
 from licensing.pools import operations as pools
 from tests.e2e.outcomes import expect_outcome

@@ -11,7 +11,8 @@ import pytest
 from django_tenants.utils import tenant_context
 from PIL import Image
 
-from collectivities.models import PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import PortfolioSchool
 from imports import on_demand_tasks, tasks
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools import checks

@@ -7,7 +7,7 @@ import datetime
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState

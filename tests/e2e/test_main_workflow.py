@@ -15,7 +15,7 @@ from django_tenants.utils import tenant_context
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.orders.operations import grant
 from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems

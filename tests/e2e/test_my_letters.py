@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django_tenants.utils import tenant_context
 
+from collectivities.capabilities import Role
 from collectivities.letters import build_stop_url, choose_letters
-from collectivities.models import Letter, Role
+from collectivities.models import Letter
 from tests.conftest import TERM
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.factories.collectivities import MemberFactory

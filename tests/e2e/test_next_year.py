@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.orders.models import Order
 from licensing.orders.rights import get_entitlement
 from tenants.models import Collectivity

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations import members
 from imports import on_demand_tasks, tasks
 from imports.models import SpreadsheetImport

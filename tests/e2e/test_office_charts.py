@@ -13,7 +13,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings
 from licensing.orders import operations as orders
 from tests.e2e.page_checks import find_overflow, find_problems_at_both_widths
 from tests.e2e.sessions import open_signed_in

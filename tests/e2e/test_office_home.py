@@ -11,7 +11,7 @@ from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
 from collectivities import audit_log
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from licensing.pools.models import MessageKind

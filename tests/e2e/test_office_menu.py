@@ -6,7 +6,7 @@ import pytest
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.orders import operations as orders
 from tests.conftest import TERM
 from tests.e2e.page_checks import find_overflow, find_problems_at_both_widths

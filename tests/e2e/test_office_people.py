@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities import audit_log
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations import members as operations
 from core.calendar import date_in_paris
 from licensing.catalogue.models import Seller

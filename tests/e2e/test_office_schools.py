@@ -9,7 +9,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import PortfolioSchool
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
 from mailing.models import Message, MessageState

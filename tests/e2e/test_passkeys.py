@@ -7,7 +7,8 @@ from django_tenants.utils import schema_context, tenant_context
 from playwright.sync_api import expect
 
 from accounts import second_factor
-from collectivities.models import OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings
 from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.factories.accounts import UserFactory

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core import formatting
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument

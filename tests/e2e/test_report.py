@@ -9,7 +9,7 @@ import pytest
 from django_tenants.utils import schema_context, tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.e2e.face_checks import find_faults_of_identity, keep_pictures
 from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import assert_no_problems, find_overflow, find_problems_at_both_widths

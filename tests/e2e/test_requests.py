@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core.calendar import date_in_paris
 from licensing.orders import operations as orders
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.entitlements.queries import get_school_year
 from licensing.requests.models import LicenceRequest
 from tests.e2e.guide_pictures import keep_picture

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from playwright.sync_api import expect
 
-from collectivities.models import OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings
 from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems
 from tests.factories.accounts import UserFactory, get_totp_code

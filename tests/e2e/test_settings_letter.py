@@ -9,7 +9,8 @@ from django_tenants.utils import tenant_context
 from PIL import Image
 from playwright.sync_api import expect
 
-from collectivities.models import OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings
 from tests.e2e.face_checks import keep_pictures
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.e2e.sessions import open_signed_in

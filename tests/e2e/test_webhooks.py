@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.e2e.page_checks import assert_no_problems, find_problems, find_problems_at_both_widths
 from tests.e2e.sessions import open_signed_in
 from tests.e2e.site import Site

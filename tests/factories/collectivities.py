@@ -5,7 +5,8 @@ from __future__ import annotations
 import factory
 from django.utils import timezone
 
-from collectivities.models import Member, PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member, PortfolioSchool
 
 
 class MemberFactory(factory.django.DjangoModelFactory):

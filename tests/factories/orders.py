@@ -9,7 +9,7 @@ from typing import Any
 import factory
 from django.utils import timezone
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core import money
 from core.calendar import date_in_paris
 from core.connections import connection

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from accounts.models import User
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations.members import invite
 from collectivities.operations.offices import request_office
 from core.calendar import date_in_paris

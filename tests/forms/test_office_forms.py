@@ -12,8 +12,9 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from PIL import Image
 
+from collectivities.capabilities import Role
 from collectivities.letters import build_stop_url
-from collectivities.models import Letter, OfficeSettings, Role
+from collectivities.models import Letter, OfficeSettings
 from collectivities.operations import members
 from collectivities.operations.portfolio import list_undoable_additions
 from imports import operations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import PoolFactory
 

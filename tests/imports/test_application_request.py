@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities.models import AuditEntry, Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, Member
 from imports import operations, tasks
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState
 from imports.exceptions import NobodyToAsk, NotEnoughLicences, NothingToApply

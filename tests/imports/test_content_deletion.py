@@ -11,7 +11,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from collectivities.models import AuditEntry, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry
 from imports import on_demand_tasks, operations
 from imports.enums import ImportState
 from imports.exceptions import ContentsDeleted, NothingArrived

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from imports import on_demand_tasks, operations, tasks
 from imports.enums import ImportState, Purpose, Volume
 from imports.formats import limits

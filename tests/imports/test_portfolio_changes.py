@@ -7,7 +7,8 @@ import html
 import pytest
 from django.utils.html import strip_tags
 
-from collectivities.models import PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import PortfolioSchool
 from imports import operations
 from imports.concerns import describe_changed_fields, find_changed_back
 from imports.enums import Purpose

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from imports.enums import ImportState, Volume
 from imports.layout import AnswerOption, Layout, LayoutQuestion, SheetRegion
 from imports.meanings import Meaning

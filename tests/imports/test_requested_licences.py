@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from imports import tasks
 from imports.models import ImportRow, SpreadsheetImport
 from imports.requested_licences import RequestedLicences, get_requested_licences

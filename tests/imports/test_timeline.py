@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities.models import AuditEntry, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry
 from imports import queries
 from imports.models import ImportRow
 from licensing.pools.operations import allocate

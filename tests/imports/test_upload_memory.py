@@ -12,7 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import MemoryFileUploadHandler, TemporaryFileUploadHandler
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from imports import operations
 from imports.enums import Purpose
 from imports.models import ImportFile

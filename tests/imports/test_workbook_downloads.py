@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.meanings import Meaning

@@ -7,7 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from collectivities.models import Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member
 from licensing.billing import operations as billing_operations
 from licensing.catalogue.models import Seller
 from licensing.orders import billing_details, operations, order_events, purchase_orders

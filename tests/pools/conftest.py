@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.orders import operations as orders
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory

@@ -9,7 +9,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from bounces.models import RefusedAddress
-from collectivities.models import AuditEntry, PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, PortfolioSchool
 from licensing.orders import operations as orders
 from licensing.pools import key_emails
 from licensing.pools.bulk_views import build_corrections, list_undelivered

@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core.formatting import curl_apostrophes
 from imports.queries import list_open_pools
 from licensing.entitlements.models import Entitlement, EntitlementStatus, Subscription

@@ -8,7 +8,8 @@ import io
 import openpyxl
 import pytest
 
-from collectivities.models import AuditEntry, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import unseal_key

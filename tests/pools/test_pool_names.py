@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from collectivities.capabilities import Role
 from collectivities.journal import describe_action
-from collectivities.models import AuditEntry, Role
+from collectivities.models import AuditEntry
 from licensing.pools.exceptions import BadPoolName, UnknownPool
 from licensing.pools.models import Pool
 from licensing.pools.operations import rename_pool

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.entitlements.queries import get_school_year
 from licensing.rebalancing.models import Rebalancing
 from licensing.requests.models import LicenceRequest

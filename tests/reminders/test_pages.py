@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from collectivities.models import AuditEntry, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry
 from jobs import due
 from licensing.pools.emails import build_stop_url
 from licensing.pools.operations import PLAN_REMINDERS

@@ -7,7 +7,7 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core.calendar import PARIS
 from licensing.renewals.models import RenewalApplication, RenewalGift
 from tests.factories.accounts import UserFactory

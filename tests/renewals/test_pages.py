@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from openpyxl import load_workbook
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core.calendar import PARIS
 from imports import operations as imports
 from imports import tasks

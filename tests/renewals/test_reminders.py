@@ -9,8 +9,9 @@ import pytest
 from django.utils import timezone
 
 from collectivities import letters
+from collectivities.capabilities import Role
 from collectivities.letters import choose_letters
-from collectivities.models import Letter, Member, MemberLetter, Role
+from collectivities.models import Letter, Member, MemberLetter
 from core.calendar import PARIS
 from jobs.models import DueWork
 from licensing.catalogue.models import PriceBand

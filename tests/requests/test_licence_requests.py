@@ -8,7 +8,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities.models import AuditEntry, OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, OfficeSettings
 from licensing.pools.exceptions import PoolExhausted, UnknownPool
 from licensing.pools.models import Allocation
 from licensing.requests import emails, operations, queries, tasks

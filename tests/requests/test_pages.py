@@ -7,7 +7,8 @@ import re
 import pytest
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities.models import LetterChoice, Role
+from collectivities.capabilities import Role
+from collectivities.models import LetterChoice
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.pools.models import Allocation, Pool

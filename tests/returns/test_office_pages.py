@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.pools.year_use import list_school_holdings, list_schools_without_licences
 from licensing.requests.operations import ask_collectivity
 from licensing.requests.queries import list_years_to_ask

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions

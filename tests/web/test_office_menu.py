@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.factories.collectivities import MemberFactory
 from tests.html import collapse
 from web.frame import build_menu

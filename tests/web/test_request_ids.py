@@ -14,7 +14,7 @@ import threading
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from config.observability import build_logging
 from core.telemetry import ContextFilter, JsonFormatter, LineFormatter, log_context
 from tests.factories.accounts import UserFactory

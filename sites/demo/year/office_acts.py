@@ -14,8 +14,9 @@ from django_tenants.utils import tenant_context
 from openpyxl import Workbook, load_workbook
 
 from accounts.models import User
+from collectivities.capabilities import Role
 from collectivities.letters import choose_letters
-from collectivities.models import Letter, Member, Role
+from collectivities.models import Letter, Member
 from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office as open_one
 from collectivities.operations.offices import set_presentation

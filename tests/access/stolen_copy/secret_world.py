@@ -18,7 +18,8 @@ from django_tenants.utils import schema_context, tenant_context
 from accounts import second_factor
 from accounts.known_origins import COOKIE_NAME
 from accounts.models import User
-from collectivities.models import Invitation, Role
+from collectivities.capabilities import Role
+from collectivities.models import Invitation
 from licensing.classes import tokens as application_tokens
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import unseal_key

@@ -12,7 +12,8 @@ from functools import partial
 import pytest
 from django.db import IntegrityError, connection
 
-from collectivities.models import Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member
 from collectivities.operations.members import accept_invitation, invite
 from collectivities.operations.portfolio import add_to_portfolio
 from licensing.pools import operations as pools

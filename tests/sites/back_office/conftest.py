@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.orders import operations
 from sites.back_office import invitations as invitation_pages
 from tests.factories.accounts import OperatorFactory

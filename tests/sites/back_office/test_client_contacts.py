@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from collectivities.models import OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings
 from collectivities.operations.members import invite
 from licensing.orders import operations
 from tenants.models import OfficeRequest

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities.models import AuditEntry, Invitation, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, Invitation
 from collectivities.operations import members
 from mailing.models import Message
 from sites.back_office.global_search import search_everywhere

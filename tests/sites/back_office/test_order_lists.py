@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.orders import purchase_orders
 from licensing.payments.models import ProviderEvent
 from tests.factories.collectivities import MemberFactory

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from accounts.models import Profile
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from sites.back_office.urls import OWN_PAGES
 from sites.help.guides import GUIDES, make_anchor, render_guide, render_pdf
 from sites.help.places import PLACES

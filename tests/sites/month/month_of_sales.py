@@ -11,7 +11,7 @@ from typing import Any
 from django_tenants.utils import tenant_context
 from stdnum import luhn
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from core.calendar import PARIS
 from licensing.accounting.balance_sync import retrieve_balance_transactions
 from licensing.billing import operations as billing_operations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django_tenants.utils import tenant_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from licensing.orders import operations as orders

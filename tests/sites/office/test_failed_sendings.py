@@ -10,8 +10,9 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from bounces.models import FailedSending
+from collectivities.capabilities import Role
 from collectivities.letters import choose_letters
-from collectivities.models import AuditEntry, Letter, Member, Role
+from collectivities.models import AuditEntry, Letter, Member
 from core.calendar import PARIS
 from jobs.models import DueWork
 from licensing.orders import operations as orders

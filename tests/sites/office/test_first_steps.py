@@ -9,7 +9,8 @@ import re
 import pytest
 from django.utils import timezone
 
-from collectivities.models import Member, PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member, PortfolioSchool
 from licensing.orders import operations as orders
 from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions

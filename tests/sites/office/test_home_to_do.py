@@ -14,7 +14,8 @@ from django_tenants.utils import tenant_context
 
 from api import tokens
 from api.models import TokenScope
-from collectivities.models import OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings
 from imports.enums import ImportState
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.models import Entitlement

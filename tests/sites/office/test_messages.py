@@ -7,7 +7,7 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.exceptions import LicensingError
 from mailing import kinds, operations
 from mailing.kinds import RenderedEmail

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django_tenants.utils import schema_context
 
-from collectivities.models import Letter, LetterChoice, MemberLetter, Role
+from collectivities.capabilities import Role
+from collectivities.models import Letter, LetterChoice, MemberLetter
 from collectivities.personal_data import export_personal_data
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

@@ -6,7 +6,7 @@ import html
 
 import pytest
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.entitlements.queries import find_orders_under_review
 from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import PurchaseFactory

@@ -7,7 +7,8 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from collectivities.models import OfficeSettings, Role
+from collectivities.capabilities import Role
+from collectivities.models import OfficeSettings
 from licensing.orders import operations as orders
 from licensing.pools.year_use import WeekCounts
 from sites.office.weeks import build_printed_table

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import billing_details, purchase_orders

@@ -13,7 +13,7 @@ import pytest
 from django_tenants.utils import tenant_context
 from PIL import Image
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations.offices import set_presentation
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.positions import list_pool_positions

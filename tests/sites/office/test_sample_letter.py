@@ -7,7 +7,7 @@ import html
 
 import pytest
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.entitlements.models import Entitlement
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory

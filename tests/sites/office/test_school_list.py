@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation

@@ -7,7 +7,8 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from collectivities.models import PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import PortfolioSchool
 from core.formatting import long_moment
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from collectivities.models import AuditEntry, PortfolioSchool, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry, PortfolioSchool
 from licensing.orders import operations as orders
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory

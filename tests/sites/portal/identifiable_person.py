@@ -11,7 +11,8 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import EnrolmentCode, Profile, User
 from collectivities import audit_log
-from collectivities.models import Invitation, Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Invitation, Member
 from licensing.catalogue.operations import get_licence_product
 from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
 from licensing.entitlements import operations

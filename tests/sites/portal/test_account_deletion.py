@@ -13,8 +13,9 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from accounts.models import Profile, User
 from accounts.sessions import Session
 from accounts.tasks import delete_expired_sessions
+from collectivities.capabilities import Role
 from collectivities.exceptions import LastManager
-from collectivities.models import Member, Role
+from collectivities.models import Member
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations
 from licensing.entitlements.exceptions import WithdrawnFromTeacher

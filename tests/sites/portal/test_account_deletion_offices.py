@@ -7,8 +7,9 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User
 from accounts.personal_data import OperatorAccountNotClosable
+from collectivities.capabilities import Role
 from collectivities.exceptions import LastManager
-from collectivities.models import AuditEntry, Invitation, Member, Role
+from collectivities.models import AuditEntry, Invitation, Member
 from sites.portal.privacy import close_account
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory

@@ -10,7 +10,7 @@ from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
 from django.utils import timezone
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from collectivities.operations import members
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import SchoolFactory

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 
 from accounts.models import Profile
-from collectivities.models import Member, Role
+from collectivities.capabilities import Role
+from collectivities.models import Member
 from licensing.orders.models import Order, OrderState
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment, Payment

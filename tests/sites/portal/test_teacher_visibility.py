@@ -13,7 +13,8 @@ import pytest
 from django.urls import reverse
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities.models import AuditEntry, Role
+from collectivities.capabilities import Role
+from collectivities.models import AuditEntry
 from licensing.entitlements import operations
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import unseal_key

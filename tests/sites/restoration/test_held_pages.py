@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from collectivities.models import Role
+from collectivities.capabilities import Role
 from tests.factories.collectivities import MemberFactory
 from tests.installation.copies import note
 from tests.jobs.queue_rows import beat

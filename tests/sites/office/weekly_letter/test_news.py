@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities.models import MemberLetter, Role
+from collectivities.capabilities import Role
+from collectivities.models import MemberLetter
 from imports.models import SpreadsheetImport
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import Allocation

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django_tenants.utils import tenant_context
 
+from collectivities.capabilities import Role
 from collectivities.letters import choose_letters
-from collectivities.models import Letter, Member, MemberLetter, OfficeSettings, Role
+from collectivities.models import Letter, Member, MemberLetter, OfficeSettings
 from licensing.catalogue.models import SchoolYear
 from licensing.orders import operations as orders
 from licensing.renewals import emails as renewal_letters
