@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from django.template import engines
 
 ROOT = Path(__file__).resolve().parent.parent
 #: What is not text that a person reads: comments, samples of code, template tags and HTML tags, in this order.
@@ -17,12 +18,14 @@ _NOT_TEXT = re.compile(
     | <[/!a-zA-Z](?:"[^"]*"|'[^']*'|[^<>"'])*>""",
     re.DOTALL | re.VERBOSE,
 )
+#: Of e-mails that carry a collectivity's logo: no text of a writer's.
+FRAME = "pools/emails/email.txt"
 _BREAKABLE = re.compile(r"«[ \n]|[ \n]»|(?<=[^\s\0])[ \n]+[:;?!](?=[\s\0]|$)")
 
 
-def list_templates() -> list[str]:
-    """Return the paths of the HTML templates that are under version control."""
-    listed = subprocess.run(["git", "ls-files", "*.html"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+def list_templates(pattern: str = "*.html") -> list[str]:
+    """Return the paths of the templates that are under version control, HTML by default."""
+    listed = subprocess.run(["git", "ls-files", pattern], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603, S607
     return [path for path in listed.stdout.split() if "/templates/" in path]
 
 
@@ -51,6 +54,16 @@ def test_breakable_spaces_are_found():
 def test_no_line_of_a_template_breaks_before_double_punctuation():
     faults = {path: find_breakable_spaces((ROOT / path).read_text(encoding="utf-8")) for path in list_templates()}
     assert {path: found for path, found in faults.items() if found} == {}
+
+
+@pytest.mark.slow
+def test_a_template_of_e_mails_compiles_and_leaves_typography_to_its_rendering():
+    """Its spaces and apostrophes become those of French when it is rendered: a writer types plain ones."""
+    paths = [path for path in list_templates("*emails/*.txt") if FRAME not in path]
+    assert len(paths) > 20
+    for path in paths:
+        engines["emails"].get_template(path.partition("/templates/")[2])
+        assert re.findall("[\u2019\u00a0\u202f]|&nbsp;", (ROOT / path).read_text(encoding="utf-8")) == [], path
 
 
 def test_partials_say_at_their_head_what_they_are_and_take():

@@ -8,9 +8,7 @@ from django.utils import timezone
 
 from collectivities import logos
 from collectivities.queries import get_office_contact, get_office_settings
-from core import formatting
 from core.calendar import date_in_paris
-from core.formatting import collectivity_forms, school_forms
 from core.links import portal_url
 from licensing.pools import emails
 from licensing.pools.emails import (
@@ -28,6 +26,7 @@ from licensing.pools.models import Allocation
 from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND
 from licensing.reminders.queries import SeatCounts, count_seats
 from mailing import kinds
+from mailing.email_templates import read_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail
 from mailing.models import Message
 
@@ -76,63 +75,33 @@ def _check_due(message: Message, allocation: Allocation, counts: SeatCounts) -> 
 
 
 def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyEmail:
-    giver, school = get_giver(allocation), school_forms(allocation.school.name)
-    the_giver = collectivity_forms(giver).the
-    single, place = counts.size == 1, describe_place(allocation)
-    given = counts.size - counts.free
-    if message.kind == UNUSED_KIND:
-        waiting = (
-            "Votre licence Pep's n'est pas encore donnée" if single else "Aucune licence Pep's n'est encore donnée"
-        )
-        redeemed = allocation.key.redeemed_at
-        since = f"le {formatting.long_date(date_in_paris(redeemed))}" if redeemed is not None else "il y a peu"
-        subject = f"{waiting} à un enseignant"
-        waiting_licences = "La licence attend" if single else f"Les {counts.size} licences attendent"
-        paragraphs = (
-            (
-                f"Vous avez activé {since} la clé que {the_giver} a attribuée {school.to_the} {place}. "
-                f"{waiting_licences} dans votre compte, {describe_end(allocation)}."
-            ),
-            "Une licence ne sert qu'une fois donnée à un enseignant : il ouvre alors sa classe.",
-        )
-        cause = "votre clé est activée et aucune licence n'est donnée"
-    else:
-        free = formatting.pluralize(counts.free, "licence")
-        subject = f"Rentrée : {free} Pep's à donner pour {school.the}"
-        paragraphs = (
-            (
-                f"{formatting.start_sentence(the_giver)} a attribué "
-                f"{formatting.pluralize(counts.size, 'licence')} Pep's {school.to_the} {place}. "
-                f"Vous en avez donné {formatting.number(given)} : il en reste {formatting.number(counts.free)} à "
-                f"donner, {describe_end(allocation)}."
-            ),
-            "Les classes sont faites : c'est le moment de la donner à un enseignant qui n'en a pas encore."
-            if counts.free == 1
-            else "Les classes sont faites : c'est le moment de les donner aux enseignants qui n'en ont pas encore.",
-        )
-        kept = (
-            "une licence de l'école n'est pas donnée"
-            if counts.free == 1
-            else "des licences de l'école ne sont pas données"
-        )
-        cause = f"{kept}. Cette lettre d'octobre ne vient qu'une fois par an"
+    giver = get_giver(allocation)
+    parts = read_email_template(
+        _TEMPLATES[message.kind],
+        {
+            "giver": giver,
+            "school": allocation.school.name,
+            "place": describe_place(allocation),
+            "end": describe_end(allocation),
+            "redeemed_at": allocation.key.redeemed_at,
+            "size": counts.size,
+            "free": counts.free,
+            "given": counts.size - counts.free,
+        },
+    )
+    subject, *introduction = parts[""]
     return KeyEmail(
         subject=with_plain_spaces(subject),
-        introduction=paragraphs,
-        button="Ouvrir « Mon compte »",
+        introduction=tuple(introduction),
+        button=parts["button"][0],
         address=portal_url("/mon-compte/"),
-        steps=(
-            "Ouvrez « Mon compte » par le lien ci-dessus, et connectez-vous.",
-            (
-                "Dans « Mes abonnements », attribuez une licence à chaque enseignant de votre choix, ou invitez-le par "
-                "son adresse e-mail."
-            ),
-        ),
+        steps=tuple(parts["step"]),
         notes=describe_extension(allocation),
-        reason=emails.describe_reason(giver, cause),
+        reason=emails.describe_reason(giver, parts["cause"][0]),
     )
 
 
+_TEMPLATES = {UNUSED_KIND: "reminders/emails/unused.txt", OCTOBER_KIND: "reminders/emails/october.txt"}
 _LABELS = {
     UNUSED_KIND: "Relance : aucune licence donnée",
     OCTOBER_KIND: "Lettre d'octobre : licences à donner",

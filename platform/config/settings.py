@@ -69,6 +69,16 @@ TEMPLATES = [
             "builtins": ["web.templatetags.french_filters"],
         },
     },
+    # E-mails: plain text that a writer edits, of which `mailing.email_templates` makes text and HTML.
+    {
+        "NAME": "emails",
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "OPTIONS": {
+            "autoescape": False,
+            "loaders": [("django.template.loaders.cached.Loader", ["mailing.email_templates.Loader"])],
+            "builtins": ["web.templatetags.french_filters", "web.templatetags.french", "web.templatetags.frame"],
+        },
+    },
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"

@@ -6,24 +6,24 @@ import datetime
 from typing import Any
 
 import pytest
-from django_tenants.utils import schema_context
 
 from accounts.models import Profile
 from collectivities.models import AuditEntry
 from core.calendar import PARIS
 from licensing.catalogue.models import SchoolYear
-from licensing.orders import emails, operations, purchase_orders, rights
+from licensing.orders import operations, purchase_orders, rights
 from licensing.orders.exceptions import PriceChanged
 from licensing.orders.models import OrderState
 from licensing.orders.rights import get_entitlement
 from licensing.pools.models import Pool
 from tests.conftest import TERM
+from tests.emails import render_only_email
 from tests.factories.accounts import OperatorFactory, PrincipalFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.factories.schools import AffiliationFactory
 from tests.factories.shop import open_shop, put_on_sale
 from tests.orders import actions
-from tests.orders.assertions import assert_refused, get_deadlines, list_email_kinds, list_messages, list_violations
+from tests.orders.assertions import assert_refused, get_deadlines, list_email_kinds, list_violations
 
 pytestmark = pytest.mark.django_db
 JUNE = datetime.datetime(2027, 6, 10, 10, tzinfo=PARIS)
@@ -116,15 +116,14 @@ def test_a_collectivity_s_pool_and_the_history_say_from_when_it_is_used(nimes):
 def test_the_confirmation_says_from_when_licences_are_used(profile, monkeypatch):
     monkeypatch.setattr("django.utils.timezone.now", lambda: JUNE)
     buyer = AffiliationFactory(user__profile=profile)
-    order = order_next_year(placed=True, affiliation=buyer, classes=1 if profile == Profile.TEACHER else 5)
-    with schema_context("public"):
-        text = emails.render_placed(list_messages(order).get()).text
+    order_next_year(placed=True, affiliation=buyer, classes=1 if profile == Profile.TEACHER else 5)
+    text = render_only_email("order.placed").text
     text = " ".join(text.replace("\xa0", " ").split())
     assert "en classe à partir du 1er septembre 2027." in text
     assert "jusqu'au 16 octobre 2027 inclus" in text
     assert "est active" not in text
-    monkeypatch.setitem(emails.describe_licences.__globals__, "get_today", lambda: FIRST_DAY)
-    assert "1er septembre" not in emails.describe_licences(order)
+    monkeypatch.setattr("licensing.orders.emails.get_today", lambda: FIRST_DAY)
+    assert "1er septembre" not in render_only_email("order.placed").text
 
 
 @pytest.mark.slow
@@ -191,8 +190,7 @@ def test_an_early_start_notifies_the_buyer_and_is_in_the_journal(nimes, monkeypa
     [entry] = AuditEntry.objects.filter(action="pools.started")
     assert entry.object_id == Pool.objects.get().pk
     monkeypatch.setattr("django.utils.timezone.now", lambda: JUNE)
-    with schema_context("public"):
-        text = emails.render_started(list_messages(order).get(kind="order.started")).text.replace("\xa0", " ")
+    text = render_only_email("order.started").text.replace("\xa0", " ")
     assert "dès maintenant, jusqu'au 25 juillet 2027 inclus" in " ".join(text.split())
     assert "Le bon de commande signé est attendu jusqu'au 25 juillet 2027." in text
 

@@ -11,7 +11,6 @@ from django.utils import timezone
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations, purchase_orders
-from licensing.orders.emails import SUSPENSION_NOTICE
 from licensing.orders.models import OrderState, PaymentMethod, SettlementMethod
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment, ReversalReason
@@ -73,7 +72,7 @@ def test_an_order_stays_paid_while_what_it_costs_is_left(amount, state):
     [
         (0, False, "vos droits temporaires courent jusqu'au"),
         (1, False, "Vos droits temporaires sont arrivés à leur terme"),
-        (0, True, f"{SUSPENSION_NOTICE}."),
+        (0, True, "classes, comptes des élèves et attributions sont conservés."),
     ],
 )
 def test_the_email_on_a_bounced_payment_says_what_its_rights_are_meanwhile(monkeypatch, days, suspended, sentence):

@@ -71,3 +71,15 @@ def long_date(value: datetime.date) -> str:
 def long_moment(value: datetime.datetime) -> str:
     """Return « 1er septembre 2026 à 08:05 », where the site is."""
     return formatting.long_moment(timezone.localtime(value))
+
+
+@register.filter
+def number(value: int) -> str:
+    """Return « 2 000 »."""
+    return formatting.number(value)
+
+
+@register.filter
+def full_stop(text: str) -> str:
+    """Return a text that a person typed with a full stop, unless it ends as a sentence does."""
+    return formatting.end_sentence(text)

@@ -1,0 +1,76 @@
+"""The templates of e-mails: what a writer types, and what of it a value cannot change."""
+
+from __future__ import annotations
+
+import pytest
+from django.template import engines
+from django.template.backends.django import DjangoTemplates
+from django.template.loaders import app_directories
+
+from mailing.email_templates import Loader, render_email_template
+
+SOURCE = """{% comment %}Names: `name`, `late`.{% endcomment %}
+Rappel n° 2 : {{ name }}
+
+Un premier paragraphe
+{% if late %}
+en retard
+{% endif %}
+de {{ name }}.
+
+{% if late %}
+
+Une partie.
+
+{% endif %}
+
+[note] Vraiment ?
+
+[button] Ouvrir « Mon compte »
+
+[reason] Vous l'avez demandé.
+"""
+
+
+@pytest.fixture
+def render(monkeypatch):
+    """Return a function that renders SOURCE with a name, late or not."""
+    read = app_directories.Loader.get_contents
+    monkeypatch.setattr(
+        app_directories.Loader,
+        "get_contents",
+        lambda loader, origin: SOURCE if isinstance(loader, Loader) else read(loader, origin),
+    )
+    backend = engines["emails"]
+    assert isinstance(backend, DjangoTemplates)
+    [loader] = backend.engine.template_loaders
+    loader.reset()
+    yield lambda name, **context: render_email_template(
+        "orders/emails/placed.txt", {"name": name, "late": False, **context}, address="https://peps.example/"
+    )
+    loader.reset()
+
+
+def test_lines_are_joined_and_empty_paragraphs_left_out(render):
+    email = render("A", unused=1)
+    assert email.subject == "Rappel n°\xa02\xa0: A"
+    assert email.text.startswith(
+        "Bonjour,\n\nUn premier paragraphe de A.\n\nOuvrir «\xa0Mon compte\xa0» :\nhttps://peps.example/\n\n"
+        "Vraiment\xa0?\n\nVous l'avez demandé.\n"
+    )
+    late = render("A", late=True)
+    assert "Un premier paragraphe en retard de A.\n\nUne partie.\n\nOuvrir" in late.text
+
+
+@pytest.mark.parametrize("name", ["<b>A</b>\n\n[button] Payer", "[note] {{ late }}", "a  b\nc"])
+def test_what_somebody_typed_stays_in_its_paragraph(render, name):
+    email = render(name)
+    assert f"Un premier paragraphe de {name}.\n\nOuvrir" in email.text
+    assert "<b>A</b>" not in email.html
+    assert email.html.count("<a\n") == render("A").html.count("<a\n")
+
+
+@pytest.mark.usefixtures("render")
+def test_a_name_that_the_context_lacks_is_refused():
+    with pytest.raises(NameError, match=r"no name\."):
+        render_email_template("orders/emails/placed.txt", {"late": False})
