@@ -25,6 +25,7 @@ from licensing.classes.models import Classroom, HandoverOutcome, PupilAccount, P
 from licensing.classes.operations import CarriedClass, CarryOffer
 from licensing.classes.views import (
     STALE_PAGE,
+    class_act,
     derive_name_keys,
     get_taught_class_or_404,
     parse_numbers,
@@ -34,6 +35,7 @@ from licensing.classes.views import (
 from licensing.entitlements.wording import format_long_date
 from licensing.exceptions import LicensingError
 from web.access import signed_in
+from web.page_actions import page_action
 
 
 @signed_in
@@ -205,53 +207,44 @@ def print_handover(request: AuthenticatedRequest, pk: int, handover: int) -> Htt
 
 @signed_in
 @require_POST
-def withdraw(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+@class_act
+def withdraw(request: AuthenticatedRequest, pk: int, handover: int) -> str:
     """Take a code back."""
     classroom = get_taught_class_or_404(request, pk)
     if not classroom.handovers.filter(pk=handover).exists():
         raise Http404("No handover of this class.")
-    try:
-        handovers.withdraw_handover(classroom_id=pk, handover_id=handover, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return render_class_page(request, classroom, status=409, refusal=refusal)
-    messages.success(request, "le code est repris : il ne vaut plus rien, et les élèves restent dans cette classe.")
-    return redirect_to_class(classroom)
+    handovers.withdraw_handover(classroom_id=pk, handover_id=handover, by=request.user, at=timezone.now())
+    return "le code est repris : il ne vaut plus rien, et les élèves restent dans cette classe."
+
+
+def _read_code(request: AuthenticatedRequest) -> str:
+    return request.POST.get("code", "")[:_MAX_TYPED]
+
+
+def _refuse_code(request: AuthenticatedRequest, refusal: LicensingError, pk: int) -> HttpResponse:
+    status = 429 if isinstance(refusal, TooManyHandoverCodes) else 409
+    classroom = get_taught_class_or_404(request, pk)
+    return render_class_page(request, classroom, status=status, code_refusal=refusal, code_typed=_read_code(request))
 
 
 @signed_in
 @require_POST
 @never_cache
 @sensitive_post_parameters("code")
+@page_action("classes:detail", "pk", refused=_refuse_code)
 @sensitive_variables("typed")
-def receive(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+def receive(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """Show what a code brings to the class; once that is confirmed, receive the pupils."""
     classroom = get_taught_class_or_404(request, pk)
-    typed = request.POST.get("code", "")[:_MAX_TYPED]
+    typed = _read_code(request)
     is_confirmed = request.POST.get("accepter") == "oui"
     enter = handovers.receive if is_confirmed else handovers.look_up
-    try:
-        coming = enter(code=typed, classroom_id=pk, by=request.user, address=get_client_ip(request), at=timezone.now())
-    except LicensingError as refusal:
-        return _refuse_code(request, classroom, refusal, typed)
+    coming = enter(code=typed, classroom_id=pk, by=request.user, address=get_client_ip(request), at=timezone.now())
     if not is_confirmed:
         response = render(request, "classes/receive.html", {"classroom": classroom, "coming": coming, "code": typed})
         response["Cache-Control"] = "no-store"
         return response
-    messages.success(request, _describe(coming))
-    return redirect_to_class(classroom)
-
-
-@sensitive_variables("typed")
-def _refuse_code(
-    request: AuthenticatedRequest, classroom: Classroom, refusal: LicensingError, typed: str
-) -> HttpResponse:
-    is_throttled = isinstance(refusal, TooManyHandoverCodes)
-    response = render_class_page(
-        request, classroom, status=429 if is_throttled else 409, code_refusal=refusal, code_typed=typed
-    )
-    if isinstance(refusal, TooManyHandoverCodes):
-        response["Retry-After"] = str(refusal.retry_after)
-    return response
+    return _describe(coming)
 
 
 def _describe(coming: ComingPupils) -> str:

@@ -28,6 +28,7 @@ from licensing.classes.queries import get_taught_class, list_pending_handovers
 from licensing.entitlements.models import Seat
 from licensing.exceptions import LicensingError
 from web.access import signed_in
+from web.page_actions import page_action
 
 # Keys under which a teacher's browser keeps the first names of a class: names that the server never receives.
 #
@@ -108,6 +109,14 @@ def redirect_to_class(classroom: Classroom) -> HttpResponse:
     return redirect("classes:detail", pk=classroom.pk)
 
 
+def _refuse(request: AuthenticatedRequest, refusal: LicensingError, pk: int, **_: int) -> HttpResponse:
+    return render_class_page(request, get_taught_class_or_404(request, pk), status=409, refusal=refusal)
+
+
+#: For acts on a class: what was done, or why it was not, is told on its page.
+class_act = page_action("classes:detail", "pk", refused=_refuse)
+
+
 @signed_in
 @require_safe
 def certificate_list(request: AuthenticatedRequest) -> HttpResponse:
@@ -176,6 +185,7 @@ def add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 @never_cache
+@class_act
 @sensitive_variables("credentials")
 def reset(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Ask to confirm resetting the password of one or all pupils; then reset and show it."""
@@ -196,10 +206,7 @@ def reset(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if request.POST.get("etat") != state:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
     numbers = [pupil.number for pupil in chosen] if number else None
-    try:
-        credentials = reset_passwords(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
+    credentials = reset_passwords(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
     return show_credentials(request, classroom, credentials, created=False)
 
 
@@ -320,7 +327,8 @@ def _set_no_store(response: HttpResponse) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 @never_cache
-def remove(request: AuthenticatedRequest, pk: int, number: int) -> HttpResponse:
+@class_act
+def remove(request: AuthenticatedRequest, pk: int, number: int) -> HttpResponse | str:
     """Ask for confirmation, then delete an account."""
     classroom = get_taught_class_or_404(request, pk)
     view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
@@ -329,12 +337,8 @@ def remove(request: AuthenticatedRequest, pk: int, number: int) -> HttpResponse:
     if request.method == "POST":
         if request.POST.get("etat") != state:
             return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
-        try:
-            remove_pupil(classroom_id=pk, number=number, by=request.user, at=timezone.now())
-        except LicensingError as refusal:
-            return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
-        messages.success(request, f"le compte n° {number} est effacé. Sa place est libre.")
-        return redirect_to_class(classroom)
+        remove_pupil(classroom_id=pk, number=number, by=request.user, at=timezone.now())
+        return f"le compte n° {number} est effacé. Sa place est libre."
     if pupil is None:
         raise Http404("No pupil has this number.")
     content = {
@@ -370,41 +374,35 @@ def invite(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def end_sharing(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+@class_act
+def end_sharing(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """End the sharing, withdraw the invitation, or leave a colleague's class."""
     classroom = get_taught_class_or_404(request, pk)
     is_holder = classroom.seat.holder_id == request.user.pk
-    try:
-        operations.end_sharing(classroom_id=pk, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return render_class_page(request, classroom, status=409, refusal=refusal)
+    operations.end_sharing(classroom_id=pk, by=request.user, at=timezone.now())
     if is_holder:
-        messages.success(request, "vous ne partagez plus cette classe, et une invitation en attente ne vaut plus rien.")
-        return redirect_to_class(classroom)
+        return "vous ne partagez plus cette classe, et une invitation en attente ne vaut plus rien."
     messages.success(request, f"vous avez quitté la classe « {classroom.name} ». Votre collègue en est informé.")
     return redirect("classes:list")
 
 
 @signed_in
 @require_POST
+@page_action("classes:list")
 def accept(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Accept a colleague's invitation."""
-    try:
-        classroom = operations.accept(classroom_id=pk, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("classes:list")
+    classroom = operations.accept(classroom_id=pk, by=request.user, at=timezone.now())
     messages.success(request, f"vous partagez désormais la classe « {classroom.name} ».")
     return redirect_to_class(classroom)
 
 
 @signed_in
 @require_POST
-def decline(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+@page_action("classes:list")
+def decline(request: AuthenticatedRequest, pk: int) -> str:
     """Decline a colleague's invitation."""
     operations.decline(classroom_id=pk, by=request.user, at=timezone.now())
-    messages.success(request, "l’invitation est écartée.")
-    return redirect("classes:list")
+    return "l’invitation est écartée."
 
 
 @signed_in
@@ -481,28 +479,21 @@ def detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def mark_tries_read(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+@class_act
+def mark_tries_read(request: AuthenticatedRequest, pk: int) -> str:
     """Remove the notice that many passwords were tried."""
-    classroom = get_taught_class_or_404(request, pk)
-    try:
-        operations.mark_tries_read(classroom_id=pk, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return render_class_page(request, classroom, status=409, refusal=refusal)
-    messages.success(request, "l’avertissement est retiré ; un autre viendra si l’on essaie encore.")
-    return redirect_to_class(classroom)
+    operations.mark_tries_read(classroom_id=pk, by=request.user, at=timezone.now())
+    return "l’avertissement est retiré ; un autre viendra si l’on essaie encore."
 
 
 @signed_in
 @require_POST
-def rename(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+@class_act
+def rename(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """Rename the class."""
     classroom = get_taught_class_or_404(request, pk)
     form = ClassNameForm(request.POST)
     if not form.is_valid():
         return render_class_page(request, classroom, status=422, name_form=form)
-    try:
-        operations.rename(classroom_id=pk, by=request.user, name=form.cleaned_data["name"], at=timezone.now())
-    except LicensingError as refusal:
-        return render_class_page(request, classroom, status=409, refusal=refusal)
-    messages.success(request, "le nouveau nom est enregistré.")
-    return redirect("classes:detail", pk=pk)
+    operations.rename(classroom_id=pk, by=request.user, name=form.cleaned_data["name"], at=timezone.now())
+    return "le nouveau nom est enregistré."

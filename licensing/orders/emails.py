@@ -1,7 +1,7 @@
 """E-mails to the buyer about an order: what their templates say of it, and those sent until its purchase order is here.
 
 Rendered at sending time, from current rows. They link to the order's page, where the documents are; only the terms that
-a consumer accepted are attached: they are owed on a durable medium (docs/decisions/0111). Replies go to the seller.
+a consumer accepted are attached: they are owed on a durable medium (docs/decisions/0112). Replies go to the seller.
 """
 
 from __future__ import annotations

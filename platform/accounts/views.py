@@ -44,9 +44,12 @@ from core.formatting import pluralize
 from core.links import hash_token
 from web.access import signed_in
 from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link
+from web.page_actions import page_action
 
 #: For views that display or receive secrets.
 sensitive_view = method_decorator([never_cache, sensitive_post_parameters("code", "credential")], name="dispatch")
+#: For views that change the factors: a refusal is told on the page of all.
+factor_view = method_decorator(page_action("mfa_index", errors=SecondFactorError), name="dispatch")  # type: ignore[arg-type]
 
 
 def _get_user(request: HttpRequest) -> User:
@@ -123,6 +126,7 @@ def _describe_factors(user: User) -> dict[str, bool]:
 
 
 @sensitive_view
+@factor_view
 class EnableTotpView(NextRedirectMixin, totp.ActivateTOTPView):
     """Show the QR code, take the first code, then redirect to the recovery codes, keeping `next`."""
 
@@ -139,11 +143,7 @@ class EnableTotpView(NextRedirectMixin, totp.ActivateTOTPView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Enable the application's codes. This session stays signed in; all others end."""
         user = _get_user(self.request)
-        try:
-            second_factor.enable(user=user, secret=form.secret, host=self.request.get_host(), at=timezone.now())
-        except second_factor.SecondFactorError as refusal:
-            messages.error(self.request, str(refusal))
-            return redirect("mfa_index")
+        second_factor.enable(user=user, secret=form.secret, host=self.request.get_host(), at=timezone.now())
         second_factor.end_permission(self.request)
         clear_totp_secret(self.request)
         update_session_auth_hash(self.request, user)
@@ -187,18 +187,15 @@ class RecoveryCodesView(NextRedirectMixin, codes.ViewRecoveryCodesView):
 
 
 @sensitive_view
+@factor_view
 class RenewRecoveryCodesView(codes.GenerateRecoveryCodesView):
     """Replace the recovery codes."""
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Renew the recovery codes, then show them."""
-        try:
-            second_factor.renew_recovery_codes(
-                user=_get_user(self.request), host=self.request.get_host(), at=timezone.now()
-            )
-        except second_factor.SecondFactorError as refusal:
-            messages.error(self.request, str(refusal))
-            return redirect("mfa_index")
+        second_factor.renew_recovery_codes(
+            user=_get_user(self.request), host=self.request.get_host(), at=timezone.now()
+        )
         messages.success(self.request, "voici vos nouveaux codes de secours. Les anciens ne servent plus à rien.")
         return redirect("mfa_view_recovery_codes")
 
@@ -386,6 +383,7 @@ class ConfirmAddressView(allauth_views.ConfirmEmailView):
 
 
 @sensitive_view
+@factor_view
 class AddPasskeyView(NextRedirectMixin, webauthn.AddWebAuthnView):
     """Have the browser make a passkey, then show the recovery codes where it is the first factor, keeping `next`."""
 
@@ -400,17 +398,13 @@ class AddPasskeyView(NextRedirectMixin, webauthn.AddWebAuthnView):
         """Add the passkey. This session stays signed in; all others end."""
         user = cast("User", self.request.user)
         is_first = not is_enabled(user)
-        try:
-            second_factor.add(
-                user=user,
-                name=form.cleaned_data["name"],
-                credential=form.cleaned_data["credential"],
-                host=self.request.get_host(),
-                at=timezone.now(),
-            )
-        except SecondFactorError as refusal:
-            messages.error(self.request, str(refusal))
-            return redirect("mfa_index")
+        second_factor.add(
+            user=user,
+            name=form.cleaned_data["name"],
+            credential=form.cleaned_data["credential"],
+            host=self.request.get_host(),
+            at=timezone.now(),
+        )
         second_factor.end_permission(self.request)
         update_session_auth_hash(self.request, user)
         if is_first:
@@ -428,6 +422,7 @@ class AddPasskeyView(NextRedirectMixin, webauthn.AddWebAuthnView):
 
 
 @sensitive_view
+@factor_view
 class RenamePasskeyView(webauthn.EditWebAuthnView):
     """Change the name of a passkey of one's own."""
 
@@ -435,18 +430,15 @@ class RenamePasskeyView(webauthn.EditWebAuthnView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Rename it."""
-        try:
-            second_factor.rename(
-                user=cast("User", self.request.user), passkey_id=self.object.pk, name=form.cleaned_data["name"]
-            )
-        except SecondFactorError as refusal:
-            messages.error(self.request, str(refusal))
-        else:
-            messages.success(self.request, "le nom de l'appareil est changé.")
+        second_factor.rename(
+            user=cast("User", self.request.user), passkey_id=self.object.pk, name=form.cleaned_data["name"]
+        )
+        messages.success(self.request, "le nom de l'appareil est changé.")
         return redirect("mfa_index")
 
 
 @sensitive_view
+@factor_view
 class RemovePasskeyView(webauthn.RemoveWebAuthnView):
     """Ask for confirmation, then remove a passkey of one's own."""
 
@@ -462,16 +454,11 @@ class RemovePasskeyView(webauthn.RemoveWebAuthnView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Remove it. This session stays signed in; all others end."""
         user = cast("User", self.request.user)
-        try:
-            second_factor.remove(user=user, passkey_id=self.object.pk, host=self.request.get_host(), at=timezone.now())
-        except SecondFactorError as refusal:
-            messages.error(self.request, str(refusal))
-        else:
-            update_session_auth_hash(self.request, user)
-            messages.success(
-                self.request,
-                "l'appareil est retiré. Supprimez aussi, dans ses réglages, la « clé d'accès » de Pep's.",
-            )
+        second_factor.remove(user=user, passkey_id=self.object.pk, host=self.request.get_host(), at=timezone.now())
+        update_session_auth_hash(self.request, user)
+        messages.success(
+            self.request, "l'appareil est retiré. Supprimez aussi, dans ses réglages, la « clé d'accès » de Pep's."
+        )
         return redirect("mfa_index")
 
 

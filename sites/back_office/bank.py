@@ -33,6 +33,7 @@ from licensing.exceptions import LicensingError
 from licensing.orders.models import ZERO
 from licensing.payments.models import Payment
 from sites.back_office.model_admins import ReadOnlyAdminMixin
+from web.page_actions import RefusalsOn
 
 
 @dataclass(frozen=True)
@@ -424,7 +425,7 @@ class ReconciliationPages(ModelAdmin):
         form = StatementUploadForm(request.POST, request.FILES)
         if form.is_valid():
             file = form.cleaned_data["statement_file"]
-            try:
+            with RefusalsOn(form, "statement_file"):
                 report = operations.receive_file(
                     # One byte over the limit is enough to tell a file that is too large.
                     filename=file.name or "",
@@ -432,9 +433,6 @@ class ReconciliationPages(ModelAdmin):
                     by=get_operator(request),
                     at=timezone.now(),
                 )
-            except LicensingError as refusal:
-                form.add_error("statement_file", add_nonbreaking_spaces(refusal.sentence))
-            else:
                 _report_upload(request, report)
                 return redirect("admin:bank_statementline_reconciliation")
         return self._render(request, form)

@@ -26,6 +26,7 @@ from sites.back_office.model_admins import ReadOnlyAdminMixin
 from tenants import provisioning
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
 from tenants.provisioning import OpeningRefused
+from web.page_actions import RefusalsOn
 
 _DEFAULT_HELP = "D'après le nom s'il est laissé vide."
 
@@ -111,7 +112,7 @@ class CollectivityAdmin(OperationAdmin):
             if (page := ask_for_confirmation(request, template=template, cancel_url=cancel_url)) is not None:
                 return page
             reason = form.cleaned_data["reason"]
-            try:
+            with RefusalsOn(form):
                 url = office_visits.issue_link(
                     collectivity=collectivity,
                     by=get_operator(request),
@@ -119,9 +120,6 @@ class CollectivityAdmin(OperationAdmin):
                     reason=reason,
                     at=timezone.now(),
                 )
-            except CollectivityError as refusal:
-                form.add_error(None, str(refusal))
-            else:
                 self.log_change(request, collectivity, f"Bureau ouvert en lecture seule : {reason}")
         context = {
             "collectivity": collectivity,
@@ -144,11 +142,8 @@ class CollectivityAdmin(OperationAdmin):
         """Open an office with the same operation as the command."""
         form = OfficeOpeningForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            try:
+            with RefusalsOn(form, errors=OpeningRefused):
                 collectivity = open_office(**form.cleaned_data, by=get_operator(request), at=timezone.now())
-            except OpeningRefused as refusal:
-                _add_errors(refusal, form)
-            else:
                 invited = form.cleaned_data["manager_email"]
                 messages.success(request, f"Bureau ouvert : {collectivity.office_url()} ; {invited} y est invité.")
                 return redirect("admin:tenants_collectivity_changelist")
@@ -180,15 +175,10 @@ class OfficeRequestAdmin(OperationAdmin):
             f"{office_request.applicant} y est invité comme gestionnaire, par un e-mail à {office_request.email}.",
         ]
         if request.method == "POST" and form.is_valid():
-            try:
+            with RefusalsOn(form, errors=(OpeningRefused, CollectivityError)):
                 collectivity = accept_request(
                     request_id=office_request.pk, **form.cleaned_data, by=get_operator(request), at=timezone.now()
                 )
-            except OpeningRefused as refusal:
-                _add_errors(refusal, form)
-            except CollectivityError as refusal:
-                form.add_error(None, str(refusal))
-            else:
                 messages.success(
                     request, f"Bureau ouvert : {collectivity.office_url()} ; {office_request.email} y est invité."
                 )
@@ -207,13 +197,10 @@ class OfficeRequestAdmin(OperationAdmin):
         office_request = get_object_or_404(OfficeRequest, pk=object_id)
         form = DeclineForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            try:
+            with RefusalsOn(form):
                 decline_request(
                     request_id=office_request.pk, **form.cleaned_data, by=get_operator(request), at=timezone.now()
                 )
-            except CollectivityError as refusal:
-                form.add_error(None, str(refusal))
-            else:
                 messages.success(request, f"Demande refusée ; {office_request.email} reçoit le motif.")
                 return redirect("admin:tenants_officerequest_changelist")
         explanation = [f"La demande est close, et le motif part à {office_request.applicant} ({office_request.email})."]
@@ -232,9 +219,3 @@ class OfficeRequestAdmin(OperationAdmin):
         except OpeningRefused:
             return {}
         return {"slug": planned.slug, "key_prefix": planned.key_prefix}
-
-
-def _add_errors(refusal: OpeningRefused, form: forms.Form) -> None:
-    """Attach each problem to its field."""
-    for field, sentence in refusal.problems.items():
-        form.add_error(field if field in form.fields else None, sentence)

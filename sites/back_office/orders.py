@@ -41,6 +41,7 @@ from sites.back_office.model_admins import ActionAdmin, ReadOnlyAdminMixin
 from sites.back_office.order_actions import ORDER_ACTIONS, describe_vat
 from sites.back_office.order_status import describe_order_status, describe_state
 from web.generic_forms import ModelForm
+from web.page_actions import RefusalsOn
 
 
 class PublicBodyForm(ModelForm[PublicBody]):
@@ -286,16 +287,13 @@ class GrantActions(ModelAdmin):
             raise PermissionDenied
         form = GrantForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            try:
+            with RefusalsOn(form):
                 pool = operations.grant(
                     **form.cleaned_data,
                     last_grant=request.POST.get("page_version", ""),
                     by=get_operator(request),
                     at=timezone.now(),
                 )
-            except LicensingError as refusal:
-                form.add_error(None, str(refusal))
-            else:
                 units = formatting.pluralize(pool.capacity, "licence")
                 messages.success(
                     request, f"Lot « {pool.name} » ouvert pour {form.cleaned_data['collectivity']} : {units}."

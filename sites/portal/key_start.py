@@ -48,6 +48,7 @@ from sites.portal.school_fields import SchoolSearch, is_search
 from web.access import public_page, signed_in
 from web.frame import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
 from web.link_page import forget_link_token, get_link_token, keep_link_token
+from web.page_actions import page_action
 
 # « Je n'ai pas reçu ma clé »: resend the unredeemed keys of a school to their original recipients.
 #
@@ -222,24 +223,32 @@ def key_start(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/key_enter.html") if kept is None else _render_key(request, kept)
 
 
+def _read_key(request: HttpRequest) -> str:
+    return request.POST.get("cle", "")[:200]
+
+
+def _refuse_key(request: HttpRequest, refusal: LicensingError) -> HttpResponse:
+    content = {"refusal": refusal, "key_typed": _read_key(request)}
+    return render(request, "portal/key_enter.html", content, status=429 if isinstance(refusal, TooManyGuesses) else 409)
+
+
+@sensitive_variables("kept")
+def _refuse_kept(request: HttpRequest, refusal: LicensingError) -> HttpResponse:
+    kept = get_kept_key(request)
+    return redirect("key_start") if kept is None else _render_key(request, kept, refusal=refusal)
+
+
 @public_page
 @never_cache
 @sensitive_post_parameters("cle", "jeton")
-@sensitive_variables("code", "token")
 @require_POST
+@page_action(refused=_refuse_key)
+@sensitive_variables("code", "token")
 def open_key(request: HttpRequest) -> HttpResponse:
     """Keep the key of a link, or one that was typed, and go on to its page."""
-    code, token = request.POST.get("cle", "")[:200], request.POST.get("jeton", "")[:1000]
+    code, token = _read_key(request), request.POST.get("jeton", "")[:1000]
     by = request.user if request.user.is_authenticated else None
-    try:
-        key = operations.look_up(code=code, by=by, address=get_client_ip(request), at=timezone.now())
-    except LicensingError as refusal:
-        status = 429 if isinstance(refusal, TooManyGuesses) else 409
-        content = {"refusal": refusal, "key_typed": code}
-        response = render(request, "portal/key_enter.html", content, status=status)
-        if isinstance(refusal, TooManyGuesses):
-            response["Retry-After"] = str(refusal.retry_after)
-        return response
+    key = operations.look_up(code=code, by=by, address=get_client_ip(request), at=timezone.now())
     keep_key(request, code=key_checks.parse_code(code), token=token, key=key)
     return redirect("key_start")
 
@@ -247,30 +256,25 @@ def open_key(request: HttpRequest) -> HttpResponse:
 @public_page
 @never_cache
 @sensitive_post_parameters("password")
-@sensitive_variables("kept", "form", "person")
 @require_POST
+@page_action(refused=_refuse_kept)
+@sensitive_variables("kept", "form", "person")
 def create_account(request: HttpRequest) -> HttpResponse:
     """Create a principal's account from the kept key; redeem it and sign in where its link proves the mailbox."""
     kept = get_kept_key(request)
     key = get_key(kept.code) if kept is not None else None
     if kept is None or key is None or key.school is None or request.user.is_authenticated:
         return redirect("key_start")
-    try:
-        key_checks.check_key(key, None, timezone.now())
-    except LicensingError as refusal:
-        return _render_key(request, kept, refusal=refusal)
+    key_checks.check_key(key, None, timezone.now())
     proven = mailbox_proof.read(kept.token, key) or ""
     form = KeyAccountForm(request.POST, proven=proven)
     if not form.is_valid():
         return _render_key(request, kept, form=form, status=422)
     if not proven:
         return _create_unconfirmed(request, kept, form, key.school)
-    try:
-        subscription = operations.create_account_and_redeem(
-            code=kept.code, token=kept.token, person=form.get_person(), host=request.get_host(), at=timezone.now()
-        )
-    except LicensingError as refusal:
-        return _render_key(request, kept, refusal=refusal)
+    subscription = operations.create_account_and_redeem(
+        code=kept.code, token=kept.token, person=form.get_person(), host=request.get_host(), at=timezone.now()
+    )
     user = subscription.principal
     forget_key(request)
     response: HttpResponse = perform_login(request, user, redirect_url=reverse("my_account"))
@@ -301,28 +305,25 @@ def _create_unconfirmed(request: HttpRequest, kept: KeptKey, form: KeyAccountFor
 
 @signed_in
 @never_cache
-@sensitive_variables("kept")
 @require_POST
-def activate_key(request: AuthenticatedRequest) -> HttpResponse:
+@page_action("my_account", refused=_refuse_kept)
+@sensitive_variables("kept")
+def activate_key(request: AuthenticatedRequest) -> HttpResponse | str:
     """Redeem the kept key, or claim a licence of it; for a school that was not chosen yet, choose it first."""
     user, kept, now = request.user, get_kept_key(request), timezone.now()
     key = get_key(kept.code) if kept is not None else None
     if kept is None or key is None:
         return redirect("key_start")
-    try:
-        with transaction.atomic():
-            if "choisir" in request.POST and (school := _find_school_to_choose(key, user)) is not None:
-                affiliations.choose(user=user, school=school, at=now)
-            entered = operations.enter_key(
-                code=kept.code, by=user, address=get_client_ip(request), at=now, school=_get_school(request)
-            )
-    except LicensingError as refusal:
-        return _render_key(request, kept, refusal=refusal)
+    with transaction.atomic():
+        if "choisir" in request.POST and (school := _find_school_to_choose(key, user)) is not None:
+            affiliations.choose(user=user, school=school, at=now)
+        entered = operations.enter_key(
+            code=kept.code, by=user, address=get_client_ip(request), at=now, school=_get_school(request)
+        )
     forget_key(request)
     if isinstance(entered, Subscription) and entered.school_id:
         request.session[SCHOOL_SESSION_KEY] = entered.school_id
-    messages.success(request, _describe(entered))
-    return redirect("my_account")
+    return _describe(entered)
 
 
 @public_page

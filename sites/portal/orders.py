@@ -52,6 +52,7 @@ from licensing.payments import card, card_providers
 from licensing.payments.credits import withdraw_from_contract
 from sites.portal.shop_forms import PROPOSE, PayerForm, PayerReferencesForm, ShopScanForm
 from web.access import signed_in
+from web.page_actions import RefusalsOn
 
 #: The button of the second step.
 _CONFIRM = "confirmer"
@@ -84,12 +85,8 @@ def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         if request.POST.get("faire") != _CONFIRM:
             confirming = True
         else:
-            try:
+            with RefusalsOn(form):
                 withdraw_from_contract(order_id=order.pk, name=form.cleaned_data["name"], by=request.user, at=now)
-            except LicensingError as refusal:
-                field = refusal.field if isinstance(refusal, BadBilling) else None
-                form.add_error(field, add_nonbreaking_spaces(refusal.sentence))
-            else:
                 messages.success(
                     request,
                     f"Vous avez renoncé au contrat : la commande est annulée. L'accusé de réception est envoyé à "

@@ -36,6 +36,7 @@ from schools.models import Affiliation
 from sites.portal.shop_forms import PROPOSE, CheckoutForm
 from web.access import public_page, signed_in
 from web.frame import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
+from web.page_actions import page_action
 
 _DIGITS = re.compile(r"[0-9]{1,6}")
 
@@ -281,14 +282,11 @@ def _describe_next_step(order: Order) -> str:
 
 @signed_in
 @require_POST
+@page_action("orders_detail", "pk")
 def discard(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Discard a draft order."""
     order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=request.user)
-    try:
-        operations.discard_draft(order_id=order.pk, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("orders_detail", pk=pk)
+    operations.discard_draft(order_id=order.pk, by=request.user, at=timezone.now())
     messages.success(request, "La commande est abandonnée : rien n'a été commandé.")
     return redirect("shop")
 

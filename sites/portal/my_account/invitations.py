@@ -15,64 +15,59 @@ from licensing.entitlements.exceptions import NoSeatLeft
 from licensing.entitlements.wording import format_long_date
 from licensing.exceptions import LicensingError
 from licensing.invitations import operations
-from licensing.invitations.exceptions import BadAddresses, TooManyTeachersInvited
+from licensing.invitations.exceptions import BadAddresses
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations import InvitationResult
 from sites.portal.my_account.page import INVITE_FORM, Notice, parse_pk, refuse, respond
 from web.access import signed_in
+from web.page_actions import page_action
+
+
+def _refuse_row(request: AuthenticatedRequest, refusal: LicensingError) -> HttpResponse:
+    """Say why nothing was done, beside the invited person."""
+    return refuse(request, refusal, row=f"i{request.POST.get('relancer') or request.POST.get('invitation')}")
+
+
+def _refuse_list(request: AuthenticatedRequest, refusal: LicensingError) -> HttpResponse:
+    bad_lines, understood = (refusal.lines, refusal.understood) if isinstance(refusal, BadAddresses) else ((), 0)
+    return refuse(
+        request,
+        refusal,
+        row=INVITE_FORM,
+        addresses=request.POST.get("adresses", ""),
+        bad_lines=bad_lines,
+        understood=understood,
+        inviting=True,
+        chosen=parse_pk(request.POST.get("abonnement", "")),
+        wants_more=isinstance(refusal, NoSeatLeft),
+    )
 
 
 @signed_in
 @require_POST
+@page_action(refused=_refuse_list)
 def invite(request: AuthenticatedRequest) -> HttpResponse:
     """Invite the teachers of a pasted list; lines that cannot be read are shown, or skipped if the user says so."""
-    addresses = request.POST.get("adresses", "")
-    subscription_id = parse_pk(request.POST.get("abonnement", ""))
-    try:
-        result = operations.invite_teachers(
-            subscription_id=subscription_id,
-            addresses=addresses,
-            by=request.user,
-            at=timezone.now(),
-            skip_bad_lines="passer" in request.POST,
-        )
-    except LicensingError as refusal:
-        return _refuse_list(request, refusal, addresses, subscription_id)
+    result = operations.invite_teachers(
+        subscription_id=parse_pk(request.POST.get("abonnement", "")),
+        addresses=request.POST.get("adresses", ""),
+        by=request.user,
+        at=timezone.now(),
+        skip_bad_lines="passer" in request.POST,
+    )
     return respond(request, replace(_build_notice(result), inviting=True))
 
 
 @signed_in
 @require_POST
+@page_action(refused=_refuse_row)
 def invite_again(request: AuthenticatedRequest) -> HttpResponse:
     """Invite anew the person of an invitation that ended without an answer."""
     pk, subscription_id = map(parse_pk, [request.POST.get(name, "") for name in ("invitation", "abonnement")])
-    try:
-        result = operations.invite_again(
-            invitation_id=pk, subscription_id=subscription_id, by=request.user, at=timezone.now()
-        )
-    except LicensingError as refusal:
-        return refuse(request, refusal, row=f"i{pk}")
-    return respond(request, _build_notice(result))
-
-
-def _refuse_list(
-    request: AuthenticatedRequest, refusal: LicensingError, addresses: str, subscription_id: int
-) -> HttpResponse:
-    bad_lines, understood = (refusal.lines, refusal.understood) if isinstance(refusal, BadAddresses) else ((), 0)
-    response = refuse(
-        request,
-        refusal,
-        row=INVITE_FORM,
-        addresses=addresses,
-        bad_lines=bad_lines,
-        understood=understood,
-        inviting=True,
-        chosen=subscription_id,
-        wants_more=isinstance(refusal, NoSeatLeft),
+    result = operations.invite_again(
+        invitation_id=pk, subscription_id=subscription_id, by=request.user, at=timezone.now()
     )
-    if isinstance(refusal, TooManyTeachersInvited):
-        response["Retry-After"] = str(refusal.retry_after)
-    return response
+    return respond(request, _build_notice(result))
 
 
 def _build_notice(result: InvitationResult) -> Notice:
@@ -133,25 +128,21 @@ def _name_with_address(invitation: TeacherInvitation) -> str:
 
 @signed_in
 @require_POST
+@page_action(refused=_refuse_row)
 def remind(request: AuthenticatedRequest) -> HttpResponse:
     """E-mail an invited person again."""
     pk = parse_pk(request.POST.get("relancer", ""))
-    try:
-        invitation = operations.remind_invitation(invitation_id=pk, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return refuse(request, refusal, row=f"i{pk}")
+    invitation = operations.remind_invitation(invitation_id=pk, by=request.user, at=timezone.now())
     return respond(request, Notice(sentence=f"L'invitation repart à {invitation.email}.", row=f"i{pk}"))
 
 
 @signed_in
 @require_POST
+@page_action(refused=_refuse_row)
 def recall(request: AuthenticatedRequest) -> HttpResponse:
     """Cancel an invitation: its licence is free again, and the person stays in the list."""
     pk = parse_pk(request.POST.get("invitation", ""))
-    try:
-        invitation = operations.recall_invitation(invitation_id=pk, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return refuse(request, refusal, row=f"i{pk}")
+    invitation = operations.recall_invitation(invitation_id=pk, by=request.user, at=timezone.now())
     sentence = (
         f"L'invitation de {invitation} est annulée : son lien n'ouvre plus rien, et la licence est libre. Vous pouvez "
         "la rétablir jusqu'à demain, tant qu'une licence reste libre."
@@ -161,24 +152,20 @@ def recall(request: AuthenticatedRequest) -> HttpResponse:
 
 @signed_in
 @require_POST
+@page_action(refused=_refuse_row)
 def undo_recall(request: AuthenticatedRequest) -> HttpResponse:
     """Have an invitation that was cancelled less than a day ago wait again: « Rétablir »."""
     pk = parse_pk(request.POST.get("invitation", ""))
-    try:
-        invitation = operations.undo_recall(invitation_id=pk, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return refuse(request, refusal, row=f"i{pk}")
+    invitation = operations.undo_recall(invitation_id=pk, by=request.user, at=timezone.now())
     sentence = f"L'invitation de {invitation} est rétablie : une licence lui est réservée, et son lien fonctionne."
     return respond(request, Notice(sentence=sentence, row=f"i{pk}"))
 
 
 @signed_in
 @require_POST
+@page_action(refused=_refuse_row)
 def forget(request: AuthenticatedRequest) -> HttpResponse:
     """Take a person who did not answer off the list, with their address."""
     pk = parse_pk(request.POST.get("invitation", ""))
-    try:
-        invitation = operations.forget_invited_person(invitation_id=pk, by=request.user)
-    except LicensingError as refusal:
-        return refuse(request, refusal, row=f"i{pk}")
+    invitation = operations.forget_invited_person(invitation_id=pk, by=request.user)
     return respond(request, Notice(sentence=f"{_name_with_address(invitation)} n'est plus dans la liste."))

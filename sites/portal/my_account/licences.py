@@ -6,13 +6,15 @@ redirected to the page, which says the same.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -47,6 +49,7 @@ from sites.portal.my_account.page import (
     respond,
 )
 from web.access import signed_in
+from web.page_actions import page_action
 
 #: Value of the field `acte` of the button that keeps what was asked for.
 _KEEP = "garder"
@@ -69,16 +72,18 @@ class ReturnForm(forms.Form):
     mot = forms.CharField(label="Un mot pour la collectivité (facultatif)", required=False, max_length=MAX_COMMENT)
 
 
+def _refuse(request: AuthenticatedRequest, refusal: LicensingError, **_: int) -> HttpResponse:
+    if isinstance(refusal, SubscriptionNotAdministered):
+        raise Http404("Not a subscription of this principal.") from None
+    return render_licences_page(request, status=409, refusal=refusal)
+
+
 @signed_in
 @require_http_methods(["GET", "POST"])
+@page_action(refused=_refuse)
 def give_back(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Say what giving back means and ask how many; then give them back, or keep what was asked for."""
-    try:
-        subscription, collectivity = return_operations.check_may_give_back(pk, request.user)
-    except SubscriptionNotAdministered:
-        raise Http404("Not a subscription of this principal.") from None
-    except LicensingError as refusal:
-        return render_licences_page(request, status=409, refusal=refusal)
+    subscription, collectivity = return_operations.check_may_give_back(pk, request.user)
     if request.method == "POST":
         return _answer(request, subscription, collectivity.name)
     return _render(request, subscription, collectivity.name)
@@ -149,41 +154,43 @@ def _render(
 
 @signed_in
 @require_POST
-def undo_return(request: AuthenticatedRequest) -> HttpResponse:
+@page_action("my_account_licences", refused=_refuse)
+def undo_return(request: AuthenticatedRequest) -> str:
     """Take again what was given back within the hour."""
-    try:
-        done = return_operations.undo_return(
-            return_id=parse_pk(request.POST.get("retour", "")), by=request.user, at=timezone.now()
-        )
-    except SubscriptionNotAdministered:
-        raise Http404("Not a return of this principal.") from None
-    except LicensingError as refusal:
-        return render_licences_page(request, status=409, refusal=refusal)
+    done = return_operations.undo_return(
+        return_id=parse_pk(request.POST.get("retour", "")), by=request.user, at=timezone.now()
+    )
     again = formatting.pluralize(done.licence_return.units, "licence est", "licences sont")
-    messages.success(request, f"{again} de nouveau à vous, sous la même clé : le retour est annulé.")
-    return redirect("my_account_licences")
+    return f"{again} de nouveau à vous, sous la même clé : le retour est annulé."
+
+
+def _read_key(request: AuthenticatedRequest) -> str:
+    return request.POST.get("cle", "")[:200]
+
+
+def _refuse_key(request: AuthenticatedRequest, refusal: LicensingError) -> HttpResponse:
+    content: dict[str, Any] = {"key_refusal": refusal, "key_typed": _read_key(request)}
+    if isinstance(refusal, SchoolNotChosen):
+        content["join"] = refusal.school
+    if request.htmx:
+        # htmx only swaps 409 in, so a rate limit is a 409 too.
+        return render(request, "portal/_key_field.html", {**get_overview_context(request), **content}, status=409)
+    return render_page(request, status=429 if isinstance(refusal, TooManyGuesses) else 409, **content)
 
 
 @signed_in
 @require_POST
 @sensitive_post_parameters("cle")
-@sensitive_variables("code")
+@page_action(refused=_refuse_key)
 def enter_key(request: AuthenticatedRequest) -> HttpResponse:
     """Redeem the key for a principal, or claim one of its units for a teacher."""
-    user = request.user
-    code = request.POST.get("cle", "")[:200]
-    try:
-        entered = operations.enter_key(
-            code=code,
-            by=user,
-            address=get_client_ip(request),
-            at=timezone.now(),
-            school=request.session.get(SCHOOL_SESSION_KEY) or None,
-        )
-    except SchoolNotChosen as refusal:
-        return _respond_key_error(request, refusal, code, join=refusal.school)
-    except LicensingError as refusal:
-        return _respond_key_error(request, refusal, code)
+    entered = operations.enter_key(
+        code=_read_key(request),
+        by=request.user,
+        address=get_client_ip(request),
+        at=timezone.now(),
+        school=request.session.get(SCHOOL_SESSION_KEY) or None,
+    )
     if isinstance(entered, Subscription):
         if entered.school_id:
             request.session[SCHOOL_SESSION_KEY] = entered.school_id
@@ -193,21 +200,6 @@ def enter_key(request: AuthenticatedRequest) -> HttpResponse:
         sentence = f"La licence est à vous : utilisable {start}." if start else "Votre licence est active."
     messages.success(request, sentence)
     return HttpResponseClientRedirect(reverse("my_account")) if request.htmx else redirect("my_account")
-
-
-def _respond_key_error(
-    request: AuthenticatedRequest, refusal: LicensingError, code: str, **context: object
-) -> HttpResponse:
-    content = {"key_refusal": refusal, "key_typed": code, **context}
-    status = 429 if isinstance(refusal, TooManyGuesses) else 409
-    if request.htmx:
-        # htmx only swaps 409 in, so a rate limit is a 409 too.
-        response = render(request, "portal/_key_field.html", {**get_overview_context(request), **content}, status=409)
-    else:
-        response = render_page(request, status=status, **content)
-    if isinstance(refusal, TooManyGuesses):
-        response["Retry-After"] = str(refusal.retry_after)
-    return response
 
 
 @signed_in
@@ -278,6 +270,7 @@ def _describe_start(seat: Seat) -> str:
 @signed_in
 @require_safe
 @limit_downloads
+@page_action(refused=_refuse)
 def print_vouchers(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return a PDF of vouchers to hand out to teachers, one for each free unit."""
     subscription = get_object_or_404(
@@ -286,10 +279,7 @@ def print_vouchers(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         ),
         pk=pk,
     )
-    try:
-        return render_vouchers(subscription, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return render_licences_page(request, status=409, refusal=refusal)
+    return render_vouchers(subscription, by=request.user, at=timezone.now())
 
 
 @signed_in

@@ -30,6 +30,7 @@ from schools.models import Affiliation, School
 from sites.portal.my_account.page import SCHOOL_SESSION_KEY, Notice, parse_pk, render_page, respond
 from tenants.models import Collectivity
 from web.access import signed_in
+from web.page_actions import page_action
 
 
 class AskCollectivityForm(forms.Form):
@@ -79,29 +80,27 @@ class AskCollectivityForm(forms.Form):
 _FIELDS: dict[type[LicensingError], str] = {BadRequestSentence: "reason", BadRequestUnits: "units"}
 
 
+def _refuse(request: AuthenticatedRequest, refusal: LicensingError) -> HttpResponse:
+    return render_page(request, status=409, request_refusal=refusal)
+
+
 @signed_in
 @require_POST
-def ask_principal(request: AuthenticatedRequest) -> HttpResponse:
+@page_action("my_account", refused=_refuse)
+def ask_principal(request: AuthenticatedRequest) -> str:
     """Ask the principals of the teacher's school for a licence."""
-    try:
-        operations.ask_principal(uai=request.POST.get("uai", "")[:8], by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return render_page(request, status=409, request_refusal=refusal)
-    messages.success(request, "Votre demande est chez votre direction : elle la voit dans son compte.")
-    return redirect("my_account")
+    operations.ask_principal(uai=request.POST.get("uai", "")[:8], by=request.user, at=timezone.now())
+    return "Votre demande est chez votre direction : elle la voit dans son compte."
 
 
 @signed_in
 @require_POST
-def withdraw_own(request: AuthenticatedRequest) -> HttpResponse:
+@page_action("my_account", refused=_refuse)
+def withdraw_own(request: AuthenticatedRequest) -> str:
     """Withdraw the teacher's own request."""
     request_id = parse_pk(request.POST.get("demande", ""))
-    try:
-        operations.withdraw_teacher_request(request_id=request_id, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return render_page(request, status=409, request_refusal=refusal)
-    messages.success(request, "Votre demande est retirée.")
-    return redirect("my_account")
+    operations.withdraw_teacher_request(request_id=request_id, by=request.user, at=timezone.now())
+    return "Votre demande est retirée."
 
 
 @signed_in
@@ -187,29 +186,24 @@ def ask_collectivity(request: AuthenticatedRequest) -> HttpResponse:
 
 @signed_in
 @require_POST
-def withdraw_collectivity(request: AuthenticatedRequest) -> HttpResponse:
+@page_action("my_account_request")
+def withdraw_collectivity(request: AuthenticatedRequest) -> str:
     """Withdraw a school's request to a collectivity."""
     request_id = parse_pk(request.POST.get("demande", ""))
-    try:
-        operations.withdraw_request(request_id=request_id, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, "La demande de votre école est retirée.")
-    return redirect("my_account_request")
+    operations.withdraw_request(request_id=request_id, by=request.user, at=timezone.now())
+    return "La demande de votre école est retirée."
 
 
 @signed_in
 @require_POST
-def choose_letters(request: AuthenticatedRequest) -> HttpResponse:
+@page_action("my_account")
+def choose_letters(request: AuthenticatedRequest) -> str:
     """Have the e-mail about waiting teachers sent to the principal, or not."""
     wanted = "oui" in request.POST.getlist("e-mails")
     operations.set_letters(user=request.user, wanted=wanted, at=timezone.now())
-    message = (
-        "Vous recevrez un e-mail quand quelqu'un demande" if wanted else "Vous ne recevrez plus d'e-mail des demandes"
-    )
-    messages.success(request, f"{message}.")
-    return redirect("my_account")
+    if wanted:
+        return "Vous recevrez un e-mail quand quelqu'un demande."
+    return "Vous ne recevrez plus d'e-mail des demandes."
 
 
 def _get_led_school(request: AuthenticatedRequest) -> School | None:

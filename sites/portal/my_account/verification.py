@@ -38,6 +38,7 @@ from schools.queries import (
 from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
 from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link
+from web.page_actions import page_action
 
 # Offers on « Mon compte »: verification as principal, directory matches of a school typed by hand.
 #
@@ -140,15 +141,17 @@ class CurrentPrincipalsForm(forms.Form):
         return [int(name.removeprefix("chef-")) for name, value in self.cleaned_data.items() if value == answer]
 
 
+def _render_expired(request: HttpRequest, refusal: PrincipalLinkExpired, **_: object) -> HttpResponse:
+    return render(request, "portal/verification_expired.html", {"refusal": refusal}, status=410)
+
+
 @public_page
 @opens_link
+@page_action(refused=_render_expired, errors=PrincipalLinkExpired)
 @sensitive_variables("token")
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the token in the session and redirect to the page without it."""
-    try:
-        verification_request, _ = get_principal_request(token, at=timezone.now())
-    except PrincipalLinkExpired as refusal:
-        return render(request, "portal/verification_expired.html", {"refusal": refusal}, status=410)
+    verification_request, _ = get_principal_request(token, at=timezone.now())
     keep_link_token(request, _name_link(verification_request.pk), token)
     return redirect("principal_verification_confirm", pk=verification_request.pk)
 
@@ -159,38 +162,34 @@ def _name_link(pk: int) -> str:
 
 @public_page
 @never_cache
-@sensitive_variables("token")
 @require_http_methods(["GET", "POST"])
+@page_action(refused=_render_expired, errors=PrincipalLinkExpired)
+@page_action("principal_verification_confirm", "pk", errors=PrincipalsChanged)
+@sensitive_variables("token")
 def confirm_verification(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show who asks to be verified as principal, and the consequences; then confirm."""
     now = timezone.now()
     token = get_link_token(request, _name_link(pk))
     if token is None:
         return render(request, "portal/verification_unopened.html", status=410)
-    try:
-        verification_request, _ = get_principal_request(token, at=now)
-        current = [affiliation.user for affiliation in list_verified_principals(verification_request.school_id)]
-        form = CurrentPrincipalsForm(
-            request.POST if request.method == "POST" else None, newcomer=verification_request.user, current=current
-        )
-        content: dict[str, Any] = {
-            "verification_request": verification_request,
-            "school_name": format_school(verification_request.school),
-            "address": mask_email(verification_request.user.email),
-            "form": form,
-            "principals": current,
-        }
-        if request.method == "GET" or not form.is_valid():
-            status = 200 if request.method == "GET" else 422
-            return render(request, "portal/verification_confirm.html", content, status=status)
-        result = operations.confirm_principal(
-            token=token, replaced=form.answered(REPLACE), kept=form.answered(KEEP), at=now
-        )
-    except PrincipalsChanged as refusal:
-        messages.error(request, str(refusal))
-        return redirect("principal_verification_confirm", pk=pk)
-    except PrincipalLinkExpired as refusal:
-        return render(request, "portal/verification_expired.html", {"refusal": refusal}, status=410)
+    verification_request, _ = get_principal_request(token, at=now)
+    current = [affiliation.user for affiliation in list_verified_principals(verification_request.school_id)]
+    form = CurrentPrincipalsForm(
+        request.POST if request.method == "POST" else None, newcomer=verification_request.user, current=current
+    )
+    content: dict[str, Any] = {
+        "verification_request": verification_request,
+        "school_name": format_school(verification_request.school),
+        "address": mask_email(verification_request.user.email),
+        "form": form,
+        "principals": current,
+    }
+    if request.method == "GET" or not form.is_valid():
+        status = 200 if request.method == "GET" else 422
+        return render(request, "portal/verification_confirm.html", content, status=status)
+    result = operations.confirm_principal(
+        token=token, replaced=form.answered(REPLACE), kept=form.answered(KEEP), at=now
+    )
     forget_link_token(request, _name_link(pk))
     return render(
         request, "portal/verification_confirmed.html", {"result": result, "school_name": content["school_name"]}
