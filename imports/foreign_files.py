@@ -16,7 +16,7 @@ from imports.enums import Volume
 from imports.formats.exceptions import UnreadableFile, annotation_too_slow, damaged, too_much_memory, too_much_time
 from imports.layout import FurtherTable, LayoutQuestion, PreviewRow, SheetRegion
 from imports.meanings import Meaning, Problem, RowNote
-from imports.parsing.column_questions import ComparedRow
+from imports.parsing.column_mapping import ComparedRow
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
 from imports.workbooks import provenance

@@ -9,7 +9,8 @@ from collectivities.models import PortfolioSchool
 from imports.enums import RowMatchMethod
 from imports.layout import LayoutQuestion
 from imports.meanings import Meaning
-from imports.parsing.column_questions import EXAMPLES, UAI_COLUMNS, ComparedRow
+from imports.parsing.column_mapping import ComparedRow
+from imports.parsing.column_questions import EXAMPLES, UAI_COLUMNS
 from imports.parsing.rows import ParsedRow
 from schools import uai
 from schools.models import School
