@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.apps import apps
 from django.urls import get_resolver
 
 from api import problem_details, views
@@ -73,8 +74,9 @@ def list_endpoints() -> set[type[ScopedView]]:
 
 
 def list_apps() -> set[str]:
-    """Return the packages that have endpoints: their modules are an app's `api` or lie in it."""
-    return {re.split(r"\.api\b", one.__module__)[0] for one in list_endpoints()} | {"api", *USED_BY_OTHERS}
+    """Return the apps that have endpoints."""
+    found = {apps.get_containing_app_config(one.__module__) for one in list_endpoints()}
+    return {app.name for app in found if app is not None} | {"api", *USED_BY_OTHERS}
 
 
 def api_rule_codes() -> set[str]:
@@ -91,8 +93,9 @@ def all_rule_codes() -> set[str]:
 def framework_codes() -> set[str]:
     """Return the error codes in the source of the API framework and of the endpoints."""
     modules = {one.__module__ for one in list_endpoints()}
-    # Row errors of bulk requests are raised by the operations.
-    modules |= {name for name in sys.modules if ".operations." in name and name.startswith(tuple(list_apps()))}
+    # Row errors of bulk requests are raised by the operations and what they check.
+    theirs = re.compile(rf"({'|'.join(map(re.escape, list_apps()))})\.(operations|checks)\b")
+    modules |= {name for name in sys.modules if theirs.match(name)}
     files = {*Path(views.__file__).parent.glob("*.py"), *(Path(sys.modules[name].__file__) for name in modules)}
     found = {code for file in files for code in _in_source(ast.parse(file.read_text(encoding="utf-8")))}
     return found | {code for _, code, _, _ in problem_details._FRAMEWORK_ERRORS}  # noqa: SLF001 - a table
