@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
+from core.calendar import date_in_paris
 from licensing.bank.models import StatementLine
 from tests.bank.statement_files import FileLine, StatementFile, write_camt
 from tests.e2e.guide_pictures import keep_picture
@@ -20,7 +21,7 @@ PAGE = "/admin/bank/statementline/a-rapprocher/"
 
 def write_file(orders):
     """Return a statement with a line of each kind: sure, probable, to choose, like nothing, to take back."""
-    today = timezone.now().date()
+    today = date_in_paris(timezone.now())
     numbers = [order.invoices.get().number for order in orders]
     lines = (
         FileLine("199.00", "VIR SEPA SGC NIMES AGGLOMERATION", (f"MANDAT 4512 BORD 31 {numbers[0]}",), "SGC NIMES"),

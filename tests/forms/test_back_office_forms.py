@@ -123,12 +123,12 @@ def create_statement_lines():
     """A line that may be one of two orders, one that names an invoice, and two that nothing is like, one set aside."""
     OrderFactory(current=True, confirmed=True)
     invoice, now = Invoice.objects.current().filter(order__state="confirmed").first(), timezone.now()
-    amount = str(invoice.total_ttc)
+    day, amount = date_in_paris(now), str(invoice.total_ttc)
     texts = ((amount, "INCONNU"), (amount, invoice.number), ("12.00", "INTERETS"), ("13.00", "APPORT"))
     lines = receive(
-        *(FileLine(amount, label, day=now.date()) for amount, label in texts),
-        opening_on=now.date(),
-        closing_on=now.date(),
+        *(FileLine(amount, label, day=day) for amount, label in texts),
+        opening_on=day,
+        closing_on=day,
     )
     bank_operations.set_line_aside(line_id=lines[-1].pk, reason="Apport", by=UserFactory(), at=now)
 
