@@ -81,7 +81,7 @@ def describe_order(order: Order) -> dict[str, Any]:
     """Return the names that the template of each e-mail about an order may use.
 
     `start` is empty once the licences are used; `validity` says until when they are, `withdrawal_until` until when a
-    consumer may withdraw. `payer`: no more of it than of any name that somebody typed; whole on the invoice.
+    consumer may withdraw. Of `payer` no more than of any name that somebody typed; it is whole on the invoice.
     """
     today = get_today()
     line = order.lines.select_related("school_year", "entitlement").get()

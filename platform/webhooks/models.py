@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 
 from core.models import LockableQuerySet
+from webhooks.event_types import get_event_type_label
 
 
 class DisabledReason(models.TextChoices):
@@ -110,6 +111,11 @@ class WebhookEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} ({self.subject})"
+
+    @property
+    def type_label(self) -> str:
+        """Return the French label of the type."""
+        return get_event_type_label(self.type)
 
 
 class DeliveryState(models.TextChoices):

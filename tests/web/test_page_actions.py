@@ -25,7 +25,7 @@ def _build_request() -> HttpRequest:
     return request
 
 
-def _list_told(request: HttpRequest) -> list[tuple[str, str]]:
+def _list_messages(request: HttpRequest) -> list[tuple[str, str]]:
     return [(one.level_tag, str(one)) for one in messages.get_messages(request)]
 
 
@@ -38,19 +38,19 @@ def _rename(_request: HttpRequest, pk: int, name: str) -> HttpResponse | str:
     return f"La classe {pk} est la {int(name)}."
 
 
-def test_a_sentence_is_told_on_the_page_to_go_back_to() -> None:
+def test_a_sentence_is_shown_on_the_page_to_go_back_to() -> None:
     request = _build_request()
     answer = _rename(request, pk=7, name="3")
     assert answer.headers["Location"].endswith("/7/")
-    assert _list_told(request) == [("success", "La classe 7 est la 3.")]
+    assert _list_messages(request) == [("success", "La classe 7 est la 3.")]
     assert _rename(request, pk=7, name="page").content == b"page"
 
 
-def test_a_refusal_is_told_there_too_and_says_when_to_try_again() -> None:
+def test_a_refusal_is_shown_there_too_and_says_when_to_try_again() -> None:
     request = _build_request()
     answer = _rename(request, pk=7, name="")
     assert (answer.headers["Location"][-3:], answer.headers["Retry-After"]) == ("/7/", "60")
-    assert _list_told(request) == [("error", "Patientez une minute.")]
+    assert _list_messages(request) == [("error", "Patientez une minute.")]
 
 
 def test_a_fault_of_ours_is_no_refusal() -> None:
