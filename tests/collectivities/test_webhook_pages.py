@@ -111,6 +111,7 @@ def test_a_test_delivery_shows_the_response_and_can_be_replayed(manager, endpoin
     delivery = Delivery.objects.get()
     answer = manager.get(f"/reglages/webhooks/{endpoint.pk}/envois/{delivery.pk}/")
     assert "<script>alert" not in answer.content.decode()
+    assert ">Essai<" in re.sub(r"\s+", "", answer.content.decode())
     shown = text(answer)
     assert "Le serveur du destinataire est en panne (réponse 500)." in shown
     assert "Prochain essai" in shown

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformState
 from licensing.billing.transmission.operations import request_transmissions
@@ -57,7 +58,7 @@ def sell(committing):
     by: dict[str, Any] = {"by": operator, "at": at}
     surplus = OrderFactory(current=True, confirmed=True)
     payment_operations.record_payment(
-        order_id=surplus.pk, method="transfer", amount=surplus.total_ttc + 5, received_on=at.date(),
+        order_id=surplus.pk, method="transfer", amount=surplus.total_ttc + 5, received_on=date_in_paris(at),
         reference="VIR 12", **by,
     )  # fmt: skip
     for state in (PlatformState.DEPOSITED, PlatformState.SUSPENDED, PlatformState.REJECTED):
@@ -75,7 +76,7 @@ def sell(committing):
 
 def order_next_year(year, *, at):
     """Place an order whose licences begin next year."""
-    next_year = sell_next_year(year, sold_from=at.date())
+    next_year = sell_next_year(year, sold_from=date_in_paris(at))
     affiliation = AffiliationFactory(user=PrincipalFactory())
     draft = operations.create_school_draft(
         classes=3, affiliation=affiliation, by=affiliation.user, at=at, ends_in=next_year.ends_on.year
