@@ -144,11 +144,13 @@ DROPPED_MESSAGE = "Non envoyé : la base a été restaurée, et cet e-mail étai
 DROPPED_DELIVERY = "Non envoyé : la base a été restaurée, et cet envoi était peut-être déjà parti."
 SKIPPING_REASON = "Base restaurée : des factures émises après la sauvegarde portent peut-être ces numéros."
 
+# A series that gave no number yet has no last value, and may begin at any.
 _RAISE = """
-SELECT count(setval(
-    format('%%I.%%I', schemaname, sequencename)::regclass, least(max_value, coalesce(last_value, 0) + %(margin)s)
-))
-FROM pg_catalog.pg_sequences WHERE schemaname = ANY(%(schemas)s)
+SELECT count(setval(series, least(max_value, coalesce(last_value, nextval(series) - 1) + %(margin)s)))
+FROM (
+    SELECT format('%%I.%%I', schemaname, sequencename)::regclass AS series, max_value, last_value
+    FROM pg_catalog.pg_sequences WHERE schemaname = ANY(%(schemas)s)
+) AS every
 """
 
 

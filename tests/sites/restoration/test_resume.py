@@ -18,6 +18,7 @@ from licensing.billing.models import Invoice, SkippedNumbers
 from mailing.models import Message, MessageState
 from sites.audit.checks import check_all
 from sites.restoration import operations
+from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory, StoredOrderFactory
 from tests.installation.copies import note
 from tests.jobs.queue_rows import add_job
@@ -54,6 +55,16 @@ def last_invoice(rank):
 
 def test_where_nothing_is_held_there_is_nothing_to_do(db):
     assert run() == "Rien n'est retenu.\n"
+
+
+def test_a_series_that_gave_no_number_yet_is_raised_from_where_it_begins(nimes):
+    execute_as_administrator("ALTER SEQUENCE c_nimes.pools_pool_id_seq RESTART WITH 3000001")
+    with schema_context("public"):
+        note(timeline=77)
+        run("--send-all", "--sequence-margin=500", last_invoice(0))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('c_nimes.pools_pool_id_seq')")
+        assert cursor.fetchone() == (3_000_501,)
 
 
 def test_it_tells_what_waited_and_proposes_the_command(nimes, endpoint):
