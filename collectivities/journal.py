@@ -6,7 +6,8 @@ Actions with the same name are one choice of the filter: a revocation alone, and
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Collection, Iterator, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -149,12 +150,15 @@ class JournalFilter(django_filters.FilterSet):
 _PERIOD = datetime.timedelta(days=31)
 
 
-def _list_merged() -> Iterator[When]:
-    """Yield the actions that are counted as one because a line says the same of them: those of a name in the filter."""
-    for first in journal_actions:
-        same = list_same_actions(first)
-        if first == same[0] and len(same) > 1 and not any(journal_actions[name].counted for name in same):
-            yield When(action__in=same[1:], then=Value(first))
+@functools.cache
+def _list_merged() -> list[When]:
+    """Return the actions that are counted as one, as a line says the same of them: those of a name in the filter."""
+    groups = {tuple(list_same_actions(action)) for action in journal_actions}
+    return [
+        When(action__in=others, then=Value(first))
+        for first, *others in sorted(groups)
+        if others and not any(journal_actions[name].counted for name in (first, *others))
+    ]
 
 
 def _has_address(action: str) -> bool:

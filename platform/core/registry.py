@@ -23,6 +23,8 @@ class Registry[Declared](Mapping[str, Declared]):
         if name in self._declared:
             raise ImproperlyConfigured(f"The {self._what} {name!r} is declared twice.")
         self._declared[name], self._ranks[name] = value, rank
+        # Once a name: it is read at each page.
+        self._declared = dict(sorted(self._declared.items(), key=lambda item: self._ranks[item[0]]))
 
     def withdraw(self, name: str) -> None:
         """Forget a declaration. For tests."""
@@ -32,7 +34,7 @@ class Registry[Declared](Mapping[str, Declared]):
         return self._declared[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._declared, key=self._ranks.__getitem__))
+        return iter(self._declared)
 
     def __len__(self) -> int:
         return len(self._declared)
