@@ -396,22 +396,29 @@ class BulkAction:
 
 #: By the value of the button; apps above declare theirs.
 bulk_actions: Registry[BulkAction] = Registry("act on many allocations")
-_OWN_ACTIONS = {
-    "relancer": BulkAction(
+bulk_actions.declare(
+    "relancer",
+    BulkAction(
         "Relancer",
         preview_reminding,
         describe_reminding,
         key_emails.remind_many,
         ("école relancée", "écoles relancées"),
     ),
-    "renvoyer": BulkAction(
+)
+bulk_actions.declare(
+    "renvoyer",
+    BulkAction(
         "Renvoyer la clé",
         preview_resending,
         describe_resending,
         key_emails.resend_many,
         ("clé renvoyée", "clés renvoyées"),
     ),
-    "reprendre": BulkAction(
+)
+bulk_actions.declare(
+    "reprendre",
+    BulkAction(
         "Reprendre les licences",
         preview_revocation,
         describe_revocation,
@@ -419,11 +426,7 @@ _OWN_ACTIONS = {
         ("attribution reprise", "attributions reprises"),
         takes_back=True,
     ),
-}
-
-
-for _name, _action in _OWN_ACTIONS.items():
-    bulk_actions.declare(_name, _action)
+)
 
 
 @require_POST
