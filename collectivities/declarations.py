@@ -1,8 +1,8 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
-"""What offices declare: their e-mails, and what hears of those that are lost."""
+"""What offices declare: e-mails, journal, error codes, menu, and what hears of e-mails that are lost."""
 
 from accounts.models import AccountEvent
-from api.problem_details import RULE, Error, declare_errors, declare_family
+from api.problem_details import A_RULE_REFUSES, ErrorCode, declare_errors, declare_family
 from collectivities import emails
 from collectivities.journal import JournalAction, declare_actions, declare_subject
 from collectivities.models import (
@@ -69,27 +69,27 @@ declare_actions(
     }
 )
 
-PORTFOLIO = declare_family("Périmètre", RULE, rank=80)
+PORTFOLIO = declare_family("Périmètre", A_RULE_REFUSES, rank=80)
 declare_errors(
     PORTFOLIO,
-    Error("not_in_portfolio", "", "L'établissement n'est pas dans votre périmètre.", "Ajoutez-le d'abord."),
-    Error("invalid_contact", "", "L'adresse du contact n'en est pas une, ou le nombre de classes surprend.",
-          "Corrigez ce que `detail` nomme."),
+    ErrorCode("not_in_portfolio", "", "L'établissement n'est pas dans votre périmètre.", "Ajoutez-le d'abord."),
+    ErrorCode("invalid_contact", "", "L'adresse du contact n'en est pas une, ou le nombre de classes surprend.",
+              "Corrigez ce que `detail` nomme."),
 )  # fmt: skip
 
-WEBHOOKS = declare_family("Webhooks", RULE, rank=100)
+WEBHOOKS = declare_family("Webhooks", A_RULE_REFUSES, rank=100)
 declare_errors(
     WEBHOOKS,
-    Error("url_not_allowed", "", "Rien ne peut être envoyé à cette adresse : pas en https, ou pas sur l'internet.",
-          "Donnez une adresse en https que l'internet peut joindre."),
-    Error("url_already_used", "", "Un webhook conduit déjà à cette adresse.", "Modifiez celui-là."),
-    Error("unknown_event_type", "", "Aucun type d'événement ne porte ce nom.",
-          "Prenez ceux de la page de l'opération ; aucun : tous."),
-    Error("too_many_webhooks", "", "Un bureau a vingt webhooks au plus.", "Supprimez-en un qui ne sert plus."),
-    Error("webhook_disabled", "", "Le webhook est désactivé.", "Activez-le d'abord."),
-    Error("delivery_pending", "", "L'envoi attend déjà : il part au prochain essai.", "Il n'y a rien à faire."),
-    Error("already_rotated", "", "Le secret vient d'être renouvelé, et le précédent signe encore.",
-          "Attendez la fin de `previous_secret_until`."),
+    ErrorCode("url_not_allowed", "", "Rien ne peut être envoyé à cette adresse : pas en https, ou pas sur l'internet.",
+              "Donnez une adresse en https que l'internet peut joindre."),
+    ErrorCode("url_already_used", "", "Un webhook conduit déjà à cette adresse.", "Modifiez celui-là."),
+    ErrorCode("unknown_event_type", "", "Aucun type d'événement ne porte ce nom.",
+              "Prenez ceux de la page de l'opération ; aucun : tous."),
+    ErrorCode("too_many_webhooks", "", "Un bureau a vingt webhooks au plus.", "Supprimez-en un qui ne sert plus."),
+    ErrorCode("webhook_disabled", "", "Le webhook est désactivé.", "Activez-le d'abord."),
+    ErrorCode("delivery_pending", "", "L'envoi attend déjà : il part au prochain essai.", "Il n'y a rien à faire."),
+    ErrorCode("already_rotated", "", "Le secret vient d'être renouvelé, et le précédent signe encore.",
+              "Attendez la fin de `previous_secret_until`."),
 )  # fmt: skip
 
 declare_page("portfolio:list", "Écoles", section="Écoles")

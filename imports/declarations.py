@@ -1,7 +1,7 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
-"""What imports declare: their e-mails and tasks, and which entries of the journal are about a school."""
+"""What imports declare: e-mails, tasks, journal, error codes, menu; which entries of the journal are about a school."""
 
-from api.problem_details import RULE, Error, declare_errors, declare_family
+from api.problem_details import A_RULE_REFUSES, ErrorCode, declare_errors, declare_family
 from collectivities import journal
 from collectivities.journal import JournalAction, declare_actions, declare_subject
 from imports import emails, on_demand_tasks, queries
@@ -25,52 +25,52 @@ declare_actions(
     }
 )
 
-IMPORTS = declare_family("Tableaux", RULE, rank=90)
+IMPORTS = declare_family("Tableaux", A_RULE_REFUSES, rank=90)
 declare_errors(
     IMPORTS,
-    Error("unknown_import", "", "Aucun tableau de votre collectivité ne porte ce numéro.",
-          "Lisez la liste des tableaux."),
-    Error("empty_file", "", "Le fichier ne contient rien.", "Envoyez-le de nouveau : il s'est perdu en route."),
-    Error("file_too_large", "", "Le fichier dépasse 20 Mo.",
-          "Gardez les colonnes utiles, ou partagez-le en deux."),
-    Error("pool_missing", "", "Une attribution tire ses licences d'un lot, et aucun n'est nommé.",
-          "Envoyez `pool`."),
-    Error("pool_not_open", "", "Le lot n'est pas de votre collectivité, est terminé, ou n'a plus rien à donner.",
-          "Choisissez-en un autre dans la liste des lots."),
-    Error("invalid_volume", "", "Ce qui dit combien de licences se contredit.",
-          "`units_for_all` va avec `volume` à `all`, et avec lui seul."),
-    Error("not_an_allocation", "", "Un tableau du périmètre ne donne pas de licence et n'écrit à personne.",
-          "N'envoyez ni lot, ni nombre de licences, ni jour d'envoi."),
-    Error("invalid_layout", "", "Ce qui est dit de la disposition du tableau ne convient pas : `errors` dit quoi.",
-          "Relisez `layout`, puis répondez à ses questions."),
-    Error("unknown_question", "", "Dans `errors` : le tableau ne pose pas cette question.", "Relisez `layout`."),
-    Error("unknown_column", "", "Dans `errors` : le tableau n'a pas de colonne de ce numéro.", "Relisez `layout`."),
-    Error("duplicate_column", "", "Dans `errors` : une même colonne aurait deux sens.", "Gardez-en un."),
-    Error("sheet_changed", "", "Dans `errors` : la feuille ou la ligne des titres change aussi.",
-          "Changez d'abord la feuille, relisez `layout`, puis dites les colonnes."),
-    Error("not_editable", "", "Cette colonne n'est pas de celles qui se corrigent dans un tel tableau.",
-          "Voyez la page de l'opération."),
-    Error("invalid_state", "", "Le tableau n'en est pas là : il est en cours de lecture, ou déjà fait.",
-          "Relisez son état."),
-    Error("contents_deleted", "", "Son fichier et ses lignes ne sont plus gardés depuis `contents_deleted_at`.",
-          "Reprenez les licences des attributions elles-mêmes, ou déposez le fichier de nouveau."),
-    Error("nothing_to_apply", "", "Aucune ligne n'est retenue.", "Lisez les lignes et leurs problèmes."),
-    Error("rows_in_error", "", "Des lignes sont en erreur, et rien ne dit d'appliquer les autres sans elles.",
-          "Corrigez le tableau, ou demandez de n'appliquer que les lignes valables."),
-    Error("confirmation_required", "", "Ce qui serait fait est hors de proportion.",
-          "Vérifiez le tableau ; si c'est voulu, envoyez dans `confirmation_count` le nombre que donne "
-          "`plan.confirmation.count`."),
-    Error("outdated", "", "La situation a changé depuis la lecture dont `digest` fait foi.",
-          "Relisez le tableau, vérifiez-le, puis appliquez-le sous son nouveau `digest`."),
-    Error("row_cannot_be_ticked", "", "La ligne n'est pas de celles qui peuvent s'appliquer.",
-          "Corrigez d'abord ce que ses problèmes nomment."),
-    Error("cannot_await", "", "L'école de la ligne est connue, ou la ligne n'a pas d'UAI à attendre.",
-          "Relisez la ligne."),
-    Error("cannot_resolve", "", "La ligne n'est dans aucun conflit, ou ce choix ne le règle pas.",
-          "Relisez la ligne."),
-    Error("not_enough_licences", "", "Les lignes retenues demandent plus que le lot n'a.",
-          "Retirez des lignes, ou choisissez un autre lot."),
-    Error("pool_ended", "", "Le lot du tableau ne donne plus rien.", "Déposez le tableau pour un autre lot."),
+    ErrorCode("unknown_import", "", "Aucun tableau de votre collectivité ne porte ce numéro.",
+              "Lisez la liste des tableaux."),
+    ErrorCode("empty_file", "", "Le fichier ne contient rien.", "Envoyez-le de nouveau : il s'est perdu en route."),
+    ErrorCode("file_too_large", "", "Le fichier dépasse 20 Mo.",
+              "Gardez les colonnes utiles, ou partagez-le en deux."),
+    ErrorCode("pool_missing", "", "Une attribution tire ses licences d'un lot, et aucun n'est nommé.",
+              "Envoyez `pool`."),
+    ErrorCode("pool_not_open", "", "Le lot n'est pas de votre collectivité, est terminé, ou n'a plus rien à donner.",
+              "Choisissez-en un autre dans la liste des lots."),
+    ErrorCode("invalid_volume", "", "Ce qui dit combien de licences se contredit.",
+              "`units_for_all` va avec `volume` à `all`, et avec lui seul."),
+    ErrorCode("not_an_allocation", "", "Un tableau du périmètre ne donne pas de licence et n'écrit à personne.",
+              "N'envoyez ni lot, ni nombre de licences, ni jour d'envoi."),
+    ErrorCode("invalid_layout", "", "Ce qui est dit de la disposition du tableau ne convient pas : `errors` dit quoi.",
+              "Relisez `layout`, puis répondez à ses questions."),
+    ErrorCode("unknown_question", "", "Dans `errors` : le tableau ne pose pas cette question.", "Relisez `layout`."),
+    ErrorCode("unknown_column", "", "Dans `errors` : le tableau n'a pas de colonne de ce numéro.", "Relisez `layout`."),
+    ErrorCode("duplicate_column", "", "Dans `errors` : une même colonne aurait deux sens.", "Gardez-en un."),
+    ErrorCode("sheet_changed", "", "Dans `errors` : la feuille ou la ligne des titres change aussi.",
+              "Changez d'abord la feuille, relisez `layout`, puis dites les colonnes."),
+    ErrorCode("not_editable", "", "Cette colonne n'est pas de celles qui se corrigent dans un tel tableau.",
+              "Voyez la page de l'opération."),
+    ErrorCode("invalid_state", "", "Le tableau n'en est pas là : il est en cours de lecture, ou déjà fait.",
+              "Relisez son état."),
+    ErrorCode("contents_deleted", "", "Son fichier et ses lignes ne sont plus gardés depuis `contents_deleted_at`.",
+              "Reprenez les licences des attributions elles-mêmes, ou déposez le fichier de nouveau."),
+    ErrorCode("nothing_to_apply", "", "Aucune ligne n'est retenue.", "Lisez les lignes et leurs problèmes."),
+    ErrorCode("rows_in_error", "", "Des lignes sont en erreur, et rien ne dit d'appliquer les autres sans elles.",
+              "Corrigez le tableau, ou demandez de n'appliquer que les lignes valables."),
+    ErrorCode("confirmation_required", "", "Ce qui serait fait est hors de proportion.",
+              "Vérifiez le tableau ; si c'est voulu, envoyez dans `confirmation_count` le nombre que donne "
+              "`plan.confirmation.count`."),
+    ErrorCode("outdated", "", "La situation a changé depuis la lecture dont `digest` fait foi.",
+              "Relisez le tableau, vérifiez-le, puis appliquez-le sous son nouveau `digest`."),
+    ErrorCode("row_cannot_be_ticked", "", "La ligne n'est pas de celles qui peuvent s'appliquer.",
+              "Corrigez d'abord ce que ses problèmes nomment."),
+    ErrorCode("cannot_await", "", "L'école de la ligne est connue, ou la ligne n'a pas d'UAI à attendre.",
+              "Relisez la ligne."),
+    ErrorCode("cannot_resolve", "", "La ligne n'est dans aucun conflit, ou ce choix ne le règle pas.",
+              "Relisez la ligne."),
+    ErrorCode("not_enough_licences", "", "Les lignes retenues demandent plus que le lot n'a.",
+              "Retirez des lignes, ou choisissez un autre lot."),
+    ErrorCode("pool_ended", "", "Le lot du tableau ne donne plus rien.", "Déposez le tableau pour un autre lot."),
 )  # fmt: skip
 
 declare_page("imports:list", "Imports", section="Distribuer", rank=30)

@@ -1,5 +1,5 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
-"""What billing declares: its e-mails."""
+"""What billing declares: its e-mails, and the names of its entries in the journal."""
 
 from collectivities.journal import JournalAction, declare_actions
 from licensing.billing import emails

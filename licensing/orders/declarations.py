@@ -1,5 +1,5 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
-"""What orders declare: their e-mails, and which of them are under review."""
+"""What orders declare: e-mails, names of entries in the journal, and which orders are under review."""
 
 from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.entitlements.queries import review_finders

@@ -1,5 +1,5 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
-"""What payments declare: their e-mails and events."""
+"""What payments declare: e-mails, events, and the names of their entries in the journal."""
 
 from collectivities.journal import JournalAction, declare_actions
 from licensing.payments import emails

@@ -1,6 +1,6 @@
-"""What pools declare: e-mails and events, what follows a bounce, and that an office has given something."""
+"""What pools declare: e-mails, events, journal, error codes, menu; what follows a bounce; that licences were given."""
 
-from api.problem_details import RULE, Error, declare_errors, declare_family
+from api.problem_details import A_RULE_REFUSES, ErrorCode, declare_errors, declare_family
 from collectivities.access import gifts
 from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.pools import key_emails, message_kinds, queries
@@ -51,48 +51,48 @@ declare_actions(
     }
 )
 
-LICENCES = declare_family("Lots et attributions", RULE, rank=50)
+LICENCES = declare_family("Lots et attributions", A_RULE_REFUSES, rank=50)
 declare_errors(
     LICENCES,
-    Error("unknown_pool", "", "Aucun lot de votre collectivité ne porte ce numéro.", "Lisez la liste des lots."),
-    Error("pool_exhausted", "", "Le lot n'a pas assez de licences libres ; `detail` dit combien il en reste.",
-          "Demandez moins, choisissez un autre lot, ou achetez des licences."),
-    Error("pool_suspended", "", "Le lot attend le bon de commande signé ou le règlement de sa commande.",
-          "Régularisez la commande : le lot reprend de lui-même."),
-    Error("pool_closed", "", "Le dernier jour du lot est passé, ou sa commande a été annulée.",
-          "Choisissez un lot de l'année scolaire en cours."),
-    Error("unknown_school", "", "Aucun établissement de l'annuaire ne porte cet UAI.",
-          "Cherchez l'établissement dans l'annuaire."),
-    Error("school_closed", "", "L'annuaire dit cet établissement fermé.",
-          "Vérifiez l'UAI : l'école en a peut-être un nouveau."),
-    Error("duplicate_school", "", "Le même établissement vient deux fois dans la requête.",
-          "Envoyez chacun une fois, avec le nombre voulu."),
-    Error("rows_rejected", "", "Des lignes d'une liste « tout ou rien » sont refusées : `errors` nomme chacune.",
-          "Corrigez-les et renvoyez la liste ; pour des attributions, vous pouvez demander `best_effort`."),
-    Error("recipient_missing", "", "Ni contact dans le périmètre, ni adresse officielle dans l'annuaire.",
-          "Envoyez `recipient`, ou donnez un contact à l'école dans le périmètre."),
-    Error("invalid_recipient", "", "L'adresse e-mail manque, ou n'en est pas une.", "Corrigez-la."),
-    Error("recipient_refused", "", "Un serveur a refusé cette adresse : rien ne lui est écrit sans votre accord.",
-          "Donnez une autre adresse ; si celle-ci est bonne, écrivez quand même depuis la page du message."),
-    Error("invalid_units", "", "Le nombre de licences ne convient pas.", "Envoyez un nombre entier, au moins 1."),
-    Error("would_reduce", "", "L'école a déjà davantage que le nombre demandé, qui est un total.",
-          "Demandez au moins ce qu'elle a, ou réduisez l'attribution."),
-    Error("invalid_send_date", "", "Le jour de l'envoi est passé, ou vient après le dernier jour du lot.",
-          "Choisissez aujourd'hui, ou un jour à venir jusqu'à la fin du lot."),
-    Error("unknown_allocation", "", "Aucune attribution de votre collectivité ne porte ce numéro.",
-          "Lisez la liste des attributions."),
-    Error("already_redeemed", "", "La clé est activée : ses licences sont à l'école jusqu'à la fin de l'année.",
-          "Il n'y a rien à faire."),
-    Error("already_revoked", "", "L'attribution est déjà reprise.", "Il n'y a rien à faire."),
-    Error("restoration_too_late", "", "La reprise a plus d'une heure, ou l'école en est prévenue.",
-          "Attribuez de nouveau : l'école aura une autre clé."),
-    Error("school_served_again", "", "L'école a reçu depuis la reprise une autre clé du même lot.",
-          "Ajoutez-lui des licences : sa clé les portera."),
-    Error("not_yet_sent", "", "Aucun e-mail n'est encore arrivé : il n'y a rien à rappeler.",
-          "Vérifiez l'adresse, puis renvoyez la clé."),
-    Error("reminded_today", "", "L'école a déjà été relancée aujourd'hui.", "Attendez demain."),
-    Error("written_this_week", "", "Une relance est déjà partie cette semaine pour l'école, d'où qu'elle vienne.",
-          "Attendez lundi ; pour une seule attribution, vous pouvez envoyer `anyway`."),
+    ErrorCode("unknown_pool", "", "Aucun lot de votre collectivité ne porte ce numéro.", "Lisez la liste des lots."),
+    ErrorCode("pool_exhausted", "", "Le lot n'a pas assez de licences libres ; `detail` dit combien il en reste.",
+              "Demandez moins, choisissez un autre lot, ou achetez des licences."),
+    ErrorCode("pool_suspended", "", "Le lot attend le bon de commande signé ou le règlement de sa commande.",
+              "Régularisez la commande : le lot reprend de lui-même."),
+    ErrorCode("pool_closed", "", "Le dernier jour du lot est passé, ou sa commande a été annulée.",
+              "Choisissez un lot de l'année scolaire en cours."),
+    ErrorCode("unknown_school", "", "Aucun établissement de l'annuaire ne porte cet UAI.",
+              "Cherchez l'établissement dans l'annuaire."),
+    ErrorCode("school_closed", "", "L'annuaire dit cet établissement fermé.",
+              "Vérifiez l'UAI : l'école en a peut-être un nouveau."),
+    ErrorCode("duplicate_school", "", "Le même établissement vient deux fois dans la requête.",
+              "Envoyez chacun une fois, avec le nombre voulu."),
+    ErrorCode("rows_rejected", "", "Des lignes d'une liste « tout ou rien » sont refusées : `errors` nomme chacune.",
+              "Corrigez-les et renvoyez la liste ; pour des attributions, vous pouvez demander `best_effort`."),
+    ErrorCode("recipient_missing", "", "Ni contact dans le périmètre, ni adresse officielle dans l'annuaire.",
+              "Envoyez `recipient`, ou donnez un contact à l'école dans le périmètre."),
+    ErrorCode("invalid_recipient", "", "L'adresse e-mail manque, ou n'en est pas une.", "Corrigez-la."),
+    ErrorCode("recipient_refused", "", "Un serveur a refusé cette adresse : rien ne lui est écrit sans votre accord.",
+              "Donnez une autre adresse ; si celle-ci est bonne, écrivez quand même depuis la page du message."),
+    ErrorCode("invalid_units", "", "Le nombre de licences ne convient pas.", "Envoyez un nombre entier, au moins 1."),
+    ErrorCode("would_reduce", "", "L'école a déjà davantage que le nombre demandé, qui est un total.",
+              "Demandez au moins ce qu'elle a, ou réduisez l'attribution."),
+    ErrorCode("invalid_send_date", "", "Le jour de l'envoi est passé, ou vient après le dernier jour du lot.",
+              "Choisissez aujourd'hui, ou un jour à venir jusqu'à la fin du lot."),
+    ErrorCode("unknown_allocation", "", "Aucune attribution de votre collectivité ne porte ce numéro.",
+              "Lisez la liste des attributions."),
+    ErrorCode("already_redeemed", "", "La clé est activée : ses licences sont à l'école jusqu'à la fin de l'année.",
+              "Il n'y a rien à faire."),
+    ErrorCode("already_revoked", "", "L'attribution est déjà reprise.", "Il n'y a rien à faire."),
+    ErrorCode("restoration_too_late", "", "La reprise a plus d'une heure, ou l'école en est prévenue.",
+              "Attribuez de nouveau : l'école aura une autre clé."),
+    ErrorCode("school_served_again", "", "L'école a reçu depuis la reprise une autre clé du même lot.",
+              "Ajoutez-lui des licences : sa clé les portera."),
+    ErrorCode("not_yet_sent", "", "Aucun e-mail n'est encore arrivé : il n'y a rien à rappeler.",
+              "Vérifiez l'adresse, puis renvoyez la clé."),
+    ErrorCode("reminded_today", "", "L'école a déjà été relancée aujourd'hui.", "Attendez demain."),
+    ErrorCode("written_this_week", "", "Une relance est déjà partie cette semaine pour l'école, d'où qu'elle vienne.",
+              "Attendez lundi ; pour une seule attribution, vous pouvez envoyer `anyway`."),
 )  # fmt: skip
 
 declare_page("pools:allocations", "Attributions", section="Distribuer", rank=40)

@@ -1,4 +1,4 @@
-"""What rebalancing declare: names of entries of the journal."""
+"""What rebalancing declares: the names of its entries in the journal, and its page in the menu."""
 
 from collectivities.journal import JournalAction, declare_actions
 from web.frame import declare_page

@@ -1,6 +1,6 @@
-"""What reminders declare: e-mails and events, and what pages of pools say of reminders and of who stopped them."""
+"""What reminders declare: e-mails, events, journal, error codes, and what pages of pools say of them."""
 
-from api.problem_details import Error, declare_errors
+from api.problem_details import ErrorCode, declare_errors
 from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.pools.declarations import LICENCES
 from licensing.pools.positions import note_queries
@@ -31,6 +31,6 @@ declare_actions(
 
 declare_errors(
     LICENCES,
-    Error("unknown_reminder", "", "La relance n'est plus prévue.", "Relisez la liste des relances."),
-    Error("reminder_already_sent", "", "La relance est partie.", "Il n'y a rien à faire."),
+    ErrorCode("unknown_reminder", "", "La relance n'est plus prévue.", "Relisez la liste des relances."),
+    ErrorCode("reminder_already_sent", "", "La relance est partie.", "Il n'y a rien à faire."),
 )  # fmt: skip

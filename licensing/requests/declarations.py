@@ -1,7 +1,7 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
-"""What requests declare: e-mails and events, which schools ask, and what a given or taken back seat answers."""
+"""What requests declare: e-mails, events, journal, error codes, menu; what a given or taken back seat answers."""
 
-from api.problem_details import RULE, Error, declare_errors, declare_family
+from api.problem_details import A_RULE_REFUSES, ErrorCode, declare_errors, declare_family
 from collectivities.journal import JournalAction, declare_actions, declare_subject
 from licensing.entitlements.seat_holders import seat_listeners, undo_listeners
 from licensing.pools.filters import asking_queries
@@ -26,17 +26,17 @@ declare_actions(
     }
 )
 
-SCHOOL_REQUESTS = declare_family("Demandes", RULE, rank=60)
+SCHOOL_REQUESTS = declare_family("Demandes", A_RULE_REFUSES, rank=60)
 declare_errors(
     SCHOOL_REQUESTS,
-    Error("unknown_request", "", "Une demande n'existe pas à votre collectivité, ou figure deux fois.",
-          "Lisez la liste des demandes, et envoyez chacune une fois."),
-    Error("request_answered", "", "Une demande a déjà sa réponse, ou l'école l'a retirée : `detail` dit laquelle.",
-          "Lisez de nouveau les demandes en attente."),
-    Error("pool_of_another_year", "", "Le lot n'est pas de l'année scolaire demandée.",
-          "Choisissez un lot de cette année-là."),
-    Error("invalid_reason", "", "La phrase du refus est vide, trop longue, ou porte une adresse.",
-          "Corrigez-la comme `detail` le dit."),
+    ErrorCode("unknown_request", "", "Une demande n'existe pas à votre collectivité, ou figure deux fois.",
+              "Lisez la liste des demandes, et envoyez chacune une fois."),
+    ErrorCode("request_answered", "", "Une demande a déjà sa réponse, ou l'école l'a retirée : `detail` dit laquelle.",
+              "Lisez de nouveau les demandes en attente."),
+    ErrorCode("pool_of_another_year", "", "Le lot n'est pas de l'année scolaire demandée.",
+              "Choisissez un lot de cette année-là."),
+    ErrorCode("invalid_reason", "", "La phrase du refus est vide, trop longue, ou porte une adresse.",
+              "Corrigez-la comme `detail` le dit."),
 )  # fmt: skip
 
 declare_page("requests:list", "Demandes", section="Distribuer", rank=20)

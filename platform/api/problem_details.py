@@ -30,7 +30,7 @@ from web import outage
 
 
 @dataclass(frozen=True, slots=True)
-class Error:
+class ErrorCode:
     """One error code. `status`: empty for codes found in `errors` and for rules, whose family states it."""
 
     code: str
@@ -52,13 +52,13 @@ class ErrorFamily:
         return f"famille-{slugify(self.title)}"
 
     @property
-    def errors(self) -> list[Error]:
+    def errors(self) -> list[ErrorCode]:
         """Return the codes that were declared of it."""
         return [error for family, error in _errors.values() if family == self]
 
 
 _families: Registry[ErrorFamily] = Registry("family of error codes")
-_errors: Registry[tuple[ErrorFamily, Error]] = Registry("error code")
+_errors: Registry[tuple[ErrorFamily, ErrorCode]] = Registry("error code")
 
 
 def declare_family(title: str, description: str, *, rank: int) -> ErrorFamily:
@@ -68,7 +68,7 @@ def declare_family(title: str, description: str, *, rank: int) -> ErrorFamily:
     return family
 
 
-def declare_errors(family: ErrorFamily, *errors: Error) -> None:
+def declare_errors(family: ErrorFamily, *errors: ErrorCode) -> None:
     """Declare codes of a family. Raises `ImproperlyConfigured` where one is taken."""
     for error in errors:
         _errors.declare(error.code, (family, error))
@@ -89,17 +89,17 @@ TOKENS = declare_family(
 )
 declare_errors(
     TOKENS,
-    Error("not_authenticated", "401", "La requête ne montre pas de jeton.",
-          "Envoyez l'en-tête `Authorization: Bearer …`."),
-    Error("invalid_token", "401", "Ce jeton n'est pas de ce bureau : mal copié, ou fait pour un autre.",
-          "Vérifiez l'adresse du bureau et le jeton, en entier : il commence par `peps_api_`."),
-    Error("token_revoked", "401", "Un gestionnaire a révoqué ce jeton.", _ASK_A_MANAGER),
-    Error("token_expired", "401", "Le dernier jour du jeton est passé.", _ASK_A_MANAGER),
-    Error("insufficient_scope", "403", "Le jeton n'a pas le droit que l'opération demande ; `detail` le nomme.",
-          "Demandez un jeton qui a ce droit : ceux d'un jeton ne changent pas."),
-    Error("network_not_allowed", "403", "Le jeton ne sert pas depuis cette adresse réseau.",
-          "Appelez depuis un réseau autorisé, ou demandez un jeton pour celui-ci."),
-    Error("permission_denied", "403", "Le jeton ne permet pas cela.", "Lisez `detail`."),
+    ErrorCode("not_authenticated", "401", "La requête ne montre pas de jeton.",
+              "Envoyez l'en-tête `Authorization: Bearer …`."),
+    ErrorCode("invalid_token", "401", "Ce jeton n'est pas de ce bureau : mal copié, ou fait pour un autre.",
+              "Vérifiez l'adresse du bureau et le jeton, en entier : il commence par `peps_api_`."),
+    ErrorCode("token_revoked", "401", "Un gestionnaire a révoqué ce jeton.", _ASK_A_MANAGER),
+    ErrorCode("token_expired", "401", "Le dernier jour du jeton est passé.", _ASK_A_MANAGER),
+    ErrorCode("insufficient_scope", "403", "Le jeton n'a pas le droit que l'opération demande ; `detail` le nomme.",
+              "Demandez un jeton qui a ce droit : ceux d'un jeton ne changent pas."),
+    ErrorCode("network_not_allowed", "403", "Le jeton ne sert pas depuis cette adresse réseau.",
+              "Appelez depuis un réseau autorisé, ou demandez un jeton pour celui-ci."),
+    ErrorCode("permission_denied", "403", "Le jeton ne permet pas cela.", "Lisez `detail`."),
 )  # fmt: skip
 
 REQUESTS = declare_family(
@@ -110,29 +110,29 @@ REQUESTS = declare_family(
 )
 declare_errors(
     REQUESTS,
-    Error("invalid_request", "400", "Un champ ou un paramètre ne convient pas : `errors` les nomme tous.",
-          "Corrigez chacun ; son code est expliqué plus bas, sous « Champs et paramètres »."),
-    Error("parse_error", "400", "Le corps n'est pas du JSON lisible : mal formé, pas en UTF-8, un nom y vient "
-          "deux fois, ou plus de 32 niveaux y sont l'un dans l'autre.", "Envoyez du JSON (RFC 8259) en UTF-8."),
-    Error("not_found", "404", "Rien à cette adresse, ou rien que votre collectivité puisse lire.",
-          "Vérifiez l'adresse ; aucune ne finit par une barre oblique."),
-    Error("invalid_cursor", "404", "Il n'y a pas de page à ce `cursor` : il n'est pas de ceux que `next` donne.",
-          "Suivez l'adresse `next` telle quelle."),
-    Error("method_not_allowed", "405", "L'adresse ne répond pas à cette méthode.",
-          "L'en-tête `Allow` dit auxquelles elle répond."),
-    Error("not_acceptable", "406", "L'API répond en JSON, que l'en-tête `Accept` exclut.",
-          "Acceptez `application/json`."),
-    Error("body_too_large", "413", "La requête dépasse la taille qui est lue.", "Partagez-la en plusieurs."),
-    Error("unsupported_media_type", "415", "L'adresse ne lit pas ce type de contenu.",
-          "Envoyez celui que la page de l'opération nomme, dans `Content-Type`."),
-    Error("too_many_requests", "429", "Trop de requêtes dans la minute, ou trop de jetons faux depuis ce réseau.",
-          "Attendez le nombre de secondes de `Retry-After`, puis recommencez."),
-    Error("internal_error", "500", "Une panne de notre fait ; `detail` dit si la requête est peut-être faite.",
-          "Renvoyez la requête avec la même `Idempotency-Key` ; si cela dure, prévenez-nous."),
-    Error("service_unavailable", "503", "La base de données ne répond pas ; `detail` dit si la requête est "
-          "peut-être faite.",
-          "Attendez le nombre de secondes de `Retry-After`, puis renvoyez la requête avec la même "
-          "`Idempotency-Key` ; sans elle, vérifiez avant de recommencer."),
+    ErrorCode("invalid_request", "400", "Un champ ou un paramètre ne convient pas : `errors` les nomme tous.",
+              "Corrigez chacun ; son code est expliqué plus bas, sous « Champs et paramètres »."),
+    ErrorCode("parse_error", "400", "Le corps n'est pas du JSON lisible : mal formé, pas en UTF-8, un nom y vient "
+              "deux fois, ou plus de 32 niveaux y sont l'un dans l'autre.", "Envoyez du JSON (RFC 8259) en UTF-8."),
+    ErrorCode("not_found", "404", "Rien à cette adresse, ou rien que votre collectivité puisse lire.",
+              "Vérifiez l'adresse ; aucune ne finit par une barre oblique."),
+    ErrorCode("invalid_cursor", "404", "Il n'y a pas de page à ce `cursor` : il n'est pas de ceux que `next` donne.",
+              "Suivez l'adresse `next` telle quelle."),
+    ErrorCode("method_not_allowed", "405", "L'adresse ne répond pas à cette méthode.",
+              "L'en-tête `Allow` dit auxquelles elle répond."),
+    ErrorCode("not_acceptable", "406", "L'API répond en JSON, que l'en-tête `Accept` exclut.",
+              "Acceptez `application/json`."),
+    ErrorCode("body_too_large", "413", "La requête dépasse la taille qui est lue.", "Partagez-la en plusieurs."),
+    ErrorCode("unsupported_media_type", "415", "L'adresse ne lit pas ce type de contenu.",
+              "Envoyez celui que la page de l'opération nomme, dans `Content-Type`."),
+    ErrorCode("too_many_requests", "429", "Trop de requêtes dans la minute, ou trop de jetons faux depuis ce réseau.",
+              "Attendez le nombre de secondes de `Retry-After`, puis recommencez."),
+    ErrorCode("internal_error", "500", "Une panne de notre fait ; `detail` dit si la requête est peut-être faite.",
+              "Renvoyez la requête avec la même `Idempotency-Key` ; si cela dure, prévenez-nous."),
+    ErrorCode("service_unavailable", "503", "La base de données ne répond pas ; `detail` dit si la requête est "
+              "peut-être faite.",
+              "Attendez le nombre de secondes de `Retry-After`, puis renvoyez la requête avec la même "
+              "`Idempotency-Key` ; sans elle, vérifiez avant de recommencer."),
 )  # fmt: skip
 
 IDEMPOTENCY = declare_family(
@@ -142,14 +142,14 @@ IDEMPOTENCY = declare_family(
 )
 declare_errors(
     IDEMPOTENCY,
-    Error("invalid_idempotency_key", "400", "`Idempotency-Key` compte 1 à 255 caractères ASCII imprimables, sans "
-          "espace.", "Un UUID convient."),
-    Error("request_in_progress", "409", "Une requête de même clé est en cours.",
-          "Attendez le nombre de secondes de `Retry-After`, puis renvoyez-la : vous aurez sa réponse."),
-    Error("idempotency_key_reused", "422", "Cette clé a servi à une autre requête.",
-          "Prenez une valeur neuve pour chaque opération."),
-    Error("response_unavailable", "409", "La requête a été faite, mais sa réponse ne peut plus être relue.",
-          "Lisez la situation avant de continuer ; ne la renvoyez pas sous une autre clé."),
+    ErrorCode("invalid_idempotency_key", "400", "`Idempotency-Key` compte 1 à 255 caractères ASCII imprimables, sans "
+              "espace.", "Un UUID convient."),
+    ErrorCode("request_in_progress", "409", "Une requête de même clé est en cours.",
+              "Attendez le nombre de secondes de `Retry-After`, puis renvoyez-la : vous aurez sa réponse."),
+    ErrorCode("idempotency_key_reused", "422", "Cette clé a servi à une autre requête.",
+              "Prenez une valeur neuve pour chaque opération."),
+    ErrorCode("response_unavailable", "409", "La requête a été faite, mais sa réponse ne peut plus être relue.",
+              "Lisez la situation avant de continuer ; ne la renvoyez pas sous une autre clé."),
 )  # fmt: skip
 
 FIELDS = declare_family(
@@ -159,40 +159,42 @@ FIELDS = declare_family(
 )
 declare_errors(
     FIELDS,
-    Error("unknown_field", "", "Le champ n'existe pas.", "Corrigez son nom : un champ inconnu n'est pas ignoré."),
-    Error("unknown_parameter", "", "Le paramètre n'existe pas à cette adresse.",
-          "Corrigez son nom : un paramètre inconnu n'est pas ignoré."),
-    Error("invalid_limit", "", "`limit` est un nombre de 1 à 500.", "Envoyez-en un, ou aucun."),
-    Error("duplicate_parameter", "", "Le paramètre est donné deux fois.", "Donnez-le une fois."),
-    Error("required", "", "Le champ est obligatoire et manque.", "Envoyez-le."),
-    Error("null", "", "Le champ ne peut pas être `null`.", "Envoyez une valeur, ou omettez-le s'il se peut."),
-    Error("blank", "", "Le champ ne peut pas être vide.", "Envoyez un texte."),
-    Error("invalid", "", "La valeur n'est pas de la forme attendue.", _READ_THE_OPERATION),
-    Error("invalid_choice", "", "La valeur n'est pas de celles qui sont permises.", _READ_THE_OPERATION),
-    Error("invalid_list", "", "Une liste de valeurs est attendue.", _READ_THE_OPERATION),
-    Error("not_a_list", "", "Une liste est attendue.", _READ_THE_OPERATION),
-    Error("not_a_dict", "", "Un objet est attendu.", _READ_THE_OPERATION),
-    Error("empty", "", "Le paramètre, la liste ou le fichier est vide.", "Envoyez une valeur, ou rien."),
-    Error("min_length", "", "Trop court, ou trop peu d'éléments.", _READ_THE_OPERATION),
-    Error("max_length", "", "Trop long, ou trop d'éléments.", _READ_THE_OPERATION),
-    Error("min_value", "", "Le nombre est trop petit.", _READ_THE_OPERATION),
-    Error("max_value", "", "Le nombre est trop grand.", _READ_THE_OPERATION),
-    Error("max_string_length", "", "Le nombre est écrit trop long.", _READ_THE_OPERATION),
-    Error("date", "", "Un jour est attendu, et non un moment.", "Écrivez-le `2027-08-31`."),
-    Error("datetime", "", "Un moment est attendu, et non un jour.", "Écrivez-le `2026-11-25T09:00:00Z`."),
-    Error("make_aware", "", "Ce moment n'existe pas dans son fuseau.", "Écrivez-le en UTC, avec `Z`."),
-    Error("overflow", "", "Ce moment est hors de ce qui se calcule.", "Vérifiez l'année."),
-    Error("invalid_uai", "", "Le texte n'est pas un UAI.", "Envoyez sept chiffres et une lettre majuscule."),
-    Error("address", "", "Une adresse web complète est attendue, sans espace ni accent.",
-          "Écrivez-la comme `https://si.ville.example/peps`."),
-    Error("no_name", "", "Le fichier n'a pas de nom.", "Donnez-lui en un, avec son extension."),
-    Error("null_characters_not_allowed", "", "Le texte contient un caractère nul.", "Retirez-le."),
-    Error("surrogate_characters_not_allowed", "", "Le texte contient la moitié d'un caractère.",
-          "Envoyez de l'UTF-8 valable."),
+    ErrorCode("unknown_field", "", "Le champ n'existe pas.", "Corrigez son nom : un champ inconnu n'est pas ignoré."),
+    ErrorCode("unknown_parameter", "", "Le paramètre n'existe pas à cette adresse.",
+              "Corrigez son nom : un paramètre inconnu n'est pas ignoré."),
+    ErrorCode("invalid_limit", "", "`limit` est un nombre de 1 à 500.", "Envoyez-en un, ou aucun."),
+    ErrorCode("duplicate_parameter", "", "Le paramètre est donné deux fois.", "Donnez-le une fois."),
+    ErrorCode("required", "", "Le champ est obligatoire et manque.", "Envoyez-le."),
+    ErrorCode("null", "", "Le champ ne peut pas être `null`.", "Envoyez une valeur, ou omettez-le s'il se peut."),
+    ErrorCode("blank", "", "Le champ ne peut pas être vide.", "Envoyez un texte."),
+    ErrorCode("invalid", "", "La valeur n'est pas de la forme attendue.", _READ_THE_OPERATION),
+    ErrorCode("invalid_choice", "", "La valeur n'est pas de celles qui sont permises.", _READ_THE_OPERATION),
+    ErrorCode("invalid_list", "", "Une liste de valeurs est attendue.", _READ_THE_OPERATION),
+    ErrorCode("not_a_list", "", "Une liste est attendue.", _READ_THE_OPERATION),
+    ErrorCode("not_a_dict", "", "Un objet est attendu.", _READ_THE_OPERATION),
+    ErrorCode("empty", "", "Le paramètre, la liste ou le fichier est vide.", "Envoyez une valeur, ou rien."),
+    ErrorCode("min_length", "", "Trop court, ou trop peu d'éléments.", _READ_THE_OPERATION),
+    ErrorCode("max_length", "", "Trop long, ou trop d'éléments.", _READ_THE_OPERATION),
+    ErrorCode("min_value", "", "Le nombre est trop petit.", _READ_THE_OPERATION),
+    ErrorCode("max_value", "", "Le nombre est trop grand.", _READ_THE_OPERATION),
+    ErrorCode("max_string_length", "", "Le nombre est écrit trop long.", _READ_THE_OPERATION),
+    ErrorCode("date", "", "Un jour est attendu, et non un moment.", "Écrivez-le `2027-08-31`."),
+    ErrorCode("datetime", "", "Un moment est attendu, et non un jour.", "Écrivez-le `2026-11-25T09:00:00Z`."),
+    ErrorCode("make_aware", "", "Ce moment n'existe pas dans son fuseau.", "Écrivez-le en UTC, avec `Z`."),
+    ErrorCode("overflow", "", "Ce moment est hors de ce qui se calcule.", "Vérifiez l'année."),
+    ErrorCode("invalid_uai", "", "Le texte n'est pas un UAI.", "Envoyez sept chiffres et une lettre majuscule."),
+    ErrorCode("address", "", "Une adresse web complète est attendue, sans espace ni accent.",
+              "Écrivez-la comme `https://si.ville.example/peps`."),
+    ErrorCode("no_name", "", "Le fichier n'a pas de nom.", "Donnez-lui en un, avec son extension."),
+    ErrorCode("null_characters_not_allowed", "", "Le texte contient un caractère nul.", "Retirez-le."),
+    ErrorCode("surrogate_characters_not_allowed", "", "Le texte contient la moitié d'un caractère.",
+              "Envoyez de l'UTF-8 valable."),
 )  # fmt: skip
 
 #: Of families of rules.
-RULE = "La requête était juste, une règle s'y oppose : rien n'a été fait. Le statut est 409, ou 404 pour une absence."
+A_RULE_REFUSES = (
+    "La requête était juste, une règle s'y oppose : rien n'a été fait. Le statut est 409, ou 404 pour une absence."
+)
 
 
 CONTENT_TYPE = "application/problem+json"

@@ -20,13 +20,13 @@ type Errors = type[Exception] | tuple[type[Exception], ...]
 
 
 def page_action[Request: HttpRequest, **P](
-    back: str = "", *taken: str, refused: Callable[..., HttpResponse] | None = None, errors: Errors = DomainError
+    back: str = "", *arguments: str, refused: Callable[..., HttpResponse] | None = None, errors: Errors = DomainError
 ) -> Callable[[Callable[Concatenate[Request, P], HttpResponse | str]], Callable[Concatenate[Request, P], HttpResponse]]:
     """Return a decorator for views that call an operation; what they raise of `errors` is a refusal.
 
-    A view that returns a sentence has it told on the page `back`, whose address takes the arguments of the view named
-    in `taken`. A refusal is shown by `refused`, which gets the request, the error and the view's arguments; without it,
-    it is told on `back`. One that knows when to try again, in `retry_after`, has it in the header.
+    A view that returns a sentence has it told on the page `back`, whose address takes those of the view's arguments
+    that `arguments` names. A refusal is shown by `refused`, which gets the request, the error and the view's arguments;
+    without it, it is told on `back`. One that knows when to try again, in `retry_after`, has it in the header.
     """
 
     def decorate(
@@ -34,7 +34,7 @@ def page_action[Request: HttpRequest, **P](
     ) -> Callable[Concatenate[Request, P], HttpResponse]:
         @functools.wraps(view)
         def run(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            address = {name: kwargs[name] for name in taken}
+            address = {name: kwargs[name] for name in arguments}
             try:
                 answer = view(request, *args, **kwargs)
             except errors as refusal:

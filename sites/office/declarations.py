@@ -1,5 +1,5 @@
 # ruff: noqa: F401 - imports of modules that register what they hold
-"""What the office's pages declare: their e-mails, and what hears of sendings that fail."""
+"""What the office's pages declare: e-mails, journal, menu, and what hears of sendings that fail."""
 
 from collectivities.journal import JournalAction, declare_actions
 from mailing.refusals import failed_sending_listeners
