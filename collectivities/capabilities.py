@@ -29,8 +29,7 @@ class Capability(enum.Enum):
     FOLLOW_LICENCES = "Is told each week what becomes of the licences, with nothing to do.", Role.MANAGER, Role.VIEWER
     MANAGE_OFFICE = "Invites members; keeps settings, API tokens and webhooks.", Role.MANAGER
 
-    def __init__(self, sentence: str, *roles: Role) -> None:
-        self.sentence = sentence
+    def __init__(self, _sentence: str, *roles: Role) -> None:
         self.roles = frozenset(roles)
 
 

@@ -245,7 +245,7 @@ def _hash_subject(subject: str) -> str:
 #
 # A known device waits for its own failures alone, a known network for those of the account at that network. Everybody
 # else also waits for the account's failures elsewhere, and for those of the network. The numbers are reckoned in
-# docs/decisions/0097. Codes go by the same order of subjects: `accounts.attempt_delays`.
+# docs/decisions/0097. Codes go by the same order of subjects, below.
 
 _SECONDS = datetime.timedelta(seconds=1)
 _MINUTES = datetime.timedelta(minutes=1)

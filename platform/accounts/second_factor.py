@@ -2,7 +2,7 @@
 
 Each operation locks the account first, so that concurrent requests are serialised. Adding and removing a factor end all
 sessions except the current one: a stolen session does not survive. Recovery codes come with the first factor and go
-with the last. Passkeys are added and removed by `accounts.second_factor`.
+with the last.
 
 Each row is bound to its account, its type and what it is checked with, by a text that only a sealing key makes: whoever
 writes in the database as the application gives nobody a factor.
@@ -40,7 +40,7 @@ from web.access import SignedIn, require_policy
 
 # Sealing of second factor secrets at rest, so that a copy of the database gives no valid code.
 #
-# After `accounts.second_factor.reseal`, older sealing keys can be removed.
+# After `reseal`, older sealing keys can be removed.
 
 _sealing = Sealer("accounts.second-factor")
 

@@ -18,8 +18,6 @@ from babel.lists import format_list
 from babel.numbers import format_currency, format_percent
 
 # French words around names and in sentences: articles, elision, capitals, apostrophes. Pure.
-#
-# Numbers, amounts, dates and spaces are in `core.formatting`.
 
 APOSTROPHE = "\u2019"
 

@@ -52,7 +52,7 @@ class RequestTraceMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request. Its number (`web.middleware`) finds its trace, and its trace the lines of the log."""
+        """Process the request. Its number (`RequestIdMiddleware`) finds its trace, and that the lines of the log."""
         if request.path_info.startswith(settings.STATIC_URL):
             return self.get_response(request)
         method = next((name for name in _METHODS if name == request.method), "_OTHER")
