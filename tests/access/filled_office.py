@@ -280,8 +280,9 @@ def number_public_tables(first_id: int) -> None:
         execute_as_administrator(f"ALTER SEQUENCE {sequence} RESTART WITH {first_id}")
 
 
-#: The journal has more rows than any table that an address names; its first numbers are those of the others.
-_NAMED_BY_NO_ADDRESS = {AuditEntry}
+#: The journal has more rows than any table that an address names; its first numbers are those of the others. Domains
+#: are older than the office's rows: their small numbers are those of something that the asker's own office has.
+_NAMED_BY_NO_ADDRESS = {AuditEntry, Domain}
 
 
 def list_arguments(route: str) -> dict[str, str]:
@@ -325,8 +326,10 @@ class Ids:
         """Return the addresses of something of the asker's office, with each last argument of the others."""
         kinds = _list_kinds(name, urlconf)
         last = list(kinds)[-1]
-        values = {one[last] for one in self.combine(kinds) if isinstance(one[last], str) or one[last] >= FIRST_ID}
-        return _build_urls(name, urlconf, [own | {last: value} for value in sorted(values)])
+        values = {one[last] for one in self.combine(kinds)}
+        # A small number is that of something which the asker's own office has, as text too.
+        foreign = [value for value in values if not str(value).isdecimal() or int(value) >= FIRST_ID]
+        return _build_urls(name, urlconf, [own | {last: value} for value in sorted(foreign)])
 
     def combine(self, kinds: dict[str, str]) -> list[dict[str, Any]]:
         """Return the arguments of an address: `kinds` has the name of each, and its converter's."""
