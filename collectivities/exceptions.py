@@ -5,40 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core import exceptions
+from core.exceptions import DomainError
 from core.formatting import pluralize
 from schools.wording import mask_email
 
 
-class CollectivityError(exceptions.DomainError):
-    """Base of the errors of the office's operations."""
-
-
-class InvalidAddress(CollectivityError):
+class InvalidAddress(DomainError):
     code = "invalid_address"
 
 
-class InvalidRoles(CollectivityError):
+class InvalidRoles(DomainError):
     code = "invalid_roles"
 
 
-class LastManager(CollectivityError):
+class LastManager(DomainError):
     """The office would be left without a manager."""
 
     code = "last_manager"
 
 
-class NotAMember(CollectivityError):
-    code = "not_a_member"
-
-
-class SecondFactorFirst(CollectivityError):
+class SecondFactorFirst(DomainError):
     """Only a manager who has a second factor may require one of all managers."""
 
     code = "second_factor_required"
 
 
-class InvitationGone(CollectivityError):
+class InvitationGone(DomainError):
     """Used, withdrawn, expired or unknown: the message does not tell which."""
 
     code = "invitation_invalid"
@@ -50,7 +42,7 @@ class InvitationGone(CollectivityError):
         )
 
 
-class InvitedAtAnotherAddress(CollectivityError):
+class InvitedAtAnotherAddress(DomainError):
     """The account has not confirmed the address that was invited. Masked: an invitation may be forwarded."""
 
     code = "invited_at_another_address"
@@ -62,32 +54,24 @@ class InvitedAtAnotherAddress(CollectivityError):
         )
 
 
-class VisitRefused(CollectivityError):
+class VisitRefused(DomainError):
     """The operator may not open the office, or not by this link."""
 
     code = "visit_refused"
 
 
-class InvalidLogo(CollectivityError):
+class InvalidLogo(DomainError):
     code = "invalid_logo"
 
 
-class NotInPortfolio(CollectivityError):
+class NotInPortfolio(DomainError):
     code = "not_in_portfolio"
 
 
-class AdditionNotUndoable(CollectivityError):
+class AdditionNotUndoable(DomainError):
     """The hour to undo an addition of schools is over, or there was none."""
 
     code = "addition_not_undoable"
-
-
-class InvalidContact(CollectivityError):
-    code = "invalid_contact"
-
-
-class UnknownPortfolioSchool(CollectivityError):
-    code = "unknown_school"
 
 
 class PortfolioRowError(NamedTuple):
@@ -99,7 +83,7 @@ class PortfolioRowError(NamedTuple):
     sentence: str
 
 
-class InvalidRows(CollectivityError):
+class InvalidRows(DomainError):
     """Some rows of a list are invalid and nothing was written; `errors` lists all errors."""
 
     code = "rows_rejected"
@@ -113,9 +97,5 @@ class InvalidRows(CollectivityError):
         self.errors = errors
 
 
-class UnknownApiToken(CollectivityError):
+class UnknownApiToken(DomainError):
     code = "unknown_token"
-
-
-class AlreadyDecided(CollectivityError):
-    code = "already_decided"

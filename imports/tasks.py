@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
+from core.exceptions import DomainError
 from imports import progress
 from imports.enums import ImportState, Purpose
 from imports.foreign_files import parse_foreign_file
@@ -40,7 +41,6 @@ from jobs.due import declare_due_work
 from jobs.periodic_tasks import disable_gc
 from jobs.retention import declare_retention, declare_retention_by_queries
 from jobs.tasks import WATCHED_RETRY, declare_lane, task
-from licensing.exceptions import LicensingError
 
 # A job that is lost has its office looked at: see the triggers of the queue.
 declare_due_work(RECOVER_TASK)
@@ -95,7 +95,7 @@ def apply(import_id: int, confirmed_at: str = "") -> None:
             apply_import(import_id=import_id, by=by, at=at, on_progress=report)
         except progress.ImportStopped:
             cancel_stopped(import_id=import_id, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             return_to_review(import_id=import_id, sentence=refusal.sentence, code=refusal.code)
 
 

@@ -23,16 +23,10 @@ from accounts.models import Profile, User
 from accounts.queries import has_confirmed_address
 from collectivities import audit_log
 from collectivities.capabilities import Capability
-from collectivities.exceptions import (
-    InvalidAddress,
-    InvalidRoles,
-    InvitationGone,
-    InvitedAtAnotherAddress,
-    LastManager,
-    NotAMember,
-)
+from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, InvitedAtAnotherAddress, LastManager
 from collectivities.models import INVITATION_KEPT, Invitation, Member, list_role_labels, sort_roles
 from core.connections import connection
+from core.exceptions import Refusal
 from core.links import generate_nonce, hash_token
 from jobs import due
 from jobs.retention import schedule_pruning
@@ -307,7 +301,7 @@ def _locked_member(member_id: int, *, stays_manager: bool) -> Member:
     """Lock all members and return one. Raises `NotAMember`, and `LastManager` where no manager would be left."""
     members = {member.pk: member for member in Member.objects.active().locked()}
     if member_id not in members:
-        raise NotAMember("Cette personne ne fait plus partie du bureau : rechargez la page.")
+        raise Refusal("not_a_member", "Cette personne ne fait plus partie du bureau : rechargez la page.")
     other_manager = any(member.may(Capability.MANAGE_OFFICE) for pk, member in members.items() if pk != member_id)
     if not stays_manager and not other_manager:
         raise LastManager(

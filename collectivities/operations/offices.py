@@ -13,10 +13,11 @@ from accounts import second_factor
 from accounts.models import User
 from collectivities import access, audit_log, logos
 from collectivities.capabilities import FIRST_ROLES, Capability
-from collectivities.exceptions import AlreadyDecided, CollectivityError, InvalidAddress, SecondFactorFirst
+from collectivities.exceptions import InvalidAddress, SecondFactorFirst
 from collectivities.models import SECOND_FACTOR_RULE_TOPIC, OfficeSettings
 from collectivities.operations.members import clean_email, invite
 from collectivities.queries import list_reachable_members
+from core.exceptions import DomainError, Refusal
 from mailing import refusals
 from mailing.models import Message
 from mailing.operations import NewMessage, enqueue, enqueue_many
@@ -221,13 +222,13 @@ def request_office(
 ) -> OfficeRequest:
     """Store a visitor's request, notify the operator and acknowledge it to the visitor.
 
-    A duplicate of a pending request returns the pending one and sends nothing. Raises `CollectivityError` for an
+    A duplicate of a pending request returns the pending one and sends nothing. Raises `DomainError` for an
     invalid SIREN, and `InvalidAddress`. Does not reveal whether the collectivity already has an office.
     """
     siren, email = provisioning.clean_siren(siren), clean_email(email)
     problem = provisioning.check_siren(siren)
     if problem is not None:
-        raise CollectivityError(problem)
+        raise DomainError(problem)
     pending = OfficeRequest.objects.filter(state=OfficeRequest.State.PENDING, siren=siren, email__iexact=email).first()
     if pending is not None:
         return pending
@@ -278,9 +279,9 @@ def accept_request(
 
 @transaction.atomic
 def decline_request(*, request_id: int, reason: str, by: User, at: datetime.datetime) -> OfficeRequest:
-    """Decline a request and e-mail the reason. Raises `AlreadyDecided`; `CollectivityError` without a reason."""
+    """Decline a request and e-mail the reason. Raises `AlreadyDecided`; `DomainError` without a reason."""
     if not reason.strip():
-        raise CollectivityError("Indiquez le motif du refus : il est envoyé au demandeur.")
+        raise DomainError("Indiquez le motif du refus : il est envoyé au demandeur.")
     request = _lock_pending(request_id)
     request.state, request.reason = OfficeRequest.State.DECLINED, reason.strip()
     request.decided_at, request.decided_by = at, by
@@ -293,8 +294,9 @@ def _lock_pending(request_id: int) -> OfficeRequest:
     """Lock and return a pending request. Raises `AlreadyDecided`."""
     request = OfficeRequest.objects.locked().get(pk=request_id)
     if request.state != OfficeRequest.State.PENDING:
-        raise AlreadyDecided(
-            f"Cette demande a déjà été traitée ({request.get_state_display().lower()}) : rien n'a été changé."
+        raise Refusal(
+            "already_decided",
+            f"Cette demande a déjà été traitée ({request.get_state_display().lower()}) : rien n'a été changé.",
         )
     return request
 

@@ -15,14 +15,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from collectivities import audit_log
-from collectivities.exceptions import (
-    AdditionNotUndoable,
-    InvalidContact,
-    InvalidRows,
-    NotInPortfolio,
-    PortfolioRowError,
-    UnknownPortfolioSchool,
-)
+from collectivities.exceptions import AdditionNotUndoable, InvalidRows, NotInPortfolio, PortfolioRowError
 from collectivities.models import (
     PORTFOLIO_ADDED_AT_ONCE,
     PORTFOLIO_ADDED_BY_LIST,
@@ -33,6 +26,7 @@ from collectivities.models import (
 )
 from core import formatting
 from core.confirmation_guard import ConfirmationGuard, is_large_share
+from core.exceptions import Refusal
 from core.foreign_values import cut_search
 from core.formatting import pluralize
 from schools import uai as codes
@@ -220,7 +214,7 @@ def insert_schools(contacts: Mapping[str, SchoolContact], *, at: datetime.dateti
         cursor.execute(_FIND_UNKNOWN, [inserted])
         unknown = cursor.fetchone()
     if unknown is not None:
-        raise UnknownPortfolioSchool(f"L'annuaire ne connaît pas d'établissement « {unknown[0]} ».")
+        raise Refusal("unknown_school", f"L'annuaire ne connaît pas d'établissement « {unknown[0]} ».")
     return inserted
 
 
@@ -374,7 +368,7 @@ def set_contact(
         raise NotInPortfolio("Cet établissement n'est plus dans votre périmètre.")
     contact_email = contact_email.strip()
     for _, sentence in check_contact(contact_email, classes):
-        raise InvalidContact(sentence)
+        raise Refusal("invalid_contact", sentence)
     values = {
         "contact_name": " ".join(contact_name.split()),
         "contact_email": contact_email,
@@ -557,7 +551,7 @@ def put_in_portfolio(
     with transaction.atomic():
         code = codes.normalise(uai)
         if not _known_schools([code]):
-            raise UnknownPortfolioSchool(f"L'annuaire ne connaît pas d'établissement « {code[:20]} ».")
+            raise Refusal("unknown_school", f"L'annuaire ne connaît pas d'établissement « {code[:20]} ».")
         _raise_if_any(_check_contact(0, fields))
         written = write_portfolio(entries={code: _contact_change(fields)}, by=by, at=at, one_by_one=True)
     return _results([code], written.added, written.updated)[0]

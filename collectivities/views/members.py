@@ -19,12 +19,13 @@ from accounts.reauthentication import confirmed_recently
 from accounts.requests import AuthenticatedRequest
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.exceptions import CollectivityError, InvitationGone, InvitedAtAnotherAddress
+from collectivities.exceptions import InvitationGone, InvitedAtAnotherAddress
 from collectivities.forms import InvitationForm, NewAccountForm, RolesForm
 from collectivities.models import Invitation, Member, list_role_labels
 from collectivities.operations import members as operations
 from collectivities.operations.tokens import count_valid_tokens
 from collectivities.queries import get_invitation_by_token, list_accepted_invitations, list_members_by_name
+from core.exceptions import DomainError
 from web.access import public_page
 from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link, sign_out_and_keep
 
@@ -159,7 +160,7 @@ def invite(request: OfficeHttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             invitation = operations.invite(**form.cleaned_data, by=request.member.user, at=timezone.now())
-        except CollectivityError as refusal:
+        except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"l'invitation part à l'adresse {invitation.email}.")
@@ -174,7 +175,7 @@ def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     get_object_or_404(Invitation, pk=pk)
     try:
         operations.withdraw_invitation(invitation_id=pk, by=request.member.user, at=timezone.now())
-    except CollectivityError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, "l'invitation est retirée, son lien n'ouvre plus rien.")
@@ -191,7 +192,7 @@ def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             operations.change_roles(member_id=pk, **form.cleaned_data, by=request.member.user, at=timezone.now())
-        except CollectivityError as refusal:
+        except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"les rôles de {member.user} sont enregistrés.")
@@ -209,7 +210,7 @@ def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         return render(request, "collectivities/remove.html", {"person": member.user, "tokens": valid_tokens})
     try:
         operations.remove_member(member_id=pk, by=request.member.user, at=timezone.now())
-    except CollectivityError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"{member.user} ne fait plus partie du bureau.")

@@ -27,7 +27,7 @@ from accounts.throttling import limit_downloads
 from collectivities import access, office_visits
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.exceptions import CollectivityError, SecondFactorFirst, VisitRefused
+from collectivities.exceptions import SecondFactorFirst, VisitRefused
 from collectivities.forms import OfficeRequestForm, SettingsForm
 from collectivities.journal import JournalFilter, build_workbook
 from collectivities.letters import choose_letters, find_wanted, read_token
@@ -37,6 +37,7 @@ from collectivities.operations.offices import set_presentation, set_second_facto
 from collectivities.queries import get_office_contact, get_office_settings, list_settings_to_do, list_shown_entries
 from core.calendar import date_in_paris
 from core.connections import connection
+from core.exceptions import DomainError
 from core.formatting import collectivity_forms
 from tenants.models import Collectivity
 from web.access import public_page
@@ -67,7 +68,7 @@ def submit(request: HttpRequest) -> HttpResponse:
         except throttling.RateLimitExceeded as refusal:
             form.add_error(None, str(refusal))
             status = 429
-        except CollectivityError as refusal:
+        except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
             sent = form.cleaned_data
@@ -204,7 +205,7 @@ def edit_settings(request: OfficeHttpRequest) -> HttpResponse:
         upload = data.pop("logo")
         try:
             set_presentation(**data, logo=upload.read() if upload else None, by=request.member.user, at=timezone.now())
-        except CollectivityError as refusal:
+        except DomainError as refusal:
             form.add_error("logo" if refusal.code == "invalid_logo" else None, str(refusal))
         else:
             messages.success(request, "les réglages sont enregistrés.")

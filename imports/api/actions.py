@@ -26,12 +26,13 @@ from api.models import TokenScope
 from api.problem_details import CONTENT_TYPE, ApiProblem, FieldError
 from api.schema import ProblemSerializer
 from api.views import ScopedView
+from core.exceptions import Refusal
 from imports import operations
 from imports.api import examples
 from imports.api.imports import TAGS, get_import_or_404
 from imports.api.serializers import ImportSerializer, UndoPlanSerializer, serialize_import, serialize_undo
 from imports.enums import ImportState, Purpose, Volume
-from imports.exceptions import PortfolioHasNoUnits, WrongVolume
+from imports.exceptions import WrongVolume
 from imports.formats import limits
 from imports.meanings import LABELS, Meaning
 from imports.models import SpreadsheetImport
@@ -257,7 +258,7 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
     """Return the arguments of `operations.choose_layout`, validated by `LayoutForm`. Raises `ApiProblem`."""
     is_allocation = spreadsheet_import.purpose == Purpose.ALLOCATION
     if not is_allocation and ("volume" in answers or "units_for_all" in answers):
-        raise PortfolioHasNoUnits("Un tableau du périmètre ne donne pas de licence : n'indiquez pas combien.")
+        raise Refusal("not_an_allocation", "Un tableau du périmètre ne donne pas de licence : n'indiquez pas combien.")
     blank = LayoutForm(spreadsheet_import=spreadsheet_import)
     data = {name: blank.get_initial_for_field(field, name) for name, field in blank.fields.items()}
     faults = list(_assign_columns(data, answers.get("columns", {}), blank.editable_columns))

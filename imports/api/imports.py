@@ -21,6 +21,7 @@ from api.idempotency import idempotent
 from api.models import TokenScope
 from api.parsers import LimitedMultiPartParser
 from api.views import ScopedListView, ScopedView
+from core.exceptions import Refusal
 from imports import operations
 from imports.api import examples
 from imports.api.serializers import (
@@ -31,7 +32,6 @@ from imports.api.serializers import (
     serialize_import,
 )
 from imports.enums import ConflictResolution, ImportState, Purpose, Verdict, Volume
-from imports.exceptions import NotEditable
 from imports.formats import limits
 from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH
 from imports.models import ImportRow, SpreadsheetImport
@@ -326,4 +326,4 @@ def _check_editable(purpose: Purpose, edits: Mapping[str, str]) -> None:
     for meaning in edits:
         if meaning not in EDITABLE_COLUMNS[purpose]:
             named = ", ".join(f"« {LABELS[one]} »" for one in EDITABLE_COLUMNS[purpose])
-            raise NotEditable(f"« {meaning} » ne se corrige pas dans ce tableau. Se corrigent : {named}.")
+            raise Refusal("not_editable", f"« {meaning} » ne se corrige pas dans ce tableau. Se corrigent : {named}.")

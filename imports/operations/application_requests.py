@@ -16,9 +16,10 @@ from collectivities.models import Member
 from collectivities.queries import list_reachable_members
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from imports import queries
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, Purpose, RequestAnswer
-from imports.exceptions import NobodyToAsk, NotEnoughLicences, NothingToApply
+from imports.exceptions import NothingToApply
 from imports.models import SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.queries import needs_decision_q
@@ -224,13 +225,16 @@ def request_application(*, import_id: int, by: User, at: datetime.datetime) -> S
     if not tally.schools:
         raise NothingToApply("Aucune ligne n'est cochée : il n'y a rien à appliquer.")
     if tally.missing:
-        raise NotEnoughLicences(
+        raise Refusal(
+            "not_enough_licences",
             f"Il manque {formatting.pluralize(tally.missing, 'licence')} au lot : décochez des lignes, ou réduisez des"
-            " nombres, avant d'en demander l'application."
+            " nombres, avant d'en demander l'application.",
         )
     recipients = sorted({manager.email for manager in list_managers_to_ask(by=by)})
     if not recipients:
-        raise NobodyToAsk("Aucun autre gestionnaire de votre bureau n'a d'adresse e-mail : prévenez-en un vous-même.")
+        raise Refusal(
+            "nobody_to_ask", "Aucun autre gestionnaire de votre bureau n'a d'adresse e-mail : prévenez-en un vous-même."
+        )
     figures = build_figures(spreadsheet_import, tally)
     spreadsheet_import.requested_at, spreadsheet_import.requested_by_id = at, by.pk
     spreadsheet_import.requested_schools, spreadsheet_import.requested_units = figures

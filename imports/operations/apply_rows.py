@@ -15,28 +15,20 @@ from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio import SchoolContact, write_portfolio
 from core import formatting
 from core.confirmation_guard import MIN_SCHOOLS, ConfirmationGuard, is_large_share
+from core.exceptions import DomainError, Refusal
 from imports import queries
 from imports import rows as import_rows
 from imports.checks import context_queries
 from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.checks.row_checks import check_row
 from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RequestAnswer, Verdict
-from imports.exceptions import (
-    ConfirmationRequired,
-    NotEnoughLicences,
-    NothingToApply,
-    Outdated,
-    PortfolioHasNoUnits,
-    RowsInError,
-    WrongImportState,
-)
+from imports.exceptions import ConfirmationRequired, NothingToApply, RowsInError
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
 from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task
 from imports.operations.intake import remember_layout
 from imports.operations.recheck import recheck_import
 from imports.rows import ConfirmedRow
-from licensing.exceptions import LicensingError
 from licensing.pools.checks import AllocationStage, Demand, ProgressCallback, TargetSchool, compute_due_at, no_progress
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import allocate_many
@@ -110,13 +102,15 @@ def confirm(
     if spreadsheet_import is not None and spreadsheet_import.state in (ImportState.APPLYING, ImportState.APPLIED):
         if spreadsheet_import.confirmed_digest == digest:
             return spreadsheet_import
-        raise WrongImportState("Ce tableau a déjà été confirmé par un autre membre : rien de plus n'a été appliqué.")
+        raise Refusal(
+            "invalid_state", "Ce tableau a déjà été confirmé par un autre membre : rien de plus n'a été appliqué."
+        )
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     summary = queries.get_confirmation_summary(spreadsheet_import)
     if not summary.ticked:
         raise NothingToApply("Aucune ligne n'est cochée : il n'y a rien à appliquer.")
     if summary.digest != digest:
-        raise Outdated("Ce tableau a été modifié pendant que vous le confirmiez. Vérifiez-le de nouveau.")
+        raise Refusal("outdated", "Ce tableau a été modifié pendant que vous le confirmiez. Vérifiez-le de nouveau.")
     if not only_valid and summary.errors:
         words = formatting.pluralize(summary.errors, "ligne est en erreur", "lignes sont en erreur")
         raise RowsInError(
@@ -125,9 +119,10 @@ def confirm(
         )
     tally = queries.build_tally(spreadsheet_import, summary.ticked, summary.units)
     if missing := tally.missing:
-        raise NotEnoughLicences(
+        raise Refusal(
+            "not_enough_licences",
             f"Il manque {formatting.pluralize(missing, 'licence')} au lot : décochez des lignes, ou réduisez des"
-            " nombres."
+            " nombres.",
         )
     confirmation_guard = build_guard(spreadsheet_import, tally)
     if confirmation_guard is not None and confirmed_count != confirmation_guard.number:
@@ -159,7 +154,7 @@ def _check_send_date(
     if send_on is None:
         return
     if spreadsheet_import.pool is None:
-        raise PortfolioHasNoUnits("Un tableau du périmètre n'écrit à personne : il n'a pas de date d'envoi.")
+        raise Refusal("not_an_allocation", "Un tableau du périmètre n'écrit à personne : il n'a pas de date d'envoi.")
     compute_due_at(send_on, entitlement=spreadsheet_import.pool.entitlement, at=at)
 
 
@@ -217,7 +212,7 @@ def _check_unchanged(spreadsheet_import: SpreadsheetImport, rows: Sequence[Confi
         for shown in doubtful
         for now in (check_row(shown.check_request, context),)
     ):
-        raise Outdated(_OUTDATED_MESSAGE)
+        raise Refusal("outdated", _OUTDATED_MESSAGE)
 
 
 def _check_other_pools(spreadsheet_import: SpreadsheetImport, rows: Sequence[ConfirmedRow]) -> None:
@@ -231,7 +226,7 @@ def _check_other_pools(spreadsheet_import: SpreadsheetImport, rows: Sequence[Con
         import_id=spreadsheet_import.pk, ticked=True, codes__overlap=list(OTHER_POOL_CODES)
     )
     if held.keys() - set(answered.values_list("uai", flat=True)):
-        raise Outdated(_OUTDATED_MESSAGE)
+        raise Refusal("outdated", _OUTDATED_MESSAGE)
 
 
 def _allocate(
@@ -307,11 +302,13 @@ def _take_back(
         at=at,
         import_id=import_id,
     )
-    refused: list[tuple[str, LicensingError | None]] = [(held[done.allocation_id], done.refusal) for done in taken]
+    refused: list[tuple[str, DomainError | None]] = [(held[done.allocation_id], done.refusal) for done in taken]
     refused += [(done.uai, done.refusal) for done in lowered]
     for uai, refusal in refused:
         if refusal is not None:
-            raise Outdated(f"{uai} : {refusal.sentence} Rien n'a été appliqué : vérifiez le tableau de nouveau.")
+            raise Refusal(
+                "outdated", f"{uai} : {refusal.sentence} Rien n'a été appliqué : vérifiez le tableau de nouveau."
+            )
     return sum(done.notified for done in taken) + sum(done.notified for done in lowered)
 
 
@@ -324,7 +321,7 @@ def _update_portfolio(
     # The rows are locked only now: they must equal what was shown, as undoing restores that.
     shown_before = {shown.uai: shown.before for shown in rows if shown.before is not None}
     if {uai: contact._asdict() for uai, contact in written.before.items()} != shown_before:
-        raise Outdated(_OUTDATED_MESSAGE)
+        raise Refusal("outdated", _OUTDATED_MESSAGE)
     on_progress(AllocationStage.COMMITTING, len(rows), len(rows))
     figures = {"added": len(written.added), "updated": len(written.updated)}
     words = (

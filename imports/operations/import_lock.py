@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core.connections import connection
+from core.exceptions import Refusal
 from imports.enums import ImportState
-from imports.exceptions import UnknownImport, WrongImportState
 from imports.models import SpreadsheetImport
 from jobs.housekeeping import count_live_jobs
 from jobs.tasks import defer
@@ -29,11 +29,12 @@ def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:
     """Lock an import in one of `states` and return it. Raises `UnknownImport`, `WrongImportState`."""
     spreadsheet_import = SpreadsheetImport.objects.locked().filter(pk=import_id).first()
     if spreadsheet_import is None:
-        raise UnknownImport("Ce tableau n'existe pas dans votre collectivité.")
+        raise Refusal("unknown_import", "Ce tableau n'existe pas dans votre collectivité.")
     if spreadsheet_import.state not in states:
         state_label = ImportState(spreadsheet_import.state).label.lower()
-        raise WrongImportState(
-            f"Ce tableau est maintenant dans l'état « {state_label} » : cette action n'est plus possible."
+        raise Refusal(
+            "invalid_state",
+            f"Ce tableau est maintenant dans l'état « {state_label} » : cette action n'est plus possible.",
         )
     return spreadsheet_import
 

@@ -16,19 +16,13 @@ from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio import add_to_portfolio as add_schools
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from core.spreadsheets import WorksheetContent, build_workbook
 from imports import queries
 from imports.checks.problem_codes import OTHER_POOL_CODES, RESOLUTIONS_BY_CODE
 from imports.checks.unit_checks import get_complement
 from imports.enums import APPLICABLE, ImportState, Purpose, RowMatchMethod, Verdict, Volume
-from imports.exceptions import (
-    CannotAwait,
-    CannotResolveConflict,
-    NothingArrived,
-    PoolEnded,
-    RowCannotBeTicked,
-    UnknownRow,
-)
+from imports.exceptions import NothingArrived
 from imports.layout import LayoutChoices
 from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport
@@ -126,7 +120,10 @@ def answer_pool_question(
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
     answered = _answer(spreadsheet_import, [row] if row else [], besides=besides, overrides=True)
     if row is None or not any(answered):
-        raise UnknownRow(f"L'école de la ligne {number} n'a pas de licences d'un autre lot : il n'y a rien à répondre.")
+        raise Refusal(
+            "unknown_row",
+            f"L'école de la ligne {number} n'a pas de licences d'un autre lot : il n'y a rien à répondre.",
+        )
     row.refresh_from_db()
     return row
 
@@ -257,7 +254,7 @@ def _open_pool_id(spreadsheet_import: SpreadsheetImport, chosen: int | None, at:
     pool = Pool.objects.prefetch_related("entitlement").filter(pk=chosen or spreadsheet_import.pool_id or 0).first()
     if pool is None or not is_pool_open(pool, at):
         name = f"« {pool.name} » " if pool else ""
-        raise PoolEnded(f"Le lot {name}ne donne plus de licences : choisissez-en un autre pour ces écoles.")
+        raise Refusal("pool_ended", f"Le lot {name}ne donne plus de licences : choisissez-en un autre pour ces écoles.")
     return pool.pk
 
 
@@ -447,7 +444,7 @@ def amend_row(
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
     if row is None:
-        raise UnknownRow(f"La ligne {number} n'est pas dans ce tableau.")
+        raise Refusal("unknown_row", f"La ligne {number} n'est pas dans ce tableau.")
     if awaited:
         _check_awaitable(row)
     if conflict_resolution:
@@ -493,7 +490,7 @@ def keep_row(
     )
     kept = {one.pk for one in cited if (one == row if units is None else one.units == units)}
     if not kept:
-        raise UnknownRow(f"Aucune ligne de cette école ne dit {units} : il n'y a rien à garder.")
+        raise Refusal("unknown_row", f"Aucune ligne de cette école ne dit {units} : il n'y a rien à garder.")
     others = [one for one in cited if one.pk not in kept]
 
     def put_aside(row: ImportRow) -> None:
@@ -505,29 +502,34 @@ def keep_row(
 
 def _tick(row: ImportRow, *, ticked: bool) -> None:
     if ticked and not is_tickable(row.verdict, row.conflict_resolution):
-        raise RowCannotBeTicked(f"La ligne {row.number} ne peut pas être appliquée telle quelle : corrigez-la d'abord.")
+        raise Refusal(
+            "row_cannot_be_ticked",
+            f"La ligne {row.number} ne peut pas être appliquée telle quelle : corrigez-la d'abord.",
+        )
     row.ticked = ticked
     row.save(update_fields=["ticked"])
 
 
 def _check_awaitable(row: ImportRow) -> None:
     if row.match_method or not row.uai:
-        raise CannotAwait(
-            f"La ligne {row.number} n'a pas d'UAI que l'annuaire ignore : il n'y a rien à attendre. Mettez-la de côté."
+        raise Refusal(
+            "cannot_await",
+            f"La ligne {row.number} n'a pas d'UAI que l'annuaire ignore : il n'y a rien à attendre. Mettez-la de côté.",
         )
 
 
 def _check_resolution(row: ImportRow, conflict_resolution: str) -> None:
     if "below_redeemed_units" in row.codes:
-        raise CannotResolveConflict(
-            f"La clé de la ligne {row.number} est déjà activée : rien ne peut en être repris. Mettez-la de côté."
+        raise Refusal(
+            "cannot_resolve",
+            f"La clé de la ligne {row.number} est déjà activée : rien ne peut en être repris. Mettez-la de côté.",
         )
     allowed = [resolution for code in row.codes for resolution in RESOLUTIONS_BY_CODE.get(code, ())]
     if row.verdict != Verdict.CONFLICT or not allowed:
-        raise CannotResolveConflict(f"La ligne {row.number} n'est pas en conflit : il n'y a rien à régler.")
+        raise Refusal("cannot_resolve", f"La ligne {row.number} n'est pas en conflit : il n'y a rien à régler.")
     if conflict_resolution not in allowed:
-        raise CannotResolveConflict(
-            f"La ligne {row.number} demande 0 licence : la clé se reprend, elle ne se réduit pas."
+        raise Refusal(
+            "cannot_resolve", f"La ligne {row.number} demande 0 licence : la clé se reprend, elle ne se réduit pas."
         )
 
 

@@ -18,18 +18,11 @@ from collectivities.letters import schedule_weekly_letter
 from core.calendar import date_in_paris
 from core.connections import connection
 from core.copy_rows import copy_file
+from core.exceptions import Refusal
 from core.spreadsheets import clean_sheet_name
 from imports import queries
 from imports.enums import ImportState, Purpose, Volume
-from imports.exceptions import (
-    ContentsDeleted,
-    EmptyFile,
-    FileTooLarge,
-    PoolMissing,
-    PoolNotOpen,
-    PortfolioHasNoUnits,
-    WrongVolume,
-)
+from imports.exceptions import ContentsDeleted, PoolMissing, PoolNotOpen, WrongVolume
 from imports.formats import limits
 from imports.layout import LayoutChoices
 from imports.meanings import ADDED_TITLES, Meaning, is_added_title
@@ -225,8 +218,9 @@ def upload(
     check_size(_get_size(content))
     if purpose == Purpose.PORTFOLIO:
         if pool_id is not None or volume or units_for_all is not None:
-            raise PortfolioHasNoUnits(
-                "Un tableau du périmètre ne donne pas de licence : n'indiquez ni lot, ni nombre de licences."
+            raise Refusal(
+                "not_an_allocation",
+                "Un tableau du périmètre ne donne pas de licence : n'indiquez ni lot, ni nombre de licences.",
             )
     else:
         check_pool(pool_id, date_in_paris(at))
@@ -270,9 +264,9 @@ def upload_again(
 def check_size(size: int) -> None:
     """Check the bytes of a file, before or after they are loaded. Raises `EmptyFile`, `FileTooLarge`."""
     if not size:
-        raise EmptyFile("Ce fichier est vide.")
+        raise Refusal("empty_file", "Ce fichier est vide.")
     if size > limits.MAX_BYTES:
-        raise FileTooLarge("Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux.")
+        raise Refusal("file_too_large", "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux.")
 
 
 def check_pool(pool_id: int | None, day: datetime.date) -> None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from core import formatting
 from core.calendar import date_in_paris
 from core.confirmation_guard import ConfirmationGuard
+from core.exceptions import DomainError
 from imports import queries
 from imports.enums import Purpose, Volume
 from imports.exceptions import PoolMissing, PoolNotOpen, WrongVolume
@@ -26,7 +27,6 @@ from imports.operations.upload import check_pool, check_size, check_volume
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.questions import SOURCE_MISSING
 from imports.parsing.repeated_schools import COUNT, replaces_number
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.pools.wording import describe_pool
 from web.generic_forms import ModelChoiceField
@@ -200,7 +200,7 @@ class SpreadsheetField(forms.FileField):
 def _validate_size(file: UploadedFile[Any]) -> None:
     try:
         check_size(file.size or 0)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         raise forms.ValidationError(refusal.sentence, code=refusal.code) from refusal
 
 

@@ -17,27 +17,14 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import TruncDate
 
 from core.calendar import PARIS, date_in_paris, end_of_day, start_of_day
+from core.exceptions import Refusal
 from licensing.accounting.journals import ONE_DAY, AccountingEntry, EntryLine, Journal, Period, list_closing_dates
 from licensing.accounting.models import AccountingSettings, BalanceTransaction
 from licensing.accounting.order_ledger import ClientPosting, MovementKind, load_postings
 from licensing.billing.models import Invoice, InvoiceKind
-from licensing.exceptions import LicensingError
 from licensing.orders.models import PaymentMethod
 from licensing.orders.vat import VatCategory
 from licensing.payments.models import Payment, PaymentKind, ReversalReason
-
-
-class PeriodNotOver(LicensingError):
-    """The period may still get entries: its file would not be the same tomorrow."""
-
-    code = "period_not_over"
-
-
-class UnbalancedEntry(LicensingError):
-    """The debits of an entry differ from its credits: nothing is exported."""
-
-    code = "unbalanced_entry"
-
 
 #: Rows read at a time.
 BATCH_SIZE = 500
@@ -348,8 +335,9 @@ def iterate_entries(period: Period, accounting: AccountingSettings) -> Iterator[
     )
     for entry in heapq.merge(*streams, key=lambda entry: entry.on):
         if sum(line.amount for line in entry.lines):
-            raise UnbalancedEntry(
-                f"L'écriture de la pièce {entry.piece} n'est pas équilibrée : rien n'est exporté. Signalez-la."
+            raise Refusal(
+                "unbalanced_entry",
+                f"L'écriture de la pièce {entry.piece} n'est pas équilibrée : rien n'est exporté. Signalez-la.",
             )
         last_numbers[entry.journal] += 1
         yield entry._replace(number=last_numbers[entry.journal])

@@ -19,19 +19,12 @@ from accounts.account_journal import record_event
 from accounts.models import AccountEvent, User
 from core import formatting
 from core.calendar import end_of_day, start_of_day
+from core.exceptions import Refusal
 from core.formatting import add_nonbreaking_spaces, euros, pluralize
 from core.spreadsheets import quote_formula
-from licensing.accounting.entries import (
-    CHARGES,
-    DISPUTES,
-    OTHER_VAT_ACCOUNT,
-    PeriodNotOver,
-    is_waiting,
-    iterate_entries,
-)
+from licensing.accounting.entries import CHARGES, DISPUTES, OTHER_VAT_ACCOUNT, is_waiting, iterate_entries
 from licensing.accounting.journals import AccountingEntry, Journal, Period, get_fiscal_year
 from licensing.accounting.models import AccountingSettings, BalanceTransaction, get_accounting_settings
-from licensing.billing.exceptions import NoSeller
 from licensing.catalogue.models import Seller
 from licensing.orders.siret_numbers import SIREN_LENGTH
 from licensing.payments.models import Payment, PaymentKind
@@ -172,9 +165,10 @@ def export_period(file: IO[bytes], period: Period, *, by: User, at: datetime.dat
     `UnbalancedEntry`.
     """
     if at < end_of_day(period.end) + _MARGIN:
-        raise PeriodNotOver(
+        raise Refusal(
+            "period_not_over",
             f"La période finit le {formatting.long_date(period.end)} : elle se télécharge une fois terminée, pour que "
-            "le fichier ne change plus. Choisissez une date de fin passée."
+            "le fichier ne change plus. Choisissez une date de fin passée.",
         )
     accounting = get_accounting_settings()
     name = get_file_name(period, accounting)
@@ -202,7 +196,9 @@ def get_file_name(period: Period, accounting: AccountingSettings) -> str:
     """Return the name of a period's file: that of article A47 A-1 for a whole fiscal year. Raises `NoSeller`."""
     seller = Seller.objects.filter(pk=1).first()
     if seller is None:
-        raise NoSeller("Le vendeur n'est pas renseigné : ses écritures ne s'exportent pas. Renseignez-le d'abord.")
+        raise Refusal(
+            "no_seller", "Le vendeur n'est pas renseigné : ses écritures ne s'exportent pas. Renseignez-le d'abord."
+        )
     if period == get_fiscal_year(period.end, closing_month=accounting.closing_month):
         return f"{''.join(seller.siret.split())[:SIREN_LENGTH]}FEC{period.end:%Y%m%d}.txt"
     return f"ecritures-{period.start}-{period.end}.txt"

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 
 
-class UnreadableStatement(LicensingError):
+class UnreadableStatement(DomainError):
     """The file is no bank statement that can be read, or its balances do not add up. Nothing was stored."""
 
     code = "unreadable_statement"
 
 
-class WrongAccount(LicensingError):
-    """The file has no statement of the seller's account. Nothing was stored."""
-
-    code = "wrong_account"
-
-
-class LineNotWaiting(LicensingError):
+class LineNotWaiting(DomainError):
     """The line was booked or set aside meanwhile, or there is nothing to take back."""
 
     code = "line_not_waiting"
-
-
-class BadShares(LicensingError):
-    """What is to be booked does not add up to the line, or the books changed since it was shown."""
-
-    code = "invalid_shares"

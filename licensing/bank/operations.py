@@ -16,13 +16,14 @@ from accounts.models import User
 from core import formatting
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import date_in_paris
-from licensing.bank.exceptions import BadShares, LineNotWaiting, UnreadableStatement, WrongAccount
+from core.exceptions import Refusal
+from licensing.bank.exceptions import LineNotWaiting, UnreadableStatement
 from licensing.bank.formats import CFONB120, ParsedLine, ParsedStatement, read_statements
 from licensing.bank.matching import ChosenMatch, PaymentShare
 from licensing.bank.models import BankStatement, LinePayment, LineState, StatementFormat, StatementLine
 from licensing.billing.queries import get_balance
 from licensing.catalogue.models import Seller
-from licensing.orders.exceptions import ChangedMeanwhile, NoReason
+from licensing.orders.exceptions import NoReason
 from licensing.orders.models import ZERO, Order, OrderState, PaymentMethod
 from licensing.orders.order_events import lock_orders
 from licensing.payments import operations as payment_operations
@@ -95,10 +96,11 @@ def store_statements(
     own = [one for one in statements if one.account == account]
     others = sorted({one.account for one in statements if one.account != account})
     if not own:
-        raise WrongAccount(
+        raise Refusal(
+            "wrong_account",
             f"Ce relevé est celui du compte {formatting.join_words([_format_account(one) for one in others])}. Le "
             f"vendeur est payé sur {_format_account(iban)} : déposez le relevé de ce compte, ou corrigez la fiche "
-            "« Vendeur »."
+            "« Vendeur ».",
         )
     # Two uploads at once: the second sees what the first has stored.
     hold_transaction_lock(f"bank statements {iban}")
@@ -129,7 +131,9 @@ def store_statements(
 def _get_seller_iban() -> str:
     iban = Seller.objects.values_list("iban", flat=True).first()
     if iban is None:
-        raise WrongAccount("Décrivez d'abord le vendeur, avec l'IBAN de son compte : ses relevés sont les seuls lus.")
+        raise Refusal(
+            "wrong_account", "Décrivez d'abord le vendeur, avec l'IBAN de son compte : ses relevés sont les seuls lus."
+        )
     return "".join(iban.split()).upper()
 
 
@@ -252,7 +256,7 @@ def book_line(
     if chosen.reversed_id is not None:
         booked = [_reverse(line, chosen.reversed_id, by=by, at=at)]
     elif line.amount < 0:
-        raise BadShares("Une ligne au débit n'est pas un règlement reçu : rien n'a été fait.")
+        raise Refusal("invalid_shares", "Une ligne au débit n'est pas un règlement reçu : rien n'a été fait.")
     else:
         orders = _lock_and_check(chosen)
         booked = [_find_recorded(line, pk) for pk in sorted(set(chosen.payment_ids))]
@@ -343,15 +347,16 @@ def _lock_and_check(chosen: ChosenMatch) -> dict[int, Order]:
     """Lock the orders, those of payments found included; check that none receives more in excess than was shown."""
     found = Payment.objects.filter(pk__in=chosen.payment_ids).values_list("order_id", flat=True)
     if len({share.order_id for share in chosen.shares}) < len(chosen.shares):
-        raise BadShares("La même commande est choisie deux fois pour cette ligne : rien n'a été fait.")
+        raise Refusal("invalid_shares", "La même commande est choisie deux fois pour cette ligne : rien n'a été fait.")
     orders = lock_orders(*(share.order_id for share in chosen.shares), *found)
     for share in chosen.shares:
         order = orders[share.order_id]
         due = get_due(order)
         if max(ZERO, share.amount - due) > share.surplus:
-            raise ChangedMeanwhile(
+            raise Refusal(
+                "outdated",
                 f"{order} : il restait {formatting.euros(share.due)} à régler quand la page s'est affichée, et "
-                f"{formatting.euros(due)} maintenant. Relisez la ligne, puis choisissez de nouveau."
+                f"{formatting.euros(due)} maintenant. Relisez la ligne, puis choisissez de nouveau.",
             )
     return orders
 
@@ -380,19 +385,21 @@ def _find_recorded(line: StatementLine, payment_id: int) -> tuple[Payment, bool]
     """Return a payment that was recorded before, and that no line shows."""
     payment = Payment.objects.filter(pk=payment_id, kind=PaymentKind.RECEIVED, card__isnull=True).first()
     if payment is None or get_amount_left(payment) != payment.amount:
-        raise ChangedMeanwhile(f"{line} : l'un de ces règlements a été annulé ou rendu depuis. Choisissez de nouveau.")
+        raise Refusal(
+            "outdated", f"{line} : l'un de ces règlements a été annulé ou rendu depuis. Choisissez de nouveau."
+        )
     if LinePayment.objects.filter(payment=payment, released_at__isnull=True).exists():
-        raise BadShares(f"{line} : une autre ligne de relevé montre déjà le règlement de {payment}.")
+        raise Refusal("invalid_shares", f"{line} : une autre ligne de relevé montre déjà le règlement de {payment}.")
     return payment, False
 
 
 def _reverse(line: StatementLine, payment_id: int, *, by: User, at: datetime.datetime) -> tuple[Payment, bool]:
     """Return the negative payment that a debit is: a cheque or a transfer that came back unpaid."""
     if line.amount > 0:
-        raise BadShares("Une ligne au crédit n'annule aucun règlement : rien n'a été fait.")
+        raise Refusal("invalid_shares", "Une ligne au crédit n'annule aucun règlement : rien n'a été fait.")
     payment = Payment.objects.filter(pk=payment_id).first()
     if payment is None:
-        raise BadShares("Ce règlement n'existe pas : rien n'a été fait.")
+        raise Refusal("invalid_shares", "Ce règlement n'existe pas : rien n'a été fait.")
     reversal = payment_operations.reverse_payment(
         payment_id=payment_id,
         amount=-line.open_amount,
@@ -407,17 +414,19 @@ def _reverse(line: StatementLine, payment_id: int, *, by: User, at: datetime.dat
 def _check_total(line: StatementLine, total: Decimal, rest_reason: str) -> None:
     """Raise `BadShares` unless what is booked makes up what is left of the line, or its rest is set aside."""
     if not total:
-        raise BadShares("Choisissez au moins une commande : rien n'a été fait.")
+        raise Refusal("invalid_shares", "Choisissez au moins une commande : rien n'a été fait.")
     if abs(total) > abs(line.open_amount):
-        raise BadShares(
+        raise Refusal(
+            "invalid_shares",
             f"{line} : vous répartissez {formatting.euros(total)}, la ligne n'en a que "
-            f"{formatting.euros(line.open_amount)}."
+            f"{formatting.euros(line.open_amount)}.",
         )
     if total != line.open_amount and not rest_reason.strip():
-        raise BadShares(
+        raise Refusal(
+            "invalid_shares",
             f"{line} : vous répartissez {formatting.euros(total)} sur {formatting.euros(line.open_amount)}. "
             f"Répartissez aussi les {formatting.euros(line.open_amount - total)} qui restent, ou dites pourquoi vous "
-            "les mettez de côté."
+            "les mettez de côté.",
         )
 
 

@@ -30,13 +30,13 @@ from core.documents import (
     LetterheadPdf,
     build_file_response,
 )
+from core.exceptions import Refusal
 from licensing.billing.models import BillingDocument, BillingDocumentKind, Invoice
 from licensing.billing.snapshots import DAYS_TO_PAY
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
 from licensing.catalogue.operations import get_product_summary
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
-from licensing.exceptions import LicensingError
 from licensing.orders import siret_numbers
 from licensing.orders.billing_details import prefill_billing_details
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, SettlementMethod
@@ -265,18 +265,13 @@ _FILE_NAMES = {
 }
 
 
-class DocumentUnavailable(LicensingError):
-    """The order has no such document: no quote was issued, or it is not paid by cheque or mandat administratif."""
-
-    code = "document_missing"
-
-
 def get_seller() -> Seller:
     """Return the seller. Raises `DocumentUnavailable` if it is not configured yet."""
     found_seller = Seller.objects.first()
     if found_seller is None:
-        raise DocumentUnavailable(
-            "Ce document ne peut pas encore être établi : le vendeur n'est pas renseigné. Écrivez-nous."
+        raise Refusal(
+            "document_missing",
+            "Ce document ne peut pas encore être établi : le vendeur n'est pas renseigné. Écrivez-nous.",
         )
     return found_seller
 
@@ -318,7 +313,7 @@ def get_or_create_quote(order: Order, *, at: datetime.datetime) -> BillingDocume
     """Return the stored quote of an order; render and store it if absent. Raises `DocumentUnavailable`."""
     order = Order.objects.locked().get(pk=order.pk)
     if not order.quote_number:
-        raise DocumentUnavailable("Cette commande n'a pas de devis.")
+        raise Refusal("document_missing", "Cette commande n'a pas de devis.")
     stored = find_document(BillingDocumentKind.QUOTE, order.quote_number)
     if stored is not None:
         return stored
@@ -440,8 +435,9 @@ def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> Bill
     """
     order = Order.objects.locked().get(pk=order.pk)
     if order.placed_at is None or order.method != SettlementMethod.MANDATE:
-        raise DocumentUnavailable(
-            "Cette commande n'a pas de bon de commande : elle n'est pas à régler par chèque ou mandat."
+        raise Refusal(
+            "document_missing",
+            "Cette commande n'a pas de bon de commande : elle n'est pas à régler par chèque ou mandat.",
         )
     last = BillingDocument.objects.filter(order=order, kind=BillingDocumentKind.PURCHASE_ORDER).order_by("pk").last()
     if last is not None and not (

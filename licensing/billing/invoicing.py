@@ -19,12 +19,12 @@ from django_tenants.utils import get_public_schema_name
 from core import formatting
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import PARIS, date_in_paris
+from core.exceptions import Refusal
 from core.money import Amounts, subtract, take_part
 from core.spreadsheets import build_csv
 from jobs.tasks import defer
 from licensing.billing import cii, snapshots
 from licensing.billing.documents import store_document
-from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced
 from licensing.billing.models import (
     REJECTED_STATES,
     BillingDocument,
@@ -90,7 +90,7 @@ def issue_invoice(order: Order, *, at: datetime.datetime, paid_by_card: bool = F
     """
     current = order.invoices.current().first()
     if current is not None:
-        raise AlreadyInvoiced(f"Cette commande est déjà facturée, sous le numéro {current.number}.")
+        raise Refusal("already_invoiced", f"Cette commande est déjà facturée, sous le numéro {current.number}.")
     day = date_in_paris(at)
     buyer_kind = get_buyer_kind(order)
     paid = _paid_amount(order, day, paid_by_card=paid_by_card)
@@ -159,7 +159,7 @@ def _check_creditable(invoice: Invoice, reason: str) -> None:
         raise NotInvoiceable(f"{invoice.number} est un avoir : seule une facture peut être annulée.")
     earlier = invoice.get_cancelling_note()
     if earlier is not None:
-        raise AlreadyCredited(f"La facture {invoice.number} est déjà annulée par l'avoir {earlier.number}.")
+        raise Refusal("already_credited", f"La facture {invoice.number} est déjà annulée par l'avoir {earlier.number}.")
     if not reason.strip():
         raise NotInvoiceable("Indiquez le motif de l'avoir : il y est écrit.")
 

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import User
 from core import formatting
-from licensing.billing.exceptions import BadStatus
+from core.exceptions import Refusal
 from licensing.billing.invoicing import issue_credit_note, issue_invoice, issue_partial_credit_note, list_undeposited
 from licensing.billing.models import (
     PAYING_STATES,
@@ -32,7 +32,7 @@ from licensing.orders.billing_details import (
     set_billing_details,
     set_invoice_references,
 )
-from licensing.orders.exceptions import BadBilling, IncompleteForInvoice, NoReason, NotInThisState
+from licensing.orders.exceptions import BadBilling, NoReason
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order
 
@@ -48,11 +48,14 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime, by_payment: bool 
     if order.state == OrderState.CONFIRMED:
         return order.invoices.current().get()
     if order.state not in (OrderState.PLACED, OrderState.LAPSED):
-        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Aucun bon de commande n'est attendu.")
+        raise Refusal(
+            "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Aucun bon de commande n'est attendu."
+        )
     missing = payers.check_order(order).missing
     if missing:
-        raise IncompleteForInvoice(
-            f"La facture ne peut pas encore être émise. {' '.join(one.sentence for one in missing)}"
+        raise Refusal(
+            "incomplete_for_invoice",
+            f"La facture ne peut pas encore être émise. {' '.join(one.sentence for one in missing)}",
         )
     scan = order.scans.defer("content").filter(state=ScanState.WAITING).first()
     order.scans.filter(state=ScanState.WAITING).update(state=ScanState.ACCEPTED, decided_at=at, decided_by=by)
@@ -110,7 +113,7 @@ def cancel(
     if order.state == OrderState.CANCELLED:
         return order
     if order.kind == OrderKind.GRANT:
-        raise NotInThisState("Une dotation ne s'annule pas : suspendez-la.")
+        raise Refusal("not_in_this_state", "Une dotation ne s'annule pas : suspendez-la.")
     invoice = order.invoices.current().first()
     credit = issue_credit_note(invoice, at=at, reason=reason) if invoice is not None else None
     if OrderLine.objects.filter(order=order, entitlement__isnull=False).exists():
@@ -149,13 +152,15 @@ def reissue_invoice(
     order = lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
     invoice = Invoice.objects.get(pk=invoice_id)
     if invoice.kind != InvoiceKind.INVOICE or invoice.get_cancelling_note() is not None:
-        raise NotInThisState(f"{invoice} est déjà annulée par un avoir.")
+        raise Refusal("not_in_this_state", f"{invoice} est déjà annulée par un avoir.")
     if order.state not in (OrderState.CONFIRMED, OrderState.PAID):
-        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Sa facture ne se refait pas.")
+        raise Refusal(
+            "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Sa facture ne se refait pas."
+        )
     _check_not_being_paid(order, invoice)
     missing = payers.check_order(order).missing
     if missing:
-        raise IncompleteForInvoice(" ".join(one.sentence for one in missing))
+        raise Refusal("incomplete_for_invoice", " ".join(one.sentence for one in missing))
     credit = issue_credit_note(invoice, at=at, reason=reason, replaced=True)
     if change is not None:
         change(order)
@@ -187,15 +192,17 @@ def _check_not_being_paid(order: Order, invoice: Invoice) -> None:
     """Raise `NotInThisState` where the payer pays this invoice, or has paid a part of it: under its number."""
     last = invoice.get_latest_status()
     if last is not None and last.state in PAYING_STATES:
-        raise NotInThisState(
+        raise Refusal(
+            "not_in_this_state",
             f"{invoice} est « {last.get_state_display().lower()} » : elle ne se refait pas. Si cet état est faux, "
-            "reprenez-le d'abord."
+            "reprenez-le d'abord.",
         )
     received = get_amount_received(order)
     if 0 < received < order.owed:
-        raise NotInThisState(
+        raise Refusal(
+            "not_in_this_state",
             f"{formatting.euros(received)} sont déjà reçus sous le numéro {invoice} : elle ne se refait pas avant "
-            "d'être entièrement réglée."
+            "d'être entièrement réglée.",
         )
 
 
@@ -219,7 +226,9 @@ def reissue_with_vat(
     order = lock_order(order_id)
     rejected = order.invoices.rejected().first()
     if rejected is None:
-        raise NotInThisState(f"{order} n'a pas de facture rejetée : après la facture, seul un avoir corrige la TVA.")
+        raise Refusal(
+            "not_in_this_state", f"{order} n'a pas de facture rejetée : après la facture, seul un avoir corrige la TVA."
+        )
 
     def change(order: Order) -> None:
         before, received = order.total_ttc, get_amount_received(order)
@@ -227,16 +236,18 @@ def reissue_with_vat(
             order, treatment=treatment, exemption=exemption, vat_number=vat_number, reason=reason, by=by, at=at
         )
         if not applied:
-            raise NotInThisState(f"{order} a déjà cette TVA : refaites sa facture telle quelle.")
+            raise Refusal("not_in_this_state", f"{order} a déjà cette TVA : refaites sa facture telle quelle.")
         if order.credited and order.total_ttc != before:
-            raise NotInThisState(
+            raise Refusal(
+                "not_in_this_state",
                 f"{formatting.euros(order.credited)} sont repris par un avoir partiel, et le total changerait : annulez"
-                " la commande, et passez-en une autre."
+                " la commande, et passez-en une autre.",
             )
         if received > 0 and order.total_ttc != before:
-            raise NotInThisState(
+            raise Refusal(
+                "not_in_this_state",
                 f"{formatting.euros(received)} sont reçus, et le total passerait de {formatting.euros(before)} à"
-                f" {formatting.euros(order.total_ttc)} : annulez la commande, et passez-en une autre."
+                f" {formatting.euros(order.total_ttc)} : annulez la commande, et passez-en une autre.",
             )
 
     return reissue_invoice(invoice_id=rejected.pk, reason=reason, by=by, at=at, change=change)
@@ -303,14 +314,15 @@ def record_platform_status(
     if new_state in REASONED_STATES and not reason:
         raise NoReason("Recopiez le motif que donne la plateforme : il dit ce qu'il faut corriger.")
     if new_state not in list_next_states(invoice):
-        raise BadStatus(
+        raise Refusal(
+            "invalid_status",
             f"{invoice.number} {f'est « {last.get_state_display()} »' if last else 'n’a pas encore d’état'} : "
-            f"elle ne peut pas être « {new_state.label} »."
+            f"elle ne peut pas être « {new_state.label} ».",
         )
     if new_state == PlatformState.COLLECTED and not (
         invoice.kind == InvoiceKind.INVOICE and order.state == OrderState.PAID
     ):
-        raise BadStatus(f"{invoice.number} n'est pas réglée : enregistrez d'abord son règlement.")
+        raise Refusal("invalid_status", f"{invoice.number} n'est pas réglée : enregistrez d'abord son règlement.")
     status = PlatformStatus.objects.create(invoice=invoice, state=new_state, reason=reason, at=at, by=by)
     suffix = f" : {reason}" if reason else "."
     summary = f"{invoice.get_kind_display()} {invoice.number} – {new_state.label.lower()}{suffix}"
@@ -337,9 +349,11 @@ def take_back_platform_status(*, status_id: int, reason: str, by: User, at: date
         return known
     invoice = status.invoice
     if invoice.get_latest_status() != status:
-        raise BadStatus(f"{invoice.number} : seul son dernier état se reprend.")
+        raise Refusal("invalid_status", f"{invoice.number} : seul son dernier état se reprend.")
     if status.state in REJECTED_STATES and invoice.get_cancelling_note() is not None:
-        raise BadStatus(f"{invoice.number} est annulée par un avoir depuis ce rejet : il ne se reprend plus.")
+        raise Refusal(
+            "invalid_status", f"{invoice.number} est annulée par un avoir depuis ce rejet : il ne se reprend plus."
+        )
     taking_back = PlatformStatus.objects.create(
         invoice=invoice, state=status.state, reason=reason, takes_back=status, at=at, by=by
     )
@@ -446,6 +460,9 @@ def _tax_by_new_place(order: Order) -> None:
 
 def _check_correctable(order: Order) -> None:
     if order.state == OrderState.CANCELLED:
-        raise NotInThisState("Cette commande est annulée : il n'y a plus rien à facturer.")
+        raise Refusal("not_in_this_state", "Cette commande est annulée : il n'y a plus rien à facturer.")
     if not is_correctable(order):
-        raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")
+        raise Refusal(
+            "not_in_this_state",
+            "La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.",
+        )

@@ -17,8 +17,8 @@ from typing import NamedTuple, NotRequired, TypedDict
 from core import formatting
 from core.calendar import date_in_paris
 from core.cells import get_cells
+from core.exceptions import Refusal
 from core.money import Amounts, total_by_rate
-from licensing.billing.exceptions import NoSeller
 from licensing.billing.models import BillingDocumentKind, InvoiceKind, InvoiceSequence, SkippedNumbers
 from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
@@ -387,7 +387,7 @@ def build_seller() -> SellerSnapshot:
 def _get_seller() -> Seller:
     seller = Seller.objects.filter(pk=1).first()
     if seller is None:
-        raise NoSeller("Le vendeur n'est pas renseigné : rien ne peut être facturé avant.")
+        raise Refusal("no_seller", "Le vendeur n'est pas renseigné : rien ne peut être facturé avant.")
     return seller
 
 

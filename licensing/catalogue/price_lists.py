@@ -13,16 +13,10 @@ from typing import NamedTuple
 from django.db import transaction
 
 from core import formatting
+from core.exceptions import Refusal
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_school_year
-from licensing.catalogue.pricing import (
-    MAX_CLASSES,
-    NothingToRenew,
-    PricesAlreadyExist,
-    TierPrice,
-    find_dearer_tiers,
-    get_year_on_sale,
-)
+from licensing.catalogue.pricing import MAX_CLASSES, TierPrice, find_dearer_tiers, get_year_on_sale
 
 #: How long before the end of a school year the next one's prices are reported missing.
 _NEXT_YEAR_NOTICE = datetime.timedelta(days=120)
@@ -121,9 +115,11 @@ def copy_to_next_year(*, school_year_id: int) -> SchoolYear:
     year = SchoolYear.objects.locked().get(pk=school_year_id)
     after = get_next_year(year)
     if not year.tiers.exists() and not year.bands.exists():
-        raise NothingToRenew(f"L'année {year} n'a pas de tarif à reconduire.")
+        raise Refusal("nothing_to_renew", f"L'année {year} n'a pas de tarif à reconduire.")
     if after.tiers.exists() or after.bands.exists():
-        raise PricesAlreadyExist(f"L'année {after} a déjà des tarifs : rien n'a été copié. Modifiez-les directement.")
+        raise Refusal(
+            "prices_already_set", f"L'année {after} a déjà des tarifs : rien n'a été copié. Modifiez-les directement."
+        )
     after.usable_at_once, after.countdown_from_order = year.usable_at_once, year.countdown_from_order
     after.save(update_fields=["usable_at_once", "countdown_from_order"])
     SchoolTier.objects.bulk_create(

@@ -11,26 +11,14 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core import formatting
+from core.exceptions import DomainError, Refusal
 from core.money import Amounts, add_vat, extract_vat
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_licence_product
-from licensing.exceptions import LicensingError
 
 
-class NotOnSale(LicensingError):
+class NotOnSale(DomainError):
     code = "not_on_sale"
-
-
-class BadQuantity(LicensingError):
-    code = "invalid_quantity"
-
-
-class NothingToRenew(LicensingError):
-    code = "nothing_to_renew"
-
-
-class PricesAlreadyExist(LicensingError):
-    code = "prices_already_set"
 
 
 #: Upper bound of a school's order; anything above is an input error.
@@ -111,7 +99,7 @@ def price_classes(classes: int, day: datetime.date, ends_in: int | None = None) 
 def find_tier(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
     """Return the tier of a number of classes. Raises `BadQuantity` or `NotOnSale`."""
     if not 0 < classes <= MAX_CLASSES:
-        raise BadQuantity(f"Indiquez un nombre de classes, de 1 à {MAX_CLASSES}.")
+        raise Refusal("invalid_quantity", f"Indiquez un nombre de classes, de 1 à {MAX_CLASSES}.")
     if not tiers:
         raise NotOnSale("Les tarifs ne sont pas encore publiés : écrivez-nous, nous vous répondrons.")
     tier = next((one for one in reversed(tiers) if one.from_classes <= classes), None)
@@ -145,7 +133,7 @@ def price_volume(units: int, day: datetime.date, ends_in: int | None = None) -> 
     `ends_in`: see `get_year_on_sale`. Raises `BadQuantity` or `NotOnSale`.
     """
     if not 0 < units <= MAX_UNITS:
-        raise BadQuantity(f"Indiquez un nombre de licences, de 1 à {formatting.number(MAX_UNITS)}.")
+        raise Refusal("invalid_quantity", f"Indiquez un nombre de licences, de 1 à {formatting.number(MAX_UNITS)}.")
     band = next((one for one in reversed(list_bands(get_year_on_sale(day, ends_in))) if one.from_units <= units), None)
     if band is None:
         raise NotOnSale("Aucun tarif n'est publié pour ce volume : écrivez-nous, nous établirons un devis.")

@@ -14,10 +14,10 @@ from django.db import connection
 
 from accounts.models import Profile
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from licensing.classes import words
 from licensing.classes.queries import UnusableCase, find_unusable_case, format_entry_refusal
 from licensing.entitlements.models import Entitlement
-from licensing.exceptions import LicensingError
 
 _TEACHER_SQL = """
 SELECT person.is_active, person.profile, seat.id, entitlement.first_day, entitlement.last_day,
@@ -80,7 +80,7 @@ _NO_LICENCE = {
 }
 
 
-class UnknownPerson(LicensingError):
+class UnknownPerson(DomainError):
     """The account does not exist, or the pupil was removed or erased."""
 
     code = "unknown_person"

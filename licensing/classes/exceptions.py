@@ -5,64 +5,40 @@ Messages to pupils, who are six, use short sentences.
 
 from __future__ import annotations
 
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 
 
-class ClassNotTaught(LicensingError):
+class ClassNotTaught(DomainError):
     """The user does not teach the class or hold the seat; whether it exists is not revealed."""
 
     code = "not_owner"
 
 
-class NotSeatHolder(LicensingError):
-    """Only the holder of the seat may share the class."""
-
-    code = "not_the_holder"
-
-
-class ClassOnAnotherSeat(LicensingError):
-    """The class was carried on to another seat while this operation waited for the one that it had."""
-
-    code = "class_on_another_seat"
-
-
-class CannotCarryOn(LicensingError):
+class CannotCarryOn(DomainError):
     """The class cannot go to that seat: another school or year, not yet, no more, or it has a class already."""
 
     code = "cannot_carry_on"
 
 
-class CannotHandOver(LicensingError):
+class CannotHandOver(DomainError):
     """The pupils cannot be handed over: no school that a colleague could share, or they are already."""
 
     code = "cannot_hand_over"
 
 
-class MistypedHandoverCode(LicensingError):
-    """The text cannot be the code of pupils that are handed over; nothing was looked up."""
-
-    code = "typo"
-
-
-class UnknownHandover(LicensingError):
+class UnknownHandover(DomainError):
     """No pending handover of the user's school has the code; whether one of another school has it is not revealed."""
 
     code = "unknown_handover"
 
 
-class HandoverEnded(LicensingError):
+class HandoverEnded(DomainError):
     """The pupils were received already, or the code has expired."""
 
     code = "handover_ended"
 
 
-class SameLoginWords(LicensingError):
-    """Pupils who would come have the animal and the flower of pupils of the class."""
-
-    code = "same_words"
-
-
-class LicenceNotRunning(LicensingError):
+class LicenceNotRunning(DomainError):
     """The licence of the class has ended or not begun, is suspended, or its provisional period has lapsed.
 
     `reason` says which: `licence_ended`, `licence_not_begun`, `licence_suspended`, `provisional_over`.
@@ -75,43 +51,31 @@ class LicenceNotRunning(LicensingError):
         self.reason = reason
 
 
-class InvalidClassName(LicensingError):
-    """The name is empty, longer than 60 characters, or not printable."""
-
-    code = "invalid_name"
-
-
-class ClassFull(LicensingError):
+class ClassFull(DomainError):
     """More accounts were requested than numbers are free; none was created."""
 
     code = "class_full"
 
 
-class InvalidPupilCount(LicensingError):
+class InvalidPupilCount(DomainError):
     """The requested number of accounts is out of range."""
 
     code = "invalid_count"
 
 
-class NoSuchPupil(LicensingError):
+class NoSuchPupil(DomainError):
     """No pupil of the class has the number: the page was stale."""
 
     code = "unknown_pupil"
 
 
-class AlreadyShared(LicensingError):
-    """The class already has a second teacher, the maximum."""
-
-    code = "already_shared"
-
-
-class NoInvitation(LicensingError):
+class NoInvitation(DomainError):
     """The user has no valid invitation: it expired after a week, was withdrawn, or the seat changed hands."""
 
     code = "no_invitation"
 
 
-class TooManyInvitations(LicensingError):
+class TooManyInvitations(DomainError):
     """The account exceeded the rate limit on invitations, which could be used to probe usernames."""
 
     code = "too_many_invitations"
@@ -121,7 +85,7 @@ class TooManyInvitations(LicensingError):
         self.retry_after = retry_after
 
 
-class TooManyHandoverCodes(LicensingError):
+class TooManyHandoverCodes(DomainError):
     """Too many codes that do not exist were typed."""
 
     code = "too_many_codes"
@@ -131,13 +95,13 @@ class TooManyHandoverCodes(LicensingError):
         self.retry_after = retry_after
 
 
-class WrongCredentials(LicensingError):
+class WrongCredentials(DomainError):
     """No pupil has this login and password; which of the two is wrong is not revealed."""
 
     code = "wrong_credentials"
 
 
-class ClassClosed(LicensingError):
+class ClassClosed(DomainError):
     """The password is correct, but the class is not accessible now.
 
     `reason` says why: `no_teacher`, or as in `LicenceNotRunning`.
@@ -150,7 +114,7 @@ class ClassClosed(LicensingError):
         self.reason = reason
 
 
-class TooManyAttempts(LicensingError):
+class TooManyAttempts(DomainError):
     """The login, the device or the network has to wait after failed attempts: `retry_after` seconds."""
 
     code = "too_many_attempts"

@@ -11,7 +11,7 @@ import secrets
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from licensing.classes.exceptions import MistypedHandoverCode
+from core.exceptions import Refusal
 from licensing.classes.models import PupilHandover
 from licensing.entitlements import code_sealing, keys
 
@@ -37,17 +37,18 @@ def parse(text: str) -> str:
     """Parse typed text into eight symbols. Raises `MistypedHandoverCode`, before anything is looked up."""
     symbols = "".join(keys.split_groups(text))
     if not symbols:
-        raise MistypedHandoverCode("Saisissez le code que votre collègue vous a donné.")
+        raise Refusal("typo", "Saisissez le code que votre collègue vous a donné.")
     if len(symbols) != LENGTH:
-        raise MistypedHandoverCode(
+        raise Refusal(
+            "typo",
             f"Un code compte {LENGTH} caractères, en deux groupes de quatre ; vous en avez saisi {len(symbols)}. "
-            "Recopiez-le depuis la feuille de votre collègue."
+            "Recopiez-le depuis la feuille de votre collègue.",
         )
     code, strange = keys.fold_symbols(symbols)
     if strange:
-        raise MistypedHandoverCode(f"Le caractère « {strange} » n’apparaît dans aucun code : relisez la feuille.")
+        raise Refusal("typo", f"Le caractère « {strange} » n’apparaît dans aucun code : relisez la feuille.")
     if keys.compute_check_symbol(code[:-1]) != code[-1]:
-        raise MistypedHandoverCode("Ce code comporte une faute de frappe : relisez la feuille, groupe par groupe.")
+        raise Refusal("typo", "Ce code comporte une faute de frappe : relisez la feuille, groupe par groupe.")
     return code
 
 

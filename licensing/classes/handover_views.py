@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.known_origins import get_client_ip
 from accounts.requests import AuthenticatedRequest
 from accounts.throttling import limit_downloads
+from core.exceptions import DomainError
 from core.formatting import pluralize
 from licensing.classes import handover_codes, handovers, operations, pupil_cards, queries
 from licensing.classes.exceptions import TooManyHandoverCodes
@@ -33,7 +34,6 @@ from licensing.classes.views import (
     render_class_page,
 )
 from licensing.entitlements.wording import format_long_date
-from licensing.exceptions import LicensingError
 from web.access import signed_in
 from web.page_actions import page_action
 
@@ -76,7 +76,7 @@ def _carry_on(request: AuthenticatedRequest, classroom: Classroom) -> HttpRespon
             by=request.user,
             at=timezone.now(),
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         if offer is None or offer.opens_on is not None:
             return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
         return _render(request, classroom, offer, pupils, numbers, form=form, refusal=refusal, status=409)
@@ -144,7 +144,7 @@ def hand_over(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
     try:
         handover = handovers.prepare_handover(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render_choice(request, classroom, pupils, numbers, refusal=refusal, status=409)
     return redirect("classes:handover", pk=pk, handover=handover.pk)
 
@@ -221,7 +221,7 @@ def _read_code(request: AuthenticatedRequest) -> str:
     return request.POST.get("code", "")[:_MAX_TYPED]
 
 
-def _refuse_code(request: AuthenticatedRequest, refusal: LicensingError, pk: int) -> HttpResponse:
+def _refuse_code(request: AuthenticatedRequest, refusal: DomainError, pk: int) -> HttpResponse:
     status = 429 if isinstance(refusal, TooManyHandoverCodes) else 409
     classroom = get_taught_class_or_404(request, pk)
     return render_class_page(request, classroom, status=status, code_refusal=refusal, code_typed=_read_code(request))

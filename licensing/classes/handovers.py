@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import throttling
 from accounts.models import User
+from core.exceptions import Refusal
 from core.formatting import join_words, pluralize
 from licensing.classes import emails, handover_codes, words
 from licensing.classes.exceptions import (
@@ -27,7 +28,6 @@ from licensing.classes.exceptions import (
     HandoverEnded,
     InvalidPupilCount,
     NoSuchPupil,
-    SameLoginWords,
     TooManyHandoverCodes,
     UnknownHandover,
 )
@@ -256,9 +256,10 @@ def _check_words(present: Sequence[PupilAccount], coming: Sequence[PupilAccount]
         by_words[pupil.word, pupil.code.partition("-")[0]].append(pupil)
     alike = [words.spell(pupil.login) for same in by_words.values() if len(same) > 1 for pupil in same]
     if alike:
-        raise SameLoginWords(
+        raise Refusal(
+            "same_words",
             f"Deux élèves auraient le même animal et le même mot : {join_words(alike)}. Aucun n’est venu. Votre "
-            "collègue peut préparer un code sans celui-là, à qui vous créerez un nouveau compte."
+            "collègue peut préparer un code sans celui-là, à qui vous créerez un nouveau compte.",
         )
 
 

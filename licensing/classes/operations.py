@@ -20,21 +20,18 @@ from accounts.attempt_delays import CountedAttempt, DelayRule
 from accounts.known_origins import NOBODY, Origin, Owner
 from accounts.models import KnownOrigin, Profile, User
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from core.formatting import pluralize
 from jobs.tasks import defer
 from licensing.classes import emails, passwords, queries, words
 from licensing.classes.exceptions import (
-    AlreadyShared,
     CannotCarryOn,
     ClassClosed,
     ClassNotTaught,
-    ClassOnAnotherSeat,
-    InvalidClassName,
     InvalidPupilCount,
     LicenceNotRunning,
     NoInvitation,
     NoSuchPupil,
-    NotSeatHolder,
     TooManyAttempts,
     TooManyInvitations,
     WrongCredentials,
@@ -207,8 +204,9 @@ def lock_classes(classroom_ids: Collection[int], *, seat_ids: Collection[int] = 
         raise ClassNotTaught(NOT_TAUGHT_MESSAGE)
     for classroom in classes.values():
         if classroom.seat_id not in seats:
-            raise ClassOnAnotherSeat(
-                "Cette classe vient d’être emmenée dans l’année nouvelle : rouvrez sa page, puis recommencez."
+            raise Refusal(
+                "class_on_another_seat",
+                "Cette classe vient d’être emmenée dans l’année nouvelle : rouvrez sa page, puis recommencez.",
             )
         classroom.seat = seats[classroom.seat_id]
     return [classes[pk] for pk in classroom_ids]
@@ -223,9 +221,10 @@ def lock_held_class(classroom_id: int, by: User) -> Classroom:
     """Do as `lock_taught_class`, for the holder of the seat only. Raises `ClassNotTaught`, `NotSeatHolder`."""
     classroom = lock_taught_class(classroom_id, by)
     if classroom.seat.holder_id != by.pk:
-        raise NotSeatHolder(
+        raise Refusal(
+            "not_the_holder",
             "Seul l’enseignant qui détient la licence de cette classe choisit avec qui elle est partagée. "
-            "Demandez-le-lui."
+            "Demandez-le-lui.",
         )
     return classroom
 
@@ -389,8 +388,9 @@ def end_sharing(*, classroom_id: int, by: User, at: datetime.datetime) -> Classr
 def _check_not_shared(classroom: Classroom) -> None:
     second = get_second_teacher(classroom)
     if second is not None:
-        raise AlreadyShared(
-            f"{second} partage déjà cette classe. Mettez d’abord fin à ce partage pour inviter quelqu’un d’autre."
+        raise Refusal(
+            "already_shared",
+            f"{second} partage déjà cette classe. Mettez d’abord fin à ce partage pour inviter quelqu’un d’autre.",
         )
 
 
@@ -566,9 +566,10 @@ def clean_class_name(name: str) -> str:
     """Return the name without superfluous spaces. Raises `InvalidClassName`."""
     name = " ".join(name.split())
     if not name or len(name) > _MAX_NAME_LENGTH or not name.isprintable():
-        raise InvalidClassName(
+        raise Refusal(
+            "invalid_name",
             f"Donnez à la classe un nom de {_MAX_NAME_LENGTH} caractères au plus, par exemple « CE1 B » : il est "
-            "affiché aux élèves."
+            "affiché aux élèves.",
         )
     return name
 
@@ -643,8 +644,9 @@ def _check_holder(classroom: Classroom, seat: Seat | None, by: User) -> None:
     if classroom.seat.holder_id == by.pk:
         return
     if seat is not None and is_taught_by(classroom, by):
-        raise NotSeatHolder(
-            "Seul l’enseignant qui détient la licence de cette classe l’emmène dans l’année nouvelle. Demandez-le-lui."
+        raise Refusal(
+            "not_the_holder",
+            "Seul l’enseignant qui détient la licence de cette classe l’emmène dans l’année nouvelle. Demandez-le-lui.",
         )
     raise ClassNotTaught(NOT_TAUGHT_MESSAGE)
 

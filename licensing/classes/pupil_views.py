@@ -14,13 +14,13 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from accounts import known_origins
+from core.exceptions import DomainError
 from licensing.classes import operations, pupil_session, tickets, words
 from licensing.classes.entry_check import EntryDecision, UnknownPerson, check_pupil_entry
 from licensing.classes.exceptions import TooManyAttempts, WrongCredentials
 from licensing.classes.forms import PupilSignInForm
 from licensing.classes.pupil_session import PupilRequest, pupil_page
 from licensing.classes.words import find_mistakes
-from licensing.exceptions import LicensingError
 from web.access import public_page
 
 # « Accéder à l'application »: redirect to the learning application with a ticket, or explain why not.
@@ -81,7 +81,7 @@ _DRAWING_SECONDS = 24 * 60 * 60
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign a pupil in, ending any other session of the browser."""
     form = PupilSignInForm(request.POST if request.method == "POST" else None)
-    refusal: LicensingError | None = None
+    refusal: DomainError | None = None
     if form.is_valid():
         now = timezone.now()
         try:
@@ -96,7 +96,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             for mistake in find_mistakes(form.cleaned_data["login"], form.cleaned_data["password"]):
                 form.add_error(mistake.field, mistake.sentence)
             refusal = None if form.errors else error
-        except LicensingError as error:
+        except DomainError as error:
             refusal = error
         else:
             pupil_session.begin(request, signed_in.pupil, at=now)

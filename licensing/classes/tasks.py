@@ -7,12 +7,12 @@ import datetime
 from django.utils import timezone
 
 from accounts.models import User
+from core.exceptions import DomainError
 from jobs.periodic_tasks import periodic_task
 from jobs.retention import declare_pruned_elsewhere, declare_retention
 from jobs.tasks import task
 from licensing.classes import handovers, operations, pupil_erasure, tickets, year_letters
 from licensing.classes.models import ClassInvitation, EntryTicket, YearLetter
-from licensing.exceptions import LicensingError
 from mailing.models import MESSAGES_KEPT
 
 # Valid for a week, and then shown to nobody.
@@ -32,7 +32,7 @@ def invite(*, classroom_id: int, username: str, by_id: int, asked_at: str) -> No
             by=User.objects.get(pk=by_id),
             at=datetime.datetime.fromisoformat(asked_at),
         )
-    except LicensingError:
+    except DomainError:
         return
 
 

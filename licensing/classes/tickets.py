@@ -16,10 +16,10 @@ from django.conf import settings
 from django.db import connection
 from django.views.decorators.debug import sensitive_variables
 
+from core.exceptions import DomainError
 from core.links import hash_token
 from licensing.classes import entry_check
 from licensing.classes.models import EntryTicket
-from licensing.exceptions import LicensingError
 
 LIFETIME = datetime.timedelta(minutes=1)
 #: Expired tickets are kept for a while, to tell `ticket_expired` from `unknown_ticket`.
@@ -30,13 +30,13 @@ _SPEND_SQL = "DELETE FROM classes_entryticket WHERE token_hash = %s RETURNING us
 _NAME_PATTERN = re.compile(r"(teacher|pupil)-([1-9][0-9]{0,17})")
 
 
-class UnknownTicket(LicensingError):
+class UnknownTicket(DomainError):
     """The ticket does not exist, or was already spent."""
 
     code = "unknown_ticket"
 
 
-class TicketExpired(LicensingError):
+class TicketExpired(DomainError):
     """The ticket is older than a minute."""
 
     code = "ticket_expired"

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
+from core.exceptions import DomainError
 from core.links import hash_token
 from licensing.classes.models import ApplicationToken
-from licensing.exceptions import LicensingError
 
 #: Recognised by people and by secret scanners.
 PREFIX = "peps_"
@@ -24,13 +24,13 @@ _HINT_LENGTH = len(PREFIX) + 6
 _LAST_USED_PRECISION = datetime.timedelta(minutes=1)
 
 
-class UnknownApplicationToken(LicensingError):
+class UnknownApplicationToken(DomainError):
     """The token does not exist."""
 
     code = "invalid_token"
 
 
-class TokenRevoked(LicensingError):
+class TokenRevoked(DomainError):
     """The operator revoked the token."""
 
     code = "token_revoked"

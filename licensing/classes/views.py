@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.requests import AuthenticatedRequest
 from accounts.throttling import limit_downloads
+from core.exceptions import DomainError
 from core.formatting import pluralize
 from licensing.classes import operations, pupil_cards, pupil_erasure, pupils, queries, words
 from licensing.classes.exceptions import ClassNotTaught
@@ -26,7 +27,6 @@ from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
 from licensing.classes.pupils import Credential, add_pupils, remove_pupil, reset_passwords
 from licensing.classes.queries import get_taught_class, list_pending_handovers
 from licensing.entitlements.models import Seat
-from licensing.exceptions import LicensingError
 from web.access import signed_in
 from web.page_actions import page_action
 
@@ -109,7 +109,7 @@ def redirect_to_class(classroom: Classroom) -> HttpResponse:
     return redirect("classes:detail", pk=classroom.pk)
 
 
-def _refuse(request: AuthenticatedRequest, refusal: LicensingError, pk: int, **_: int) -> HttpResponse:
+def _refuse(request: AuthenticatedRequest, refusal: DomainError, pk: int, **_: int) -> HttpResponse:
     return render_class_page(request, get_taught_class_or_404(request, pk), status=409, refusal=refusal)
 
 
@@ -156,7 +156,7 @@ def _get_certificate_or_404(request: AuthenticatedRequest, pk: int) -> pupil_era
 # Passwords are not stored, not even in the session: a teacher who leaves the page without printing has to reset them.
 
 
-class UnreadableCard(LicensingError):
+class UnreadableCard(DomainError):
     """A posted card is not of this class, or its password is malformed."""
 
     code = "unreadable_card"
@@ -177,7 +177,7 @@ def add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
     try:
         credentials = add_pupils(classroom_id=pk, count=form.cleaned_data["count"], by=request.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal, new_form=form)
     return show_credentials(request, classroom, credentials, created=True)
 
@@ -362,7 +362,7 @@ def invite(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         operations.request_invitation(
             classroom_id=pk, username=form.cleaned_data["username"], by=request.user, at=timezone.now()
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
     messages.success(
         request,
@@ -448,7 +448,7 @@ def open_class(request: AuthenticatedRequest, seat: int) -> HttpResponse:
             classroom = operations.open_class(
                 seat_id=held.pk, by=request.user, name=form.cleaned_data["name"], at=timezone.now()
             )
-        except LicensingError as error:
+        except DomainError as error:
             refusal = error
         else:
             return _fill_new_class(request, classroom, form.cleaned_data["count"])
@@ -461,7 +461,7 @@ def _fill_new_class(request: AuthenticatedRequest, classroom: Classroom, count: 
     if count and not classroom.pupils.exists():
         try:
             credentials = pupils.add_pupils(classroom_id=classroom.pk, count=count, by=request.user, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             messages.error(request, refusal.sentence)
             return redirect_to_class(classroom)
         return show_credentials(request, get_taught_class_or_404(request, classroom.pk), credentials, created=True)

@@ -15,20 +15,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from core.exceptions import Refusal
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.catalogue.models import Seller
 from licensing.e_reporting.models import PeriodReport, ReportKind
-from licensing.exceptions import LicensingError
 from licensing.orders.payers import BuyerKind
 from licensing.payments.collection_statements import split_by_rate
 from licensing.payments.models import Payment
-
-
-class ReportRefused(LicensingError):
-    """The period cannot be reported now: it is not over, is none of the seller's, or has nothing to declare."""
-
-    code = "period_not_reportable"
-
 
 _SIREN_DIGITS = 9
 # TT-81: services with French VAT; sales without.
@@ -137,7 +130,7 @@ def build_content(
     """Return what a report declares, as it is frozen: JSON. Raises `ReportRefused` where the seller is unknown."""
     seller = Seller.objects.first()
     if seller is None:
-        raise ReportRefused("Le vendeur n'est pas décrit : décrivez-le d'abord.")
+        raise Refusal("period_not_reportable", "Le vendeur n'est pas décrit : décrivez-le d'abord.")
     return {
         "kind": str(kind),
         "begins_on": begins_on.isoformat(),

@@ -13,12 +13,12 @@ from accounts.models import User
 from core import spreadsheets
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from core.formatting import short_date
 from licensing.billing.models import InvoiceRoute
 from licensing.billing.transmission.models import Transmission, TransmissionState
 from licensing.billing.transmission.operations import request_report
 from licensing.e_reporting import books
-from licensing.e_reporting.books import ReportRefused
 from licensing.e_reporting.models import PeriodReport, ReportKind
 from licensing.e_reporting.queries import find_period, list_sendings
 
@@ -67,15 +67,21 @@ def make_report(*, kind: str, begins_on: datetime.date, by: User | None, at: dat
     hold_transaction_lock(_LOCK)
     period = find_period(kind, begins_on, day=date_in_paris(at))
     if period is None:
-        raise ReportRefused("Cette période n'est pas à déclarer : elle n'est pas de votre régime de TVA.")
+        raise Refusal(
+            "period_not_reportable", "Cette période n'est pas à déclarer : elle n'est pas de votre régime de TVA."
+        )
     if period.ends_on >= date_in_paris(at):
-        raise ReportRefused(f"La période finit le {short_date(period.ends_on)} : elle se déclare ensuite.")
+        raise Refusal(
+            "period_not_reportable", f"La période finit le {short_date(period.ends_on)} : elle se déclare ensuite."
+        )
     latest = PeriodReport.objects.filter(kind=kind, begins_on=begins_on).order_by("-rank").first()
     rows = books.list_rows(kind, begins_on=period.begins_on, ends_on=period.ends_on)
     if latest is not None and books.sum_by_day(kind, rows) == latest.content["days"]:
         return latest
     if latest is None and not books.sum_by_day(kind, rows):
-        raise ReportRefused("Rien n'est à déclarer pour cette période : aucune vente, aucun encaissement.")
+        raise Refusal(
+            "period_not_reportable", "Rien n'est à déclarer pour cette période : aucune vente, aucun encaissement."
+        )
     rank = 0 if latest is None else latest.rank + 1
     total_ht, total_vat = _sum(rows, "ht"), _sum(rows, "vat")
     return PeriodReport.objects.create(

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from core.cells import Cell
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 from schools.models import School
 
 
-class MistypedKey(LicensingError):
-    """The text cannot be a key; nothing was looked up."""
-
-    code = "typo"
-
-
-class UnknownKey(LicensingError):
+class UnknownKey(DomainError):
     """The code is well formed, and no key has it."""
 
     code = "unknown_key"
@@ -29,31 +23,19 @@ class KeyOfAnotherCell(UnknownKey):
         self.cell = cell
 
 
-class KeyRevoked(LicensingError):
-    """The collectivity revoked the key before it was redeemed."""
-
-    code = "key_revoked"
-
-
-class KeyExpired(LicensingError):
+class KeyExpired(DomainError):
     """The last day of the licences has passed in Paris, or their order was cancelled."""
 
     code = "key_expired"
 
 
-class KeySuspended(LicensingError):
+class KeySuspended(DomainError):
     """The licences are suspended until the purchase order or the payment is received."""
 
     code = "key_suspended"
 
 
-class KeyOfAnotherSchool(LicensingError):
-    """The key is meant for a school that the principal is not affiliated with."""
-
-    code = "key_of_another_school"
-
-
-class SchoolNotChosen(LicensingError):
+class SchoolNotChosen(DomainError):
     """The key is meant for `school`; the principal has none from the directory, and may choose it."""
 
     code = "school_not_chosen"
@@ -63,85 +45,61 @@ class SchoolNotChosen(LicensingError):
         self.school = school
 
 
-class KeyAlreadyRedeemed(LicensingError):
+class KeyAlreadyRedeemed(DomainError):
     """The key was redeemed before."""
 
     code = "already_redeemed"
 
 
-class MailboxNotProven(LicensingError):
-    """The link of the key's e-mail proves no mailbox: it expired, or the e-mail went to another address since."""
-
-    code = "mailbox_not_proven"
-
-
-class NotYetRedeemed(LicensingError):
+class NotYetRedeemed(DomainError):
     """A teacher types a key that no principal has redeemed."""
 
     code = "not_yet_redeemed"
 
 
-class NoSeatLeft(LicensingError):
+class NoSeatLeft(DomainError):
     """Every seat of the subscription is held."""
 
     code = "no_seat_left"
 
 
-class NoTeacherSelected(LicensingError):
-    """No teacher was selected."""
-
-    code = "no_teacher_selected"
-
-
-class AlreadyHoldsSeat(LicensingError):
+class AlreadyHoldsSeat(DomainError):
     """The teacher already holds a seat of this subscription."""
 
     code = "already_served"
 
 
-class WithdrawnFromTeacher(LicensingError):
+class WithdrawnFromTeacher(DomainError):
     """The principal withdrew a seat from this teacher, who may not claim another."""
 
     code = "withdrawn"
 
 
-class SubscriptionNotAdministered(LicensingError):
+class SubscriptionNotAdministered(DomainError):
     """The user does not administer the subscription."""
 
     code = "not_owner"
 
 
-class PrincipalNotVerified(LicensingError):
-    """The principal is not verified for the school: its list of teachers is closed to them."""
-
-    code = "not_verified"
-
-
-class TeacherOfAnotherSchool(LicensingError):
+class TeacherOfAnotherSchool(DomainError):
     """The teacher is not affiliated with the subscription's school: they have to type the key themselves."""
 
     code = "teacher_of_another_school"
 
 
-class SeatHasChangedHands(LicensingError):
+class SeatHasChangedHands(DomainError):
     """The seat is no longer held by the expected teacher: the page was stale."""
 
     code = "seat_reassigned"
 
 
-class UndoTooLate(LicensingError):
+class UndoTooLate(DomainError):
     """The assignment cannot be undone any more: seconds have passed, or somebody else acted since."""
 
     code = "undo_too_late"
 
 
-class NotForThisProfile(LicensingError):
-    """The profile of the account does not use keys."""
-
-    code = "not_for_this_profile"
-
-
-class TooManyGuesses(LicensingError):
+class TooManyGuesses(DomainError):
     """Too many keys that do not exist were tried by this account, or from this address."""
 
     code = "too_many_attempts"
@@ -151,7 +109,7 @@ class TooManyGuesses(LicensingError):
         self.retry_after = retry_after
 
 
-class LicencesInUse(LicensingError):
+class LicencesInUse(DomainError):
     """More licences would be taken back than are left unused."""
 
     code = "licences_in_use"

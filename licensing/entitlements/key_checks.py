@@ -13,15 +13,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from licensing.entitlements import keys
 from licensing.entitlements.exceptions import (
     KeyAlreadyRedeemed,
     KeyExpired,
-    KeyOfAnotherSchool,
-    KeyRevoked,
     KeySuspended,
-    MistypedKey,
-    NotForThisProfile,
     NotYetRedeemed,
     SchoolNotChosen,
     UnknownKey,
@@ -38,7 +35,7 @@ def parse_code(code: str) -> str:
     try:
         return keys.parse(code)
     except keys.InvalidKey as typo:
-        raise MistypedKey(str(typo)) from None
+        raise Refusal("typo", str(typo)) from None
 
 
 def unknown_key_error(by: User | None) -> UnknownKey:
@@ -64,9 +61,10 @@ def check_not_revoked(key: ActivationKey, by: User | None) -> None:
         if _is_teacher(by)
         else f"Écrivez à {giver}, qui vous dira pourquoi et peut vous en envoyer une autre."
     )
-    raise KeyRevoked(
+    raise Refusal(
+        "key_revoked",
         f"Cette clé a été reprise le {format_long_date(key.revoked_at)} par {giver} : elle n'ouvre plus de droits."
-        f" {remedy}"
+        f" {remedy}",
     )
 
 
@@ -154,8 +152,9 @@ def check_key(key: ActivationKey, by: User | None, at: datetime.datetime, *, sch
     """
     check_not_revoked(key, by)
     if by is not None and by.profile not in {Profile.PRINCIPAL, Profile.TEACHER}:
-        raise NotForThisProfile(
-            "Une clé s'active depuis un compte « Chef d'établissement » : ce compte n'en est pas un."
+        raise Refusal(
+            "not_for_this_profile",
+            "Une clé s'active depuis un compte « Chef d'établissement » : ce compte n'en est pas un.",
         )
     if _is_teacher(by):
         check_available(key.entitlement, by, at)
@@ -195,10 +194,11 @@ def get_credited_affiliation(key: ActivationKey, by: User, school: str | None) -
             key.school,
         )
     schools = ", ".join(name_with_commune(one.school) for one in candidates if one.school is not None)
-    raise KeyOfAnotherSchool(
+    raise Refusal(
+        "key_of_another_school",
         f"Cette clé est destinée à l'établissement {name_with_commune(key.school)} ; votre compte est rattaché à"
         f" {schools}. Si vous dirigez aussi cet établissement, ajoutez-le à votre compte ; sinon, transmettez-lui"
-        " l'e-mail. La clé reste utilisable."
+        " l'e-mail. La clé reste utilisable.",
     )
 
 

@@ -21,13 +21,11 @@ from accounts.emails import queue_email_to_user
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from core.cells import get_cells
+from core.exceptions import Refusal
 from core.telemetry import count_on_commit
 from licensing.entitlements import code_sealing, key_checks, keys, mailbox_proof, notifications, seat_holders
 from licensing.entitlements.exceptions import (
     KeyOfAnotherCell,
-    MailboxNotProven,
-    NotForThisProfile,
-    PrincipalNotVerified,
     SchoolNotChosen,
     SeatHasChangedHands,
     TeacherOfAnotherSchool,
@@ -60,7 +58,7 @@ def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime
         pk__in=Affiliation.objects.filter(user=by, school=uai, verified_at__isnull=False).values("school")
     ).first()
     if school is None:
-        raise PrincipalNotVerified("Votre direction de cet établissement n'est pas vérifiée.")
+        raise Refusal("not_verified", "Votre direction de cet établissement n'est pas vérifiée.")
     proposed = {likely.affiliation.user_id: likely.affiliation.user for likely in queries.suggest_teachers(school)}
     teacher = proposed.get(teacher_id)
     if teacher is None:
@@ -161,12 +159,15 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
     """Redeem a key: credit the principal's account with a subscription of its units.
 
     `school`: the UAI to credit, for a principal of several schools and a key meant for none in particular. A key that
-    only the school's official mailbox could know also verifies the principal. Raises a `LicensingError`;
+    only the school's official mailbox could know also verifies the principal. Raises a `DomainError`;
     `MistypedKey` before any look-up.
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.PRINCIPAL:
-        raise NotForThisProfile("Seul un compte « Chef d'établissement » peut activer une clé pour son établissement.")
+        raise Refusal(
+            "not_for_this_profile",
+            "Seul un compte « Chef d'établissement » peut activer une clé pour son établissement.",
+        )
     return _redeem(symbols=symbols, by=by, at=at, school=school)
 
 
@@ -207,12 +208,14 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
 def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
     """Claim a seat: assign a free seat of a redeemed key to the teacher who typed it.
 
-    Teachers of any school may. The principals are notified. Raises a `LicensingError`; `MistypedKey` before any
+    Teachers of any school may. The principals are notified. Raises a `DomainError`; `MistypedKey` before any
     look-up.
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.TEACHER:
-        raise NotForThisProfile("Seul un compte « Enseignant » peut recevoir une licence en saisissant sa clé.")
+        raise Refusal(
+            "not_for_this_profile", "Seul un compte « Enseignant » peut recevoir une licence en saisissant sa clé."
+        )
     return _claim(symbols=symbols, by=by, at=at)
 
 
@@ -381,7 +384,10 @@ def create_account_and_redeem(
         raise key_checks.already_redeemed_error(key, None)
     address = mailbox_proof.read(token, key)
     if address is None:
-        raise MailboxNotProven("Ce lien ne prouve plus votre adresse : confirmez-la par l'e-mail qui vous sera envoyé.")
+        raise Refusal(
+            "mailbox_not_proven",
+            "Ce lien ne prouve plus votre adresse : confirmez-la par l'e-mail qui vous sera envoyé.",
+        )
     if key.school is None:
         raise SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
     user = create_principal(person, email=address, at=at, school=key.school)

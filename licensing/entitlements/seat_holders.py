@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, F, OuterRef
 
 from accounts.models import Profile, User
 from core import formatting
+from core.exceptions import Refusal
 from core.formatting import pluralize
 from core.registry import Registry
 from core.telemetry import count_on_commit
@@ -19,8 +20,6 @@ from licensing.entitlements.exceptions import (
     AlreadyHoldsSeat,
     LicencesInUse,
     NoSeatLeft,
-    NoTeacherSelected,
-    PrincipalNotVerified,
     SeatHasChangedHands,
     SubscriptionNotAdministered,
     TeacherOfAnotherSchool,
@@ -109,9 +108,10 @@ def get_administered_subscription(subscription_id: int | None, by: User) -> Subs
 def check_may_see_teachers(subscription: Subscription, by: User) -> None:
     """Raise `PrincipalNotVerified` unless this principal may see the teachers of the subscription's school."""
     if not may_see_teachers_of(by, subscription):
-        raise PrincipalNotVerified(
+        raise Refusal(
+            "not_verified",
             "Votre direction de l'établissement n'est pas encore vérifiée : transmettez la clé à l'enseignant, "
-            "qui la saisira dans son propre compte."
+            "qui la saisira dans son propre compte.",
         )
 
 
@@ -237,7 +237,7 @@ def undo_assignments(*, seat_ids: Collection[int], by: User, at: datetime.dateti
     """Take seats back from the teachers whom this principal assigned them to a moment ago; return these teachers.
 
     The e-mails that would have told them are cancelled: they leave once it is too late to undo. Seats undone already
-    are skipped. Raises a `LicensingError`, having changed nothing: `UndoTooLate` after `notifications.UNDO_PERIOD`, or
+    are skipped. Raises a `DomainError`, having changed nothing: `UndoTooLate` after `notifications.UNDO_PERIOD`, or
     where somebody else acted since.
     """
     seats = list(Seat.objects.locked().filter(pk__in=seat_ids).select_related("holder").order_by("pk"))
@@ -296,7 +296,7 @@ def assign(*, subscription_id: int, teacher: User, by: User, at: datetime.dateti
     """Assign one seat to a teacher of the school and notify them by e-mail.
 
     Principals may assign one to themselves. Other teachers must be affiliated with the subscription's school, and the
-    principal verified for it. Raises a `LicensingError`.
+    principal verified for it. Raises a `DomainError`.
     """
     return assign_many(subscription_id=subscription_id, teacher_ids=[teacher.pk], by=by, at=at).seats[0]
 
@@ -307,12 +307,12 @@ def assign_many(
 ) -> SeatAssignments:
     """Assign one seat to each of these teachers and notify them by e-mail, once it is too late to undo.
 
-    Those who hold one already are skipped, and returned. Raises a `LicensingError`, having changed nothing:
+    Those who hold one already are skipped, and returned. Raises a `DomainError`, having changed nothing:
     `NoSeatLeft` where too few seats are free, `AlreadyHoldsSeat` where all the teachers hold one.
     """
     selected = set(teacher_ids)
     if not selected:
-        raise NoTeacherSelected("Cochez au moins une personne, puis donnez-lui une licence.")
+        raise Refusal("no_teacher_selected", "Cochez au moins une personne, puis donnez-lui une licence.")
     subscription = get_administered_subscription(subscription_id, by)
     key_checks.check_available(subscription.key.entitlement, by, at)
     teachers = _get_eligible(selected, subscription, by)
@@ -332,7 +332,7 @@ def assign_many(
 def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: datetime.datetime) -> Seat:
     """Transfer a seat, with its class, from its holder to another teacher, and notify both.
 
-    `holder_id`: the expected holder. Raises a `LicensingError`, having changed nothing.
+    `holder_id`: the expected holder. Raises a `DomainError`, having changed nothing.
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
     subscription = get_administered_subscription(subscription_id, by)

@@ -39,7 +39,7 @@ _MAX_VOUCHERS = 40
 def render_vouchers(subscription: Subscription, *, by: User, at: datetime.datetime) -> HttpResponse:
     """Return a PDF with a voucher for each free seat of the subscription, which `by` administers.
 
-    Raises a `LicensingError` where a teacher could not claim a seat: licences suspended or over, or no seat left.
+    Raises a `DomainError` where a teacher could not claim a seat: licences suspended or over, or no seat left.
     """
     key_checks.check_available(subscription.key.entitlement, by, at)
     free = min(subscription.seats.free().count(), _MAX_VOUCHERS)

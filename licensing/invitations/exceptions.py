@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 from licensing.invitations.address_list import BadLine
 
 
-class NobodyToInvite(LicensingError):
-    """No address was given."""
-
-    code = "nobody_to_invite"
-
-
-class BadAddresses(LicensingError):
+class BadAddresses(DomainError):
     """Some lines hold no valid address; nobody was invited. `lines`: which; `understood`: the people of others."""
 
     code = "bad_addresses"
@@ -24,7 +18,7 @@ class BadAddresses(LicensingError):
         self.lines, self.understood = lines, understood
 
 
-class TooManyTeachersInvited(LicensingError):
+class TooManyTeachersInvited(DomainError):
     """The limit of letters per principal, or per school, is reached."""
 
     code = "too_many_letters"
@@ -34,19 +28,13 @@ class TooManyTeachersInvited(LicensingError):
         self.retry_after = retry_after
 
 
-class AlreadyReminded(LicensingError):
-    """The letter, or its reminder, left less than a day ago."""
-
-    code = "already_reminded"
-
-
-class InvitationEnded(LicensingError):
+class InvitationEnded(DomainError):
     """A principal acts on an invitation that was accepted, recalled or has expired."""
 
     code = "invitation_ended"
 
 
-class InvitationRefused(LicensingError):
+class InvitationRefused(DomainError):
     """The link of an invitation opens nothing: the page says why."""
 
     code = "invitation_refused"

@@ -24,6 +24,7 @@ from accounts.models import Profile, User
 from accounts.queries import has_confirmed_address
 from core.calendar import date_in_paris, end_of_day, start_of_day
 from core.contact_details import MAX_LENGTH, check_person_name
+from core.exceptions import Refusal
 from core.formatting import join_words, pluralize
 from core.links import generate_nonce, hash_token
 from licensing.entitlements import key_checks, seat_holders
@@ -34,11 +35,9 @@ from licensing.entitlements.queries import serving_same_classes
 from licensing.invitations import notifications
 from licensing.invitations.address_list import AddressList, BadLine, InvitedPerson, parse_addresses
 from licensing.invitations.exceptions import (
-    AlreadyReminded,
     BadAddresses,
     InvitationEnded,
     MeantForAnotherAccount,
-    NobodyToInvite,
     TooManyTeachersInvited,
 )
 from licensing.invitations.models import (
@@ -203,7 +202,7 @@ def remind_invitation(*, invitation_id: int, by: User, at: datetime.datetime) ->
     if not invitation.is_pending_at(at):
         raise InvitationEnded(f"L’invitation de {invitation} n’attend plus de réponse : rechargez la page.")
     if not invitation.may_be_reminded_at(at):
-        raise AlreadyReminded(f"Une lettre est déjà partie vers {invitation.email} il y a moins d’un jour.")
+        raise Refusal("already_reminded", f"Une lettre est déjà partie vers {invitation.email} il y a moins d’un jour.")
     count_letters(invitation.subscription, [invitation.email], by=by, at=at)
     invitation.reminded_at = at
     invitation.save(update_fields=["reminded_at"])
@@ -347,7 +346,7 @@ def invite_teachers(
 ) -> InvitationResult:
     """Invite the teachers of a pasted list, and reserve a seat of the subscription for each.
 
-    A teacher of the school who has an account with the address receives the seat at once. Raises a `LicensingError`,
+    A teacher of the school who has an account with the address receives the seat at once. Raises a `DomainError`,
     having changed nothing: `BadAddresses` for a line that cannot be read, unless these are to be skipped,
     `NobodyToInvite`, `NoSeatLeft`, `PrincipalNotVerified`, `TooManyTeachersInvited`.
     """
@@ -356,7 +355,7 @@ def invite_teachers(
     if listed.bad_lines and not skip_bad_lines:
         raise BadAddresses(_describe_bad_lines(listed.bad_lines), listed.bad_lines, len(listed.people))
     if not listed.people:
-        raise NobodyToInvite("Collez au moins une adresse e-mail, une par ligne.")
+        raise Refusal("nobody_to_invite", "Collez au moins une adresse e-mail, une par ligne.")
     return _invite(listed, subscription, by=by, at=at)
 
 
@@ -376,7 +375,7 @@ def invite_again(*, invitation_id: int, subscription_id: int, by: User, at: date
 
 
 def _get_inviting_subscription(subscription_id: int, by: User, at: datetime.datetime) -> Subscription:
-    """Return a subscription that this principal may invite for. Raises a `LicensingError`."""
+    """Return a subscription that this principal may invite for. Raises a `DomainError`."""
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
     key_checks.check_available(subscription.key.entitlement, by, at)
     seat_holders.check_may_see_teachers(subscription, by)

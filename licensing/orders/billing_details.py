@@ -18,12 +18,13 @@ from stdnum.eu import vat as eu_vat
 from accounts.models import User
 from core import formatting
 from core.contact_details import check_plain_name
+from core.exceptions import Refusal
 from core.formatting import of_town
 from core.money import add_vat, extract_vat, sum_amounts
 from core.spreadsheets import begins_formula
 from licensing.catalogue.models import Product
 from licensing.orders import order_events, payers, siret_numbers, vat
-from licensing.orders.exceptions import BadBilling, NoReason, NotInThisState, NotInvoiceable
+from licensing.orders.exceptions import BadBilling, NoReason, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, Payer
 from licensing.orders.order_events import lock_order
 from licensing.orders.vat import Vat, VatTreatment, find_treatment, get_vat
@@ -384,9 +385,10 @@ def correct_vat(
     """
     order = lock_order(order_id)
     if order.state not in VAT_CORRECTABLE:
-        raise NotInThisState(
+        raise Refusal(
+            "not_in_this_state",
             f"{order} : {order.get_state_display().lower()}. La TVA se corrige entre la commande et sa facture ; "
-            "après, seul un avoir la corrige."
+            "après, seul un avoir la corrige.",
         )
     if apply_correction(
         order, treatment=treatment, exemption=exemption, vat_number=vat_number, reason=reason, by=by, at=at

@@ -15,10 +15,11 @@ from collectivities import audit_log
 from collectivities.letters import schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from licensing.catalogue import pricing, terms
 from licensing.catalogue.models import SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product, get_school_year
-from licensing.catalogue.pricing import MAX_UNITS, BadQuantity, NotOnSale, PricedLine
+from licensing.catalogue.pricing import MAX_UNITS, NotOnSale, PricedLine
 from licensing.entitlements.models import Entitlement, SuspensionCause
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.orders import billing_details as bills
@@ -29,19 +30,7 @@ from licensing.orders.billing_details import (
     apply_vat_of_payer,
     find_expected_treatment,
 )
-from licensing.orders.exceptions import (
-    BadBilling,
-    ChangedMeanwhile,
-    LapsedBefore,
-    NameTooLong,
-    NoReason,
-    NotABuyer,
-    NotADraft,
-    NotInThisState,
-    PriceChanged,
-    TermsNotAccepted,
-    UnknownCollectivity,
-)
+from licensing.orders.exceptions import BadBilling, NoReason
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
 from licensing.orders.order_events import lock_order
 from licensing.orders.vat import VatTreatment, get_vat
@@ -63,14 +52,16 @@ def create_school_draft(
     draft that is being paid by card is kept, and another created. Raises `NotABuyer`, `BadQuantity` or `NotOnSale`.
     """
     if by.profile == Profile.AGENT:
-        raise NotABuyer(
+        raise Refusal(
+            "not_a_buyer",
             "Les agents d'une collectivité achètent depuis leur bureau. La boutique est celle des chefs "
-            "d'établissement et des enseignants."
+            "d'établissement et des enseignants.",
         )
     if by.profile == Profile.TEACHER and classes != 1:
-        raise NotABuyer(
+        raise Refusal(
+            "not_a_buyer",
             "Un enseignant achète pour sa propre classe : une licence. Pour plusieurs classes, c'est le chef "
-            "d'établissement qui commande."
+            "d'établissement qui commande.",
         )
     priced = pricing.price_classes(classes, date_in_paris(at), ends_in)
     order = _current_draft(by) or Order(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, created_at=at)
@@ -108,7 +99,7 @@ def issue_quote(*, order_id: int, by: User, at: datetime.datetime, billing: Bill
     """
     order = lock_order(order_id)
     if order.state != OrderState.DRAFT:
-        raise NotADraft("Cette commande est déjà passée : son devis ne change plus.")
+        raise Refusal("not_a_draft", "Cette commande est déjà passée : son devis ne change plus.")
     day = date_in_paris(at)
     valid = order.quote_until is not None and day <= order.quote_until
     readdressed = billing is not None and bills.update_billing_details(order, billing)
@@ -143,7 +134,9 @@ def discard_draft(*, order_id: int, by: User, at: datetime.datetime) -> None:
     if order.state == OrderState.CANCELLED and order.placed_at is None:
         return
     if order.state != OrderState.DRAFT:
-        raise NotADraft("Cette commande est déjà passée : elle ne peut plus être abandonnée. Écrivez-nous.")
+        raise Refusal(
+            "not_a_draft", "Cette commande est déjà passée : elle ne peut plus être abandonnée. Écrivez-nous."
+        )
     order.state, order.cancelled_at, order.cancellation_reason = OrderState.CANCELLED, at, "Abandonnée par l'acheteur."
     order.save(update_fields=["state", "cancelled_at", "cancellation_reason"])
     order_events.record(order, "discarded", "commande abandonnée avant d'être passée.", by=by, at=at)
@@ -154,9 +147,10 @@ def check_price(order: Order, *, at: datetime.datetime) -> None:
     day = date_in_paris(at)
     if order.quote_until is not None:
         if day > order.quote_until:
-            raise PriceChanged(
+            raise Refusal(
+                "price_changed",
                 f"Le devis {order.quote_number} n'était valable que jusqu'au {formatting.long_date(order.quote_until)} "
-                "inclus. Établissez-en un nouveau : rien n'a été commandé."
+                "inclus. Établissez-en un nouveau : rien n'a été commandé.",
             )
         return
     line = order.lines.get()
@@ -170,9 +164,10 @@ def check_price(order: Order, *, at: datetime.datetime) -> None:
         line.quantity,
         line.school_year_id,
     ):
-        raise PriceChanged(
+        raise Refusal(
+            "price_changed",
             "Les tarifs ont changé depuis que vous avez préparé cette commande. Reprenez-la depuis le début : rien "
-            "n'a été commandé."
+            "n'a été commandé.",
         )
 
 
@@ -270,9 +265,11 @@ def open_reviewed_order(*, order_id: int, by: User, at: datetime.datetime) -> Or
     if order.state == OrderState.PLACED:
         return order
     if order.state != OrderState.IN_REVIEW:
-        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits à ouvrir.")
+        raise Refusal(
+            "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits à ouvrir."
+        )
     if order.lines.filter(school_year__ends_on__lt=date_in_paris(at)).exists():
-        raise NotInThisState("L'année scolaire de ces licences est terminée : refusez cette commande.")
+        raise Refusal("not_in_this_state", "L'année scolaire de ces licences est terminée : refusez cette commande.")
     order.state = OrderState.PLACED
     order.save(update_fields=["state"])
     until = rights.open_provisional_rights(order, by=by, at=at)
@@ -350,7 +347,7 @@ def prepare_card_payment(
     order = lock_order(order_id)
     _check_basket(order, basket)
     if order.kind != OrderKind.SHOP:
-        raise NotInThisState("Une collectivité règle par mandat administratif ou par virement.")
+        raise Refusal("not_in_this_state", "Une collectivité règle par mandat administratif ou par virement.")
     _accept_draft(order, SettlementMethod.CARD, billing, terms_version, at=at)
     _check_vat(order, basket)
     for detail in payers.check_order(order).missing:
@@ -372,9 +369,10 @@ def compute_basket_fingerprint(order: Order, line: OrderLine | None = None) -> s
 def _check_basket(order: Order, basket: str | None) -> None:
     """Raise `PriceChanged` if the basket differs, VAT apart, from the one that the page showed."""
     if basket is not None and _without_vat(compute_basket_fingerprint(order)) != _without_vat(basket):
-        raise PriceChanged(
+        raise Refusal(
+            "price_changed",
             "Votre panier a changé depuis que cette page est affichée, sans doute dans un autre onglet. Le voici tel "
-            "qu'il est : relisez-le, puis recommencez. Rien n'a été commandé."
+            "qu'il est : relisez-le, puis recommencez. Rien n'a été commandé.",
         )
 
 
@@ -388,9 +386,10 @@ def _check_vat(order: Order, basket: str | None) -> None:
         return
     line = order.lines.get()
     vat = line.vat_reason or f"Elle y est de {formatting.percent(line.vat_rate)}."
-    raise PriceChanged(
+    raise Refusal(
+        "price_changed",
         f"La TVA dépend de l'adresse de facturation. {vat} Le prix est affiché ici avec elle : {_describe_sum(order)}. "
-        "Relisez-le, puis recommencez. Rien n'a été commandé."
+        "Relisez-le, puis recommencez. Rien n'a été commandé.",
     )
 
 
@@ -403,14 +402,15 @@ def _accept_draft(
 ) -> None:
     """Validate billing details, terms and price of a draft, and set them on the order; the caller saves it."""
     if order.state != OrderState.DRAFT:
-        raise NotADraft("Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
+        raise Refusal("not_a_draft", "Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
     if method == SettlementMethod.MANDATE and order.card_payments.filter(status="confirmed").exists():
-        raise NotADraft("Cette commande vient d'être réglée par carte : elle n'est plus à passer.")
+        raise Refusal("not_a_draft", "Cette commande vient d'être réglée par carte : elle n'est plus à passer.")
     if terms_version != terms.CURRENT:
-        raise TermsNotAccepted(
+        raise Refusal(
+            "terms_not_accepted",
             "Cochez la case des conditions générales de vente pour les accepter, puis recommencez."
             if not terms_version
-            else "Les conditions générales de vente viennent de changer : lisez-les, acceptez-les, puis recommencez."
+            else "Les conditions générales de vente viennent de changer : lisez-les, acceptez-les, puis recommencez.",
         )
     if not Seller.objects.exists():
         # Without a seller no invoice can be issued, and a card payment could not be settled.
@@ -445,14 +445,15 @@ def _check_no_lapsed_order(order: Order, day: datetime.date) -> None:
         .first()
     )
     if earlier is not None:
-        raise LapsedBefore(
+        raise Refusal(
+            "previous_order_lapsed",
             f"{earlier} est restée sans bon de commande signé. Envoyez-le-nous, ou réglez par carte : une nouvelle "
             "période de droits temporaires ne peut pas s'ouvrir avant."
             if order.kind == OrderKind.SHOP
             else (
                 f"{earlier} est restée sans bon de commande signé. Déposez-le d'abord : une nouvelle période de "
                 "droits temporaires ne peut pas s'ouvrir avant."
-            )
+            ),
         )
 
 
@@ -474,9 +475,10 @@ def _check_open_orders(order: Order) -> None:
         return
     mine = Order.objects.filter(kind=OrderKind.SHOP, placed_by=order.placed_by_id, state__in=_AWAITED)
     if mine.count() >= MAX_UNSIGNED_ORDERS:
-        raise LapsedBefore(
+        raise Refusal(
+            "previous_order_lapsed",
             f"{MAX_UNSIGNED_ORDERS} de vos commandes attendent déjà leur bon de commande signé. Envoyez-les-nous"
-            " d'abord, ou réglez celle-ci par carte."
+            " d'abord, ou réglez celle-ci par carte.",
         )
 
 
@@ -496,7 +498,10 @@ def get_collectivity(slug: str) -> Collectivity:
     found: Collectivity | None = Collectivity.objects.filter(slug=slug.strip().lower()).first()
     if found is None:
         known = ", ".join(Collectivity.objects.order_by("slug").values_list("slug", flat=True)[:20]) or "aucune"
-        raise UnknownCollectivity(f"Aucune collectivité n'a son bureau à « {slug} ». Collectivités ouvertes : {known}.")
+        raise Refusal(
+            "unknown_collectivity",
+            f"Aucune collectivité n'a son bureau à « {slug} ». Collectivités ouvertes : {known}.",
+        )
     return found
 
 
@@ -525,20 +530,24 @@ def grant(
     if last_grant is not None:
         Collectivity.objects.select_for_update(no_key=True).get(pk=collectivity.pk)
         if get_last_grant() != last_grant:
-            raise ChangedMeanwhile(
+            raise Refusal(
+                "outdated",
                 "Un lot a été ouvert depuis que cette page est affichée, peut-être par un premier clic : voyez la "
-                "liste des commandes. Si celui-ci est à ouvrir aussi, validez de nouveau."
+                "liste des commandes. Si celui-ci est à ouvrir aussi, validez de nouveau.",
             )
     reason, name = reason.strip(), name.strip()
     if not 0 < licences <= MAX_UNITS:
-        raise BadQuantity(
+        raise Refusal(
+            "invalid_quantity",
             f"Un lot compte de 1 à {formatting.number(MAX_UNITS)} licences ; "
-            f"vous en avez demandé {formatting.number(licences)}."
+            f"vous en avez demandé {formatting.number(licences)}.",
         )
     if not reason:
         raise NoReason("Indiquez le motif de cette dotation : il reste inscrit sur la ligne de commande.")
     if len(name) > _NAME_LENGTH:
-        raise NameTooLong(f"Le nom d'un lot compte {_NAME_LENGTH} caractères au plus ; celui-ci en a {len(name)}.")
+        raise Refusal(
+            "name_too_long", f"Le nom d'un lot compte {_NAME_LENGTH} caractères au plus ; celui-ci en a {len(name)}."
+        )
     year = school_year or get_school_year(date_in_paris(at))
     order = Order.objects.create(
         kind=OrderKind.GRANT,
@@ -597,10 +606,12 @@ def _set_suspended(
 ) -> int:
     order = lock_order(order_id)
     if order.state == OrderState.CANCELLED:
-        raise NotInThisState(f"{order} est annulée : ses droits ne se suspendent ni ne se rétablissent plus.")
+        raise Refusal(
+            "not_in_this_state", f"{order} est annulée : ses droits ne se suspendent ni ne se rétablissent plus."
+        )
     is_owed = order.state in OWED_STATES
     if cause == SuspensionCause.UNPAID and not is_owed:
-        raise NotInThisState(f"{order} n'attend aucun règlement : choisissez un autre motif.")
+        raise Refusal("not_in_this_state", f"{order} n'attend aucun règlement : choisissez un autre motif.")
     cause = cause or (SuspensionCause.UNPAID if is_owed else SuspensionCause.OPERATOR)
     changing = Entitlement.objects.filter(order_line__order=order, suspended_at__isnull=suspended_at is not None)
     numbers = list(changing.order_by("pk").values_list("pk", flat=True))
@@ -650,7 +661,7 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     order = lock_order(order_id)
     today = date_in_paris(at)
     if order.state == OrderState.CANCELLED or not rights.has_start_to_come(order, today):
-        raise NotInThisState(f"{order} n'a pas de licences dont le premier jour soit à venir.")
+        raise Refusal("not_in_this_state", f"{order} n'a pas de licences dont le premier jour soit à venir.")
     rights.start_on(order, today)
     order_events.record(order, "started", "licences utilisables en classe dès aujourd'hui.", by=by, at=at)
     if order.kind != OrderKind.GRANT:

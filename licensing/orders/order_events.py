@@ -16,7 +16,7 @@ from accounts.models import User
 from collectivities import audit_log
 from collectivities.capabilities import Capability
 from collectivities.models import Member
-from licensing.orders.exceptions import ChangedMeanwhile, UnknownOrder
+from core.exceptions import Refusal
 from licensing.orders.models import Order, OrderEvent
 from mailing.operations import enqueue
 
@@ -89,7 +89,7 @@ def lock_order(order_id: int) -> Order:
     """Lock the order until the transaction ends, and return it. Raises `UnknownOrder`."""
     order = Order.objects.locked().filter(pk=order_id).first()
     if order is None:
-        raise UnknownOrder("Cette commande n'existe pas.")
+        raise Refusal("unknown_order", "Cette commande n'existe pas.")
     return order
 
 
@@ -117,9 +117,10 @@ def apply_if_unchanged[Result](
     """
     lock_orders(order_id, *other_order_ids)
     if get_order_version(order_id) != version:
-        raise ChangedMeanwhile(
+        raise Refusal(
+            "outdated",
             "Cette commande a changé depuis que la page est affichée : rien n'a été fait. "
-            "Relisez-la, puis recommencez si c'est encore à faire."
+            "Relisez-la, puis recommencez si c'est encore à faire.",
         )
     return operation()
 

@@ -17,14 +17,9 @@ from django.db.models.functions import Coalesce
 from accounts.models import User
 from core import formatting
 from core.calendar import PARIS, date_in_paris
+from core.exceptions import Refusal
 from licensing.orders import order_events, rights
-from licensing.orders.exceptions import (
-    BadScan,
-    InvalidOrderDate,
-    NoReason,
-    NothingToCheck,
-    NotInThisState,
-)
+from licensing.orders.exceptions import InvalidOrderDate, NoReason
 from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.order_events import lock_order
 
@@ -105,7 +100,9 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     """
     order = lock_order(order_id)
     if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
-        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
+        raise Refusal(
+            "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires."
+        )
     entitlement = rights.get_entitlement(order)
     if until < date_in_paris(at):
         raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
@@ -208,19 +205,21 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     (content_type, extensions), sha256 = _detect_type(content), hashlib.sha256(content).hexdigest()
     order = lock_order(order_id)
     if order.state not in (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED):
-        raise NotInThisState("Cette commande n'attend pas de bon de commande signé.")
+        raise Refusal("not_in_this_state", "Cette commande n'attend pas de bon de commande signé.")
     known = order.scans.filter(state=ScanState.WAITING, sha256=sha256).first()
     if known is not None:
         return known
     if order.scans.count() >= MAX_SCANS_PER_ORDER:
-        raise BadScan(
+        raise Refusal(
+            "invalid_scan",
             f"Vous avez déjà déposé {MAX_SCANS_PER_ORDER} documents pour cette commande : écrivez-nous, ou envoyez le"
-            " bon de commande par courrier."
+            " bon de commande par courrier.",
         )
     since = at - datetime.timedelta(days=1)
     if PurchaseOrderScan.objects.filter(uploaded_by=by, received_at__gt=since).count() >= MAX_SCANS_PER_DAY:
-        raise BadScan(
-            f"Vous avez déjà déposé {MAX_SCANS_PER_DAY} documents depuis hier : reprenez demain, ou écrivez-nous."
+        raise Refusal(
+            "invalid_scan",
+            f"Vous avez déjà déposé {MAX_SCANS_PER_DAY} documents depuis hier : reprenez demain, ou écrivez-nous.",
         )
     lapse_if_expired(order, at=at)
     order.scans.filter(state=ScanState.WAITING).update(
@@ -253,13 +252,13 @@ def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -
         raise NoReason("Dites pourquoi ce document ne convient pas : l'acheteur le lira.")
     order_id = PurchaseOrderScan.objects.values_list("order_id", flat=True).filter(pk=scan_id).first()
     if order_id is None:
-        raise NothingToCheck("Ce document n'existe pas.")
+        raise Refusal("nothing_to_check", "Ce document n'existe pas.")
     order = lock_order(order_id)
     refused = order.scans.filter(pk=scan_id, state=ScanState.WAITING).update(
         state=ScanState.REFUSED, reason=reason, decided_at=at, decided_by=by
     )
     if not refused:
-        raise NothingToCheck("Ce document a déjà été vérifié, ou remplacé par un autre.")
+        raise Refusal("nothing_to_check", "Ce document a déjà été vérifié, ou remplacé par un autre.")
     if order.state == OrderState.PLACED:
         rights.start_countdown(order, until=_countdown_end(order))
     order_events.record(order, "scan_refused", f"bon de commande déposé refusé : {reason}", by=by, at=at)
@@ -279,13 +278,16 @@ def _countdown_end(order: Order) -> datetime.date:
 def _detect_type(content: bytes) -> tuple[str, tuple[str, ...]]:
     """Return the content type of an upload and its extensions, from its first bytes. Raises `BadScan`."""
     if len(content) > MAX_SCAN_BYTES:
-        raise BadScan(
-            f"Ce fichier dépasse {MAX_SCAN_BYTES // 1024 // 1024} Mo : numérisez-le en moins fin, ou en noir et blanc."
+        raise Refusal(
+            "invalid_scan",
+            f"Ce fichier dépasse {MAX_SCAN_BYTES // 1024 // 1024} Mo : numérisez-le en moins fin, ou en noir et blanc.",
         )
     for magic, content_type, extensions in _FILE_TYPES:
         if content.startswith(magic):
             return content_type, extensions
-    raise BadScan("Ce fichier n'est ni un PDF ni une photo (JPEG ou PNG) : numérisez le bon de commande signé.")
+    raise Refusal(
+        "invalid_scan", "Ce fichier n'est ni un PDF ni une photo (JPEG ou PNG) : numérisez le bon de commande signé."
+    )
 
 
 def _clean_filename(filename: str, extensions: tuple[str, ...]) -> str:

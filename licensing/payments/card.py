@@ -22,11 +22,11 @@ from payments import PaymentStatus
 
 from accounts.models import User
 from core import formatting
+from core.exceptions import DomainError, Refusal
 from jobs.tasks import defer
 from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
-from licensing.exceptions import LicensingError
 from licensing.orders import order_events, payers
 from licensing.orders.billing_details import BillingDetails
 from licensing.orders.exceptions import BadAmount, InvalidOrderDate
@@ -38,7 +38,6 @@ from licensing.payments.card_providers import (
     EURO,
     REFUND_RETRIES,
     CardsClosed,
-    NotToPay,
     ProviderNotification,
     ProviderOutcome,
     ProviderRefuses,
@@ -71,7 +70,7 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime, amount: D
     """
     payment = Payment.objects.select_related("card").get(pk=payment_id)
     if payment.card is None:
-        raise NotToPay("Ce règlement n'est pas venu par carte.")
+        raise Refusal("nothing_to_pay", "Ce règlement n'est pas venu par carte.")
     refunded = operations.refund(payment_id=payment_id, by=by, at=at, reference=payment.reference, amount=amount)
     queue_refund(payment.card, refunded)
     return refunded
@@ -87,7 +86,7 @@ def retry_refund(*, card_payment_id: int, by: User, at: datetime.datetime) -> Ca
     is_recorded = Payment.objects.filter(card=payment, kind=PaymentKind.RECEIVED).exists()
     missing = _list_missing(payment) if is_recorded else [None]
     if payment.status != PaymentStatus.CONFIRMED or not missing:
-        raise NotToPay("Ce paiement n'est pas à rendre : remboursez-le d'abord, depuis son règlement.")
+        raise Refusal("nothing_to_pay", "Ce paiement n'est pas à rendre : remboursez-le d'abord, depuis son règlement.")
     payment.message = ""
     _keep(payment, {REFUND_RETRIES: payment.provider_data.get(REFUND_RETRIES, 0) + 1})
     payment.save(update_fields=["message", "extra_data", "modified"])
@@ -232,10 +231,10 @@ def start_attempt(*, order_id: int, by: User, at: datetime.datetime) -> CardPaym
         raise CardsClosed("Le paiement par carte n'est pas ouvert sur ce site : choisissez le chèque ou le mandat.")
     order = lock_order(order_id)
     if order.placed_by_id != by.pk or order.kind != OrderKind.SHOP:
-        raise NotToPay("Cette commande n'est pas la vôtre.")
+        raise Refusal("nothing_to_pay", "Cette commande n'est pas la vôtre.")
     _check_payable(order)
     if is_school_year_over(order, at=at):
-        raise NotToPay("L'année scolaire de ces licences est terminée : elles ne s'ouvriraient plus.")
+        raise Refusal("nothing_to_pay", "L'année scolaire de ces licences est terminée : elles ne s'ouvriraient plus.")
     if order.state == OrderState.DRAFT:
         # An earlier failed attempt does not hold the price.
         check_price(order, at=at)
@@ -266,21 +265,28 @@ def start_attempt(*, order_id: int, by: User, at: datetime.datetime) -> CardPaym
 def _check_payable(order: Order) -> None:
     if order.state == OrderState.DRAFT:
         if order.method != SettlementMethod.CARD or order.terms_accepted_at is None:
-            raise NotToPay("Choisissez d'abord le paiement par carte et acceptez les conditions générales de vente.")
+            raise Refusal(
+                "nothing_to_pay",
+                "Choisissez d'abord le paiement par carte et acceptez les conditions générales de vente.",
+            )
         if order.terms_version != terms.CURRENT:
-            raise NotToPay("Les conditions générales de vente ont changé : revoyez la commande et acceptez-les.")
+            raise Refusal(
+                "nothing_to_pay", "Les conditions générales de vente ont changé : revoyez la commande et acceptez-les."
+            )
     elif order.state not in _UNPAID:
-        raise NotToPay(f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
+        raise Refusal("nothing_to_pay", f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
     if not 0 < order.total_ttc == get_balance(order):
-        raise NotToPay(
+        raise Refusal(
+            "nothing_to_pay",
             "Une partie de cette commande est déjà réglée, ou reprise par un avoir : le reste ne peut pas l'être par "
-            "carte."
+            "carte.",
         )
     missing_details = payers.check_order(order).missing if order.state != OrderState.CONFIRMED else []
     if missing_details:
-        raise NotToPay(
+        raise Refusal(
+            "nothing_to_pay",
             "La facture suit aussitôt un paiement par carte : complétez d'abord ce qu'elle doit porter. "
-            + " ".join(one.sentence for one in missing_details)
+            + " ".join(one.sentence for one in missing_details),
         )
 
 
@@ -431,7 +437,7 @@ def poll_payment(
     """Fetch the state of an attempt from the provider and record it; return the updated attempt.
 
     An attempt without a session is returned unchanged. Raises `CardsClosed`, `ProviderSilent` or `ProviderRefuses`, and
-    any `LicensingError` that prevents settling a paid order, such as a missing seller.
+    any `DomainError` that prevents settling a paid order, such as a missing seller.
     """
     if not payment.transaction_id and event is not None and event.reference:
         # The process was killed after opening the session and before storing its reference.
@@ -442,7 +448,7 @@ def poll_payment(
     outcome = get_provider(payment).fetch_outcome(payment)
     try:
         return record_outcome(payment_id=payment.pk, outcome=outcome, at=at, event=event)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         # Nothing was recorded; the periodic task retries, and the operator sees the reason.
         _set_message(payment, f"Ce que dit le prestataire n'a pas pu être suivi : {refusal}")
         raise

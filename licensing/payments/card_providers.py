@@ -16,30 +16,24 @@ from django.db import transaction
 from payments.core import provider_factory
 from payments.dummy import DummyProvider
 
+from core.exceptions import DomainError
 from installation.hold import refuse_while_held
-from licensing.exceptions import LicensingError
 from licensing.payments.models import CardPayment
 
 
-class CardsClosed(LicensingError):
+class CardsClosed(DomainError):
     """Card payments are not configured, or not for the provider of this payment."""
 
     code = "card_payment_unavailable"
 
 
-class NotToPay(LicensingError):
-    """The order cannot be paid by card in its current state."""
-
-    code = "nothing_to_pay"
-
-
-class ProviderSilent(LicensingError):
+class ProviderSilent(DomainError):
     """The provider did not answer. Nothing was changed; retry later."""
 
     code = "provider_unavailable"
 
 
-class ProviderRefuses(LicensingError):
+class ProviderRefuses(DomainError):
     """The provider rejected the request. Retrying is useless; the operator must look at it."""
 
     code = "provider_rejected"

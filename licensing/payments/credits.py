@@ -16,13 +16,14 @@ from accounts.models import User
 from core import formatting
 from core.calendar import PARIS
 from core.contact_details import check_plain_name
+from core.exceptions import Refusal
 from core.money import round_to_cents
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events, rights
-from licensing.orders.exceptions import BadAmount, BadBilling, BadLicences, NoReason, NotInThisState, UnknownOrder
+from licensing.orders.exceptions import BadAmount, BadBilling, NoReason
 from licensing.orders.models import ContractWithdrawal, Order, OrderLine, OrderState
 from licensing.orders.order_events import lock_order
 from licensing.orders.queries import can_withdraw, get_last_withdrawal_day
@@ -41,16 +42,17 @@ def withdraw_from_contract(*, order_id: int, name: str, by: User, at: datetime.d
     """
     order = lock_order(order_id)
     if order.placed_by_id != by.pk:
-        raise UnknownOrder("Cette commande n'existe pas.")
+        raise Refusal("unknown_order", "Cette commande n'existe pas.")
     known = ContractWithdrawal.objects.filter(order=order).first()
     if known is not None:
         return known
     if not can_withdraw(order, at=at):
         last = get_last_withdrawal_day(order)
-        raise NotInThisState(
+        raise Refusal(
+            "not_in_this_state",
             "Le droit de rétractation est celui d'un particulier qui paie pour lui-même, sur une commande passée."
             if last is None
-            else f"Le délai pour renoncer à {order} a pris fin le {formatting.long_date(last)}."
+            else f"Le délai pour renoncer à {order} a pris fin le {formatting.long_date(last)}.",
         )
     withdrawal = ContractWithdrawal.objects.create(order=order, name=_clean_name(name), by=by, at=at)
     moment = at.astimezone(PARIS)
@@ -109,8 +111,9 @@ def credit_in_part(
     invoice = _get_creditable_invoice(order)
     line = order.lines.select_related("entitlement__collectivity").get()
     if not 0 <= licences < line.remaining:
-        raise BadLicences(
-            f"La commande compte {formatting.pluralize(line.remaining, 'licence')} : reprenez-en moins, ou annulez-la."
+        raise Refusal(
+            "invalid_licences",
+            f"La commande compte {formatting.pluralize(line.remaining, 'licence')} : reprenez-en moins, ou annulez-la.",
         )
     ttc = price_licences(line, licences) if amount is None else amount
     if licences:
@@ -141,7 +144,7 @@ def demand_refunded_part(*, order_id: int, by: User, at: datetime.datetime) -> O
     order = lock_order(order_id)
     missing = get_balance(order)
     if order.state != OrderState.PAID or missing <= 0:
-        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Rien n'y manque.")
+        raise Refusal("not_in_this_state", f"{order} : {order.get_state_display().lower()}. Rien n'y manque.")
     await_payment_again(order, by=by, at=at)
     order_events.notify_buyer(order, order_events.OWED_AGAIN, at=at)
     return order
@@ -150,11 +153,12 @@ def demand_refunded_part(*, order_id: int, by: User, at: datetime.datetime) -> O
 def _get_creditable_invoice(order: Order) -> Invoice:
     invoice = order.invoices.current().first()
     if invoice is None:
-        raise NotInThisState(
-            f"{order} : {order.get_state_display().lower()}. Seule une commande facturée peut être reprise en partie."
+        raise Refusal(
+            "not_in_this_state",
+            f"{order} : {order.get_state_display().lower()}. Seule une commande facturée peut être reprise en partie.",
         )
     if invoice.get_rejection() is not None:
-        raise NotInThisState(f"La facture {invoice} a été rejetée ou refusée : refaites-la d'abord.")
+        raise Refusal("not_in_this_state", f"La facture {invoice} a été rejetée ou refusée : refaites-la d'abord.")
     return invoice
 
 

@@ -12,12 +12,13 @@ from django_tenants.utils import tenant_context
 from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.operations import get_rights_end
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events, rights
-from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason, NotInThisState
+from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.models import ZERO, Order, OrderLine, OrderState, PaymentMethod, ScanState, SettlementMethod
 from licensing.orders.order_events import lock_order, lock_orders
 from licensing.payments.models import CardPayment, Payment, PaymentKind, ReversalReason
@@ -138,11 +139,12 @@ def _check_payable(order: Order, *, at: datetime.datetime) -> None:
         remedy = (
             "Ouvrez d'abord ses droits." if order.state == OrderState.IN_REVIEW else "Aucun règlement n'est attendu."
         )
-        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. {remedy}")
+        raise Refusal("not_in_this_state", f"{order} : {order.get_state_display().lower()}. {remedy}")
     if is_school_year_over(order, at=at):
-        raise NotInThisState(
+        raise Refusal(
+            "not_in_this_state",
             f"{order} : l'année scolaire de ses licences est terminée. Annulez-la, puis enregistrez ce qui est arrivé :"
-            " il sera à rendre."
+            " il sera à rendre.",
         )
 
 
@@ -243,7 +245,7 @@ def move_surplus(*, order_id: int, target_id: int, amount: Decimal, by: User, at
     orders = lock_orders(order_id, target_id)
     order, target = orders[order_id], orders[target_id]
     if not list_owed_orders(order).filter(pk=target.pk).exists():
-        raise NotInThisState(f"{target} n'est pas à régler, ou pas par le même payeur.")
+        raise Refusal("not_in_this_state", f"{target} n'est pas à régler, ou pas par le même payeur.")
     _check_amount(order, amount)
     due = get_balance(target)
     if amount > due:
@@ -338,9 +340,9 @@ def reverse_payment(
     order = lock_order(Payment.objects.values_list("order_id", flat=True).get(pk=payment_id))
     payment = Payment.objects.get(pk=payment_id)
     if payment.amount < 0:
-        raise NotInThisState("Ce mouvement est déjà une sortie : il ne s'annule pas.")
+        raise Refusal("not_in_this_state", "Ce mouvement est déjà une sortie : il ne s'annule pas.")
     if payment.card_id is not None:
-        raise NotInThisState("Un règlement par carte ne s'annule pas ici : il se rembourse sur la carte.")
+        raise Refusal("not_in_this_state", "Un règlement par carte ne s'annule pas ici : il se rembourse sur la carte.")
     left = get_amount_left(payment)
     if not 0 < amount <= left:
         raise BadAmount(
@@ -400,7 +402,7 @@ def refund(
     order = lock_order(order_id)
     payment = Payment.objects.get(pk=payment_id)
     if payment.amount < 0:
-        raise NotInThisState("Ce mouvement est déjà une sortie : il ne se rembourse pas.")
+        raise Refusal("not_in_this_state", "Ce mouvement est déjà une sortie : il ne se rembourse pas.")
     left = get_amount_left(payment)
     known = payment.taken_back.filter(kind=PaymentKind.REFUNDED).order_by("pk").last()
     if left == 0 and known is not None:
@@ -411,7 +413,7 @@ def refund(
             f"Il reste {formatting.euros(left)} de ce règlement ; vous voulez en rendre {formatting.euros(amount)}."
         )
     if order.state != OrderState.CANCELLED and get_amount_received(order) - amount < order.owed:
-        raise NotInThisState(f"{order} n'est pas annulée : annulez-la d'abord, ce qui émet l'avoir.")
+        raise Refusal("not_in_this_state", f"{order} n'est pas annulée : annulez-la d'abord, ce qui émet l'avoir.")
     return _record(order, payment, amount, reference=reference, by=by, at=at)
 
 

@@ -19,10 +19,10 @@ from payments import PaymentStatus
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import pluralize
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.wording import describe_start
-from licensing.exceptions import LicensingError
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments.card_providers import CardsClosed, UnsignedEvent, get_provider, get_provider_by_name
@@ -56,7 +56,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     except UnsignedEvent as unsigned:
         logger.warning("An event that Stripe did not sign was refused: %s", unsigned)
         return HttpResponse(status=400)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         logger.warning("A Stripe event could not be handled and will be retried: %s", refusal)
         return HttpResponse(status=503)
     return HttpResponse(status=200)
@@ -91,7 +91,7 @@ def pay(request: AuthenticatedRequest, token: str) -> HttpResponse:
         if form.is_valid():
             # To the provider's host, which the CSP set by `_render_page` allows.
             return HttpResponseRedirect(card.open_session(payment, form))
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render_page(request, "payments/pay.html", context | {"refusal": refusal}, status=409)
     return _render_page(request, "payments/pay.html", context, status=422 if form.errors else 200)
 
@@ -107,7 +107,7 @@ def payment_result(request: AuthenticatedRequest, token: str) -> HttpResponse:
     if payment.status == PaymentStatus.INPUT:
         try:
             card.poll_payment(payment, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             # The page shows it as pending; the webhook or the periodic task will record it.
             logger.warning("%s: nothing was learnt from the provider: %s", payment, refusal)
         payment = _get_own_payment(request, token)

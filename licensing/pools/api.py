@@ -32,8 +32,8 @@ from api.problem_details import ApiProblem, FieldError
 from api.views import ScopedListView, ScopedView
 from core.calendar import date_in_paris
 from core.contact_details import is_ordinary_address
+from core.exceptions import DomainError
 from licensing.entitlements.models import ActivationKey, EntitlementStatus
-from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.exceptions import RowsRefused
 from licensing.pools.models import Allocation, Pool
@@ -542,7 +542,7 @@ def _build_request(row: dict[str, Any]) -> AllocationRequest:
     return AllocationRequest(row["school"], row["units"], row.get("recipient"), row.get("total", False))
 
 
-def _build_error(index: int, refusal: LicensingError) -> FieldError:
+def _build_error(index: int, refusal: DomainError) -> FieldError:
     return FieldError(refusal.code, str(refusal), f"allocations.{_FIELD_BY_CODE.get(refusal.code, 'units')}", index)
 
 

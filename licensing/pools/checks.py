@@ -14,23 +14,19 @@ from django.core.validators import validate_email
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.contact_details import is_ordinary_address
+from core.exceptions import DomainError, Refusal
 from licensing.entitlements.models import ActivationKey, Entitlement, EntitlementStatus, SuspensionCause
-from licensing.exceptions import LicensingError
 from licensing.pools.exceptions import (
     AllocationRedeemed,
     AllocationRevoked,
     BadAddress,
-    BadSendDate,
     BadUnits,
     DuplicateSchool,
     NoAddress,
-    PoolClosed,
     PoolExhausted,
-    PoolSuspended,
     SchoolClosed,
     SchoolNotInDirectory,
     UnknownAllocation,
-    UnknownPool,
     WouldShrink,
 )
 from licensing.pools.models import Allocation, Pool
@@ -41,7 +37,7 @@ class AllocationActionResult(NamedTuple):
     """Result for one allocation: done unless `refusal` is set."""
 
     allocation_id: int
-    refusal: LicensingError | None = None
+    refusal: DomainError | None = None
     #: Whether an e-mail to the school was queued.
     notified: bool = False
 
@@ -104,7 +100,9 @@ def lock_pool(pool_id: int) -> Pool:
     """Lock the pool and return it with its entitlement. Raises `UnknownPool`."""
     pool = Pool.objects.locked().prefetch_related("entitlement__collectivity").filter(pk=pool_id).first()
     if pool is None:
-        raise UnknownPool("Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots.")
+        raise Refusal(
+            "unknown_pool", "Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots."
+        )
     return pool
 
 
@@ -112,27 +110,31 @@ def check_open(entitlement: Entitlement, at: datetime.datetime) -> None:
     """Raise `PoolSuspended` or `PoolClosed` where the entitlement forbids allocating and sending keys."""
     match entitlement.status_on(date_in_paris(at)):
         case EntitlementStatus.SUSPENDED if entitlement.suspension_cause == SuspensionCause.OPERATOR:
-            raise PoolSuspended(
+            raise Refusal(
+                "pool_suspended",
                 "Ce lot est suspendu : rien ne peut en être attribué ni envoyé. Il reprendra tel quel dès qu'il sera "
-                "rétabli ; écrivez-nous pour en savoir plus."
+                "rétabli ; écrivez-nous pour en savoir plus.",
             )
         case EntitlementStatus.SUSPENDED:
-            raise PoolSuspended(
+            raise Refusal(
+                "pool_suspended",
                 "Ce lot est suspendu dans l'attente de sa commande : rien ne peut en être attribué ni envoyé. "
-                "Il reprendra tel quel dès qu'elle sera régularisée."
+                "Il reprendra tel quel dès qu'elle sera régularisée.",
             )
         case EntitlementStatus.LAPSED:
-            raise PoolSuspended(
+            raise Refusal(
+                "pool_suspended",
                 f"Les droits temporaires de ce lot ont pris fin le {formatting.long_date(entitlement.open_until)},"
                 " faute de bon de commande signé : rien ne peut en être attribué ni envoyé. Il reprendra tel quel dès"
-                " que le bon de commande sera reçu ou la commande réglée."
+                " que le bon de commande sera reçu ou la commande réglée.",
             )
         case EntitlementStatus.CANCELLED:
-            raise PoolClosed("La commande de ce lot a été annulée : choisissez un autre lot.")
+            raise Refusal("pool_closed", "La commande de ce lot a été annulée : choisissez un autre lot.")
         case EntitlementStatus.ENDED:
-            raise PoolClosed(
+            raise Refusal(
+                "pool_closed",
                 f"Les licences de ce lot n'étaient valables que jusqu'au {formatting.long_date(entitlement.last_day)}"
-                " inclus : choisissez un lot de l'année scolaire en cours."
+                " inclus : choisissez un lot de l'année scolaire en cours.",
             )
 
 
@@ -164,11 +166,15 @@ def compute_due_at(
     if send_on is None:
         return at
     if send_on < date_in_paris(at):
-        raise BadSendDate(f"Le {formatting.long_date(send_on)} est passé : choisissez aujourd'hui ou un jour à venir.")
+        raise Refusal(
+            "invalid_send_date",
+            f"Le {formatting.long_date(send_on)} est passé : choisissez aujourd'hui ou un jour à venir.",
+        )
     if send_on > entitlement.last_day:
-        raise BadSendDate(
+        raise Refusal(
+            "invalid_send_date",
             f"Les licences de ce lot s'arrêtent le {formatting.long_date(entitlement.last_day)} : choisissez un jour"
-            " d'ici là."
+            " d'ici là.",
         )
     return max(at, datetime.datetime.combine(send_on, _SEND_TIME))
 
@@ -270,7 +276,7 @@ _MAX_NAMED = 5
 _CLOSED = SchoolState.CLOSED.value
 
 #: Message by error, formatted with the `name`s of the rejected demands. In order of precedence.
-_SENTENCES: dict[type[LicensingError], str] = {
+_SENTENCES: dict[type[DomainError], str] = {
     BadUnits: "{} : indiquez un nombre entier de licences, au moins 1.",
     # The name is the full message.
     BadAddress: "{}",
@@ -286,15 +292,15 @@ _SENTENCES: dict[type[LicensingError], str] = {
 class RejectedDemand(NamedTuple):
     """A rejected demand: the error class, and the school's name in the message."""
 
-    kind: type[LicensingError]
+    kind: type[DomainError]
     name: str
 
-    def refusal(self) -> LicensingError:
+    def refusal(self) -> DomainError:
         """Return the error for this demand alone."""
         return self.kind(_SENTENCES[self.kind].format(self.name))
 
 
-def build_error(rejected: Collection[RejectedDemand]) -> LicensingError:
+def build_error(rejected: Collection[RejectedDemand]) -> DomainError:
     """Return one error for all: the first error class by precedence, with the schools concerned."""
     kind = min((one.kind for one in rejected), key=list(_SENTENCES).index)
     names = [one.name for one in rejected if one.kind is kind]

@@ -5,107 +5,63 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core import formatting
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 
 
-class UnknownPool(LicensingError):
-    code = "unknown_pool"
-
-
-class PoolExhausted(LicensingError):
+class PoolExhausted(DomainError):
     code = "pool_exhausted"
 
 
-class PoolSuspended(LicensingError):
-    code = "pool_suspended"
-
-
-class PoolClosed(LicensingError):
-    code = "pool_closed"
-
-
-class SchoolNotInDirectory(LicensingError):
+class SchoolNotInDirectory(DomainError):
     code = "unknown_school"
 
 
-class SchoolClosed(LicensingError):
+class SchoolClosed(DomainError):
     code = "school_closed"
 
 
-class DuplicateSchool(LicensingError):
+class DuplicateSchool(DomainError):
     code = "duplicate_school"
 
 
-class BadAddress(LicensingError):
+class BadAddress(DomainError):
     code = "invalid_recipient"
 
 
-class RecipientRefused(LicensingError):
-    code = "recipient_refused"
-
-
-class NoAddress(LicensingError):
+class NoAddress(DomainError):
     code = "recipient_missing"
 
 
-class BadUnits(LicensingError):
+class BadUnits(DomainError):
     code = "invalid_units"
 
 
-class WouldShrink(LicensingError):
+class WouldShrink(DomainError):
     code = "would_reduce"
 
 
-class UnitsChanged(LicensingError):
-    code = "units_changed"
-
-
-class BadPoolName(LicensingError):
-    code = "invalid_pool_name"
-
-
-class BadSendDate(LicensingError):
-    code = "invalid_send_date"
-
-
-class UnknownAllocation(LicensingError):
+class UnknownAllocation(DomainError):
     code = "unknown_allocation"
 
 
-class AllocationRedeemed(LicensingError):
+class AllocationRedeemed(DomainError):
     code = "already_redeemed"
 
 
-class AllocationRevoked(LicensingError):
+class AllocationRevoked(DomainError):
     code = "already_revoked"
 
 
-class RestorationTooLate(LicensingError):
-    code = "restoration_too_late"
-
-
-class SchoolServedAgain(LicensingError):
-    code = "school_served_again"
-
-
-class NotYetSent(LicensingError):
-    code = "not_yet_sent"
-
-
-class WrittenThisWeek(LicensingError):
+class WrittenThisWeek(DomainError):
     code = "written_this_week"
 
 
-class AlreadyRemindedToday(LicensingError):
-    code = "reminded_today"
-
-
-class RowsRefused(LicensingError):
+class RowsRefused(DomainError):
     """Some rows of an all-or-nothing list are refused; `refusals` by row index, from 0."""
 
     code = "rows_rejected"
 
-    def __init__(self, refusals: Mapping[int, LicensingError]) -> None:
+    def __init__(self, refusals: Mapping[int, DomainError]) -> None:
         refused_rows = formatting.pluralize(len(refusals), "ligne est refusée", "lignes sont refusées")
         super().__init__(f"Rien n'a été attribué : {refused_rows}.")
         self.refusals = refusals

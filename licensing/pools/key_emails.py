@@ -24,23 +24,17 @@ from collectivities.queries import list_reachable_members
 from core import formatting
 from core.calendar import date_in_paris, end_of_day, start_of_day
 from core.connections import connection
+from core.exceptions import DomainError, Refusal
 from core.formatting import school_forms
 from jobs import due
 from jobs.tasks import defer
 from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import ActivationKey, available_on
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.pools import checks
 from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.emails import school_label
-from licensing.pools.exceptions import (
-    AllocationRedeemed,
-    AlreadyRemindedToday,
-    NotYetSent,
-    RecipientRefused,
-    WrittenThisWeek,
-)
+from licensing.pools.exceptions import AllocationRedeemed, WrittenThisWeek
 from licensing.pools.models import ALLOCATION_TOPIC, MANY_REVEALED, REVEALED_ACTION, Allocation, MessageKind, Pool
 from licensing.pools.queries import find_emailed_ids, find_reminded_ids
 from mailing import operations as mailing
@@ -144,7 +138,7 @@ _SCHOOL_LIMIT = RateLimit("lost-key/school", 1, datetime.timedelta(days=1))
 def resend(*, allocation_id: int, recipient: str | None = None, by: User | None, at: datetime.datetime) -> Message:
     """Resend the key, to a corrected address where one is given; return the new message.
 
-    Pending messages are cancelled. Raises a `LicensingError`, having changed nothing: key redeemed or revoked, pool
+    Pending messages are cancelled. Raises a `DomainError`, having changed nothing: key redeemed or revoked, pool
     suspended or closed, bad address.
     """
     corrected = None if recipient is None else checks.clean_address(recipient)
@@ -197,12 +191,13 @@ def remind_many(
     for allocation in allocations.values():
         refusal = _refusal(allocation, at)
         if refusal is None and allocation.pk not in received:
-            refusal = NotYetSent(
+            refusal = Refusal(
+                "not_yet_sent",
                 "Aucun e-mail n'est encore arrivé à cet établissement : il n'y a rien à rappeler. "
-                "Vérifiez l'adresse, puis renvoyez la clé."
+                "Vérifiez l'adresse, puis renvoyez la clé.",
             )
         if refusal is None and allocation.pk in reminded_today:
-            refusal = AlreadyRemindedToday("Cet établissement a déjà été relancé aujourd'hui.")
+            refusal = Refusal("reminded_today", "Cet établissement a déjà été relancé aujourd'hui.")
         if refusal is None:
             due.append(allocation)
         else:
@@ -270,7 +265,7 @@ def _resend(
     return results
 
 
-def _refusal(allocation: Allocation, at: datetime.datetime) -> LicensingError | None:
+def _refusal(allocation: Allocation, at: datetime.datetime) -> DomainError | None:
     """Return why no e-mail may be sent about this key, if so."""
     if allocation.revoked_at is not None:
         return revoked_error(allocation.revoked_at)
@@ -279,7 +274,7 @@ def _refusal(allocation: Allocation, at: datetime.datetime) -> LicensingError | 
         return AllocationRedeemed(f"La clé a été activée le {day} : l'établissement s'en sert déjà.")
     try:
         checks.check_open(allocation.pool.entitlement, at)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return refusal
     return None
 
@@ -413,7 +408,7 @@ def readdress_many(*, recipients: Mapping[int, str], by: User, at: datetime.date
     for allocation_id, address in recipients.items():
         try:
             corrected[allocation_id] = _check_address(address, refused)
-        except LicensingError as refusal:
+        except DomainError as refusal:
             results.append(AllocationActionResult(allocation_id, refusal))
     resent = resend_to(recipients=corrected, by=by, at=at)
     _learn_contacts([result.allocation_id for result in resent if result.refusal is None], by=by, at=at)
@@ -424,7 +419,7 @@ def _check_address(text: str, refused: Mapping[str, str]) -> str:
     """Return a corrected address. Raises `BadAddress`, or `RecipientRefused` for one that would be held."""
     address = checks.clean_address(text)
     if reason := refused.get(normalise_address(address)):
-        raise RecipientRefused(f"L'adresse {address} a été refusée. {reason}")
+        raise Refusal("recipient_refused", f"L'adresse {address} a été refusée. {reason}")
     return address
 
 

@@ -20,10 +20,10 @@ from collectivities.queries import get_contact_emails
 from core import formatting
 from core.connections import connection
 from core.copy_rows import copy_rows, reserve_ids
+from core.exceptions import DomainError, Refusal
 from jobs import due
 from licensing.entitlements.keys import grow_many, mint
 from licensing.entitlements.models import ActivationKey
-from licensing.exceptions import LicensingError
 from licensing.pools import checks, events
 from licensing.pools.checks import (
     AllocationOutcome,
@@ -41,7 +41,7 @@ from licensing.pools.checks import (
     pool_exhausted_error,
     revoked_error,
 )
-from licensing.pools.exceptions import BadPoolName, RowsRefused, UnitsChanged, UnknownAllocation
+from licensing.pools.exceptions import RowsRefused, UnknownAllocation
 from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, Allocation, MessageKind, Pool
 from licensing.pools.reductions import Reduction, reduce_many
 from licensing.pools.wording import describe_allocation, describe_bulk_allocation, describe_growth
@@ -227,7 +227,7 @@ def allocate(
     """Allocate `units` licences of a pool to a school; e-mail its key to `recipient`, now or on `send_on`.
 
     A second volume for the same school grows its key (and, once redeemed, its subscription). Returns the school's
-    allocation. Raises a `LicensingError`, having changed nothing: pool exhausted, suspended or closed, school unknown
+    allocation. Raises a `DomainError`, having changed nothing: pool exhausted, suspended or closed, school unknown
     or closed, bad address, quantity or date.
     """
     outcome = allocate_many(
@@ -368,9 +368,10 @@ def set_units(
     if units == before:
         return UnitChange(allocation, before, units, notified=False)
     if expected not in (None, before):
-        raise UnitsChanged(
+        raise Refusal(
+            "units_changed",
             f"Entre-temps, cette attribution est passée à {formatting.pluralize(before, 'licence')} : vérifiez le "
-            "nombre, puis enregistrez de nouveau. Rien n'a été changé."
+            "nombre, puis enregistrez de nouveau. Rien n'a été changé.",
         )
     uai = allocation.school_id
     if units > before:
@@ -393,13 +394,18 @@ def rename_pool(*, pool_id: int, name: str, by: User | None, at: datetime.dateti
     pool = checks.lock_pool(pool_id)
     cleaned = " ".join("".join(character if character.isprintable() else " " for character in name).split())
     if not cleaned:
-        raise BadPoolName("Donnez un nom au lot : celui qu'il a ne change pas.")
+        raise Refusal("invalid_pool_name", "Donnez un nom au lot : celui qu'il a ne change pas.")
     if len(cleaned) > MAX_NAME_LENGTH:
-        raise BadPoolName(f"Le nom d'un lot compte {MAX_NAME_LENGTH} caractères au plus ; celui-ci, {len(cleaned)}.")
+        raise Refusal(
+            "invalid_pool_name",
+            f"Le nom d'un lot compte {MAX_NAME_LENGTH} caractères au plus ; celui-ci, {len(cleaned)}.",
+        )
     if cleaned == pool.name:
         return pool
     if Pool.objects.exclude(pk=pool.pk).filter(name__iexact=cleaned).exists():
-        raise BadPoolName(f"Un autre lot s'appelle « {cleaned} » : choisissez un nom qui les distingue.")
+        raise Refusal(
+            "invalid_pool_name", f"Un autre lot s'appelle « {cleaned} » : choisissez un nom qui les distingue."
+        )
     before, pool.name = pool.name, cleaned
     pool.save(update_fields=["name"])
     audit_log.record(
@@ -439,7 +445,7 @@ class AllocationRowResult(NamedTuple):
     result: AllocationRowStatus
     allocation_id: int | None = None
     units: int | None = None
-    refusal: LicensingError | None = None
+    refusal: DomainError | None = None
 
 
 class BulkAllocationResult(NamedTuple):
@@ -530,7 +536,7 @@ def _all_or_nothing(pool: Pool, checked: Sequence[CheckedDemand | RejectedDemand
 
 def _best_effort(
     pool: Pool, checked: Sequence[CheckedDemand | RejectedDemand]
-) -> Iterator[CheckedDemand | LicensingError]:
+) -> Iterator[CheckedDemand | DomainError]:
     free = pool.free
     for one in checked:
         if isinstance(one, RejectedDemand):

@@ -14,10 +14,10 @@ from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.connections import connection
+from core.exceptions import DomainError
 from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.keys import shrink_many
 from licensing.entitlements.models import ActivationKey
-from licensing.exceptions import LicensingError
 from licensing.pools import checks, events
 from licensing.pools.checks import AllocationActionResult, lock_allocations, redeemed_error, revoked_error
 from licensing.pools.emails import school_label
@@ -196,7 +196,7 @@ class ReductionResult:
     allocation_id: int | None
     before: int
     units: int
-    refusal: LicensingError | None = None
+    refusal: DomainError | None = None
     #: Whether an e-mail to the school was queued.
     notified: bool = False
 
@@ -275,7 +275,7 @@ def _check(reduction: Reduction, allocation: Allocation | None) -> ReductionResu
     return ReductionResult(reduction.uai, allocation.pk, had, had if refusal is not None else reduction.units, refusal)
 
 
-def _refusal(reduction: Reduction, allocation: Allocation) -> LicensingError | None:
+def _refusal(reduction: Reduction, allocation: Allocation) -> DomainError | None:
     if reduction.units < 1:
         return BadUnits(
             f"{reduction.uai} : indiquez un nombre entier de licences, au moins 1. "

@@ -14,14 +14,14 @@ from django.utils import timezone
 from accounts.models import User
 from collectivities import audit_log
 from core import formatting
+from core.exceptions import DomainError, Refusal
 from licensing.entitlements.keys import grow_many
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.seat_holders import remove_seats
-from licensing.exceptions import LicensingError
 from licensing.pools import checks, events
 from licensing.pools.checks import AllocationActionResult, lock_allocations, pool_exhausted_error
 from licensing.pools.emails import school_label
-from licensing.pools.exceptions import RestorationTooLate, SchoolServedAgain, UnknownAllocation
+from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, Pool
 from licensing.pools.queries import find_notified_ids, list_stopped_emails
 from mailing import operations as mailing
@@ -105,7 +105,7 @@ def _record(action: str, allocation: Allocation, summary: str, at: datetime.date
 def restore(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:
     """Undo the revocation of an allocation: the same key, with its licences from the pool.
 
-    An e-mail that the revocation had stopped is queued again; the school is told nothing else. Raises `LicensingError`,
+    An e-mail that the revocation had stopped is queued again; the school is told nothing else. Raises `DomainError`,
     having changed nothing: over `RESTORABLE_FOR` ago, school served again, licences given to others, pool suspended or
     closed. Idempotent.
     """
@@ -145,28 +145,29 @@ def restore_many(
 
 def _find_refusals(
     revoked: Collection[Allocation], pools: dict[int, Pool], at: datetime.datetime
-) -> dict[int, LicensingError]:
+) -> dict[int, DomainError]:
     """Return by allocation why its revocation cannot be undone, for those where it cannot."""
     notified = find_notified_ids([allocation.pk for allocation in revoked])
     schools = [allocation.school_id for allocation in revoked]
     active = Allocation.objects.active().filter(pool_id__in=list(pools), school_id__in_array=schools)
     served = set(active.values_list("pool_id", "school_id"))
     free = {pool.pk: pool.free for pool in pools.values()}
-    refusals: dict[int, LicensingError] = {}
+    refusals: dict[int, DomainError] = {}
     for allocation in sorted(revoked, key=_get_moment, reverse=True):
         pool, place = pools[allocation.pool_id], (allocation.pool_id, allocation.school_id)
         try:
             _check_in_time(allocation, at, is_notified=allocation.pk in notified)
             checks.check_open(pool.entitlement, at)
             if place in served:
-                raise SchoolServedAgain(
-                    "L'école a depuis une autre clé de ce lot : ajoutez-lui des licences, cette clé les portera."
+                raise Refusal(
+                    "school_served_again",
+                    "L'école a depuis une autre clé de ce lot : ajoutez-lui des licences, cette clé les portera.",
                 )
             if allocation.units > free[pool.pk]:
                 raise pool_exhausted_error(
                     pool, free[pool.pk], allocation.units, "Les licences reprises ont été données depuis."
                 )
-        except LicensingError as refusal:
+        except DomainError as refusal:
             refusals[allocation.pk] = refusal
         else:
             served.add(place)
@@ -183,9 +184,10 @@ def _check_in_time(allocation: Allocation, at: datetime.datetime, *, is_notified
     """Raise `RestorationTooLate` where the time to undo is over, or the school was told of the revocation."""
     moment, _ = _get_moment(allocation)
     if is_notified or at >= moment + RESTORABLE_FOR:
-        raise RestorationTooLate(
+        raise Refusal(
+            "restoration_too_late",
             f"Cette attribution a été reprise le {formatting.long_moment(timezone.localtime(moment))} : une reprise "
-            "s'annule pendant une heure. Vous pouvez lui attribuer de nouveau des licences, avec une autre clé."
+            "s'annule pendant une heure. Vous pouvez lui attribuer de nouveau des licences, avec une autre clé.",
         )
 
 

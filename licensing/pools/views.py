@@ -27,9 +27,9 @@ from collectivities.operations import portfolio
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import school_forms
 from licensing.entitlements.office_keys import find_entitlements
-from licensing.exceptions import LicensingError
 from licensing.pools import checks, key_emails, operations, restorations
 from licensing.pools.exceptions import WrittenThisWeek
 from licensing.pools.filters import ALL_YEARS, AllocationFilter, build_parameters
@@ -115,7 +115,7 @@ def rename(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         pool = operations.rename_pool(
             pool_id=pk, name=request.POST.get("name", ""), by=request.member.user, at=timezone.now()
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         if pool.name == before:
@@ -165,7 +165,7 @@ def set_units(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             by=request.member.user,
             at=timezone.now(),
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         _show_change(request, change)
@@ -190,7 +190,7 @@ def remind(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         key_emails.remind(allocation_id=pk, by=request.member.user, at=now, anyway=anyway)
     except WrittenThisWeek as refusal:
         return _ask_before(request, allocation, str(refusal))
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"Une relance part pour {allocation.recipient}, avec la même clé.")
@@ -355,7 +355,7 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
         if form.is_valid():
             try:
                 allocation_id = _allocate(request, school, form)
-            except LicensingError as refusal:
+            except DomainError as refusal:
                 messages.error(request, str(refusal))
                 status = 409
             else:
@@ -472,7 +472,7 @@ def resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     by, now, recipient = request.member.user, timezone.now(), form.cleaned_data["recipient"]
     try:
         message = key_emails.resend(allocation_id=pk, recipient=recipient, by=by, at=now)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         words = f"La même clé part pour {message.recipient}."
@@ -495,7 +495,7 @@ def reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if "confirmed" in request.POST:
         try:
             key = key_emails.reveal(allocation_id=pk, by=request.member.user, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             messages.error(request, str(refusal))
             return redirect("pools:allocation", pk=pk)
     return render(request, "pools/reveal.html", {"allocation": allocation, "key": key})

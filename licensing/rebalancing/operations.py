@@ -16,12 +16,12 @@ from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.connections import connection
+from core.exceptions import DomainError, Refusal
 from core.formatting import school_forms
 from jobs import due
 from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.keys import grow_many, shrink_many
 from licensing.entitlements.seat_holders import remove_seats
-from licensing.exceptions import LicensingError
 from licensing.pools import checks, events, restorations
 from licensing.pools import operations as pools
 from licensing.pools.checks import Demand, lock_allocations
@@ -37,25 +37,13 @@ from mailing import operations as mailing
 from webhooks import operations as webhooks
 
 
-class PlanRefused(LicensingError):
-    """A row of the plan cannot be done, or it gives more than there is: nothing is done."""
-
-    code = "plan_refused"
-
-
-class PlanOutdated(LicensingError):
+class PlanOutdated(DomainError):
     """What the plan changes is not what was shown any more."""
 
     code = "plan_outdated"
 
 
-class RebalancingNotUndoable(LicensingError):
-    """The hour is over, or something changed since: it is undone as a whole or not at all."""
-
-    code = "rebalancing_not_undoable"
-
-
-class UnknownRebalancing(LicensingError):
+class UnknownRebalancing(DomainError):
     """The collectivity has no rebalancing with this number."""
 
     code = "unknown_rebalancing"
@@ -123,8 +111,9 @@ def rebalance(
     if plan.fingerprint != expected:
         raise PlanOutdated("Ce qui va se passer a changé depuis que vous l'avez lu. Rien n'est fait : relisez le plan.")
     if plan.is_empty or plan.is_refused:
-        raise PlanRefused(
-            "Ce plan ne peut pas être appliqué tel quel : corrigez les lignes signalées. Rien n'est fait."
+        raise Refusal(
+            "plan_refused",
+            "Ce plan ne peut pas être appliqué tel quel : corrigez les lignes signalées. Rien n'est fait.",
         )
     made = _move(plan, by=by, at=at) if plan.taken or plan.given else None
     asks = [one.allocation.pk for one in plan.asks]
@@ -213,9 +202,14 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
     if made.undone_at is not None:
         return made
     if at >= made.undoable_until:
-        raise RebalancingNotUndoable("Un rééquilibrage s'annule pendant une heure : les écoles sont prévenues depuis.")
+        raise Refusal(
+            "rebalancing_not_undoable",
+            "Un rééquilibrage s'annule pendant une heure : les écoles sont prévenues depuis.",
+        )
     if LicenceRequest.objects.filter(pk__in=answered, outcome=LicenceRequestEnd.ACCEPTED).exists():
-        raise RebalancingNotUndoable("Des écoles ont eu la réponse à leur demande depuis : tout est annulé, ou rien.")
+        raise Refusal(
+            "rebalancing_not_undoable", "Des écoles ont eu la réponse à leur demande depuis : tout est annulé, ou rien."
+        )
     checks.check_open(pool.entitlement, at)
     moves = list(made.moves.order_by("allocation_id"))
     allocations, _ = lock_allocations([move.allocation_id for move in moves])
@@ -223,7 +217,9 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
     for move in moves:
         _check_unchanged(move, allocations[move.allocation_id], made)
     if made.from_free < 0 and pool.free < -made.from_free:
-        raise RebalancingNotUndoable("Le lot a depuis donné les licences reprises : tout est annulé, ou rien.")
+        raise Refusal(
+            "rebalancing_not_undoable", "Le lot a depuis donné les licences reprises : tout est annulé, ou rien."
+        )
     # Neither the letter of the change nor a second one: the school has what it had.
     changed = [move.allocation_id for move in moves if move.after]
     mailing.cancel(ALLOCATION_TOPIC, changed, at, created_at=made.applied_at)
@@ -253,8 +249,9 @@ def _check_unchanged(move: LicenceMove, allocation: Allocation, made: Rebalancin
     ended_as_decided = allocation.revoked_at == made.applied_at if not move.after else allocation.revoked_at is None
     units = move.before if not move.after else move.after
     if not ended_as_decided or allocation.units != units:
-        raise RebalancingNotUndoable(
-            f"Ce qu'a {school_forms(allocation.school.name).the} a changé depuis : tout est annulé, ou rien."
+        raise Refusal(
+            "rebalancing_not_undoable",
+            f"Ce qu'a {school_forms(allocation.school.name).the} a changé depuis : tout est annulé, ou rien.",
         )
 
 
@@ -274,14 +271,15 @@ def _set_back(
     is_minted = allocation.created_at == made.applied_at
     if is_minted and allocation.key.redeemed_at is not None:
         school = formatting.start_sentence(school_forms(allocation.school.name).the)
-        raise RebalancingNotUndoable(f"{school} a déjà activé sa nouvelle clé : tout est annulé, ou rien.")
+        raise Refusal("rebalancing_not_undoable", f"{school} a déjà activé sa nouvelle clé : tout est annulé, ou rien.")
     if move.change > 0 and allocation.key.redeemed_at is not None:
         try:
             remove_seats(key_id=allocation.key_id, units=move.change)
         except LicencesInUse:
-            raise RebalancingNotUndoable(
+            raise Refusal(
+                "rebalancing_not_undoable",
                 f"{formatting.start_sentence(school_forms(allocation.school.name).the)} a déjà donné ses nouvelles "
-                "licences à des enseignants : tout est annulé, ou rien."
+                "licences à des enseignants : tout est annulé, ou rien.",
             ) from None
     elif is_minted:
         # A key that this act minted, and that nobody was told of.
@@ -316,5 +314,5 @@ def _queue_stopped(made: Rebalancing, allocations: list[Allocation], at: datetim
 def _restore(allocation: Allocation, *, by: User | None, at: datetime.datetime) -> None:
     try:
         restorations.restore(allocation_id=allocation.pk, by=by, at=at)
-    except LicensingError as refusal:
-        raise RebalancingNotUndoable(f"{refusal} Tout est annulé, ou rien.") from None
+    except DomainError as refusal:
+        raise Refusal("rebalancing_not_undoable", f"{refusal} Tout est annulé, ou rien.") from None

@@ -16,7 +16,7 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.rebalancing import operations
@@ -91,7 +91,7 @@ def plan(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         pool.refresh_from_db()
         anew = build_plan(pool, now, taken=wanted.taken, given=wanted.given, asked=wanted.asked)
         return _render(request, anew, checked=True, notice=str(refusal), status=409)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render(request, found, checked=True, notice=str(refusal), status=409)
     _show_done(request, found, has_moves=made is not None)
     return redirect("rebalancing:list")
@@ -161,7 +161,7 @@ def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         operations.undo_rebalancing(rebalancing_id=pk, by=request.member.user, at=timezone.now())
     except UnknownRebalancing:
         raise Http404("No rebalancing of this collectivity.") from None
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         done = "Le rééquilibrage est annulé : chaque école a ce qu'elle avait, et aucune n'est prévenue."

@@ -15,12 +15,11 @@ from collectivities import audit_log
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.connections import connection
+from core.exceptions import DomainError, Refusal
 from jobs import due
 from licensing.entitlements.office_keys import find_entitlements
-from licensing.exceptions import LicensingError
 from licensing.pools.checks import lock_allocations
 from licensing.pools.emails import school_label
-from licensing.pools.exceptions import UnknownPool
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
 from licensing.reminders import planning
 from licensing.reminders.models import (
@@ -40,16 +39,8 @@ from schools.wording import format_school_name
 from webhooks import operations as webhooks
 
 
-class BadReminderDays(LicensingError):
-    code = "invalid_reminder_days"
-
-
-class UnknownReminder(LicensingError):
+class UnknownReminder(DomainError):
     code = "unknown_reminder"
-
-
-class ReminderAlreadySent(LicensingError):
-    code = "reminder_already_sent"
 
 
 @transaction.atomic
@@ -268,7 +259,9 @@ def set_policy(*, pool_id: int, values: PolicyValues, by: User | None, at: datet
     """
     pool = Pool.objects.locked().filter(pk=pool_id).first()
     if pool is None:
-        raise UnknownPool("Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots.")
+        raise Refusal(
+            "unknown_pool", "Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots."
+        )
     planning.hold_plan_lock()
     policy = get_policy(pool.pk)
     before = describe_policy(policy)
@@ -298,15 +291,16 @@ def set_policy(*, pool_id: int, values: PolicyValues, by: User | None, at: datet
 
 def _check_days(days: list[int]) -> list[int]:
     if len(set(days)) > MAX_STEPS:
-        raise BadReminderDays(
-            f"Indiquez {MAX_STEPS} délais au plus : au-delà, une école ne lit plus ce qu'elle reçoit."
+        raise Refusal(
+            "invalid_reminder_days",
+            f"Indiquez {MAX_STEPS} délais au plus : au-delà, une école ne lit plus ce qu'elle reçoit.",
         )
     return sorted({_check_day(day) for day in days})
 
 
 def _check_day(day: int) -> int:
     if not 1 <= day <= MAX_DAYS:
-        raise BadReminderDays(f"Un délai compte de 1 à {MAX_DAYS} jours : rien n'a été changé.")
+        raise Refusal("invalid_reminder_days", f"Un délai compte de 1 à {MAX_DAYS} jours : rien n'a été changé.")
     return day
 
 
@@ -321,8 +315,9 @@ def cancel(*, reminder_id: int, by: User | None, at: datetime.datetime) -> Remin
     if reminder is None:
         raise UnknownReminder("Cette relance n'est plus prévue : il n'y a rien à annuler.")
     if reminder.sent_at is not None:
-        raise ReminderAlreadySent(
-            f"Cette relance est partie le {formatting.long_date(reminder.planned_for)} : elle ne s'annule plus."
+        raise Refusal(
+            "reminder_already_sent",
+            f"Cette relance est partie le {formatting.long_date(reminder.planned_for)} : elle ne s'annule plus.",
         )
     if reminder.cancelled_at is None:
         _cancel([reminder], by=by, at=at)

@@ -21,8 +21,8 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import school_forms
-from licensing.exceptions import LicensingError
 from licensing.pools.emails import get_giver, read_stop_token
 from licensing.pools.models import Allocation, Pool
 from licensing.reminders import operations
@@ -182,7 +182,7 @@ def set_policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         try:
             operations.set_policy(pool_id=pk, values=form.get_values(), by=request.member.user, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             form.add_error("unredeemed_days", str(refusal))
         else:
             messages.success(request, f"Relances : {describe_policy(get_policy(pk))}")
@@ -197,7 +197,7 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     get_object_or_404(Reminder, pk=pk)
     try:
         reminder = operations.cancel(reminder_id=pk, by=request.member.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
         return redirect("pools:pools")
     day = formatting.long_date(reminder.planned_for)

@@ -15,9 +15,9 @@ from api.fields import BulkRowsSerializer, StrictIntegerField, StrictSerializer
 from api.models import TokenScope
 from api.views import ScopedView
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from licensing.renewals import operations, queries
 from licensing.renewals.models import MAX_UNITS, RenewalState
-from licensing.renewals.operations import BadRenewalLine
 from licensing.renewals.queries import RenewalList, read_list
 from schools.api import UaiField
 
@@ -177,7 +177,7 @@ def _collect(lines: list[dict[str, Any]]) -> dict[str, int | None]:
     for line in lines:
         uai = line["uai"]
         if uai in units:
-            raise BadRenewalLine(f"{uai} : une école ne figure qu'une fois dans la liste.")
+            raise Refusal("invalid_renewal_line", f"{uai} : une école ne figure qu'une fois dans la liste.")
         units[uai] = line["units"]
     return units
 

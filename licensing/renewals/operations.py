@@ -16,13 +16,13 @@ from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.calendar import PARIS, date_in_paris
+from core.exceptions import DomainError, Refusal
 from core.formatting import school_forms
 from licensing.catalogue import pricing
 from licensing.catalogue.pricing import NotOnSale
 from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.keys import shrink_many
 from licensing.entitlements.seat_holders import remove_seats
-from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.orders.models import Order
 from licensing.pools import events, reductions
@@ -50,52 +50,10 @@ from tenants.models import Collectivity
 from webhooks import operations as webhooks
 
 
-class RenewalChanged(LicensingError):
+class RenewalChanged(DomainError):
     """Another member changed the list, or what it is computed from, since it was shown."""
 
     code = "renewal_changed"
-
-
-class RenewalNotOpen(LicensingError):
-    """The day has not come, or the year is over: nothing is prepared."""
-
-    code = "renewal_not_open"
-
-
-class WrongRenewalState(LicensingError):
-    """The state of the renewal does not allow it: ordered, applied or declined already, or not yet."""
-
-    code = "wrong_renewal_state"
-
-
-class BadRenewalLine(LicensingError):
-    """A school that the list does not have, or a number that a school cannot have."""
-
-    code = "invalid_renewal_line"
-
-
-class BadRenewalReason(LicensingError):
-    """Whoever declines says why, in one sentence."""
-
-    code = "invalid_reason"
-
-
-class NothingToOrder(LicensingError):
-    """The list asks for nothing that the collectivity does not have already."""
-
-    code = "nothing_to_order"
-
-
-class RenewalRefused(LicensingError):
-    """The list cannot be given as it stands: nothing is done."""
-
-    code = "renewal_refused"
-
-
-class RenewalNotUndoable(LicensingError):
-    """The schools were told, or something changed since: it is undone as a whole or not at all."""
-
-    code = "renewal_not_undoable"
 
 
 #: `AuditEntry.object_type` of a renewal.
@@ -116,7 +74,7 @@ def lock_renewal(year: int, version: int, *states: RenewalState, at: datetime.da
     none of these states.
     """
     if year not in queries.list_years(date_in_paris(at)):
-        raise RenewalNotOpen(_describe_closed(year, date_in_paris(at)))
+        raise Refusal("renewal_not_open", _describe_closed(year, date_in_paris(at)))
     Renewal.objects.get_or_create(school_year=year, defaults={"changed_at": at})
     locked = Renewal.objects.locked().get(school_year=year)
     if locked.version != version:
@@ -127,7 +85,7 @@ def lock_renewal(year: int, version: int, *states: RenewalState, at: datetime.da
         )
     found = read_list(year, at)
     if found.state not in states:
-        raise WrongRenewalState(f"Rien n'est fait : {_STATE_WORDS[found.state]}.")
+        raise Refusal("wrong_renewal_state", f"Rien n'est fait : {_STATE_WORDS[found.state]}.")
     return found
 
 
@@ -172,7 +130,10 @@ def order_renewal(
             f"{formatting.number(units)}. Rien n'est commandé : relisez-la."
         )
     if not units:
-        raise NothingToOrder("Vos écoles ont déjà toutes ces licences, ou vos lots les ont libres : rien à commander.")
+        raise Refusal(
+            "nothing_to_order",
+            "Vos écoles ont déjà toutes ces licences, ou vos lots les ont libres : rien à commander.",
+        )
     check_on_sale(year, date_in_paris(at))
     draft = orders.create_collectivity_draft(collectivity=collectivity, units=units, by=by, at=at, ends_in=year)
     order = orders.issue_quote(order_id=draft.pk, by=by, at=at)
@@ -272,11 +233,16 @@ def _choose(row: RenewalRow, choice: EverySchool) -> int:
 
 def _check(row: RenewalRow | None, uai: str, number: int | None) -> RenewalRow:
     if row is None:
-        raise BadRenewalLine(f"{uai} : cette école n'est ni dans votre liste, ni parmi celles qui ont des licences.")
+        raise Refusal(
+            "invalid_renewal_line",
+            f"{uai} : cette école n'est ni dans votre liste, ni parmi celles qui ont des licences.",
+        )
     if number is not None and not 0 <= number <= MAX_UNITS:
-        raise BadRenewalLine(f"{row.name} : indiquez un nombre de licences, de 0 à {MAX_UNITS}.")
+        raise Refusal("invalid_renewal_line", f"{row.name} : indiquez un nombre de licences, de 0 à {MAX_UNITS}.")
     if number and row.use.is_closed:
-        raise BadRenewalLine(f"{row.name} est fermée d'après l'annuaire : rien ne peut lui être attribué.")
+        raise Refusal(
+            "invalid_renewal_line", f"{row.name} est fermée d'après l'annuaire : rien ne peut lui être attribué."
+        )
     return row
 
 
@@ -315,9 +281,11 @@ def decline_renewal(*, year: int, version: int, reason: str, by: User | None, at
     """
     sentence = " ".join(reason.split())
     if not sentence:
-        raise BadRenewalReason("Dites en une phrase pourquoi rien n'est reconduit : les membres du bureau la liront.")
+        raise Refusal(
+            "invalid_reason", "Dites en une phrase pourquoi rien n'est reconduit : les membres du bureau la liront."
+        )
     if len(sentence) > MAX_REASON:
-        raise BadRenewalReason(f"{MAX_REASON} caractères au plus : ici, {len(sentence)}. Abrégez.")
+        raise Refusal("invalid_reason", f"{MAX_REASON} caractères au plus : ici, {len(sentence)}. Abrégez.")
     found = lock_renewal(year, version, RenewalState.OPEN, at=at)
     renewal = found.renewal
     assert renewal is not None  # noqa: S101 - locked, so made
@@ -359,7 +327,7 @@ def apply_renewal(
     if plan.fingerprint != expected:
         raise RenewalChanged("Ce qui va se passer a changé depuis que vous l'avez lu. Rien n'est fait : relisez-le.")
     if plan.is_refused:
-        raise RenewalRefused(f"{' '.join(plan.refusals)} Rien n'est fait.")
+        raise Refusal("renewal_refused", f"{' '.join(plan.refusals)} Rien n'est fait.")
     renewal = found.renewal
     assert renewal is not None  # noqa: S101 - locked, so made
     application = RenewalApplication.objects.create(
@@ -412,11 +380,12 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
     if renewal is None or application is None:
         if RenewalApplication.objects.filter(renewal=renewal).exists():
             return
-        raise WrongRenewalState("Cette liste n'est pas attribuée : il n'y a rien à annuler.")
+        raise Refusal("wrong_renewal_state", "Cette liste n'est pas attribuée : il n'y a rien à annuler.")
     if not application.is_undoable(at):
         day = formatting.long_date(date_in_paris(application.notify_at))
-        raise RenewalNotUndoable(
-            f"Les écoles sont prévenues depuis le {day} : reprenez ce qui doit l'être, école par école."
+        raise Refusal(
+            "renewal_not_undoable",
+            f"Les écoles sont prévenues depuis le {day} : reprenez ce qui doit l'être, école par école.",
         )
     gifts = list(application.gifts.order_by("allocation_id"))
     numbers = [gift.allocation_id for gift in gifts]
@@ -444,9 +413,12 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
 def _check_unchanged(gift: RenewalGift, allocation: Allocation) -> None:
     name = school_forms(allocation.school.name).the
     if allocation.revoked_at is not None or allocation.units != gift.after:
-        raise RenewalNotUndoable(f"Ce qu'a {name} a changé depuis : tout est annulé, ou rien.")
+        raise Refusal("renewal_not_undoable", f"Ce qu'a {name} a changé depuis : tout est annulé, ou rien.")
     if not gift.before and allocation.key.redeemed_at is not None:
-        raise RenewalNotUndoable(f"{formatting.start_sentence(name)} a déjà activé sa clé : tout est annulé, ou rien.")
+        raise Refusal(
+            "renewal_not_undoable",
+            f"{formatting.start_sentence(name)} a déjà activé sa clé : tout est annulé, ou rien.",
+        )
 
 
 def _queue_earlier_letters(
@@ -481,9 +453,10 @@ def _set_back(allocation: Allocation, gift: RenewalGift, *, by: User | None, at:
         try:
             remove_seats(key_id=allocation.key_id, units=added)
         except LicencesInUse:
-            raise RenewalNotUndoable(
+            raise Refusal(
+                "renewal_not_undoable",
                 f"{formatting.start_sentence(name)} a déjà donné ses nouvelles licences à des enseignants : tout est "
-                "annulé, ou rien."
+                "annulé, ou rien.",
             ) from None
     Allocation.objects.filter(pk=allocation.pk).update(units=gift.before)
     Pool.objects.filter(pk=allocation.pool_id).update(allocated=F("allocated") - added)

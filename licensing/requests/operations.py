@@ -25,10 +25,10 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
 from core.contact_details import check_no_address
+from core.exceptions import DomainError, Refusal
 from licensing.catalogue.operations import get_last_day, get_licence_product
 from licensing.entitlements.models import Entitlement, Seat, Subscription
 from licensing.entitlements.queries import get_school_year
-from licensing.exceptions import LicensingError
 from licensing.pools import checks
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation, Pool
@@ -51,76 +51,28 @@ from webhooks import operations as webhooks
 from webhooks.operations import NewEvent
 
 
-class NotATeacherOfTheSchool(LicensingError):
-    """Only a teacher who chose a school of the directory asks its principal."""
-
-    code = "not_a_teacher"
-
-
-class LicenceHeldAlready(LicensingError):
-    """The teacher holds a licence of this school year."""
-
-    code = "licence_held"
-
-
-class RequestOpenAlready(LicensingError):
-    """A request waits for its answer: a second one is not opened."""
-
-    code = "request_open"
-
-
-class NotPrincipalOfSchool(LicensingError):
-    """Whoever asks for a school is not verified to lead it."""
-
-    code = "not_principal"
-
-
-class UnknownRequest(LicensingError):
-    """No such request, of this school or of this collectivity."""
-
-    code = "unknown_request"
-
-
-class RequestAnswered(LicensingError):
-    """The request was accepted, refused or withdrawn, or its school year is over."""
-
-    code = "request_answered"
-
-
-class BadRequestUnits(LicensingError):
+class BadRequestUnits(DomainError):
     """The number of licences is none, or too large."""
 
     code = "invalid_units"
 
 
-class BadRequestSentence(LicensingError):
+class BadRequestSentence(DomainError):
     """A reason is missing, too long, or names somebody."""
 
     code = "invalid_reason"
 
 
-class NoCollectivityToAsk(LicensingError):
+class NoCollectivityToAsk(DomainError):
     """The collectivity is none that the school may ask."""
 
     code = "unknown_collectivity"
 
 
-class SchoolYearNotAsked(LicensingError):
+class SchoolYearNotAsked(DomainError):
     """Licences of this school year are not asked for now."""
 
     code = "invalid_school_year"
-
-
-class PoolOfAnotherYear(LicensingError):
-    """The pool's licences are not those that a request is for."""
-
-    code = "pool_of_another_year"
-
-
-class TooManyLicenceRequests(LicensingError):
-    """The limit of requests of a school, or of a teacher, is reached."""
-
-    code = "too_many_licence_requests"
 
 
 _TITLES = r"(?:m|mr|mme|mlle|monsieur|madame|mademoiselle|maitre|maitresse)"
@@ -178,8 +130,9 @@ def count_request(limit: throttling.RateLimit, subject: str, *, at: datetime.dat
     try:
         throttling.count_attempts([(limit, subject)], at=at)
     except throttling.RateLimitExceeded as throttled:
-        raise TooManyLicenceRequests(
-            f"Trop de demandes aujourd’hui : patientez {throttling.format_wait(throttled.wait)}, puis recommencez."
+        raise Refusal(
+            "too_many_licence_requests",
+            f"Trop de demandes aujourd’hui : patientez {throttling.format_wait(throttled.wait)}, puis recommencez.",
         ) from None
 
 
@@ -219,9 +172,9 @@ def ask_principal(*, uai: str, by: User, at: datetime.datetime) -> TeacherReques
     """
     is_of_school = Affiliation.objects.filter(user=by, school=uai, school__isnull=False).exists()
     if by.profile != Profile.TEACHER or not is_of_school:
-        raise NotATeacherOfTheSchool("Choisissez d'abord votre école dans l'annuaire, sous « Mon école ».")
+        raise Refusal("not_a_teacher", "Choisissez d'abord votre école dans l'annuaire, sous « Mon école ».")
     if queries.holds_licence(by, at=at):
-        raise LicenceHeldAlready("Vous avez déjà une licence cette année : il n'y a rien à demander.")
+        raise Refusal("licence_held", "Vous avez déjà une licence cette année : il n'y a rien à demander.")
     count_request(PER_TEACHER, str(by.pk), at=at)
     year = list_years_to_ask(date_in_paris(at))[0]
     try:
@@ -230,8 +183,8 @@ def ask_principal(*, uai: str, by: User, at: datetime.datetime) -> TeacherReques
     except IntegrityError as error:
         if "teacher_request_open_once" not in str(error):
             raise
-        raise RequestOpenAlready(
-            "Votre demande est déjà chez votre direction : elle la voit dans son compte."
+        raise Refusal(
+            "request_open", "Votre demande est déjà chez votre direction : elle la voit dans son compte."
         ) from None
     emails.queue_school_letter(request, at)
     return request
@@ -242,7 +195,7 @@ def withdraw_teacher_request(*, request_id: int, by: User, at: datetime.datetime
     """Withdraw one's own request. Idempotent. Raises `UnknownRequest`, and `RequestAnswered` once it was answered."""
     request = TeacherRequest.objects.locked().filter(pk=request_id, teacher=by).first()
     if request is None:
-        raise UnknownRequest("Cette demande n'existe pas : rechargez la page.")
+        raise Refusal("unknown_request", "Cette demande n'existe pas : rechargez la page.")
     if request.outcome == TeacherRequestEnd.WITHDRAWN:
         return request
     _check_pending(request)
@@ -259,7 +212,7 @@ def refuse_teacher_request(*, request_id: int, sentence: str, by: User, at: date
     """
     request = TeacherRequest.objects.locked().select_related("teacher").filter(pk=request_id).first()
     if request is None or not Affiliation.objects.filter(user=by, school=request.school_id).exists():
-        raise UnknownRequest(_NOT_THEIRS)
+        raise Refusal("unknown_request", _NOT_THEIRS)
     check_leads(by, request.school_id)
     answer = clean_sentence(sentence)
     _check_pending(request)
@@ -273,8 +226,9 @@ def check_leads(user: User, uai: str) -> None:
     """Raise `NotPrincipalOfSchool` unless the user is verified to lead the school."""
     led = Affiliation.objects.filter(user=user, school=uai, verified_at__isnull=False)
     if user.profile != Profile.PRINCIPAL or not led.exists():
-        raise NotPrincipalOfSchool(
-            "Votre direction de l'établissement n'est pas encore vérifiée : faites-la vérifier, puis recommencez."
+        raise Refusal(
+            "not_principal",
+            "Votre direction de l'établissement n'est pas encore vérifiée : faites-la vérifier, puis recommencez.",
         )
 
 
@@ -307,7 +261,7 @@ def reopen(teachers: Sequence[User], assigned_at: datetime.datetime) -> None:
 
 def _check_pending(request: TeacherRequest) -> None:
     if not request.is_pending:
-        raise RequestAnswered("Cette demande n'attend plus de réponse : rechargez la page.")
+        raise Refusal("request_answered", "Cette demande n'attend plus de réponse : rechargez la page.")
 
 
 def _end(request: TeacherRequest, outcome: TeacherRequestEnd, at: datetime.datetime) -> None:
@@ -358,9 +312,10 @@ def ask_collectivity(
     except IntegrityError as error:
         if "licence_request_open_once" not in str(error):
             raise
-        raise RequestOpenAlready(
+        raise Refusal(
+            "request_open",
             "Votre école a déjà une demande en attente pour cette année scolaire. Pour en changer le nombre,"
-            " retirez-la, puis demandez de nouveau."
+            " retirez-la, puis demandez de nouveau.",
         ) from None
     emails.tell_office(request, "created", at)
     return request
@@ -376,9 +331,13 @@ def withdraw_request(*, request_id: int, by: User, at: datetime.datetime) -> Lic
     if request.outcome == LicenceRequestEnd.WITHDRAWN:
         return request
     if request.granted_until is not None:
-        raise RequestAnswered("Cette demande vient d'être accordée : la réponse vous parvient dans l'heure.")
+        raise Refusal(
+            "request_answered", "Cette demande vient d'être accordée : la réponse vous parvient dans l'heure."
+        )
     if not request.is_pending:
-        raise RequestAnswered("Cette demande n'attend plus de réponse : elle a eu la sienne, ou l'année est finie.")
+        raise Refusal(
+            "request_answered", "Cette demande n'attend plus de réponse : elle a eu la sienne, ou l'année est finie."
+        )
     end([request], LicenceRequestEnd.WITHDRAWN, at)
     emails.tell_office(request, "withdrawn", at)
     return request
@@ -389,7 +348,7 @@ def lock_school_request(request_id: int, by: User) -> LicenceRequest:
     requests = LicenceRequest.objects.locked().select_related("collectivity", "school")
     request = requests.filter(pk=request_id, school__in=by.affiliations.values("school")).first()
     if request is None:
-        raise UnknownRequest("Cette demande n'est pas celle de votre école : rechargez la page.")
+        raise Refusal("unknown_request", "Cette demande n'est pas celle de votre école : rechargez la page.")
     check_leads(by, request.school_id)
     return request
 
@@ -532,19 +491,21 @@ def _lock_waiting(request_ids: Sequence[int]) -> list[LicenceRequest]:
     requests = LicenceRequest.objects.locked().select_related("school", "collectivity", "asked_by", "product")
     found = list(requests.filter(pk__in=ids, collectivity__schema_name=connection.schema_name))
     if len(found) < len(ids) or not found:
-        raise UnknownRequest("Une de ces demandes n'existe pas dans votre bureau : rechargez la page.")
+        raise Refusal("unknown_request", "Une de ces demandes n'existe pas dans votre bureau : rechargez la page.")
     if len(ids) < len(request_ids):
-        raise UnknownRequest("Une demande figure deux fois dans cette liste.")
+        raise Refusal("unknown_request", "Une demande figure deux fois dans cette liste.")
     if granted := [one for one in found if one.granted_until is not None]:
         names = formatting.join_first([format_school_name(one.school.name) for one in granted], 3)
-        raise RequestAnswered(
+        raise Refusal(
+            "request_answered",
             f"Déjà accordée par un rééquilibrage : la demande de {names}. Rien n'est fait : pour y répondre autrement,"
-            " annulez-le pendant l'heure où il peut l'être."
+            " annulez-le pendant l'heure où il peut l'être.",
         )
     if answered := [one for one in found if not one.is_pending]:
         names = formatting.join_first([format_school_name(one.school.name) for one in answered], 3)
-        raise RequestAnswered(
-            f"Déjà répondue, ou retirée par l'école : la demande de {names}. Rien n'est fait : rechargez la page."
+        raise Refusal(
+            "request_answered",
+            f"Déjà répondue, ou retirée par l'école : la demande de {names}. Rien n'est fait : rechargez la page.",
         )
     return found
 
@@ -557,10 +518,11 @@ def _check_pool(pool_id: int, requests: Sequence[LicenceRequest]) -> None:
     year = get_school_year(pool.entitlement.last_day)
     for request in requests:
         if request.school_year != year or request.product_id != pool.entitlement.product_id:
-            raise PoolOfAnotherYear(
+            raise Refusal(
+                "pool_of_another_year",
                 f"{format_school_name(request.school.name)} demande des licences de"
                 f" {format_school_year(request.school_year)}, et le lot « {pool.name} » est de"
-                f" {format_school_year(year)} : choisissez un lot de cette année-là."
+                f" {format_school_year(year)} : choisissez un lot de cette année-là.",
             )
 
 

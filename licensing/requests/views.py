@@ -21,9 +21,9 @@ from collectivities.models import Letter
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
+from core.exceptions import DomainError
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.wording import describe_pool
@@ -178,7 +178,7 @@ def _refuse_requests(request: OfficeHttpRequest, chosen: list[int]) -> HttpRespo
         )
     except BadRequestSentence as refusal:
         return _refuse(request, str(refusal), chosen, field="phrase")
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _refuse(request, str(refusal), chosen, field="", status=409)
     done = formatting.pluralize(len(refused), "demande refusée", "demandes refusées")
     informed = "la direction qui avait demandé" if len(refused) == 1 else "chaque direction qui avait demandé"
@@ -215,7 +215,7 @@ def _accept(request: OfficeHttpRequest, waiting: list[LicenceRequest]) -> HttpRe
         grants = [operations.GrantedUnits(pk, count) for pk, count in units.items()]
         try:
             operations.accept_requests(pool_id=pool.pk, grants=grants, by=request.member.user, at=now)
-        except LicensingError as refusal:
+        except DomainError as refusal:
             notice, status = str(refusal), 409
         else:
             given = formatting.pluralize(preview.units, "licence donnée", "licences données")

@@ -17,11 +17,10 @@ from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError, Refusal
 from licensing.entitlements import key_checks, seat_holders
-from licensing.entitlements.exceptions import PrincipalNotVerified
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import may_see_teachers_of
-from licensing.exceptions import LicensingError
 from licensing.pools import checks, restorations
 from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.exceptions import BadUnits, PoolExhausted
@@ -43,67 +42,7 @@ from webhooks import operations as webhooks
 from webhooks.operations import NewEvent
 
 
-class NotGivenByCollectivity(LicensingError):
-    """The licences were bought in the shop: there is no lot to give them back to."""
-
-    code = "not_given"
-
-
-class ReturnNotUndoable(LicensingError):
-    """The return cannot be undone any more: the hour is over, or the licences were given to others."""
-
-    code = "return_not_undoable"
-
-
-class KeyNotRedeemed(LicensingError):
-    """The school has not redeemed its key: its licences are reduced or revoked, not asked for."""
-
-    code = "not_redeemed"
-
-
-class NothingUnused(LicensingError):
-    """Every licence of the key is held, reserved, or keeps a class."""
-
-    code = "nothing_unused"
-
-
-class AlreadyAsked(LicensingError):
-    """The school has not answered a request yet, and may still."""
-
-    code = "return_already_requested"
-
-
-class AskedLately(LicensingError):
-    """The school was asked less than sixty days ago."""
-
-    code = "return_requested_lately"
-
-
-class GivenLately(LicensingError):
-    """The school has had its licences, or its redeemed key, for less than thirty days."""
-
-    code = "given_lately"
-
-
-class AsksForMore(LicensingError):
-    """The school asks the collectivity for licences, and waits for the answer."""
-
-    code = "school_asks_for_more"
-
-
-class TooManyAsked(LicensingError):
-    """More licences are asked for than are unused."""
-
-    code = "more_than_unused"
-
-
-class RequestEnded(LicensingError):
-    """The request was answered or withdrawn, or its last day has passed."""
-
-    code = "return_request_ended"
-
-
-class UnknownReturnRequest(LicensingError):
+class UnknownReturnRequest(DomainError):
     """The collectivity has no request with this number."""
 
     code = "unknown_return_request"
@@ -156,15 +95,14 @@ def check_may_give_back(subscription_id: int, by: User) -> tuple[Subscription, C
     """
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
     if not may_see_teachers_of(by, subscription):
-        raise PrincipalNotVerified(
+        raise Refusal(
+            "not_verified",
             "Votre direction de l'établissement n'est pas encore vérifiée : faites-la vérifier dans « Mon compte », "
-            "puis rendez ces licences."
+            "puis rendez ces licences.",
         )
     collectivity = subscription.key.entitlement.collectivity
     if collectivity is None:
-        raise NotGivenByCollectivity(
-            "Ces licences ont été achetées en boutique : aucune collectivité ne les a données."
-        )
+        raise Refusal("not_given", "Ces licences ont été achetées en boutique : aucune collectivité ne les a données.")
     return subscription, collectivity
 
 
@@ -172,7 +110,7 @@ def check_may_give_back(subscription_id: int, by: User) -> tuple[Subscription, C
 def give_back(*, subscription_id: int, units: int, by: User, at: datetime.datetime, comment: str = "") -> GivenBack:
     """Give unused licences of a subscription back to the collectivity; they are free in its lot at once.
 
-    Answers the collectivity's request, where one is open, with `comment`. Raises a `LicensingError`, having changed
+    Answers the collectivity's request, where one is open, with `comment`. Raises a `DomainError`, having changed
     nothing: what `check_may_give_back` raises, `LicencesInUse`, `BadUnits`, `KeySuspended`, `KeyExpired`.
     """
     subscription, collectivity = check_may_give_back(subscription_id, by)
@@ -209,7 +147,10 @@ def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> GivenBack
         if made.undone_at is not None:
             return GivenBack(made, found.allocation.units, collectivity.name)
         if at >= made.undoable_until:
-            raise ReturnNotUndoable("Il est trop tard pour annuler : des licences rendues le restent après une heure.")
+            raise Refusal(
+                "return_not_undoable",
+                "Il est trop tard pour annuler : des licences rendues le restent après une heure.",
+            )
         school, pool = found.allocation.school.name, found.pool.name
         try:
             total = restorations.give_units_again(
@@ -219,8 +160,9 @@ def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> GivenBack
                 summarise=lambda total: summarise_undone_return(made.units, total, school, pool),
             )
         except PoolExhausted:
-            raise ReturnNotUndoable(
-                "La collectivité a déjà donné ces licences à d'autres écoles : elles ne peuvent plus vous revenir."
+            raise Refusal(
+                "return_not_undoable",
+                "La collectivité a déjà donné ces licences à d'autres écoles : elles ne peuvent plus vous revenir.",
             ) from None
         made.undone_at = at
         made.save(update_fields=["undone_at"])
@@ -240,7 +182,10 @@ def keep(*, request_id: int, by: User, at: datetime.datetime, comment: str = "")
     with tenant_context(collectivity):
         request = ReturnRequest.objects.locked().get(pk=request_id)
         if request.outcome or at >= request.expires_at:
-            raise RequestEnded("Cette demande n'attend plus de réponse : rien ne change, vos licences restent à vous.")
+            raise Refusal(
+                "return_request_ended",
+                "Cette demande n'attend plus de réponse : rien ne change, vos licences restent à vous.",
+            )
         allocation = get_allocation_of_key(request.key_id)
         _end(request, ReturnOutcome.DECLINED, by=by, at=at, comment=comment)
         audit_log.record(
@@ -300,7 +245,7 @@ def ask(
     """Ask a school for unused licences of an allocation; return the request.
 
     `units`: how many, None for all that are unused. `again`: even if it was asked less than `MIN_PAUSE` ago. Raises a
-    `LicensingError`, having changed nothing.
+    `DomainError`, having changed nothing.
     """
     [result] = _ask(allocation_ids=[allocation_id], by=by, at=at, units=units, again=again)
     result.raise_for_refusal()
@@ -349,7 +294,7 @@ def _ask(
             _check(allocation, history, at, unused=free, units=units, again=again)
             if check_dormant is not None:
                 check_dormant(allocation)
-        except LicensingError as refusal:
+        except DomainError as refusal:
             results.append(AllocationActionResult(allocation.pk, refusal))
         else:
             asking.append((allocation, units or free))
@@ -365,11 +310,12 @@ def _build_dormant_check(allocation_ids: Collection[int], at: datetime.datetime)
 
     def check(allocation: Allocation) -> None:
         if allocation.school_id in for_more:
-            raise AsksForMore("L'école demande des licences et attend votre réponse.")
+            raise Refusal("school_asks_for_more", "L'école demande des licences et attend votre réponse.")
         if allocation.pk not in dormant:
-            raise GivenLately(
+            raise Refusal(
+                "given_lately",
                 f"L'école a ces licences, ou sa clé activée, depuis moins de {DORMANT_FOR.days} jours : laissez-lui le "
-                "temps de s'en servir."
+                "temps de s'en servir.",
             )
 
     return check
@@ -393,25 +339,28 @@ def _check(
     if allocation.revoked_at is not None:
         raise revoked_error(allocation.revoked_at)
     if allocation.key.redeemed_at is None:
-        raise KeyNotRedeemed(
-            "La clé n'est pas activée : ses licences se réduisent ou se reprennent, il n'y a rien à demander."
+        raise Refusal(
+            "not_redeemed",
+            "La clé n'est pas activée : ses licences se réduisent ou se reprennent, il n'y a rien à demander.",
         )
     checks.check_open(allocation.pool.entitlement, at)
     waiting = history.unanswered.get(allocation.key_id)
     if waiting is not None and at < waiting.expires_at:
         until = formatting.long_date(date_in_paris(waiting.expires_at))
-        raise AlreadyAsked(f"Une demande attend déjà la réponse de l'école, jusqu'au {until}.")
+        raise Refusal("return_already_requested", f"Une demande attend déjà la réponse de l'école, jusqu'au {until}.")
     if not unused:
-        raise NothingUnused("Toutes ses licences sont utilisées, réservées, ou gardent une classe.")
+        raise Refusal("nothing_unused", "Toutes ses licences sont utilisées, réservées, ou gardent une classe.")
     if units is not None and units > unused:
-        raise TooManyAsked(
-            f"{formatting.pluralize(unused, 'licence')} seulement ne {'servent' if unused > 1 else 'sert'} pas."
+        raise Refusal(
+            "more_than_unused",
+            f"{formatting.pluralize(unused, 'licence')} seulement ne {'servent' if unused > 1 else 'sert'} pas.",
         )
     asked_at = history.asked_at.get(allocation.key_id)
     if asked_at is not None and at < asked_at + MIN_PAUSE and not again:
-        raise AskedLately(
+        raise Refusal(
+            "return_requested_lately",
             f"L'école a déjà été sollicitée le {formatting.long_date(date_in_paris(asked_at))} : au plus une demande "
-            f"en {MIN_PAUSE.days} jours."
+            f"en {MIN_PAUSE.days} jours.",
         )
 
 
@@ -466,7 +415,7 @@ def withdraw(*, request_id: int, by: User | None, at: datetime.datetime) -> Retu
     if request.outcome == ReturnOutcome.WITHDRAWN:
         return request
     if request.outcome:
-        raise RequestEnded("L'école a déjà répondu : il n'y a plus rien à retirer.")
+        raise Refusal("return_request_ended", "L'école a déjà répondu : il n'y a plus rien à retirer.")
     request.outcome, request.answered_at, request.answered_by = ReturnOutcome.WITHDRAWN, at, by
     request.save(update_fields=["outcome", "answered_at", "answered_by"])
     allocation = get_allocation_of_key(request.key_id)

@@ -22,10 +22,10 @@ from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import school_forms
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
-from licensing.exceptions import LicensingError
 from licensing.pools import bulk_views
 from licensing.pools.bulk_views import BulkPreview, LeftReason, PoolShare
 from licensing.pools.filters import UNUSED, find_asking
@@ -229,7 +229,7 @@ def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         withdrawn = operations.withdraw(request_id=pk, by=request.member.user, at=timezone.now())
     except UnknownReturnRequest:
         raise Http404("No request of this collectivity.") from None
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         school = school_forms(get_allocation_of_key(withdrawn.key_id).school.name)

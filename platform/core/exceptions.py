@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 
 class DomainError(Exception):
@@ -12,11 +11,22 @@ class DomainError(Exception):
     `code` is stable, for programs and tests; `sentence` is a complete French sentence, shown to people as it is.
     """
 
-    code: ClassVar[str] = "refused"
+    code: str = "refused"
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+
+
+class Refusal(DomainError):
+    """A rule that no code catches by name: `raise Refusal("pool_closed", "Ce lot est clos.")`.
+
+    A class of its own is for what some code catches, or what holds more than its sentence.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 def iter_causes(error: BaseException | None) -> Iterator[BaseException]:

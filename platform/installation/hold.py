@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import enum
 import time
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -25,7 +25,7 @@ from installation.models import Installation
 class InstallationHeld(DomainError):
     """This database may be a copy: nothing leaves it until an operator says so (`manage.py resume`)."""
 
-    code: ClassVar[str] = "installation_held"
+    code = "installation_held"
 
     def __init__(self) -> None:
         super().__init__("Le site est en cours de restauration : rien n'est envoyé ni enregistré pour l'instant.")

@@ -20,7 +20,7 @@ from django.db.models import Count, Q, QuerySet
 from django.views.decorators.debug import sensitive_variables
 
 from core.connections import connection
-from core.exceptions import DomainError
+from core.exceptions import DomainError, Refusal
 from core.sealing import Sealer
 from jobs import due
 from webhooks import http_client, leases
@@ -148,10 +148,6 @@ class AlreadyRotated(DomainError):
 
     def __init__(self) -> None:
         super().__init__("Le secret vient d'être renouvelé : le précédent signe encore, rien de plus n'a changé.")
-
-
-class UnknownEventType(DomainError):
-    code = "unknown_event_type"
 
 
 class EndpointDisabled(DomainError):
@@ -330,5 +326,5 @@ def _save(endpoint: WebhookEndpoint) -> None:
 def _check_types(types: Collection[str]) -> list[str]:
     known = [kind for kind, _ in list_subscribable_types()]
     if unknown := [kind for kind in types if kind not in known]:
-        raise UnknownEventType(f"Ce type d'événement n'existe pas : {unknown[0]}.")
+        raise Refusal("unknown_event_type", f"Ce type d'événement n'existe pas : {unknown[0]}.")
     return [kind for kind in known if kind in types]

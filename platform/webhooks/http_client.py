@@ -26,7 +26,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 
 from core import outgoing_addresses
-from core.exceptions import DomainError
+from core.exceptions import Refusal
 from core.outgoing_addresses import AddressNotAllowed
 from webhooks import leases
 from webhooks.leases import AttemptResult
@@ -41,34 +41,35 @@ URL_PATTERN = re.compile(r"https?://[!-~]+")
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 
-class AddressRefused(DomainError):
-    """The URL is not allowed for a webhook; the message says why."""
-
-    code = "url_not_allowed"
-
-
 def check_url(url: str) -> None:
     """Check the syntax, scheme and literal IP address of a URL. Raises `AddressRefused`."""
     if not URL_PATTERN.fullmatch(url):
-        raise AddressRefused("Écrivez une adresse complète, sans espace ni accent : https://si.exemple.fr/webhooks.")
+        raise Refusal(
+            "url_not_allowed", "Écrivez une adresse complète, sans espace ni accent : https://si.exemple.fr/webhooks."
+        )
     try:
         parts, host = urlsplit(url), yarl.URL(url).host
         port = parts.port
     except ValueError:
         host, port = None, None
     if not host or port == 0:
-        raise AddressRefused("Cette adresse n'en est pas une : écrivez-la comme https://si.exemple.fr/webhooks.")
+        raise Refusal(
+            "url_not_allowed", "Cette adresse n'en est pas une : écrivez-la comme https://si.exemple.fr/webhooks."
+        )
     if not is_scheme_allowed(url):
-        raise AddressRefused("L'adresse doit commencer par https:// : ce qui est envoyé ne circule pas en clair.")
+        raise Refusal(
+            "url_not_allowed", "L'adresse doit commencer par https:// : ce qui est envoyé ne circule pas en clair."
+        )
     if parts.username is not None or parts.password is not None:
-        raise AddressRefused(
-            "L'adresse ne porte ni identifiant ni mot de passe : la signature de l'envoi en tient lieu."
+        raise Refusal(
+            "url_not_allowed",
+            "L'adresse ne porte ni identifiant ni mot de passe : la signature de l'envoi en tient lieu.",
         )
     if parts.fragment:
-        raise AddressRefused("L'adresse ne porte pas de « # » : ce qui le suit n'est jamais envoyé.")
+        raise Refusal("url_not_allowed", "L'adresse ne porte pas de « # » : ce qui le suit n'est jamais envoyé.")
     ip_address = _LOOPBACK if host.rstrip(".").lower() == "localhost" else outgoing_addresses.parse_address(host)
     if ip_address is not None and not is_address_allowed(ip_address):
-        raise AddressRefused(outgoing_addresses.PRIVATE_NETWORK)
+        raise Refusal("url_not_allowed", outgoing_addresses.PRIVATE_NETWORK)
 
 
 def is_scheme_allowed(url: str) -> bool:

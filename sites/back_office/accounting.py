@@ -20,6 +20,7 @@ from unfold.admin import ModelAdmin
 
 from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces, euros, long_date, month_name
 from licensing.accounting.exports import ENCODING, export_period, list_remarks, sum_period
 from licensing.accounting.journals import ONE_DAY, Period, get_fiscal_year, get_month, get_quarter
@@ -38,7 +39,6 @@ from licensing.catalogue.models import Seller
 from licensing.e_reporting import queries, reports
 from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.queries import RECENT, PeriodStatement
-from licensing.exceptions import LicensingError
 from sites.back_office.forms import DayInput
 from sites.back_office.model_admins import ReadOnlyAdminMixin
 
@@ -102,7 +102,7 @@ class PeriodReportAdmin(ReadOnlyAdminMixin, ModelAdmin):
         if request.method == "POST":
             try:
                 message = _declare(request, kind, begins_on)
-            except LicensingError as refused:
+            except DomainError as refused:
                 refusal = refused.sentence
             else:
                 messages.success(request, add_nonbreaking_spaces(message))
@@ -259,7 +259,7 @@ class AccountingAdmin(ModelAdmin):
         if form.is_valid():
             try:
                 context = _describe_period(form.period, accounting, today=today)
-            except LicensingError as refusal:
+            except DomainError as refusal:
                 context = {"refusal": add_nonbreaking_spaces(refusal.sentence)}
         has_settings = AccountingSettings.objects.exists()
         context |= self.admin_site.each_context(request) | {
@@ -286,7 +286,7 @@ class AccountingAdmin(ModelAdmin):
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
         try:
             name = export_period(file, form.period, by=get_operator(request), at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             file.close()
             messages.error(request, add_nonbreaking_spaces(refusal.sentence))
             return redirect(f"{page}?du={form.period.start}&au={form.period.end}")

@@ -21,15 +21,14 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidge
 
 from accounts.second_factor import get_operator
 from core import formatting
+from core.exceptions import DomainError, Refusal
 from core.formatting import add_nonbreaking_spaces, euros, join_words, long_date, number, pluralize, short_date
 from licensing.bank import matching, operations
 from licensing.bank.books import BookedOrder, OpenBooks, find_invoice_numbers, load_books, load_orders, search_orders
-from licensing.bank.exceptions import BadShares
 from licensing.bank.matching import Certainty, ChosenMatch, MatchProposal, PaymentShare, parse_key, propose_for_lines
 from licensing.bank.models import BankStatement, LinePayment, LineState, StatementLine
 from licensing.bank.operations import UploadReport, list_releasable
 from licensing.billing.queries import parse_amount
-from licensing.exceptions import LicensingError
 from licensing.orders.models import ZERO
 from licensing.payments.models import Payment
 from sites.back_office.model_admins import ReadOnlyAdminMixin
@@ -243,7 +242,7 @@ class LineChoicePages(ModelAdmin):
         if asked in (BOOK, TAKE_BACK) or (asked == SET_ASIDE and aside.is_valid()):
             try:
                 message = self._run(request, line, asked, aside)
-            except LicensingError as refusal:
+            except DomainError as refusal:
                 error = add_nonbreaking_spaces(refusal.sentence)
             else:
                 messages.success(request, add_nonbreaking_spaces(message))
@@ -293,14 +292,16 @@ def _read_chosen(request: HttpRequest) -> ChosenMatch:
     if key := request.POST.get("choix", ""):
         chosen = parse_key(key)
         if chosen is None:
-            raise BadShares("Ce choix n'est pas de ceux de la page : choisissez de nouveau.")
+            raise Refusal("invalid_shares", "Ce choix n'est pas de ceux de la page : choisissez de nouveau.")
         return chosen
     shares = []
     for pk in _read_ids(request, "commande"):
         typed = request.POST.get(f"montant_{pk}", "")
         amount, due = parse_amount(typed), parse_amount(request.POST.get(f"reste_{pk}", ""))
         if amount is None or due is None:
-            raise BadShares(f"Commande n° {pk} : « {typed[:30]} » n'est pas un montant. Écrivez « 199,00 ».")
+            raise Refusal(
+                "invalid_shares", f"Commande n° {pk} : « {typed[:30]} » n'est pas un montant. Écrivez « 199,00 »."
+            )
         shares.append(PaymentShare(pk, amount, due))
     return ChosenMatch(tuple(shares))
 
@@ -495,7 +496,7 @@ def _book_chosen(request: HttpRequest) -> dict[int, str]:
             continue
         try:
             line = operations.book_line(line_id=line_id, chosen=chosen, by=get_operator(request), at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             errors[line_id] = add_nonbreaking_spaces(refusal.sentence)
         else:
             booked.append(line)

@@ -28,11 +28,11 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from core import formatting
+from core.exceptions import DomainError
 from licensing.catalogue import price_lists
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
 from licensing.catalogue.price_lists import ClassRange
-from licensing.exceptions import LicensingError
 from licensing.orders import payers
 from sites.back_office.forms import AmountField, RegistrationNumberField
 from web.generic_forms import BaseInlineFormSet, ModelForm
@@ -431,7 +431,7 @@ class SchoolYearAdmin(ModelAdmin):
                     self.log_change(
                         request, after, f"Tarifs de {year} reconduits. {price_lists.describe_prices(after)}"
                     )
-            except LicensingError as refusal:
+            except DomainError as refusal:
                 refused = refusal.sentence
             else:
                 messages.success(

@@ -19,9 +19,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 from accounts.reauthentication import ask_for_confirmation
 from accounts.second_factor import get_operator
 from collectivities import office_visits
-from collectivities.exceptions import CollectivityError
 from collectivities.operations.offices import accept_request, decline_request, open_office
 from core.contact_details import check_plain_name
+from core.exceptions import DomainError
 from sites.back_office.model_admins import ReadOnlyAdminMixin
 from tenants import provisioning
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
@@ -175,7 +175,7 @@ class OfficeRequestAdmin(OperationAdmin):
             f"{office_request.applicant} y est invité comme gestionnaire, par un e-mail à {office_request.email}.",
         ]
         if request.method == "POST" and form.is_valid():
-            with RefusalsOn(form, errors=(OpeningRefused, CollectivityError)):
+            with RefusalsOn(form, errors=(OpeningRefused, DomainError)):
                 collectivity = accept_request(
                     request_id=office_request.pk, **form.cleaned_data, by=get_operator(request), at=timezone.now()
                 )

@@ -19,10 +19,10 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.second_factor import get_operator
-from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
 from collectivities.operations.members import format_roles, renew_invitation
 from core import formatting
+from core.exceptions import DomainError
 from licensing.entitlements.wording import name_with_commune
 from licensing.invitations.models import TOPIC, InvitationEnd, TeacherInvitation
 from mailing.models import LOST, UNSENT, Message, MessageState
@@ -199,7 +199,7 @@ def show_office_invitation(request: HttpRequest, collectivity_id: int, pk: int) 
         if request.method == "POST":
             try:
                 renewed = renew_invitation(invitation_id=pk, by=get_operator(request), at=now)
-            except CollectivityError:
+            except DomainError:
                 messages.error(request, "cette invitation n'attend plus de réponse : rien n'a été envoyé.")
                 return redirect("admin:office_invitation", collectivity.pk, pk)
             messages.success(request, f"l'invitation repart à l'adresse {renewed.email}, avec un nouveau lien.")

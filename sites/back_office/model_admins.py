@@ -23,8 +23,8 @@ from unfold.admin import ModelAdmin
 
 from accounts.models import User
 from accounts.second_factor import get_operator
+from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces
-from licensing.exceptions import LicensingError
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.order_events import apply_if_unchanged, get_order_version
 
@@ -99,13 +99,13 @@ def apply_action[Row: Model](
             other_order_ids=admin_action.get_other_orders(form.cleaned_data),
             operation=functools.partial(admin_action.run, row, by=by, at=at, **form.cleaned_data),
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         form.add_error(_find_field(refusal, form), refusal.sentence)
         return None
 
 
 #: The fields that refusals are about, by their names in the forms.
-_REFUSED_FIELDS: dict[type[LicensingError], tuple[str, ...]] = {
+_REFUSED_FIELDS: dict[type[DomainError], tuple[str, ...]] = {
     BadAmount: ("amount",),
     BadReference: ("reference",),
     InvalidOrderDate: ("received_on", "until"),
@@ -113,7 +113,7 @@ _REFUSED_FIELDS: dict[type[LicensingError], tuple[str, ...]] = {
 }
 
 
-def _find_field(refusal: LicensingError, form: forms.Form) -> str | None:
+def _find_field(refusal: DomainError, form: forms.Form) -> str | None:
     """Return the field beside which the refusal is shown; None if it is about none of the form's."""
     names = (getattr(refusal, "field", ""), *_REFUSED_FIELDS.get(type(refusal), ()))
     return next((name for name in names if name in form.fields), None)

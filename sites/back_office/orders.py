@@ -26,10 +26,10 @@ from accounts.second_factor import get_operator
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
+from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces, euros, long_date
 from licensing.billing.models import BillingDocument, Invoice
 from licensing.billing.queries import parse_amount, search_invoices
-from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine, PublicBody, PurchaseOrderScan
 from licensing.orders.operations import get_last_grant
@@ -264,7 +264,7 @@ class GrantActions(ModelAdmin):
         for order in orders:
             try:
                 changed += operation(order_id=order.pk, by=get_operator(request), at=timezone.now())
-            except LicensingError as refusal:
+            except DomainError as refusal:
                 messages.warning(request, refusal.sentence)
         return changed
 

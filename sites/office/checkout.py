@@ -19,12 +19,12 @@ from collectivities.capabilities import Capability
 from collectivities.models import PortfolioSchool
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import pricing, terms
 from licensing.catalogue.models import SchoolYear
 from licensing.catalogue.pricing import PricedLine
 from licensing.entitlements.wording import describe_start
-from licensing.exceptions import LicensingError
 from licensing.orders import billing_details, operations, payers, rights
 from licensing.orders import queries as order_offers
 from licensing.orders.billing_details import FRANCE
@@ -74,7 +74,7 @@ def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
                 messages.success(request, f"La commande n° {pk} est préparée : rien n'est encore commandé.")
                 return redirect("purchases:detail", pk=pk)
             context = _price_context(form.cleaned_data["licences"], date_in_paris(now), year)
-        except LicensingError as refusal:
+        except DomainError as refusal:
             form.add_error("licences", str(refusal))
             status = 409
     context |= {
@@ -141,7 +141,7 @@ def quote(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     order = get_purchase(pk)
     try:
         order = operations.issue_quote(order_id=order.pk, by=request.member.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         valid = f", valable jusqu'au {formatting.long_date(order.quote_until)} inclus" if order.quote_until else ""
@@ -172,7 +172,7 @@ def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
                     by=request.member.user,
                     at=timezone.now(),
                 )
-            except LicensingError as refusal:
+            except DomainError as refusal:
                 _add_error(form, refusal)
                 status = 409
             else:
@@ -209,7 +209,7 @@ def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse:
                 billing_operations.correct_billing_details(
                     order_id=placed_order.pk, billing=form.billing(), by=request.member.user, at=timezone.now()
                 )
-            except LicensingError as refusal:
+            except DomainError as refusal:
                 _add_error(form, refusal)
                 status = 409
             else:
@@ -230,7 +230,7 @@ def discard(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         return render(request, "office/purchases/discard.html", {"order": draft})
     try:
         operations.discard_draft(order_id=draft.pk, by=request.member.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
         return redirect("purchases:detail", pk=pk)
     messages.success(request, f"La commande n° {pk} est abandonnée : rien n'a été commandé.")
@@ -246,7 +246,7 @@ def _render_preflight(request: OfficeHttpRequest, form: BillingCodesForm) -> Htt
     return render(request, "office/purchases/_preflight.html", {"preflight": _run_preflight(form)})
 
 
-def _add_error(form: BillingCodesForm, refusal: LicensingError) -> None:
+def _add_error(form: BillingCodesForm, refusal: DomainError) -> None:
     """Attach the refusal to its field, if the form has it."""
     field = refusal.field if isinstance(refusal, BadBilling) and refusal.field in form.fields else None
     form.add_error(field, formatting.add_nonbreaking_spaces(str(refusal)))

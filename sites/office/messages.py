@@ -26,10 +26,10 @@ from accounts.reauthentication import confirmed_recently
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.operations.offices import write_anyway
+from core.exceptions import DomainError
 from core.foreign_values import cut_search
 from imports.models import SpreadsheetImport
 from imports.queries import list_emails
-from licensing.exceptions import LicensingError
 from mailing import kinds
 from mailing.models import Message, MessageState
 from mailing.queries import count_by_state, kinds_in_use
@@ -193,7 +193,7 @@ def message_reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         raise Http404("This message holds no key.")
     try:
         rendered = reveal(message, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         notices.error(request, str(refusal))
         return redirect("messages:detail", pk=pk)
     return render(
@@ -214,7 +214,7 @@ def message_resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         try:
             new = resend(message, recipient=form.cleaned_data["recipient"], by=request.user, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
             notices.success(request, f"Un nouveau message est en route vers {new.recipient}.")

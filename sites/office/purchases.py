@@ -31,6 +31,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
 from core.documents import build_file_response
+from core.exceptions import DomainError
 from licensing.billing import documents
 from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.billing.invoicing import get_or_create_document
@@ -42,7 +43,6 @@ from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements import wording
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import describe_review, format_long_date, status_text
-from licensing.exceptions import LicensingError
 from licensing.orders import billing_details, payers, purchase_orders, siret_numbers
 from licensing.orders.billing_details import FRANCE, BillingDetails
 from licensing.orders.models import Order, OrderState, Payer, ScanState
@@ -432,7 +432,7 @@ def scan_upload(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             by=request.member.user,
             at=timezone.now(),
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         form.add_error("scan", str(refusal))
         return render_purchase(request, order, scan_form=form, status=409)
     messages.success(request, "Bon de commande signé reçu : nous le vérifions, et la facture suit.")
@@ -443,7 +443,7 @@ def _download(request: OfficeHttpRequest, order: Order, render: Callable[..., Bi
     """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
     try:
         return documents.build_download(render(order, at=timezone.now()))
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
         return redirect("purchases:detail", pk=order.pk)
 

@@ -24,10 +24,10 @@ from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.money import Amounts
 from imports.operations import list_numbered_lists
 from licensing.catalogue import pricing
-from licensing.exceptions import LicensingError
 from licensing.orders import billing_details
 from licensing.orders.queries import list_years_to_order
 from licensing.renewals import operations, queries
@@ -66,7 +66,7 @@ def read_cost(found: RenewalList, at: datetime.datetime) -> RenewalCost:
         return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
     try:
         priced = pricing.price_volume(found.to_order, day, found.year)
-    except LicensingError:
+    except DomainError:
         return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
     vat = billing_details.find_collectivity_vat(get_current_collectivity(), priced.product)
     is_final = priced.school_year.ends_on.year == found.year
@@ -122,7 +122,7 @@ def set_all(request: OfficeHttpRequest) -> HttpResponse:
         after = operations.edit_all(
             year=found.year, version=_read_version(request), choice=choice, by=request.member.user, at=now
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _refuse(request, refusal)
     messages.success(request, f"La liste compte maintenant {formatting.pluralize(after.total, 'licence')}.")
     return redirect("renewal:list")
@@ -144,7 +144,7 @@ def decline(request: OfficeHttpRequest) -> HttpResponse:
             by=request.member.user,
             at=now,
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _refuse(request, refusal)
     messages.success(request, "La reconduction est laissée sans suite. Vous pouvez la rouvrir jusqu'au 31 août.")
     return redirect("renewal:list")
@@ -160,7 +160,7 @@ def reopen(request: OfficeHttpRequest) -> HttpResponse:
         return redirect("renewal:list")
     try:
         operations.reopen_renewal(year=found.year, version=_read_version(request), by=request.member.user, at=now)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _refuse(request, refusal)
     messages.success(request, "La reconduction est rouverte : la liste est comme vous l'aviez laissée.")
     return redirect("renewal:list")
@@ -183,7 +183,7 @@ def order(request: OfficeHttpRequest) -> HttpResponse:
             by=request.member.user,
             at=now,
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _refuse(request, refusal)
     messages.success(
         request, f"Le devis {made.quote_number} est établi, et votre liste gardée. Rien n'est encore commandé."
@@ -211,7 +211,7 @@ def give(request: OfficeHttpRequest) -> HttpResponse:
         )
     except RenewalChanged as refusal:
         return _render_plan(request, get_list(now), now, notice=str(refusal), status=409)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render_plan(request, found, now, notice=str(refusal), status=409)
     leaving = formatting.long_moment(timezone.localtime(made.notify_at))
     messages.success(
@@ -245,7 +245,7 @@ def undo(request: OfficeHttpRequest) -> HttpResponse:
         return redirect("renewal:list")
     try:
         operations.undo_application(year=found.year, by=request.member.user, at=now)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _refuse(request, refusal)
     messages.success(request, "L'attribution de la liste est annulée : aucune école n'en a rien su.")
     return redirect("renewal:list")
@@ -255,7 +255,7 @@ def _read_version(request: OfficeHttpRequest) -> int:
     return read_number(request.POST.get("version", ""))
 
 
-def _refuse(request: OfficeHttpRequest, refusal: LicensingError) -> HttpResponse:
+def _refuse(request: OfficeHttpRequest, refusal: DomainError) -> HttpResponse:
     messages.error(request, str(refusal))
     return redirect("renewal:list")
 
@@ -310,7 +310,7 @@ def renewal(request: OfficeHttpRequest) -> HttpResponse:
         )
     except RenewalChanged as refusal:
         return _render_list(request, get_list(now), now, typed=typed, notice=str(refusal), status=409)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         typed.faults.append(str(refusal))
         return _render_list(request, found, now, typed=typed, status=409)
     total = formatting.pluralize(after.total, "licence")

@@ -17,9 +17,9 @@ from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
+from core.exceptions import DomainError
 from core.spreadsheets import WorksheetContent, build_workbook
 from imports.operations import ListedNumbers, read_numbers
-from licensing.exceptions import LicensingError
 from licensing.renewals import operations
 from licensing.renewals.models import MAX_UNITS
 from licensing.renewals.queries import RenewalList, RenewalRow
@@ -97,7 +97,7 @@ def take_numbers(request: OfficeHttpRequest, pk: int) -> HttpResponse:
                 by=request.member.user,
                 at=now,
             )
-        except LicensingError as refusal:
+        except DomainError as refusal:
             notice, found = str(refusal), get_list(now)
         else:
             messages.success(request, f"Les nombres de « {numbers.filename} » sont dans votre liste.")

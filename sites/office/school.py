@@ -17,7 +17,6 @@ from django.views.decorators.http import require_POST
 
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.exceptions import CollectivityError
 from collectivities.forms import SchoolContactForm
 from collectivities.models import PortfolioSchool
 from collectivities.operations import portfolio
@@ -25,6 +24,7 @@ from collectivities.queries import list_members, list_school_entries
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
+from core.exceptions import DomainError
 from core.formatting import school_forms
 from imports.queries import list_grants
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR, Allocation
@@ -159,7 +159,7 @@ def edit_contact(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     if form.is_valid():
         try:
             portfolio.set_contact(uai=uai, **form.cleaned_data, by=request.member.user, at=timezone.now())
-        except CollectivityError as refusal:
+        except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
             words = f"Le contact et le nombre de classes {school_forms(found.name).of_the} sont enregistrés."

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods
 
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.exceptions import CollectivityError
 from collectivities.models import PortfolioSchool
 from collectivities.operations import portfolio as additions
+from core.exceptions import DomainError
 from core.formatting import NO_BREAK_SPACE, number, pluralize
 from licensing.pools.models import Allocation
 from schools import territory as territories
@@ -136,7 +136,7 @@ def undo_addition(request: OfficeHttpRequest) -> HttpResponse:
             return render(request, "office/territory_schools_undo.html", context, status=422 if fault else 200)
         if undone.removed:
             undone = additions.undo_addition(added_at=added_at, holding=holding, by=request.member.user, at=now)
-    except CollectivityError as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         _show_undone(request, undone)

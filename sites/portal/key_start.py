@@ -32,13 +32,13 @@ from accounts.throttling import SIGN_UP_BY_NETWORK, RateLimit, RateLimitExceeded
 from core import formatting
 from core.calendar import date_in_paris
 from core.contact_details import check_person_name
+from core.exceptions import DomainError
 from licensing.entitlements import key_checks, mailbox_proof, operations
 from licensing.entitlements.exceptions import KeyAlreadyRedeemed, SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.operations import NewPrincipal
 from licensing.entitlements.queries import get_key
 from licensing.entitlements.wording import format_until
-from licensing.exceptions import LicensingError
 from licensing.pools import key_emails
 from schools import affiliations
 from schools.models import School
@@ -227,13 +227,13 @@ def _read_key(request: HttpRequest) -> str:
     return request.POST.get("cle", "")[:200]
 
 
-def _refuse_key(request: HttpRequest, refusal: LicensingError) -> HttpResponse:
+def _refuse_key(request: HttpRequest, refusal: DomainError) -> HttpResponse:
     content = {"refusal": refusal, "key_typed": _read_key(request)}
     return render(request, "portal/key_enter.html", content, status=429 if isinstance(refusal, TooManyGuesses) else 409)
 
 
 @sensitive_variables("kept")
-def _refuse_kept(request: HttpRequest, refusal: LicensingError) -> HttpResponse:
+def _refuse_kept(request: HttpRequest, refusal: DomainError) -> HttpResponse:
     kept = get_kept_key(request)
     return redirect("key_start") if kept is None else _render_key(request, kept, refusal=refusal)
 
@@ -341,7 +341,7 @@ def _render_key(
     kept: KeptKey,
     *,
     form: KeyAccountForm | None = None,
-    refusal: LicensingError | None = None,
+    refusal: DomainError | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """Return the page of the kept key for this visitor: a form, a button, or why it cannot be used.
@@ -359,7 +359,7 @@ def _render_key(
         key_checks.check_key(key, user, now, school=_get_school(request))
     except SchoolNotChosen as missing:
         content |= {"school_to_choose": missing.school, "school_missing": missing.school is None, "refusal": None}
-    except LicensingError as reason:
+    except DomainError as reason:
         if isinstance(reason, KeyAlreadyRedeemed) and user is not None and key.redeemed_by_id == user.pk:
             forget_key(request)
             messages.info(request, str(reason))

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import documents, invoicing
 from licensing.billing import operations as billing_operations
@@ -29,7 +30,6 @@ from licensing.billing.snapshots import DAYS_TO_PAY
 from licensing.catalogue import terms
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import format_long_date, status_text
-from licensing.exceptions import LicensingError
 from licensing.orders import billing_details, payers, purchase_orders
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import (
@@ -124,7 +124,7 @@ def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse:
             billing_operations.correct_billing_details(
                 order_id=order.pk, billing=form.billing, by=request.user, at=timezone.now()
             )
-        except LicensingError as refusal:
+        except DomainError as refusal:
             if isinstance(refusal, BadBilling):
                 form.add_refusal(refusal)
             else:
@@ -169,7 +169,7 @@ def _download(request: AuthenticatedRequest, order: Order, render: Callable[...,
     """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
     try:
         return documents.build_download(render(order, at=timezone.now()))
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("shop_order" if order.state == OrderState.DRAFT else "orders_detail", pk=order.pk)
 
@@ -399,7 +399,7 @@ def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse:
             by=request.user,
             at=timezone.now(),
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         form.add_error("file", add_nonbreaking_spaces(refusal.sentence))
         return _render(request, order, status=409, scan_form=form)
     messages.success(request, "Le bon de commande signé est déposé : nous le vérifions, puis la facture est émise.")
@@ -421,7 +421,7 @@ def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     except BadBilling as refusal:
         form.add_refusal(refusal)
         return _render(request, order, status=422, references_form=form)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render(request, order, status=409, refusal=refusal)
     messages.success(request, "Les informations de facturation sont enregistrées.")
     return redirect("orders_detail", pk=pk)
@@ -434,7 +434,7 @@ def pay_by_card(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     order = _get_order(request, pk)
     try:
         payment = card.start_attempt(order_id=order.pk, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render(request, order, status=409, refusal=refusal)
     return redirect(payment.get_process_url())
 

@@ -20,14 +20,14 @@ from accounts.models import Profile, User
 from accounts.requests import AuthenticatedRequest, HtmxRequest
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError, Refusal
 from licensing.catalogue import terms
 from licensing.catalogue.models import SchoolYear, Seller
 from licensing.catalogue.operations import get_product_summary
 from licensing.entitlements import overview
-from licensing.exceptions import LicensingError
 from licensing.orders import billing_details, operations, payers
 from licensing.orders import queries as order_offers
-from licensing.orders.exceptions import BadBilling, NotABuyer
+from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
 from licensing.orders.operations import compute_basket_fingerprint
 from licensing.orders.templatetags.shop import affiliation_label, beneficiary_label
@@ -83,7 +83,7 @@ def _shop_context(request: HtmxRequest) -> dict[str, Any]:
     classes = parse_number(typed) or 0
     try:
         chosen, priced = order_offers.find_offer(offers, classes)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return context | {"refusal": refusal}
     cheapest = order_offers.find_cheapest_orders(offers, classes)
     return context | {
@@ -164,7 +164,7 @@ def start_order(request: AuthenticatedRequest) -> HttpResponse:
             at=timezone.now(),
             ends_in=parse_number(year),
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
         return redirect(_get_shop_address(typed, year))
     pending = get_pending_page(request)
@@ -188,10 +188,11 @@ def _find_affiliation(user: User, chosen: str) -> Affiliation | None:
         return affiliations[0]
     affiliation = next((one for one in affiliations if str(one.pk) == chosen), None)
     if affiliation is None:
-        raise NotABuyer(
+        raise Refusal(
+            "not_a_buyer",
             "Choisissez l'établissement pour lequel vous commandez."
             if affiliations
-            else "Choisissez d'abord votre établissement dans « Mon compte » : les licences lui seront rattachées."
+            else "Choisissez d'abord votre établissement dans « Mon compte » : les licences lui seront rattachées.",
         )
     return affiliation
 
@@ -244,7 +245,7 @@ def _create_quote(request: AuthenticatedRequest, order: Order, form: CheckoutFor
     except BadBilling as refusal:
         form.add_refusal(refusal)
         return _render(request, order, form, status=422)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render(request, order, form, status=409, refusal=refusal)
     return redirect("orders_quote", pk=order.pk)
 
@@ -268,7 +269,7 @@ def _place(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user
     except BadBilling as refusal:
         form.add_refusal(refusal)
         return _render(request, order, form, status=422)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render(request, order, form, status=409, refusal=refusal)
     return redirect(payment.get_process_url())
 
@@ -308,7 +309,7 @@ def _render(
     form: CheckoutForm,
     *,
     status: int = 200,
-    refusal: LicensingError | None = None,
+    refusal: DomainError | None = None,
     proposed: bool = False,
     keeps_name: bool = False,
 ) -> HttpResponse:

@@ -25,9 +25,9 @@ from accounts.passwords import describe_password_rules
 from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from core.contact_details import MAX_LENGTH
+from core.exceptions import DomainError
 from licensing.entitlements.models import Seat
 from licensing.entitlements.wording import describe_start, format_until
-from licensing.exceptions import LicensingError
 from licensing.invitations import operations
 from licensing.invitations.exceptions import InvitationRefused, InvitationSpent, MeantForAnotherAccount
 from licensing.invitations.models import TeacherInvitation, guess_name
@@ -88,7 +88,7 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
             return _render_page(request, invitation)
         form = NewTeacherForm(request.POST, address=invitation.email)
         seat = _create_account(form, token) if form.is_valid() else None
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _respond_refused(request, refusal, token)
     if seat is None or (teacher := seat.holder) is None:
         return _render_page(request, invitation, form=form, status=422)
@@ -98,7 +98,7 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
 
 @sensitive_variables("token")
 def _accept_signed_in(request: AuthenticatedRequest, invitation: TeacherInvitation, token: str) -> HttpResponse:
-    """Show what the signed-in account may do with the invitation, or do it. Raises a `LicensingError`."""
+    """Show what the signed-in account may do with the invitation, or do it. Raises a `DomainError`."""
     is_deliberate = request.session.get(_SIGN_IN_KEY) == invitation.pk
     if request.method == "POST":
         return _take_seat(request, invitation.pk, token, is_deliberate=is_deliberate)
@@ -111,7 +111,7 @@ def _accept_signed_in(request: AuthenticatedRequest, invitation: TeacherInvitati
 
 @sensitive_variables("token")
 def _take_seat(request: AuthenticatedRequest, pk: int, token: str, *, is_deliberate: bool) -> HttpResponse:
-    """Give the seat to the signed-in account. Raises a `LicensingError`."""
+    """Give the seat to the signed-in account. Raises a `DomainError`."""
     seat = operations.accept_invitation(token=token, by=request.user, at=timezone.now(), deliberate=is_deliberate)
     forget_link_token(request, _name_link(pk))
     request.session.pop(_SIGN_IN_KEY, None)
@@ -135,7 +135,7 @@ def sign_in(request: HttpRequest, pk: int) -> HttpResponse:
     except MeantForAnotherAccount:
         # Signed in by now: the page says what this account cannot do.
         return redirect("teacher_invitation_accept", pk=pk)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _respond_refused(request, refusal, token)
 
 
@@ -188,7 +188,7 @@ def _name_link(pk: int) -> str:
 
 
 @sensitive_variables("token")
-def _respond_refused(request: HttpRequest, refusal: LicensingError, token: str) -> HttpResponse:
+def _respond_refused(request: HttpRequest, refusal: DomainError, token: str) -> HttpResponse:
     spent = isinstance(refusal, InvitationSpent)
     own = find_seat_of_spent(token, request.user) if spent and request.user.is_authenticated else None
     content = {"refusal": refusal, "spent": spent, "own": own}
@@ -223,7 +223,7 @@ def _render_page(
 
 
 def _create_account(form: NewTeacherForm, token: str) -> Seat | None:
-    """Create the account and accept; return None where the form is refused. Raises a `LicensingError`."""
+    """Create the account and accept; return None where the form is refused. Raises a `DomainError`."""
     try:
         return operations.accept_with_new_account(token=token, **form.cleaned_data, at=timezone.now())
     except ValidationError as error:

@@ -12,12 +12,12 @@ from typing import Any
 from django.utils import timezone
 
 from core.calendar import PARIS, date_in_paris
+from core.exceptions import DomainError
 from core.money import CENT
 from licensing.accounting.exports import export_period
 from licensing.accounting.journals import Period
 from licensing.billing import operations as billing
 from licensing.billing.queries import get_balance
-from licensing.exceptions import LicensingError
 from licensing.orders.models import Order, OrderKind
 from licensing.payments import operations as payments
 from licensing.payments.models import Payment
@@ -84,7 +84,7 @@ class MoneyYear:
                     self.sell()
                 else:
                     act(self, self.draw.choice(orders))
-            except LicensingError:
+            except DomainError:
                 continue
             self.done[act.__name__] += 1
 
@@ -112,7 +112,7 @@ class MoneyYear:
 
     def pay_by_card(self, order):
         if order.kind != OrderKind.SHOP:
-            raise LicensingError("Seulement à la boutique.")
+            raise DomainError("Seulement à la boutique.")
         actions.settle_by_card(order, at=self.at)
 
     def refund_card(self, _order):
@@ -124,7 +124,7 @@ class MoneyYear:
     def reverse(self, order):
         received = list(order.payments.filter(amount__gt=0).order_by("pk"))
         if not received:
-            raise LicensingError("Rien à annuler.")
+            raise DomainError("Rien à annuler.")
         payment = self.draw.choice(received)
         part = self.draw.choice([payment.amount, payment.amount, payment.amount / 3]).quantize(CENT)
         payments.reverse_payment(payment_id=payment.pk, amount=part, reason="unpaid", text="", **self.by())
@@ -156,7 +156,7 @@ class MoneyYear:
         """Make an invoice anew, that its addressee rejected, mostly for another payer: paid or not."""
         orders = list(Order.objects.filter(state=self.draw.choice(["confirmed", "paid"])).order_by("-pk")[:5])
         if not orders:
-            raise LicensingError("Rien à refaire.")
+            raise DomainError("Rien à refaire.")
         order = self.draw.choice(orders)
         invoice = order.invoices.current().get()
         if order.payer == "town_hall":

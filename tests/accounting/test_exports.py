@@ -9,11 +9,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import AccountEvent
-from licensing.accounting.entries import PeriodNotOver
 from licensing.accounting.exports import format_header, get_file_name, list_remarks, sum_period
 from licensing.accounting.journals import Period, get_fiscal_year, get_quarter, list_closing_dates
 from licensing.accounting.models import AccountingSettings, get_accounting_settings
-from licensing.billing.exceptions import NoSeller
 from licensing.catalogue.models import Seller
 from licensing.orders import billing_details
 from tests.accounting.books import export, export_lines
@@ -25,6 +23,7 @@ from tests.factories.orders import OrderFactory
 from tests.factories.shop import get_seller
 from tests.orders import actions
 from tests.orders.dates import DAY
+from tests.refusals import refuses
 
 DAY_OF_TERM = TERM.date()
 ONE_DAY = Period(DAY_OF_TERM, DAY_OF_TERM)
@@ -61,7 +60,7 @@ def test_the_file_of_a_fiscal_year_has_the_name_that_the_article_gives(db):
     month = Period(datetime.date(2026, 9, 1), datetime.date(2026, 9, 30))
     assert get_file_name(month, accounting) == "ecritures-2026-09-01-2026-09-30.txt"
     Seller.objects.all().delete()
-    with pytest.raises(NoSeller):
+    with refuses("no_seller"):
         get_file_name(month, accounting)
 
 
@@ -78,7 +77,7 @@ def test_a_period_is_downloaded_once_nothing_more_can_come_into_it(db):
     """An hour after midnight in Paris: what was begun before is recorded by then."""
     get_seller()
     midnight = datetime.datetime.combine(DAY_OF_TERM + DAY, datetime.time(), TERM.tzinfo)
-    with pytest.raises(PeriodNotOver, match="24\u00a0novembre 2026"):
+    with refuses("period_not_over", match="24\u00a0novembre 2026"):
         export(*ONE_DAY, at=midnight + datetime.timedelta(minutes=59))
     assert export(*ONE_DAY, at=midnight + datetime.timedelta(hours=1)) == format_header()
 

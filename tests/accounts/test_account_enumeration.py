@@ -16,9 +16,9 @@ from django.utils import timezone
 from accounts import passwords, tasks, throttling, usernames
 from accounts.models import ResetRequest, Throttle, User
 from accounts.throttling import CONFIRMATION_BY_EMAIL, RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NETWORK
-from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
 from collectivities.operations import members as operations
+from core.exceptions import DomainError
 from tests.accounts.emails import PASSWORD, answer_resets, sign_in
 from tests.accounts.sign_up_fields import PERSON, TYPED
 from tests.conftest import TERM
@@ -130,7 +130,7 @@ def test_twenty_concurrent_sign_ups_get_distinct_usernames(committing):
     def join():
         return usernames.save_with_free_username(UserFactory.build(username="mdupont"))
 
-    run_concurrently("public", [join] * 20, expected_errors=CollectivityError)
+    run_concurrently("public", [join] * 20, expected_errors=DomainError)
     assert User.objects.filter(username__startswith="mdupont").count() == 20
 
 

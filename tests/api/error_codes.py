@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.apps import apps
+from django.conf import settings
 from django.urls import get_resolver
 
 from api import problem_details, views
@@ -82,12 +83,24 @@ def list_apps() -> set[str]:
 def api_rule_codes() -> set[str]:
     """Return the error codes of those apps' domain errors."""
     theirs = tuple(f"{app}." for app in list_apps())
-    return {one.code for one in _subclasses(DomainError) if one.__module__.startswith(theirs)} - {DomainError.code}
+    named = {one.code for one in _subclasses(DomainError) if one.__module__.startswith(theirs)}
+    return named - {DomainError.code} | _refusal_codes(theirs)
 
 
 def all_rule_codes() -> set[str]:
     """Return the error codes of all domain errors."""
-    return {one.code for one in _subclasses(DomainError)}
+    return {one.code for one in _subclasses(DomainError)} | _refusal_codes(("",))
+
+
+def _refusal_codes(packages: tuple[str, ...]) -> set[str]:
+    """Return the codes of the refusals that have no class, in the modules of these packages."""
+    found = set()
+    for app in apps.get_app_configs():
+        for file in Path(app.path).rglob("*.py") if app.path.startswith(str(settings.BASE_DIR)) else ():
+            module = ".".join([app.name, *file.relative_to(app.path).with_suffix("").parts])
+            if module.startswith(packages):
+                found |= set(_in_source(ast.parse(file.read_text(encoding="utf-8")), first={"Refusal"}, named=set()))
+    return found
 
 
 def framework_codes() -> set[str]:
@@ -134,13 +147,13 @@ def _of_field(field) -> Iterator[str]:
         yield from [code] if code else _in_source(ast.parse(inspect.getsource(type(validator))))
 
 
-def _in_source(tree: ast.AST) -> Iterator[str]:
+def _in_source(tree: ast.AST, *, first: set[str] = _FIRST, named: set[str] = _NAMED) -> Iterator[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         called = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        given = [word.value for word in node.keywords if word.arg == "code"] if called in _NAMED else []
-        given += node.args[:1] if called in _FIRST else node.args[2:3] if called in _THIRD else []
+        given = [word.value for word in node.keywords if word.arg == "code"] if called in named else []
+        given += node.args[:1] if called in first else node.args[2:3] if called in _THIRD else []
         for one in given:
             if isinstance(one, ast.Constant) and isinstance(one.value, str) and _CODE.fullmatch(one.value):
                 yield one.value

@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.bank import operations
 from licensing.bank.exceptions import LineNotWaiting
 from licensing.bank.formats import parse_statements
 from licensing.bank.matching import ChosenMatch, PaymentShare
 from licensing.bank.models import BankStatement, LinePayment, LineState, StatementLine
-from licensing.exceptions import LicensingError
 from licensing.payments.models import Payment
 from tests import races
 from tests.bank.actions import AFTERWARDS, book, choose, receive
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 
 def at_once(*calls):
-    return races.run_concurrently("public", calls, expected_errors=LicensingError)
+    return races.run_concurrently("public", calls, expected_errors=DomainError)
 
 
 @pytest.fixture

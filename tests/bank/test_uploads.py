@@ -7,13 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.bank.exceptions import UnreadableStatement, WrongAccount
+from licensing.bank.exceptions import UnreadableStatement
 from licensing.bank.models import BankStatement, LineState, StatementLine
 from licensing.bank.operations import receive_file
 from tests.bank.actions import AFTERWARDS, upload
 from tests.bank.statement_files import LAST, OTHER_IBAN, FileLine, StatementFile, write_camt, write_cfonb
 from tests.factories.accounts import OperatorFactory
 from tests.factories.shop import get_seller
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +100,7 @@ def test_a_debit_waits_only_where_the_bank_says_that_it_takes_something_back():
 @pytest.mark.parametrize("write", [write_camt, write_cfonb])
 def test_another_account_is_refused_and_named(write):
     get_seller()
-    with pytest.raises(WrongAccount, match="Le vendeur est payé sur FR76"):
+    with refuses("wrong_account", match="Le vendeur est payé sur FR76"):
         upload(replace(FILE, iban=OTHER_IBAN), write=write)
     assert not BankStatement.objects.exists()
 
@@ -111,7 +112,7 @@ def test_other_accounts_of_a_file_are_left_out_and_named():
 
 
 def test_without_a_seller_no_statement_is_read():
-    with pytest.raises(WrongAccount, match="Décrivez d'abord le vendeur"):
+    with refuses("wrong_account", match="Décrivez d'abord le vendeur"):
         receive_file(filename="a", content=write_camt(FILE), by=OperatorFactory(), at=AFTERWARDS)
 
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.billing import documents
 from licensing.billing import operations as billing_operations
-from licensing.exceptions import LicensingError
 from licensing.orders import billing_details
 from licensing.orders.models import Order, Payer
 from tests.billing.pdf_text import extract_text
@@ -129,7 +129,7 @@ def test_a_correction_and_the_invoice_at_once_never_disagree(committing):
             lambda: correct(order, name="Commune de Nîmes"),
             lambda: billing_operations.confirm(order_id=order.pk, by=by, at=TERM),
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     order.refresh_from_db()
     assert order.invoices.get().snapshot["buyer"]["name"] == order.bill_name

@@ -11,7 +11,6 @@ from django.db import ProgrammingError, transaction
 
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
-from licensing.billing.exceptions import BadStatus
 from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent, Payer, PublicBody
@@ -19,6 +18,7 @@ from licensing.orders.payers import BuyerKind, get_buyer_kind
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import StoredOrderFactory
+from tests.refusals import refuses
 from tests.tiers import sampled
 
 pytestmark = pytest.mark.django_db
@@ -156,12 +156,12 @@ def test_a_status_says_why_comes_in_order_and_stays():
 
     assert record(PlatformState.DEPOSITED) == record(PlatformState.DEPOSITED)
     record(PlatformState.RECEIVED)
-    with pytest.raises(BadStatus):
+    with refuses("invalid_status"):
         record(PlatformState.DEPOSITED)
     with pytest.raises(NoReason):
         record(PlatformState.REFUSED)
     record(PlatformState.REFUSED, "Engagement inconnu")
-    with pytest.raises(BadStatus):
+    with refuses("invalid_status"):
         record(PlatformState.IN_PAYMENT)
     assert list(invoice.statuses.order_by("pk").values_list("state", flat=True)) == ["deposited", "received", "refused"]
     assert "Engagement inconnu" in OrderEvent.objects.latest("pk").summary

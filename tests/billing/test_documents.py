@@ -9,12 +9,7 @@ import hashlib
 import pytest
 
 from licensing.billing import operations as billing_operations
-from licensing.billing.documents import (
-    DocumentUnavailable,
-    build_download,
-    get_or_create_purchase_order,
-    get_or_create_quote,
-)
+from licensing.billing.documents import build_download, get_or_create_purchase_order, get_or_create_quote
 from licensing.billing.models import BillingDocument
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
@@ -26,6 +21,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.factories.shop import get_seller, put_on_sale
 from tests.races import run_concurrently
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.slow
 
@@ -197,14 +193,14 @@ def test_every_character_of_a_name_is_drawn(shop, caplog):
 
 @pytest.mark.small
 def test_no_purchase_order_before_it_is_placed(shop):
-    with pytest.raises(DocumentUnavailable):
+    with refuses("document_missing"):
         get_or_create_purchase_order(create_draft(), at=AT)
 
 
 def test_a_quote_of_a_collectivity_holds_its_price_until_a_day(shop, gard):
     buyer = PrincipalFactory()
     order = operations.create_collectivity_draft(collectivity=gard, units=2000, by=buyer, at=AT)
-    with pytest.raises(DocumentUnavailable):
+    with refuses("document_missing"):
         get_or_create_quote(order, at=AT)
     order = operations.issue_quote(order_id=order.pk, by=buyer, at=AT)
     document = get_or_create_quote(order, at=AT)
@@ -237,7 +233,7 @@ def test_an_expired_quote_is_reissued_as_another_document(shop, gard):
 def test_without_a_seller_no_document_is_generated(shop):
     order = place_order()
     Seller.objects.all().delete()
-    with pytest.raises(DocumentUnavailable, match="vendeur"):
+    with refuses("document_missing", match="vendeur"):
         get_or_create_purchase_order(order, at=AT)
 
 

@@ -12,7 +12,6 @@ from django.db.models import F
 
 from jobs.models import Job
 from licensing.billing import invoicing
-from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced, NoSeller
 from licensing.billing.models import BillingDocument, Invoice, InvoiceKind, InvoiceSequence
 from licensing.billing.tasks import render_invoice_pdf
 from licensing.catalogue.models import Seller
@@ -22,6 +21,7 @@ from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import TeacherFactory
 from tests.factories.orders import OrderFactory, StoredOrderFactory
 from tests.factories.schools import AffiliationFactory
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.django_db
 
@@ -52,10 +52,10 @@ def test_an_invoice_freezes_the_order_s_data():
 def test_an_order_is_invoiced_once_and_again_after_its_credit_note():
     order = StoredOrderFactory(five_classes=True)
     first = invoicing.issue_invoice(order, at=TERM)
-    with pytest.raises(AlreadyInvoiced, match=first.number):
+    with refuses("already_invoiced", match=first.number):
         invoicing.issue_invoice(order, at=TERM)
     note = invoicing.issue_credit_note(first, at=TERM, reason="Rejetée : numéro d'engagement inconnu")
-    with pytest.raises(AlreadyCredited, match=note.number):
+    with refuses("already_credited", match=note.number):
         invoicing.issue_credit_note(first, at=TERM, reason="Encore")
     with pytest.raises(NotInvoiceable):
         invoicing.issue_credit_note(note, at=TERM, reason="Un avoir ne s'annule pas")
@@ -76,7 +76,7 @@ def test_what_is_refused_takes_no_number():
         for name, value in before.items():
             setattr(order, name, value)
     Seller.objects.all().delete()
-    with pytest.raises(NoSeller):
+    with refuses("no_seller"):
         invoicing.issue_invoice(order, at=TERM)
     assert not InvoiceSequence.objects.exists()
     assert not Job.objects.exists()

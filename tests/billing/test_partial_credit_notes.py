@@ -8,7 +8,6 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from licensing.billing import invoicing
-from licensing.billing.exceptions import AlreadyCredited
 from licensing.billing.models import Invoice, InvoiceRoute, PlatformStatus
 from licensing.orders.exceptions import BadAmount
 from licensing.payments.credits import price_licences
@@ -17,6 +16,7 @@ from tests.billing.schematron import list_violations
 from tests.billing.xml_text import xml_texts
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.django_db
 
@@ -110,7 +110,7 @@ def test_what_is_not_a_part_is_refused_and_takes_no_number():
             credit(invoice, amount)
     last = cancel(invoice)
     assert (last.sequence, last.total_ttc) == (3, 99)
-    with pytest.raises(AlreadyCredited):
+    with refuses("already_credited"):
         credit(invoice, "1")
 
 

@@ -6,10 +6,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import Invoice, PlatformState, PlatformStatus, latest_platform_status
-from licensing.exceptions import LicensingError
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.factories.orders import OrderFactory
@@ -159,7 +159,7 @@ def test_a_rejection_is_taken_back_or_replaced_never_both(committing):
             ),
             lambda: billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=TERM),
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     taken_back = PlatformStatus.objects.filter(takes_back=rejection).exists()
     # Reissued after the taking back, it was an invoice like another; before it, the rejection stays.

@@ -8,9 +8,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import InvoiceKind, PlatformState
-from licensing.exceptions import LicensingError
 from licensing.orders.models import OrderLine
 from licensing.orders.vat import VatTreatment
 from sites.audit.sales_checks import find_vat_violations
@@ -105,5 +105,5 @@ def test_correcting_the_vat_and_reissuing_at_once_makes_one_invoice(committing, 
                 )
             )
             calls.append(lambda order=order: actions.pay(order, by=by))
-        run_concurrently("public", calls, expected_errors=LicensingError)
+        run_concurrently("public", calls, expected_errors=DomainError)
         assert (list_violations(), list(find_vat_violations())) == (set(), [])

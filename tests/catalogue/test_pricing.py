@@ -10,8 +10,9 @@ import pytest
 from licensing.catalogue import price_lists, pricing
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
 from licensing.catalogue.price_lists import ClassRange
-from licensing.catalogue.pricing import BadQuantity, NotOnSale
+from licensing.catalogue.pricing import NotOnSale
 from tests.factories.shop import put_on_sale
+from tests.refusals import refuses
 
 NOVEMBER = datetime.date(2026, 11, 25)
 
@@ -49,7 +50,7 @@ def test_all_licences_of_a_volume_are_at_the_price_of_the_band_they_reach(db, un
 def test_an_invalid_number_is_refused(db, count):
     put_on_sale()
     for ask in (pricing.price_classes, pricing.price_volume):
-        with pytest.raises(BadQuantity):
+        with refuses("invalid_quantity"):
             ask(count, NOVEMBER)
 
 

@@ -13,7 +13,6 @@ from licensing.classes.exceptions import (
     InvalidPupilCount,
     LicenceNotRunning,
     NoSuchPupil,
-    NotSeatHolder,
 )
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount
 from licensing.entitlements.models import Entitlement
@@ -21,6 +20,7 @@ from tests.classes.class_page import get_state_token
 from tests.classes.class_rows import create_class, create_subscription, create_taught_class, hold_seat, paris_time
 from tests.classes.two_years import ERASURE, JUNE, LAST_DAY, NEW_YEAR, SEPTEMBER, TwoYears
 from tests.factories.accounts import TeacherFactory
+from tests.refusals import refuses
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +153,7 @@ def test_only_the_holder_carries_a_shared_class_on(years):
     second = TeacherFactory()
     Classroom.objects.filter(pk=years.classroom.pk).update(second_teacher=second, second_invited_by=years.teacher)
     mine = hold_seat(years.new, by=second, number=2)
-    with pytest.raises(NotSeatHolder):
+    with refuses("not_the_holder"):
         carry(years, by=second, seat=mine)
     assert carry(years).classroom.second_teacher == second
 

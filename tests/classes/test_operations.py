@@ -19,6 +19,7 @@ from tests.classes.seat_changes import LATER, STOP_CASES, stop_licence, transfer
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
+from tests.refusals import refuses
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_a_class_is_renamed(classroom, teacher):
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "CE1\x00B"])
 def test_a_name_that_cannot_be_shown_is_refused(classroom, teacher, name):
-    with pytest.raises(exceptions.InvalidClassName, match="60 caractères au plus"):
+    with refuses("invalid_name", match="60 caractères au plus"):
         operations.rename(classroom_id=classroom.pk, by=teacher, name=name, at=TERM)
 
 
@@ -137,7 +138,7 @@ def test_the_second_teacher_does_all_but_choose_who_shares(classroom, teacher):
     Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_invited_by=teacher)
     pupils.add_pupils(classroom_id=classroom.pk, count=1, by=second, at=TERM)
     operations.rename(classroom_id=classroom.pk, by=second, name="CE2", at=TERM)
-    with pytest.raises(exceptions.NotSeatHolder):
+    with refuses("not_the_holder"):
         operations.request_invitation(classroom_id=classroom.pk, username="quelqu.un", by=second, at=TERM)
 
 

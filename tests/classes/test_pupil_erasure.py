@@ -6,10 +6,10 @@ import datetime
 
 import pytest
 
+from core.exceptions import DomainError
 from licensing.classes import pupil_erasure, pupils, tickets
 from licensing.classes.models import Classroom, DeletionCertificate, EntryTicket, PupilAccount
 from licensing.entitlements.models import Entitlement, Seat
-from licensing.exceptions import LicensingError
 from mailing import kinds
 from mailing.models import Message
 from tests.classes.class_rows import (
@@ -119,7 +119,7 @@ def test_an_erased_pupil_s_tickets_are_deleted(db):
 def test_no_pupil_is_made_in_an_erased_class(db):
     classroom = create_taught_class()
     pupil_erasure.erase_pupils(at=DUE)
-    with pytest.raises(LicensingError):
+    with pytest.raises(DomainError):
         pupils.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=DUE)
 
 

@@ -17,9 +17,9 @@ from django.views.debug import ExceptionReporter
 from accounts import attempt_delays
 from accounts.known_origins import Origin
 from accounts.models import AttemptDelay, KnownOrigin
+from core.exceptions import DomainError
 from licensing.classes import exceptions, operations, passwords
 from licensing.classes.pupils import add_pupils, remove_pupil, reset_passwords
-from licensing.exceptions import LicensingError
 from tests.accounts.waiting import let_pass
 from tests.classes.seat_changes import LATER, STOP_CASES, stop_licence, transfer_seat
 from tests.conftest import TERM
@@ -52,7 +52,7 @@ def try_wrong_passwords(times, login="lapin-tulipe-5837", **where):
     """Try `times` wrong passwords; return the error codes."""
     codes = []
     for _ in range(times):
-        with pytest.raises(LicensingError) as refusal:
+        with pytest.raises(DomainError) as refusal:
             enter(login, "autre", **where)
         codes.append(refusal.value.code)
     return codes
@@ -234,7 +234,7 @@ def answers(login, *, times=8):
     given = []
     for turn in range(times + 18):
         address = SCHOOL if turn < times else f"203.0.113.{turn}"
-        with pytest.raises(LicensingError) as refusal:
+        with pytest.raises(DomainError) as refusal:
             enter(login, "autre", address=address)
         given.append((refusal.value.code, refusal.value.sentence, getattr(refusal.value, "retry_after", None)))
     return given
@@ -250,7 +250,7 @@ def test_what_does_not_exist_answers_as_what_does(lapin, login):
 @pytest.mark.parametrize("login", ["zebu-tulipe-5837", "lapin-jasmin-1234"])
 def test_what_does_not_exist_costs_the_same_statements(lapin, login):
     def list_statements(typed):
-        with CaptureQueriesContext(connection) as counted, contextlib.suppress(LicensingError):
+        with CaptureQueriesContext(connection) as counted, contextlib.suppress(DomainError):
             enter(typed, "autre")
         return [re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in counted.captured_queries]
 

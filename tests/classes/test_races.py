@@ -13,12 +13,12 @@ from django_tenants.utils import schema_context
 from accounts import attempt_delays
 from accounts.known_origins import Origin
 from accounts.models import KnownOrigin
+from core.exceptions import DomainError
 from licensing.classes import operations, passwords, words
 from licensing.classes.exceptions import ClassNotTaught
 from licensing.classes.models import ClassInvitation, Classroom, PupilAccount
 from licensing.classes.pupils import add_pupils, reset_passwords
 from licensing.entitlements import operations as seats
-from licensing.exceptions import LicensingError
 from mailing.models import Message
 from tests.classes.seat_changes import LATER
 from tests.conftest import TERM
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 
 def codes(outcomes):
-    return Counter(outcome.code if isinstance(outcome, LicensingError) else "done" for outcome in outcomes)
+    return Counter(outcome.code if isinstance(outcome, DomainError) else "done" for outcome in outcomes)
 
 
 def pupils_of(classroom):
@@ -48,7 +48,7 @@ def test_the_thirty_first_and_the_thirty_second_at_once(committing, classroom):
     for number in range(1, 30):
         PupilFactory(classroom=classroom, number=number)
     add = functools.partial(add_pupils, classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM)
-    outcomes = run_concurrently(committing.schema_name, [add] * 8, expected_errors=LicensingError)
+    outcomes = run_concurrently(committing.schema_name, [add] * 8, expected_errors=DomainError)
     assert codes(outcomes) == {"done": 1, "class_full": 7}
     assert pupils_of(classroom) == list(range(1, 31))
 
@@ -62,7 +62,7 @@ def test_two_teachers_add_at_once_and_each_gets_their_own(committing, classroom)
             functools.partial(add_pupils, classroom_id=classroom.pk, count=4, by=by, at=TERM)
             for by in (classroom.seat.holder, second) * 4
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     # Seven times four are 28: the eighth wants two more than are left, and is refused.
     assert codes(outcomes) == {"done": 7, "class_full": 1}
@@ -109,7 +109,7 @@ def test_of_thirty_two_wrong_attempts_at_once_five_passwords_are_checked(committ
     matches = passwords.verify
     monkeypatch.setattr(passwords, "verify", lambda typed, stored: looked.append(stored) or matches(typed, stored))
     pupil = PupilFactory(classroom=classroom)
-    outcomes = run_concurrently(committing.schema_name, [sign_in(pupil.login)] * 32, expected_errors=LicensingError)
+    outcomes = run_concurrently(committing.schema_name, [sign_in(pupil.login)] * 32, expected_errors=DomainError)
     assert looked.count(pupil.password) == operations.AT_NETWORK.free == 5
     assert codes(outcomes) == {"wrong_credentials": 5, "too_many_attempts": 27}
 
@@ -126,7 +126,7 @@ def test_a_whole_class_signs_in_at_once(committing, classroom):
 def test_a_class_that_mistypes_at_once_is_counted_once_each(committing, classroom):
     pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 31)]
     actions = [sign_in(one.login, right=one.number % 2 == 0) for one in pupils]
-    outcomes = run_concurrently(committing.schema_name, actions, expected_errors=LicensingError)
+    outcomes = run_concurrently(committing.schema_name, actions, expected_errors=DomainError)
     assert codes(outcomes) == {"done": 15, "wrong_credentials": 15}
     rule = operations.OF_CLASS
     assert attempt_delays.begin([(rule, classroom.code)]).counted[0].failures == 15 + 1
@@ -150,7 +150,7 @@ def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committin
         wait_until(withdrawn.is_set)
         return reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
 
-    first, outcome = run_concurrently(committing.schema_name, [withdraw, reset], expected_errors=LicensingError)
+    first, outcome = run_concurrently(committing.schema_name, [withdraw, reset], expected_errors=DomainError)
     assert not isinstance(first, Exception)
     assert isinstance(outcome, ClassNotTaught)
     pupil = PupilAccount.objects.get()

@@ -20,6 +20,7 @@ from tests.conftest import TERM
 from tests.emails import list_emails, render_latest_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.classes import ClassroomFactory
+from tests.refusals import refuses
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_a_later_invitation_takes_the_place_of_the_one_before(classroom, colleag
 
 def test_a_third_teacher_is_refused(classroom, holder, colleague):
     share(classroom, colleague)
-    with pytest.raises(exceptions.AlreadyShared, match="Claire Lavigne partage déjà cette classe"):
+    with refuses("already_shared", match="Claire Lavigne partage déjà cette classe"):
         operations.request_invitation(classroom_id=classroom.pk, username="personne", by=holder, at=LATER)
 
 

@@ -9,10 +9,10 @@ from collections import Counter
 import pytest
 from django.db import transaction
 
+from core.exceptions import DomainError
 from licensing.classes import handover_codes, handovers, operations, pupil_erasure
 from licensing.classes.exceptions import CannotCarryOn, HandoverEnded, UnknownHandover
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount, PupilHandover
-from licensing.exceptions import LicensingError
 from tests.classes.two_years import ERASURE, LAST_DAY, SEPTEMBER, TwoYears
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waits import wait_until
@@ -31,7 +31,7 @@ def years(committing):
 
 
 def codes(outcomes):
-    return Counter(outcome.code if isinstance(outcome, LicensingError) else "done" for outcome in outcomes)
+    return Counter(outcome.code if isinstance(outcome, DomainError) else "done" for outcome in outcomes)
 
 
 def carry(years, at=SEPTEMBER):
@@ -77,7 +77,7 @@ def test_a_seat_opens_one_class_whether_carried_on_or_new(committing, years):
     open_new = functools.partial(
         operations.open_class, seat_id=years.seat.pk, by=years.teacher, name="CM1", at=SEPTEMBER
     )
-    outcomes = run_concurrently(committing.schema_name, [carry(years), open_new] * 4, expected_errors=LicensingError)
+    outcomes = run_concurrently(committing.schema_name, [carry(years), open_new] * 4, expected_errors=DomainError)
     assert set(codes(outcomes)) <= {"done", "cannot_carry_on"}
     assert Classroom.objects.filter(seat=years.seat).count() == 1
     assert PupilAccount.objects.count() == 3
@@ -96,7 +96,7 @@ def test_a_class_that_is_being_erased_is_not_carried_on(committing, years):
         committing.schema_name,
         # The clock of who carries on is a moment behind: the day itself would refuse.
         [erasure.erase, functools.partial(erasure.meanwhile, carry(years, at=LAST_DAY))],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert erased == 1
     assert isinstance(outcome, CannotCarryOn)
@@ -109,7 +109,7 @@ def test_what_is_carried_on_is_not_erased(committing, years):
     run_concurrently(
         committing.schema_name,
         [carry(years, at=LAST_DAY)] + [functools.partial(pupil_erasure.erase_pupils, at=ERASURE)] * 3,
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     pupil_erasure.erase_pupils(at=ERASURE)
     years.classroom.refresh_from_db()
@@ -123,9 +123,9 @@ def test_of_eight_colleagues_who_type_one_code_at_once_one_receives_the_pupils(c
     code = prepare(years, [1, 2])
     classes = [years.colleague_class(number=number) for number in range(2, 10)]
     outcomes = run_concurrently(
-        committing.schema_name, [receive(code, one) for one in classes], expected_errors=LicensingError
+        committing.schema_name, [receive(code, one) for one in classes], expected_errors=DomainError
     )
-    refusals = [one for one in outcomes if isinstance(one, LicensingError)]
+    refusals = [one for one in outcomes if isinstance(one, DomainError)]
     assert len(refusals) == 7
     assert all(isinstance(one, (HandoverEnded, UnknownHandover)) for one in refusals)
     assert Classroom.objects.filter(pupils__isnull=False).distinct().count() == 2
@@ -138,7 +138,7 @@ def test_pupils_who_are_being_erased_are_not_received(committing, years):
     erased, outcome = run_concurrently(
         committing.schema_name,
         [erasure.erase, functools.partial(erasure.meanwhile, receive(code, target))],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert erased == 1
     assert isinstance(outcome, (HandoverEnded, UnknownHandover))
@@ -152,7 +152,7 @@ def test_two_codes_for_one_class_do_not_make_thirty_one(committing):
     target.pupils.update(code="harpe-2894")
     handed = [prepare(years, range(first, first + 10)) for first in (1, 11)]
     outcomes = run_concurrently(
-        committing.schema_name, [receive(code, target) for code in handed], expected_errors=LicensingError
+        committing.schema_name, [receive(code, target) for code in handed], expected_errors=DomainError
     )
     assert codes(outcomes) == {"done": 1, "class_full": 1}
     assert target.pupils.count() == 22
@@ -165,7 +165,7 @@ def test_a_code_that_is_taken_back_and_typed_at_once_does_one_of_both(committing
         handovers.withdraw_handover,
         classroom_id=years.classroom.pk, handover_id=handover.pk, by=years.teacher, at=SEPTEMBER,
     )  # fmt: skip
-    run_concurrently(committing.schema_name, [withdraw, receive(code, target)] * 3, expected_errors=LicensingError)
+    run_concurrently(committing.schema_name, [withdraw, receive(code, target)] * 3, expected_errors=DomainError)
     handover.refresh_from_db()
     assert (handover.outcome, target.pupils.count()) in {("accepted", 2), ("withdrawn", 0)}
 
@@ -178,7 +178,7 @@ def test_pupils_who_swap_classes_at_once_do_not_wait_for_each_other(committing):
     other.pupils.update(code="harpe-2894")
     there, back = prepare(years, [1]), prepare(years, [2], other)
     outcomes = run_concurrently(
-        committing.schema_name, [receive(there, other), receive(back, years.classroom)], expected_errors=LicensingError
+        committing.schema_name, [receive(there, other), receive(back, years.classroom)], expected_errors=DomainError
     )
     assert codes(outcomes) == {"done": 2}
     assert (years.classroom.pupils.count(), other.pupils.count()) == (3, 3)

@@ -14,14 +14,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from collectivities.capabilities import Role
-from collectivities.exceptions import (
-    InvalidAddress,
-    InvalidRoles,
-    InvitationGone,
-    InvitedAtAnotherAddress,
-    LastManager,
-    NotAMember,
-)
+from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, InvitedAtAnotherAddress, LastManager
 from collectivities.models import INVITATION_KEPT, AuditEntry, Invitation, Member
 from collectivities.operations import members as operations
 from jobs import due, retention
@@ -32,6 +25,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory, UserFactory, confirm_address
 from tests.factories.collectivities import MemberFactory
 from tests.races import run_concurrently, wait_for_blocked_session
+from tests.refusals import refuses
 from tests.waits import wait_until
 
 LATER = TERM + datetime.timedelta(days=3)
@@ -214,7 +208,7 @@ def test_the_last_manager_neither_leaves_nor_loses_the_role(nimes):
 def test_a_former_member_has_no_access(nimes):
     manager, other = MemberFactory(), MemberFactory()
     operations.remove_member(member_id=other.pk, by=manager.user, at=LATER)
-    with pytest.raises(NotAMember):
+    with refuses("not_a_member"):
         operations.remove_member(member_id=other.pk, by=manager.user, at=LATER)
 
 

@@ -10,16 +10,18 @@ from django.core.management import CommandError, call_command
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.capabilities import Role
-from collectivities.exceptions import AlreadyDecided, CollectivityError, InvalidAddress
+from collectivities.exceptions import InvalidAddress
 from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings
 from collectivities.operations import offices
 from collectivities.operations.offices import accept_request, decline_request, open_office, request_office
+from core.exceptions import DomainError
 from mailing import kinds
 from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
 from tenants.provisioning import OpeningRefused
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
+from tests.refusals import refuses
 
 ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 ASKED = ALES | {"applicant": "Awa Diop", "email": "awa@ales.example"}
@@ -101,7 +103,7 @@ def test_requesting_an_office_is_idempotent(db):
 
 
 def test_a_request_needs_a_real_siren_and_an_address(db):
-    with pytest.raises(CollectivityError):
+    with pytest.raises(DomainError):
         request_office(**(ASKED | {"siren": "213000079"}), at=TERM)
     with pytest.raises(InvalidAddress):
         request_office(**(ASKED | {"email": "awa"}), at=TERM)
@@ -116,9 +118,9 @@ def test_an_accepted_request_opens_the_office_once(operator):
     with tenant_context(ales):
         assert Invitation.objects.get().email == "awa@ales.example"
         assert not Member.objects.exists()
-    with pytest.raises(AlreadyDecided):
+    with refuses("already_decided"):
         accept_request(request_id=request.pk, by=operator, at=TERM)
-    with pytest.raises(AlreadyDecided):
+    with refuses("already_decided"):
         decline_request(request_id=request.pk, reason="Doublon", by=operator, at=TERM)
 
 
@@ -133,7 +135,7 @@ def test_a_request_for_an_existing_office_stays_pending(nimes, operator):
 
 def test_a_declined_request_says_why(operator):
     request = request_office(**ASKED, at=TERM)
-    with pytest.raises(CollectivityError):
+    with pytest.raises(DomainError):
         decline_request(request_id=request.pk, reason=" ", by=operator, at=TERM)
     decline_request(request_id=request.pk, reason="Nîmes a déjà un bureau.", by=operator, at=TERM)
     message = Message.objects.get(kind="office_declined")

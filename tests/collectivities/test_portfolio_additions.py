@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from collectivities.exceptions import AdditionNotUndoable, UnknownPortfolioSchool
+from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio as additions
 from collectivities.operations.portfolio import SchoolContact, lock_contacts, write_portfolio
@@ -17,6 +17,7 @@ from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.races import run_concurrently, three_rounds
+from tests.refusals import refuses
 
 SOON = TERM + datetime.timedelta(minutes=59)
 NOTHING = School.objects.none().values("uai")
@@ -156,6 +157,6 @@ def test_a_school_that_leaves_between_two_statements_of_a_list_is_added_again(ni
 )
 def test_a_school_that_the_directory_does_not_know_is_not_written(nimes, write):
     uais = [SchoolFactory().pk, "0000000Z"]
-    with pytest.raises(UnknownPortfolioSchool, match="« 0000000Z »"):
+    with refuses("unknown_school", match="« 0000000Z »"):
         write(uais)
     assert not PortfolioSchool.objects.exists()

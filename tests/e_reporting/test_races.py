@@ -7,11 +7,11 @@ import datetime
 import pytest
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.billing.transmission.models import Transmission
 from licensing.catalogue.models import Seller
 from licensing.e_reporting import reports
 from licensing.e_reporting.models import PeriodReport
-from licensing.exceptions import LicensingError
 from tests import races
 from tests.billing.transmission.scripted_platform import PATH, Script
 from tests.factories.orders import OrderFactory
@@ -35,7 +35,7 @@ def make():
 
 
 def at_once(*calls):
-    return races.run_concurrently("public", calls, expected_errors=LicensingError)
+    return races.run_concurrently("public", calls, expected_errors=DomainError)
 
 
 @pytest.mark.slow

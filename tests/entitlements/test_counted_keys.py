@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from licensing.entitlements import keys, operations
-from licensing.entitlements.exceptions import MistypedKey
 from tests.conftest import TERM
 from tests.figures import raised_figures
+from tests.refusals import refuses
 
 
 def test_minted_keys_and_their_licences_are_counted(jaures):
@@ -23,7 +23,7 @@ def test_redeemed_keys_and_taken_seats_are_counted_and_refusals_are_not(jaures):
     with raised_figures() as raised:
         operations.redeem(code=code, by=jaures.principal, at=TERM)
         operations.claim(code=code, by=jaures.teacher(), at=TERM)
-        with pytest.raises(MistypedKey):
+        with refuses("typo"):
             operations.claim(code=f"{code[1:]}{code[0]}", by=jaures.teacher(), at=TERM)
     assert raised == {
         "peps_keys_redeemed_total": 1, "peps_redeemed_units_total": 3, "peps_seats_taken_total manual": 1,

@@ -9,9 +9,9 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
+from core.exceptions import DomainError
 from licensing.entitlements import mailbox_proof, operations
 from licensing.entitlements.models import Subscription
-from licensing.exceptions import LicensingError
 from schools.models import Affiliation
 from tests.conftest import TERM
 from tests.races import run_concurrently
@@ -34,7 +34,7 @@ def test_eight_people_who_use_one_letter_at_once_make_one_account(committing, co
     outcomes = run_concurrently(
         committing.schema_name,
         [functools.partial(create_from_letter, code, key, number) for number in range(8)],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert list_refusals(outcomes) == ["KeyAlreadyRedeemed"] * 7
     assert Subscription.objects.count() == 1
@@ -50,7 +50,7 @@ def test_a_letter_and_two_tabs_of_an_account_redeem_its_key_once(committing, com
     outcomes = run_concurrently(
         committing.schema_name,
         [redeem, functools.partial(create_from_letter, code, key, 1), redeem],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert list_refusals(outcomes) == ["KeyAlreadyRedeemed"] * 2
     assert Subscription.objects.get().seats.count() == 3

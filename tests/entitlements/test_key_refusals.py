@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from accounts.models import User
+from core.exceptions import DomainError
 from licensing.entitlements import keys, operations
 from licensing.entitlements.models import EntitlementKind
-from licensing.exceptions import LicensingError
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
@@ -205,7 +205,7 @@ TEACHER = {
 
 def refusal(action, case, jaures):
     code, by = case.arrange(jaures)
-    with pytest.raises(LicensingError) as refused:
+    with pytest.raises(DomainError) as refused:
         action(code=code, by=by, at=case.at)
     return refused.value
 
@@ -231,7 +231,7 @@ def test_a_teacher_s_refusal_says_why_and_how_to_fix_it(jaures, name):
 def test_a_wrong_profile_learns_which_account_is_needed(jaures):
     code, _ = jaures.key()
     for action, by in ((operations.redeem, TeacherFactory()), (operations.claim, PrincipalFactory())):
-        with pytest.raises(LicensingError) as refused:
+        with pytest.raises(DomainError) as refused:
             action(code=code, by=by, at=TERM)
         assert refused.value.code == "not_for_this_profile"
         assert "Seul un compte" in str(refused.value)

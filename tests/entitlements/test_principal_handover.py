@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 from django.db import transaction
 
+from core.exceptions import DomainError
 from licensing.entitlements import operations
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import administered_by
-from licensing.exceptions import LicensingError
 from schools.exceptions import PrincipalError
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
@@ -70,7 +70,7 @@ def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
             partial(operations.confirm_principal, token=token, replaced=[predecessor.pk], kept=[], at=TERM),
             partial(operations.redeem, code=code, by=predecessor, at=TERM),
         ],
-        expected_errors=(LicensingError, PrincipalError),
+        expected_errors=(DomainError, PrincipalError),
     )
     assert not any(isinstance(outcome, Exception) for outcome in outcomes)
     assert (is_verified(successor, jaures.school), is_verified(predecessor, jaures.school)) == (True, False)

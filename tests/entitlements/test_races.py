@@ -12,10 +12,10 @@ import threading
 import pytest
 from django.db import IntegrityError, transaction
 
+from core.exceptions import DomainError
 from licensing.entitlements import code_sealing, exceptions, keys, operations, seat_holders
 from licensing.entitlements.keys import grow_many
 from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
-from licensing.exceptions import LicensingError
 from schools.models import Affiliation
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
@@ -42,7 +42,7 @@ def test_thirty_two_teachers_type_one_key_of_five_units(committing, committed_ja
     outcomes = run_concurrently(
         committing.schema_name,
         [functools.partial(operations.claim, code=code, by=teacher, at=TERM) for teacher in teachers],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert refusals(outcomes) == ["NoSeatLeft"] * 27
     assert len(set(holders(subscription))) == 5
@@ -57,7 +57,7 @@ def test_thirty_two_teachers_ask_for_the_last_seat(committing, committed_jaures)
             functools.partial(operations.claim, code=code, by=teacher, at=TERM)
             for teacher in TeacherFactory.create_batch(32)
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert refusals(outcomes) == ["NoSeatLeft"] * 31
     assert len(holders(subscription)) == 1
@@ -91,7 +91,7 @@ def test_sixteen_principals_redeem_one_key(committing, committed_jaures):
     outcomes = run_concurrently(
         committing.schema_name,
         [functools.partial(operations.redeem, code=code, by=principal, at=TERM) for principal in principals],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert refusals(outcomes) == ["KeyAlreadyRedeemed"] * 15
     subscription = Subscription.objects.get()
@@ -109,7 +109,7 @@ def test_one_teacher_is_given_the_key_and_types_it_at_once(committing, committed
     outcomes = run_concurrently(
         committing.schema_name,
         [give, functools.partial(operations.claim, code=code, by=teacher, at=TERM)] * 6,
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert refusals(outcomes) == ["AlreadyHoldsSeat"] * 11
     assert holders(subscription) == [teacher.pk]
@@ -127,7 +127,7 @@ def test_two_principals_assign_in_the_same_school_at_once(committing, committed_
             functools.partial(give, teacher_ids=teachers[:6], by=committed_jaures.principal),
             functools.partial(give, teacher_ids=teachers[3:], by=colleague),
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert refusals(outcomes) == []
     assert sorted(holders(subscription)) == sorted(teachers)
@@ -148,7 +148,7 @@ def test_several_teachers_are_assigned_seats_while_they_claim_them(committing, c
     outcomes = run_concurrently(
         committing.schema_name,
         [give, *(functools.partial(operations.claim, code=code, by=teacher, at=TERM) for teacher in teachers), give],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert set(refusals(outcomes)) <= {"AlreadyHoldsSeat"}
     assert sorted(holders(subscription)) == sorted(teacher.pk for teacher in teachers)
@@ -170,7 +170,7 @@ def test_a_bulk_assignment_and_claims_never_share_a_seat_nor_apply_in_part(commi
                 for teacher in TeacherFactory.create_batch(8)
             ),
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert set(refusals(outcomes)) <= {"NoSeatLeft"}
     held = set(holders(subscription))
@@ -190,7 +190,7 @@ def test_two_principals_pass_one_seat_to_two_teachers(committing, committed_jaur
             functools.partial(replace, successor_id=one.pk, by=committed_jaures.principal),
             functools.partial(replace, successor_id=other.pk, by=colleague),
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert refusals(outcomes) == ["SeatHasChangedHands"]
     assert len(holders(subscription)) == 1
@@ -218,7 +218,7 @@ def test_assigning_claiming_and_releasing_at_once_neither_deadlock_nor_lose_seat
             for seat in seats
         )
     ]  # fmt: skip
-    outcomes = run_concurrently(committing.schema_name, actions, expected_errors=LicensingError)
+    outcomes = run_concurrently(committing.schema_name, actions, expected_errors=DomainError)
     assert set(refusals(outcomes)) <= {"NoSeatLeft"}
     taken = SeatEvent.objects.exclude(kind="withdrawn").count() - SeatEvent.objects.filter(kind="withdrawn").count()
     assert len(holders(subscription)) == len(set(holders(subscription))) == taken
@@ -235,7 +235,7 @@ def test_a_teacher_who_retypes_the_key_while_it_is_withdrawn_does_not_keep_it(co
             functools.partial(operations.release, seat_id=seat.pk, by=committed_jaures.principal, at=LATER),
             *[functools.partial(operations.claim, code=code, by=teacher, at=LATER)] * 8,
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     assert set(refusals(outcomes)) <= {"AlreadyHoldsSeat", "WithdrawnFromTeacher"}
     assert len(refusals(outcomes)) == 8
@@ -256,7 +256,7 @@ def test_a_withdrawal_between_the_two_reads_of_a_claim_is_noticed(committing, co
         return result
 
     monkeypatch.setattr("licensing.entitlements.seat_holders.was_withdrawn", withdraw_just_after)
-    with pytest.raises(LicensingError):
+    with pytest.raises(DomainError):
         operations.claim(code=code, by=teacher, at=LATER)
     assert holders(subscription) in ([], [teacher.pk])
     assert SeatEvent.objects.filter(kind="claimed").count() == 1
@@ -279,7 +279,7 @@ def test_a_key_grows_while_teachers_take_its_seats(committing, committed_jaures)
             grow,
             *(functools.partial(claim, by=teacher) for teacher in TeacherFactory.create_batch(4)),
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     subscription.refresh_from_db()
     assert (subscription.size, subscription.seats.count()) == (6, 6)

@@ -7,21 +7,22 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from core.exceptions import DomainError
 from licensing.entitlements import exceptions, keys, operations
 from licensing.entitlements.keys import grow_many
 from licensing.entitlements.models import Seat, Subscription
-from licensing.exceptions import LicensingError
 from schools.models import Affiliation, Verification
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import seat_counter
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.refusals import refuses
 
 PARIS = ZoneInfo("Europe/Paris")
 
 
 def assert_refused(code, by, at=TERM, **kwargs):
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         operations.redeem(code=code, by=by, at=at, **kwargs)
     assert not Subscription.objects.exists()
     assert not Seat.objects.exists()
@@ -49,7 +50,7 @@ def test_the_number_of_statements_does_not_depend_on_the_units(jaures, units, dj
 def test_a_typo_is_reported_without_a_query(jaures, django_assert_num_queries):
     code, _ = jaures.key()
     wrong = keys.ALPHABET[(keys.ALPHABET.index(code[0]) + 1) % 32] + code[1:]
-    with django_assert_num_queries(0), pytest.raises(exceptions.MistypedKey, match="faute de frappe"):
+    with django_assert_num_queries(0), refuses("typo", match="faute de frappe"):
         operations.redeem(code=wrong, by=jaures.principal, at=TERM)
 
 
@@ -112,7 +113,7 @@ def test_a_stranger_does_not_see_who_redeemed_a_key(jaures):
     code, _ = jaures.subscription()
     stranger = PrincipalFactory()
     AffiliationFactory(user=stranger)
-    with pytest.raises(exceptions.KeyOfAnotherSchool) as refusal:
+    with refuses("key_of_another_school") as refusal:
         operations.redeem(code=code, by=stranger, at=TERM)
     assert jaures.principal.last_name not in str(refusal.value)
 

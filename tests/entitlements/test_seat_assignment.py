@@ -8,9 +8,9 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from core.exceptions import DomainError
 from licensing.entitlements import operations
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode, Subscription
-from licensing.exceptions import LicensingError
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from tests.conftest import TERM
@@ -33,7 +33,7 @@ def assign_seats(jaures, subscription, teachers, **kwargs):
 
 def assert_refused(action, *args, **kwargs):
     before = list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count(), list_recipients()
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         action(*args, **kwargs)
     assert before == (list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count(), list_recipients())
     return refusal.value

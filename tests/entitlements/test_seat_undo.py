@@ -7,10 +7,10 @@ import functools
 
 import pytest
 
+from core.exceptions import DomainError
 from licensing.entitlements import notifications, operations, seat_holders
 from licensing.entitlements.exceptions import SubscriptionNotAdministered, UndoTooLate
 from licensing.entitlements.models import SeatEvent
-from licensing.exceptions import LicensingError
 from mailing.models import MessageState
 from tests.conftest import TERM
 from tests.emails import list_emails
@@ -133,6 +133,6 @@ def test_two_clicks_at_once_undo_once(committing, committed_jaures):
     _, subscription = jaures.subscription()
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
     click = functools.partial(undo, seat, by=jaures.principal)
-    outcomes = run_concurrently(committing.schema_name, [click] * 4, expected_errors=LicensingError)
+    outcomes = run_concurrently(committing.schema_name, [click] * 4, expected_errors=DomainError)
     assert sorted(len(outcome) for outcome in outcomes) == [0, 0, 0, 1]
     assert SeatEvent.objects.filter(kind=SeatEvent.Kind.UNDONE).count() == 1

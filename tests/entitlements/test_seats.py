@@ -8,9 +8,9 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.entitlements import keys, operations, seat_holders
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode
-from licensing.exceptions import LicensingError
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import seat_counter
@@ -24,7 +24,7 @@ EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)
 
 def assert_refused(action, **kwargs):
     before = list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count()
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         action(**{"at": TERM, **kwargs})
     assert before == (list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count())
     return refusal.value
@@ -74,7 +74,7 @@ def test_a_teacher_s_typo_is_reported_without_a_query(jaures, django_assert_num_
 
 
 def get_refusal(code, teacher):
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         operations.claim(code=code, by=teacher, at=TERM)
     return refusal.value
 

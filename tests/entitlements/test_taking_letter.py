@@ -9,10 +9,10 @@ import pytest
 from django_tenants.utils import schema_context
 
 from accounts.models import User
+from core.exceptions import DomainError
 from licensing.entitlements import operations
 from licensing.entitlements.emails import describe_taking, write_accepted, write_typed
 from licensing.entitlements.notifications import SEAT_TAKEN, TAKING_PERIOD
-from licensing.exceptions import LicensingError
 from mailing import dispatch
 from mailing.kinds import NoLongerDue
 from schools.models import Affiliation
@@ -200,7 +200,7 @@ def test_teachers_who_type_the_key_at_once_are_one_letter(committing, committed_
     run_concurrently(
         committing.schema_name,
         [functools.partial(operations.claim, code=code, by=teacher, at=TERM) for teacher in teachers],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     [message] = list_emails(SEAT_TAKEN)
     assert sorted(teacher for _, teacher, _ in message.context["events"]) == sorted(one.pk for one in teachers)

@@ -17,7 +17,6 @@ from openpyxl.worksheet.dimensions import ColumnDimension
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from imports import on_demand_tasks, operations
-from imports.exceptions import WrongImportState
 from imports.formats.detection import open_workbook
 from imports.meanings import ADDED_TITLES, DECIDED_COLOUR, LISTS_SHEET, SEVERE_COLOUR, WARNING_COLOUR, Meaning
 from imports.models import SpreadsheetImport
@@ -40,6 +39,7 @@ from tests.imports.sample_files import (
     replace_sheet_xml,
     save_workbook,
 )
+from tests.refusals import refuses
 
 CELL_MARK = RowMarks(
     0,
@@ -305,5 +305,5 @@ def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):
     assert annotation.get_annotation_state(spreadsheet_import, TERM) is AnnotationState.FAILED
     assert annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM) is AnnotationState.MAKING
     SpreadsheetImport.objects.update(state="cancelled")
-    with pytest.raises(WrongImportState):
+    with refuses("invalid_state"):
         annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)

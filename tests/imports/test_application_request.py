@@ -8,7 +8,7 @@ from collectivities.capabilities import Role
 from collectivities.models import AuditEntry, Member
 from imports import operations, tasks
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState
-from imports.exceptions import NobodyToAsk, NotEnoughLicences, NothingToApply
+from imports.exceptions import NothingToApply
 from imports.models import SpreadsheetImport
 from licensing.pools import operations as pools
 from mailing import kinds
@@ -20,6 +20,7 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import build_annotated, confirm_and_apply, upload_and_parse, upload_corrected
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import build_xlsx, schools_csv
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +101,7 @@ def test_what_cannot_be_applied_is_not_asked_for(pool, boss, data_officer):
     with pytest.raises(NothingToApply):
         request(empty, data_officer)
     much = upload_and_parse(pool, schools_csv((SchoolFactory(), 101)), filename="b.csv")
-    with pytest.raises(NotEnoughLicences):
+    with refuses("not_enough_licences"):
         request(much, data_officer)
     assert not SpreadsheetImport.objects.exclude(requested_at=None).exists()
 
@@ -108,7 +109,7 @@ def test_what_cannot_be_applied_is_not_asked_for(pool, boss, data_officer):
 @pytest.mark.small
 def test_without_another_manager_nobody_is_asked(checked, data_officer, boss):
     Member.objects.filter(user=boss).update(left_at=TERM)
-    with pytest.raises(NobodyToAsk):
+    with refuses("nobody_to_ask"):
         request(checked, data_officer)
     checked.refresh_from_db()
     assert checked.requested_at is None

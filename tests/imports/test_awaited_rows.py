@@ -8,12 +8,12 @@ import pytest
 
 from collectivities.models import AuditEntry
 from core.connections import connection
+from core.exceptions import DomainError
 from imports import operations, tasks
 from imports.enums import ImportState, Purpose, Verdict
-from imports.exceptions import NothingArrived, PoolEnded
+from imports.exceptions import NothingArrived
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations import row_edits
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation
 from schools.models import SchoolState
 from tests.conftest import TERM
@@ -22,6 +22,7 @@ from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.sample_files import schools_csv
 from tests.races import run_concurrently
+from tests.refusals import refuses
 
 
 def resume(spreadsheet_import, **more):
@@ -86,7 +87,7 @@ def test_a_lot_that_ended_asks_for_another(waiting):
     spreadsheet_import, uais = waiting
     SchoolFactory(uai=uais[0])
     later = TERM + datetime.timedelta(days=365)
-    with pytest.raises(PoolEnded):
+    with refuses("pool_ended"):
         row_edits.resume_arrived(import_id=spreadsheet_import.pk, by=None, at=later)
     other = PoolFactory(entitlement=EntitlementFactory(last_day=datetime.date(2028, 8, 31)))
     follow_up = row_edits.resume_arrived(import_id=spreadsheet_import.pk, pool_id=other.pk, by=None, at=later)
@@ -123,7 +124,7 @@ def test_two_members_resume_at_once_and_one_import_is_created(committing):
     )
     SchoolFactory(uai=uai)
     outcomes = run_concurrently(
-        connection.schema_name, [lambda: resume(spreadsheet_import)] * 4, expected_errors=LicensingError
+        connection.schema_name, [lambda: resume(spreadsheet_import)] * 4, expected_errors=DomainError
     )
     assert sum(isinstance(outcome, NothingArrived) for outcome in outcomes) == 3
     assert SpreadsheetImport.objects.count() == 2

@@ -11,15 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from collectivities.models import AuditEntry
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Verdict
-from imports.exceptions import (
-    ConfirmationRequired,
-    NotEnoughLicences,
-    NothingToApply,
-    Outdated,
-    RowCannotBeTicked,
-    RowsInError,
-    WrongImportState,
-)
+from imports.exceptions import ConfirmationRequired, NothingToApply, RowsInError
 from imports.meanings import Meaning
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from licensing.pools.models import Allocation
@@ -33,6 +25,7 @@ from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import required_count, upload_and_parse
 from tests.imports.sample_files import schools_csv
+from tests.refusals import refuses
 
 
 def verdicts(spreadsheet_import):
@@ -148,7 +141,7 @@ def test_closed_unknown_and_nursery_schools_are_reported(pool):
     ]  # fmt: skip
     assert [row(spreadsheet_import, n).ticked for n in range(2, 7)] == [False, False, False, False, True]
     assert amend(spreadsheet_import, 4, ticked=True).ticked
-    with pytest.raises(RowCannotBeTicked):
+    with refuses("row_cannot_be_ticked"):
         amend(spreadsheet_import, 2, ticked=True)
 
 
@@ -226,7 +219,7 @@ def test_confirming_twice_is_once_and_another_content_is_refused(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((one, 1), (two, 1)))
     shown = queries.compute_digest(spreadsheet_import)
     amend(spreadsheet_import, 3, ticked=False)
-    with pytest.raises(Outdated):
+    with refuses("outdated"):
         operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
     shown = queries.compute_digest(spreadsheet_import)
     for _ in range(2):
@@ -234,7 +227,7 @@ def test_confirming_twice_is_once_and_another_content_is_refused(pool):
     for _ in range(2):
         tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=TERM.isoformat())
     operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
-    with pytest.raises(WrongImportState):
+    with refuses("invalid_state"):
         operations.confirm(import_id=spreadsheet_import.pk, digest="another", send_on=None, by=None, at=TERM)
     assert Allocation.objects.count() == 1
 
@@ -269,7 +262,7 @@ def test_a_file_over_the_pool_s_capacity_is_refused_and_says_where(pool):
     )
     tally = queries.get_tally(spreadsheet_import)
     assert (tally.units, tally.missing, tally.beyond) == (120, 20, (0, 4))
-    with pytest.raises(NotEnoughLicences) as refusal:
+    with refuses("not_enough_licences") as refusal:
         confirm_and_apply(spreadsheet_import)
     assert "20" in refusal.value.sentence
     amend(spreadsheet_import, 4, edits={"units": "20"})
@@ -362,7 +355,7 @@ def test_a_cancelled_import_is_neither_read_nor_applied(pool):
     tasks.apply(import_id=spreadsheet_import.pk)
     assert not Allocation.objects.exists()
     applied = confirm_and_apply(upload_and_parse(pool, schools_csv((school, 1))))
-    with pytest.raises(WrongImportState):
+    with refuses("invalid_state"):
         operations.cancel(import_id=applied.pk, by=None, at=TERM)
 
 

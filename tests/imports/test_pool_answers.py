@@ -9,7 +9,6 @@ import pytest
 from imports import operations, tasks
 from imports.checks.problem_codes import ADDED_TO_OTHER_POOL, OTHER_POOL
 from imports.enums import Volume
-from imports.exceptions import UnknownRow
 from imports.models import ImportRow
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
@@ -19,6 +18,7 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +102,7 @@ def test_a_row_that_is_not_asked_about_takes_no_answer(pool, asked):
     plain = PortfolioSchoolFactory(classes=12).school
     spreadsheet_import = upload_and_parse(pool, schools_csv((asked, 12), (plain, 12)))
     for number in (3, 9):
-        with pytest.raises(UnknownRow):
+        with refuses("unknown_row"):
             operations.answer_pool_question(import_id=spreadsheet_import.pk, number=number, besides=True, **NOW)
 
 

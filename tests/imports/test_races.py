@@ -11,12 +11,12 @@ from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio as additions
 from collectivities.operations.portfolio import SchoolContact, write_portfolio
+from core.exceptions import DomainError
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.operations import redeem
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import allocate
 from mailing.models import Message
@@ -71,7 +71,7 @@ def test_two_managers_confirm_the_same_import_at_once(committing):
         return operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM).pk
 
     assert (
-        run_concurrently(committing.schema_name, [confirm] * 8, expected_errors=LicensingError)
+        run_concurrently(committing.schema_name, [confirm] * 8, expected_errors=DomainError)
         == [spreadsheet_import.pk] * 8
     )
     tasks.apply(import_id=spreadsheet_import.pk)
@@ -97,9 +97,9 @@ def test_a_row_is_changed_while_the_import_is_confirmed(committing):
     shown = queries.compute_digest(spreadsheet_import)
     confirm = lambda: operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)  # noqa: E731
     untick = lambda: operations.amend_row(import_id=spreadsheet_import.pk, number=3, ticked=False, by=None, at=TERM)  # noqa: E731
-    outcomes = run_concurrently(committing.schema_name, [confirm, untick], expected_errors=LicensingError)
+    outcomes = run_concurrently(committing.schema_name, [confirm, untick], expected_errors=DomainError)
     # The second was refused: what is applied is what was shown.
-    assert sum(isinstance(outcome, LicensingError) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, DomainError) for outcome in outcomes) == 1
 
 
 def test_an_import_is_cancelled_while_it_is_applied(committing):
@@ -109,7 +109,7 @@ def test_an_import_is_cancelled_while_it_is_applied(committing):
     run_concurrently(
         committing.schema_name,
         [lambda: tasks.apply(import_id=spreadsheet_import.pk), cancel],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     spreadsheet_import.refresh_from_db()
     given = Allocation.objects.count()
@@ -149,8 +149,8 @@ def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committin
         for allocation in redeemed_allocations
     ]
     undo = partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
-    outcomes = run_concurrently(committing.schema_name, [*typing, undo, undo], expected_errors=LicensingError)
-    assert not isinstance(outcomes[-1], LicensingError)
+    outcomes = run_concurrently(committing.schema_name, [*typing, undo, undo], expected_errors=DomainError)
+    assert not isinstance(outcomes[-1], DomainError)
     spreadsheet_import.refresh_from_db()
     undone = spreadsheet_import.outcome["undone"]
     kept = Allocation.objects.active().select_related("key__subscription")

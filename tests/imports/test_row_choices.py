@@ -6,7 +6,6 @@ import pytest
 
 from imports import operations
 from imports.enums import Verdict
-from imports.exceptions import UnknownRow
 from imports.models import ImportRow
 from imports.queries import count_remarks
 from imports.web.remarks import build_lines, load_choices
@@ -18,6 +17,7 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
+from tests.refusals import refuses
 
 WITH_EMAIL = ("UAI", "Licences", "E-mail")
 
@@ -69,7 +69,7 @@ def test_a_number_that_no_row_states_keeps_nothing(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4)))
     for changes in ({"number": 2, "units": 5}, {"number": 9}):
-        with pytest.raises(UnknownRow):
+        with refuses("unknown_row"):
             operations.keep_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
     assert not any(row.set_aside for row in rows(spreadsheet_import).values())
 

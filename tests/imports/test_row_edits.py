@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 from collectivities.models import PortfolioSchool
 from imports import operations, queries
 from imports.enums import Verdict
-from imports.exceptions import CannotAwait, CannotResolveConflict
 from imports.models import ImportRow
 from imports.operations import recheck
 from imports.templatetags.import_tags import added_parts
@@ -23,6 +22,7 @@ from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import build_csv, schools_csv
+from tests.refusals import refuses
 
 NOW: dict[str, Any] = {"by": None, "at": TERM}
 
@@ -120,7 +120,7 @@ def test_a_school_that_the_directory_does_not_know_waits_with_its_uai(pool):
     )  # fmt: skip
     back = amend(spreadsheet_import, 2, set_aside=False)
     assert (back.awaited, back.codes) == (False, ["unknown_school"])
-    with pytest.raises(CannotAwait):
+    with refuses("cannot_await"):
         amend(spreadsheet_import, 3, awaited=True)
 
 
@@ -132,9 +132,9 @@ def test_resolving_a_conflict_frees_its_licences_for_the_other_rows(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((one, 50), (two, 0), (three, 50)))
     assert problem_codes(spreadsheet_import) == {2: ["lower"], 3: ["reduced_to_zero"]}
     assert (queries.get_tally(spreadsheet_import).missing, queries.count_unapplicable(spreadsheet_import)) == (50, 2)
-    with pytest.raises(CannotResolveConflict):
+    with refuses("cannot_resolve"):
         amend(spreadsheet_import, 3, conflict_resolution="reduce")
-    with pytest.raises(CannotResolveConflict):
+    with refuses("cannot_resolve"):
         amend(spreadsheet_import, 4, conflict_resolution="revoke")
     assert amend(spreadsheet_import, 2, conflict_resolution="reduce").ticked
     assert amend(spreadsheet_import, 3, conflict_resolution="revoke").ticked
@@ -159,7 +159,7 @@ def test_a_conflict_on_a_redeemed_key_cannot_be_resolved(pool):
     ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=TERM, redeemed_by=UserFactory())
     recheck.recheck_import(spreadsheet_import)
     assert problem_codes(spreadsheet_import) == {2: ["below_redeemed_units"]}
-    with pytest.raises(CannotResolveConflict, match="déjà activée"):
+    with refuses("cannot_resolve", match="déjà activée"):
         amend(spreadsheet_import, 2, conflict_resolution="reduce")
     assert amend(spreadsheet_import, 2, set_aside=True).codes == ["set_aside"]
 

@@ -11,7 +11,6 @@ from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations.portfolio import set_contact
 from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState, Purpose
-from imports.exceptions import WrongImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate
@@ -24,6 +23,7 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import confirm_and_apply, required_count, upload_and_parse
 from tests.imports.sample_files import build_csv, schools_csv
 from tests.pools.actions import mark_redeemed, mark_sent
+from tests.refusals import refuses
 from tests.waiting_jobs import list_waiting_jobs
 
 pytestmark = pytest.mark.slow
@@ -75,14 +75,14 @@ def test_undoing_twice_is_once(pool):
     first, second = undo(spreadsheet_import), undo(spreadsheet_import)
     assert first.outcome == second.outcome
     assert AuditEntry.objects.filter(action="import.undone").count() == 1
-    with pytest.raises(WrongImportState):
+    with refuses("invalid_state"):
         operations.get_undo_plan(spreadsheet_import.pk)
 
 
 @pytest.mark.small
 def test_only_an_applied_import_can_be_undone(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)))
-    with pytest.raises(WrongImportState):
+    with refuses("invalid_state"):
         undo(spreadsheet_import)
 
 

@@ -22,6 +22,7 @@ from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS, list_emails
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory
+from tests.refusals import refuses
 
 LEA, PAUL, INES, ZOE = "lea@x.example", "paul@x.example", "ines@x.example", "zoe@x.example"
 
@@ -98,7 +99,7 @@ def test_an_address_that_cannot_be_read_is_quoted_alone_among_others_of_its_line
 
 @pytest.mark.parametrize("text", ["", " \n ;; \n"])
 def test_an_empty_list_is_refused(jaures, text):
-    with pytest.raises(exceptions.NobodyToInvite):
+    with refuses("nobody_to_invite"):
         jaures.invite(text)
 
 
@@ -150,7 +151,7 @@ def test_only_verified_principals_of_the_school_invite(jaures):
         with pytest.raises(seat_exceptions.SubscriptionNotAdministered):
             jaures.invite(LEA, by=stranger)
     jaures.principal.affiliations.update(verified_at=None, verified_by="")
-    with pytest.raises(seat_exceptions.PrincipalNotVerified):
+    with refuses("not_verified"):
         jaures.invite(LEA)
 
 

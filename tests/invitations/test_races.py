@@ -11,9 +11,9 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from accounts.models import User
+from core.exceptions import DomainError
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import SeatEvent
-from licensing.exceptions import LicensingError
 from licensing.invitations import notifications, operations
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from mailing.models import Message
@@ -30,7 +30,7 @@ LATER = TERM + datetime.timedelta(hours=1)
 
 def run(collectivity, *actions):
     """Run the actions at once; return the names of the refusals."""
-    outcomes = run_concurrently(collectivity.schema_name, actions, expected_errors=LicensingError)
+    outcomes = run_concurrently(collectivity.schema_name, actions, expected_errors=DomainError)
     assert "reserved_seats" not in list_all_violations()
     return sorted(type(outcome).__name__ for outcome in outcomes if isinstance(outcome, Exception))
 

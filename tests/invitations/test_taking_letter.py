@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
+from core.exceptions import DomainError
 from licensing.entitlements import operations as seats
 from licensing.entitlements.notifications import SEAT_TAKEN
-from licensing.exceptions import LicensingError
 from licensing.invitations import operations
 from mailing import kinds
 from tests.conftest import PASSWORD, TERM
@@ -90,7 +90,7 @@ def test_a_claim_and_an_acceptance_at_once_are_one_letter(committing, committed_
             functools.partial(accept, invitation),
             functools.partial(seats.claim, code=committed_jaures.code, by=TeacherFactory(), at=TERM),
         ],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     [message] = list_emails(SEAT_TAKEN)
     assert sorted(means for _, _, means in message.context["events"]) == ["accepted", "typed"]

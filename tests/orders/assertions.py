@@ -8,8 +8,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from licensing.entitlements.models import Entitlement
-from licensing.exceptions import LicensingError
 from mailing.models import Message
 from sites.audit.checks import set_audited_moment
 from sites.audit.sales_invariants import SALES_INVARIANTS
@@ -17,7 +17,7 @@ from sites.audit.sales_invariants import SALES_INVARIANTS
 
 def assert_refused(code, act, /, *given, **named):
     """Assert that the call raises a refusal with that code; return its message with plain spaces."""
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         act(*given, **named)
     assert refusal.value.code == code
     return str(refusal.value).replace("\xa0", " ")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs.periodic_tasks import registered_tasks
 from licensing.billing import operations as billing_operations
 from licensing.orders import operations, order_events, purchase_orders, tasks
-from licensing.orders.exceptions import InvalidOrderDate, LapsedBefore
+from licensing.orders.exceptions import InvalidOrderDate
 from licensing.orders.models import OrderReminder, OrderState
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory, PrincipalFactory
@@ -21,6 +21,7 @@ from tests.factories.shop import put_on_sale
 from tests.orders import actions
 from tests.orders.assertions import get_deadlines, is_usable, list_email_kinds, list_messages
 from tests.orders.dates import LAST_PROVISIONAL, YEAR_ENDS, at_day
+from tests.refusals import refuses
 from tests.sites.portal.identifiable_person import StatementCounter
 
 pytestmark = pytest.mark.django_db
@@ -222,7 +223,7 @@ def test_a_school_or_principal_gets_one_provisional_period_a_year(nimes):
     colleague = AffiliationFactory(user=PrincipalFactory(), school=order.school)
     # From midnight on, whether or not the hourly task ran.
     for day, who in ((46, affiliation), (46, colleague), (47, affiliation)):
-        with pytest.raises(LapsedBefore, match=f"Commande n° {order.pk} est restée"):
+        with refuses("previous_order_lapsed", match=f"Commande n° {order.pk} est restée"):
             OrderFactory(placed=True, affiliation=who, at=at_day(day))
         clock(at_day(day, 23))
     OrderFactory(placed=True, at=at_day(47))

@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 
+from core.exceptions import DomainError
 from imports import queries as imports_queries
 from imports import tasks
 from imports.models import SpreadsheetImport
@@ -18,7 +19,6 @@ from licensing.entitlements import operations as keys
 from licensing.entitlements import vouchers
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, Subscription
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.orders import rights
 from licensing.orders.models import OrderKind
 from licensing.pools import emails, key_emails
@@ -95,7 +95,7 @@ class PurchaseScenario:
         tasks.apply(import_id=self.list.pk, confirmed_at=at.isoformat())
         message = SpreadsheetImport.objects.get(pk=self.list.pk).refusal
         if message:
-            raise LicensingError(message)
+            raise DomainError(message)
 
     def get_access_reasons(self, at):
         """Return the access reasons of the teacher and of their pupil."""
@@ -118,7 +118,7 @@ def world(nimes):
 def get_refusal(act):
     try:
         act()
-    except LicensingError as refused:
+    except DomainError as refused:
         return str(refused).replace("\N{NO-BREAK SPACE}", " ")
     return ""
 

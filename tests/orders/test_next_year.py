@@ -12,7 +12,6 @@ from collectivities.models import AuditEntry
 from core.calendar import PARIS
 from licensing.catalogue.models import SchoolYear
 from licensing.orders import operations, purchase_orders, rights
-from licensing.orders.exceptions import PriceChanged
 from licensing.orders.models import OrderState
 from licensing.orders.rights import get_entitlement
 from licensing.pools.models import Pool
@@ -24,6 +23,7 @@ from tests.factories.schools import AffiliationFactory
 from tests.factories.shop import open_shop, put_on_sale
 from tests.orders import actions
 from tests.orders.assertions import assert_refused, get_deadlines, list_email_kinds, list_violations
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.django_db
 JUNE = datetime.datetime(2027, 6, 10, 10, tzinfo=PARIS)
@@ -140,7 +140,7 @@ def test_the_current_year_is_sold_beside_the_next_until_its_last_day_of_sale():
     draft = operations.create_school_draft(classes=5, ends_in=2027, **by)
     assert draft.lines.get().school_year == current
     late = JUNE + datetime.timedelta(days=1)
-    with pytest.raises(PriceChanged):
+    with refuses("price_changed"):
         actions.place(draft, at=late)
     actions.place(draft, at=JUNE)
     assert get_entitlement(draft).first_day == JUNE.date()

@@ -13,7 +13,7 @@ from licensing.billing.models import Invoice, PlatformState
 from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, Seller
 from licensing.orders import billing_details, operations
-from licensing.orders.exceptions import BadBilling, IncompleteForInvoice, PriceChanged, TermsNotAccepted
+from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderState, Payer
 from licensing.payments import card
 from tests.conftest import TERM
@@ -25,6 +25,7 @@ from tests.factories.schools import AffiliationFactory
 from tests.orders import actions
 from tests.orders.assertions import assert_refused
 from tests.orders.dates import YEAR_ENDS, at_day
+from tests.refusals import refuses
 from tests.tiers import sampled
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +127,7 @@ def test_a_siret_is_normalised_and_proposed_again_next_time():
 @pytest.mark.slow
 def test_a_company_gives_its_siren_at_the_latest_before_its_invoice():
     order = OrderFactory(placed=True, billing__payer=Payer.COMPANY, billing__siret="")
-    with pytest.raises(IncompleteForInvoice, match="SIREN"):
+    with refuses("incomplete_for_invoice", match="SIREN"):
         actions.confirm(order)
     billing_operations.complete_billing_details(
         order_id=order.pk,
@@ -158,7 +159,7 @@ def test_by_card_a_company_gives_its_siren_before_it_pays():
 def test_the_terms_are_accepted_as_they_are_now():
     order, billing = OrderFactory(), BillingDetailsFactory()
     for version in ("", "2019-01"):
-        with pytest.raises(TermsNotAccepted):
+        with refuses("terms_not_accepted"):
             operations.place(order_id=order.pk, billing=billing, terms_version=version, by=order.placed_by, at=TERM)
     placed = actions.place(order)
     assert (placed.terms_version, placed.terms_accepted_at) == (terms.CURRENT, TERM)
@@ -174,7 +175,7 @@ def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
             order_id=order.pk, siret=siret, service_code="S", engagement_number="", by=by, at=TERM
         )
 
-    with pytest.raises(IncompleteForInvoice, match="SIRET"):
+    with refuses("incomplete_for_invoice", match="SIRET"):
         actions.confirm(order)
     assert not Invoice.objects.exists()
     assert_refused("invalid_billing", complete, "123")
@@ -265,10 +266,10 @@ def test_a_changed_price_is_refused_unless_a_valid_quote_holds_it(nimes):
     quoted = operations.issue_quote(order_id=held.pk, by=by, at=TERM)
     assert (quoted.quote_number, quoted.quote_until) == (f"DV2026-{held.pk}", datetime.date(2026, 12, 23))
     PriceBand.objects.update(unit_ht=Decimal("99.00"))
-    with pytest.raises(PriceChanged):
+    with refuses("price_changed"):
         actions.place(bare)
     assert actions.place(kept, at=at_day(29, 23)).total_ht == Decimal("40000.00")
-    with pytest.raises(PriceChanged, match=r"23.décembre 2026"):
+    with refuses("price_changed", match=r"23.décembre 2026"):
         actions.place(held, at=at_day(30, 0))
     # Nothing was ordered: a new quote at today's price gets its own number.
     again = operations.issue_quote(order_id=held.pk, by=by, at=at_day(30))
@@ -301,14 +302,14 @@ def test_a_change_at_the_same_price_is_refused_before_ordering(change):
     order = OrderFactory()
     change()
     for step in (actions.place, actions.choose_card):
-        with pytest.raises(PriceChanged):
+        with refuses("price_changed"):
             step(order)
 
 
 def test_a_shop_price_changed_before_card_payment_is_refused():
     order = OrderFactory()
     SchoolTier.objects.update(price_ttc=Decimal("299.00"))
-    with pytest.raises(PriceChanged):
+    with refuses("price_changed"):
         actions.choose_card(order)
 
 
@@ -326,5 +327,5 @@ def test_a_quote_holds_nothing_beyond_the_year_that_it_prices():
     summer = datetime.datetime(2027, 8, 20, 10, tzinfo=TERM.tzinfo)
     order = OrderFactory(at=summer)
     assert operations.issue_quote(order_id=order.pk, by=order.placed_by, at=summer).quote_until == YEAR_ENDS
-    with pytest.raises(PriceChanged):
+    with refuses("price_changed"):
         actions.place(order, at=summer + datetime.timedelta(days=12))

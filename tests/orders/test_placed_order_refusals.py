@@ -14,7 +14,6 @@ from licensing.billing.queries import get_amount_received, get_balance
 from licensing.catalogue import terms
 from licensing.catalogue.models import SchoolTier
 from licensing.orders import operations, purchase_orders
-from licensing.orders.exceptions import BadScan
 from licensing.orders.models import Order, OrderEvent, OrderState, ScanState
 from licensing.orders.operations import MAX_UNSIGNED_ORDERS
 from licensing.orders.purchase_orders import MAX_SCANS_PER_ORDER
@@ -31,6 +30,7 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.orders import actions
 from tests.orders.assertions import assert_refused, get_deadlines, is_usable, list_violations
 from tests.orders.dates import at_day
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 def test_a_scan_is_a_pdf_or_an_image_of_four_megabytes_at_most():
     order = OrderFactory(placed=True)
     for content in (b"", b"<html>", b"GIF89a", b"PK\x03\x04", actions.SCAN.ljust(4 * 1024 * 1024 + 1)):
-        with pytest.raises(BadScan):
+        with refuses("invalid_scan"):
             actions.upload(order, content=content)
     for content, kind in (
         (actions.SCAN, "application/pdf"),

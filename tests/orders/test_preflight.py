@@ -9,12 +9,12 @@ from licensing.orders import payers, siret_numbers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Payer, PublicBody
 from licensing.payments import card
-from licensing.payments.card_providers import NotToPay
 from schools.models import School
 from tests.conftest import TERM
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory
 from tests.orders import actions
+from tests.refusals import refuses
 
 COMMUNE_SIRET = "21940022300018"
 SCHOOL_SIRET = "21940022300083"
@@ -194,7 +194,7 @@ def test_a_card_pays_nothing_before_its_invoice_which_follows_at_once_lacks_noth
     assert refusal.value.field == "engagement_number"
     # By mandat administratif it can wait; by card it cannot.
     placed = actions.place(order, billing=no_engagement)
-    with pytest.raises(NotToPay, match="demande un numéro d'engagement"):
+    with refuses("nothing_to_pay", match="demande un numéro d'engagement"):
         card.start_attempt(order_id=placed.pk, by=placed.placed_by, at=TERM)
     billing_operations.complete_billing_details(
         order_id=placed.pk, siret=COMMUNE_SIRET, service_code="", engagement_number="E 1", by=placed.placed_by, at=TERM

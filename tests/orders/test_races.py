@@ -9,12 +9,12 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.classes import operations as classes
 from licensing.entitlements.models import Entitlement, Seat
-from licensing.exceptions import LicensingError
 from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order, OrderState
 from licensing.orders.operations import MAX_UNSIGNED_ORDERS
@@ -40,12 +40,12 @@ pytestmark = pytest.mark.slow
 
 
 def at_once(*calls):
-    return races.run_concurrently("public", calls, expected_errors=LicensingError)
+    return races.run_concurrently("public", calls, expected_errors=DomainError)
 
 
 def successes(outcomes):
     """Return the outcomes that are not exceptions."""
-    return [one for one in outcomes if not isinstance(one, LicensingError)]
+    return [one for one in outcomes if not isinstance(one, DomainError)]
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_orders_that_a_buyer_places_at_once_are_counted_one_after_the_other(publ
     drafts = [OrderFactory(quoted=True, affiliation=whose) for _ in range(MAX_UNSIGNED_ORDERS + 3)]
     outcomes = at_once(*(lambda order=order: actions.place(order) for order in drafts))
     assert len(successes(outcomes)) == MAX_UNSIGNED_ORDERS
-    assert {one.code for one in outcomes if isinstance(one, LicensingError)} == {"previous_order_lapsed"}
+    assert {one.code for one in outcomes if isinstance(one, DomainError)} == {"previous_order_lapsed"}
     assert Order.objects.filter(state=OrderState.PLACED).count() == MAX_UNSIGNED_ORDERS
 
 

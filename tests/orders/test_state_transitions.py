@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
+from core.exceptions import DomainError
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
-from licensing.exceptions import LicensingError
 from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order, OrderEvent, PurchaseOrderScan
 from licensing.payments import operations as payment_operations
@@ -120,7 +120,7 @@ def run_operation(name, order, by):
     try:
         with transaction.atomic():
             OPERATIONS[name](Order.objects.get(pk=order.pk), by)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return f"!{refusal.code}"
     order = Order.objects.get(pk=order.pk)
     return order.state + ("+" if is_usable(order, AT) else "")

@@ -9,9 +9,9 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from collectivities.models import AuditEntry
+from core.exceptions import DomainError
 from licensing.entitlements.models import Entitlement, SuspensionCause
 from licensing.entitlements.wording import status_text
-from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from mailing.models import Message
 from tests.conftest import TERM
@@ -37,7 +37,7 @@ def test_a_suspended_lot_gives_nothing_and_a_restored_one_gives_again(pool):
     order = pool.entitlement.order_line.order_id
     assert operations.suspend(order_id=order, by=None, at=LATER) == 1
     assert operations.suspend(order_id=order, by=None, at=LATER) == 0
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         allocate_units(pool, SchoolFactory())
     assert refusal.value.code == "pool_suspended"
     assert operations.restore(order_id=order, by=None, at=LATER) == 1

@@ -11,13 +11,14 @@ from core.money import CENT, add_vat, extract_vat
 from licensing.catalogue import terms
 from licensing.catalogue.models import Product
 from licensing.orders import billing_details, operations
-from licensing.orders.exceptions import NotInvoiceable, PriceChanged
+from licensing.orders.exceptions import NotInvoiceable
 from licensing.orders.operations import compute_basket_fingerprint
 from licensing.orders.vat import VatCategory, VatTreatment, find_disagreement, find_treatment, get_country_code, get_vat
 from tests.conftest import TERM
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions
+from tests.refusals import refuses
 
 #: Those of the territories.
 RATES = tuple(Decimal(rate) for rate in ("0.00", "8.50", "20.00"))
@@ -164,7 +165,7 @@ def test_a_draft_is_taxed_where_the_school_is(db):
 def test_an_address_that_changes_vat_is_agreed_to_on_the_page_first(nimes):
     order = PurchaseFactory()
     shown = compute_basket_fingerprint(order)
-    with pytest.raises(PriceChanged, match="8,5"):
+    with refuses("price_changed", match="8,5"):
         place_in(order, postal_code="97110", basket=shown)
     assert get_sums(order)[1] == Decimal("20.00")
     line = order.lines.get()

@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.billing import operations as billing_operations
 from licensing.billing.documents import get_or_create_purchase_order
-from licensing.exceptions import LicensingError
 from licensing.orders import billing_details
-from licensing.orders.exceptions import BadBilling, NoReason, NotInThisState
+from licensing.orders.exceptions import BadBilling, NoReason
 from licensing.orders.vat import VatCategory, VatTreatment
 from sites.audit.sales_checks import find_vat_violations
 from tests.billing.pdf_text import extract_text
@@ -23,6 +23,7 @@ from tests.orders import actions
 from tests.orders.assertions import list_email_kinds
 from tests.orders.dates import DAY
 from tests.races import run_concurrently
+from tests.refusals import refuses
 
 EXEMPTION = "Exonération de TVA, article 151 de la directive 2006/112/CE."
 
@@ -89,7 +90,7 @@ def test_a_correction_has_a_reason_and_comes_between_order_and_invoice(db):
     with pytest.raises(NoReason):
         correct(OrderFactory(placed=True), VatTreatment.OVERSEAS, reason=" ")
     for order in (OrderFactory(), OrderFactory(confirmed=True), OrderFactory(cancelled=True)):
-        with pytest.raises(NotInThisState, match="La TVA se corrige entre"):
+        with refuses("not_in_this_state", match="La TVA se corrige entre"):
             correct(order, VatTreatment.OVERSEAS)
     assert correct(OrderFactory(in_review=True), VatTreatment.OVERSEAS).total_ttc == Decimal("349.00")
 
@@ -104,7 +105,7 @@ def test_a_correction_and_the_invoice_at_once_never_disagree(committing, number)
         for order in orders:
             calls.append(lambda order=order: correct(order, VatTreatment.EXEMPT, exemption=EXEMPTION, by=by))
             calls.append(lambda order=order: billing_operations.confirm(order_id=order.pk, by=by, at=TERM))
-        run_concurrently("public", calls, expected_errors=LicensingError)
+        run_concurrently("public", calls, expected_errors=DomainError)
         for order in orders:
             order.refresh_from_db()
             assert order.invoices.get().total_vat == order.total_vat

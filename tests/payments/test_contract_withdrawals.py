@@ -12,11 +12,11 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from core.calendar import PARIS, extend_to_working_day, get_easter, is_public_holiday
+from core.exceptions import DomainError
 from jobs.models import Job
 from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received
 from licensing.catalogue.terms import render_terms_pdf
-from licensing.exceptions import LicensingError
 from licensing.orders.models import ContractWithdrawal, OrderState, Payer
 from licensing.orders.queries import get_last_withdrawal_day
 from licensing.payments.credits import withdraw_from_contract
@@ -224,7 +224,7 @@ def test_a_withdrawal_and_a_cheque_at_once_leave_nothing_unseen(committing):
     run_concurrently(
         "public",
         [lambda: withdraw(order), lambda: withdraw(order), lambda: actions.pay(order, by=by)],
-        expected_errors=LicensingError,
+        expected_errors=DomainError,
     )
     order.refresh_from_db()
     assert order.state == OrderState.CANCELLED

@@ -9,9 +9,9 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context, tenant_context
 
+from core.exceptions import DomainError
 from licensing.entitlements import seat_holders
 from licensing.entitlements.models import Seat, Subscription
-from licensing.exceptions import LicensingError
 from licensing.orders.models import Order, OrderState
 from licensing.payments import card
 from licensing.payments.card_providers import EURO, ProviderOutcome, ProviderRefund, SessionState
@@ -39,11 +39,11 @@ def public(committing):
 
 
 def at_once(*calls):
-    return run_concurrently("public", calls, expected_errors=LicensingError)
+    return run_concurrently("public", calls, expected_errors=DomainError)
 
 
 def list_codes(outcomes):
-    return sorted(one.code if isinstance(one, LicensingError) else "done" for one in outcomes)
+    return sorted(one.code if isinstance(one, DomainError) else "done" for one in outcomes)
 
 
 def credit(order, by, *, licences=0, amount=None):

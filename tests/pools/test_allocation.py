@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from collectivities.models import AuditEntry
 from core import contact_details
+from core.exceptions import DomainError
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.pools import checks, operations
 from licensing.pools.checks import Demand
@@ -123,7 +123,7 @@ def test_a_suspended_pool_gives_nothing(pool):
 
 
 def assert_refused(code, pool, school, **changes):
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         allocate_units(pool, school, **changes)
     assert refusal.value.code == code
     assert not Allocation.objects.exists()
@@ -139,16 +139,16 @@ def test_the_last_day_is_inclusive(pool):
 
 def test_unknown_school_and_unknown_pool(pool):
     school = SchoolFactory.build()
-    with pytest.raises(LicensingError, match=school.uai):
+    with pytest.raises(DomainError, match=school.uai):
         allocate_units(pool, school)
     pool.pk += 1
-    with pytest.raises(LicensingError, match="n'existe pas"):
+    with pytest.raises(DomainError, match="n'existe pas"):
         allocate_units(pool, SchoolFactory())
 
 
 def test_the_refusal_says_what_is_free(pool):
     allocate_units(pool, SchoolFactory(), units=8)
-    with pytest.raises(LicensingError, match="plus que 2\u00a0licences libres ; il en faudrait 3"):
+    with pytest.raises(DomainError, match="plus que 2\u00a0licences libres ; il en faudrait 3"):
         allocate_units(pool, SchoolFactory(), units=3)
 
 
@@ -178,7 +178,7 @@ def test_many_at_once_mix_new_grown_and_unchanged(pool):
 
 def test_a_bulk_allocation_is_all_or_nothing(pool):
     schools = SchoolFactory.create_batch(4)
-    with pytest.raises(LicensingError, match="il en faudrait 12"):
+    with pytest.raises(DomainError, match="il en faudrait 12"):
         operations.allocate_many(
             pool_id=pool.pk, demands=[Demand(s.uai, 3, s.email) for s in schools], by=None, at=TERM
         )
@@ -188,11 +188,11 @@ def test_a_bulk_allocation_is_all_or_nothing(pool):
 def test_a_school_twice_and_a_smaller_total_are_refused(pool):
     school = SchoolFactory()
     twice = [Demand(school.uai, 1, school.email), Demand(school.uai, 2, school.email)]
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         operations.allocate_many(pool_id=pool.pk, demands=twice, by=None, at=TERM)
     assert refusal.value.code == "duplicate_school"
     allocate_units(pool, school, units=5)
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         operations.allocate_many(
             pool_id=pool.pk, demands=[Demand(school.uai, 2, school.email, total=True)], by=None, at=TERM
         )
@@ -203,7 +203,7 @@ def test_a_school_twice_and_a_smaller_total_are_refused(pool):
 def test_a_refusal_names_five_schools_and_counts_the_others(pool, closed, rest):
     schools = SchoolFactory.create_batch(closed, state=SchoolState.CLOSED, closed_at=TERM)
     demands = [Demand(school.uai, 1, school.email) for school in schools]
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM)
     words = str(refusal.value)
     assert (sum(school.uai in words for school in schools), "de plus" in words, rest in words) == (5, bool(rest), True)

@@ -7,10 +7,10 @@ import pytest
 from collectivities.capabilities import Role
 from collectivities.journal import describe_action
 from collectivities.models import AuditEntry
-from licensing.pools.exceptions import BadPoolName, UnknownPool
 from licensing.pools.models import Pool
 from licensing.pools.operations import rename_pool
 from tests.factories.licensing import PoolFactory
+from tests.refusals import refuses
 
 
 @pytest.mark.slow
@@ -40,7 +40,7 @@ def test_the_same_name_is_no_event(pool, now):
 )  # fmt: skip
 def test_a_name_that_would_not_do_is_refused(pool, now, name, reason):
     PoolFactory(name="Lot B")
-    with pytest.raises(BadPoolName, match=reason):
+    with refuses("invalid_pool_name", match=reason):
         rename_pool(pool_id=pool.pk, name=name, by=None, at=now)
     assert Pool.objects.get(pk=pool.pk).name == "Lot A"
 
@@ -50,7 +50,7 @@ def test_a_name_of_120_letters_fits(pool, now):
 
 
 def test_an_unknown_pool_is_refused(pool, now):
-    with pytest.raises(UnknownPool):
+    with refuses("unknown_pool"):
         rename_pool(pool_id=pool.pk + 1, name="Lot B", by=None, at=now)
 
 

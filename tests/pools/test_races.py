@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from core.exceptions import DomainError
 from licensing.entitlements.models import ActivationKey
-from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.pools import key_emails, operations
 from licensing.pools.checks import Demand
@@ -36,7 +36,7 @@ def allocate_units(pool_id, school, units=1):
 
 
 def count_outcomes(results):
-    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+    return Counter(result.code if isinstance(result, DomainError) else "done" for result in results)
 
 
 def assert_balanced(pool_id):
@@ -49,7 +49,7 @@ def test_thirty_two_ask_for_the_last_licence(committing, open_pool):
     pool = open_pool(licences=5)
     allocate_units(pool.pk, SchoolFactory(), units=4)
     asking = [partial(allocate_units, pool.pk, school) for school in SchoolFactory.create_batch(32)]
-    results = run_concurrently(committing.schema_name, asking, expected_errors=LicensingError)
+    results = run_concurrently(committing.schema_name, asking, expected_errors=DomainError)
     assert count_outcomes(results) == {"done": 1, "pool_exhausted": 31}
     assert_balanced(pool.pk)
 
@@ -58,7 +58,7 @@ def test_thirty_two_ask_for_the_last_licence(committing, open_pool):
 def test_one_school_asked_for_by_many_agents_has_one_key(committing, open_pool, agents):
     pool, school = open_pool(licences=100), SchoolFactory()
     results = run_concurrently(
-        committing.schema_name, [partial(allocate_units, pool.pk, school)] * agents, expected_errors=LicensingError
+        committing.schema_name, [partial(allocate_units, pool.pk, school)] * agents, expected_errors=DomainError
     )
     assert count_outcomes(results) == {"done": agents}
     assert ActivationKey.objects.get().units == Allocation.objects.get().units == agents
@@ -75,7 +75,7 @@ def test_two_lists_over_the_last_licences(committing, open_pool):
     # The same schools in opposite orders: a deadlock unless locks are ordered.
     lists = [[Demand(s.uai, 1, s.email) for s in order] for order in (schools, schools[::-1])]
     results = run_concurrently(
-        committing.schema_name, [partial(give_all, demands) for demands in lists], expected_errors=LicensingError
+        committing.schema_name, [partial(give_all, demands) for demands in lists], expected_errors=DomainError
     )
     assert count_outcomes(results) == {"done": 1, "pool_exhausted": 1}
     assert Pool.objects.get(pk=pool.pk).allocated == 20
@@ -103,7 +103,7 @@ def test_grow_reduce_revoke_and_redeem_of_the_same_allocation(committing, open_p
         partial(key_emails.resend, allocation_id=first.pk, by=None, at=TERM),
         partial(reduce, pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM),
     ] * 4
-    run_concurrently(committing.schema_name, actions, expected_errors=LicensingError)
+    run_concurrently(committing.schema_name, actions, expected_errors=DomainError)
     for allocation in Allocation.objects.select_related("key"):
         assert (allocation.revoked_at is None) == (allocation.key.revoked_at is None)
         assert not (allocation.revoked_at and allocation.key.redeemed_at)
@@ -115,7 +115,7 @@ def test_thirty_two_take_back_the_same_allocation_and_it_returns_once(committing
     pool = open_pool(licences=9)
     kept, taken = allocate_units(pool.pk, SchoolFactory(), units=2), allocate_units(pool.pk, SchoolFactory(), units=3)
     take_back = partial(revoke, allocation_id=taken.pk, by=None, at=TERM)
-    results = run_concurrently(committing.schema_name, [take_back] * 32, expected_errors=LicensingError)
+    results = run_concurrently(committing.schema_name, [take_back] * 32, expected_errors=DomainError)
     assert count_outcomes(results) == {"done": 32}
     assert Pool.objects.get(pk=pool.pk).allocated == kept.units
     assert_balanced(pool.pk)
@@ -137,7 +137,7 @@ def test_a_key_redeemed_while_it_is_reduced_is_worth_what_its_allocation_says(co
         for units in (7, 6, 5, 4, 3, 2, 1)
     ]
     results = run_concurrently(
-        committing.schema_name, [*reductions[:3], type_the_key, *reductions[3:]], expected_errors=LicensingError
+        committing.schema_name, [*reductions[:3], type_the_key, *reductions[3:]], expected_errors=DomainError
     )
     assert set(count_outcomes(results)) <= {"done", "already_redeemed", "invalid_units"}
     now = Allocation.objects.select_related("key__subscription").get()

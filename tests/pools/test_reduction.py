@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from collectivities.models import AuditEntry
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 from licensing.orders import operations as orders
 from licensing.pools.models import REDUCED_IN_BULK, Allocation, Pool
 from licensing.pools.reductions import Reduction, reduce, reduce_many
@@ -57,7 +57,7 @@ def test_the_same_number_changes_nothing(allocation):
 
 @pytest.mark.parametrize(("units", "code"), [(0, "invalid_units"), (-1, "invalid_units"), (6, "invalid_units")])
 def test_less_than_one_and_more_than_there_is_are_refused(allocation, units, code):
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         reduce_units(allocation, units)
     assert refusal.value.code == code
     assert Pool.objects.get().allocated == 5
@@ -65,7 +65,7 @@ def test_less_than_one_and_more_than_there_is_are_refused(allocation, units, cod
 
 def test_what_is_redeemed_is_not_reduced(allocation):
     mark_redeemed(allocation, PrincipalFactory())
-    with pytest.raises(LicensingError, match="ne peuvent plus être réduites") as refusal:
+    with pytest.raises(DomainError, match="ne peuvent plus être réduites") as refusal:
         reduce_units(allocation, 3)
     assert refusal.value.code == "already_redeemed"
     assert Allocation.objects.get().units == Pool.objects.get().allocated == 5

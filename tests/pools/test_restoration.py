@@ -7,9 +7,9 @@ import datetime
 import pytest
 
 from collectivities.models import AuditEntry
+from core.exceptions import DomainError
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.pools import reductions, restorations
 from licensing.pools.emails import check_due
@@ -50,7 +50,7 @@ def queued():
 
 def assert_refused(allocation, code, at=IN_TIME):
     before = Pool.objects.get(pk=allocation.pool_id).allocated
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         restore(allocation, at=at)
     assert refusal.value.code == code
     assert Pool.objects.get(pk=allocation.pool_id).allocated == before

@@ -17,9 +17,9 @@ from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry
 from core.connections import connection
+from core.exceptions import DomainError
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.pools import reductions, restorations
 from licensing.pools.models import RESTORABLE_FOR, Allocation, Pool
@@ -54,8 +54,8 @@ def restore(allocation, at=IN_TIME):
 
 
 def run(actions):
-    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
-    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+    results = run_concurrently(connection.schema_name, actions, expected_errors=DomainError)
+    return Counter(result.code if isinstance(result, DomainError) else "done" for result in results)
 
 
 def assert_sound():

@@ -8,9 +8,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from collectivities.models import AuditEntry
+from core.exceptions import DomainError
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.pools import key_emails, reductions
 from licensing.pools.models import Pool
@@ -58,7 +58,7 @@ def test_a_school_that_received_the_key_is_emailed_that_it_is_void(allocation):
 
 def test_a_redeemed_key_is_not_taken_back(pool, allocation):
     mark_redeemed(allocation, PrincipalFactory())
-    with pytest.raises(LicensingError, match="activée le 24\u00a0novembre 2026") as refusal:
+    with pytest.raises(DomainError, match="activée le 24\u00a0novembre 2026") as refusal:
         reductions.revoke(allocation_id=allocation.pk, by=None, at=LATER)
     assert refusal.value.code == "already_redeemed"
     assert Pool.objects.get().allocated == 3
@@ -109,7 +109,7 @@ def test_a_corrected_address_is_kept_and_exposes_the_key(allocation):
 
 
 def test_a_wrong_correction_is_refused(allocation):
-    with pytest.raises(LicensingError, match="pas une adresse"):
+    with pytest.raises(DomainError, match="pas une adresse"):
         key_emails.resend(allocation_id=allocation.pk, recipient="autre@", by=None, at=LATER)
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_written_about_a_key_that_is_used_void_or_suspended(pool, act
     pool.entitlement.save()
     codes = []
     for allocation in sent_to.values():
-        with pytest.raises(LicensingError) as refusal:
+        with pytest.raises(DomainError) as refusal:
             act(allocation_id=allocation.pk, by=None, at=LATER)
         codes.append(refusal.value.code)
     assert codes == ["already_redeemed", "already_revoked", "pool_suspended"]
@@ -132,17 +132,17 @@ def test_nothing_is_written_about_a_key_that_is_used_void_or_suspended(pool, act
 
 @pytest.mark.slow
 def test_a_reminder_follows_an_email_that_left_once_a_day(allocation):
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         key_emails.remind(allocation_id=allocation.pk, by=None, at=LATER)
     assert refusal.value.code == "not_yet_sent"
     mark_sent()
     key_emails.remind(allocation_id=allocation.pk, by=None, at=LATER)
     assert Message.objects.get(kind="key_reminder").state == "queued"
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         key_emails.remind(allocation_id=allocation.pk, by=None, at=LATER)
     assert refusal.value.code == "reminded_today"
     tomorrow = LATER + datetime.timedelta(days=1)
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         key_emails.remind(allocation_id=allocation.pk, by=None, at=tomorrow)
     assert refusal.value.code == "written_this_week"
     key_emails.remind(allocation_id=allocation.pk, by=None, at=tomorrow, anyway=True)

@@ -11,10 +11,10 @@ from functools import partial
 import pytest
 
 from core.connections import connection
+from core.exceptions import DomainError
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey, Subscription
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import set_units
@@ -37,8 +37,8 @@ def change(allocation, units):
 
 
 def run(actions):
-    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
-    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+    results = run_concurrently(connection.schema_name, actions, expected_errors=DomainError)
+    return Counter(result.code if isinstance(result, DomainError) else "done" for result in results)
 
 
 def assert_sound():

@@ -6,15 +6,7 @@ import pytest
 
 from collectivities.models import AuditEntry
 from licensing.entitlements.models import ActivationKey, Entitlement, Subscription
-from licensing.pools.exceptions import (
-    AllocationRedeemed,
-    AllocationRevoked,
-    BadUnits,
-    PoolExhausted,
-    PoolSuspended,
-    UnitsChanged,
-    UnknownAllocation,
-)
+from licensing.pools.exceptions import AllocationRedeemed, AllocationRevoked, BadUnits, PoolExhausted, UnknownAllocation
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import set_units
 from licensing.pools.reductions import revoke
@@ -22,6 +14,7 @@ from mailing.models import Message
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
+from tests.refusals import refuses
 
 
 @pytest.fixture
@@ -81,7 +74,7 @@ def test_the_same_number_changes_nothing(allocation, now):
 
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(allocation, now):
     change(allocation, 8, now, expected=5)
-    with pytest.raises(UnitsChanged, match=r"passée à 8.licences"):
+    with refuses("units_changed", match=r"passée à 8.licences"):
         change(allocation, 4, now, expected=5)
     assert counts(allocation) == (8, 8, 8)
 
@@ -99,7 +92,7 @@ def test_none_at_all_is_no_number(allocation, now):
 
 def test_a_suspended_pool_gives_no_more_and_takes_back(allocation, now):
     Entitlement.objects.update(suspended_at=now, suspension_cause="operator")
-    with pytest.raises(PoolSuspended):
+    with refuses("pool_suspended"):
         change(allocation, 6, now)
     change(allocation, 4, now)
     assert counts(allocation) == (4, 4, 4)

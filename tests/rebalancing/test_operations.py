@@ -12,10 +12,9 @@ from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.entitlements.queries import unseal_key
 from licensing.pools import reductions
-from licensing.pools.exceptions import PoolSuspended
 from licensing.rebalancing import operations
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
-from licensing.rebalancing.operations import PlanOutdated, PlanRefused, RebalancingNotUndoable, UnknownRebalancing
+from licensing.rebalancing.operations import PlanOutdated, UnknownRebalancing
 from licensing.returns.models import ReturnRequest
 from mailing.models import Message
 from sites.audit.checks import check_all
@@ -25,6 +24,7 @@ from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.slow
 
@@ -120,13 +120,13 @@ def test_what_is_redeemed_and_unused_is_asked_for_and_never_taken(lot):
     assert ReturnRequest.objects.get().units == 4
     assert lot.units() == (0, 10, 2, 4)
     assert not lot.propose().demands
-    with pytest.raises(PlanRefused):
+    with refuses("plan_refused"):
         lot.rebalance({lot.curie.allocation.pk: 1}, {})
 
 
 @pytest.mark.parametrize(("taken", "given"), [(11, 0), (2, 3), (0, 1), (0, 10**6), (0, 0)])
 def test_a_plan_that_does_not_add_up_changes_nothing(taken, given, lot):
-    with pytest.raises(PlanRefused):
+    with refuses("plan_refused"):
         lot.rebalance({lot.zola.pk: taken}, {lot.jaures.school.pk: given})
     assert lot.units() == (0, 10, 2, 4)
     assert not Rebalancing.objects.exists()
@@ -156,7 +156,7 @@ def redeem(allocation):
 
 def test_a_suspended_lot_is_not_rebalanced(lot):
     Entitlement.objects.update(suspended_at=TERM, suspension_cause="operator")
-    with pytest.raises(PoolSuspended):
+    with refuses("pool_suspended"):
         lot.rebalance()
 
 
@@ -181,14 +181,14 @@ def test_a_key_redeemed_within_the_hour_has_its_licences_again(lot):
 
 def test_after_an_hour_nothing_is_undone(lot):
     made = lot.rebalance()
-    with pytest.raises(RebalancingNotUndoable, match="une heure"):
+    with refuses("rebalancing_not_undoable", match="une heure"):
         lot.undo(made, LATER + UNDOABLE_FOR)
 
 
 def test_licences_that_teachers_have_by_now_are_not_taken_again(lot):
     made = lot.rebalance()
     lot.jaures.assign(at=LATER)
-    with pytest.raises(RebalancingNotUndoable, match="à des enseignants"):
+    with refuses("rebalancing_not_undoable", match="à des enseignants"):
         lot.undo(made, SOON)
     assert lot.units() == (0, 7, 5, 4)
     assert_sound()
@@ -197,7 +197,7 @@ def test_licences_that_teachers_have_by_now_are_not_taken_again(lot):
 def test_licences_that_were_given_elsewhere_by_now_do_not_come_back(lot):
     made = lot.rebalance({lot.zola.pk: 10}, {})
     allocate_units(lot.pool, SchoolFactory(), units=1, at=LATER)
-    with pytest.raises(RebalancingNotUndoable, match="depuis donné"):
+    with refuses("rebalancing_not_undoable", match="depuis donné"):
         lot.undo(made, SOON)
     assert_sound()
 
@@ -205,7 +205,7 @@ def test_licences_that_were_given_elsewhere_by_now_do_not_come_back(lot):
 def test_a_number_that_changed_since_is_kept(lot):
     made = lot.rebalance()
     reductions.reduce_one(allocation_id=lot.zola.pk, units=6, by=None, at=LATER)
-    with pytest.raises(RebalancingNotUndoable, match="a changé depuis"):
+    with refuses("rebalancing_not_undoable", match="a changé depuis"):
         lot.undo(made, SOON)
 
 

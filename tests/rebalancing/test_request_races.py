@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from core.connections import connection
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 from licensing.pools.models import Allocation, Pool
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove
 from licensing.rebalancing.operations import rebalance
@@ -37,9 +37,9 @@ def lot(committing):
 
 def run(*actions):
     """Run the actions at once; return how many were done, and how many refused with which code."""
-    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
+    results = run_concurrently(connection.schema_name, actions, expected_errors=DomainError)
     assert not list_all_violations()
-    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+    return Counter(result.code if isinstance(result, DomainError) else "done" for result in results)
 
 
 def prepare(pool, request, units=3):

@@ -17,10 +17,9 @@ from licensing.entitlements.queries import unseal_key
 from licensing.pools import reductions
 from licensing.pools.models import Allocation
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove
-from licensing.rebalancing.operations import ANSWER_REQUESTS, PlanOutdated, PlanRefused, RebalancingNotUndoable
+from licensing.rebalancing.operations import ANSWER_REQUESTS, PlanOutdated
 from licensing.requests import emails, operations
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd
-from licensing.requests.operations import RequestAnswered
 from licensing.requests.personal_data import withdraw_requests
 from licensing.requests.queries import RequestState, count_waiting, get_state
 from licensing.requests.wording import describe_to_office, describe_to_school
@@ -31,6 +30,7 @@ from tests.conftest import TERM
 from tests.emails import list_emails, render_email
 from tests.pools.actions import allocate_units, mark_sent
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
+from tests.refusals import refuses
 from tests.requests.asking_school import AskingSchool, accept, read, refuse
 from tests.sites.audit.violations import list_all_violations
 from tests.waiting_jobs import list_waiting_jobs
@@ -112,7 +112,7 @@ def test_nothing_is_taken_of_a_school_that_asks(lot):
     assert [one.allocation.pk for one in plan.sources] == [lot.zola.pk]
     assert plan.needs[0].need.reason.endswith("; sa clé n'est pas activée")
     allocation = Allocation.objects.get(school=request.school_id)
-    with pytest.raises(PlanRefused):
+    with refuses("plan_refused"):
         lot.rebalance({allocation.pk: 1}, {request.school_id: 1})
 
 
@@ -158,9 +158,9 @@ def test_for_an_hour_the_request_is_granted_and_nobody_else_answers_it(lot, nime
     assert count_waiting(nimes) == (0, 0)
     assert not lot.propose().needs
     for answer in (lambda: accept(lot.pool, request), lambda: refuse(request)):
-        with pytest.raises(RequestAnswered, match="rééquilibrage"):
+        with refuses("request_answered", match="rééquilibrage"):
             answer()
-    with pytest.raises(RequestAnswered, match="dans l'heure"):
+    with refuses("request_answered", match="dans l'heure"):
         operations.withdraw_request(request_id=request.pk, by=lot.jaures.principal, at=SOON)
     assert operations.expire_requests(at=TERM.replace(year=2027)) == 0
     assert not list_all_violations()
@@ -271,7 +271,7 @@ def test_an_undo_that_comes_after_the_answer_is_refused(lot):
     request = lot.ask()
     made = give(lot, request)
     lot.answer()
-    with pytest.raises(RebalancingNotUndoable, match="réponse à leur demande"):
+    with refuses("rebalancing_not_undoable", match="réponse à leur demande"):
         lot.undo(made, SOON)
     assert Allocation.objects.active().filter(school=request.school_id).exists()
 
@@ -281,7 +281,7 @@ def test_a_new_key_that_was_redeemed_within_the_hour_stays(lot):
     made = give(lot, request)
     key = Allocation.objects.get(school=request.school_id).key
     entitlements.redeem(code=unseal_key(key), by=request.asked_by, at=SOON)
-    with pytest.raises(RebalancingNotUndoable, match="activé sa nouvelle clé"):
+    with refuses("rebalancing_not_undoable", match="activé sa nouvelle clé"):
         lot.undo(made, SOON)
     assert read(request).granted_until == OVER
     assert not list_all_violations()

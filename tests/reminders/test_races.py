@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 from licensing.orders import operations as orders
 from licensing.pools import reductions
 from licensing.pools.models import Allocation
@@ -78,7 +78,7 @@ def test_no_letter_is_queued_after_a_revocation_commits(committing, allocation, 
 def test_a_reminder_and_a_revocation_at_once_leave_no_letter_on_its_way(committing, allocation, _round):
     revoke = partial(reductions.revoke, allocation_id=allocation.pk, by=None, at=FRIDAY)
     send = partial(operations.send_due, at=FRIDAY)
-    run_concurrently(committing.schema_name, [revoke, send, send, send], expected_errors=LicensingError)
+    run_concurrently(committing.schema_name, [revoke, send, send, send], expected_errors=DomainError)
     assert Allocation.objects.get().revoked_at == FRIDAY
     assert not list_letters().exists()
 
@@ -101,7 +101,7 @@ def test_a_stop_and_a_cancellation_race_with_sending_and_planning(committing, al
         partial(operations.run, at=FRIDAY),
         partial(plan_at, FRIDAY),
     ] * 2
-    run_concurrently(committing.schema_name, actions, expected_errors=LicensingError)
+    run_concurrently(committing.schema_name, actions, expected_errors=DomainError)
     assert ReminderStop.objects.get().school_id == allocation.school_id
     assert not Reminder.objects.planned().exists()
     assert list_letters().count() == Reminder.objects.filter(sent_at__isnull=False).count() <= 1

@@ -14,7 +14,7 @@ from licensing.pools import key_emails, reductions
 from licensing.pools.models import Allocation
 from licensing.reminders import operations
 from licensing.reminders.models import Reminder
-from licensing.reminders.operations import ReminderAlreadySent, UnknownReminder
+from licensing.reminders.operations import UnknownReminder
 from licensing.reminders.tasks import plan_reminders, send_reminders
 from mailing import kinds
 from mailing.dispatch import drain
@@ -26,6 +26,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
+from tests.refusals import refuses
 from tests.reminders.actions import give, hold, list_plan, moment, plan_at
 
 FRIDAY = moment(2026, 12, 4)
@@ -205,7 +206,7 @@ def test_cancelling_is_recorded_once_and_the_next_step_is_planned(planned):
 def test_what_left_or_is_unknown_is_not_cancelled(planned):
     reminder = Reminder.objects.get()
     operations.run(at=FRIDAY)
-    with pytest.raises(ReminderAlreadySent):
+    with refuses("reminder_already_sent"):
         operations.cancel(reminder_id=reminder.pk, by=None, at=FRIDAY)
     with pytest.raises(UnknownReminder):
         operations.cancel(reminder_id=10**12, by=None, at=FRIDAY)

@@ -15,11 +15,12 @@ from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
 from licensing.renewals import queries
 from licensing.renewals.models import RenewalApplication, RenewalGift, RenewalState
-from licensing.renewals.operations import RenewalChanged, RenewalNotUndoable, RenewalRefused, WrongRenewalState
+from licensing.renewals.operations import RenewalChanged
 from licensing.requests.models import LicenceRequest
 from mailing.models import Message
 from schools.models import School, SchoolHoliday
 from tests.pools.actions import allocate_units, mark_sent
+from tests.refusals import refuses
 from tests.renewals.assertions import assert_sound
 from tests.renewals.renewed_office import AUGUST, FIRST_MORNING, MAY, YEAR, YEAR_ENDS, RenewedOffice
 
@@ -88,7 +89,7 @@ def test_nobody_is_written_to_in_the_holidays(ordered):
 
 def test_a_list_is_given_once(ordered):
     ordered.apply()
-    with pytest.raises(WrongRenewalState, match="déjà attribuée"):
+    with refuses("wrong_renewal_state", match="déjà attribuée"):
         ordered.apply()
     assert list_given(ordered) == [("Curie", 3), ("Jaurès", 6)]
 
@@ -113,34 +114,34 @@ def test_a_request_that_waits_is_not_answered_and_the_plan_says_so(renewed):
 
 def test_a_quote_is_no_lot(renewed):
     renewed.order()
-    with pytest.raises(WrongRenewalState, match="devis"):
+    with refuses("wrong_renewal_state", match="devis"):
         renewed.apply()
 
 
 def test_more_than_was_bought_is_given_to_nobody(ordered):
     ordered.edit({ordered.zola.pk: 2})
     assert ordered.plan().is_refused
-    with pytest.raises(RenewalRefused, match=r"Il manque 2.licences"):
+    with refuses("renewal_refused", match=r"Il manque 2.licences"):
         ordered.apply()
     assert not list_given(ordered)
 
 
 @pytest.mark.small
 def test_without_a_lot_nothing_is_given(renewed):
-    with pytest.raises(RenewalRefused, match="Aucun lot"):
+    with refuses("renewal_refused", match="Aucun lot"):
         renewed.apply()
 
 
 def test_a_list_of_nothing_is_not_given(ordered):
     ordered.edit_all("nothing")
-    with pytest.raises(RenewalRefused, match="rien à attribuer"):
+    with refuses("renewal_refused", match="rien à attribuer"):
         ordered.apply()
 
 
 def test_a_school_that_closed_or_has_no_address_stops_the_whole(ordered):
     School.objects.filter(pk=ordered.curie.school.pk).update(email="")
     School.objects.filter(pk=ordered.jaures.school.pk).update(state="closed", closed_at=MAY)
-    with pytest.raises(RenewalRefused) as refusal:
+    with refuses("renewal_refused") as refusal:
         ordered.apply()
     assert "Fermé d'après l'annuaire" in str(refusal.value)
     assert "indiquez l'adresse e-mail" in str(refusal.value)
@@ -182,7 +183,7 @@ def test_a_school_gets_all_from_one_lot_and_its_key_grows(renewed):
 def test_no_lot_with_enough_for_a_school_names_the_school(renewed):
     grant_next_year(renewed, 5, "Premier")
     grant_next_year(renewed, 4, "Second")
-    with pytest.raises(RenewalRefused, match="Aucun lot n'a assez"):
+    with refuses("renewal_refused", match="Aucun lot n'a assez"):
         renewed.apply()
 
 
@@ -227,17 +228,17 @@ def test_a_key_that_was_redeemed_meanwhile_keeps_the_whole(ordered):
         school=ordered.curie.school, pool__entitlement__last_day=YEAR_ENDS
     )
     entitlements.redeem(code=unseal_key(given.key), by=ordered.curie.principal, at=AUGUST)
-    with pytest.raises(RenewalNotUndoable, match="déjà activé sa clé"):
+    with refuses("renewal_not_undoable", match="déjà activé sa clé"):
         ordered.undo(at=AUGUST)
     assert len(list_given(ordered)) == 2
 
 
 def test_nothing_is_undone_once_the_schools_know(ordered):
     ordered.apply()
-    with pytest.raises(RenewalNotUndoable, match=r"1er.septembre"):
+    with refuses("renewal_not_undoable", match=r"1er.septembre"):
         ordered.undo(at=FIRST_MORNING)
 
 
 def test_what_was_never_given_is_not_undone(ordered):
-    with pytest.raises(WrongRenewalState):
+    with refuses("wrong_renewal_state"):
         ordered.undo()

@@ -10,14 +10,9 @@ from collectivities.models import AuditEntry
 from core.calendar import PARIS
 from licensing.renewals import operations, queries
 from licensing.renewals.models import Renewal, RenewalLine, RenewalState
-from licensing.renewals.operations import (
-    BadRenewalLine,
-    BadRenewalReason,
-    RenewalChanged,
-    RenewalNotOpen,
-    WrongRenewalState,
-)
+from licensing.renewals.operations import RenewalChanged
 from schools.models import School
+from tests.refusals import refuses
 from tests.renewals.renewed_office import MAY, YEAR, RenewedOffice
 
 pytestmark = pytest.mark.slow
@@ -75,19 +70,19 @@ def test_a_closed_school_gets_nothing_of_any_choice(renewed):
     School.objects.filter(pk=renewed.jaures.school.pk).update(state="closed", closed_at=MAY)
     renewed.edit_all("this_year")
     assert renewed.units() == (0, 2, 3, 0)
-    with pytest.raises(BadRenewalLine, match="fermée"):
+    with refuses("invalid_renewal_line", match="fermée"):
         renewed.edit({renewed.jaures.school.pk: 1})
 
 
 @pytest.mark.parametrize("number", [-1, 201, 10**12])
 def test_a_number_that_no_school_has_is_refused(renewed, number):
-    with pytest.raises(BadRenewalLine, match="de 0 à 200"):
+    with refuses("invalid_renewal_line", match="de 0 à 200"):
         renewed.edit({renewed.zola.pk: number})
     assert not Renewal.objects.exists()
 
 
 def test_a_school_that_the_list_has_not_is_refused(renewed):
-    with pytest.raises(BadRenewalLine):
+    with refuses("invalid_renewal_line"):
         renewed.edit({"0300000A": 1})
 
 
@@ -110,9 +105,9 @@ def test_a_renewal_is_open_from_april_to_august(nimes, day, years):
 
 
 def test_nothing_is_prepared_before_its_day(renewed):
-    with pytest.raises(RenewalNotOpen, match=r"1er.avril 2027"):
+    with refuses("renewal_not_open", match=r"1er.avril 2027"):
         renewed.edit({renewed.zola.pk: 2}, at=datetime.datetime(2027, 3, 31, 12, tzinfo=PARIS))
-    with pytest.raises(RenewalNotOpen):
+    with refuses("renewal_not_open"):
         operations.edit_lines(year=2031, version=0, units={renewed.zola.pk: 2}, by=None, at=MAY)
 
 
@@ -131,16 +126,16 @@ def test_a_declined_renewal_says_why_and_can_be_reopened(renewed):
         RenewalState.DECLINED,
     )
     for act in (renewed.decline, renewed.order, lambda: renewed.edit({renewed.zola.pk: 2})):
-        with pytest.raises(WrongRenewalState, match="laissée sans suite"):
+        with refuses("wrong_renewal_state", match="laissée sans suite"):
             act()
     renewed.reopen()
     assert queries.find_state(YEAR) == RenewalState.OPEN
-    with pytest.raises(WrongRenewalState):
+    with refuses("wrong_renewal_state"):
         renewed.reopen()
 
 
 @pytest.mark.parametrize("reason", ["", "  \n ", "a" * 301])
 def test_a_reason_is_one_sentence(renewed, reason):
-    with pytest.raises(BadRenewalReason):
+    with refuses("invalid_reason"):
         renewed.decline(reason)
     assert not Renewal.objects.exists()

@@ -12,10 +12,11 @@ from licensing.orders import operations as orders
 from licensing.orders.models import Order, OrderLine, OrderState
 from licensing.renewals import queries
 from licensing.renewals.models import Renewal, RenewalLine, RenewalOrder, RenewalState
-from licensing.renewals.operations import NothingToOrder, RenewalChanged, WrongRenewalState
+from licensing.renewals.operations import RenewalChanged
 from licensing.renewals.queries import count_ordered
 from tests.factories.shop import put_on_sale
 from tests.pools.actions import allocate_units
+from tests.refusals import refuses
 from tests.renewals.renewed_office import MAY, YEAR, YEAR_ENDS, RenewedOffice
 from tests.tiers import sampled
 
@@ -48,7 +49,7 @@ def test_the_list_that_was_ordered_is_kept(renewed):
 def test_a_quote_that_is_open_keeps_the_list_as_it_is(renewed):
     renewed.order()
     for act in (renewed.order, renewed.decline, lambda: renewed.edit({renewed.zola.pk: 2})):
-        with pytest.raises(WrongRenewalState, match="devis"):
+        with refuses("wrong_renewal_state", match="devis"):
             act()
 
 
@@ -72,7 +73,7 @@ def test_a_placed_order_is_ordered_and_its_list_can_still_move(renewed):
     assert renewed.units() == (4, 3, 0, 2)
     renewed.edit_all("this_year")
     assert renewed.units() == (8, 2, 3, 0)
-    with pytest.raises(WrongRenewalState):
+    with refuses("wrong_renewal_state"):
         renewed.order()
 
 
@@ -93,7 +94,7 @@ def test_what_is_there_already_is_not_bought_again(renewed):
 
 def test_nothing_is_ordered_for_nobody(renewed):
     renewed.edit_all("nothing")
-    with pytest.raises(NothingToOrder):
+    with refuses("nothing_to_order"):
         renewed.order()
 
 

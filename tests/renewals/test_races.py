@@ -13,10 +13,10 @@ from functools import partial
 import pytest
 
 from core.connections import connection
+from core.exceptions import DomainError
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.orders.models import Order
 from licensing.pools.models import Allocation, Pool
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalLine, RenewalOrder
@@ -36,8 +36,8 @@ def renewed(committing, request):
 
 
 def run(actions):
-    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
-    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+    results = run_concurrently(connection.schema_name, actions, expected_errors=DomainError)
+    return Counter(result.code if isinstance(result, DomainError) else "done" for result in results)
 
 
 @three_rounds

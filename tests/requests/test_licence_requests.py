@@ -10,22 +10,11 @@ from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.capabilities import Role
 from collectivities.models import AuditEntry, OfficeSettings
-from licensing.pools.exceptions import PoolExhausted, UnknownPool
+from licensing.pools.exceptions import PoolExhausted
 from licensing.pools.models import Allocation
 from licensing.requests import emails, operations, queries, tasks
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd
-from licensing.requests.operations import (
-    BadRequestSentence,
-    BadRequestUnits,
-    NoCollectivityToAsk,
-    NotPrincipalOfSchool,
-    PoolOfAnotherYear,
-    RequestAnswered,
-    RequestOpenAlready,
-    SchoolYearNotAsked,
-    TooManyLicenceRequests,
-    UnknownRequest,
-)
+from licensing.requests.operations import BadRequestSentence, BadRequestUnits, NoCollectivityToAsk, SchoolYearNotAsked
 from licensing.requests.queries import list_years_to_ask
 from mailing import kinds
 from mailing.kinds import NoLongerDue
@@ -37,6 +26,7 @@ from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import EntitlementFactory, KeyFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import mark_redeemed
+from tests.refusals import refuses
 from tests.requests.asking_school import AskingSchool, accept, open_pool, read, refuse
 from tests.waiting_jobs import list_waiting_jobs
 from webhooks import endpoints
@@ -108,7 +98,7 @@ def test_the_next_letter_is_queued_for_a_day_after_the_last(nimes, jaures):
 
 def test_only_a_verified_principal_of_the_school_asks(nimes, jaures):
     for stranger in (jaures.add_principal(verified=False), PrincipalFactory(), jaures.add_teacher()):
-        with pytest.raises(NotPrincipalOfSchool):
+        with refuses("not_principal"):
             jaures.ask(by=stranger)
 
 
@@ -158,7 +148,7 @@ def test_a_surname_that_is_a_word_is_let_through(nimes, jaures):
 @pytest.mark.slow
 def test_a_second_request_of_a_year_waits_for_the_first_to_end(nimes, jaures):
     request = jaures.ask()
-    with pytest.raises(RequestOpenAlready):
+    with refuses("request_open"):
         jaures.ask(by=jaures.add_principal())
     jaures.withdraw(request)
     assert jaures.ask(units=2).units == 2
@@ -168,7 +158,7 @@ def test_a_second_request_of_a_year_waits_for_the_first_to_end(nimes, jaures):
 def test_a_school_that_asks_all_day_is_slowed_down(nimes, jaures):
     for _ in range(5):
         jaures.withdraw(jaures.ask())
-    with pytest.raises(TooManyLicenceRequests):
+    with refuses("too_many_licence_requests"):
         jaures.ask()
     assert jaures.ask(at=TERM + DAY).is_pending
 
@@ -176,10 +166,10 @@ def test_a_school_that_asks_all_day_is_slowed_down(nimes, jaures):
 @pytest.mark.slow
 def test_withdrawing_is_the_school_s_and_only_before_the_answer(nimes, jaures):
     request = jaures.ask()
-    with pytest.raises(UnknownRequest):
+    with refuses("unknown_request"):
         AskingSchool().withdraw(request)
     refuse(request)
-    with pytest.raises(RequestAnswered):
+    with refuses("request_answered"):
         jaures.withdraw(request)
     other = jaures.ask()
     assert jaures.withdraw(other).outcome == LicenceRequestEnd.WITHDRAWN
@@ -250,10 +240,10 @@ def test_a_pool_of_another_year_or_too_small_gives_nothing(nimes, jaures):
         accept(pool, request)
     pool.entitlement.last_day = datetime.date(2028, 8, 31)
     pool.entitlement.save(update_fields=["last_day"])
-    with pytest.raises(PoolOfAnotherYear):
+    with refuses("pool_of_another_year"):
         accept(pool, request, units=1)
     pool.pk = 10**12
-    with pytest.raises(UnknownPool):
+    with refuses("unknown_pool"):
         accept(pool, request, units=1)
     assert read(request).is_pending
     assert not list_emails(emails.ACCEPTED)
@@ -270,18 +260,18 @@ def test_another_office_neither_accepts_nor_refuses_it(nimes, gard, jaures):
     request = jaures.ask()
     with tenant_context(gard):
         pool = open_pool()
-        with pytest.raises(UnknownRequest):
+        with refuses("unknown_request"):
             accept(pool, request)
-        with pytest.raises(UnknownRequest):
+        with refuses("unknown_request"):
             refuse(request)
     assert read(request).is_pending
 
 
 def test_the_same_request_twice_in_a_list_is_refused(nimes, jaures):
     request = jaures.ask()
-    with pytest.raises(UnknownRequest):
+    with refuses("unknown_request"):
         accept(open_pool(), request, request)
-    with pytest.raises(UnknownRequest):
+    with refuses("unknown_request"):
         operations.accept_requests(
             pool_id=open_pool().pk, grants=[operations.GrantedUnits(10**12, 1)], by=None, at=TERM
         )

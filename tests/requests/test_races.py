@@ -14,9 +14,9 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from core.connections import connection
+from core.exceptions import DomainError
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import SeatEvent
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation, Pool
 from licensing.requests import emails, operations
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd, TeacherRequest, TeacherRequestEnd
@@ -35,11 +35,11 @@ RULES = {"requests_answered", "requests_open", "teacher_requests_open", "request
 
 def run(*actions):
     """Run the actions at once; return how many were done, and how many refused with which code."""
-    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
+    results = run_concurrently(connection.schema_name, actions, expected_errors=DomainError)
     assert not {"requests_answered", "requests_open", "teacher_requests_open", "requests_noted", "allocated"} & set(
         list_all_violations()
     )
-    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+    return Counter(result.code if isinstance(result, DomainError) else "done" for result in results)
 
 
 def count_letters(kind):

@@ -11,20 +11,13 @@ from licensing.entitlements import operations as seats
 from licensing.entitlements import seat_holders
 from licensing.requests import emails, operations, queries
 from licensing.requests.models import TeacherRequest, TeacherRequestEnd
-from licensing.requests.operations import (
-    BadRequestSentence,
-    LicenceHeldAlready,
-    NotATeacherOfTheSchool,
-    NotPrincipalOfSchool,
-    RequestAnswered,
-    RequestOpenAlready,
-    UnknownRequest,
-)
+from licensing.requests.operations import BadRequestSentence
 from tests.classes.class_rows import create_subscription, hold_seat
 from tests.conftest import TERM
 from tests.emails import list_emails, render_email
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
+from tests.refusals import refuses
 from tests.waiting_jobs import list_waiting_jobs
 
 WEEK = datetime.timedelta(days=7)
@@ -58,7 +51,7 @@ def read(request):
 def test_a_teacher_of_the_school_asks_once(jaures):
     teacher = jaures.teacher()
     request = ask(jaures, teacher)
-    with pytest.raises(RequestOpenAlready):
+    with refuses("request_open"):
         ask(jaures, teacher)
     assert [one.pk for one in queries.list_teacher_requests(jaures.school.pk)] == [request.pk]
     [job] = list_waiting_jobs("requests.write_to_principals")
@@ -67,16 +60,16 @@ def test_a_teacher_of_the_school_asks_once(jaures):
 
 def test_only_a_teacher_who_chose_the_school_asks_there(jaures):
     for stranger in (TeacherFactory(), jaures.head):
-        with pytest.raises(NotATeacherOfTheSchool):
+        with refuses("not_a_teacher"):
             ask(jaures, stranger)
-    with pytest.raises(NotATeacherOfTheSchool):
+    with refuses("not_a_teacher"):
         operations.ask_principal(uai="", by=jaures.teacher(), at=TERM)
 
 
 def test_who_holds_a_licence_has_nothing_to_ask(jaures):
     teacher = jaures.teacher()
     hold_seat(create_subscription(size=1), by=teacher)
-    with pytest.raises(LicenceHeldAlready):
+    with refuses("licence_held"):
         ask(jaures, teacher)
 
 
@@ -113,16 +106,16 @@ def test_a_refusal_may_say_why_and_the_teacher_reads_it(jaures):
     refuse(jaures, request, sentence="Il n'en reste plus.")
     [letter] = list_emails(emails.TEACHER_REFUSED, recipient=teacher.email)
     assert "Il n'en reste plus." in render_email(letter).text
-    with pytest.raises(RequestAnswered):
+    with refuses("request_answered"):
         refuse(jaures, request)
     assert ask(jaures, teacher).is_pending
 
 
 def test_only_a_verified_principal_of_the_school_refuses(jaures):
     request = ask(jaures, jaures.teacher())
-    with pytest.raises(NotPrincipalOfSchool):
+    with refuses("not_principal"):
         refuse(jaures, request, by=jaures.principal)
-    with pytest.raises(UnknownRequest):
+    with refuses("unknown_request"):
         refuse(jaures, request, by=SchoolScenario().add_principal(verified=True))
     with pytest.raises(BadRequestSentence):
         refuse(jaures, request, sentence="a" * 501)
@@ -132,12 +125,12 @@ def test_only_a_verified_principal_of_the_school_refuses(jaures):
 def test_a_teacher_withdraws_their_own(jaures):
     teacher = jaures.teacher()
     request = ask(jaures, teacher)
-    with pytest.raises(UnknownRequest):
+    with refuses("unknown_request"):
         operations.withdraw_teacher_request(request_id=request.pk, by=jaures.teacher(), at=TERM)
     for _ in range(2):
         operations.withdraw_teacher_request(request_id=request.pk, by=teacher, at=TERM)
     assert read(request).outcome == TeacherRequestEnd.WITHDRAWN
-    with pytest.raises(RequestAnswered):
+    with refuses("request_answered"):
         refuse(jaures, request)
 
 

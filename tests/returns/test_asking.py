@@ -12,23 +12,15 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.models import User
 from collectivities.models import AuditEntry
+from core.exceptions import DomainError
 from licensing.entitlements.models import Entitlement, Subscription
-from licensing.exceptions import LicensingError
 from licensing.pools import reductions
 from licensing.pools.bulk_views import LeftReason
-from licensing.pools.exceptions import PoolSuspended, UnknownAllocation
+from licensing.pools.exceptions import UnknownAllocation
 from licensing.returns import operations
 from licensing.returns.emails import list_addressees
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
-from licensing.returns.operations import (
-    AlreadyAsked,
-    AskedLately,
-    KeyNotRedeemed,
-    NothingUnused,
-    RequestEnded,
-    TooManyAsked,
-    UnknownReturnRequest,
-)
+from licensing.returns.operations import UnknownReturnRequest
 from licensing.returns.views import preview_asking, preview_asking_again
 from licensing.returns.wording import ReturnStatus, describe_spared, describe_unused, find_status
 from mailing import kinds
@@ -38,6 +30,7 @@ from sites.audit.checks import check_all
 from tests.conftest import TERM
 from tests.emails import render_email
 from tests.factories.schools import AffiliationFactory
+from tests.refusals import refuses
 from tests.returns.given_school import GivenSchool
 from tests.tiers import sampled
 from tests.webhooks.events import emitted_events
@@ -66,7 +59,7 @@ def test_all_that_is_unused_is_asked_for_once(jaures):
     asked = jaures.ask()
     assert (asked.units, asked.expires_at) == (4, TERM + ANSWER_PERIOD)
     assert AuditEntry.objects.get(action="pools.return_requested").school_id == jaures.school.pk
-    with pytest.raises(AlreadyAsked):
+    with refuses("return_already_requested"):
         jaures.ask(again=True)
     assert jaures.figures()[:2] == (15, 5)
     assert_sound()
@@ -83,17 +76,17 @@ def test_as_many_as_lie_unused_or_fewer_may_be_asked_for(jaures, units):
 )
 def test_more_than_lies_unused_is_not_asked_for(nimes, unused, words):
     school = GivenSchool(nimes, units=unused)
-    with pytest.raises(TooManyAsked, match=words.replace(" ", r"\s")):
+    with refuses("more_than_unused", match=words.replace(" ", r"\s")):
         school.ask(units=unused + 1)
 
 
 @pytest.mark.slow
 def test_a_key_that_nobody_redeemed_is_reduced_and_not_asked_for(nimes):
     school = GivenSchool(nimes, redeemed=False)
-    with pytest.raises(KeyNotRedeemed):
+    with refuses("not_redeemed"):
         school.ask()
     reductions.revoke(allocation_id=school.allocation.pk, by=None, at=TERM)
-    with pytest.raises(LicensingError) as refusal:
+    with pytest.raises(DomainError) as refusal:
         school.ask()
     assert refusal.value.code == "already_revoked"
 
@@ -102,13 +95,13 @@ def test_a_key_that_nobody_redeemed_is_reduced_and_not_asked_for(nimes):
 def test_a_school_that_uses_all_its_licences_is_asked_for_nothing(nimes):
     school = GivenSchool(nimes, units=1)
     school.assign()
-    with pytest.raises(NothingUnused):
+    with refuses("nothing_unused"):
         school.ask()
 
 
 def test_a_suspended_pool_asks_nobody(jaures):
     Entitlement.objects.update(suspended_at=TERM, suspension_cause="operator")
-    with pytest.raises(PoolSuspended):
+    with refuses("pool_suspended"):
         jaures.ask()
 
 
@@ -116,13 +109,13 @@ def test_a_suspended_pool_asks_nobody(jaures):
 def test_silence_changes_nothing_and_the_school_is_left_alone_for_sixty_days(jaures):
     first = jaures.ask()
     assert find_status(first, TERM + ANSWER_PERIOD) is ReturnStatus.EXPIRED
-    with pytest.raises(AlreadyAsked):
+    with refuses("return_already_requested"):
         jaures.ask(at=first.expires_at - datetime.timedelta(microseconds=1))
-    with pytest.raises(AskedLately):
+    with refuses("return_requested_lately"):
         jaures.ask(at=first.expires_at)
-    with pytest.raises(AskedLately):
+    with refuses("return_requested_lately"):
         jaures.ask(at=LATER)
-    with pytest.raises(AskedLately):
+    with refuses("return_requested_lately"):
         jaures.ask(at=TERM + MIN_PAUSE - datetime.timedelta(seconds=1))
     second = jaures.ask(at=TERM + MIN_PAUSE)
     first.refresh_from_db()
@@ -173,7 +166,7 @@ def test_a_return_after_the_last_day_answers_nothing(jaures):
     jaures.give_back(1, at=TERM + ANSWER_PERIOD)
     asked.refresh_from_db()
     assert asked.outcome == ""
-    with pytest.raises(RequestEnded):
+    with refuses("return_request_ended"):
         jaures.keep(asked, at=TERM + ANSWER_PERIOD)
     assert_sound()
 
@@ -184,7 +177,7 @@ def test_keeping_is_an_answer_and_the_journal_names_nobody(jaures):
     assert (asked.outcome, asked.comment) == ("declined", "Une classe ouvre")
     entry = AuditEntry.objects.get(action="pools.return_declined")
     assert (entry.actor_id, entry.summary) == (None, "L’École Jean Jaurès garde les 5 licences demandées.")
-    with pytest.raises(RequestEnded):
+    with refuses("return_request_ended"):
         operations.withdraw(request_id=asked.pk, by=None, at=TERM)
     assert_sound()
 

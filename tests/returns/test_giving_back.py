@@ -9,13 +9,7 @@ from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry
 from licensing.entitlements import operations as entitlements
-from licensing.entitlements.exceptions import (
-    KeySuspended,
-    LicencesInUse,
-    NoSeatLeft,
-    PrincipalNotVerified,
-    SubscriptionNotAdministered,
-)
+from licensing.entitlements.exceptions import KeySuspended, LicencesInUse, NoSeatLeft, SubscriptionNotAdministered
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat
 from licensing.invitations import operations as invitations
 from licensing.pools.emails import check_due
@@ -25,7 +19,6 @@ from licensing.pools.positions import list_pool_positions
 from licensing.pools.queries import list_allocations
 from licensing.returns import operations
 from licensing.returns.models import UNDOABLE_FOR, LicenceReturn
-from licensing.returns.operations import NotGivenByCollectivity, ReturnNotUndoable
 from licensing.returns.personal_data import export_personal_data
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
@@ -36,6 +29,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.orders import OrderFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
+from tests.refusals import refuses
 from tests.returns.given_school import GivenSchool
 from tests.webhooks.events import emitted_events
 from webhooks import endpoints
@@ -132,7 +126,7 @@ def test_only_verified_principals_of_the_school_give_back(jaures):
         jaures.give_back()
     jaures.principal = kept
     Affiliation.objects.update(verified_at=None, verified_by="")
-    with pytest.raises(PrincipalNotVerified):
+    with refuses("not_verified"):
         jaures.give_back()
 
 
@@ -147,7 +141,7 @@ def test_what_was_bought_in_the_shop_is_given_back_to_nobody(nimes):
         order = OrderFactory(paid=True, classes=3)
     subscription = order.lines.get().entitlement.keys.get().subscription
     Affiliation.objects.filter(user=subscription.principal).update(verified_at=TERM, verified_by="operator")
-    with pytest.raises(NotGivenByCollectivity):
+    with refuses("not_given"):
         operations.give_back(subscription_id=subscription.pk, units=1, by=subscription.principal, at=TERM)
 
 
@@ -163,14 +157,14 @@ def test_a_return_is_undone_for_an_hour(jaures):
 
 def test_a_return_is_not_undone_after_an_hour(jaures):
     made = jaures.give_back(2).licence_return
-    with pytest.raises(ReturnNotUndoable, match="une heure"):
+    with refuses("return_not_undoable", match="une heure"):
         jaures.undo(made, at=TERM + UNDOABLE_FOR)
 
 
 def test_what_was_given_to_others_does_not_come_back(jaures):
     made = jaures.give_back(5).licence_return
     allocate_units(jaures.pool, SchoolFactory(), units=16)
-    with pytest.raises(ReturnNotUndoable, match="d'autres écoles"):
+    with refuses("return_not_undoable", match="d'autres écoles"):
         jaures.undo(made, at=SOON)
     assert LicenceReturn.objects.get().undone_at is None
     assert Pool.objects.get().free == 4

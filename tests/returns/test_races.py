@@ -14,9 +14,9 @@ from django.db import transaction
 
 from collectivities.models import AuditEntry
 from core.connections import connection
+from core.exceptions import DomainError
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Seat, SeatEvent
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.returns import operations
@@ -39,8 +39,8 @@ def jaures(committing):
 
 
 def run(actions):
-    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
-    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+    results = run_concurrently(connection.schema_name, actions, expected_errors=DomainError)
+    return Counter(result.code if isinstance(result, DomainError) else "done" for result in results)
 
 
 def assert_sound():
@@ -158,8 +158,8 @@ def test_a_request_is_answered_or_withdrawn(jaures, race_round):
     asked = jaures.ask()
     withdrawal = partial(operations.withdraw, request_id=asked.pk, by=None, at=TERM)
     results = run_concurrently(
-        connection.schema_name, [partial(jaures.keep, asked), withdrawal] * 2, expected_errors=LicensingError
+        connection.schema_name, [partial(jaures.keep, asked), withdrawal] * 2, expected_errors=DomainError
     )
-    done = {result.outcome for result in results if not isinstance(result, LicensingError)}
+    done = {result.outcome for result in results if not isinstance(result, DomainError)}
     assert done == {ReturnRequest.objects.get().outcome}
     assert_sound()

@@ -13,6 +13,7 @@ from api import tokens
 from api.models import Token
 from licensing.pools.events import PoolEvent
 from tests.api.client import create_token
+from tests.refusals import refuses
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks.events import emit_events, make_issued_event
 from webhooks import endpoints
@@ -116,7 +117,7 @@ def test_copy_control_characters_are_stored_unchanged(nimes):
 
 @pytest.mark.parametrize("kind", ["inconnu", "webhook.test"])
 def test_an_endpoint_asks_for_declared_types_alone(nimes, kind):
-    with pytest.raises(endpoints.UnknownEventType):
+    with refuses("unknown_event_type"):
         add([PoolEvent.POOL_LOW, kind])
     assert not WebhookEndpoint.objects.exists()
 

@@ -9,6 +9,7 @@ import time
 import pytest
 from django.utils import timezone
 
+from tests.refusals import refuses
 from tests.webhooks.events import deliver_due, emit_events, make_issued_event
 from tests.webhooks.name_server import NameServer
 from tests.webhooks.receiver import Receiver, respond_with
@@ -34,7 +35,7 @@ PRIVATE = [
 def test_private_addresses_are_refused(strict, address):
     assert not http_client.is_address_allowed(ipaddress.ip_address(address))
     written = f"[{address}]" if ":" in address else address
-    with pytest.raises(http_client.AddressRefused, match="réseau privé"):
+    with refuses("url_not_allowed", match="réseau privé"):
         http_client.check_url(f"https://{written}:8443/")
 
 
@@ -74,7 +75,7 @@ def test_the_operator_may_allow_a_private_network(strict, settings):
     ],
 )
 def test_a_visibly_invalid_url_is_refused_when_registered(strict, url, result):
-    with pytest.raises(http_client.AddressRefused, match=result):
+    with refuses("url_not_allowed", match=result):
         http_client.check_url(url)
 
 

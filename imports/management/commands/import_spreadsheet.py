@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from core import formatting
+from core.exceptions import DomainError
 from imports import operations, queries, tasks
 from imports.checks.problem_codes import OTHER_POOL
 from imports.enums import ImportState, Purpose, Verdict, Volume
@@ -25,7 +26,6 @@ from imports.models import SpreadsheetImport
 from imports.operations.apply_rows import build_guard
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.declined_rows import DECLINED
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from schools.folding import fold
 from tenants.models import Collectivity
@@ -253,7 +253,7 @@ class Command(BaseCommand):
                 at=now,
             )
             tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=now.isoformat())
-        except LicensingError as why:
+        except DomainError as why:
             refusal = {"refusal": why.sentence, "code": why.code}
         spreadsheet_import.refresh_from_db()
         return refusal

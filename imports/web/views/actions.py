@@ -16,6 +16,7 @@ from collectivities.queries import describe_letters
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
+from core.exceptions import DomainError
 from imports import operations, queries
 from imports.concerns import describe_changed_fields, list_concerns
 from imports.enums import ImportState, Purpose, RowEffect, Verdict
@@ -27,7 +28,6 @@ from imports.queries import count_remarks, count_unanswered
 from imports.web.forms import ImportCancelForm, ImportConfirmForm, LayoutForm
 from imports.web.remarks import build_lines
 from imports.web.views.detail import build_common_context, build_layout_context, refuses_request
-from licensing.exceptions import LicensingError
 from tenants.models import Collectivity
 
 #: What a school is written to about.
@@ -51,7 +51,7 @@ def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             operations.choose_layout(import_id=pk, **form.layout_choices(), by=request.member.user, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             messages.error(request, refusal.sentence)
         else:
             if spreadsheet_import.requested_at is not None:
@@ -95,7 +95,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
                 )
             except RowsInError as refusal:
                 form.add_error("only_valid", refusal.sentence)
-            except LicensingError as refusal:
+            except DomainError as refusal:
                 messages.error(request, refusal.sentence)
                 return redirect("imports:detail", pk=pk)
             else:
@@ -136,7 +136,7 @@ def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         try:
             operations.request_application(import_id=pk, by=request.member.user, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             messages.error(request, refusal.sentence)
         else:
             messages.success(
@@ -162,7 +162,7 @@ def withdraw_request(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     get_object_or_404(SpreadsheetImport, pk=pk)
     try:
         operations.withdraw_request(import_id=pk, by=request.member.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
     else:
         messages.success(request, "la demande est retirée : elle n'est plus sur la page d'accueil des gestionnaires.")
@@ -192,7 +192,7 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         spreadsheet_import = operations.cancel(
             import_id=pk, reason=form.cleaned_data["reason"], by=request.member.user, at=timezone.now()
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("imports:detail", pk=pk)
     if spreadsheet_import.state == ImportState.APPLYING:
@@ -225,7 +225,7 @@ def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             messages.success(request, "l'import se défait.")
             return redirect("imports:detail", pk=pk)
         plan = operations.get_undo_plan(pk)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("imports:detail", pk=pk)
     taken = sorted([*plan.revoked, *plan.reduced], key=lambda one: (one.sheet, one.number))

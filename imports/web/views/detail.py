@@ -24,6 +24,7 @@ from collectivities.models import Member
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
+from core.exceptions import DomainError
 from imports import queries, wording
 from imports.concerns import describe_concern, find_changed_back
 from imports.enums import APPLICABLE, ImportState, Purpose, RemarkState, Verdict
@@ -39,7 +40,6 @@ from imports.requested_licences import get_requested_licences, list_pool_choices
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
 from imports.web.forms import LayoutForm
 from imports.web.remarks import RemarkLine, build_lines, find_shared_sentence, is_gathered, load_choices
-from licensing.exceptions import LicensingError
 from licensing.renewals.queries import list_years
 from licensing.requests.queries import format_school_year
 from schools.wording import format_school_name
@@ -60,7 +60,7 @@ def annotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         try:
             annotation.request_annotation(import_id=pk, at=timezone.now())
-        except LicensingError as refusal:
+        except DomainError as refusal:
             messages.error(request, refusal.sentence)
             return redirect("imports:detail", pk=pk)
     if not request.htmx:

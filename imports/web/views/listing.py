@@ -25,6 +25,7 @@ from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
+from core.exceptions import DomainError
 from imports import queries
 from imports.enums import APPLICABLE, REQUESTED_LABEL, ImportState, Purpose, Verdict
 from imports.models import ImportFile, ImportRow, SpreadsheetImport
@@ -37,7 +38,6 @@ from imports.web.filters import ImportFilter
 from imports.web.forms import CorrectedFileForm, ImportUploadForm
 from imports.workbooks import exports
 from imports.workbooks.blank_templates import build_starter_workbook
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 
 #: Badge colour of each state, redundant with its label.
@@ -269,7 +269,7 @@ def resume_arrived(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             by=request.member.user,
             at=timezone.now(),
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("imports:list")
     return redirect("imports:detail", pk=spreadsheet_import.pk)
@@ -305,7 +305,7 @@ def upload(request: OfficeHttpRequest) -> HttpResponse:
                 by=request.member.user,
                 at=now,
             )
-        except LicensingError as refusal:
+        except DomainError as refusal:
             # The pool was used up meanwhile.
             form.add_error("pool", refusal.sentence)
         else:
@@ -357,7 +357,7 @@ def give(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             by=request.member.user,
             at=timezone.now(),
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("imports:detail", pk=pk)
     return redirect("imports:detail", pk=spreadsheet_import.pk)

@@ -18,6 +18,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from core import formatting
+from core.exceptions import DomainError
 from imports import operations, queries
 from imports.checks.problem_codes import OTHER_POOL, UNTICKING
 from imports.enums import ConflictResolution, ImportState, Purpose
@@ -27,7 +28,6 @@ from imports.parsing.cells import parse_class_count, parse_email, parse_quantity
 from imports.queries import BaseRowQuery, count_remarks_of
 from imports.web.remarks import describe_rows, load_choices
 from imports.web.views.detail import build_common_context, build_summary_context, get_row_filter
-from licensing.exceptions import LicensingError
 from schools import uai
 from schools.queries import search
 
@@ -119,7 +119,7 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
             )
         else:
             changed = operations.amend_row(import_id=pk, sheet=sheet, number=number, **changes, by=by, at=at)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
         return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)
     if not request.htmx:
@@ -350,7 +350,7 @@ def bulk(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     signature = {"by": request.member.user, "at": timezone.now()} if action.is_audited else {}
     try:
         done = action.does(import_id=pk, **get_row_filter(request).as_row_query(), **signature)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         messages.error(request, refusal.sentence)
     else:
         result = done if isinstance(done, BulkResult) else BulkResult(done)

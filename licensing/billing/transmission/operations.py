@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django_tenants.utils import get_public_schema_name
 
 from accounts.models import User
+from core.exceptions import Refusal
 from core.foreign_values import clean_line
 from jobs.tasks import defer_once
 from licensing.billing.invoicing import list_undeposited
@@ -29,7 +30,7 @@ from licensing.billing.transmission.models import (
     TransmissionKind,
     TransmissionState,
 )
-from licensing.billing.transmission.platforms import DepositVerdict, NotToTransmit, PlatformStory, StoryEntry
+from licensing.billing.transmission.platforms import DepositVerdict, PlatformStory, StoryEntry
 from licensing.orders import order_events
 from licensing.orders.exceptions import NoReason
 from licensing.orders.order_events import lock_order
@@ -130,7 +131,7 @@ def request_declared_state(
         kind=TransmissionKind.INVOICE, invoice=invoice_id, state=TransmissionState.ACCEPTED
     ).first()
     if sent is None or sent.invoice is None:
-        raise NotToTransmit("Cette facture n'a pas été transmise d'ici : son état ne se déclare pas.")
+        raise Refusal("nothing_to_transmit", "Cette facture n'a pas été transmise d'ici : son état ne se déclare pas.")
     declared = _create(
         kind=TransmissionKind.STATE,
         tracking_id=tracking_id,
@@ -230,7 +231,9 @@ def give_up(*, transmission_id: int, reason: str, by: User, at: datetime.datetim
         return transmission
     is_answered = transmission.invoice is None or transmission.invoice.statuses.exclude(external_id="").exists()
     if is_answered or not Transmission.objects.silent(at).filter(pk=transmission.pk).exists():
-        raise NotToTransmit("La plateforme a répondu, ou a moins de deux jours de retard : attendez-la.")
+        raise Refusal(
+            "nothing_to_transmit", "La plateforme a répondu, ou a moins de deux jours de retard : attendez-la."
+        )
     deposit = f", dépôt {transmission.reference}" if transmission.reference else ""
     _record_event(transmission, "platform_given_up", f"transmission abandonnée{deposit} : {reason}", by=by, at=at)
     # As one that was never taken: nothing that is known of it is on the platform.

@@ -17,40 +17,34 @@ import requests
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from core.exceptions import DomainError
 from core.foreign_values import UnreadableJson, parse_json_object
 from installation.hold import refuse_while_held
 from licensing.billing.models import InvoiceRoute, PlatformState
-from licensing.exceptions import LicensingError
 
 
-class PlatformNotConfigured(LicensingError):
+class PlatformNotConfigured(DomainError):
     """No platform is configured for this route."""
 
     code = "platform_not_configured"
 
 
-class PlatformSilent(LicensingError):
+class PlatformSilent(DomainError):
     """The platform did not answer, or not as it should. What it did is unknown; ask again later."""
 
     code = "platform_unavailable"
 
 
-class PlatformRefuses(LicensingError):
+class PlatformRefuses(DomainError):
     """The platform rejected the request, in its words. Asking again is useless; the operator must look at it."""
 
     code = "platform_rejected"
 
 
-class NotSupported(LicensingError):
+class NotSupported(DomainError):
     """The platform does not take this kind of message."""
 
     code = "platform_not_supported"
-
-
-class NotToTransmit(LicensingError):
-    """Nothing of this can be transmitted, or it is on its way already."""
-
-    code = "nothing_to_transmit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.requests import AuthenticatedRequest
+from core.exceptions import DomainError
 from core.formatting import join_words, long_moment, pluralize
 from licensing.entitlements.exceptions import NoSeatLeft
 from licensing.entitlements.wording import format_long_date
-from licensing.exceptions import LicensingError
 from licensing.invitations import operations
 from licensing.invitations.exceptions import BadAddresses
 from licensing.invitations.models import TeacherInvitation
@@ -23,12 +23,12 @@ from web.access import signed_in
 from web.page_actions import page_action
 
 
-def _refuse_row(request: AuthenticatedRequest, refusal: LicensingError) -> HttpResponse:
+def _refuse_row(request: AuthenticatedRequest, refusal: DomainError) -> HttpResponse:
     """Say why nothing was done, beside the invited person."""
     return refuse(request, refusal, row=f"i{request.POST.get('relancer') or request.POST.get('invitation')}")
 
 
-def _refuse_list(request: AuthenticatedRequest, refusal: LicensingError) -> HttpResponse:
+def _refuse_list(request: AuthenticatedRequest, refusal: DomainError) -> HttpResponse:
     bad_lines, understood = (refusal.lines, refusal.understood) if isinstance(refusal, BadAddresses) else ((), 0)
     return refuse(
         request,

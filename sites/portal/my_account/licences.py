@@ -24,6 +24,7 @@ from accounts.requests import AuthenticatedRequest
 from accounts.throttling import limit_downloads
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import collectivity_forms, join_words, of_name, pluralize
 from licensing.entitlements import operations, overview, seat_holders
 from licensing.entitlements.exceptions import SchoolNotChosen, SubscriptionNotAdministered, TooManyGuesses
@@ -32,7 +33,6 @@ from licensing.entitlements.queries import administered_by, may_see_teachers_of
 from licensing.entitlements.seat_holders import SeatAssignments
 from licensing.entitlements.vouchers import render_vouchers
 from licensing.entitlements.wording import describe_start
-from licensing.exceptions import LicensingError
 from licensing.returns import operations as return_operations
 from licensing.returns import queries
 from licensing.returns.models import MAX_COMMENT
@@ -72,7 +72,7 @@ class ReturnForm(forms.Form):
     mot = forms.CharField(label="Un mot pour la collectivité (facultatif)", required=False, max_length=MAX_COMMENT)
 
 
-def _refuse(request: AuthenticatedRequest, refusal: LicensingError, **_: int) -> HttpResponse:
+def _refuse(request: AuthenticatedRequest, refusal: DomainError, **_: int) -> HttpResponse:
     if isinstance(refusal, SubscriptionNotAdministered):
         raise Http404("Not a subscription of this principal.") from None
     return render_licences_page(request, status=409, refusal=refusal)
@@ -115,7 +115,7 @@ def _answer(request: AuthenticatedRequest, subscription: Subscription, giver: st
                 comment=comment,
             )
             sentence = describe_given_back(done.licence_return.units, done.left, done.giver)
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return _render(request, subscription, giver, form=form, refusal=str(refusal), status=409)
     messages.success(request, formatting.add_nonbreaking_spaces(sentence))
     return redirect("my_account_licences")
@@ -168,7 +168,7 @@ def _read_key(request: AuthenticatedRequest) -> str:
     return request.POST.get("cle", "")[:200]
 
 
-def _refuse_key(request: AuthenticatedRequest, refusal: LicensingError) -> HttpResponse:
+def _refuse_key(request: AuthenticatedRequest, refusal: DomainError) -> HttpResponse:
     content: dict[str, Any] = {"key_refusal": refusal, "key_typed": _read_key(request)}
     if isinstance(refusal, SchoolNotChosen):
         content["join"] = refusal.school
@@ -215,7 +215,7 @@ def assign(request: AuthenticatedRequest) -> HttpResponse:
         assigned = operations.assign_many(
             subscription_id=subscription_id, teacher_ids=chosen, by=user, at=timezone.now()
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         ticked = set(chosen) if row is None else set()
         return refuse(request, refusal, row=_row_of(person), ticked=ticked, chosen=subscription_id)
     return respond(
@@ -237,7 +237,7 @@ def undo(request: AuthenticatedRequest) -> HttpResponse:
     person = Seat.objects.filter(pk__in=seat_ids[:1]).values_list("holder", flat=True).first()
     try:
         teachers = seat_holders.undo_assignments(seat_ids=seat_ids, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return refuse(request, refusal, row=_row_of(person if len(seat_ids) == 1 else None))
     names = join_words([str(teacher) for teacher in teachers])
     if len(teachers) > 1:
@@ -291,7 +291,7 @@ def join_teacher(request: AuthenticatedRequest) -> HttpResponse:
         affiliation = operations.attach_proposed_teacher(
             teacher_id=teacher_id, uai=request.POST.get("uai", ""), by=request.user, at=timezone.now()
         )
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return refuse(request, refusal, row=_row_of(teacher_id))
     sentence = f"{affiliation.user} fait partie de vos enseignants : un e-mail l'en informe."
     return respond(request, Notice(sentence=sentence, row=_row_of(teacher_id), focus=page.SAME))
@@ -315,7 +315,7 @@ def release(request: AuthenticatedRequest, pk: int) -> HttpResponse:
             sentence = f"{passed} à {seat.holder}."
             return respond(request, Notice(sentence=sentence, row=_row_of(seat.holder_id)))
         released = operations.release(seat_id=pk, holder_id=holder, by=user, at=timezone.now())
-    except LicensingError as refusal:
+    except DomainError as refusal:
         return refuse(request, refusal, row=_row_of(holder))
     return respond(request, Notice(sentence=_describe_release(released, held, user), row=_row_of(holder)))
 

@@ -24,11 +24,11 @@ from accounts.queries import get_account_state
 from accounts.requests import AuthenticatedRequest
 from collectivities.queries import OfficeContact, get_office_contact, get_office_settings
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from licensing.catalogue.models import SchoolYear
 from licensing.classes import operations
 from licensing.entitlements import overview, seat_holders
 from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
-from licensing.exceptions import LicensingError
 from licensing.requests import queries as requests
 from licensing.requests.models import LicenceRequestEnd
 from licensing.returns import queries
@@ -368,7 +368,7 @@ def respond(request: AuthenticatedRequest, notice: Notice) -> HttpResponse:
     return redirect(reverse("my_account", query={YEAR: year} if year.isdigit() else None))
 
 
-def refuse(request: AuthenticatedRequest, refusal: LicensingError, *, row: str = "", **context: object) -> HttpResponse:
+def refuse(request: AuthenticatedRequest, refusal: DomainError, *, row: str = "", **context: object) -> HttpResponse:
     """Say why nothing was done, beside the row it is about; `context` keeps what was ticked or typed."""
     notice = Notice(sentence=str(refusal), refused=True, row=row)
     # No redirect, to keep the input.

@@ -18,10 +18,10 @@ from accounts.models import Profile
 from accounts.requests import AuthenticatedRequest
 from collectivities.queries import SUPPORT_PHONE
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import collectivity_forms
 from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.overview import count_free_licences
-from licensing.exceptions import LicensingError
 from licensing.requests import operations, queries
 from licensing.requests.models import MAX_REASON, MAX_UNITS, TeacherRequest
 from licensing.requests.operations import BadRequestSentence, BadRequestUnits
@@ -77,10 +77,10 @@ class AskCollectivityForm(forms.Form):
 
 
 #: Where a refusal stands in the form; elsewhere it stands above.
-_FIELDS: dict[type[LicensingError], str] = {BadRequestSentence: "reason", BadRequestUnits: "units"}
+_FIELDS: dict[type[DomainError], str] = {BadRequestSentence: "reason", BadRequestUnits: "units"}
 
 
-def _refuse(request: AuthenticatedRequest, refusal: LicensingError) -> HttpResponse:
+def _refuse(request: AuthenticatedRequest, refusal: DomainError) -> HttpResponse:
     return render_page(request, status=409, request_refusal=refusal)
 
 
@@ -118,7 +118,7 @@ def refuse_teacher(request: AuthenticatedRequest, pk: int) -> HttpResponse:
             operations.refuse_teacher_request(request_id=pk, sentence=sentence, by=request.user, at=timezone.now())
         except BadRequestSentence as refused:
             refusal, status = str(refused), 422
-        except LicensingError as refused:
+        except DomainError as refused:
             return render_page(request, status=409, notice=Notice(sentence=str(refused), refused=True))
         else:
             message = f"La demande de {asked.teacher} est refusée : un e-mail l'en informe."
@@ -156,7 +156,7 @@ def ask_collectivity(request: AuthenticatedRequest) -> HttpResponse:
                     by=request.user,
                     at=now,
                 )
-            except LicensingError as error:
+            except DomainError as error:
                 field = _FIELDS.get(type(error))
                 if field is None:
                     status, refusal = 409, str(error)

@@ -16,7 +16,7 @@ from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments.card import record_outcome
-from licensing.payments.card_providers import NotToPay, ProviderRefuses, ProviderSilent, SessionState, get_provider
+from licensing.payments.card_providers import ProviderRefuses, ProviderSilent, SessionState, get_provider
 from licensing.payments.models import CardPayment, ProviderEvent
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
@@ -27,6 +27,7 @@ from tests.host_client import HostClient
 from tests.payments.card import fake_stripe
 from tests.payments.card.actions import open_checkout, run_jobs
 from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, PRICE, get_effects
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.slow
 
@@ -196,7 +197,7 @@ def test_a_failed_refund_waits_for_the_operator(stripe, opened, tell):
 def test_a_payment_that_is_not_owed_back_is_not_refunded(stripe, opened, tell):
     payment, session = opened
     tell(stripe.pay(session))
-    with pytest.raises(NotToPay):
+    with refuses("nothing_to_pay"):
         card.retry_refund(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM)
 
 
@@ -302,7 +303,7 @@ def test_a_payment_is_its_buyer_s_alone(stripe, opened, portal):
     for path in (payment.get_process_url(), f"/paiement/{payment.token}/retour/"):
         assert portal.get(path).status_code == 404
     assert portal.post(payment.get_process_url()).status_code == 404
-    with pytest.raises(NotToPay):
+    with refuses("nothing_to_pay"):
         card.start_attempt(order_id=payment.order_id, by=PrincipalFactory(), at=TERM)
 
 
@@ -311,7 +312,7 @@ def test_an_order_is_paid_once_its_buyer_has_chosen_the_card(stripe, db):
     order = OrderFactory(by_card=True)
     order.method = ""
     order.save()
-    with pytest.raises(NotToPay):
+    with refuses("nothing_to_pay"):
         card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django_tenants.utils import schema_context
 
+from core.exceptions import DomainError
 from licensing.bank.matching import ChosenMatch, PaymentShare
 from licensing.bank.models import StatementLine
 from licensing.billing.models import Invoice, PlatformState
@@ -18,7 +19,6 @@ from licensing.billing.transmission.models import Transmission
 from licensing.billing.transmission.platforms import DepositVerdict, PlatformStory
 from licensing.catalogue.models import Seller
 from licensing.e_reporting.reports import make_report
-from licensing.exceptions import LicensingError
 from licensing.orders.models import Order, Payer
 from licensing.payments.collection_statements import declare_collections
 from licensing.payments.credits import credit_in_part
@@ -41,7 +41,7 @@ def script(committing, settings):
 
 
 def at_once(*calls):
-    return run_concurrently("public", calls, expected_errors=LicensingError)
+    return run_concurrently("public", calls, expected_errors=DomainError)
 
 
 def credit(order, by, *, licences=0, amount=None):
@@ -60,7 +60,7 @@ def test_lines_of_the_bank_and_partial_credits_of_their_orders_at_once(script, n
         steps += [partial(credit, order, by, licences=2) for order in orders]
     outcomes = at_once(*steps)
     # The operator is shown the line again where an order was credited first.
-    refused = {one.code for one in outcomes if isinstance(one, LicensingError)}
+    refused = {one.code for one in outcomes if isinstance(one, DomainError)}
     assert refused <= {"outdated"}
     assert Order.objects.filter(credited=Decimal("79.60")).count() == 2 * number
     assert StatementLine.objects.exclude(state__in=["booked", "waiting"]).count() == 0

@@ -10,11 +10,11 @@ from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from core.exceptions import DomainError
 from licensing.classes import operations as classes
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import get_school_year, unseal_key
-from licensing.exceptions import LicensingError
 from licensing.invitations import operations as invitations
 from licensing.invitations.models import TeacherInvitation
 from licensing.pools import key_emails, reductions, restorations
@@ -165,7 +165,7 @@ class WalkOfLicences(WalkSteps):
 
     def _ask_for_more(self, pool, uai, by):
         """Ask for licences of the lot's year, if they are asked for on this day and nobody has."""
-        with suppress(LicensingError):
+        with suppress(DomainError):
             requests.ask_collectivity(
                 uai=uai,
                 collectivity_id=self.collectivity.pk,

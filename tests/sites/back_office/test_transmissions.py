@@ -12,7 +12,7 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformStatus
 from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.models import Transmission
-from licensing.billing.transmission.platforms import DepositVerdict, NotToTransmit, PlatformRefuses, PlatformSilent
+from licensing.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
 from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent
@@ -20,6 +20,7 @@ from sites.audit.checks import check_all
 from tests.billing.transmission.scripted_platform import follow_script
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import OrderFactory
+from tests.refusals import refuses
 from tests.sites.back_office.pages import page_text
 from tests.sites.back_office.test_orders import action_url, run_action
 
@@ -147,7 +148,7 @@ def test_an_answer_that_comes_first_is_not_given_up(script, invoice):
     script.verdict = DepositVerdict.ACCEPTED
     delivery.deliver(sent)
     later = timezone.now() + datetime.timedelta(days=3)
-    with pytest.raises(NotToTransmit):
+    with refuses("nothing_to_transmit"):
         operations.give_up(transmission_id=sent.pk, reason="Perdu.", by=UserFactory(), at=later)
     with pytest.raises(NoReason):
         operations.give_up(transmission_id=sent.pk, reason=" ", by=UserFactory(), at=later)

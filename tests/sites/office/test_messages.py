@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from collectivities.capabilities import Role
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 from mailing import kinds, operations
 from mailing.kinds import RenderedEmail
 from mailing.models import Message, MessageState
@@ -21,14 +21,14 @@ asked = []
 
 def reveal(message, *, by, at):
     if message.context.get("revoked"):
-        raise LicensingError("Cette attribution a été reprise.")
+        raise DomainError("Cette attribution a été reprise.")
     asked.append((message.pk, by.pk))
     return RenderedEmail(subject="Vos licences", text=f"Votre clé : {SECRET}", html=f"<p>{SECRET}</p>")
 
 
 def resend(message, *, recipient, by, at):
     if recipient == "refuse@exemple.example":
-        raise LicensingError("La clé a déjà été activée.")
+        raise DomainError("La clé a déjà été activée.")
     return operations.enqueue(kind=message.kind, recipient=recipient, at=at, about=message.about)
 
 

@@ -16,11 +16,11 @@ from accounts.tasks import delete_expired_sessions
 from collectivities.capabilities import Role
 from collectivities.exceptions import LastManager
 from collectivities.models import Member
+from core.exceptions import DomainError
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations
 from licensing.entitlements.exceptions import WithdrawnFromTeacher
 from licensing.entitlements.models import Seat, SeatEvent
-from licensing.exceptions import LicensingError
 from mailing import kinds
 from mailing import personal_data as outbox
 from mailing.models import Message, MessageState
@@ -380,7 +380,7 @@ def test_concurrent_seat_changes_leave_nothing_on_a_deleted_account(committing):
     actions += [lambda seat=seat: operations.release(seat_id=seat.pk, by=head, at=TERM) for seat in held]
     actions += [lambda code=code: operations.claim(code=code, by=user, at=TERM) for code, _ in codes]
     with schema_context(get_public_schema_name()):
-        races.run_concurrently(get_public_schema_name(), actions, expected_errors=LicensingError)
+        races.run_concurrently(get_public_schema_name(), actions, expected_errors=DomainError)
         tasks.erase_closed_account_again(user_id=user.pk)
         assert not Seat.objects.held().exists()
         assert Message.objects.filter(kind=ACCOUNT_CLOSED).count() == 1

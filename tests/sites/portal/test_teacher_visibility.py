@@ -15,10 +15,10 @@ from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.capabilities import Role
 from collectivities.models import AuditEntry
+from core.exceptions import DomainError
 from licensing.entitlements import operations
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import unseal_key
-from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation
 from mailing import kinds
 from mailing.kinds import NoLongerDue
@@ -192,5 +192,5 @@ def test_guessed_ids_reveal_no_teacher_or_pupil(school, teachers, portal):
         )
         assert answer.status_code == 409
         assert find_teachers(answer.content.decode()) == []
-    with pytest.raises(LicensingError):
+    with pytest.raises(DomainError):
         operations.release(seat_id=1, by=PrincipalFactory(), at=TERM)

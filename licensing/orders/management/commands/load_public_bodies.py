@@ -16,9 +16,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from core import formatting
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError, Refusal
 from licensing.orders import siret_numbers
-from licensing.orders.exceptions import UnreadableBodyList
 from licensing.orders.models import PublicBody
 from schools.folding import fold
 
@@ -95,7 +94,7 @@ def _open_reader(content: bytes) -> tuple[Reader, dict[str, int]]:
     indexes = {name: _column_index(header, headers) for name, headers in _HEADERS.items()}
     columns = {name: column for name, column in indexes.items() if column is not None}
     if not {"siret", "name"} <= columns.keys():
-        raise UnreadableBodyList("Ce fichier n'a pas de colonne « siret » et « nom » : rien n'a été changé.")
+        raise Refusal("unreadable_list", "Ce fichier n'a pas de colonne « siret » et « nom » : rien n'a été changé.")
     return reader, columns
 
 
@@ -103,9 +102,10 @@ def _rows(reader: Reader) -> Iterator[list[str]]:
     try:
         yield from reader
     except csv.Error:
-        raise UnreadableBodyList(
+        raise Refusal(
+            "unreadable_list",
             f"La ligne {reader.line_num} ne se lit pas, sans doute pour un guillemet jamais fermé : rien n'a été "
-            "changé."
+            "changé.",
         ) from None
 
 
@@ -153,7 +153,7 @@ class Command(BaseCommand):
         """Load the file and print a report; an invalid file changes nothing."""
         try:
             report = load(content=file.read_bytes(), at=timezone.now())
-        except (OSError, LicensingError) as error:
+        except (OSError, DomainError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{formatting.pluralize(report.bodies, 'organisme chargé', 'organismes chargés')}, "

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from core import formatting
-from licensing.exceptions import LicensingError
+from core.exceptions import DomainError
 from licensing.orders import operations
 
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 by=None,
                 at=timezone.now(),
             )
-        except LicensingError as error:
+        except DomainError as error:
             raise CommandError(str(error)) from error
         last_day = pool.entitlement.last_day
         if options["json"]:
