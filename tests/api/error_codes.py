@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.apps import apps
-from django.conf import settings
 from django.urls import get_resolver
 
 from api import problem_details, views
@@ -22,6 +21,7 @@ from core.exceptions import DomainError
 _FIRST = {"ApiProblem", "Unauthorised", "TooManyRequests", "FieldError", "build_problem_response", "__init__"}
 _THIRD = {"PortfolioRowError"}
 _NAMED = {"ErrorDetail", "ValidationError", "ApiProblem", "FieldError"}
+_ROOT = Path(__file__).parents[2]
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
 #: Packages whose rules are used by endpoints of other apps.
@@ -46,6 +46,7 @@ PAGE_ONLY_CODES = {
     "licence_held",
     "not_a_teacher",
     "not_principal",
+    "not_verified",
     "request_open",
     "too_many_licence_requests",
     "unknown_collectivity",
@@ -96,7 +97,7 @@ def _refusal_codes(packages: tuple[str, ...]) -> set[str]:
     """Return the codes of the refusals that have no class, in the modules of these packages."""
     found = set()
     for app in apps.get_app_configs():
-        for file in Path(app.path).rglob("*.py") if app.path.startswith(str(settings.BASE_DIR)) else ():
+        for file in Path(app.path).rglob("*.py") if Path(app.path).is_relative_to(_ROOT) and ".venv" not in app.path else ():
             module = ".".join([app.name, *file.relative_to(app.path).with_suffix("").parts])
             if module.startswith(packages):
                 found |= set(_in_source(ast.parse(file.read_text(encoding="utf-8")), first={"Refusal"}, named=set()))
