@@ -97,7 +97,9 @@ def _refusal_codes(packages: tuple[str, ...]) -> set[str]:
     """Return the codes of the refusals that have no class, in the modules of these packages."""
     found = set()
     for app in apps.get_app_configs():
-        for file in Path(app.path).rglob("*.py") if Path(app.path).is_relative_to(_ROOT) and ".venv" not in app.path else ():
+        for file in (
+            Path(app.path).rglob("*.py") if Path(app.path).is_relative_to(_ROOT) and ".venv" not in app.path else ()
+        ):
             module = ".".join([app.name, *file.relative_to(app.path).with_suffix("").parts])
             if module.startswith(packages):
                 found |= set(_in_source(ast.parse(file.read_text(encoding="utf-8")), first={"Refusal"}, named=set()))
