@@ -9,7 +9,7 @@ refused attempts do not prolong.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -19,7 +19,7 @@ from allauth.mfa import app_settings as mfa_settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from accounts import emails, known_origins
@@ -329,25 +329,6 @@ def remember(request: HttpRequest, user: User, *, by_second_factor: bool = False
 def remember_after_new_password(request: HttpRequest, user: User, **_: Any) -> None:
     """Remember the browser in which the new password was chosen."""
     remember(request, user)
-
-
-class AttemptResponseMiddleware:
-    """Completes the responses to attempts: 429 and `Retry-After` to a refused one, the device's cookie to a success."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request and complete its response."""
-        response = self.get_response(request)
-        retry_after = getattr(request, "retry_after", None)
-        if retry_after is not None:
-            response.status_code = 429
-            response["Retry-After"] = str(retry_after)
-        device = getattr(request, "known_device", None)
-        if device is not None:
-            known_origins.set_cookie(response, device)
-        return response
 
 
 # Delays between attempts at a second factor's codes: at sign-in, at a confirmation, and when an application is added.
