@@ -109,7 +109,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "platform/accounts/attempt_delays.py": [
         ("6.3", "if failures < self.free:", "if failures < 50 * self.free:"),
-        ("6.3", "    if open_at > now:", "    if False:"),
+        ("6.3", "is_early = open_at > now", "is_early = False"),
         ("6.3", "if KnownOrigin.Kind.DEVICE in known:", "if True:"),
         ("6.3", "[here, (self.of_account, name), ", "[here, "),
         ("6.3", "username.strip().casefold()", "username"),
