@@ -26,11 +26,12 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.calendar import date_in_paris, start_of_day
 from core.connections import connection
-from core.formatting import long_date, number
+from core.formatting import long_date
 from core.journal_seals import SealedJournal, sealed_journals
 from core.schemas import UNREADABLE, surviving_errors
 from mailing import kinds, operations
-from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail, render_email
+from mailing.email_templates import render_email_template
+from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail
 from mailing.models import LOST, Message, MessageState
 from tenants.cross_schema import query_all
 from tenants.models import Checkpoint, Collectivity
@@ -272,20 +273,13 @@ def _render(message: Message) -> RenderedEmail:
     if signed is None:
         raise NoLongerDue("Le relevé de ce jour n'est plus gardé.")
     content = signed.content.encode()
-    rendered = render_email(
-        subject=f"Relevé des sceaux du {long_date(signed.day)}",
-        paragraphs=[
-            (
-                f"La pièce jointe contient le dernier sceau de chacune des {number(content.count(b'\nseal '))} chaînes "
-                f"de {settings.BASE_DOMAIN} au {long_date(signed.day)}, signé d'une clé que la base de données n'a pas."
-            ),
-            (
-                "Gardez ce message hors de portée de qui administre la base. Le fichier joint montre plus tard, par "
-                "« manage.py audit --against », si un journal ou les livres ont été coupés ou réécrits depuis."
-            ),
-        ],
-        notes=[f"Empreinte SHA-256 du fichier : {hashlib.sha256(content).hexdigest()}"],
-    )
+    context = {
+        "day": signed.day,
+        "site": settings.BASE_DOMAIN,
+        "chains": content.count(b"\nseal "),
+        "digest": hashlib.sha256(content).hexdigest(),
+    }
+    rendered = render_email_template("tenants/emails/checkpoint.txt", context)
     attachment = EmailAttachment(filename=_name_file(signed.day), content=content, content_type="text/plain")
     return replace(rendered, attachments=(attachment,))
 

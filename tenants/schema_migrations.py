@@ -307,8 +307,12 @@ def _record_applied(applied: Sequence[RecordedMigration]) -> str:
     names: list[tuple[str, str]] = []
     for recorded in applied:
         names += [*recorded.migration.replaces, (recorded.migration.app_label, recorded.migration.name)]
+    return build_applied_rows(names, table=f"{connection.ops.quote_name(connection.schema_name)}.django_migrations")
+
+
+def build_applied_rows(names: Iterable[tuple[str, str]], *, table: str = "django_migrations") -> str:
+    """Return the statement that records migrations, by app and name, as applied, in this order."""
     rows = ", ".join(f"('{app}', '{name}', now())" for app, name in names)
-    table = f"{connection.ops.quote_name(connection.schema_name)}.django_migrations"
     return f"INSERT INTO {table} (app, name, applied) VALUES {rows}"  # noqa: S608 - names of Python modules
 
 

@@ -24,7 +24,12 @@ from core.connections import connection
 from core.schemas import SCHEMAS_PER_QUERY
 from tenants import privileges
 from tenants.models import SchemaSnapshot
-from tenants.schema_migrations import apply_missing_migrations, read_migration_files, record_statements
+from tenants.schema_migrations import (
+    apply_missing_migrations,
+    build_applied_rows,
+    read_migration_files,
+    record_statements,
+)
 
 # The schema's own name is taken out: it is written wherever the search path is the public schema's. Of columns, not
 # their order: a migration adds at the end what a new table has elsewhere.
@@ -140,7 +145,7 @@ def create() -> SchemaSnapshot:
         statements = [_CONCURRENTLY.sub(r"\1", statement) for statement in statements]
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT app, name FROM {scratch}.django_migrations ORDER BY id")  # noqa: S608 - our own name
-            statements.append(_applied_migrations(cursor.fetchall()))
+            statements.append(build_applied_rows(cursor.fetchall()))
             statements.extend(privileges.list_recorded_grants(scratch))
             structure = describe(scratch)
     finally:
@@ -151,9 +156,3 @@ def create() -> SchemaSnapshot:
         defaults={"statements": statements, "structure": structure, "created_at": timezone.now()},
     )
     return snapshot
-
-
-def _applied_migrations(migrations: list[tuple[str, str]]) -> str:
-    """Return the statement that records the migrations as applied, in the order they ran."""
-    rows = ", ".join(f"('{app}', '{name}', now())" for app, name in migrations)
-    return f"INSERT INTO django_migrations (app, name, applied) VALUES {rows}"  # noqa: S608 - names of Python modules

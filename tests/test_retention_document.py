@@ -49,14 +49,14 @@ def test_each_line_says_what_deletes_the_rows_or_why_nothing_does():
 
 def test_declared_times_are_those_of_the_document():
     lines = read_lines()
-    for one in retention.list_retentions():
+    for one in retention.retentions.values():
         _, kept, deleted = lines[one.table]
         assert kept == WORDS[one.kept_for], one.table
         assert not deleted.startswith("nothing"), one.table
 
 
 def test_what_the_general_job_deletes_is_declared():
-    declared = {one.table for one in retention.list_retentions() if one.remove is not None}
+    declared = {one.table for one in retention.retentions.values() if one.remove is not None}
     named = {table for table, (_, _, deleted) in read_lines().items() if "jobs.retention." in deleted}
     assert named == declared - {"imports_spreadsheetimport"}
 
@@ -64,7 +64,7 @@ def test_what_the_general_job_deletes_is_declared():
 def test_people_read_the_times_of_the_code(portal):
     """The legal notice says them in words: whoever changes one changes both."""
     assert (MESSAGES_KEPT, CONTENTS_KEPT, INVITATIONS_KEPT) == (1096 * DAY, 548 * DAY, 90 * DAY)
-    declared = {one.table: one.kept_for for one in retention.list_retentions()}
+    declared = {one.table: one.kept_for for one in retention.retentions.values()}
     assert declared["collectivities_invitation"] == 365 * DAY
     assert declared["tenants_officerequest"] == 1096 * DAY
     page = portal.get("/mentions-legales/").content.decode()

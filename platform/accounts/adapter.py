@@ -149,7 +149,7 @@ class AccountAdapter(DefaultAccountAdapter):
             request.retry_after = refusal.retry_after  # type: ignore[attr-defined]
             advice = "Mot de passe perdu ? « Mot de passe oublié » vous en fait choisir un autre par e-mail."
             raise ValidationError(add_nonbreaking_spaces(f"{refusal} {advice}"), code="too_early") from None
-        # Read by the two methods below.
+        # Read by `_record_attempt`.
         request.refused_attempts = attempt.describe_refused()  # type: ignore[attr-defined]
         user: User | None = super().authenticate(request, **credentials)
         if user is not None:
@@ -160,21 +160,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Write the refused password in the accounts' journal: whether or not the account exists, in as long."""
         user = account_journal.find_account(credentials)
-        account_journal.record_event(
-            AccountEvent.Action.PASSWORD_REFUSED,
-            user=user,
-            at=timezone.now(),
-            details=getattr(request, "refused_attempts", ""),
-        )
+        _record_attempt(AccountEvent.Action.PASSWORD_REFUSED, request, user)
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         """Write the sign-in in the accounts' journal, remember where it came from, then go on as allauth does."""
-        account_journal.record_event(
-            AccountEvent.Action.SIGNED_IN,
-            user=user,
-            at=timezone.now(),
-            details=getattr(request, "refused_attempts", ""),
-        )
+        _record_attempt(AccountEvent.Action.SIGNED_IN, request, user)
         attempt_delays.remember(request, user)
         response: HttpResponse = super().post_login(request, user, **options)
         return response
@@ -233,6 +223,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def _queue(self, kind: str, recipient: str, **context: int | str) -> None:
         queue_email(kind, recipient, host=self.request.get_host(), at=timezone.now(), **context)
+
+
+def _record_attempt(action: AccountEvent.Action, request: HttpRequest, user: User | None) -> None:
+    details = getattr(request, "refused_attempts", "")
+    account_journal.record_event(action, user=user, at=timezone.now(), details=details)
 
 
 def is_portal(request: HttpRequest) -> bool:

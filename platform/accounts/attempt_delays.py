@@ -9,7 +9,7 @@ refused attempts do not prolong.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -19,7 +19,7 @@ from allauth.mfa import app_settings as mfa_settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from accounts import emails, known_origins
@@ -91,6 +91,10 @@ def format_delay(wait: datetime.timedelta) -> str:
     return f"{seconds} seconde{'s' if seconds > 1 else ''}"
 
 
+#: A rule and the keyed hash of whom, or where from, it counts; as given to `begin`, the text itself.
+type _Subject = tuple[DelayRule, str]
+
+
 class _Row(NamedTuple):
     """A subject's row, as it was locked."""
 
@@ -140,22 +144,34 @@ class CountedAttempt:
     @transaction.atomic
     def take_back(self) -> None:
         """Forget the failures of the first subject, this attempt among them, for all subjects: it succeeded."""
-        counted = {(row.rule.scope, row.subject): row for row in self.counted}
         rows, now = _lock([(row.rule, row.subject) for row in self.counted])
         own = self.counted[0]
-        [failures] = [row.count_failures(now) for row in rows if (row.rule, row.subject) == (own.rule, own.subject)]
-        _write([_forgive(row, counted[row.rule.scope, row.subject], failures, now) for row in rows])
+        failures = rows[own.rule, own.subject].count_failures(now)
+        _write([_forgive(rows[row.rule, row.subject], row, failures, now) for row in self.counted])
 
 
-def begin(subjects: Sequence[tuple[DelayRule, str]]) -> CountedAttempt:
+def begin(subjects: Sequence[_Subject]) -> CountedAttempt:
     """Count an attempt as a failure of each subject, the closest first. Raises `AttemptTooEarly`, having counted none.
 
     Two statements in one transaction. Parallel attempts are counted one after the other.
     """
-    attempt, open_at, now = _begin([(rule, _hash_subject(subject)) for rule, subject in subjects])
-    if attempt is None:
+    hashed = [(rule, _hash_subject(subject)) for rule, subject in subjects]
+    with transaction.atomic():
+        rows, now = _lock(hashed)
+        own, open_at = rows[hashed[0]], max(row.open_at for row in rows.values())
+        is_early = open_at > now
+        after = {hashed[0]: own._replace(refused=own.refused + 1)} if is_early else _count_all(rows, now)
+        _write(after.values())
+    if is_early:
+        # After the commit, of which the refusals are part.
         raise AttemptTooEarly(open_at - now, open_at)
-    return attempt
+    return CountedAttempt(
+        tuple(
+            _CountedRow(*key, rows[key].count_failures(now), after[key].count_failures(now), after[key].open_at)
+            for key in hashed
+        ),
+        own.refused,
+    )
 
 
 @transaction.atomic
@@ -167,33 +183,14 @@ def prune() -> int:
     return deleted
 
 
-@transaction.atomic
-def _begin(
-    subjects: Sequence[tuple[DelayRule, str]],
-) -> tuple[CountedAttempt | None, datetime.datetime, datetime.datetime]:
-    rows, now = _lock(subjects)
-    open_at = max(row.open_at for row in rows)
-    own = next(row for row in rows if (row.rule, row.subject) == subjects[0])
-    if open_at > now:
-        _write([own._replace(refused=own.refused + 1)])
-        return None, open_at, now
-    counted = [_count(row, now) for row in rows]
-    _write(counted)
-    summaries = {
-        (row.rule, row.subject): _CountedRow(
-            row.rule, row.subject, row.count_failures(now), new.count_failures(now), new.open_at
-        )
-        for row, new in zip(rows, counted, strict=True)
-    }
-    return CountedAttempt(tuple(summaries[subject] for subject in subjects), own.refused), open_at, now
-
-
-def _count(row: _Row, now: datetime.datetime) -> _Row:
-    """Return the row with one failure more."""
-    rule = row.rule
-    latest = now + rule.max_failures * rule.forget_every
-    counted = row._replace(empties_at=min(latest, max(row.empties_at, now) + rule.forget_every), refused=0)
-    return counted._replace(open_at=now + rule.get_wait(counted.count_failures(now)))
+def _count_all(rows: Mapping[_Subject, _Row], now: datetime.datetime) -> dict[_Subject, _Row]:
+    """Return the rows with one failure more."""
+    counted = {}
+    for (rule, subject), row in rows.items():
+        latest = now + rule.max_failures * rule.forget_every
+        more = row._replace(empties_at=min(latest, max(row.empties_at, now) + rule.forget_every), refused=0)
+        counted[rule, subject] = more._replace(open_at=now + rule.get_wait(more.count_failures(now)))
+    return counted
 
 
 def _forgive(row: _Row, counted: _CountedRow, failures: int, now: datetime.datetime) -> _Row:
@@ -204,9 +201,9 @@ def _forgive(row: _Row, counted: _CountedRow, failures: int, now: datetime.datet
     )
 
 
-def _lock(subjects: Sequence[tuple[DelayRule, str]]) -> tuple[list[_Row], datetime.datetime]:
+def _lock(subjects: Sequence[_Subject]) -> tuple[dict[_Subject, _Row], datetime.datetime]:
     """Lock the subjects' rows, made where there is none, in one order for all; return them, and the database's time."""
-    ordered = sorted(subjects, key=lambda one: (one[0].scope, one[1]))
+    ordered = sorted(subjects, key=lambda subject: (subject[0].scope, subject[1]))
     values = ", ".join(["(%s, %s, clock_timestamp(), clock_timestamp(), 0)"] * len(ordered))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -217,12 +214,12 @@ def _lock(subjects: Sequence[tuple[DelayRule, str]]) -> tuple[list[_Row], dateti
             """,  # noqa: S608 - the table's name and placeholders
             [value for rule, subject in ordered for value in (rule.scope, subject)],
         )
-        found = {(scope, subject): tuple(columns) for scope, subject, *columns in cursor.fetchall()}
-    now: datetime.datetime = max(columns[-1] for columns in found.values())
-    return [_Row(rule, subject, *found[rule.scope, subject][:-1]) for rule, subject in ordered], now
+        locked = {(scope, subject): columns for scope, subject, *columns in cursor.fetchall()}
+    now: datetime.datetime = max(columns[-1] for columns in locked.values())
+    return {(rule, subject): _Row(rule, subject, *locked[rule.scope, subject][:-1]) for rule, subject in ordered}, now
 
 
-def _write(rows: Sequence[_Row]) -> None:
+def _write(rows: Collection[_Row]) -> None:
     """Write locked rows."""
     values = ", ".join(["(%s, %s, %s::timestamptz, %s::timestamptz, %s)"] * len(rows))
     with connection.cursor() as cursor:
@@ -247,9 +244,6 @@ def _hash_subject(subject: str) -> str:
 # else also waits for the account's failures elsewhere, and for those of the network. The numbers are reckoned in
 # docs/decisions/0097. Codes go by the same order of subjects, below.
 
-_SECONDS = datetime.timedelta(seconds=1)
-_MINUTES = datetime.timedelta(minutes=1)
-
 
 @dataclass(frozen=True, slots=True)
 class OriginDelays:
@@ -264,9 +258,7 @@ class OriginDelays:
     of_network: DelayRule
     by_second_factor: bool = False
 
-    def begin(
-        self, origin: Origin, name: str, owner: Owner, *, elsewhere: Sequence[tuple[DelayRule, str]] = ()
-    ) -> CountedAttempt:
+    def begin(self, origin: Origin, name: str, owner: Owner, *, elsewhere: Sequence[_Subject] = ()) -> CountedAttempt:
         """Count an attempt at the account of a name. Raises `attempt_delays.AttemptTooEarly`.
 
         `elsewhere`: further subjects of an attempt that no known device makes.
@@ -282,13 +274,21 @@ class OriginDelays:
         return begin([here, (self.of_account, name), (self.of_network, origin.network), *elsewhere])
 
 
-PASSWORDS = OriginDelays(
-    at_device=DelayRule("sign-in/device", 10, 15 * _MINUTES, first=5 * _SECONDS, longest=15 * _MINUTES),
-    at_network=DelayRule("sign-in/here", 5, 15 * _MINUTES, first=5 * _SECONDS, longest=15 * _MINUTES),
-    of_account=DelayRule("sign-in/account", 20, 10 * _MINUTES, first=5 * _SECONDS, longest=10 * _MINUTES),
-    # High: a school's staff share one address, and the address of a town is shared by all its schools.
-    of_network=DelayRule("sign-in/network", 200, 15 * _SECONDS, first=_SECONDS, longest=_MINUTES),
-)
+def _build_delays(
+    scope: str, wait: datetime.timedelta, account_wait: datetime.timedelta, *, by_second_factor: bool = False
+) -> OriginDelays:
+    """Return the rules of a scope; the waits: the longest ones, and in how long a failure is forgotten."""
+    return OriginDelays(
+        at_device=DelayRule(f"{scope}/device", 10, wait, first=5 * _SECOND, longest=wait),
+        at_network=DelayRule(f"{scope}/here", 5, wait, first=5 * _SECOND, longest=wait),
+        of_account=DelayRule(f"{scope}/account", 20, account_wait, first=5 * _SECOND, longest=account_wait),
+        # High: a school's staff share one address, and the address of a town is shared by all its schools.
+        of_network=DelayRule(f"{scope}/network", 200, 15 * _SECOND, first=_SECOND, longest=_MINUTE),
+        by_second_factor=by_second_factor,
+    )
+
+
+PASSWORDS = _build_delays("sign-in", 15 * _MINUTE, 10 * _MINUTE)
 
 
 def begin_password(request: HttpRequest, username: str, user: User | None) -> CountedAttempt:
@@ -331,25 +331,6 @@ def remember_after_new_password(request: HttpRequest, user: User, **_: Any) -> N
     remember(request, user)
 
 
-class AttemptResponseMiddleware:
-    """Completes the responses to attempts: 429 and `Retry-After` to a refused one, the device's cookie to a success."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request and complete its response."""
-        response = self.get_response(request)
-        retry_after = getattr(request, "retry_after", None)
-        if retry_after is not None:
-            response.status_code = 429
-            response["Retry-After"] = str(retry_after)
-        device = getattr(request, "known_device", None)
-        if device is not None:
-            known_origins.set_cookie(response, device)
-        return response
-
-
 # Delays between attempts at a second factor's codes: at sign-in, at a confirmation, and when an application is added.
 #
 # The application's codes and the recovery codes are counted apart: whoever tries the ones does not close the others. A
@@ -363,26 +344,14 @@ class AttemptResponseMiddleware:
 # a year. One network alone reaches 14 failures (5, then 9 while the wait doubles from 5 s to half an hour), never the
 # 20 that would have the owner wait elsewhere.
 
-HALF_HOUR = datetime.timedelta(minutes=30)
-
-
-def _build_delays(scope: str) -> OriginDelays:
-    return OriginDelays(
-        at_device=DelayRule(f"{scope}/device", 10, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR),
-        at_network=DelayRule(f"{scope}/here", 5, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR),
-        of_account=DelayRule(f"{scope}/account", 20, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR),
-        of_network=DelayRule(f"{scope}/network", 200, 15 * _SECONDS, first=_SECONDS, longest=60 * _SECONDS),
-        by_second_factor=True,
-    )
-
-
-APPLICATION_CODES = _build_delays("code")
-RECOVERY_CODES = _build_delays("recovery")
+HALF_HOUR = 30 * _MINUTE
+APPLICATION_CODES = _build_delays("code", HALF_HOUR, HALF_HOUR, by_second_factor=True)
+RECOVERY_CODES = _build_delays("recovery", HALF_HOUR, HALF_HOUR, by_second_factor=True)
 #: Nobody waits for it. Three failures on unknown devices, that no success followed, are told to the owner; again after
 #: a week without any, or when the password is a new one.
 TRIED_ELSEWHERE = DelayRule("code/told", 3, datetime.timedelta(days=7))
 #: The server's code has 69 bits and an hour: a wait for whoever mistypes it, on their own device or network.
-_ENROLMENT = DelayRule("enrolment/here", 10, HALF_HOUR, first=5 * _SECONDS, longest=HALF_HOUR)
+_ENROLMENT = DelayRule("enrolment/here", 10, HALF_HOUR, first=5 * _SECOND, longest=HALF_HOUR)
 
 
 def begin_code(origin: Origin, user: User, code: str) -> CountedAttempt:

@@ -72,14 +72,18 @@ def record_sign_in(request: HttpRequest, **_kwargs: Any) -> None:
     request.session[SIGNED_IN_FROM] = [origin.network, known_origins.describe_browser(request)]
 
 
-class SessionLifetimeMiddleware:
-    """Ends sessions that were idle for too long, or whose sign-in is too old. After the authentication."""
+class AccountSessionMiddleware:
+    """Ends sessions that were idle for too long, or whose sign-in is too old, and completes responses to attempts.
+
+    A refused attempt is a 429 with `Retry-After`, a success gets the device's cookie. Inside of allauth's middleware,
+    which looks at the status.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request, signed out if its session has ended."""
+        """Process the request, signed out if its session has ended, and complete its response."""
         session = cast("SessionStore", request.session)
         # The emptiness first: it reads nothing, and leaves the pages of visitors without `Vary: Cookie`.
         if not session.is_empty() and session.get(SESSION_KEY) is not None and request.user.is_authenticated:
@@ -89,7 +93,13 @@ class SessionLifetimeMiddleware:
                 messages.info(request, "votre session a pris fin, par sécurité : connectez-vous à nouveau.")
             elif session.seen_at is None or now - session.seen_at >= TOUCH_INTERVAL:
                 session.touch(now)
-        return self.get_response(request)
+        response = self.get_response(request)
+        if (retry_after := getattr(request, "retry_after", None)) is not None:
+            response.status_code = 429
+            response["Retry-After"] = str(retry_after)
+        if (device := getattr(request, "known_device", None)) is not None:
+            known_origins.set_cookie(response, device)
+        return response
 
 
 def has_ended(request: HttpRequest, at: datetime.datetime) -> bool:

@@ -22,13 +22,16 @@ from web.generic_forms import ModelForm
 PROFILES = [("", "Choisissez…"), *[(p.value, p.label) for p in (Profile.PRINCIPAL, Profile.TEACHER)]]
 
 #: The sign-in name, as people of schools know it.
+_ANY_NAME = "Celui que vous saisirez pour vous connecter. S'il n'est pas libre, vous en recevrez un proche par e-mail."
 _CHOSEN_NAME = "L'identifiant choisi à l'inscription : le plus souvent l'adresse qui a reçu la clé ou l'invitation."
 
 
-def _remove_placeholders(form: BaseForm) -> None:
-    """Remove allauth's placeholders: they repeat the labels, and screen readers read both."""
+def _label_fields(form: BaseForm, **labels: str) -> None:
+    """Label allauth's fields, without its placeholders: they repeat the labels, and screen readers read both."""
     for field in form.fields.values():
         field.widget.attrs.pop("placeholder", None)
+    for name, label in labels.items():
+        form.fields[name].label = label
 
 
 def check_new_password(
@@ -81,18 +84,16 @@ class AccountSignUpForm(allauth_forms.SignupForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["username"].label = "Identifiant"
-        self.fields[
-            "username"
-        ].help_text = (
-            "Celui que vous saisirez pour vous connecter. S'il n'est pas libre, vous en recevrez un proche par e-mail."
+        _label_fields(
+            self,
+            username="Identifiant",
+            email="Adresse e-mail",
+            password1="Mot de passe",
+            password2="Confirmation du mot de passe",
         )
-        self.fields["email"].label = "Adresse e-mail"
+        self.fields["username"].help_text = _ANY_NAME
         self.fields["email"].help_text = "Elle peut servir à plusieurs comptes, comme celle d'une école."
-        self.fields["password1"].label = "Mot de passe"
         self.fields["password1"].help_text = describe_password_rules("password1")
-        self.fields["password2"].label = "Confirmation du mot de passe"
-        _remove_placeholders(self)
 
     def clean(self) -> dict[str, Any]:
         """Refuse an identifiant that is somebody else's address: our e-mail to the new account repeats it.
@@ -119,14 +120,16 @@ class SignInForm(allauth_forms.LoginForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].label = "Identifiant"
+        _label_fields(
+            self,
+            login="Identifiant",
+            password="Mot de passe",  # noqa: S106 - a label
+            remember="Garder ma session ouverte sur cet appareil",
+        )
         by_address = "Ou votre adresse e-mail, si elle n'est celle que d'un seul compte."
         self.fields["login"].help_text = f"{_CHOSEN_NAME} {by_address}" if is_portal(kwargs["request"]) else by_address
         self.fields["login"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
-        self.fields["password"].label = "Mot de passe"
         self.fields["password"].help_text = ""
-        self.fields["remember"].label = "Garder ma session ouverte sur cet appareil"
-        _remove_placeholders(self)
 
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):
@@ -134,11 +137,13 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["oldpassword"].label = "Mot de passe actuel"
-        self.fields["password1"].label = "Nouveau mot de passe"
+        _label_fields(
+            self,
+            oldpassword="Mot de passe actuel",
+            password1="Nouveau mot de passe",
+            password2="Confirmation du nouveau mot de passe",
+        )
         self.fields["password1"].help_text = describe_password_rules("password1", known=list_known_words(self.user))
-        self.fields["password2"].label = "Confirmation du nouveau mot de passe"
-        _remove_placeholders(self)
 
     def clean_oldpassword(self) -> str:
         """Return the current password. Raises `ValidationError` for a wrong one, or too many attempts."""
@@ -154,7 +159,7 @@ class NewPasswordForm(allauth_forms.ResetPasswordKeyForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].help_text = describe_password_rules("password1", known=list_known_words(self.user))
-        _remove_placeholders(self)
+        _label_fields(self)
 
 
 class PasswordResetRequestForm(forms.Form):

@@ -85,11 +85,11 @@ class RenamePasskeyForm(webauthn.EditWebAuthnForm):
     name = _name_field()
 
 
-class _JournaledPasskey:
+class _JournaledPasskey(forms.Form):
     """Mixin, before allauth's form: a refused passkey is written in the accounts' journal."""
 
     user: User | None
-    cleaned_data: dict[str, Any]
+    credential = CredentialField()
 
     def clean_credential(self) -> Authenticator:
         """Return the passkey that signed the challenge. Raises `ValidationError`."""
@@ -111,19 +111,13 @@ class _JournaledPasskey:
 class SignInPasskeyForm(_JournaledPasskey, webauthn.AuthenticateWebAuthnForm):
     """The passkey after the password."""
 
-    credential = CredentialField()
-
 
 class PasskeyAloneForm(_JournaledPasskey, webauthn.LoginWebAuthnForm):
     """The passkey instead of username and password."""
 
-    credential = CredentialField()
-
 
 class ConfirmPasskeyForm(_JournaledPasskey, webauthn.ReauthenticateWebAuthnForm):
     """The passkey before a sensitive action."""
-
-    credential = CredentialField()
 
 
 _CODE_ATTRS = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}

@@ -129,9 +129,8 @@ def erase_account(user: User, *, at: datetime.datetime) -> None:
     """
     if user.erased_at is None:
         account_journal.record_event(AccountEvent.Action.CLOSED, user=user, at=at)
-    outbox.anonymise(
-        outbox.filter_by_user(user.pk) | outbox.filter_by_context(emails.CONFIRM, "address", _list_address_ids(user))
-    )
+    addresses = list(EmailAddress.objects.filter(user=user).values_list("pk", flat=True))
+    outbox.anonymise(outbox.filter_by_user(user.pk) | outbox.filter_by_context(emails.CONFIRM, "address", addresses))
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     EnrolmentCode.objects.filter(user=user).delete()
@@ -191,10 +190,6 @@ def export_personal_data(user: User) -> dict[str, Any]:
             for event in AccountEvent.objects.filter(account_id=user.pk).order_by("pk")
         ],
     }
-
-
-def _list_address_ids(user: User) -> list[int]:
-    return list(EmailAddress.objects.filter(user=user).values_list("pk", flat=True))
 
 
 def _build_erased_username(user: User) -> str:

@@ -56,11 +56,6 @@ def unseal(sealed: str) -> str:
     return _sealing.unseal(sealed.encode()).decode()
 
 
-def reseal_secret(sealed: str) -> str:
-    """Return the same secret sealed under the current key. Raises `UnsealError`."""
-    return _sealing.reseal(sealed.encode()).decode()
-
-
 #: What protects an account; recovery codes alone do not.
 FACTOR_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 #: Key of the secret in `Authenticator.data`, by kind. A passkey's data is a public key, which is no secret.
@@ -99,9 +94,7 @@ def enable(*, user: User, secret: str, host: str, at: datetime.datetime) -> None
     if Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists():
         raise SecondFactorError("Une application d'authentification est déjà reliée à ce compte.")
     bind(TOTP.activate(user, secret).instance)
-    finish_addition(user)
-    account_journal.record_event(AccountEvent.Action.SECOND_FACTOR_ON, user=user, at=at)
-    queue_email_to_user(user, emails.SECOND_FACTOR_ON, host=host, at=at)
+    _finish_addition(user, AccountEvent.Action.SECOND_FACTOR_ON, emails.SECOND_FACTOR_ON, host=host, at=at)
 
 
 @transaction.atomic
@@ -126,23 +119,29 @@ def remove_application(*, user: User, host: str, at: datetime.datetime) -> bool:
     lock_account(user.pk)
     removed, _ = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).delete()
     if removed:
-        account_journal.record_event(AccountEvent.Action.TOTP_REMOVED, user=user, at=at)
-        finish_removal(user, email_kind=emails.TOTP_REMOVED, host=host, at=at)
+        _finish_removal(user, AccountEvent.Action.TOTP_REMOVED, emails.TOTP_REMOVED, host=host, at=at)
     return bool(removed)
 
 
-def finish_addition(user: User) -> None:
-    """Create recovery codes unless there are some, and end the other sessions."""
+def _finish_addition(
+    user: User, action: AccountEvent.Action, email_kind: str, *, host: str, at: datetime.datetime
+) -> None:
+    """Create recovery codes unless there are some, end the other sessions, record the action and notify the user."""
     if not Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).exists():
         bind(RecoveryCodes.activate(user).instance)
     end_other_sessions(user)
+    account_journal.record_event(action, user=user, at=at)
+    queue_email_to_user(user, email_kind, host=host, at=at)
 
 
-def finish_removal(user: User, *, email_kind: str, host: str, at: datetime.datetime) -> None:
-    """End the other sessions and notify the user; after the last factor, delete the recovery codes too.
+def _finish_removal(
+    user: User, action: AccountEvent.Action, email_kind: str, *, host: str, at: datetime.datetime
+) -> None:
+    """Record the action, end the other sessions, notify the user; after the last factor, delete the recovery codes too.
 
     `email_kind`: the notice where another factor is left.
     """
+    account_journal.record_event(action, user=user, at=at)
     end_other_sessions(user)
     if is_enabled(user):
         queue_email_to_user(user, email_kind, host=host, at=at)
@@ -176,7 +175,7 @@ def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
     for row in rows:
         for key in (_SECRET_KEYS.get(Authenticator.Type(row.type)), _BINDING):
             if key in row.data:
-                row.data[key] = reseal_secret(row.data[key])
+                row.data[key] = _sealing.reseal(row.data[key].encode()).decode()
     Authenticator.objects.bulk_update(rows, ["data"])
     return len(rows), rows[-1].pk if rows else 0
 
@@ -235,9 +234,7 @@ def add(*, user: User, name: str, credential: Mapping[str, Any], host: str, at: 
         created_at=at,
     )
     bind(passkey)
-    finish_addition(user)
-    account_journal.record_event(AccountEvent.Action.PASSKEY_ADDED, user=user, at=at)
-    queue_email_to_user(user, emails.PASSKEY_ADDED, host=host, at=at)
+    _finish_addition(user, AccountEvent.Action.PASSKEY_ADDED, emails.PASSKEY_ADDED, host=host, at=at)
     return passkey
 
 
@@ -274,8 +271,7 @@ def remove(*, user: User, passkey_id: int, host: str, at: datetime.datetime) -> 
     """Delete a passkey and notify the user. Raises `SecondFactorError` where it is gone."""
     lock_account(user.pk)
     _get(user, passkey_id).delete()
-    account_journal.record_event(AccountEvent.Action.PASSKEY_REMOVED, user=user, at=at)
-    finish_removal(user, email_kind=emails.PASSKEY_REMOVED, host=host, at=at)
+    _finish_removal(user, AccountEvent.Action.PASSKEY_REMOVED, emails.PASSKEY_REMOVED, host=host, at=at)
 
 
 def _get(user: User, passkey_id: int) -> Authenticator:

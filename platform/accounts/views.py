@@ -61,7 +61,7 @@ class SecondFactorView(NextRedirectMixin, base.IndexView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add where to go on after a first factor."""
-        content: dict[str, Any] = super().get_context_data(**kwargs)
+        content = super().get_context_data(**kwargs)
         return content | {
             "add_passkey_url": self.passthrough_next_url(reverse("mfa_add_webauthn")),
             "add_application_url": self.passthrough_next_url(reverse("mfa_activate_totp")),
@@ -86,11 +86,9 @@ class EnrolmentCodeView(NextRedirectMixin, FormView):  # type: ignore[type-arg]
                 origin=known_origins.read_origin(self.request),
                 at=timezone.now(),
             )
-        except attempt_delays.AttemptTooEarly as refusal:
-            cast("Any", self.request).retry_after = refusal.retry_after
-            form.add_error("code", str(refusal))
-            return self.form_invalid(form)
-        except second_factor.EnrolmentCodeError as refusal:
+        except (attempt_delays.AttemptTooEarly, second_factor.EnrolmentCodeError) as refusal:
+            if isinstance(refusal, attempt_delays.AttemptTooEarly):
+                cast("Any", self.request).retry_after = refusal.retry_after
             form.add_error("code", str(refusal))
             return self.form_invalid(form)
         second_factor.allow_session(self.request, until=until)
@@ -103,8 +101,7 @@ class SignInCodeView(base.AuthenticateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add which factors the account has."""
-        content: dict[str, Any] = super().get_context_data(**kwargs)
-        return content | _describe_factors(self.stage.login.user)
+        return super().get_context_data(**kwargs) | _describe_factors(self.stage.login.user)
 
 
 @sensitive_view
@@ -113,8 +110,7 @@ class ConfirmCodeView(base.ReauthenticateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add which factors the account has."""
-        content: dict[str, Any] = super().get_context_data(**kwargs)
-        return content | _describe_factors(_get_user(self.request))
+        return super().get_context_data(**kwargs) | _describe_factors(_get_user(self.request))
 
 
 def _describe_factors(user: User) -> dict[str, bool]:
@@ -132,7 +128,7 @@ class EnableTotpView(NextRedirectMixin, totp.ActivateTOTPView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the secret in groups of four, for typing by hand."""
-        content: dict[str, Any] = super().get_context_data(**kwargs)
+        content = super().get_context_data(**kwargs)
         secret = content["form"].secret
         groups = (secret[start : start + 4] for start in range(0, len(secret), 4))
         return content | {
@@ -159,8 +155,7 @@ class DisableTotpView(totp.DeactivateTOTPView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add whether a passkey is left."""
-        content: dict[str, Any] = super().get_context_data(**kwargs)
-        return content | _describe_factors(_get_user(self.request))
+        return super().get_context_data(**kwargs) | _describe_factors(_get_user(self.request))
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Remove the application. This session stays signed in; all others end."""
@@ -182,8 +177,7 @@ class RecoveryCodesView(NextRedirectMixin, codes.ViewRecoveryCodesView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the `next` URL."""
-        content: dict[str, Any] = super().get_context_data(**kwargs)
-        return content | {"continue_to": self.get_next_url()}
+        return super().get_context_data(**kwargs) | {"continue_to": self.get_next_url()}
 
 
 @sensitive_view
@@ -211,11 +205,7 @@ class RecoveryCodesFileView(codes.DownloadRecoveryCodesView):
         return answer
 
 
-def _changes_something(request: HttpRequest) -> bool:
-    return request.method == "POST"
-
-
-@confirmed_recently(when=_changes_something)
+@confirmed_recently(when=lambda request: request.method == "POST")
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_devices(request: AuthenticatedRequest) -> HttpResponse:
@@ -391,12 +381,11 @@ class AddPasskeyView(NextRedirectMixin, webauthn.AddWebAuthnView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add where to choose another way."""
-        content: dict[str, Any] = super().get_context_data(**kwargs)
-        return content | {"other_ways_url": self.passthrough_next_url(reverse("mfa_index"))}
+        return super().get_context_data(**kwargs) | {"other_ways_url": self.passthrough_next_url(reverse("mfa_index"))}
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Add the passkey. This session stays signed in; all others end."""
-        user = cast("User", self.request.user)
+        user = _get_user(self.request)
         is_first = not is_enabled(user)
         second_factor.add(
             user=user,
@@ -417,8 +406,7 @@ class AddPasskeyView(NextRedirectMixin, webauthn.AddWebAuthnView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         """Show the form again, with a new challenge."""
-        response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=422)
-        return response
+        return self.render_to_response(self.get_context_data(form=form), status=422)
 
 
 @sensitive_view
@@ -430,9 +418,8 @@ class RenamePasskeyView(webauthn.EditWebAuthnView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Rename it."""
-        second_factor.rename(
-            user=cast("User", self.request.user), passkey_id=self.object.pk, name=form.cleaned_data["name"]
-        )
+        name = form.cleaned_data["name"]
+        second_factor.rename(user=_get_user(self.request), passkey_id=self.object.pk, name=name)
         messages.success(self.request, "le nom de l'appareil est changé.")
         return redirect("mfa_index")
 
@@ -446,14 +433,12 @@ class RemovePasskeyView(webauthn.RemoveWebAuthnView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add whether the account has no other second factor."""
-        content: dict[str, Any] = super().get_context_data(**kwargs)
-        user = cast("User", self.request.user)
-        factors = Authenticator.objects.filter(user_id=user.pk, type__in=FACTOR_TYPES)
-        return content | {"is_last": not factors.exclude(pk=self.object.pk).exists()}
+        factors = Authenticator.objects.filter(user_id=_get_user(self.request).pk, type__in=FACTOR_TYPES)
+        return super().get_context_data(**kwargs) | {"is_last": not factors.exclude(pk=self.object.pk).exists()}
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Remove it. This session stays signed in; all others end."""
-        user = cast("User", self.request.user)
+        user = _get_user(self.request)
         second_factor.remove(user=user, passkey_id=self.object.pk, host=self.request.get_host(), at=timezone.now())
         update_session_auth_hash(self.request, user)
         messages.success(
@@ -481,5 +466,4 @@ class ConfirmPasskeyView(webauthn.ReauthenticateWebAuthnView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         """Show the page again, with a new challenge."""
-        response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=422)
-        return response
+        return self.render_to_response(self.get_context_data(form=form), status=422)

@@ -43,10 +43,6 @@ class RecipientReport(NamedTuple):
     diagnostic: str
     retry_until: str = ""
 
-    def is_about(self, address: str) -> bool:
-        """Whether it names this address: a forwarded message is reported of the address it was forwarded to."""
-        return address.casefold() in (self.final.casefold(), self.original.casefold())
-
 
 class ParsedMail(NamedTuple):
     """One mail, as far as we care. `message_ids`: of messages it may be about, the likeliest first."""

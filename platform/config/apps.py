@@ -75,9 +75,7 @@ TENANT_APPS = [
 
 MIDDLEWARE = [
     "sites.health.middleware.HealthMiddleware",
-    "web.middleware.RequestMetricsMiddleware",
-    "web.middleware.RequestTraceMiddleware",  # outside of the one that numbers the response
-    "web.middleware.RequestIdMiddleware",
+    "web.middleware.RequestRecordMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -86,18 +84,16 @@ MIDDLEWARE = [
     "tenants.middleware.HostTenantMiddleware",
     "sites.restoration.middleware.HoldMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "web.middleware.ResponseHeadersMiddleware",
-    "web.middleware.HostBoundSessionMiddleware",
+    "web.middleware.HostSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "web.middleware.TypographyMiddleware",  # inside of the one that counts bytes
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "accounts.devices.SessionLifetimeMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.attempt_delays.AttemptResponseMiddleware",
+    "accounts.devices.AccountSessionMiddleware",
     # Before the policies: what a visit may not do, it is told in its own words.
     "collectivities.visit_middleware.OfficeVisitMiddleware",
     "web.middleware.AccessPolicyMiddleware",

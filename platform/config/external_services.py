@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -24,46 +25,42 @@ def read_leaks_file() -> Path | None:
     return Path(name)
 
 
-def read_leaks_url(*, is_production: bool) -> str:
-    """Return the address of the service's ranges, empty for none. Raises `ImproperlyConfigured`."""
-    url = env.text("PASSWORD_LEAKS_URL", "")
-    if not url:
-        return ""
-    schemes = ("https",) if is_production else ("https", "http")
-    try:
-        parts = urlsplit(url)
-        is_complete = bool(parts.hostname) and not parts.query and not parts.fragment and parts.path.endswith("/")
-    except ValueError:
-        is_complete = False
-    if not is_complete or parts.scheme not in schemes:
-        raise ImproperlyConfigured(
-            f"PASSWORD_LEAKS_URL must be a whole URL in {' or '.join(schemes)} that ends with « / », such as "
-            "https://api.pwnedpasswords.com/range/."
-        )
-    return url
-
-
 #: As `DirectorySync.url`.
 _MAX_URL_LENGTH = 500
 
 
-def read_directory_url(*, is_production: bool) -> str:
-    """Return the URL of the file, empty where it is loaded by hand. Raises `ImproperlyConfigured`."""
-    url = env.text("DIRECTORY_URL", "")
-    if not url:
-        return ""
+def _read_url(name: str, is_fit: Callable[[str, SplitResult], bool], wanted: str, *, is_production: bool) -> str:
+    """Return the URL of a variable, empty where it is not set. Raises `ImproperlyConfigured`: what is `wanted`."""
+    url = env.text(name, "")
+    schemes = ("https",) if is_production else ("https", "http")
     try:
         parts = urlsplit(url)
-        is_complete = bool(parts.hostname) and parts.port != 0 and parts.username is None and not parts.fragment
+        is_right = parts.scheme in schemes and bool(parts.hostname) and not parts.fragment and is_fit(url, parts)
     except ValueError:
-        is_complete = False
-    schemes = ("https",) if is_production else ("https", "http")
-    if not is_complete or parts.scheme not in schemes or len(url) > _MAX_URL_LENGTH:
-        raise ImproperlyConfigured(
-            f"DIRECTORY_URL must be a whole URL in {' or '.join(schemes)}, of {_MAX_URL_LENGTH} characters at most,"
-            " without a user and a « # »."
-        )
+        is_right = False
+    if url and not is_right:
+        raise ImproperlyConfigured(f"{name} must be a whole URL in {' or '.join(schemes)}{wanted}")
     return url
+
+
+def read_leaks_url(*, is_production: bool) -> str:
+    """Return the address of the service's ranges, empty for none. Raises `ImproperlyConfigured`."""
+    return _read_url(
+        "PASSWORD_LEAKS_URL",
+        lambda _, parts: not parts.query and parts.path.endswith("/"),
+        " that ends with « / », such as https://api.pwnedpasswords.com/range/.",
+        is_production=is_production,
+    )
+
+
+def read_directory_url(*, is_production: bool) -> str:
+    """Return the URL of the file, empty where it is loaded by hand. Raises `ImproperlyConfigured`."""
+    return _read_url(
+        "DIRECTORY_URL",
+        lambda url, parts: parts.port != 0 and parts.username is None and len(url) <= _MAX_URL_LENGTH,
+        f", of {_MAX_URL_LENGTH} characters at most, without a user and a « # ».",
+        is_production=is_production,
+    )
 
 
 #: django-payments' form: the provider's class and its arguments. Without arguments, which would show in tracebacks:

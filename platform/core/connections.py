@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import connection as default_connection
 from django.db.utils import ConnectionHandler
 from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 
-class OwnerUnknown(Exception):
+class OwnerUnknown(CommandError):
     """`OWNER_DATABASE_URL` is not set. The message says what was to be done, in French."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
@@ -62,21 +62,25 @@ def describe_role_faults() -> list[str]:
     ]
 
 
-def refuse_privileged_role() -> None:
-    """Raise `ImproperlyConfigured` on a server whose role may do more than the application needs.
+def _find_at_start(list_found: Callable[[], list[str]]) -> list[str]:
+    """Return the faults of a server's database, none elsewhere.
 
     A database that does not answer is no reason: the process starts, and says so to whoever asks.
     """
     if not settings.PRODUCTION:
-        return
+        return []
     try:
-        faults = describe_role_faults()
+        return list_found()
     except OperationalError:
-        return
+        return []
     finally:
         # Not to be shared with the processes that a server forks.
         connection.close()
-    if faults:
+
+
+def refuse_privileged_role() -> None:
+    """Raise `ImproperlyConfigured` on a server whose role may do more than the application needs."""
+    if faults := _find_at_start(describe_role_faults):
         sentences = "\n".join(f"- {fault}" for fault in faults)
         raise ImproperlyConfigured(
             f"PRODUCTION is True, but (see docs/deploy.md, manage.py create_database_roles):\n{sentences}"
@@ -132,21 +136,13 @@ def sorts_french(cursor: Cursor) -> bool:
 
 
 def refuse_unfit_database() -> None:
-    """Raise `ImproperlyConfigured` on a server whose database is not as `list_database_faults` has it.
+    """Raise `ImproperlyConfigured` on a server whose database is not as `list_database_faults` has it."""
 
-    A database that does not answer is no reason: the process starts, and says so to whoever asks.
-    """
-    if not settings.PRODUCTION:
-        return
-    try:
+    def list_found() -> list[str]:
         with connection.cursor() as cursor:
-            faults = list_database_faults(cursor)
-    except OperationalError:
-        return
-    finally:
-        # Not to be shared with the processes that a server forks.
-        connection.close()
-    if faults:
+            return list_database_faults(cursor)
+
+    if faults := _find_at_start(list_found):
         raise ImproperlyConfigured(describe_faults(faults))
 
 
@@ -199,6 +195,19 @@ class Fault(NamedTuple):
     risk: str = ""
 
 
+#: By setting, the value that it must not have, its check, and why.
+_FLAGS = {
+    "DEBUG": (True, "peps.E005", "its error pages show settings and data to anybody"),
+    "SECURE": (False, "peps.E006", "sessions would travel in the clear"),
+}
+#: Those that only weaken a server.
+_RISKY_FLAGS = {
+    "OPERATOR_SECOND_FACTOR": (False, "peps.E008", "a password alone would open the administration of every office"),
+    "OFFICE_SECOND_FACTOR": (False, "peps.E009", "a password alone would give and take back an office's licences"),
+    "WEBHOOKS_ALLOW_HTTP": (True, "peps.E010", "events would travel in the clear; ask for an https address"),
+}
+
+
 def is_local_name(domain: str) -> bool:
     """Return whether a domain is a name of this machine alone."""
     return domain == "localhost" or domain.endswith(".localhost")
@@ -221,6 +230,7 @@ def list_faults(values: Mapping[str, Any]) -> list[Fault]:
         *_list_secret_faults(values),
         *_list_token_faults(values),
         *_list_host_faults(values),
+        *(fault._replace(risk="") for fault in _list_wrong_flags(values, _FLAGS)),
         *_list_proxy_faults(values),
         *(fault for fault in risks if fault.risk not in accepted),
         *(Fault("peps.E014", f"ACCEPTED_RISKS: {name} is no risk with these settings: take it out.") for name in idle),
@@ -229,7 +239,7 @@ def list_faults(values: Mapping[str, Any]) -> list[Fault]:
 
 def list_risks(values: Mapping[str, Any]) -> list[Fault]:
     """Return the settings that weaken a server, accepted or not."""
-    return [*_list_second_factor_risks(values), *_list_network_risks(values), *_list_proxy_risks(values)]
+    return [*_list_wrong_flags(values, _RISKY_FLAGS), *_list_network_risks(values), *_list_proxy_risks(values)]
 
 
 def refuse_to_start(faults: list[Fault]) -> None:
@@ -332,13 +342,15 @@ def _list_host_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
             "peps.E004",
             f"BASE_DOMAIN must be a name that visitors find: {domain!r} is a demonstration's.",
         )
-    if values["DEBUG"]:
-        yield Fault("peps.E005", "DEBUG must be False: its error pages show settings and data to anybody.")
+
+
+def _list_wrong_flags(values: Mapping[str, Any], flags: Mapping[str, tuple[bool, str, str]]) -> Iterator[Fault]:
+    for name, (wrong, check, reason) in flags.items():
+        if values[name] == wrong:
+            yield Fault(check, f"{name} must be {not wrong}: {reason}.", risk=name)
 
 
 def _list_proxy_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
-    if not values["SECURE"]:
-        yield Fault("peps.E006", "SECURE must be True: sessions would travel in the clear.")
     if values["BEHIND_TLS_PROXY"] and not values["TRUSTED_PROXIES"]:
         yield Fault(
             "peps.E007",
@@ -346,28 +358,17 @@ def _list_proxy_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
         )
 
 
-def _list_second_factor_risks(values: Mapping[str, Any]) -> Iterator[Fault]:
-    if not values["OPERATOR_SECOND_FACTOR"]:
+def _list_proxy_risks(values: Mapping[str, Any]) -> Iterator[Fault]:
+    if values["TRUSTED_PROXIES"] > MAX_PROXIES:
         yield Fault(
-            "peps.E008",
-            "OPERATOR_SECOND_FACTOR must be True: a password alone would open the administration of every office.",
-            risk="OPERATOR_SECOND_FACTOR",
-        )
-    if not values["OFFICE_SECOND_FACTOR"]:
-        yield Fault(
-            "peps.E009",
-            "OFFICE_SECOND_FACTOR must be True: a password alone would give and take back an office's licences.",
-            risk="OFFICE_SECOND_FACTOR",
+            "peps.E012",
+            f"TRUSTED_PROXIES must be the number of proxies that stand there, {MAX_PROXIES} at most: with one too many"
+            " visitors choose the address by which their attempts are counted.",
+            risk="TRUSTED_PROXIES",
         )
 
 
 def _list_network_risks(values: Mapping[str, Any]) -> Iterator[Fault]:
-    if values["WEBHOOKS_ALLOW_HTTP"]:
-        yield Fault(
-            "peps.E010",
-            "WEBHOOKS_ALLOW_HTTP must be False: events would travel in the clear; ask for an https address.",
-            risk="WEBHOOKS_ALLOW_HTTP",
-        )
     for name in ("WEBHOOKS_PRIVATE_NETWORKS", "DIRECTORY_PRIVATE_NETWORKS", "HEALTH_NETWORKS"):
         # A monitor may stand on the machine itself; webhooks and downloads have nothing to do there.
         refused = _OWN_NETWORKS if name != "HEALTH_NETWORKS" else ()
@@ -384,13 +385,3 @@ def _is_too_wide(network: Network, refused: Iterable[Network]) -> bool:
     return network.prefixlen < _MIN_PREFIX_LENGTHS[network.version] or any(
         network.version == own.version and network.overlaps(own) for own in refused
     )
-
-
-def _list_proxy_risks(values: Mapping[str, Any]) -> Iterator[Fault]:
-    if values["TRUSTED_PROXIES"] > MAX_PROXIES:
-        yield Fault(
-            "peps.E012",
-            f"TRUSTED_PROXIES must be the number of proxies that stand there, {MAX_PROXIES} at most: with one too many"
-            " visitors choose the address by which their attempts are counted.",
-            risk="TRUSTED_PROXIES",
-        )

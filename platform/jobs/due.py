@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Min
 
 from core.connections import DatabaseClock
+from core.registry import Registry
 from jobs.models import DueWork
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import defer_once
@@ -49,7 +50,7 @@ class _DueKind(NamedTuple):
     is_public: bool
 
 
-_kinds: dict[str, _DueKind] = {}
+_kinds: Registry[_DueKind] = Registry("kind of due work")
 
 
 def declare_due_work(
@@ -63,8 +64,9 @@ def declare_due_work(
 
     The task looks for itself whether there is something to do: it may find nothing. `get_first_look`: when it looks in
     a schema of which nobody knows what is due; at once, by default. `is_public`: the public schema has such work too.
+    Raises `ImproperlyConfigured` where it is declared already.
     """
-    _kinds[kind] = _DueKind(priority, get_first_look, is_public)
+    _kinds.declare(kind, _DueKind(priority, get_first_look, is_public))
 
 
 def schedule(kind: str, schema: str, when: datetime.datetime) -> None:
@@ -122,7 +124,7 @@ def queue_due_work(*, at: datetime.datetime, kinds: Sequence[str] | None = None)
     queued = []
     declared = [kind for kind in _kinds if kinds is None or kind in kinds]
     due = set(DueWork.objects.filter(kind__in=declared, due_at__lte=at).values_list("kind", flat=True).distinct())
-    for kind in [one for one in declared if one in due]:
+    for kind in [each for each in declared if each in due]:
         with transaction.atomic():
             for schema in take(kind, at=at):
                 # One that waits has not read yet: it will see what this work was scheduled for. The trigger of the

@@ -20,6 +20,7 @@ from django.db.models.expressions import Combinable
 from django_tenants.utils import get_public_schema_name
 
 from core.connections import DatabaseClock, connection
+from core.registry import Registry
 from jobs import due
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
@@ -79,7 +80,8 @@ class Retention:
         return len(ids)
 
 
-_retentions: list[Retention] = []
+#: By table, in the order in which they are pruned within a schema: that of their declarations.
+retentions: Registry[Retention] = Registry("retention of")
 
 
 def declare_retention(
@@ -95,12 +97,11 @@ def declare_retention(
     """Have the rows of a table that are older than `kept_for` deleted, or removed as `remove` does.
 
     `since`: a column or an expression, which is null for rows that stay. `only`: the rows that may be deleted at all.
-    Whoever writes a row calls `schedule_pruning`, unless it comes with another that is kept no longer. Tables are
-    pruned in the order of their declarations within a schema.
+    Whoever writes a row calls `schedule_pruning`, unless it comes with another that is kept no longer. Raises
+    `ImproperlyConfigured` where the table has a declaration.
     """
-    list_old, find_oldest = _build_queries(model, since, only)
-    remove = remove or partial(_delete, model)
-    _retentions.append(Retention(model, kept_for, list_old, find_oldest, remove, batch_size, lock_first))
+    queries = _build_queries(model, since, only)
+    _declare(Retention(model, kept_for, *queries, remove or partial(_delete, model), batch_size, lock_first))
 
 
 def declare_retention_by_queries(
@@ -111,14 +112,16 @@ def declare_retention_by_queries(
     find_oldest: Callable[[], datetime.datetime | None],
 ) -> None:
     """Have rows deleted whose age is that of other rows. The parameters are the fields of `Retention`."""
-    _retentions.append(Retention(model, kept_for, list_old, find_oldest, partial(_delete, model)))
+    _declare(Retention(model, kept_for, list_old, find_oldest, partial(_delete, model)))
 
 
-def declare_pruned_elsewhere(
-    model: type[Model], *, kept_for: datetime.timedelta, since: str | Combinable, only: Q | None = None
-) -> None:
+def declare_pruned_elsewhere(model: type[Model], *, kept_for: datetime.timedelta, since: str) -> None:
     """Have the audit name the table where rows are older than `kept_for`, which another task deletes."""
-    _retentions.append(Retention(model, kept_for, *_build_queries(model, since, only), None))
+    _declare(Retention(model, kept_for, *_build_queries(model, since, None), None))
+
+
+def _declare(retention: Retention) -> None:
+    retentions.declare(retention.table, retention)
 
 
 def _build_queries(
@@ -148,27 +151,22 @@ def _delete(model: type[Model], ids: Collection[Any], _at: datetime.datetime) ->
         cursor.execute(f"DELETE FROM {meta.db_table} WHERE {meta.pk.column} = ANY(%s)", [list(ids)])  # noqa: S608 - own names
 
 
-def list_retentions() -> list[Retention]:
-    """Return what is declared, of every schema."""
-    return list(_retentions)
-
-
 def prune_schema(*, at: datetime.datetime) -> dict[str, int]:
     """Delete what is kept no longer in the current schema; return the number of rows by table.
 
     In an office's schema it schedules itself for the rest.
     """
-    here = [one for one in _retentions if one.remove is not None and one.is_in_current_schema()]
-    pruned = {one.table: one.prune(at=at) for one in here}
+    here = [each for each in retentions.values() if each.remove is not None and each.is_in_current_schema()]
+    pruned = {each.table: each.prune(at=at) for each in here}
     if connection.schema_name != get_public_schema_name():
         _schedule_next(here, at)
     return {table: count for table, count in pruned.items() if count}
 
 
 @transaction.atomic
-def _schedule_next(retentions: Collection[Retention], at: datetime.datetime) -> None:
+def _schedule_next(pruned: Collection[Retention], at: datetime.datetime) -> None:
     # Whoever writes a row after this relies on the row of due work that stands, or adds one.
-    oldest = [(one.find_oldest(), one.kept_for) for one in retentions]
+    oldest = [(each.find_oldest(), each.kept_for) for each in pruned]
     moments = [moment + kept_for for moment, kept_for in oldest if moment is not None]
     if moments:
         due.schedule(PRUNE_ROWS, connection.schema_name, max(min(moments), at + _OFFICE_INTERVAL))
@@ -185,9 +183,9 @@ def schedule_pruning(when: datetime.datetime) -> None:
 
 def find_overdue(*, at: datetime.datetime) -> Iterator[tuple[str, int]]:
     """Yield the tables of the current schema with rows that should long be deleted, and how many."""
-    for one in _retentions:
-        if one.is_in_current_schema() and (count := one.list_old(at - one.kept_for - OVERDUE_AFTER).count()):
-            yield one.table, count
+    for table, kept in retentions.items():
+        if kept.is_in_current_schema() and (count := kept.list_old(at - kept.kept_for - OVERDUE_AFTER).count()):
+            yield table, count
 
 
 due.declare_due_work(PRUNE_ROWS, priority=-10)

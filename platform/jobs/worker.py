@@ -24,13 +24,12 @@ import contextlib
 import logging
 import math
 import signal
-import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import psycopg
@@ -41,18 +40,13 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from core.telemetry import CONTENT_TYPE, log_context, may_read, render_metrics, trace
 from installation.hold import HoldCause, find_hold
 from jobs.housekeeping import get_stall_timeout, retry_own_jobs
 from jobs.periodic_tasks import hold_found, measure_job, raise_gc_threshold, run_periodic_tasks, shutdown_requested
 from jobs.tasks import Lane, plan_lanes
-
-
-class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
-    """Serves each request in a thread that does not keep the process."""
-
-    daemon_threads = True
 
 
 class MetricsRequestHandler(WSGIRequestHandler):
@@ -67,7 +61,9 @@ class MetricsRequestHandler(WSGIRequestHandler):
 @contextlib.contextmanager
 def serve_metrics(host: str, port: int) -> Iterator[None]:
     """Answer at this address until the block ends. Raises `OSError` where it is taken."""
-    with make_server(host, port, answer_metrics, server_class=MetricsServer, handler_class=MetricsRequestHandler) as it:
+    with make_server(
+        host, port, answer_metrics, server_class=ThreadingWSGIServer, handler_class=MetricsRequestHandler
+    ) as it:
         thread = threading.Thread(target=it.serve_forever, name="metrics", daemon=True)
         thread.start()
         try:

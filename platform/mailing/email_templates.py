@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.template import Engine, Origin, engines
 from django.template.loaders import app_directories
 
 from core import formatting
-from mailing.kinds import RenderedEmail, render_email
+from mailing.kinds import EmailItem, RenderedEmail, render_email
 
 # Marks of what the file itself says. No database and no form lets a NUL through: what somebody typed, line breaks and
 # brackets included, stays within its paragraph.
@@ -70,15 +70,17 @@ def render_email_template(
     context: Mapping[str, Any],
     *,
     address: str = "",
+    links: Sequence[str] = (),
     greeting: str = "Bonjour,",
     unsubscribe_url: str = "",
 ) -> RenderedEmail:
     """Render an e-mail from its template, such as `orders/emails/placed.txt`, as text and HTML.
 
     The first paragraph is the subject, those that follow are the text; a blank line ends a paragraph, and a line break
-    within one counts as a space. Three paragraphs begin with a word in brackets: `[button] Ouvrir la commande`, which
-    leads to `address`; `[note] …`, in small print, as many as there are; `[reason] …`, why a letter that comes again
-    by itself came, above the link that stops it. What is between `{% if %}` and `{% endif %}` may be part of a
+    within one counts as a space. Some paragraphs begin with a word in brackets: `[button] Ouvrir la commande`, which
+    leads to `address`; `[item] …` and `[link] …`, of a list, a sentence and what leads to the next of `links`;
+    `[note] …`, in small print, as many as there are; `[reason] …`, why a letter that comes again by itself came, above
+    the link that stops it. What is between `{% if %}` and `{% endif %}` may be part of a
     sentence or whole paragraphs; a paragraph that turns out empty is left out. The filters of `french`, `frame` and
     `french_filters` are at hand (`{{ day|long_date }}`, `{{ amount|euros }}`), and non-breaking spaces come by
     themselves. A part that several e-mails share is a template whose name begins with « _ », for `{% include %}`. A
@@ -86,12 +88,14 @@ def render_email_template(
     false.
     """
     read = read_email_template(template, context)
-    words, button, notes, reason = (
-        [_format_spaces(part) for part in read.get(label, ())] for label in ("", "button", "note", "reason")
+    words, items, actions, button, notes, reason = (
+        [_format_spaces(part) for part in read.get(label, ())]
+        for label in ("", "item", "link", "button", "note", "reason")
     )
     return render_email(
         subject=words[0],
         paragraphs=words[1:],
+        items=[EmailItem(*item) for item in zip(items, links, actions, strict=True)],
         button="".join(button),
         address=address,
         notes=notes,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Concatenate, NamedTuple, Protocol
 
 from django.template.loader import render_to_string
 
@@ -78,12 +78,18 @@ class ResendOperation(Protocol):
 class EmailKind:
     """A message kind and the functions of its owning app."""
 
+    #: Shown to the tenant.
     label: str
     render: Callable[[Message], RenderedEmail]
+    #: Reads the data of a batch in a few queries and returns its renderer; else `render` is called for each message.
     prefetch: Callable[[Sequence[Message]], Callable[[Message], RenderedEmail]] | None = None
+    #: Renders the message with its secrets masked; else there is no preview.
     preview: Callable[[Message], RenderedEmail] | None = None
+    #: The audited operation that renders it with its secrets.
     reveal: RevealOperation | None = None
+    #: The operation behind « corriger l'adresse et renvoyer ».
     resend: ResendOperation | None = None
+    #: A person has just asked for it, for one address: it is written to even where that was refused.
     is_by_hand: bool = False
 
     def renderer(self, messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
@@ -94,38 +100,19 @@ class EmailKind:
 _kinds: Registry[EmailKind] = Registry("kind of e-mail")
 
 
-def register(
-    kind: str,
-    *,
-    label: str,
-    render: Callable[[Message], RenderedEmail],
-    prefetch: Callable[[Sequence[Message]], Callable[[Message], RenderedEmail]] | None = None,
-    preview: Callable[[Message], RenderedEmail] | None = None,
-    reveal: RevealOperation | None = None,
-    resend: ResendOperation | None = None,
-    is_by_hand: bool = False,
-) -> None:
-    """Register how messages of `kind` are rendered, in the schema of their outbox.
+def _make_register[**P](build: Callable[P, EmailKind]) -> Callable[Concatenate[str, P], None]:
+    """Return a function that takes the name of a kind, and the fields of `EmailKind`."""
 
-    `label`: shown to the tenant. `prefetch`: reads the data of a batch in a few queries and returns its renderer;
-    without it `render` is called for each message. `preview`: renders the message with its secrets masked; without it
-    there is no preview. `reveal`: the audited operation that renders it with its secrets. `resend`: the operation
-    behind « corriger l'adresse et renvoyer ». `is_by_hand`: a person has just asked for it, for one
-    address: it is written to even where that was refused.
-    """
-    kind_labels.declare(kind, label)
-    _kinds.declare(
-        kind,
-        EmailKind(
-            label=label,
-            render=render,
-            prefetch=prefetch,
-            preview=preview,
-            reveal=reveal,
-            resend=resend,
-            is_by_hand=is_by_hand,
-        ),
-    )
+    def declare(kind: str, /, *args: P.args, **fields: P.kwargs) -> None:
+        """Register how messages of `kind` are rendered, in the schema of their outbox."""
+        built = build(*args, **fields)
+        kind_labels.declare(kind, built.label)
+        _kinds.declare(kind, built)
+
+    return declare
+
+
+register = _make_register(EmailKind)
 
 
 def unregister(kind: str) -> None:

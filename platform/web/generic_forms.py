@@ -12,20 +12,19 @@ if TYPE_CHECKING:
     from django.forms.models import BaseInlineFormSet
 else:
 
-    class ModelForm(forms.ModelForm):
-        def __class_getitem__(cls, _row: object) -> type:
+    class _Subscriptable:
+        def __class_getitem__(cls, _parameter: object) -> type:
             """Return the class itself: its parameter is for the type checker."""
             return cls
 
-    class ModelChoiceField(forms.ModelChoiceField):
-        def __class_getitem__(cls, _row: object) -> type:
-            """Return the class itself."""
-            return cls
+    class ModelForm(_Subscriptable, forms.ModelForm):
+        pass
 
-    class BaseInlineFormSet(models.BaseInlineFormSet):
-        def __class_getitem__(cls, _rows: object) -> type:
-            """Return the class itself."""
-            return cls
+    class ModelChoiceField(_Subscriptable, forms.ModelChoiceField):
+        pass
+
+    class BaseInlineFormSet(_Subscriptable, models.BaseInlineFormSet):
+        pass
 
 
 __all__ = ["BaseInlineFormSet", "ModelChoiceField", "ModelForm"]

@@ -1,4 +1,4 @@
-"""Middlewares of pages: hosts of sessions and messages, policies, headers, typography, numbers, figures and traces."""
+"""Middlewares of pages: what is recorded of a request, its session and headers, typography, access policies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -45,31 +45,6 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FAULT = 500
 
 
-class RequestTraceMiddleware:
-    """Traces every request but those for static files, where the process has a tracer."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request. Its number (`RequestIdMiddleware`) finds its trace, and that the lines of the log."""
-        if request.path_info.startswith(settings.STATIC_URL):
-            return self.get_response(request)
-        method = next((name for name in _METHODS if name == request.method), "_OTHER")
-        with trace(method, {"http.request.method": method}) as span:
-            response = self.get_response(request)
-            if span is not None:
-                span.set_attribute("http.response.status_code", response.status_code)
-                span.set_attribute("peps.request", response.headers.get("X-Request-ID", ""))
-                if request.resolver_match is not None:
-                    route = f"/{request.resolver_match.route}"
-                    span.set_attribute("http.route", route)
-                    span.update_name(f"{method} {route}")
-                if response.status_code >= _FAULT:
-                    set_failed(span, str(response.status_code))
-        return response
-
-
 #: By route without buckets, of which a thousand routes would make too many series; by part of the site with them.
 ROUTES = Summary("peps_request_seconds", "Requests by the name of their route.", ["route", "status"])
 SITES = Histogram(
@@ -82,22 +57,57 @@ SITES = Histogram(
 NO_ROUTE = "none"
 
 
-class RequestMetricsMiddleware:
-    """Counts and times every request but those of `/sante/`."""
+HEADER = "X-Request-ID"
+#: What a proxy in front may have given: nothing that a line of a log, or a search in it, would take for something else.
+_GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class RequestRecordMiddleware:
+    """Numbers and times every request but those of `/sante/`; traces those but for static files, if there is a tracer.
+
+    The number is the one that the request came with, or a new one: it finds the lines of the log, and the trace.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request."""
+        """Process the request, and set the header of its response."""
         started = time.perf_counter()
-        response = self.get_response(request)
-        seconds = time.perf_counter() - started
+        given = request.headers.get(HEADER, "")
+        number = given if _GIVEN.fullmatch(given) else uuid.uuid4().hex
+        # Until the response is closed: Django logs refusals and faults outside of the middleware.
+        begin_log_context(request=number)
+        if request.path_info.startswith(settings.STATIC_URL):
+            response = self.get_response(request)
+        else:
+            response = self._trace(request, number)
+        response[HEADER] = number
         status = f"{response.status_code // 100}xx"
         match = request.resolver_match
+        seconds = time.perf_counter() - started
         ROUTES.labels(match.view_name if match is not None else NO_ROUTE, status).observe(seconds)
         SITES.labels(_get_site(request), status).observe(seconds)
         return response
+
+    def _trace(self, request: HttpRequest, number: str) -> HttpResponse:
+        method = next((name for name in _METHODS if name == request.method), "_OTHER")
+        with trace(method, {"http.request.method": method, "peps.request": number}) as span:
+            response = self.get_response(request)
+            if span is not None:
+                span.set_attribute("http.response.status_code", response.status_code)
+                if request.resolver_match is not None:
+                    route = f"/{request.resolver_match.route}"
+                    span.set_attribute("http.route", route)
+                    span.update_name(f"{method} {route}")
+                if response.status_code >= _FAULT:
+                    set_failed(span, str(response.status_code))
+        return response
+
+
+@receiver(request_finished)
+def _forget(**_: object) -> None:
+    end_log_context()
 
 
 def _get_site(request: HttpRequest) -> str:
@@ -109,33 +119,6 @@ def _get_site(request: HttpRequest) -> str:
     if tenant is None:
         return "none"
     return "portal" if tenant.schema_name == get_public_schema_name() else "office"
-
-
-HEADER = "X-Request-ID"
-#: What a proxy in front may have given: nothing that a line of a log, or a search in it, would take for something else.
-_GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
-
-
-class RequestIdMiddleware:
-    """Keeps the number that the request came with, or gives it one."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request, and set the header of its response."""
-        given = request.headers.get(HEADER, "")
-        number = given if _GIVEN.fullmatch(given) else uuid.uuid4().hex
-        # Until the response is closed: Django logs refusals and faults outside of the middleware.
-        begin_log_context(request=number)
-        response = self.get_response(request)
-        response[HEADER] = number
-        return response
-
-
-@receiver(request_finished)
-def _forget(**_: object) -> None:
-    end_log_context()
 
 
 class TypographyMiddleware:
@@ -170,18 +153,33 @@ PERMISSIONS_POLICY = ", ".join(
 )
 
 
-class ResponseHeadersMiddleware:
-    """Sets the headers. Right inside the session middleware, so that it sees what the session became."""
+SESSION_HOST_KEY = "host"
+
+
+class HostSessionMiddleware:
+    """Rejects at one host a session that was created at another, and sets the headers that sessions and scripts need.
+
+    All hosts share one session table, so a cookie copied to another host would be valid there. The host is stored in
+    the session when it is first written; at another host the request gets an empty session instead. Right inside the
+    session middleware, so that it sees what the session became.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request and set the headers of its response."""
+        """Process the request with a session of its own host and set the headers of its response."""
+        host = request.get_host()
         # A session that ends in this request counts too. Neither reads the session, nor makes the page vary by cookie.
         had_session = not request.session.is_empty()
+        if had_session and request.session.get(SESSION_HOST_KEY) != host:
+            # Not flushed: a copied cookie must not allow anyone to end its owner's session.
+            request.session = type(request.session)()
         response = self.get_response(request)
-        if (had_session or not request.session.is_empty()) and "no-store" not in response.get("Cache-Control", ""):
+        has_session = not request.session.is_empty()
+        if request.session.modified and has_session:
+            request.session[SESSION_HOST_KEY] = host
+        if (had_session or has_session) and "no-store" not in response.get("Cache-Control", ""):
             response["Cache-Control"] = "no-store"
         if response.get("Content-Type", "").startswith("text/html"):
             # A part of the page for htmx, the whole page for others.
@@ -190,35 +188,7 @@ class ResponseHeadersMiddleware:
         return response
 
 
-SESSION_HOST_KEY = "host"
 _logger = logging.getLogger(__name__)
-
-
-class HostBoundSessionMiddleware:
-    """Rejects at one host a session that was created at another.
-
-    All hosts share one session table, so a cookie copied to another host would be valid there. The host is stored in
-    the session when it is first written; at another host the request gets an empty session instead.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Process the request with a session of its own host."""
-        host = request.get_host()
-        if not request.session.is_empty() and request.session.get(SESSION_HOST_KEY) != host:
-            # Not flushed: a copied cookie must not allow anyone to end its owner's session.
-            request.session = type(request.session)()
-        response = self.get_response(request)
-        if request.session.modified and not request.session.is_empty():
-            request.session[SESSION_HOST_KEY] = host
-        return response
-
-
-def contains_nul(named: Mapping[str, object]) -> bool:
-    """Whether a URL parameter contains NUL, which no stored text can."""
-    return any("\x00" in part for part in named.values() if isinstance(part, str))
 
 
 def _refuse_nul(request: HttpRequest, view: Callable[..., Any]) -> None:

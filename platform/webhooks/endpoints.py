@@ -120,50 +120,6 @@ class UnknownEndpoint(DomainError):
         super().__init__("Ce webhook n'existe pas, ou a été supprimé.")
 
 
-class UnknownDelivery(DomainError):
-    code = "not_found"
-
-    def __init__(self) -> None:
-        super().__init__("Cet envoi n'existe pas, ou a été oublié au bout de trente jours.")
-
-
-class TooManyEndpoints(DomainError):
-    code = "too_many_webhooks"
-
-    def __init__(self) -> None:
-        super().__init__(f"Un bureau a {MAX_ENDPOINTS} webhooks au plus : supprimez-en un qui ne sert plus.")
-
-
-class AddressTaken(DomainError):
-    """Another endpoint has the same URL; also a unique constraint."""
-
-    code = "url_already_used"
-
-    def __init__(self) -> None:
-        super().__init__("Un webhook conduit déjà à cette adresse : modifiez celui-là.")
-
-
-class AlreadyRotated(DomainError):
-    code = "already_rotated"
-
-    def __init__(self) -> None:
-        super().__init__("Le secret vient d'être renouvelé : le précédent signe encore, rien de plus n'a changé.")
-
-
-class EndpointDisabled(DomainError):
-    code = "webhook_disabled"
-
-    def __init__(self) -> None:
-        super().__init__("Ce webhook est désactivé : activez-le d'abord.")
-
-
-class DeliveryPending(DomainError):
-    code = "delivery_pending"
-
-    def __init__(self) -> None:
-        super().__init__("Cet envoi est déjà en attente : il part au prochain essai.")
-
-
 class NewEndpoint(NamedTuple):
     """An endpoint and its new secret, which cannot be shown again."""
 
@@ -175,12 +131,14 @@ class NewEndpoint(NamedTuple):
 def add(*, url: str, types: Collection[str], by_id: int | None, at: datetime.datetime) -> NewEndpoint:
     """Create an endpoint for these event types (empty: all), and return it with its secret.
 
-    Raises `AddressRefused`, `AddressTaken`, `UnknownEventType`, `TooManyEndpoints`.
+    Raises `Refusal` for such an address or type, an address that is taken, or too many endpoints.
     """
     http_client.check_url(url)
     valid_types = _check_types(types)
     if WebhookEndpoint.objects.kept().count() >= MAX_ENDPOINTS:
-        raise TooManyEndpoints
+        raise Refusal(
+            "too_many_webhooks", f"Un bureau a {MAX_ENDPOINTS} webhooks au plus : supprimez-en un qui ne sert plus."
+        )
     secret = generate_secret()
     endpoint = WebhookEndpoint(
         url=url, types=valid_types, sealed_secret=sealer.seal(secret), created_at=at, created_by_id=by_id
@@ -195,7 +153,7 @@ def update(
 ) -> WebhookEndpoint:
     """Update the given fields of an endpoint and return it. Enabled or with a new URL, it is drained at once.
 
-    Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownEventType`.
+    Raises `UnknownEndpoint`, and `Refusal` as `add` does.
     """
     endpoint = get_locked(endpoint_id)
     must_drain = False
@@ -218,12 +176,14 @@ def update(
 def rotate_secret(*, endpoint_id: int, at: datetime.datetime, expected_rotation: str | None = None) -> NewEndpoint:
     """Replace the secret of an endpoint and return both; the old one also signs for `ROTATION_OVERLAP`.
 
-    `expected_rotation`: the endpoint's `rotation` that the caller read. Raises `UnknownEndpoint`, and `AlreadyRotated`
-    if it changed: a second rotation would drop the secret that receivers still use.
+    `expected_rotation`: the endpoint's `rotation` that the caller read. Raises `UnknownEndpoint`, and `Refusal` if it
+    changed: a second rotation would drop the secret that receivers still use.
     """
     endpoint = get_locked(endpoint_id)
     if expected_rotation is not None and expected_rotation != endpoint.rotation:
-        raise AlreadyRotated
+        raise Refusal(
+            "already_rotated", "Le secret vient d'être renouvelé : le précédent signe encore, rien de plus n'a changé."
+        )
     secret = generate_secret()
     endpoint.sealed_previous, endpoint.previous_until = endpoint.sealed_secret, at + ROTATION_OVERLAP
     endpoint.sealed_secret = sealer.seal(secret)
@@ -246,7 +206,7 @@ def remove(*, endpoint_id: int, at: datetime.datetime) -> WebhookEndpoint:
 
 @transaction.atomic
 def send_test(*, endpoint_id: int, at: datetime.datetime) -> Delivery:
-    """Queue a `webhook.test` event for this endpoint only. Raises `UnknownEndpoint`, `EndpointDisabled`."""
+    """Queue a `webhook.test` event for this endpoint only. Raises `UnknownEndpoint`, `Refusal`."""
     endpoint = _enabled(endpoint_id)
     _reset_failures(endpoint)
     endpoint.save()
@@ -259,15 +219,15 @@ def send_test(*, endpoint_id: int, at: datetime.datetime) -> Delivery:
 def replay(*, endpoint_id: int, delivery_id: int, at: datetime.datetime) -> Delivery:
     """Queue a delivered or failed delivery again, under the same `webhook-id`, for another retry period.
 
-    Raises `UnknownEndpoint`, `EndpointDisabled`, `UnknownDelivery`, `DeliveryPending`.
+    Raises `UnknownEndpoint`, and `Refusal` where the endpoint is disabled, or the delivery is gone or pending.
     """
     endpoint = _enabled(endpoint_id)
     deliveries = Delivery.objects.select_related("event").locked()
     delivery = deliveries.filter(endpoint=endpoint, pk=delivery_id).first()
     if delivery is None:
-        raise UnknownDelivery
+        raise Refusal("not_found", "Cet envoi n'existe pas, ou a été oublié au bout de trente jours.")
     if delivery.state == DeliveryState.PENDING:
-        raise DeliveryPending
+        raise Refusal("delivery_pending", "Cet envoi est déjà en attente : il part au prochain essai.")
     _reset_failures(endpoint)
     endpoint.save()
     delivery.state, delivery.settled_at, delivery.reason, delivery.attempts = DeliveryState.PENDING, None, "", 0
@@ -304,7 +264,7 @@ def get_locked(endpoint_id: int) -> WebhookEndpoint:
 def _enabled(endpoint_id: int) -> WebhookEndpoint:
     endpoint = get_locked(endpoint_id)
     if not endpoint.is_enabled:
-        raise EndpointDisabled
+        raise Refusal("webhook_disabled", "Ce webhook est désactivé : activez-le d'abord.")
     return endpoint
 
 
@@ -320,7 +280,7 @@ def _save(endpoint: WebhookEndpoint) -> None:
     except IntegrityError as broken:
         if "endpoint_once_an_address" not in str(broken):
             raise
-        raise AddressTaken from None
+        raise Refusal("url_already_used", "Un webhook conduit déjà à cette adresse : modifiez celui-là.") from None
 
 
 def _check_types(types: Collection[str]) -> list[str]:

@@ -27,6 +27,7 @@ from django.conf import settings
 
 from core import outgoing_addresses
 from core.exceptions import Refusal
+from core.foreign_values import clean_line
 from core.outgoing_addresses import AddressNotAllowed
 from webhooks import leases
 from webhooks.leases import AttemptResult
@@ -42,34 +43,30 @@ _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 
 def check_url(url: str) -> None:
-    """Check the syntax, scheme and literal IP address of a URL. Raises `AddressRefused`."""
+    """Check the syntax, scheme and literal IP address of a URL. Raises `Refusal`."""
+    if fault := _find_url_fault(url):
+        raise Refusal("url_not_allowed", fault)
+
+
+def _find_url_fault(url: str) -> str:
+    """Return what is wrong with a URL, or an empty text."""
     if not URL_PATTERN.fullmatch(url):
-        raise Refusal(
-            "url_not_allowed", "Écrivez une adresse complète, sans espace ni accent : https://si.exemple.fr/webhooks."
-        )
+        return "Écrivez une adresse complète, sans espace ni accent : https://si.exemple.fr/webhooks."
     try:
         parts, host = urlsplit(url), yarl.URL(url).host
         port = parts.port
     except ValueError:
         host, port = None, None
     if not host or port == 0:
-        raise Refusal(
-            "url_not_allowed", "Cette adresse n'en est pas une : écrivez-la comme https://si.exemple.fr/webhooks."
-        )
+        return "Cette adresse n'en est pas une : écrivez-la comme https://si.exemple.fr/webhooks."
     if not is_scheme_allowed(url):
-        raise Refusal(
-            "url_not_allowed", "L'adresse doit commencer par https:// : ce qui est envoyé ne circule pas en clair."
-        )
+        return "L'adresse doit commencer par https:// : ce qui est envoyé ne circule pas en clair."
     if parts.username is not None or parts.password is not None:
-        raise Refusal(
-            "url_not_allowed",
-            "L'adresse ne porte ni identifiant ni mot de passe : la signature de l'envoi en tient lieu.",
-        )
+        return "L'adresse ne porte ni identifiant ni mot de passe : la signature de l'envoi en tient lieu."
     if parts.fragment:
-        raise Refusal("url_not_allowed", "L'adresse ne porte pas de « # » : ce qui le suit n'est jamais envoyé.")
+        return "L'adresse ne porte pas de « # » : ce qui le suit n'est jamais envoyé."
     ip_address = _LOOPBACK if host.rstrip(".").lower() == "localhost" else outgoing_addresses.parse_address(host)
-    if ip_address is not None and not is_address_allowed(ip_address):
-        raise Refusal("url_not_allowed", outgoing_addresses.PRIVATE_NETWORK)
+    return "" if ip_address is None or is_address_allowed(ip_address) else outgoing_addresses.PRIVATE_NETWORK
 
 
 def is_scheme_allowed(url: str) -> bool:
@@ -203,7 +200,9 @@ async def _send_one(session: aiohttp.ClientSession, request: WebhookRequest) -> 
         reason = _explain_failure(failure)
     # How long a lookup takes also tells a name that exists from one that does not.
     duration = 0 if reason == leases.HOST_UNREACHABLE else int((time.monotonic() - started) * 1000)
-    return AttemptResult(status, reason, leases.sanitize_body(answer), duration)
+    return AttemptResult(
+        status, reason, clean_line(answer.decode("utf-8", "replace"), leases.MAX_BODY_LENGTH), duration
+    )
 
 
 async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:

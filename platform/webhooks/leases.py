@@ -97,12 +97,6 @@ def explain_status(status: int) -> str:
     return f"{sentence[:-1]} (réponse {status})."
 
 
-def sanitize_body(raw: bytes) -> str:
-    """Return the beginning of a response body as one line of printable text."""
-    text = raw.decode("utf-8", "replace")
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_BODY_LENGTH]
-
-
 #: Seconds after the first, second, … attempt; the last value repeats.
 _RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
 #: Seconds an endpoint is paused after the first, second, … round without a success; one that hangs is a step ahead.
@@ -207,13 +201,12 @@ def _update_endpoint(endpoint: WebhookEndpoint, outcomes: Sequence[AttemptResult
     endpoint.save(update_fields=["is_enabled", "disabled_reason", "failures", "failing_since", "paused_until"])
 
 
-def fail_overdue(*, at: datetime.datetime, endpoint_id: int | None = None) -> int:
+def fail_overdue(*, at: datetime.datetime) -> int:
     """Fail overdue deliveries whose last attempt never ran (endpoint paused or disabled); return how many."""
-    expired = Delivery.objects.overdue_at(at, since=LAST_TRY)
-    if endpoint_id is not None:
-        expired = expired.filter(endpoint_id=endpoint_id)
     reason = Trim(Concat(Value(f"{GAVE_UP} "), "reason"))
-    failed = expired.update(state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=reason)
+    failed = Delivery.objects.overdue_at(at, since=LAST_TRY).update(
+        state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=reason
+    )
     if failed:
         count_on_commit(GIVEN_UP, failed)
     return failed

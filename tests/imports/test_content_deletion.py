@@ -76,8 +76,8 @@ def test_contents_are_deleted_after_their_time_and_figures_stay(pool):
 
 def test_a_large_import_goes_in_batches(pool, monkeypatch):
     spreadsheet_import = apply_list(pool, schools=5)
-    small = [dataclasses.replace(one, batch_size=2) for one in retention.list_retentions()]
-    monkeypatch.setattr(retention, "_retentions", small)
+    small = {table: dataclasses.replace(one, batch_size=2) for table, one in retention.retentions.items()}
+    monkeypatch.setattr(retention, "retentions", small)
     assert retention.prune_schema(at=OLD)["imports_importrow"] == 5
     assert count_contents(spreadsheet_import) == (0, 0, 0)
 
@@ -244,11 +244,11 @@ def test_an_undoing_that_waited_for_the_deletion_is_refused(committing, monkeypa
         wait_for_blocked_session()
         delete_contents(ids, at)
 
-    slow = [
-        dataclasses.replace(one, remove=delete_slowly) if one.remove is delete_contents else one
-        for one in retention.list_retentions()
-    ]
-    monkeypatch.setattr(retention, "_retentions", slow)
+    slow = {
+        table: dataclasses.replace(one, remove=delete_slowly) if one.remove is delete_contents else one
+        for table, one in retention.retentions.items()
+    }
+    monkeypatch.setattr(retention, "retentions", slow)
 
     def undo():
         wait_until(locked.is_set)

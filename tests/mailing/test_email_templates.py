@@ -24,6 +24,10 @@ Une partie.
 
 {% endif %}
 
+[item] regardez :
+
+[link] Vos appareils
+
 [note] Vraiment ?
 
 [button] Ouvrir « Mon compte »
@@ -46,7 +50,10 @@ def render(monkeypatch):
     [loader] = backend.engine.template_loaders
     loader.reset()
     yield lambda name, **context: render_email_template(
-        "orders/emails/placed.txt", {"name": name, "late": False, **context}, address="https://peps.example/"
+        "orders/emails/placed.txt",
+        {"name": name, "late": False, **context},
+        address="https://peps.example/",
+        links=["https://peps.example/appareils/"],
     )
     loader.reset()
 
@@ -55,17 +62,19 @@ def test_lines_are_joined_and_empty_paragraphs_left_out(render):
     email = render("A", unused=1)
     assert email.subject == "Rappel n°\xa02\xa0: A"
     assert email.text.startswith(
-        "Bonjour,\n\nUn premier paragraphe de A.\n\nOuvrir «\xa0Mon compte\xa0» :\nhttps://peps.example/\n\n"
+        "Bonjour,\n\nUn premier paragraphe de A.\n\n"
+        "- regardez\xa0:\n  Vos appareils : https://peps.example/appareils/\n\n"
+        "Ouvrir «\xa0Mon compte\xa0» :\nhttps://peps.example/\n\n"
         "Vraiment\xa0?\n\nVous l'avez demandé.\n"
     )
     late = render("A", late=True)
-    assert "Un premier paragraphe en retard de A.\n\nUne partie.\n\nOuvrir" in late.text
+    assert "Un premier paragraphe en retard de A.\n\nUne partie.\n\n- regardez" in late.text
 
 
 @pytest.mark.parametrize("name", ["<b>A</b>\n\n[button] Payer", "[note] {{ late }}", "a  b\nc"])
 def test_what_somebody_typed_stays_in_its_paragraph(render, name):
     email = render(name)
-    assert f"Un premier paragraphe de {name}.\n\nOuvrir" in email.text
+    assert f"Un premier paragraphe de {name}.\n\n- regardez" in email.text
     assert "<b>A</b>" not in email.html
     assert email.html.count("<a\n") == render("A").html.count("<a\n")
 

@@ -83,7 +83,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
             "if parts.username is not None or parts.password is not None:",
             "if parts.username is not None and parts.password is not None:",
         ),
-        ("1.3", "if ip_address is not None and not is_address_allowed(ip_address):", _NEVER),
+        ("1.3", "if ip_address is None or is_address_allowed(ip_address) else", "if True else"),
         ("1.3", "allow_redirects=False", "allow_redirects=True"),
         ("1.3", "trust_env=False", "trust_env=True"),
         ("1.3", "0 if reason == leases.HOST_UNREACHABLE else ", ""),
@@ -109,7 +109,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "platform/accounts/attempt_delays.py": [
         ("6.3", "if failures < self.free:", "if failures < 50 * self.free:"),
-        ("6.3", "    if open_at > now:", "    if False:"),
+        ("6.3", "is_early = open_at > now", "is_early = False"),
         ("6.3", "if KnownOrigin.Kind.DEVICE in known:", "if True:"),
         ("6.3", "[here, (self.of_account, name), ", "[here, "),
         ("6.3", "username.strip().casefold()", "username"),

@@ -11,6 +11,7 @@ from django_tenants.utils import tenant_context
 
 from jobs import due
 from jobs.models import DueWork
+from tests.refusals import refuses
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, fail_until_given_up, make_issued_event
@@ -35,7 +36,7 @@ def test_a_delivery_is_replayed_under_the_same_id(endpoint, receiver):
     deliver_due(endpoint)
     delivery = Delivery.objects.get()
     endpoints.replay(endpoint_id=endpoint.pk, delivery_id=delivery.pk, at=timezone.now())
-    with pytest.raises(endpoints.DeliveryPending):
+    with refuses("delivery_pending"):
         endpoints.replay(endpoint_id=endpoint.pk, delivery_id=delivery.pk, at=timezone.now())
     assert deliver_due(endpoint) == 1
     assert receiver.received[0].id == receiver.received[1].id
@@ -65,7 +66,7 @@ def test_a_disabled_endpoint_keeps_its_queue_until_enabled(endpoint, receiver):
         lambda: endpoints.send_test(endpoint_id=endpoint.pk, at=timezone.now()),
         lambda: endpoints.replay(endpoint_id=endpoint.pk, delivery_id=1, at=timezone.now()),
     ):
-        with pytest.raises(endpoints.EndpointDisabled):
+        with refuses("webhook_disabled"):
             refused()
     before = len(list_waiting_jobs("webhooks.drain"))
     endpoints.update(endpoint_id=endpoint.pk, is_enabled=True)
@@ -99,7 +100,7 @@ def add(url):
 def test_an_office_has_twenty_endpoints_at_most(nimes):
     for number in range(endpoints.MAX_ENDPOINTS):
         last = add(f"https://si.exemple.fr/{number}")
-    with pytest.raises(endpoints.TooManyEndpoints):
+    with refuses("too_many_webhooks"):
         add("https://si.exemple.fr/un-de-trop")
     endpoints.remove(endpoint_id=last.pk, at=timezone.now())
     add("https://si.exemple.fr/une-place")
@@ -107,9 +108,9 @@ def test_an_office_has_twenty_endpoints_at_most(nimes):
 
 def test_a_url_is_registered_once(nimes):
     first, second = add("https://si.exemple.fr/1"), add("https://si.exemple.fr/2")
-    with pytest.raises(endpoints.AddressTaken):
+    with refuses("url_already_used"):
         add(first.url)
-    with pytest.raises(endpoints.AddressTaken):
+    with refuses("url_already_used"):
         endpoints.update(endpoint_id=second.pk, url=first.url)
     endpoints.remove(endpoint_id=first.pk, at=timezone.now())
     assert endpoints.update(endpoint_id=second.pk, url=first.url).url == first.url
@@ -118,7 +119,7 @@ def test_a_url_is_registered_once(nimes):
 def test_a_repeated_rotation_is_refused(endpoint):
     seen = endpoint.rotation
     endpoints.rotate_secret(endpoint_id=endpoint.pk, at=timezone.now(), expected_rotation=seen)
-    with pytest.raises(endpoints.AlreadyRotated):
+    with refuses("already_rotated"):
         endpoints.rotate_secret(endpoint_id=endpoint.pk, at=timezone.now(), expected_rotation=seen)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from django import template
 from django.http import HttpRequest
 from django.template import Context
 
 from core import formatting
-from core import formatting as french_words
 from web.frame import OfficeMenu, PendingPage, build_menu, get_pending_page
 
 register = template.Library()
+register.filter("euros", formatting.euros)
+register.filter("percent", formatting.percent)
 
 
 @register.simple_tag
@@ -25,22 +24,10 @@ def office_menu(request: HttpRequest) -> OfficeMenu | None:
 @register.filter
 def french(sentence: object) -> str:
     """Return the sentence with French apostrophes and non-breaking spaces."""
-    return french_words.curl_apostrophes(formatting.add_nonbreaking_spaces(str(sentence)))
+    return formatting.curl_apostrophes(formatting.add_nonbreaking_spaces(str(sentence)))
 
 
 @register.inclusion_tag("web/_pending_page.html", takes_context=True)
 def pending_page_notice(context: Context) -> dict[str, PendingPage | None]:
     """Show what waits for the visitor once they are signed in; nothing where nothing does."""
     return {"pending": get_pending_page(context["request"]) if "request" in context else None}
-
-
-@register.filter
-def euros(amount: Decimal) -> str:
-    """Return « 1 199,00 € »."""
-    return formatting.euros(amount)
-
-
-@register.filter
-def percent(rate: Decimal) -> str:
-    """Return « 20 % »."""
-    return formatting.percent(rate)

@@ -10,6 +10,9 @@ from django.utils import timezone
 from core import formatting
 
 register = template.Library()
+register.filter("of_name", formatting.of_name)
+register.filter("number", formatting.number)
+register.filter("full_stop", formatting.end_sentence)
 
 
 @register.filter
@@ -49,12 +52,6 @@ def to_collectivity(name: str) -> str:
 
 
 @register.filter
-def of_name(name: str) -> str:
-    """Return « de Nîmes », « d’Alès », « d’École Jean Jaurès »."""
-    return formatting.of_name(name)
-
-
-@register.filter
 def counted(value: int | None, forms: str) -> str:
     """Return « 3 écoles » from 3 and « école,écoles »; « 0 école » and « 1 école ». A regular plural may be omitted."""
     singular, _, plural = forms.partition(",")
@@ -71,15 +68,3 @@ def long_date(value: datetime.date) -> str:
 def long_moment(value: datetime.datetime) -> str:
     """Return « 1er septembre 2026 à 08:05 », where the site is."""
     return formatting.long_moment(timezone.localtime(value))
-
-
-@register.filter
-def number(value: int) -> str:
-    """Return « 2 000 »."""
-    return formatting.number(value)
-
-
-@register.filter
-def full_stop(text: str) -> str:
-    """Return a text that a person typed with a full stop, unless it ends as a sentence does."""
-    return formatting.end_sentence(text)

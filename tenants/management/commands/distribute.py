@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from core import formatting
 from core.advisory_locks import hold_session_lock
-from core.connections import OwnerUnknown, connected_as_owner
+from core.connections import connected_as_owner
 from tenants import cluster, schema_migrations
 
 
@@ -19,15 +19,12 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Distribute what is not, and say how much. Raises `CommandError` where the owner is unknown."""
-        try:
-            with connected_as_owner("La répartition de la base"), hold_session_lock(schema_migrations.LOCK):
-                if not cluster.is_cluster():
-                    self.stdout.write("Cette base n'est pas répartie : rien à faire.")
-                    return
-                done = cluster.distribute(self.stdout.write)
-        except OwnerUnknown as refusal:
-            raise CommandError(str(refusal)) from refusal
+        """Distribute what is not, and say how much. Raises `OwnerUnknown`."""
+        with connected_as_owner("La répartition de la base"), hold_session_lock(schema_migrations.LOCK):
+            if not cluster.is_cluster():
+                self.stdout.write("Cette base n'est pas répartie : rien à faire.")
+                return
+            done = cluster.distribute(self.stdout.write)
         tables = formatting.pluralize(len(done.tables), "table")
         offices = formatting.pluralize(len(done.schemas), "collectivité")
         self.stdout.write(f"Mises en place : {tables}, {offices}.")

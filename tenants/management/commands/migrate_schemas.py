@@ -10,7 +10,7 @@ from django_tenants.management.commands.migrate_schemas import MigrateSchemasCom
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
 from core.advisory_locks import hold_session_lock
-from core.connections import OwnerUnknown, connected_as_owner, connection
+from core.connections import connected_as_owner, connection
 from core.start_checks import refuse_unfit_database
 from installation import migration_contents
 from tenants import cluster, privileges, schema_migrations, schema_snapshot
@@ -38,11 +38,8 @@ class Command(MigrateSchemasCommand):
             refuse_unfit_database()
         except ImproperlyConfigured as refusal:
             raise CommandError(str(refusal)) from refusal
-        try:
-            with connected_as_owner("La mise à jour des schémas"):
-                self._migrate(*args, **options)
-        except OwnerUnknown as refusal:
-            raise CommandError(str(refusal)) from refusal
+        with connected_as_owner("La mise à jour des schémas"):
+            self._migrate(*args, **options)
 
     def _migrate(self, *args: Any, **options: Any) -> None:
         if any(options.get(name) for name in _PASSED_ON):

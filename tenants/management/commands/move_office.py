@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core.connections import OwnerUnknown, connected_as_owner
+from core.connections import connected_as_owner
 from tenants import cluster
 
 
@@ -22,6 +22,6 @@ class Command(BaseCommand):
         try:
             with connected_as_owner("Le déplacement d'une collectivité"):
                 node = cluster.move_office(options["slug"], options["node"])
-        except (OwnerUnknown, cluster.MoveRefused) as refusal:
+        except cluster.MoveRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{options['slug']} est sur {node}.")

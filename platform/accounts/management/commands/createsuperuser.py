@@ -11,25 +11,20 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.management.commands import createsuperuser
-from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.account_journal import record_event
 from accounts.models import AccountEvent, User
-from core.connections import OwnerUnknown, connected_as_owner
+from core.connections import connected_as_owner
 
 
 class Command(createsuperuser.Command):
     def handle(self, *args: Any, **options: Any) -> None:
-        """Create the superuser with a confirmed address, and tell what comes next."""
-        try:
-            with connected_as_owner("La création d'un compte d'exploitation"):
-                self._create(*args, **options)
-        except OwnerUnknown as error:
-            raise CommandError(str(error)) from error
+        """Create the superuser with a confirmed address, and tell what comes next. Raises `OwnerUnknown`."""
+        with connected_as_owner("La création d'un compte d'exploitation"), transaction.atomic():
+            self._create(*args, **options)
 
-    @transaction.atomic
     def _create(self, *args: Any, **options: Any) -> None:
         former = set(User.objects.filter(is_superuser=True).values_list("pk", flat=True))
         super().handle(*args, **options)
