@@ -18,9 +18,9 @@ from imports.checks import context_queries
 from imports.checks.context import CheckRequest
 from imports.checks.row_checks import check_rows
 from imports.checks.school_resolution import collect_uais, find_agreeing_column, name_examples, resolve_schools
+from imports.columns import Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RequestAnswer, Volume
 from imports.layout import NO_COLUMN, Layout, LayoutChoices
-from imports.meanings import Meaning
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from imports.operations.application_requests import REQUEST_FIELDS, answer_request, end_request
 from imports.operations.import_lock import READ_TASK, lock_import, queue_task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple, Unpack
@@ -19,17 +20,17 @@ from core.calendar import date_in_paris
 from core.exceptions import Refusal
 from core.spreadsheets import WorksheetContent, build_workbook
 from imports import queries
+from imports.cells import cell_to_text, find_addresses
 from imports.checks.problem_codes import OTHER_POOL_CODES, RESOLUTIONS_BY_CODE
 from imports.checks.unit_checks import get_complement
+from imports.columns import TEMPLATE_COLUMNS, Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RowMatchMethod, Verdict, Volume
 from imports.exceptions import NothingArrived
 from imports.layout import LayoutChoices
-from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows, is_tickable
 from imports.operations.upload import store_upload
-from imports.parsing.cells import cell_to_text, find_addresses
 from imports.queries import ADDRESS_CODES, BaseRowQuery, RowQuery
 from imports.rows import parse_file_units
 from licensing.pools.models import Pool
@@ -155,10 +156,8 @@ def _answer(
 
 #: States of imports with awaited rows: not those of a cancelled or undone import.
 _STATES = (ImportState.CHECKED, ImportState.APPLIED)
-_COLUMNS = (
-    Meaning.UAI, Meaning.NAME, Meaning.COMMUNE, Meaning.UNITS, Meaning.EMAIL, Meaning.CLASSES, Meaning.CONTACT_NAME,
-    Meaning.PHONE,
-)  # fmt: skip
+#: All columns of the blank workbooks.
+_COLUMNS = dict.fromkeys(itertools.chain(*TEMPLATE_COLUMNS.values()))
 _SHEET = "Écoles"
 
 
@@ -277,7 +276,10 @@ def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport
     )
     return build_workbook(
         WorksheetContent(
-            _SHEET, [LABELS[meaning] for meaning in _COLUMNS], (12, 40, 24, 12, 36, 12, 24, 18), rows_of_cells
+            _SHEET,
+            [meaning.label for meaning in _COLUMNS],
+            [meaning.column.workbook.width for meaning in _COLUMNS if meaning.column.workbook],
+            rows_of_cells,
         ),
         WorksheetContent("Origine", [provenance_note], (100,), ()),
     )

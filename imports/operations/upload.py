@@ -21,11 +21,11 @@ from core.copy_rows import copy_file
 from core.exceptions import Refusal
 from core.spreadsheets import clean_sheet_name
 from imports import queries
+from imports.columns import ADDED_TITLES, Meaning, is_added_title
 from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import ContentsDeleted, PoolMissing, PoolNotOpen, WrongVolume
 from imports.formats import limits
 from imports.layout import LayoutChoices
-from imports.meanings import ADDED_TITLES, Meaning, is_added_title
 from imports.models import CONTENTS_KEPT, ImportFile, SpreadsheetImport
 from imports.operations.import_lock import READ_TASK, queue_task
 from imports.parsing.spreadsheet import ParsedSheet

@@ -26,9 +26,9 @@ from core.calendar import date_in_paris
 from core.documents import build_file_response
 from core.exceptions import DomainError
 from imports import queries, wording
+from imports.columns import Meaning
 from imports.concerns import describe_concern, find_changed_back
 from imports.enums import APPLICABLE, ImportState, Purpose, RemarkState, Verdict
-from imports.meanings import LABELS, Meaning
 from imports.models import AnnotatedFile, ImportRow, SpreadsheetImport
 from imports.operations import annotation, list_managers_to_ask
 from imports.operations.application_requests import describe_request_change, describe_wait, get_requested_figures
@@ -234,7 +234,7 @@ def list_columns(spreadsheet_import: SpreadsheetImport) -> list[tuple[str, str, 
     layout = spreadsheet_import.layout
     return [
         (
-            LABELS[meaning],
+            meaning.label,
             layout.titles[index] or "sans titre",
             " + ".join(column_letters(part) for part in layout.sums.get(meaning, (index,))),
         )
