@@ -10,14 +10,16 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from core import formatting
+from imports.columns import PORTFOLIO_FIELDS, Meaning
 from imports.enums import ImportState, Purpose, RowEffect, RowMatchMethod, Verdict
 from imports.models import ImportRow, SpreadsheetImport
 from imports.wording import SURE
 from schools.wording import format_school_name
 
-#: Schools that a sentence names; the others are counted.
 #: Columns of the contact, with the field of the portfolio that each replaces.
-_CONTACT_COLUMNS = {"contact_name": "contact_name", "email": "contact_email", "phone": "contact_phone"}
+_CONTACT_COLUMNS = {
+    meaning.value: field.name for meaning, field in PORTFOLIO_FIELDS.items() if meaning is not Meaning.CLASSES
+}
 
 
 class ChangedBack(NamedTuple):

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from accounts.models import User
 from core import formatting
 from core.connections import connection
 from imports import queries
-from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, RequestAnswer
+from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState
 from imports.models import SpreadsheetImport
-from imports.operations.application_requests import RequestFigures, describe_unresolved
+from imports.operations.application_requests import RequestFigures
 from mailing import kinds
-from mailing.kinds import NoLongerDue, RenderedEmail, render_email
+from mailing.email_templates import render_email_template
+from mailing.kinds import NoLongerDue, RenderedEmail
 from mailing.models import Message
 from tenants.models import Collectivity
-
-#: Subject, and what became of the import, by answer.
-_ANSWERS = {
-    RequestAnswer.APPLIED: ("Tableau appliqué", "est appliqué"),
-    RequestAnswer.UNDONE: (
-        "Tableau défait",
-        "est défait : ce qui pouvait être repris l'a été, la page en donne la liste",
-    ),
-    RequestAnswer.CANCELLED: ("Tableau annulé", "est annulé : rien n'en a été appliqué"),
-    RequestAnswer.REPLACED: (
-        "Tableau remplacé",
-        "est remplacé par un fichier corrigé : rien n'en a été appliqué, et votre demande ne vaut plus",
-    ),
-    RequestAnswer.READ_ANEW: (
-        "Tableau à redemander",
-        "est relu avec d'autres réglages : rien n'en a été appliqué, et votre demande ne vaut plus",
-    ),
-    RequestAnswer.WITHDRAWN: ("Demande retirée", "n'est plus à appliquer : la demande est retirée"),
-}
 
 
 def render_application_request(message: Message) -> RenderedEmail:
@@ -43,12 +27,25 @@ def render_application_request(message: Message) -> RenderedEmail:
         or spreadsheet_import.requested_at is None
     ):
         raise NoLongerDue("Le tableau n'attend plus d'être appliqué.")
-    return _render(spreadsheet_import, message)
+    return _render_request(spreadsheet_import, message)
 
 
 def preview_application_request(message: Message) -> RenderedEmail:
     """Render the request as the office shows it, whatever became of the import."""
-    return _render(SpreadsheetImport.objects.select_related("pool").get(pk=message.topic_id or 0), message)
+    return _render_request(SpreadsheetImport.objects.select_related("pool").get(pk=message.topic_id or 0), message)
+
+
+def _render_request(spreadsheet_import: SpreadsheetImport, message: Message) -> RenderedEmail:
+    tally = queries.get_tally(spreadsheet_import)
+    return _render(
+        "application_request",
+        spreadsheet_import,
+        by_id=spreadsheet_import.requested_by_id,
+        schools=tally.schools,
+        units=max(tally.units, 0),
+        unresolved=queries.count_to_resolve(spreadsheet_import),
+        replaced=message.context.get("replaces"),
+    )
 
 
 def render_answer(message: Message) -> RenderedEmail:
@@ -56,24 +53,17 @@ def render_answer(message: Message) -> RenderedEmail:
     spreadsheet_import = _find_import(message)
     if spreadsheet_import is None:
         raise NoLongerDue("Ce tableau n'existe plus.")
-    office, context = Collectivity.objects.get(schema_name=connection.schema_name), message.context
-    answer = RequestAnswer(context["answer"])
-    subject, became = _ANSWERS[answer]
-    by = User.objects.filter(pk=context["by"] or 0).first()
-    outcome = _describe_outcome(spreadsheet_import) if answer is RequestAnswer.APPLIED else ""
-    asked = RequestFigures(context["schools"] or 0, context["units"])
-    return render_email(
-        subject=f"{subject} dans le bureau {office.name}",
-        paragraphs=[
-            (
-                f"Le tableau « {spreadsheet_import.filename} », dont vous aviez demandé l'application pour {asked}, "
-                f"{became}.{outcome}"
-            ),
-            *([f"C'est {by} qui l'a fait."] if by else []),
-            *([f"Pourquoi : {formatting.end_sentence(reason)}"] if (reason := context.get("reason")) else []),
-        ],
-        button="Voir le tableau",
-        address=office.office_url(f"/imports/{spreadsheet_import.pk}/"),
+    context, outcome = message.context, spreadsheet_import.outcome
+    reason = context.get("reason")
+    return _render(
+        "application_answer",
+        spreadsheet_import,
+        by_id=context["by"],
+        answer=context["answer"],
+        figures=RequestFigures(context["schools"] or 0, context["units"]),
+        units=outcome.get("units", 0),
+        changed=outcome.get("added", 0) + outcome.get("updated", 0),
+        reason=formatting.end_sentence(reason) if reason else "",
     )
 
 
@@ -81,46 +71,13 @@ def _find_import(message: Message) -> SpreadsheetImport | None:
     return SpreadsheetImport.objects.select_related("pool").filter(pk=message.topic_id or 0).first()
 
 
-def _describe_outcome(spreadsheet_import: SpreadsheetImport) -> str:
-    outcome = spreadsheet_import.outcome
-    if spreadsheet_import.pool is None:
-        changed = outcome.get("added", 0) + outcome.get("updated", 0)
-        return f" {formatting.pluralize(changed, 'école ajoutée ou mise', 'écoles ajoutées ou mises')} à jour."
-    units = formatting.pluralize(outcome.get("units", 0), "licence attribuée", "licences attribuées")
-    return f" {units}, dans le lot « {spreadsheet_import.pool.name} »."
-
-
-def _render(spreadsheet_import: SpreadsheetImport, message: Message) -> RenderedEmail:
+def _render(name: str, spreadsheet_import: SpreadsheetImport, *, by_id: int | None, **context: Any) -> RenderedEmail:
     office = Collectivity.objects.get(schema_name=connection.schema_name)
-    by = User.objects.filter(pk=spreadsheet_import.requested_by_id or 0).first()
-    tally = queries.get_tally(spreadsheet_import)
-    schools = formatting.pluralize(tally.schools, "école cochée", "écoles cochées")
-    if spreadsheet_import.pool is None:
-        effect = f"Il ajouterait au périmètre, ou y mettrait à jour, {schools}."
-    else:
-        units = formatting.pluralize(max(tally.units, 0), "licence")
-        effect = f"Il prendrait {units} dans le lot « {spreadsheet_import.pool.name} », pour {schools}."
-    asks = f"{by} demande" if by else "On vous demande"
-    to_resolve = queries.count_to_resolve(spreadsheet_import)
-    checked = (
-        f"{describe_unresolved(to_resolve)} : rien n'y serait fait."
-        if to_resolve
-        else "Aucune ligne n'y reste à régler."
-    )
-    replaced = message.context.get("replaces")
-    return render_email(
-        subject=f"Tableau à appliquer dans le bureau {office.name}",
-        paragraphs=[
-            f"{asks} d'appliquer le tableau « {spreadsheet_import.filename} ». {effect} {checked}",
-            *([f"Cette demande remplace la précédente, qui portait sur {replaced}."] if replaced else []),
-            (
-                "Seul un gestionnaire peut l'appliquer : la page montre ce qui va se passer, et rien n'est fait avant "
-                "que vous l'ayez confirmé."
-            ),
-        ],
-        button="Voir le tableau",
+    by = User.objects.filter(pk=by_id or 0).first()
+    return render_email_template(
+        f"imports/emails/{name}.txt",
+        context | {"office": office, "by": by, "table": spreadsheet_import},
         address=office.office_url(f"/imports/{spreadsheet_import.pk}/"),
-        notes=["Les gestionnaires du bureau reçoivent ce message."],
     )
 
 

@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
+from imports.columns import Meaning
 from imports.enums import Volume
 from imports.formats.exceptions import UnreadableFile, annotation_too_slow, damaged, too_much_memory, too_much_time
 from imports.layout import FurtherTable, LayoutQuestion, PreviewRow, SheetRegion
-from imports.meanings import Meaning, Problem, RowNote
 from imports.parsing.column_mapping import ComparedRow
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
+from imports.problems import Problem, RowNote
 from imports.workbooks import provenance
 from imports.workbooks.annotated_workbook import AnnotatedWorkbook, annotate_as_it_came, rebuild_from_values
 from imports.workbooks.marks import RowMarks, TableLocation

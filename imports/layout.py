@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Self
 
+from imports.columns import Meaning
 from imports.enums import Volume
-from imports.meanings import Meaning
 
 #: The answer by which none of several columns is read.
 NO_COLUMN = "none"

@@ -13,7 +13,6 @@ from django.db.models import (
     Count,
     DecimalField,
     F,
-    FloatField,
     Func,
     IntegerField,
     Q,
@@ -25,7 +24,7 @@ from django.db.models import (
     Window,
 )
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast
 
 from collectivities.models import AuditEntry
 from imports.checks.problem_codes import FIXES, OTHER_POOL, OTHER_POOL_CODES
@@ -505,21 +504,6 @@ def _containing_words(found: QuerySet[ImportRow], text: str) -> QuerySet[ImportR
     for word in words:
         found = found.filter(haystack__contains=word)
     return found
-
-
-def list_likely_matches(
-    spreadsheet_import: SpreadsheetImport, min_score: float, min_lead: float, **filters: Unpack[RowQuery]
-) -> QuerySet[ImportRow]:
-    """Return unmatched rows whose first proposal scores `min_score` or more, and leads the second by `min_lead`."""
-    return (
-        filter_rows(spreadsheet_import, **filters)
-        .filter(verdict=Verdict.ERROR, match_method="", uai="")
-        .annotate(
-            first=Cast(KT("proposals__0__score"), FloatField()),
-            second=Coalesce(Cast(KT("proposals__1__score"), FloatField()), 0.0),
-        )
-        .filter(first__gte=min_score, second__lte=F("first") - min_lead)
-    )
 
 
 def is_tickable_q() -> Q:

@@ -11,10 +11,10 @@ from django.db.models.fields.json import KT
 
 from core import formatting
 from imports import queries
+from imports.cells import parse_quantity
+from imports.columns import Meaning
 from imports.enums import ImportState, Purpose
-from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
-from imports.parsing.cells import parse_quantity
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name

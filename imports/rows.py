@@ -13,11 +13,12 @@ from core.copy_rows import copy_rows
 from imports.checks.context import CheckRequest, ComparableRow, RowOutcome
 from imports.checks.school_checks import DOUBT_CODES
 from imports.checks.school_resolution import ResolvedSchool, find_valid_uai
+from imports.columns import Meaning
 from imports.enums import Purpose
-from imports.meanings import Meaning, RowNote
 from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.rows import ParsedRow, add_notes, parse_cells
 from imports.parsing.spreadsheet import volume_column
+from imports.problems import RowNote
 from schools.models import SchoolState
 from schools.recognition import Proposal
 

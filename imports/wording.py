@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core import formatting
+from imports.columns import EDITABLE_COLUMNS, PORTFOLIO_FIELDS, Meaning
 from imports.enums import Purpose, RowMatchMethod, Verdict, Volume
-from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing import repeated_schools, row_decisions
 
@@ -75,8 +75,10 @@ def describe_numbers(spreadsheet_import: SpreadsheetImport) -> list[str]:
     return [*([volumes[layout.volume]] if layout.volume in volumes else []), *done]
 
 
-#: Columns that an import of schools stores in the portfolio, beside the address.
-_PORTFOLIO_COLUMNS = (Meaning.CLASSES, Meaning.CONTACT_NAME, Meaning.PHONE)
+#: Columns that an import of schools alone stores.
+_PORTFOLIO_COLUMNS = [
+    meaning for meaning in EDITABLE_COLUMNS[Purpose.PORTFOLIO] if meaning not in EDITABLE_COLUMNS[Purpose.ALLOCATION]
+]
 
 
 def describe_unstored_columns(spreadsheet_import: SpreadsheetImport) -> str:
@@ -87,7 +89,7 @@ def describe_unstored_columns(spreadsheet_import: SpreadsheetImport) -> str:
         return ""
     use = "compter" if layout.volume == Volume.CLASSES else "vérifier"
     uses = {Meaning.CLASSES: f" (lu pour {use} les licences)"}
-    listed = formatting.join_words([f"« {LABELS[meaning]} »{uses.get(meaning, '')}" for meaning in columns])
+    listed = formatting.join_words([f"« {meaning.label} »{uses.get(meaning, '')}" for meaning in columns])
     several = len(columns) > 1
     return formatting.add_nonbreaking_spaces(
         f"Non enregistré{'s' if several else ''} par cet import : {listed} ; un import d'écoles "
@@ -142,16 +144,10 @@ class PortfolioChange(NamedTuple):
 def list_changes(row: ImportRow) -> list[PortfolioChange]:
     """Return the portfolio fields that a row changes. Empty cells change nothing."""
     before = row.before or {}
-    stated = (
-        ("Contact", "contact_name", row.contact_name),
-        ("E-mail", "contact_email", row.email),
-        ("Téléphone", "contact_phone", row.phone),
-        ("Classes", "classes", "" if row.classes is None else str(row.classes)),
-    )
     changed = []
-    for label, field, after in stated:
-        stored = before.get(field)
-        previous = "" if stored is None else str(stored)
+    for meaning, field in PORTFOLIO_FIELDS.items():
+        values = before.get(field.name), getattr(row, meaning)
+        previous, after = ("" if value is None else str(value) for value in values)
         if after and after != previous:
-            changed.append(PortfolioChange(label, previous, after))
+            changed.append(PortfolioChange(field.label, previous, after))
     return changed

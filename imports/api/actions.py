@@ -31,10 +31,10 @@ from imports import operations
 from imports.api import examples
 from imports.api.imports import TAGS, get_import_or_404
 from imports.api.serializers import ImportSerializer, UndoPlanSerializer, serialize_import, serialize_undo
+from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import WrongVolume
 from imports.formats import limits
-from imports.meanings import LABELS, Meaning
 from imports.models import SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.web.forms import MAX_UNITS, LayoutForm
@@ -44,7 +44,7 @@ _MAX_NAME_LENGTH = 255
 
 def _column(meaning: Meaning) -> StrictIntegerField:
     return StrictIntegerField(
-        required=False, allow_null=True, min_value=0, help_text=f"{LABELS[meaning]} ; null : aucune colonne."
+        required=False, allow_null=True, min_value=0, help_text=f"{meaning.label} ; null : aucune colonne."
     )
 
 
@@ -318,7 +318,7 @@ def _assign_columns(
         if index not in editable_columns:
             yield FieldError("unknown_column", f"Le tableau n'a pas de colonne n° {index}.", f"columns.{meaning}")
         elif index in taken:
-            sentence = f"La colonne n° {index} ne peut pas être aussi « {LABELS[Meaning(taken[index])]} »."
+            sentence = f"La colonne n° {index} ne peut pas être aussi « {Meaning(taken[index]).label} »."
             yield FieldError("duplicate_column", sentence, f"columns.{meaning}")
         else:
             taken[index] = meaning

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +23,7 @@ from api.idempotency import idempotent
 from api.models import TokenScope
 from api.parsers import LimitedMultiPartParser
 from api.views import ScopedListView, ScopedView
+from core import formatting
 from core.exceptions import Refusal
 from imports import operations
 from imports.api import examples
@@ -31,9 +34,9 @@ from imports.api.serializers import (
     add_counts_and_people,
     serialize_import,
 )
+from imports.columns import EDITABLE_COLUMNS, MAX_EDIT_LENGTH
 from imports.enums import ConflictResolution, ImportState, Purpose, Verdict, Volume
 from imports.formats import limits
-from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH
 from imports.models import ImportRow, SpreadsheetImport
 from imports.web.forms import MAX_UNITS
 from schools.uai import normalise
@@ -197,33 +200,21 @@ class ApiRowFilter(django_filters.FilterSet):
         return rows.filter(uai=normalise(written))
 
 
-class RowEditsSerializer(StrictSerializer):
-    """Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien."""
-
-    uai = StrictCharField(
-        required=False,
-        allow_blank=True,
-        max_length=MAX_EDIT_LENGTH,
-        help_text="L'école, seule : celle que vous choisissez.",
-    )
-    units = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Licences, d'une attribution."
-    )
-    email = StrictCharField(
-        required=False,
-        allow_blank=True,
-        max_length=MAX_EDIT_LENGTH,
-        help_text="L'adresse à qui écrire : où part la clé d'une attribution, ou le contact du périmètre.",
-    )
-    classes = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Classes, du périmètre."
-    )
-    contact_name = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Contact, du périmètre."
-    )
-    phone = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Téléphone, du périmètre."
-    )
+#: One field per column that is edited, whatever for.
+RowEditsSerializer = type(
+    "RowEditsSerializer",
+    (StrictSerializer,),
+    {
+        "__doc__": "Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien.",
+        "__module__": __name__,
+        **{
+            meaning.value: StrictCharField(
+                required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text=meaning.column.edit_help
+            )
+            for meaning in dict.fromkeys(itertools.chain(*EDITABLE_COLUMNS.values()))
+        },
+    },
+)
 
 
 class ImportRowUpdateSerializer(StrictSerializer):
@@ -242,6 +233,19 @@ class ImportRowUpdateSerializer(StrictSerializer):
         help_text="Régler un conflit ; vide : ne pas le régler.",
     )
     ticked = StrictBooleanField(required=False, help_text="La cocher, ou la décocher.")
+
+
+_EDITED = {purpose: formatting.join_words(list(columns)) for purpose, columns in EDITABLE_COLUMNS.items()}
+_UPDATE_DESCRIPTION = (
+    "La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.\n\n"
+    + textwrap.fill(
+        "Refusé (409), rien n'ayant changé : `invalid_state`, le tableau n'attend plus d'être appliqué ; "
+        "`row_cannot_be_ticked` ; `cannot_await` ; `cannot_resolve` ; `not_editable`, cette colonne n'est pas de "
+        "celles qui se corrigent dans un tel tableau. "
+        f"Une attribution corrige {_EDITED[Purpose.ALLOCATION]} ; le périmètre {_EDITED[Purpose.PORTFOLIO]}.",
+        112,
+    )
+)
 
 
 class ImportRowListView(ScopedListView):
@@ -291,6 +295,7 @@ class ImportRowView(ScopedView):
         tags=TAGS,
         request=ImportRowUpdateSerializer,
         responses={200: ImportRowSerializer},
+        description=_UPDATE_DESCRIPTION,
         examples=[
             examples.request_example("Huit licences", {"edits": {"units": "8"}}),
             examples.request_example("De côté", {"set_aside": True}),
@@ -298,13 +303,6 @@ class ImportRowView(ScopedView):
         ],
     )
     def patch(self, request: Request, pk: int, row: int) -> Response:
-        """La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.
-
-        Refusé (409), rien n'ayant changé : `invalid_state`, le tableau n'attend plus d'être appliqué ;
-        `row_cannot_be_ticked` ; `cannot_await` ; `cannot_resolve` ; `not_editable`, cette colonne n'est pas de celles
-        qui se corrigent dans un tel tableau. Une attribution corrige uai, units et email ; le périmètre uai, classes,
-        contact_name, email et phone.
-        """
         spreadsheet_import, found = get_import_or_404(pk), _get_row_or_404(pk, row)
         body = ImportRowUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -325,5 +323,5 @@ def _check_editable(purpose: Purpose, edits: Mapping[str, str]) -> None:
     """Raise `NotEditable` for a column that cannot be edited for this purpose."""
     for meaning in edits:
         if meaning not in EDITABLE_COLUMNS[purpose]:
-            named = ", ".join(f"« {LABELS[one]} »" for one in EDITABLE_COLUMNS[purpose])
+            named = ", ".join(f"« {one.label} »" for one in EDITABLE_COLUMNS[purpose])
             raise Refusal("not_editable", f"« {meaning} » ne se corrige pas dans ce tableau. Se corrigent : {named}.")

@@ -14,8 +14,8 @@ from rest_framework import serializers
 from accounts.models import User
 from api.fields import UtcDateTimeField, shadowing_field
 from imports import operations, queries
+from imports.columns import Meaning
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
-from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.apply_rows import build_guard
 from imports.parsing.column_mapping import column_letters

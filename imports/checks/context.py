@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
+from collectivities.operations.portfolio import SchoolContact
 from imports.checks.school_resolution import ResolvedSchool
 from imports.enums import Purpose, Verdict, Volume
-from imports.meanings import Problem
 from imports.parsing.rows import ParsedRow
+from imports.problems import Problem
 from licensing.pools.queries import PoolHolding
 from schools.recognition import Proposal
 
@@ -136,15 +137,6 @@ class CrossRowFindings(NamedTuple):
 NO_FINDINGS = CrossRowFindings({}, {}, {}, 0, inf)
 
 
-class PortfolioFacts(NamedTuple):
-    """Portfolio entry of a school."""
-
-    contact_name: str
-    contact_email: str
-    contact_phone: str
-    classes: int | None
-
-
 class SchoolFacts(NamedTuple):
     """Current data of a school."""
 
@@ -155,7 +147,7 @@ class SchoolFacts(NamedTuple):
     elementary: bool
     mailbox: str
     #: None if the school is not in the portfolio.
-    portfolio: PortfolioFacts | None
+    portfolio: SchoolContact | None
     #: Licences held from the pool, and when the key was redeemed.
     held: int
     redeemed_at: datetime.datetime | None

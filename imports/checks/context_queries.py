@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from django.db import connection
 
 from collectivities.models import PortfolioSchool
-from imports.checks.context import CheckContext, PortfolioFacts, SchoolFacts
+from collectivities.operations.portfolio import SchoolContact
+from imports.checks.context import CheckContext, SchoolFacts
 from imports.enums import Purpose
 from imports.models import SpreadsheetImport
 from licensing.entitlements.office_keys import get_redemptions
@@ -63,7 +64,7 @@ def load_context(
     parameters = {"uais": " ".join(requested), "pool": spreadsheet_import.pool_id}
     with connection.cursor() as cursor:
         cursor.execute(_PORTFOLIO_SQL, parameters)
-        portfolio = {uai: PortfolioFacts(*contact) for uai, *contact in cursor.fetchall()}
+        portfolio = {uai: SchoolContact(*contact) for uai, *contact in cursor.fetchall()}
         cursor.execute(_ALLOCATIONS_SQL, parameters)
         allocated = cursor.fetchall()
     redeemed = get_redemptions([key_id for _, _, key_id in allocated]) if allocated else {}

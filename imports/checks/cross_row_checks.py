@@ -19,8 +19,8 @@ from imports.checks.context import (
     SharedEmail,
 )
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
+from imports.columns import Meaning
 from imports.enums import Purpose
-from imports.meanings import Meaning
 
 #: Minimum number of terms of a sum: of two rows, one may well be double the other.
 MIN_TERMS = 3

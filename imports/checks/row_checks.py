@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
-from collectivities.operations.portfolio import MAX_CLASSES
+from collectivities.operations.portfolio import MAX_CLASSES, SchoolContact
 from core import formatting
 from imports.checks import school_checks, unit_checks
 from imports.checks.context import (
@@ -14,7 +13,6 @@ from imports.checks.context import (
     CheckContext,
     CheckRequest,
     CrossRowFindings,
-    PortfolioFacts,
     RepeatedSchool,
     RowOutcome,
     SchoolFacts,
@@ -23,9 +21,10 @@ from imports.checks.context import (
 from imports.checks.cross_row_checks import build_comparable_rows, compare_rows, compare_rows_fast
 from imports.checks.problem_codes import RESOLUTIONS_BY_CODE, UNTICKING
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
+from imports.columns import PORTFOLIO_FIELDS, Meaning
 from imports.enums import APPLICABLE, Purpose, Verdict
-from imports.meanings import LEFT_OUT_CODES, Meaning, Problem
 from imports.parsing.rows import ParsedRow
+from imports.problems import LEFT_OUT_CODES, Problem
 
 #: Above this number of schools the message lists no rows, so that it does not change with each of them.
 MAX_LISTED_SCHOOLS = 100
@@ -82,25 +81,6 @@ def is_known_email(email: str, school: SchoolFacts) -> bool:
     return email.casefold() in known or known == ("", "")
 
 
-_FIELDS = {
-    "contact_name": "nom du contact",
-    "contact_email": "contact",
-    "contact_phone": "téléphone",
-    "classes": "classes",
-}
-
-
-def get_stated_fields(row: ParsedRow) -> dict[str, Any]:
-    """Return the non-empty portfolio fields of a row."""
-    fields = {
-        "contact_name": row.contact_name,
-        "contact_email": row.email,
-        "contact_phone": row.phone,
-        "classes": row.classes,
-    }
-    return {field: value for field, value in fields.items() if value not in ("", None)}
-
-
 def check_class_count(row: ParsedRow) -> list[Problem]:
     """Return the problem of a number of classes out of range."""
     if row.classes is None or 1 <= row.classes <= MAX_CLASSES:
@@ -115,28 +95,23 @@ def check_class_count(row: ParsedRow) -> list[Problem]:
 
 
 def compare_entry(
-    row: ParsedRow, before: PortfolioFacts | None, problems: Iterable[Problem]
+    row: ParsedRow, before: SchoolContact | None, problems: Iterable[Problem]
 ) -> tuple[Verdict, list[Problem]]:
     """Return the verdict of a portfolio row, and its changes in words."""
     if any(problem.blocking for problem in problems):
         return Verdict.ERROR, []
     if before is None:
         return Verdict.NEW, []
-    previous = before._asdict()
-    changes = [
-        f"{_FIELDS[field]} : {previous[field]} → {value}"
-        if previous[field] not in ("", None)
-        else f"{_FIELDS[field]} : {value}"
-        for field, value in get_stated_fields(row).items()
-        if previous[field] != value
-    ]
+    changes = []
+    for meaning, field in PORTFOLIO_FIELDS.items():
+        value, previous = getattr(row, meaning), getattr(before, field.name)
+        if value not in ("", None) and value != previous:
+            change = value if previous in ("", None) else f"{previous} → {value}"
+            changes.append(f"{field.noun} : {change}")
     if not changes:
         return Verdict.UNCHANGED, []
     description = " ; ".join(changes)
     return Verdict.CHANGED, [Problem("", "changes", f"{formatting.start_sentence(description)}.", blocking=False)]
-
-
-#: Match methods that are reported to the member.
 
 
 def check_rows(rows: Iterable[CheckRequest], context: CheckContext) -> Iterator[RowOutcome]:

@@ -8,8 +8,9 @@ from itertools import islice
 from core import formatting
 from imports.checks.context import CheckContext, CheckRequest, SchoolFacts
 from imports.checks.school_resolution import ResolvedSchool
+from imports.columns import Meaning
 from imports.enums import Purpose, RowMatchMethod
-from imports.meanings import Meaning, Problem
+from imports.problems import Problem
 from schools import uai
 from schools.folding import fold
 from schools.recognition.candidates import format_label

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from collectivities.models import PortfolioSchool
+from imports.columns import Meaning
 from imports.enums import RowMatchMethod
 from imports.layout import LayoutQuestion
-from imports.meanings import Meaning
 from imports.parsing.column_mapping import ComparedRow
 from imports.parsing.column_questions import EXAMPLES, UAI_COLUMNS
 from imports.parsing.rows import ParsedRow

@@ -8,7 +8,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from imports.checks.context import CheckContext, CheckRequest, CrossRowFindings, SchoolFacts
 from imports.enums import Volume
-from imports.meanings import Problem
+from imports.problems import Problem
 from licensing.pools.queries import PoolHolding
 from licensing.pools.wording import describe_holdings
 

@@ -30,7 +30,6 @@ from imports.formats.workbook_parts import (
     parse_xml_while,
     read_theme,
 )
-from imports.meanings import MARK_COLOURS
 
 # Find numbers of an .xlsx of which some digits are struck or raised: calamine reads « 5¹ » as 51.
 #
@@ -38,6 +37,10 @@ from imports.meanings import MARK_COLOURS
 
 #: Texts without which no digit is marked, however the XML is written.
 MARKS = (b"strike", b"vertAlign")
+#: Fills of cells that annotating a workbook marks: light red for errors and conflicts, light amber for warnings, light
+#: green for what was decided on the page. In no standard palette, so that they can be recognised; the original fill is
+#: kept in the background colour, which a solid fill does not use.
+MARK_COLOURS = SEVERE_COLOUR, WARNING_COLOUR, DECIDED_COLOUR = "FFFFC9C4", "FFFFE7A3", "FFD3EBC9"
 _DIGITS = re.compile(r"\s*[0-9]{1,6}\s*")
 _OFF = frozenset({"0", "false", "baseline"})
 #: Cells that are named in a remark.

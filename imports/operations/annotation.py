@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from core.connections import connection
+from imports.columns import Meaning
 from imports.enums import ImportState, RowMatchMethod, Verdict
 from imports.foreign_files import annotate_foreign_file
-from imports.meanings import Meaning
 from imports.models import ANNOTATED_FILE_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
 from imports.workbooks import provenance

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import Count, Q, Sum
 
 from accounts.models import User
-from collectivities import audit_log
 from collectivities.capabilities import Capability
 from collectivities.models import Member
 from collectivities.queries import list_reachable_members
@@ -21,7 +20,7 @@ from imports import queries
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, Purpose, RequestAnswer
 from imports.exceptions import NothingToApply
 from imports.models import SpreadsheetImport
-from imports.operations.import_lock import lock_import
+from imports.operations.import_lock import lock_import, record_act
 from imports.queries import needs_decision_q
 from mailing import operations as mailing
 
@@ -259,7 +258,8 @@ def request_application(*, import_id: int, by: User, at: datetime.datetime) -> S
     )
     schools = formatting.pluralize(figures.schools, "école")
     what = schools if figures.units is None else f"{schools} et {figures}"
-    _record(REQUESTED_ACTION, spreadsheet_import, f"application demandée aux gestionnaires, pour {what}", by=by, at=at)
+    what = f": application demandée aux gestionnaires, pour {what}"
+    record_act(REQUESTED_ACTION, spreadsheet_import, what, by=by, at=at)
     return spreadsheet_import
 
 
@@ -271,16 +271,5 @@ def withdraw_request(*, import_id: int, by: User, at: datetime.datetime) -> Spre
         return spreadsheet_import
     end_request(spreadsheet_import, RequestAnswer.WITHDRAWN, by=by, at=at)
     spreadsheet_import.save(update_fields=REQUEST_FIELDS)
-    _record(WITHDRAWN_ACTION, spreadsheet_import, "demande d'application retirée", by=by, at=at)
+    record_act(WITHDRAWN_ACTION, spreadsheet_import, ": demande d'application retirée", by=by, at=at)
     return spreadsheet_import
-
-
-def _record(action: str, spreadsheet_import: SpreadsheetImport, what: str, *, by: User, at: datetime.datetime) -> None:
-    audit_log.record(
-        action=action,
-        by=by,
-        at=at,
-        summary=f"Tableau « {spreadsheet_import.filename} » : {what}.",
-        object_type="import",
-        object_id=spreadsheet_import.pk,
-    )

@@ -10,7 +10,6 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Profile, User
-from collectivities import audit_log
 from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio import SchoolContact, write_portfolio
 from core import formatting
@@ -25,7 +24,7 @@ from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpo
 from imports.exceptions import ConfirmationRequired, NothingToApply, RowsInError
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
-from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task
+from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task, record_act
 from imports.operations.intake import remember_layout
 from imports.operations.recheck import recheck_import
 from imports.rows import ConfirmedRow
@@ -128,17 +127,8 @@ def confirm(
     if confirmation_guard is not None and confirmed_count != confirmation_guard.number:
         raise ConfirmationRequired(confirmation_guard.why)
     _check_send_date(spreadsheet_import, send_on, at)
-    (
-        spreadsheet_import.state,
-        spreadsheet_import.confirmed_digest,
-        spreadsheet_import.send_on,
-        spreadsheet_import.refusal,
-    ) = (
-        ImportState.APPLYING,
-        digest,
-        send_on,
-        "",
-    )
+    spreadsheet_import.state, spreadsheet_import.confirmed_digest = ImportState.APPLYING, digest
+    spreadsheet_import.send_on, spreadsheet_import.refusal = send_on, ""
     spreadsheet_import.applied_by_id = by.pk if by else None
     spreadsheet_import.save(update_fields=["state", "confirmed_digest", "send_on", "refusal", "applied_by_id"])
     if by is not None and by.profile != Profile.PROGRAM:
@@ -184,14 +174,7 @@ def apply(
     spreadsheet_import.save(update_fields=["state", "applied_at", "outcome"])
     _mark_awaited(spreadsheet_import)
     answer_request(spreadsheet_import, RequestAnswer.APPLIED, by=by, at=at)
-    audit_log.record(
-        action=APPLIED_ACTION,
-        by=by,
-        at=at,
-        summary=f"Tableau « {spreadsheet_import.filename} » appliqué : {summary}.",
-        object_type="import",
-        object_id=spreadsheet_import.pk,
-    )
+    record_act(APPLIED_ACTION, spreadsheet_import, f"appliqué : {summary}", by=by, at=at)
     return spreadsheet_import
 
 
@@ -337,12 +320,8 @@ def return_to_review(*, import_id: int, sentence: str, code: str = "") -> Spread
     spreadsheet_import = SpreadsheetImport.objects.locked().get(pk=import_id)
     if spreadsheet_import.state != ImportState.APPLYING:
         return spreadsheet_import
-    spreadsheet_import.state, spreadsheet_import.refusal, spreadsheet_import.confirmed_digest = (
-        ImportState.CHECKED,
-        sentence,
-        "",
-    )
-    spreadsheet_import.applied_by_id = None
+    spreadsheet_import.state, spreadsheet_import.refusal = ImportState.CHECKED, sentence
+    spreadsheet_import.confirmed_digest, spreadsheet_import.applied_by_id = "", None
     spreadsheet_import.layout = replace(spreadsheet_import.layout, error_code=code)
     spreadsheet_import.save(update_fields=["state", "refusal", "confirmed_digest", "applied_by_id", "layout"])
     recheck_import(spreadsheet_import)

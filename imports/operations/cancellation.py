@@ -10,7 +10,6 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from accounts.models import User
-from collectivities import audit_log
 from collectivities.models import AuditEntry
 from core.connections import connection
 from imports import progress
@@ -19,7 +18,7 @@ from imports.layout import Layout
 from imports.models import AnnotatedFile, ImportFile, ImportProgress, ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
 from imports.operations.apply_rows import return_to_review
-from imports.operations.import_lock import OPEN_STATES, lock_import
+from imports.operations.import_lock import OPEN_STATES, lock_import, record_act
 from imports.operations.intake import reject
 
 #: States in which a job works on the import.
@@ -49,7 +48,7 @@ def cancel(*, import_id: int, by: User | None, at: datetime.datetime, reason: st
         return spreadsheet_import
     busy = spreadsheet_import is not None and spreadsheet_import.state in BUSY_STATES and not _try_lock(import_id)
     if spreadsheet_import is not None and busy and progress.request_stop(import_id):
-        _record(STOP_REQUESTED_ACTION, spreadsheet_import, "arrêt demandé", by=by, at=at)
+        record_act(STOP_REQUESTED_ACTION, spreadsheet_import, ": arrêt demandé", by=by, at=at)
         return spreadsheet_import
     spreadsheet_import = lock_import(import_id, *OPEN_STATES, ImportState.CANCELLED)
     if spreadsheet_import.state == ImportState.CANCELLED:
@@ -138,27 +137,11 @@ def cancel_locked(
     spreadsheet_import: SpreadsheetImport, *, by: User | None, at: datetime.datetime, reason: str = ""
 ) -> None:
     """Cancel an import that the caller has locked and found open. `reason`: for who asked for its application."""
-    spreadsheet_import.state, spreadsheet_import.confirmed_digest, spreadsheet_import.applied_by_id = (
-        ImportState.CANCELLED,
-        "",
-        None,
-    )
+    spreadsheet_import.state = ImportState.CANCELLED
+    spreadsheet_import.confirmed_digest, spreadsheet_import.applied_by_id = "", None
     spreadsheet_import.save(update_fields=["state", "confirmed_digest", "applied_by_id"])
     answer_request(spreadsheet_import, RequestAnswer.CANCELLED, by=by, at=at, reason=reason)
-    _record("import.cancelled", spreadsheet_import, "annulé, rien n'en a été appliqué", by=by, at=at)
-
-
-def _record(
-    action: str, spreadsheet_import: SpreadsheetImport, what: str, *, by: User | None, at: datetime.datetime
-) -> None:
-    audit_log.record(
-        action=action,
-        by=by,
-        at=at,
-        summary=f"Tableau « {spreadsheet_import.filename} » : {what}.",
-        object_type="import",
-        object_id=spreadsheet_import.pk,
-    )
+    record_act("import.cancelled", spreadsheet_import, ": annulé, rien n'en a été appliqué", by=by, at=at)
 
 
 #: When the last thing happened to an import: PostgreSQL leaves out what is null.

@@ -1,9 +1,12 @@
-"""Lock an import and check its state; queue tasks of the import worker."""
+"""Lock an import and check its state; record what was done to it; queue tasks of the import worker."""
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
+from accounts.models import User
+from collectivities import audit_log
 from core.connections import connection
 from core.exceptions import Refusal
 from imports.enums import ImportState
@@ -37,6 +40,20 @@ def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:
             f"Ce tableau est maintenant dans l'état « {state_label} » : cette action n'est plus possible.",
         )
     return spreadsheet_import
+
+
+def record_act(
+    action: str, spreadsheet_import: SpreadsheetImport, what: str, *, by: User | None, at: datetime.datetime
+) -> None:
+    """Record in the journal what was done to an import: « Tableau « ecoles.xlsx » défait : … »."""
+    audit_log.record(
+        action=action,
+        by=by,
+        at=at,
+        summary=f"Tableau « {spreadsheet_import.filename} » {what}.",
+        object_type="import",
+        object_id=spreadsheet_import.pk,
+    )
 
 
 def queue_task(task: str, spreadsheet_import: SpreadsheetImport, **arguments: Any) -> None:

@@ -11,19 +11,18 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from accounts.models import User
-from collectivities import audit_log
 from core.spreadsheets import clean_sheet_name
 from imports import rows
 from imports.checks import context_queries
 from imports.checks.context import CheckRequest
 from imports.checks.row_checks import check_rows
 from imports.checks.school_resolution import collect_uais, find_agreeing_column, name_examples, resolve_schools
+from imports.columns import Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RequestAnswer, Volume
 from imports.layout import NO_COLUMN, Layout, LayoutChoices
-from imports.meanings import Meaning
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from imports.operations.application_requests import REQUEST_FIELDS, answer_request, end_request
-from imports.operations.import_lock import READ_TASK, lock_import, queue_task
+from imports.operations.import_lock import READ_TASK, lock_import, queue_task, record_act
 from imports.operations.recheck import change_rows
 from imports.operations.upload import check_volume, lock_with_corrected, requeue_if_moved, requeue_without_choices
 from imports.parsing.column_mapping import column_index
@@ -158,15 +157,8 @@ def _cancel_replaced(earlier: SpreadsheetImport, spreadsheet_import: Spreadsheet
     earlier.state = ImportState.CANCELLED
     earlier.save(update_fields=["state"])
     answer_request(earlier, RequestAnswer.REPLACED, by=by, at=spreadsheet_import.created_at)
-    audit_log.record(
-        action="import.replaced",
-        by=by,
-        at=spreadsheet_import.created_at,
-        summary=f"Tableau « {earlier.filename} » remplacé par « {spreadsheet_import.filename} » : rien n'en a été "
-        "appliqué.",
-        object_type="import",
-        object_id=earlier.pk,
-    )
+    what = f"remplacé par « {spreadsheet_import.filename} » : rien n'en a été appliqué"
+    record_act("import.replaced", earlier, what, by=by, at=spreadsheet_import.created_at)
 
 
 def load_remembered(spreadsheet_import: SpreadsheetImport) -> dict[str, RememberedMapping]:

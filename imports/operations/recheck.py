@@ -12,25 +12,14 @@ from imports.checks.cross_row_checks import build_comparable_row, compare_rows
 from imports.checks.problem_codes import UNTICKING
 from imports.checks.row_checks import check_row
 from imports.checks.school_resolution import collect_uais, resolve_schools
+from imports.columns import SCHOOL_COLUMNS
 from imports.enums import APPLICABLE, Verdict
-from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.rows import StoredRow
 
-#: Columns used to resolve the school: it is resolved again only if one of these was edited.
-_SCHOOL_COLUMNS = (
-    Meaning.UAI,
-    Meaning.NAME,
-    Meaning.COMMUNE,
-    Meaning.POSTAL_CODE,
-    Meaning.DEPARTEMENT,
-    Meaning.ADDRESS,
-    Meaning.KIND,
-)
-
 
 class _RowSnapshot(NamedTuple):
-    """Relevant values of a row before it was changed."""
+    """Relevant values of a row before it was changed. `naming`: its school is resolved again only if they differ."""
 
     uai: str
     email: str
@@ -119,7 +108,7 @@ def is_ticked_by_default(row: ImportRow) -> bool:
 
 def _snapshot(row: ImportRow) -> _RowSnapshot:
     return _RowSnapshot(
-        row.uai, row.email.lower(), tuple(row.edits.get(meaning) for meaning in _SCHOOL_COLUMNS), row.ignored_reason
+        row.uai, row.email.lower(), tuple(row.edits.get(meaning) for meaning in SCHOOL_COLUMNS), row.ignored_reason
     )
 
 

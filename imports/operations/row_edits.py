@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
-from typing import NamedTuple, Unpack
+from typing import NamedTuple, Protocol, Unpack
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, FloatField, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce
 
 from accounts.models import User
 from collectivities import audit_log
@@ -19,17 +22,17 @@ from core.calendar import date_in_paris
 from core.exceptions import Refusal
 from core.spreadsheets import WorksheetContent, build_workbook
 from imports import queries
+from imports.cells import cell_to_text, find_addresses
 from imports.checks.problem_codes import OTHER_POOL_CODES, RESOLUTIONS_BY_CODE
 from imports.checks.unit_checks import get_complement
+from imports.columns import TEMPLATE_COLUMNS, Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RowMatchMethod, Verdict, Volume
 from imports.exceptions import NothingArrived
 from imports.layout import LayoutChoices
-from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows, is_tickable
 from imports.operations.upload import store_upload
-from imports.parsing.cells import cell_to_text, find_addresses
 from imports.queries import ADDRESS_CODES, BaseRowQuery, RowQuery
 from imports.rows import parse_file_units
 from licensing.pools.models import Pool
@@ -155,10 +158,8 @@ def _answer(
 
 #: States of imports with awaited rows: not those of a cancelled or undone import.
 _STATES = (ImportState.CHECKED, ImportState.APPLIED)
-_COLUMNS = (
-    Meaning.UAI, Meaning.NAME, Meaning.COMMUNE, Meaning.UNITS, Meaning.EMAIL, Meaning.CLASSES, Meaning.CONTACT_NAME,
-    Meaning.PHONE,
-)  # fmt: skip
+#: All columns of the blank workbooks.
+_COLUMNS = dict.fromkeys(itertools.chain(*TEMPLATE_COLUMNS.values()))
 _SHEET = "Écoles"
 
 
@@ -277,7 +278,10 @@ def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport
     )
     return build_workbook(
         WorksheetContent(
-            _SHEET, [LABELS[meaning] for meaning in _COLUMNS], (12, 40, 24, 12, 36, 12, 24, 18), rows_of_cells
+            _SHEET,
+            [meaning.label for meaning in _COLUMNS],
+            [meaning.column.workbook.width for meaning in _COLUMNS if meaning.column.workbook],
+            rows_of_cells,
         ),
         WorksheetContent("Origine", [provenance_note], (100,), ()),
     )
@@ -298,41 +302,76 @@ def add_all_to_portfolio(*, import_id: int, by: User | None, at: datetime.dateti
     return len(added)
 
 
-@transaction.atomic
-def accept_proposals(
-    *,
-    import_id: int,
-    by: User | None,  # noqa: ARG001 - only the application is audited
-    at: datetime.datetime,  # noqa: ARG001
-    **filters: Unpack[RowQuery],
-) -> int:
-    """Choose the first proposal for all unmatched rows where it is likely; return how many.
+class BulkEdit(Protocol):
+    """Edits all rows of a filter that it is for; returns how many."""
 
-    `queries.list_likely_matches` returns these rows. Same effect as choosing the school row by row.
-    """
-    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
-    rows = list(queries.list_likely_matches(spreadsheet_import, MIN_SCORE, MIN_LEAD, **filters))
-
-    def choose(row: ImportRow) -> None:
-        row.edits = row.edits | {Meaning.UAI.value: row.proposals[0]["uai"]}
-
-    change_rows(spreadsheet_import, rows, choose)
-    return len(rows)
+    def __call__(
+        self, *, import_id: int, by: User | None, at: datetime.datetime, **filters: Unpack[RowQuery]
+    ) -> int: ...
 
 
-@transaction.atomic
-def write_to_first_addresses(
-    *,
-    import_id: int,
-    by: User | None,  # noqa: ARG001 - only the application is audited
-    at: datetime.datetime,  # noqa: ARG001
-    **filters: Unpack[RowQuery],
-) -> int:
-    """Choose the first address of each cell that has several; return how many."""
-    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
-    rows = queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["multiple_emails"])
-    cells = {row: find_addresses((row.cells | row.edits).get(Meaning.EMAIL, "")) for row in rows}
-    return _write_to(spreadsheet_import, {row: addresses[0] for row, addresses in cells.items() if addresses})
+def _build_bulk_edit(
+    select: Callable[[QuerySet[ImportRow]], Iterable[ImportRow]], alter: Callable[[ImportRow], None]
+) -> BulkEdit:
+    """Return the edit of the rows that `select` takes. Only the application is audited."""
+
+    @transaction.atomic
+    def edit(*, import_id: int, by: User | None, at: datetime.datetime, **filters: Unpack[RowQuery]) -> int:  # noqa: ARG001
+        spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+        rows = list(select(queries.filter_rows(spreadsheet_import, **filters)))
+        change_rows(spreadsheet_import, rows, alter)
+        return len(rows)
+
+    return edit
+
+
+def _filter_likely_matches(rows: QuerySet[ImportRow]) -> QuerySet[ImportRow]:
+    """Return the unmatched rows whose first proposal is likely, and leads the second."""
+    scored = rows.filter(verdict=Verdict.ERROR, match_method="", uai="").annotate(
+        first=Cast(KT("proposals__0__score"), FloatField()),
+        second=Coalesce(Cast(KT("proposals__1__score"), FloatField()), 0.0),
+    )
+    return scored.filter(first__gte=MIN_SCORE, second__lte=F("first") - MIN_LEAD)
+
+
+def _find_first_address(row: ImportRow) -> str:
+    return next(iter(find_addresses((row.cells | row.edits).get(Meaning.EMAIL, ""))), "")
+
+
+def _choose_first_address(row: ImportRow) -> None:
+    row.edits = row.edits | {Meaning.EMAIL.value: _find_first_address(row)}
+
+
+def _choose_first_proposal(row: ImportRow) -> None:
+    row.edits = row.edits | {Meaning.UAI.value: row.proposals[0]["uai"]}
+
+
+def _set_aside(row: ImportRow) -> None:
+    row.set_aside = True
+
+
+def _take_up(row: ImportRow) -> None:
+    row.set_aside = row.awaited = False
+    row.ignored_reason = ""
+
+
+def _await(row: ImportRow) -> None:
+    row.set_aside = row.awaited = True
+
+
+#: Choose the first proposal of the unmatched rows where it is likely, as choosing the school row by row does.
+accept_proposals = _build_bulk_edit(_filter_likely_matches, _choose_first_proposal)
+#: Choose the first address of the cells that have several.
+write_to_first_addresses = _build_bulk_edit(
+    lambda rows: filter(_find_first_address, rows.filter(codes__contains=["multiple_emails"])), _choose_first_address
+)
+set_all_aside = _build_bulk_edit(lambda rows: rows.filter(set_aside=False, ignored_reason=""), _set_aside)
+#: Take up again the rows that were set aside or ignored.
+restore_all = _build_bulk_edit(lambda rows: rows.filter(Q(set_aside=True) | ~Q(ignored_reason="")), _take_up)
+#: Set aside the rows with an unknown school until the directory knows it.
+await_all = _build_bulk_edit(
+    lambda rows: rows.filter(~Q(uai=""), codes__contains=["unknown_school"], verdict=Verdict.ERROR), _await
+)
 
 
 @transaction.atomic
@@ -348,75 +387,13 @@ def write_to_official_addresses(
     rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__overlap=list(ADDRESS_CODES)))
     schools = School.objects.filter(pk__in_array=[row.uai for row in rows]).exclude(email="")
     mailboxes = dict(schools.values_list("pk", "email"))
-    return _write_to(spreadsheet_import, {row: mailboxes[row.uai] for row in rows if row.uai in mailboxes})
+    written = [row for row in rows if row.uai in mailboxes]
 
-
-def _write_to(spreadsheet_import: SpreadsheetImport, addresses: dict[ImportRow, str]) -> int:
     def correct(row: ImportRow) -> None:
-        row.edits = row.edits | {Meaning.EMAIL.value: addresses[row]}
+        row.edits = row.edits | {Meaning.EMAIL.value: mailboxes[row.uai]}
 
-    change_rows(spreadsheet_import, list(addresses), correct)
-    return len(addresses)
-
-
-@transaction.atomic
-def set_all_aside(
-    *,
-    import_id: int,
-    by: User | None,  # noqa: ARG001 - only the application is audited
-    at: datetime.datetime,  # noqa: ARG001
-    **filters: Unpack[RowQuery],
-) -> int:
-    """Set all rows of a filter aside; return how many changed."""
-    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
-    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(set_aside=False, ignored_reason=""))
-
-    def put_aside(row: ImportRow) -> None:
-        row.set_aside = True
-
-    change_rows(spreadsheet_import, rows, put_aside)
-    return len(rows)
-
-
-@transaction.atomic
-def restore_all(
-    *,
-    import_id: int,
-    by: User | None,  # noqa: ARG001 - only the application is audited
-    at: datetime.datetime,  # noqa: ARG001
-    **filters: Unpack[RowQuery],
-) -> int:
-    """Take up again all rows of a filter that were set aside or ignored; return how many."""
-    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
-    left_out = Q(set_aside=True) | ~Q(ignored_reason="")
-    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(left_out))
-
-    def restore(row: ImportRow) -> None:
-        row.set_aside = row.awaited = False
-        row.ignored_reason = ""
-
-    change_rows(spreadsheet_import, rows, restore)
-    return len(rows)
-
-
-@transaction.atomic
-def await_all(
-    *,
-    import_id: int,
-    by: User | None,  # noqa: ARG001 - only the application is audited
-    at: datetime.datetime,  # noqa: ARG001
-    **filters: Unpack[RowQuery],
-) -> int:
-    """Set aside all rows with an unknown school until the directory knows it; return how many."""
-    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
-    waiting = Q(codes__contains=["unknown_school"], verdict=Verdict.ERROR) & ~Q(uai="")
-    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(waiting))
-
-    def wait(row: ImportRow) -> None:
-        row.set_aside = row.awaited = True
-
-    change_rows(spreadsheet_import, rows, wait)
-    return len(rows)
+    change_rows(spreadsheet_import, written, correct)
+    return len(written)
 
 
 @transaction.atomic
@@ -492,11 +469,7 @@ def keep_row(
     if not kept:
         raise Refusal("unknown_row", f"Aucune ligne de cette école ne dit {units} : il n'y a rien à garder.")
     others = [one for one in cited if one.pk not in kept]
-
-    def put_aside(row: ImportRow) -> None:
-        row.set_aside = True
-
-    change_rows(spreadsheet_import, others, put_aside)
+    change_rows(spreadsheet_import, others, _set_aside)
     return len(others)
 
 

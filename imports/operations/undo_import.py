@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from collectivities import audit_log
 from collectivities.operations.portfolio import SchoolContact, lock_contacts, remove_from_portfolio, restore_contacts
 from core import formatting
 from core.calendar import date_in_paris
@@ -19,7 +18,7 @@ from imports.enums import ImportState, Purpose, RequestAnswer, RowEffect
 from imports.exceptions import ContentsDeleted
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
-from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
+from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task, record_act
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.checks import AllocationStage, ProgressCallback, no_progress
 from licensing.pools.models import Allocation, Pool
@@ -266,22 +265,12 @@ def undo(
     on_progress(AllocationStage.COMMITTING, size, size)
     if kept := len(done["kept"]):
         summary += " ; " + formatting.pluralize(kept, "ligne laissée telle quelle", "lignes laissées telles quelles")
-    spreadsheet_import.state, spreadsheet_import.undone_at, spreadsheet_import.undone_by_id = (
-        ImportState.UNDONE,
-        at,
-        by.pk if by else None,
-    )
+    spreadsheet_import.state, spreadsheet_import.undone_at = ImportState.UNDONE, at
+    spreadsheet_import.undone_by_id = by.pk if by else None
     spreadsheet_import.outcome = spreadsheet_import.outcome | {"undone": done}
     spreadsheet_import.save(update_fields=["state", "undone_at", "undone_by_id", "outcome"])
     answer_request(spreadsheet_import, RequestAnswer.UNDONE, by=by, at=at)
-    audit_log.record(
-        action="import.undone",
-        by=by,
-        at=at,
-        summary=f"Tableau « {spreadsheet_import.filename} » défait : {summary}.",
-        object_type="import",
-        object_id=spreadsheet_import.pk,
-    )
+    record_act("import.undone", spreadsheet_import, f"défait : {summary}", by=by, at=at)
     return spreadsheet_import
 
 

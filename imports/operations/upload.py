@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
-from collectivities import audit_log
 from collectivities.letters import schedule_weekly_letter
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -21,13 +20,13 @@ from core.copy_rows import copy_file
 from core.exceptions import Refusal
 from core.spreadsheets import clean_sheet_name
 from imports import queries
+from imports.columns import ADDED_TITLES, Meaning, is_added_title
 from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import ContentsDeleted, PoolMissing, PoolNotOpen, WrongVolume
 from imports.formats import limits
 from imports.layout import LayoutChoices
-from imports.meanings import ADDED_TITLES, Meaning, is_added_title
 from imports.models import CONTENTS_KEPT, ImportFile, SpreadsheetImport
-from imports.operations.import_lock import READ_TASK, queue_task
+from imports.operations.import_lock import READ_TASK, queue_task, record_act
 from imports.parsing.spreadsheet import ParsedSheet
 from imports.workbooks import provenance
 from imports.workbooks.provenance import extract_properties
@@ -328,14 +327,7 @@ def store_upload(
     spreadsheet_import.save()
     copy_file("imports_importfile", ("of_id", "content"), spreadsheet_import.pk, file, size)
     target = f"le lot « {pool.name} »" if pool else "le périmètre"
-    audit_log.record(
-        action="import.uploaded",
-        by=by,
-        at=at,
-        summary=f"Tableau « {spreadsheet_import.filename} » déposé pour {target}.",
-        object_type="import",
-        object_id=spreadsheet_import.pk,
-    )
+    record_act("import.uploaded", spreadsheet_import, f"déposé pour {target}", by=by, at=at)
     queue_task(READ_TASK, spreadsheet_import)
     schedule_weekly_letter(at)
     schedule_pruning(at + CONTENTS_KEPT)

@@ -8,15 +8,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from imports.cells import CellType, cell_to_text, is_quantity, parse_email
 from imports.formats.sheet_types import CellRow, CellValue
-from imports.parsing.cells import cell_to_text, is_quantity, parse_email
 from schools import uai
 from schools.folding import fold
 
-#: From this share of the filled cells on, the content alone identifies a column.
-DOMINANT_SHARE = 0.6
-#: Below this share, a title alone does not identify a column: « Code établissement » may be any code.
-MIN_SHARE = 0.2
 #: Longer texts are sentences.
 MAX_TEXT_LENGTH = 60
 #: Limits of the sample of a very wide sheet.
@@ -26,31 +22,6 @@ MIN_SAMPLED_ROWS = 50
 MIN_CODE_DIGITS = 5
 #: With more letters than « RNE 0301234X », there is a name beside the UAI.
 MAX_CODE_LETTERS = 4
-
-
-class CellType:
-    """Types of a cell, as bits: a cell may have several. Plain integers, as `enum.Flag` took most of the time."""
-
-    UAI = 1
-    #: An invalid UAI: a zero or the letter lost, or a wrong letter.
-    DAMAGED_UAI = 1 << 1
-    #: A damaged UAI of digits only: many other numbers have that form.
-    BARE_UAI = 1 << 2
-    EMAIL = 1 << 3
-    PHONE = 1 << 4
-    POSTAL_CODE = 1 << 5
-    #: Ends with a zero, as most postal codes and few INSEE codes do.
-    ROUND = 1 << 6
-    #: « 30000 Nîmes »: postal code and commune in one cell.
-    POSTAL_TOWN = 1 << 7
-    DEPARTEMENT = 1 << 8
-    QUANTITY = 1 << 9
-    YEAR = 1 << 10
-    #: A kind of school alone; a kind or a school word with a name.
-    KIND = 1 << 11
-    SCHOOL = 1 << 12
-    TEXT = 1 << 13
-    COMMUNE = 1 << 14
 
 
 _DAMAGED_CODE = re.compile(r"0?[0-9OIL]{5,7}[A-Z]")

@@ -13,8 +13,8 @@ from enum import Enum
 from itertools import islice
 from typing import NamedTuple
 
+from imports.columns import LISTS_SHEET
 from imports.formats.sheet_types import CellRow, WorkbookSheet
-from imports.meanings import LISTS_SHEET
 from imports.parsing.sheet_selection import DetectedSheet
 from schools.folding import fold
 

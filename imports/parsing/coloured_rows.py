@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellColour, CellColours, WorkbookSheet
-from imports.meanings import Meaning
 from imports.parsing.colour_legends import ColourLayer, ColourStatement, LegendCell, LegendVerdict
 from imports.parsing.stacked_tables import ReadTable
 from schools.folding import fold
@@ -65,7 +65,7 @@ def name_colour(rgb: str) -> tuple[str, ...]:
 
 
 #: The meanings whose cells have the colour of a row.
-TELLING_MEANINGS = (Meaning.UAI, Meaning.NAME, Meaning.UNITS, Meaning.CLASSES)
+TELLING_MEANINGS = (*NAMING_COLUMNS, *NUMBER_COLUMNS)
 #: Legends that are named in remarks, and letters of each.
 MAX_REMARKS, MAX_SHOWN_LETTERS = 3, 90
 _UAI_KEY = Meaning.UAI.value

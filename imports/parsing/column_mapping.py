@@ -1,6 +1,6 @@
 """Map columns to meanings, by title and by content.
 
-UAI and e-mail columns are recognised by content whatever their title. Where two columns fit one of `CRITICAL_MEANINGS`,
+UAI and e-mail columns are recognised by content whatever their title. Where two columns fit one that has consequences,
 the member is asked. For meanings that only help to find the school, the more certain column is taken.
 """
 
@@ -11,18 +11,15 @@ from typing import NamedTuple
 
 from openpyxl.utils import column_index_from_string, get_column_letter
 
+from imports.cells import DOMINANT_SHARE, MIN_SHARE, CellType
+from imports.columns import NUMBER_COLUMNS, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
 from imports.layout import LayoutQuestion
-from imports.meanings import LABELS, Meaning, is_added_title
-from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, ColumnSample, sample_columns
+from imports.parsing.cell_classification import ColumnSample, sample_columns
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
 from imports.parsing.rows import are_level_letters
 from schools.folding import fold
 
-#: Meanings with consequences: between two candidate columns the member chooses.
-CRITICAL_MEANINGS = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)
-#: Up to this tier (0 is the most certain) a title is believed whatever the cells below it.
-_CERTAIN_TIERS = {Meaning.UAI: 0, Meaning.EMAIL: 0, Meaning.UNITS: 1, Meaning.CLASSES: 1}
 #: The last tier of titles believed for a UAI column with few or no UAI: « Code établissement ».
 _LAST_CODE_TIER = 1
 #: From this tier on a title is a bare « nom ».
@@ -31,25 +28,6 @@ _GENERIC_NAME_TIER = 3
 _LAST_UNITS_TIER = 2
 #: In a column without a title, larger numbers count pupils rather than licences.
 MAX_UNTITLED_UNITS = 60
-
-#: For a title to be believed: the types of its filled cells, and their minimum share.
-_EXPECTED_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
-    Meaning.NAME: ((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
-    Meaning.COMMUNE: ((CellType.TEXT, CellType.COMMUNE), 0.5),
-    Meaning.POSTAL_CODE: ((CellType.POSTAL_CODE, CellType.POSTAL_TOWN), 0.5),
-    Meaning.PHONE: ((CellType.PHONE,), MIN_SHARE),
-    Meaning.CONTACT_NAME: ((CellType.TEXT,), 0.5),
-    Meaning.KIND: ((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
-}
-#: Types that identify a column without a title, and their minimum share; in this order.
-_BY_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
-    Meaning.PHONE: ((CellType.PHONE,), 0.8),
-    Meaning.POSTAL_CODE: ((CellType.POSTAL_CODE,), 0.9),
-    Meaning.DEPARTEMENT: ((CellType.DEPARTEMENT,), 0.9),
-    Meaning.COMMUNE: ((CellType.COMMUNE,), DOMINANT_SHARE),
-    Meaning.KIND: ((CellType.KIND,), 0.8),
-    Meaning.NAME: ((CellType.SCHOOL,), 0.5),
-}
 
 
 class ComparedRow(NamedTuple):
@@ -115,22 +93,12 @@ def find_outdated_meanings(
 ) -> list[Meaning]:
     """Return the meanings whose remembered column no longer has the expected content."""
     samples = sample_columns(sample, len(titles), frozenset())
-    expected = {
-        Meaning.UAI: (CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
-        Meaning.EMAIL: (CellType.EMAIL,),
-        Meaning.UNITS: (CellType.QUANTITY,),
-        Meaning.CLASSES: (CellType.QUANTITY,),
-        Meaning.POSTAL_CODE: (CellType.POSTAL_CODE,),
-        Meaning.NAME: (CellType.TEXT, CellType.SCHOOL),
-    }
     return [
         meaning
         for meaning, index in columns.items()
         if index is not None
-        and meaning in expected
-        and (
-            index >= len(samples) or (not samples[index].empty and samples[index].share(*expected[meaning]) < MIN_SHARE)
-        )
+        and (types := meaning.column.remembered)
+        and (index >= len(samples) or (not samples[index].empty and samples[index].share(*types) < MIN_SHARE))
     ]
 
 
@@ -175,11 +143,11 @@ class _ColumnMapper:
             self._assign(meaning, self._uai_candidates(tiers))
         elif meaning is Meaning.EMAIL:
             self._assign(meaning, self._email_candidates(tiers))
-        elif meaning in (Meaning.UNITS, Meaning.CLASSES):
+        elif meaning in NUMBER_COLUMNS:
             if meaning is Meaning.UNITS:
                 # « Licences déjà attribuées » and « Licences à attribuer » are equally likely.
                 tiers = {index: 1 if number <= _LAST_UNITS_TIER else number for index, number in tiers.items()}
-            self._assign(meaning, self._number_candidates(tiers, _CERTAIN_TIERS[meaning]))
+            self._assign(meaning, self._number_candidates(tiers, meaning.column.certain_tier or 0))
         else:
             self._assign(meaning, self._best_titled(meaning, tiers))
 
@@ -192,17 +160,18 @@ class _ColumnMapper:
                 self._assign(meaning, self._untitled_units())
         elif meaning is Meaning.COMMUNE and self._holds_postal_communes(self.mapping.get(Meaning.POSTAL_CODE)):
             self.mapping[meaning] = self.mapping[Meaning.POSTAL_CODE]
-        elif meaning in _BY_CONTENT:
-            types, min_share = _BY_CONTENT[meaning]
+        elif (identifying := meaning.column.identifying) is not None:
             shares = {
-                index: self.columns[index].share(*types)
+                index: self.columns[index].share(*identifying.types)
                 for index in self._unassigned(meaning)
                 if index not in self.unrelated and not self._has_other_title(index, meaning)
             }
             if meaning is Meaning.NAME and titled:
                 shares = {index: share for index, share in shares.items() if not self._holds_kinds(index)}
             matching = [
-                i for i, share in shares.items() if share >= min_share and self._is_plausible(meaning, self.columns[i])
+                i
+                for i, share in shares.items()
+                if share >= identifying.min_share and self._is_plausible(meaning, self.columns[i])
             ]
             if not matching and meaning is Meaning.KIND:
                 matching = [i for i in self._unassigned(meaning) if are_level_letters(self.columns[i].texts)]
@@ -226,13 +195,13 @@ class _ColumnMapper:
         )
 
     def _assign(self, meaning: Meaning, candidates: Sequence[int]) -> None:
-        if meaning in (Meaning.UNITS, Meaning.CLASSES):
+        if meaning in NUMBER_COLUMNS:
             candidates = [index for index in candidates if index not in self.hidden] or candidates
-        if len(candidates) > 1 and meaning in CRITICAL_MEANINGS:
+        if len(candidates) > 1 and meaning.column.is_critical:
             first = self.columns[candidates[0]]
             # A duplicate of the same column needs no question.
             candidates = [i for i in candidates if i == candidates[0] or _differ(first, self.columns[i])]
-        if len(candidates) > 1 and meaning in CRITICAL_MEANINGS:
+        if len(candidates) > 1 and meaning.column.is_critical:
             self.candidates[meaning] = list(candidates)
             names = " et ".join(
                 f"« {self.titles[i].text.strip() or column_letters(i)} » ({column_letters(i)})" for i in candidates
@@ -241,7 +210,7 @@ class _ColumnMapper:
                 LayoutQuestion(
                     meaning,
                     "ambiguous_column",
-                    f"Plusieurs colonnes peuvent donner « {LABELS[meaning]} » : {names}. Choisissez la bonne.",
+                    f"Plusieurs colonnes peuvent donner « {meaning.label} » : {names}. Choisissez la bonne.",
                 )
             )
         elif candidates:
@@ -270,7 +239,7 @@ class _ColumnMapper:
         certain = {
             i: number
             for i, number in tiers.items()
-            if number == _CERTAIN_TIERS[Meaning.UAI] or self._is_blank_uai_column(i)
+            if number == Meaning.UAI.column.certain_tier or self._is_blank_uai_column(i)
         }
         return _lowest_tier(partial) or _lowest_tier(certain)
 
@@ -284,7 +253,7 @@ class _ColumnMapper:
             return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
         partial = {index: n for index, n in tiers.items() if self.columns[index].share(CellType.EMAIL) >= MIN_SHARE}
         return _lowest_tier(partial) or _lowest_tier(
-            {i: number for i, number in tiers.items() if number == _CERTAIN_TIERS[Meaning.EMAIL]}
+            {i: number for i, number in tiers.items() if number == Meaning.EMAIL.column.certain_tier}
         )
 
     def _number_candidates(self, tiers: Mapping[int, int], certain: int) -> list[int]:
@@ -319,12 +288,11 @@ class _ColumnMapper:
 
     def _best_titled(self, meaning: Meaning, tiers: Mapping[int, int]) -> list[int]:
         """Return the column with the most certain title; among equals, the one whose cells match best."""
-        if meaning in _EXPECTED_CONTENT:
-            types, min_share = _EXPECTED_CONTENT[meaning]
+        if (expected := meaning.column.expected) is not None:
             tiers = {
                 index: number
                 for index, number in tiers.items()
-                if self.columns[index].empty or self.columns[index].share(*types) >= min_share
+                if self.columns[index].empty or self.columns[index].share(*expected.types) >= expected.min_share
             }
         if meaning is Meaning.NAME:
             # « École » above « élémentaire » and « maternelle » is a kind; beside a UAI it need not be the name.
@@ -332,12 +300,12 @@ class _ColumnMapper:
             names = {i: n for i, n in tiers.items() if not self._holds_kinds(i)}
             tiers = names or (tiers if Meaning.UAI not in self.mapping else {})
         filled = {index: number for index, number in tiers.items() if not self.columns[index].empty}
-        preferred = {Meaning.NAME: CellType.SCHOOL, Meaning.COMMUNE: CellType.COMMUNE}.get(meaning, CellType.TEXT)
+        preferred = meaning.column.preferred
         return sorted(_lowest_tier(filled or tiers), key=lambda index: -self.columns[index].share(preferred))[:1]
 
     def _holds_kinds(self, index: int) -> bool:
-        types, min_share = _BY_CONTENT[Meaning.KIND]
-        return self.columns[index].share(*types) >= min_share
+        kinds = Meaning.KIND.column.identifying
+        return kinds is not None and self.columns[index].share(*kinds.types) >= kinds.min_share
 
     def _is_titled_kind(self, index: int, name_tier: int) -> bool:
         """Return whether a title is a kind's as well: « Type d'établissement »."""

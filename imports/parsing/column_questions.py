@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from imports.cells import DOMINANT_SHARE, CellType, cell_to_text
+from imports.columns import Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
-from imports.meanings import Meaning, is_added_title
-from imports.parsing.cell_classification import DOMINANT_SHARE, MAX_SAMPLED_COLUMNS, CellType, classify_cell
-from imports.parsing.cells import cell_to_text
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, column_index, column_letters
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
 from schools.folding import fold

@@ -7,16 +7,15 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from imports.meanings import Meaning
-from imports.parsing.title_patterns import (
+from imports.columns import Meaning
+from imports.title_patterns import (
     ALIASES,
     AMBIGUOUS_WORDS,
-    KNOWN_WORDS,
     NON_COUNT_WORDS,
     OPTIONAL_WORDS,
-    PATTERNS,
     STOP_WORDS,
     UNRELATED_WORDS,
+    TitlePattern,
     split_words,
 )
 from schools.folding import edit_distance, fold
@@ -38,8 +37,41 @@ _COMPOUND_WORD = re.compile(
 )
 
 
-#: Meanings whose words also occur in data cells.
-_MEANINGS_IN_DATA = {Meaning.NAME, Meaning.COMMUNE, Meaning.ADDRESS, Meaning.KIND, Meaning.CONTACT_NAME}
+def _exclude_unrelated(pattern: TitlePattern, tolerated: frozenset[str]) -> TitlePattern:
+    # An unrelated word excludes a match, unless the pattern itself names it.
+    named = pattern.allows if pattern.allows is not None else frozenset().union(*pattern.needs)
+    return pattern._replace(never=pattern.never | (UNRELATED_WORDS - named - tolerated))
+
+
+#: Patterns by meaning, the most certain first.
+PATTERNS = {
+    meaning: tuple(_exclude_unrelated(pattern, meaning.column.tolerates) for pattern in meaning.column.titles)
+    for meaning in Meaning
+}
+
+_OTHER_WORDS = split_words(
+    "national public prive scolaire groupe chef courrier boite lettre complet usuel usage long court academique "
+    "professionnel "
+    "activation implantation acheminement lieu geographique ligne enseignement cycle standard fixe moyenne ulis choix "
+    "raison social sociale statut etat secteur rattachement centre service numerique classement titre village "
+    "label taille veille vie cite note notes reste unite"
+)
+_ALL = (
+    frozenset(ALIASES.values())
+    | UNRELATED_WORDS
+    | _OTHER_WORDS
+    | frozenset(
+        word for patterns in PATTERNS.values() for pattern in patterns for need in pattern.needs for word in need
+    )
+)
+KNOWN_WORDS = {
+    "all": _ALL,
+    #: Words that identify a meaning even under an unrelated title.
+    "own": split_words("uai licence abonnement classe quantite commune postal ecole etablissement"),
+    #: Candidates for correcting a misspelt word: long enough to be distinct.
+    "spelt": frozenset(word for word in _ALL | frozenset(ALIASES) if len(word) > 4),  # noqa: PLR2004
+}
+_MEANINGS_IN_DATA = {meaning for meaning in Meaning if meaning.column.is_in_data}
 
 
 class Title(NamedTuple):

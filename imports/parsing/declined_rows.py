@@ -12,14 +12,15 @@ from textwrap import shorten
 from typing import NamedTuple
 
 from core import formatting
+from imports.cells import cell_to_text
+from imports.columns import Meaning
 from imports.formats.sheet_types import CellRow, CellValue
-from imports.meanings import Meaning, RowNote
-from imports.parsing.cells import cell_to_text
 from imports.parsing.coloured_rows import apply_legends
-from imports.parsing.column_mapping import CRITICAL_MEANINGS, column_letters
+from imports.parsing.column_mapping import column_letters
 from imports.parsing.rows import ParsedRow
 from imports.parsing.sheet_selection import DetectedSheet
 from imports.parsing.stacked_tables import ReadTable
+from imports.problems import RowNote
 from schools.folding import fold
 
 #: Code of the notes of such rows.
@@ -163,7 +164,7 @@ def _find_declined_rows(
     for number in _find_struck_rows(detected, columns):
         reasons[number] = "elle est barrée dans le fichier"
     # « Votre école participe-t-elle ? » may be taken for a column of names.
-    taken = frozenset(index for meaning, index in columns.items() if meaning in CRITICAL_MEANINGS)
+    taken = frozenset(index for meaning, index in columns.items() if meaning.column.is_critical)
     deciding = _find_deciding_columns(detected, taken)
     if deciding:
         for number, row in enumerate(detected.sheet.rows(), start=1):

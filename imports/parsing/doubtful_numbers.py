@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from imports.cells import cell_to_text, parse_quantity
+from imports.columns import Meaning
 from imports.formats.sheet_types import CellRow
 from imports.layout import AnswerOption, LayoutQuestion
-from imports.meanings import Meaning
-from imports.parsing.cells import cell_to_text, parse_quantity
 from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, ColumnMapping, column_letters
-from imports.parsing.column_titles import Part, Title, is_about_pupils, is_generic, is_ranked_wish, title_words
+from imports.parsing.column_titles import (
+    KNOWN_WORDS,
+    Part,
+    Title,
+    is_about_pupils,
+    is_generic,
+    is_ranked_wish,
+    title_words,
+)
 from imports.parsing.number_columns import MAX_SHOWN, NumberColumn, add_numbers, get_median, is_sum, list_number_columns
-from imports.parsing.title_patterns import KNOWN_WORDS
 from schools.folding import fold
 
 # Reasons why a column of numbers under a fitting title may count another thing. Pure.

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from imports import cells
+from imports.cells import CellType
+from imports.columns import NAMING_COLUMNS, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow, MergedRange
-from imports.meanings import Meaning, is_added_title
-from imports.parsing import cells
-from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
 from imports.parsing.column_titles import (
     MAX_TITLE_LENGTH,
     Title,
@@ -27,7 +28,6 @@ from schools.folding import fold
 #: With so many titles, others in the row may be unknown.
 CERTAIN_TITLES = 3
 #: One of these is among the titles of a table of schools.
-_SCHOOL_MEANINGS = frozenset({Meaning.UAI, Meaning.NAME})
 #: « École », « Élémentaire », « Ville » may be cells of a school as well.
 _WORDS_OF_SCHOOLS = frozenset({Meaning.NAME, Meaning.KIND, Meaning.COMMUNE})
 
@@ -54,7 +54,7 @@ def find_title_meanings(texts: Sequence[str]) -> set[Meaning]:
     """Return the meanings of the titles of a table of schools, what names them and something about them; else none."""
     known = [text for text in texts if count_exact_meanings(text)]
     meanings = {meaning for text in known for meaning in match_meanings(Title(text))}
-    if not meanings & _SCHOOL_MEANINGS or not meanings - _WORDS_OF_SCHOOLS:
+    if not meanings & NAMING_COLUMNS or not meanings - _WORDS_OF_SCHOOLS:
         return set()
     are_titles = len(known) * 5 >= 4 * len(texts) or (len(known) * 2 > len(texts) and len(meanings) >= CERTAIN_TITLES)
     return meanings if are_titles else set()

@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from imports import cells
+from imports.cells import CellType
+from imports.columns import NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow, CellValue
-from imports.meanings import Meaning
-from imports.parsing import cells
-from imports.parsing.cell_classification import CellType, classify_cell, match_commune
+from imports.parsing.cell_classification import classify_cell, match_commune
 from imports.parsing.column_titles import count_exact_meanings, may_be_title
 from imports.parsing.headers import is_numbering_row
 from schools.folding import fold
@@ -119,7 +120,7 @@ class IgnoredRowDetector:
         #: Columns whose cells are never titles.
         self._untitled = [
             *self._places,
-            *(columns[m] for m in (Meaning.UAI, Meaning.UNITS, Meaning.CLASSES) if m in columns),
+            *(columns[m] for m in (Meaning.UAI, *NUMBER_COLUMNS) if m in columns),
         ]
 
     def is_obvious_school(self, row: CellRow) -> bool:

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from imports.cells import MIN_SHARE, cell_to_text, parse_quantity
+from imports.columns import NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
-from imports.meanings import LABELS, Meaning
-from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, MIN_SHARE
-from imports.parsing.cells import cell_to_text, parse_quantity
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS
 from imports.parsing.column_mapping import ColumnMapping, column_letters
 from imports.parsing.column_titles import (
     NumberTitle,
@@ -128,7 +128,7 @@ def choose_number_columns(
     `hidden`: the columns that the file hides.
     """
     chooser = _Chooser(mapping, titles, sample, chosen, answers, hidden=hidden)
-    for meaning in (Meaning.UNITS, Meaning.CLASSES):
+    for meaning in NUMBER_COLUMNS:
         chooser.choose(meaning)
     chooser.ask_levels()
     return chooser.mapping
@@ -151,7 +151,7 @@ class _Chooser:
             columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=list(mapping.remarks)
         )
         self._titles = titles = _name_untitled(titles)
-        taken = {index for meaning, index in mapping.columns.items() if meaning not in _NUMBERS}
+        taken = {index for meaning, index in mapping.columns.items() if meaning not in NUMBER_COLUMNS}
         self._numbers = {
             index: column for index, column in list_number_columns(titles, sample).items() if index not in taken
         }
@@ -182,7 +182,8 @@ class _Chooser:
         # The first of the columns that were added up was chosen by that answer.
         first = self._answers.get(LEVELS, "").split("+")[0]
         given = {meaning: index for meaning, index in self._chosen.items() if index is not None} | self.mapping.columns
-        if _NUMBERS & (asked | {meaning for meaning, index in given.items() if column_letters(index) != first}):
+        others = {meaning for meaning, index in given.items() if column_letters(index) != first}
+        if not (asked | others).isdisjoint(NUMBER_COLUMNS):
             return
         levels = [
             column
@@ -277,7 +278,7 @@ class _Chooser:
         question = LayoutQuestion(
             meaning,
             "ambiguous_column",
-            f"Plusieurs colonnes peuvent donner « {LABELS[meaning]} » : {_name_all(parts)}. Choisissez ce qu'il faut "
+            f"Plusieurs colonnes peuvent donner « {meaning.label} » : {_name_all(parts)}. Choisissez ce qu'il faut "
             "lire.",
             tuple(options),
             default,
@@ -291,7 +292,7 @@ class _Chooser:
         self.mapping.questions[:] = [q for q in self.mapping.questions if q.column != meaning]
         self.mapping.questions.append(question)
         taken = {part.position for part in parts}
-        for number in _NUMBERS:
+        for number in NUMBER_COLUMNS:
             if self.mapping.columns.get(number) in taken:
                 del self.mapping.columns[number]
         if question.answer not in ("", NO_COLUMN):
@@ -301,7 +302,7 @@ class _Chooser:
     def _take(self, meaning: Meaning, parts: Sequence[NumberColumn]) -> None:
         """Map a number to a column, or to the sum of several."""
         columns, indexes = self.mapping.columns, tuple(part.position for part in parts)
-        for other in _NUMBERS - {meaning}:
+        for other in set(NUMBER_COLUMNS) - {meaning}:
             # A generic « Total » of classes is no number of licences.
             if columns.get(other) in indexes:
                 del columns[other]
@@ -310,12 +311,11 @@ class _Chooser:
         if len(parts) > 1:
             self.mapping.sums[meaning] = indexes
             self.mapping.remarks.append(
-                f"« {LABELS[meaning]} » est la somme des colonnes {_name_all(parts)} : la case de chaque école en "
+                f"« {meaning.label} » est la somme des colonnes {_name_all(parts)} : la case de chaque école en "
                 "montre le détail."
             )
 
 
-_NUMBERS = frozenset({Meaning.UNITS, Meaning.CLASSES})
 #: Two columns of one of these kinds give one number twice; two levels or others do not.
 _ALIKE = frozenset({Part.WHOLE, Part.YEAR, Part.PAST, Part.GRANTED, Part.REQUESTED})
 

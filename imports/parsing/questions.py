@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from imports.columns import NUMBER_COLUMNS, Meaning
 from imports.enums import Purpose, Volume
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
-from imports.meanings import LABELS, TABLE_NOT_CHOSEN, Meaning
 from imports.parsing import sheet_body
 from imports.parsing.column_mapping import column_index, column_letters
 from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
@@ -19,6 +19,7 @@ from imports.parsing.rows import ParsedRow, leave_out_row
 from imports.parsing.sheet_body import SheetBody
 from imports.parsing.sheet_selection import SheetSelection, find_origin
 from imports.parsing.stacked_tables import ReadTable
+from imports.problems import TABLE_NOT_CHOSEN
 
 #: Sheets with fewer common schools are not versions of the same list.
 MIN_COMMON_SCHOOLS = 2
@@ -52,7 +53,7 @@ def ask_outdated_columns(
             LayoutQuestion(
                 meaning.value,
                 "remembered_layout_mismatch",
-                f"La dernière fois, une autre colonne donnait « {LABELS[meaning]} » ; elle n'en contient plus. "
+                f"La dernière fois, une autre colonne donnait « {meaning.label} » ; elle n'en contient plus. "
                 + (f"Cette fois {now} : confirmez-le ou choisissez-en une autre." if now else "Choisissez la bonne."),
             )
         )
@@ -70,7 +71,7 @@ def describe_remembered(
         read = question.answer.split("+")
         options = [letters for option in question.options for letters in option.value.split("+")]
         others = [letters for letters in dict.fromkeys(options) if letters not in (*read, NO_COLUMN)]
-        if question.column in (Meaning.UNITS, Meaning.CLASSES) and others:
+        if question.column in NUMBER_COLUMNS and others:
             verbs = ("est lue", "ne l'est pas" if len(others) == 1 else "ne le sont pas")
             if len(read) > 1:
                 verbs = ("sont additionnées", "n'est pas lue" if len(others) == 1 else "ne sont pas lues")

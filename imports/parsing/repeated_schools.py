@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 from core import formatting
+from imports.columns import Meaning
 from imports.enums import Volume
 from imports.layout import AnswerOption, LayoutQuestion
-from imports.meanings import COUNTED_WITH_ANOTHER, Meaning, RowNote
 from imports.parsing.rows import ParsedRow, add_notes, leave_out_row
+from imports.problems import COUNTED_WITH_ANOTHER, RowNote
 from schools.folding import fold
 
 #: Words of a cell that tells a class apart, and not a school: « CE1 B », « Cycle 2 ».

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core import formatting
+from imports.columns import Meaning
 from imports.layout import AnswerOption, LayoutQuestion
-from imports.meanings import ANOTHER_ROW_COUNTS, NUMBER_GIVEN_ELSEWHERE, Meaning, RowNote
 from imports.parsing.declined_rows import describe_declined, list_declined_rows
 from imports.parsing.repeated_schools import (
     NumberSource,
@@ -18,6 +18,7 @@ from imports.parsing.repeated_schools import (
 )
 from imports.parsing.rows import ParsedRow, add_notes, ignore_row, leave_out_row
 from imports.parsing.stacked_tables import ReadTable
+from imports.problems import ANOTHER_ROW_COUNTS, NUMBER_GIVEN_ELSEWHERE, RowNote
 from schools.folding import fold
 
 QUESTION = "shared_numbers"

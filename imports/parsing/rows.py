@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from imports.formats.sheet_types import CellRow, CellValue
-from imports.meanings import LEFT_OUT_CODES, Meaning, Problem, RowNote
-from imports.parsing import cells
-from imports.parsing.cells import (
+from imports import cells
+from imports.cells import (
     is_email_address,
     is_excel_error,
     normalize_phone,
@@ -19,6 +17,9 @@ from imports.parsing.cells import (
     parse_email,
     parse_quantity,
 )
+from imports.columns import PHONE_COLUMNS, Meaning
+from imports.formats.sheet_types import CellRow, CellValue
+from imports.problems import LEFT_OUT_CODES, Problem, RowNote
 
 #: Characters of a contact's name in the database.
 MAX_NAME_LENGTH = 150
@@ -138,8 +139,15 @@ def parse_cells(
     if is_excel_error(shown.get("uai", "")):
         problems.append(_UAI_ERROR)
     contact = shown.get("contact_name", "")[:MAX_NAME_LENGTH]
-    phone = normalize_phone(raw[Meaning.PHONE]) if Meaning.PHONE in raw else ""
+    phone = _read_phone(raw)
     return ParsedRow(sheet, number, shown, email, units, classes, contact, phone, problems, "")
+
+
+def _read_phone(raw: Mapping[Meaning, CellValue]) -> str:
+    for meaning in PHONE_COLUMNS:
+        if meaning in raw and (number := normalize_phone(raw[meaning])):
+            return number
+    return ""
 
 
 def ignore_row(row: ParsedRow, reason: str) -> ParsedRow:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from imports.columns import NAMING_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow
-from imports.meanings import Meaning
 from imports.parsing.cell_classification import POSTAL_TOWN
 from imports.parsing.headers import begins_other_table
 from imports.parsing.ignored_rows import UNLABELLED_SUM, IgnoredRow, IgnoredRowDetector
@@ -19,13 +19,7 @@ from imports.parsing.sheet_selection import DetectedSheet
 #
 # Only the place and the kind of a school: never a UAI, a name, a quantity or an e-mail address.
 
-#: Meanings that may be filled down, and the beginning of the remark about each.
-FILLED_MEANINGS = {
-    Meaning.COMMUNE: "La commune, écrite",
-    Meaning.POSTAL_CODE: "Le code postal, écrit",
-    Meaning.DEPARTEMENT: "Le département, écrit",
-    Meaning.KIND: "Le type, écrit",
-}
+_FILLED_MEANINGS = [meaning for meaning in Meaning if meaning.column.filled_down]
 #: With a smaller share of blank cells, the blanks are omissions rather than groups.
 MIN_BLANK_SHARE = 0.1
 #: Values written once per group are hardly ever equal in consecutive rows.
@@ -44,7 +38,7 @@ def fill_values(
     cells, each with the row of its value.
     """
     counts: dict[Meaning, int] = {}
-    for meaning in FILLED_MEANINGS:
+    for meaning in _FILLED_MEANINGS:
         if meaning in columns:
             count = _fill_merged(rows, meaning, merged.get(meaning, {}))
             if _is_written_once(rows, meaning):
@@ -64,7 +58,7 @@ def describe_filled(meaning: Meaning, count: int) -> str:
     """Return the French sentence about values that were filled in."""
     lines = "une ligne" if count == 1 else f"{count} lignes"
     ending = "e" if meaning is Meaning.COMMUNE else ""
-    return f"{FILLED_MEANINGS[meaning]} une fois par groupe, a été reporté{ending} sur {lines}."
+    return f"{meaning.column.filled_down} une fois par groupe, a été reporté{ending} sur {lines}."
 
 
 def _fill_merged(rows: Sequence[ParsedRow], meaning: Meaning, covered: Mapping[int, int]) -> int:
@@ -196,7 +190,7 @@ class _BodyParser:
         self._sheet = detected.index
         self._columns = list_columns(columns)
         self._uai_column = columns.get(Meaning.UAI, -1)
-        self._naming_columns = [columns[meaning] for meaning in (Meaning.UAI, Meaning.NAME) if meaning in columns]
+        self._naming_columns = [columns[meaning] for meaning in NAMING_COLUMNS if meaning in columns]
         self._volume = volume
         self._uncomputed = detected.sheet.uncomputed
         self._errors: dict[int, list[int]] = {}

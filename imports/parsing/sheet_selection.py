@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
+from imports.cells import CellType
+from imports.columns import LISTS_SHEET, NUMBER_COLUMNS, Meaning
 from imports.formats.exceptions import UnreadableFile
 from imports.formats.sheet_types import (
     CellColours,
@@ -18,8 +20,7 @@ from imports.formats.sheet_types import (
     Workbook,
     WorkbookSheet,
 )
-from imports.meanings import LISTS_SHEET, Meaning
-from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
 from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.headers import Header, compute_header_digest, find_header, read_header, take_table
 
@@ -298,7 +299,7 @@ def build_table(
 def _score(detected: DetectedSheet) -> _SheetScore:
     uai_count = sum(_holds_uai(row) for row in detected.sample)
     meanings = {meaning for title in detected.titles if title.text for meaning in match_meanings(title)}
-    has_quantity = bool(meanings & {Meaning.UNITS, Meaning.CLASSES})
+    has_quantity = not meanings.isdisjoint(NUMBER_COLUMNS)
     rows = sum(1 for row in detected.sample if any(row))
     by_name = Meaning.NAME in meanings and (has_quantity or bool(meanings & {Meaning.COMMUNE, Meaning.POSTAL_CODE}))
     lists_names = not meanings and _lists_school_names(detected.sample)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import NamedTuple
 
+from imports.cells import CellType, cell_to_text
+from imports.columns import LISTS_SHEET, NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.detection import open_workbook
 from imports.formats.sheet_types import CellRow, CellValue, MergedRange, Workbook, WorkbookSheet
-from imports.meanings import LISTS_SHEET, Meaning
-from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
-from imports.parsing.cells import cell_to_text
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.column_titles import Title, count_exact_meanings, match_meanings
 from imports.parsing.headers import find_header, find_title_meanings
@@ -94,7 +94,7 @@ def are_forms(rows: Sequence[CellRow]) -> bool:
         return False
     counts = Counter(fold(line.label) for line in lines)
     repeated = {fold(line.label): line.label for line in lines if counts[fold(line.label)] > 1}
-    if not find_title_meanings(list(repeated.values())) & _SCHOOL_MEANINGS:
+    if not find_title_meanings(list(repeated.values())) & NAMING_COLUMNS:
         return False
     # Titles in one row, above their values, are those of a list.
     return not any(
@@ -151,8 +151,7 @@ def collect_forms(lines: Sequence[FormLine]) -> Mapping[int, CellRow]:
 
 
 #: What a table of schools gives; without it, « UAI du collège » and « Collège » say more about the school beside them.
-_GIVEN_MEANINGS = frozenset({Meaning.UNITS, Meaning.CLASSES})
-_SCHOOL_MEANINGS = frozenset({Meaning.UAI, Meaning.NAME})
+_GIVEN_MEANINGS = frozenset(NUMBER_COLUMNS)
 #: A table has at least a name and a number.
 MIN_COLUMNS = 2
 
@@ -216,7 +215,7 @@ def _gives_numbers(texts: Sequence[str]) -> bool:
 
 
 def _names_schools(texts: Sequence[str]) -> bool:
-    return any(match_meanings(Title(text)).keys() & _SCHOOL_MEANINGS for text in texts)
+    return any(match_meanings(Title(text)).keys() & NAMING_COLUMNS for text in texts)
 
 
 def _find_tables_beside(rows: Sequence[CellRow], width: int) -> list[int]:

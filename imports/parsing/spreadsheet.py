@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
+from imports import cells
+from imports.columns import Meaning
 from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow
 from imports.layout import MAX_COLUMNS, FurtherTable, LayoutQuestion, PreviewRow, SheetRegion
-from imports.meanings import Meaning
-from imports.parsing import cells
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.colour_legends import find_legends_elsewhere

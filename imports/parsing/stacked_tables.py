@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from imports.cells import cell_to_text, parse_quantity
+from imports.columns import NAMING_COLUMNS, Meaning
 from imports.formats.exceptions import UnreadableFile
 from imports.formats.sheet_types import CellColours, CellRow, CellValue, WorkbookSheet
 from imports.layout import FurtherTable
-from imports.meanings import LABELS, Meaning
-from imports.parsing.cells import cell_to_text, parse_quantity
 from imports.parsing.colour_legends import LegendCell, LegendFinder
 from imports.parsing.column_mapping import ColumnMapping, column_letters
 from imports.parsing.headers import NumberedRows, compute_header_digest, read_header_below
@@ -202,7 +202,7 @@ class TableReader:
         digest = compute_header_digest([title.text for title in below.titles])
         if digest not in self._mappings:
             mapping = self.map_table(below)
-            self._mappings[digest] = mapping if {Meaning.UAI, Meaning.NAME} & mapping.columns.keys() else above
+            self._mappings[digest] = mapping if NAMING_COLUMNS & mapping.columns.keys() else above
         return self._mappings[digest]
 
 
@@ -230,7 +230,7 @@ def describe_tables(tables: Sequence[ReadTable], volume: Meaning | None) -> list
     for above, table in pairwise(tables):
         if not table.below or table.columns == above.columns:
             continue
-        named = [f"{LABELS[one]} : {column_letters(table.columns[one])}" for one in _NAMED_MEANINGS
+        named = [f"{one.label} : {column_letters(table.columns[one])}" for one in _NAMED_MEANINGS
                  if one in table.columns]  # fmt: skip
         name = table.detected.sheet.name
         remark = (
@@ -238,6 +238,6 @@ def describe_tables(tables: Sequence[ReadTable], volume: Meaning | None) -> list
             f"{f' de la feuille « {name} »' if name else ''}. Il est lu avec ses propres colonnes ({', '.join(named)})."
         )
         if volume is not None and volume not in table.columns:
-            remark += f" Aucune n'y donne « {LABELS[volume]} » : ses lignes sont à compléter."
+            remark += f" Aucune n'y donne « {volume.label} » : ses lignes sont à compléter."
         remarks.append(remark)
     return remarks

@@ -10,8 +10,8 @@ from django import template
 from core import formatting
 from imports import wording
 from imports.checks.problem_codes import OTHER_POOL_CODES, Fix, list_fixes
+from imports.columns import Meaning
 from imports.enums import ConflictResolution, RemarkState, RowEffect, Verdict
-from imports.meanings import Meaning
 from imports.models import ImportRow
 from imports.queries import Tally
 from schools.wording import format_school_name

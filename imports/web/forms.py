@@ -17,11 +17,11 @@ from core.calendar import date_in_paris
 from core.confirmation_guard import ConfirmationGuard
 from core.exceptions import DomainError
 from imports import queries
+from imports.columns import NUMBER_COLUMNS, ColumnGroup, Meaning
 from imports.enums import Purpose, Volume
 from imports.exceptions import PoolMissing, PoolNotOpen, WrongVolume
 from imports.formats import limits
 from imports.layout import NO_COLUMN, Layout, LayoutQuestion
-from imports.meanings import LABELS, Meaning
 from imports.models import SpreadsheetImport
 from imports.operations.upload import check_pool, check_size, check_volume
 from imports.parsing.column_mapping import column_letters
@@ -34,7 +34,6 @@ from web.generic_forms import ModelChoiceField
 _COUNTED_TWICE = (
     "Vous comptez les lignes de chaque école, et dites autrement combien de licences donner : gardez l'un des deux."
 )
-_NUMBERS = (Meaning.UNITS, Meaning.CLASSES)
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class SentAnswers:
             return not self._gives_number()
         if question.code == SOURCE_MISSING:
             return self.volume in ("", Volume.CLASSES)
-        if question.column not in _NUMBERS or self.volume == self.volume_before:
+        if question.column not in NUMBER_COLUMNS or self.volume == self.volume_before:
             return True
         return self.volume == Volume.CLASSES and question.column == Meaning.CLASSES
 
@@ -65,13 +64,13 @@ class SentAnswers:
         if question.options:
             return bool(self.answers.get(question.code)) or self._is_chosen(question)
         if question.code == SOURCE_MISSING:
-            return any(meaning in self.columns for meaning in _NUMBERS if self.volume in ("", meaning))
+            return any(meaning in self.columns for meaning in NUMBER_COLUMNS if self.volume in ("", meaning))
         if question.column == "sheets":
             return False
         if question.code == "uai_column_missing":
             return Meaning.UAI in self.columns or Meaning.NAME in self.columns
         # Of an address, no column may be right.
-        return question.column in self.columns or question.column not in (*_NUMBERS, Meaning.UAI)
+        return question.column in self.columns or question.column not in (*NUMBER_COLUMNS, Meaning.UAI)
 
     def is_replaced(self, question: LayoutQuestion) -> bool:
         """Whether the answer that a question came with is left as it was, and another column or number chosen."""
@@ -95,7 +94,7 @@ class SentAnswers:
         answered = f"la colonne {named[0]}" if len(named) == 1 else f"les colonnes {' et '.join(named)}"
         return (
             f"Ici, {f'vous répondez {answered}' if named else 'vous ne voulez lire aucune colonne'} ; dans la liste "
-            f"des colonnes, vous donnez « {LABELS[meaning]} » à {column_letters(chosen)}. Gardez l'un des deux."
+            f"des colonnes, vous donnez « {meaning.label} » à {column_letters(chosen)}. Gardez l'un des deux."
         )
 
     def _find_listed(self, meaning: Meaning, named: Sequence[str]) -> tuple[Meaning, int] | None:
@@ -112,14 +111,14 @@ class SentAnswers:
         """Whether another volume is chosen, or another column of a number in the list."""
         before = self.layout.columns
         return self.volume != self.volume_before or any(
-            meaning in self.columns and self.columns[meaning] != before.get(meaning) for meaning in _NUMBERS
+            meaning in self.columns and self.columns[meaning] != before.get(meaning) for meaning in NUMBER_COLUMNS
         )
 
     def _is_chosen(self, question: LayoutQuestion) -> bool:
         return self._is_changed_in_list(question) and question.column in self.columns
 
     def _is_changed_in_list(self, question: LayoutQuestion) -> bool:
-        if question.column not in LABELS:
+        if question.column not in Meaning:
             return False
         meaning = Meaning(question.column)
         return self.columns.get(meaning) != self.layout.columns.get(meaning)
@@ -350,23 +349,6 @@ class ImportConfirmForm(forms.Form):
         return data
 
 
-#: Meanings of columns, in the option groups of the select.
-MEANING_GROUPS = {
-    "L'école": (
-        Meaning.UAI,
-        Meaning.NAME,
-        Meaning.COMMUNE,
-        Meaning.POSTAL_CODE,
-        Meaning.DEPARTEMENT,
-        Meaning.ADDRESS,
-        Meaning.KIND,
-        Meaning.CHOICE,
-    ),
-    "Ce qu'elle doit avoir": (Meaning.UNITS, Meaning.CLASSES),
-    "À qui écrire": (Meaning.EMAIL, Meaning.CONTACT_NAME, Meaning.PHONE),
-}
-
-
 class LayoutColumn(NamedTuple):
     """A column of the file, as the page shows it."""
 
@@ -420,7 +402,7 @@ class LayoutForm(forms.Form):
         )
         choices = [
             ("", "Ne pas lire"),
-            *((group, [(m.value, LABELS[m]) for m in held]) for group, held in MEANING_GROUPS.items()),
+            *((group, [(m.value, m.label) for m in Meaning if m.column.group is group]) for group in ColumnGroup),
         ]
         for index in self.editable_columns:
             self.fields[f"column_{index}"] = forms.ChoiceField(
@@ -462,7 +444,7 @@ class LayoutForm(forms.Form):
             if len(several) > 1:
                 self.add_error(
                     None,
-                    f"Les colonnes {' et '.join(several)} sont toutes deux « {LABELS[Meaning(meaning)]} » : "
+                    f"Les colonnes {' et '.join(several)} sont toutes deux « {Meaning(meaning).label} » : "
                     "n'en gardez qu'une.",
                 )
         if self.is_allocation:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from collectivities.queries import get_contact_emails
 from core import formatting
+from imports.cells import find_addresses
 from imports.checks.problem_codes import ADDED_TO_OTHER_POOL, FIXES, OTHER_POOL, Fix
+from imports.columns import Meaning
 from imports.enums import Purpose, RemarkState, Verdict
-from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.row_edits import PoolAnswers, list_pool_answers
-from imports.parsing.cells import find_addresses
 from imports.parsing.declined_rows import summarize_reasons
 from imports.queries import ADDRESS_CODES, RemarkCount
 from schools.models import School

@@ -36,10 +36,10 @@ from core.spreadsheets import (
     set_text,
     set_widths,
 )
+from imports.columns import ADDED_TITLES, LISTS_SHEET, is_added_title
 from imports.formats import workbook_parts, xlsx
 from imports.formats.detection import open_workbook
 from imports.formats.sheet_types import CellRow, WorkbookSheet
-from imports.meanings import ADDED_TITLES, LISTS_SHEET, is_added_title
 from imports.parsing.sheet_shapes import open_tables
 from imports.workbooks import cell_marks
 from imports.workbooks.cell_marks import StyleCache

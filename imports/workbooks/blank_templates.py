@@ -5,19 +5,20 @@ Nothing in them is protected, and any other list can be imported as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db.models import OuterRef, Subquery
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from collectivities.models import PortfolioSchool
 from core.spreadsheets import WRAPPED, build_cell, build_header, build_text_cell, save_to_bytes, set_widths
+from imports.columns import LISTS_SHEET, NUMBER_COLUMNS, TEMPLATE_COLUMNS, Meaning
 from imports.enums import Purpose
 from imports.formats import limits
-from imports.meanings import LISTS_SHEET
 from licensing.pools.models import Allocation, Pool
 from schools.wording import format_school_name
 
@@ -28,40 +29,6 @@ SCHOOLS_SHEET = "Écoles"
 SPARE_ROWS = 1_000
 
 
-class KnownSchool(NamedTuple):
-    """A school of the portfolio."""
-
-    uai: str
-    name: str
-    commune: str
-    contact_name: str
-    email: str
-    phone: str
-    classes: int | None
-    #: Licences held from the pool.
-    units: int | None
-
-
-class _Column(NamedTuple):
-    title: str
-    width: int
-    field: str
-    #: Codes and telephone numbers are texts: numbers would lose leading zeros.
-    text: bool = True
-
-
-_UAI = _Column("UAI", 12, "uai")
-_NAME = _Column("Nom de l'école", 44, "name")
-_COMMUNE = _Column("Commune", 26, "commune")
-_EMAIL = _Column("Adresse e-mail", 40, "email")
-_CLASSES = _Column("Nombre de classes", 12, "classes", text=False)
-_UNITS = _Column("Nombre de licences", 12, "units", text=False)
-_CONTACT = _Column("Nom du contact", 28, "contact_name")
-_PHONE = _Column("Téléphone", 18, "phone")
-TEMPLATE_COLUMNS = {
-    Purpose.ALLOCATION: (_UAI, _NAME, _COMMUNE, _UNITS, _CLASSES, _EMAIL),
-    Purpose.PORTFOLIO: (_UAI, _NAME, _COMMUNE, _CONTACT, _EMAIL, _PHONE, _CLASSES),
-}
 _INSTRUCTIONS = {
     Purpose.ALLOCATION: (
         "Une ligne par école, dans la feuille « Écoles ».",
@@ -98,21 +65,23 @@ _COMMON_INSTRUCTIONS = (
 )
 
 
-def build_template(purpose: Purpose, schools: Sequence[KnownSchool], *, lot: str = "", left_out: int = 0) -> bytes:
-    """Return a workbook prefilled with these schools.
+def build_template(
+    purpose: Purpose, schools: Sequence[Mapping[str, Any]], *, lot: str = "", left_out: int = 0
+) -> bytes:
+    """Return a workbook prefilled with these schools, as their values by the sources of the columns.
 
     `lot`: name of the chosen pool. `left_out`: size of the portfolio, if it is too large to be prefilled.
     """
-    columns = TEMPLATE_COLUMNS[purpose]
+    columns = _list_columns(purpose)
     book = Workbook(write_only=True)
     sheet: Any = book.create_sheet(SCHOOLS_SHEET)
     set_widths(sheet, [column.width for column in columns])
-    for letter, column in zip("ABCDEFG", columns, strict=False):
-        sheet.column_dimensions[letter].number_format = "@" if column.text else "General"
+    for column in columns:
+        sheet.column_dimensions[column.letter].number_format = "@" if column.is_text else "General"
     sheet.freeze_panes = "A2"
     sheet.append(build_header(sheet, [column.title for column in columns]))
     for school in schools:
-        sheet.append([_cell(sheet, column, getattr(school, column.field)) for column in columns])
+        sheet.append([_cell(sheet, column, school.get(column.source)) for column in columns])
     last = min(len(schools) + 1 + SPARE_ROWS, limits.MAX_ROWS)
     for rule in _rules(columns, last, len(schools)):
         sheet.data_validations.append(rule)
@@ -121,12 +90,33 @@ def build_template(purpose: Purpose, schools: Sequence[KnownSchool], *, lot: str
         offered: Any = book.create_sheet(LISTS_SHEET)
         offered.sheet_state = "hidden"
         for school in schools:
-            offered.append([build_cell(offered, school.uai)])
+            offered.append([build_cell(offered, school["school_id"])])
     return save_to_bytes(book)
 
 
+class _Column(NamedTuple):
+    meaning: Meaning
+    letter: str
+    title: str
+    width: int
+    source: str
+
+    @property
+    def is_text(self) -> bool:
+        # Codes and telephone numbers are texts: numbers would lose leading zeros.
+        return self.meaning not in NUMBER_COLUMNS
+
+
+def _list_columns(purpose: Purpose) -> list[_Column]:
+    return [
+        _Column(meaning, get_column_letter(number), column.title or meaning.label, column.width, column.source)
+        for number, meaning in enumerate(TEMPLATE_COLUMNS[purpose], start=1)
+        if (column := meaning.column.workbook) is not None
+    ]
+
+
 def _cell(sheet: Any, column: _Column, value: Any) -> Any:
-    if not column.text:
+    if not column.is_text:
         return value
     cell = build_text_cell(sheet, value) if value else WriteOnlyCell(sheet)
     cell.number_format = "@"
@@ -135,10 +125,10 @@ def _cell(sheet: Any, column: _Column, value: Any) -> Any:
 
 def _rules(columns: Sequence[_Column], last: int, schools: int) -> list[DataValidation]:
     rules = []
-    for letter, column in zip("ABCDEFG", columns, strict=False):
-        rule = _rule(column, f"{letter}2", schools)
+    for column in columns:
+        rule = _rule(column, f"{column.letter}2", schools)
         if rule is not None:
-            rule.add(f"{letter}2:{letter}{last}")
+            rule.add(f"{column.letter}2:{column.letter}{last}")
             rules.append(rule)
     return rules
 
@@ -146,13 +136,13 @@ def _rules(columns: Sequence[_Column], last: int, schools: int) -> list[DataVali
 def _rule(column: _Column, first: str, schools: int) -> DataValidation | None:
     """Return the validation rule of a column, or None. `first`: its first cell, for relative formulas."""
     options: dict[str, Any] = {"allow_blank": True, "showErrorMessage": True, "showInputMessage": True}
-    if column.field in ("units", "classes"):
-        what = "licences" if column.field == "units" else "classes"
+    if not column.is_text:
+        what = "licences" if column.meaning is Meaning.UNITS else "classes"
         return DataValidation(
             type="whole", operator="between", formula1="1", formula2="999999", errorTitle=column.title,
             error=f"Indiquez un nombre entier de {what}, au moins 1, sans texte.", **options,
         )  # fmt: skip
-    if column.field == "email":
+    if column.meaning is Meaning.EMAIL:
         return DataValidation(
             type="custom",
             formula1=f'AND(ISNUMBER(FIND("@",{first})),ISNUMBER(FIND(".",{first},FIND("@",{first}))),'
@@ -161,7 +151,7 @@ def _rule(column: _Column, first: str, schools: int) -> DataValidation | None:
             error="Indiquez une seule adresse e-mail, de la forme nom@exemple.fr.",
             **options,
         )
-    if column.field == "uai" and schools:
+    if column.meaning is Meaning.UAI and schools:
         return DataValidation(
             type="list",
             formula1=f"{LISTS_SHEET}!$A$1:$A${schools}",
@@ -193,29 +183,15 @@ def _add_instructions(book: Workbook, purpose: Purpose, lot: str, left_out: int)
 def build_starter_workbook(purpose: Purpose, pool: Pool | None) -> bytes:
     """Return the prefilled workbook for this purpose; `pool`: the pool whose licences are shown."""
     count = PortfolioSchool.objects.count()
-    schools = _schools(pool) if count <= MAX_SCHOOLS else []
+    schools = _schools(purpose, pool) if count <= MAX_SCHOOLS else []
     return build_template(purpose, schools, lot=pool.name if pool else "", left_out=count if count > MAX_SCHOOLS else 0)
 
 
-def _schools(pool: Pool | None) -> list[KnownSchool]:
+def _schools(purpose: Purpose, pool: Pool | None) -> list[dict[str, Any]]:
     active_allocations = Allocation.objects.active().filter(
         pool_id=pool.pk if pool else 0, school_id=OuterRef("school_id")
     )
-    rows = (
-        PortfolioSchool.objects.annotate(units=Subquery(active_allocations.values("units")[:1]))
-        .order_by("school__commune_folded", "school__name_folded", "school_id")
-        .values_list(
-            "school_id",
-            "school__name",
-            "school__commune",
-            "contact_name",
-            "contact_email",
-            "contact_phone",
-            "classes",
-            "units",
-        )
-    )
-    return [
-        KnownSchool(uai, format_school_name(name), commune, contact, email, phone, classes, units)
-        for uai, name, commune, contact, email, phone, classes, units in rows
-    ]
+    rows = PortfolioSchool.objects.annotate(units=Subquery(active_allocations.values("units")[:1]))
+    rows = rows.order_by("school__commune_folded", "school__name_folded", "school_id")
+    sources = [column.source for column in _list_columns(purpose) if column.source]
+    return [school | {"school__name": format_school_name(school["school__name"])} for school in rows.values(*sources)]

@@ -16,7 +16,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from core.spreadsheets import WRAPPED, build_text_cell
-from imports.meanings import DECIDED_COLOUR, LISTS_SHEET, MARK_COLOURS, SEVERE_COLOUR, WARNING_COLOUR
+from imports.columns import LISTS_SHEET
+from imports.formats.xlsx import DECIDED_COLOUR, MARK_COLOURS, SEVERE_COLOUR, WARNING_COLOUR
 from imports.workbooks.marks import MarkedProblem
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 from core.calendar import PARIS
 from core.spreadsheets import WorksheetContent, build_workbook
+from imports.columns import Meaning
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
-from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.column_mapping import column_letters
 
@@ -74,7 +74,7 @@ def build_import_report(
     """Return the report of an import as a workbook. `corrects`: name of the file it corrects."""
     layout = spreadsheet_import.layout
     meanings = sorted(layout.columns, key=lambda meaning: layout.columns[meaning])
-    titles = ["Feuille", "Ligne", *(LABELS[meaning] for meaning in meanings), "Corrections", *_ROW_COLUMNS]
+    titles = ["Feuille", "Ligne", *(meaning.label for meaning in meanings), "Corrections", *_ROW_COLUMNS]
     widths = [16, 8, *[22] * len(meanings), 30, *_ROW_COLUMNS.values()]
     describe_effect = _effect_describer(spreadsheet_import)
     return build_workbook(
@@ -93,7 +93,7 @@ def _row(row: ImportRow, meanings: Sequence[Meaning], names: Sequence[str]) -> l
         names[row.sheet] if row.sheet < len(names) else "",
         row.number,
         *(row.cells.get(meaning, "") for meaning in meanings),
-        " ; ".join(f"{LABELS[Meaning(meaning)]} : {text or 'vidé'}" for meaning, text in row.edits.items()),
+        " ; ".join(f"{Meaning(meaning).label} : {text or 'vidé'}" for meaning, text in row.edits.items()),
         row.uai,
         row.label,
         RowMatchMethod(row.match_method).label if row.match_method else "",
@@ -186,7 +186,7 @@ def _import_details(
         yield ["Nombre de licences", f"{layout.volume.label}{for_all}"]
     for meaning, index in layout.columns.items():
         title = layout.titles[index] if index < len(layout.titles) else ""
-        yield [f"Colonne : {LABELS[meaning]}", f"{column_letters(index)} – {title or 'sans titre'}"]
+        yield [f"Colonne : {meaning.label}", f"{column_letters(index)} – {title or 'sans titre'}"]
     for remark in layout.remarks:
         yield ["Remarque", remark]
 

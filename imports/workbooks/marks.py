@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from imports.columns import Meaning
 from imports.enums import ConflictResolution, Verdict, Volume
 from imports.layout import Layout
-from imports.meanings import LABELS, Meaning
 from imports.parsing.spreadsheet import volume_column
 
 _SEVERITY_LABELS = {Verdict.ERROR: "Erreur", Verdict.CONFLICT: "Conflit"}
@@ -123,9 +123,9 @@ def _mark_decision(
 ) -> list[MarkedProblem]:
     """Return what was decided on the page, each at the cell that it is about."""
     words = {
-        meaning: f"Corrigé ici : {text} ({_lower(LABELS[Meaning(meaning)])})"
+        meaning: f"Corrigé ici : {text} ({_lower(Meaning(meaning).label)})"
         if text
-        else f"Vidé ici ({_lower(LABELS[Meaning(meaning)])})"
+        else f"Vidé ici ({_lower(Meaning(meaning).label)})"
         for meaning, text in decision.edits.items()
     }
     if decision.chosen:

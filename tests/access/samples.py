@@ -15,9 +15,9 @@ from api.models import TokenScope
 from collectivities.capabilities import Role
 from collectivities.models import Invitation
 from core.connections import connection
+from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Verdict
 from imports.layout import Layout
-from imports.meanings import Meaning
 from imports.models import AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument

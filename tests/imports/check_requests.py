@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from imports.checks.context import CheckContext, CheckRequest, PortfolioFacts, SchoolFacts
+from collectivities.operations.portfolio import SchoolContact
+from imports.checks.context import CheckContext, CheckRequest, SchoolFacts
 from imports.checks.row_checks import check_rows
 from imports.checks.school_resolution import ResolvedSchool
 from imports.enums import Purpose, Volume
@@ -18,7 +19,7 @@ OPEN = SchoolFacts(
     held=0,
     redeemed_at=None,
 )
-PORTFOLIO = PortfolioFacts("", "", "", None)
+PORTFOLIO = SchoolContact("", "", "", None)
 
 
 def judge_all(rows, situation):

@@ -17,8 +17,9 @@ from openpyxl.worksheet.dimensions import ColumnDimension
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from imports import on_demand_tasks, operations
+from imports.columns import ADDED_TITLES, LISTS_SHEET, Meaning
 from imports.formats.detection import open_workbook
-from imports.meanings import ADDED_TITLES, DECIDED_COLOUR, LISTS_SHEET, SEVERE_COLOUR, WARNING_COLOUR, Meaning
+from imports.formats.xlsx import DECIDED_COLOUR, SEVERE_COLOUR, WARNING_COLOUR
 from imports.models import SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState

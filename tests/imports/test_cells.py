@@ -10,9 +10,9 @@ from django.core.validators import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imports.meanings import Problem
+from imports.cells import cell_to_text, normalize_phone, parse_class_count, parse_email, parse_quantity
 from imports.parsing.cell_classification import classify_cell
-from imports.parsing.cells import cell_to_text, normalize_phone, parse_class_count, parse_email, parse_quantity
+from imports.problems import Problem
 
 
 @pytest.mark.parametrize("cell", [30, 30.0, "30", "30 ", " 30", "30.0", "30,00", "\u00a030"])

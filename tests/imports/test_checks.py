@@ -10,7 +10,7 @@ from imports.checks.problem_codes import FIXES, UNTICKING, list_fixes
 from imports.checks.row_checks import check_row
 from imports.checks.school_checks import DOUBT_CODES
 from imports.enums import Verdict, Volume
-from imports.meanings import Problem
+from imports.problems import Problem
 from schools.recognition import Proposal
 from tests.conftest import TERM
 from tests.imports.check_requests import (

@@ -12,7 +12,7 @@ from openpyxl.styles.colors import Color
 
 from bench.damaged.xlsb_writer import write_xlsb
 from imports.formats import limits
-from imports.meanings import SEVERE_COLOUR
+from imports.formats.xlsx import SEVERE_COLOUR
 from imports.parsing.colour_legends import MAX_FIRST_ROWS, MAX_LAST_ROWS, LegendFinder, is_refusing_label, read_legend
 from imports.parsing.coloured_rows import name_colour
 from imports.parsing.column_titles import Title

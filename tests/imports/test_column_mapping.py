@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from imports.columns import Meaning
 from imports.enums import Purpose, Volume
-from imports.meanings import Meaning
 from imports.parsing.column_titles import Title, join_titles, match_meanings
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, parse_spreadsheet
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx

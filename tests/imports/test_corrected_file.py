@@ -7,8 +7,8 @@ from django_tenants.utils import tenant_context
 
 from collectivities.models import AuditEntry
 from imports import operations, tasks
+from imports.columns import Meaning
 from imports.enums import ImportState, Verdict
-from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.workbooks.provenance import PROPERTY_NAME
 from tests.conftest import TERM

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from imports.columns import Meaning
 from imports.enums import Purpose
-from imports.meanings import Meaning
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.factories.schools import next_uai
 from tests.imports.sample_files import UNUSED_UAIS, build_csv

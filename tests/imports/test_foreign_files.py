@@ -10,11 +10,11 @@ import pytest
 
 from core.bounded_process import ProcessLimits
 from imports import foreign_files, on_demand_tasks
+from imports.columns import Meaning
 from imports.enums import ImportState
 from imports.foreign_files import annotate_foreign_file, parse_foreign_file
 from imports.formats import limits
 from imports.formats.exceptions import UnreadableFile, too_much_time
-from imports.meanings import Meaning
 from imports.models import AnnotatedFile
 from imports.operations import annotation
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, RememberedMapping, parse_spreadsheet

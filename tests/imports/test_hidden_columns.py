@@ -12,8 +12,8 @@ from odf.table import Table, TableCell, TableColumn, TableRow
 from odf.text import P
 
 from bench.damaged.xlsb_writer import write_xlsb
+from imports.columns import Meaning
 from imports.formats.detection import open_workbook
-from imports.meanings import Meaning
 from imports.parsing.sheet_selection import take_columns, turn
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx, replace_sheet_xml, save_workbook

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from imports.columns import Meaning
 from imports.enums import Volume
 from imports.layout import AnswerOption, FurtherTable, Layout, LayoutChoices, LayoutQuestion, PreviewRow, SheetRegion
-from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
 from tests.conftest import TERM
 

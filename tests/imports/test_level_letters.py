@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imports.meanings import Meaning
+from imports.columns import Meaning
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.imports.sample_files import build_csv
 

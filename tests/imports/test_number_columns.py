@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from imports.columns import Meaning
 from imports.enums import Purpose
-from imports.meanings import Meaning
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, RememberedMapping, parse_spreadsheet
 from imports.parsing.stacked_tables import write_sum
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xls, build_xlsx

@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from collectivities.models import AuditEntry
 from imports import operations, queries, tasks
+from imports.columns import Meaning
 from imports.enums import ImportState, Verdict
 from imports.exceptions import ConfirmationRequired, NothingToApply, RowsInError
-from imports.meanings import Meaning
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate

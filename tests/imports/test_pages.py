@@ -15,11 +15,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from collectivities.capabilities import Role
 from imports import on_demand_tasks, operations, tasks
+from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Volume
 from imports.formats import limits
-from imports.meanings import Meaning
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
-from imports.web.forms import MEANING_GROUPS
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
@@ -158,11 +157,6 @@ def test_another_sheet_or_row_of_titles_has_the_columns_found_anew(officer, pool
     officer.post(import_url("choose", spreadsheet_import.pk), {"sheets": ["B"], "header_row": "1", "column_0": "uai"})
     tasks.read(import_id=spreadsheet_import.pk)
     assert ImportRow.objects.get().units == 5
-
-
-@pytest.mark.small
-def test_every_meaning_can_be_chosen_for_a_column():
-    assert sorted(meaning for held in MEANING_GROUPS.values() for meaning in held) == sorted(Meaning)
 
 
 def test_the_file_comes_back_as_it_came_and_only_as_a_download(officer, pool):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from imports.columns import Meaning
 from imports.enums import Volume
 from imports.formats.exceptions import UnreadableFile
-from imports.meanings import Meaning
 from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imports.checks.context import PortfolioFacts
+from collectivities.operations.portfolio import SchoolContact
 from imports.checks.row_checks import check_row
 from imports.enums import Purpose, Verdict
 from tests.imports.check_requests import (
@@ -25,14 +25,14 @@ def in_portfolio(**facts):
 
 
 def test_a_portfolio_row_lists_its_changes_field_by_field():
-    before = PortfolioFacts("Mme Roy", "a@b.fr", "", 5)
+    before = SchoolContact("Mme Roy", "a@b.fr", "", 5)
     judged = check_row(portfolio_row(email="c@d.fr", classes=6, phone="0466000000"), in_portfolio(portfolio=before))
     assert (judged.verdict, judged.ticked, judged.before) == (Verdict.CHANGED, True, before._asdict())
     assert problem_message(judged, "changes") == "Contact : a@b.fr → c@d.fr ; téléphone : 0466000000 ; classes : 5 → 6."
 
 
 def test_an_empty_cell_changes_no_portfolio_field_and_an_unknown_school_is_new():
-    unchanged = check_row(portfolio_row(), in_portfolio(portfolio=PortfolioFacts("Mme Roy", "a@b.fr", "", 5)))
+    unchanged = check_row(portfolio_row(), in_portfolio(portfolio=SchoolContact("Mme Roy", "a@b.fr", "", 5)))
     assert (unchanged.verdict, unchanged.ticked) == (Verdict.UNCHANGED, False)
     new = check_row(portfolio_row(), in_portfolio(mailbox=""))
     assert (new.verdict, new.ticked, problem_codes(new)) == (Verdict.NEW, True, [])

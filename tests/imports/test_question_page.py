@@ -7,9 +7,9 @@ import re
 
 import pytest
 
+from imports.columns import Meaning
 from imports.enums import ImportState, Volume
 from imports.layout import AnswerOption, Layout, LayoutQuestion, SheetRegion
-from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
 from tests.conftest import TERM
 from tests.imports.pages import import_url, page_text

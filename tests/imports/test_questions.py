@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from collectivities.capabilities import Role
+from imports.columns import Meaning
 from imports.enums import ImportState, Volume
 from imports.layout import AnswerOption, Layout, LayoutQuestion, SheetRegion
-from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
 from imports.operations.intake import get_parsing_options
 from tests.conftest import TERM

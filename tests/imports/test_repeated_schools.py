@@ -6,8 +6,8 @@ import pytest
 
 from core.formatting import curl_apostrophes
 from imports import operations, tasks
+from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Verdict, Volume
-from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations import recheck
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imports.meanings import Meaning
+from imports.columns import Meaning
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, parse_spreadsheet
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
 

@@ -10,9 +10,9 @@ from imports import rows
 from imports.checks.context import CheckRequest, RowOutcome
 from imports.checks.school_resolution import ResolvedSchool
 from imports.enums import Verdict
-from imports.meanings import Problem
 from imports.models import ImportRow
 from imports.parsing.rows import ParsedRow
+from imports.problems import Problem
 from schools.recognition import Proposal
 
 # Favours characters that JSON or COPY escapes.

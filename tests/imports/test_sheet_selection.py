@@ -7,9 +7,9 @@ import io
 import openpyxl
 import pytest
 
+from imports.columns import Meaning
 from imports.enums import Purpose
 from imports.formats.exceptions import UnreadableFile
-from imports.meanings import Meaning
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.spreadsheet import (
     ParsingContext,

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from imports.columns import ADDED_TITLES, Meaning
 from imports.enums import ImportState
 from imports.formats.exceptions import UnreadableFile
 from imports.layout import Layout
-from imports.meanings import ADDED_TITLES, Meaning
 from imports.models import ImportRow
 from imports.operations.annotation import build_marks
 from imports.parsing import stacked_tables

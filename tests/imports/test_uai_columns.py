@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imports.meanings import Meaning
+from imports.columns import Meaning
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse

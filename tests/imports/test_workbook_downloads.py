@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from collectivities.capabilities import Role
 from imports import operations, queries, tasks
+from imports.columns import Meaning
 from imports.enums import ImportState, Purpose
-from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.workbooks.blank_templates import build_starter_workbook
 from licensing.entitlements.queries import unseal_key

@@ -16,12 +16,12 @@ from core import formatting
 from core.exceptions import DomainError
 from imports import operations, queries, tasks
 from imports.checks.problem_codes import OTHER_POOL
+from imports.columns import NUMBER_COLUMNS, Meaning
 from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.exceptions import NothingToApply
 from imports.formats import limits
 from imports.json_report import build_rejected_report, build_report
 from imports.layout import LayoutChoices
-from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
 from imports.operations.apply_rows import build_guard
 from imports.parsing.column_mapping import column_letters
@@ -86,7 +86,7 @@ def choose_columns(spreadsheet_import: SpreadsheetImport, titles: Mapping[Meanin
         )
     kept = {meaning: index for meaning, index in layout.columns.items() if index not in indexes}
     answers = dict(choices.answers)
-    number = next((i for m in (Meaning.UNITS, Meaning.CLASSES) if (i := chosen.get(m)) is not None), None)
+    number = next((i for m in NUMBER_COLUMNS if (i := chosen.get(m)) is not None), None)
     if number is not None:
         # The column alone is meant, and not a sum that begins with it; and its numbers, whatever they look like.
         answers |= dict.fromkeys(("ambiguous_column", "doubtful_numbers"), column_letters(number))

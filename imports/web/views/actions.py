@@ -16,7 +16,6 @@ from collectivities.queries import describe_letters
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
-from core.exceptions import DomainError
 from imports import operations, queries
 from imports.concerns import describe_changed_fields, list_concerns
 from imports.enums import ImportState, Purpose, RowEffect, Verdict
@@ -29,6 +28,7 @@ from imports.web.forms import ImportCancelForm, ImportConfirmForm, LayoutForm
 from imports.web.remarks import build_lines
 from imports.web.views.detail import build_common_context, build_layout_context, refuses_request
 from tenants.models import Collectivity
+from web.page_actions import RefusalsOn, page_action
 
 #: What a school is written to about.
 LETTER_EFFECTS = (RowEffect.CREATED, RowEffect.GROWN, RowEffect.REDUCED)
@@ -42,6 +42,7 @@ MAX_LISTED = 100
 
 @office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
+@page_action("imports:detail", "pk")
 def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Change sheets, header row, columns or volume, and parse the file again."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
@@ -49,15 +50,9 @@ def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         return redirect("imports:detail", pk=pk)
     form = LayoutForm(request.POST or None, spreadsheet_import=spreadsheet_import, requires_answers=True)
     if request.method == "POST" and form.is_valid():
-        try:
-            operations.choose_layout(import_id=pk, **form.layout_choices(), by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            messages.error(request, refusal.sentence)
-        else:
-            if spreadsheet_import.requested_at is not None:
-                messages.info(
-                    request, "la demande d'application ne vaut plus : refaites-la quand le tableau sera relu."
-                )
+        operations.choose_layout(import_id=pk, **form.layout_choices(), by=request.member.user, at=timezone.now())
+        if spreadsheet_import.requested_at is not None:
+            messages.info(request, "la demande d'application ne vaut plus : refaites-la quand le tableau sera relu.")
         return redirect("imports:detail", pk=pk)
     context = build_common_context(spreadsheet_import) | build_layout_context(form)
     return render(request, "imports/layout.html", context, status=422 if form.errors else 200)
@@ -65,7 +60,8 @@ def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @office(Capability.GIVE_LICENCES)
 @require_http_methods(["GET", "POST"])
-def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("imports:detail", "pk")
+def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Show a summary of the effects, and apply the import once confirmed."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     if spreadsheet_import.state != ImportState.CHECKED:
@@ -83,24 +79,11 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         form = ImportConfirmForm(request.POST, **form_arguments)
         if form.is_valid():
-            try:
-                operations.confirm(
-                    import_id=pk,
-                    digest=form.cleaned_data["digest"],
-                    send_on=form.cleaned_data["send_on"],
-                    only_valid=form.cleaned_data["only_valid"],
-                    confirmed_count=form.cleaned_data["confirmed_count"],
-                    by=request.member.user,
-                    at=now,
-                )
-            except RowsInError as refusal:
-                form.add_error("only_valid", refusal.sentence)
-            except DomainError as refusal:
-                messages.error(request, refusal.sentence)
-                return redirect("imports:detail", pk=pk)
-            else:
-                messages.success(request, _CONFIRMED[Purpose(spreadsheet_import.purpose)])
-                return redirect("imports:detail", pk=pk)
+            names = ("digest", "send_on", "only_valid", "confirmed_count")
+            answers = {name: form.cleaned_data[name] for name in names}
+            with RefusalsOn(form, "only_valid", errors=RowsInError):
+                operations.confirm(import_id=pk, **answers, by=request.member.user, at=now)
+                return _CONFIRMED[Purpose(spreadsheet_import.purpose)]
     else:
         form = ImportConfirmForm(
             initial={"digest": queries.compute_digest(spreadsheet_import), "when": ImportConfirmForm.NOW},
@@ -130,19 +113,13 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
-def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("imports:detail", "pk")
+def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Show whom the request goes to and what it says, and ask the managers to apply the import."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     if request.method == "POST":
-        try:
-            operations.request_application(import_id=pk, by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            messages.error(request, refusal.sentence)
-        else:
-            messages.success(
-                request, "la demande est envoyée aux gestionnaires, par e-mail et sur leur page d'accueil."
-            )
-        return redirect("imports:detail", pk=pk)
+        operations.request_application(import_id=pk, by=request.member.user, at=timezone.now())
+        return "la demande est envoyée aux gestionnaires, par e-mail et sur leur page d'accueil."
     if spreadsheet_import.state != ImportState.CHECKED:
         return redirect("imports:detail", pk=pk)
     context = build_common_context(spreadsheet_import) | {
@@ -157,20 +134,17 @@ def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @office(Capability.PREPARE_IMPORTS)
 @require_POST
-def withdraw_request(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("imports:detail", "pk")
+def withdraw_request(request: OfficeHttpRequest, pk: int) -> str:
     """Withdraw the request to apply the import."""
     get_object_or_404(SpreadsheetImport, pk=pk)
-    try:
-        operations.withdraw_request(import_id=pk, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, refusal.sentence)
-    else:
-        messages.success(request, "la demande est retirée : elle n'est plus sur la page d'accueil des gestionnaires.")
-    return redirect("imports:detail", pk=pk)
+    operations.withdraw_request(import_id=pk, by=request.member.user, at=timezone.now())
+    return "la demande est retirée : elle n'est plus sur la page d'accueil des gestionnaires."
 
 
 @office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
+@page_action("imports:detail", "pk")
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show what cancelling loses, and cancel the import once confirmed."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
@@ -188,13 +162,9 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         # The page waits for an answer, not for the worker.
         status = 422 if form.errors else 200
         return render(request, "imports/cancel.html", context | {"busy": False}, status=status)
-    try:
-        spreadsheet_import = operations.cancel(
-            import_id=pk, reason=form.cleaned_data["reason"], by=request.member.user, at=timezone.now()
-        )
-    except DomainError as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("imports:detail", pk=pk)
+    spreadsheet_import = operations.cancel(
+        import_id=pk, reason=form.cleaned_data["reason"], by=request.member.user, at=timezone.now()
+    )
     if spreadsheet_import.state == ImportState.APPLYING:
         messages.info(request, "l'annulation est demandée : le travail s'arrête dès qu'il le peut.")
         return redirect("imports:detail", pk=pk)
@@ -216,18 +186,14 @@ def _list_decisions(spreadsheet_import: SpreadsheetImport) -> list[str]:
 
 @office(Capability.GIVE_LICENCES)
 @require_http_methods(["GET", "POST"])
-def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("imports:detail", "pk")
+def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Preview the effects of undoing, and queue it."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
-    try:
-        if request.method == "POST":
-            operations.request_undo(import_id=pk, by=request.member.user, at=timezone.now())
-            messages.success(request, "l'import se défait.")
-            return redirect("imports:detail", pk=pk)
-        plan = operations.get_undo_plan(pk)
-    except DomainError as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("imports:detail", pk=pk)
+    if request.method == "POST":
+        operations.request_undo(import_id=pk, by=request.member.user, at=timezone.now())
+        return "l'import se défait."
+    plan = operations.get_undo_plan(pk)
     taken = sorted([*plan.revoked, *plan.reduced], key=lambda one: (one.sheet, one.number))
     context = build_common_context(spreadsheet_import) | {
         "plan": plan,

@@ -24,11 +24,10 @@ from collectivities.models import Member
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
-from core.exceptions import DomainError
 from imports import queries, wording
+from imports.columns import Meaning
 from imports.concerns import describe_concern, find_changed_back
 from imports.enums import APPLICABLE, ImportState, Purpose, RemarkState, Verdict
-from imports.meanings import LABELS, Meaning
 from imports.models import AnnotatedFile, ImportRow, SpreadsheetImport
 from imports.operations import annotation, list_managers_to_ask
 from imports.operations.application_requests import describe_request_change, describe_wait, get_requested_figures
@@ -43,6 +42,7 @@ from imports.web.remarks import RemarkLine, build_lines, find_shared_sentence, i
 from licensing.renewals.queries import list_years
 from licensing.requests.queries import format_school_year
 from schools.wording import format_school_name
+from web.page_actions import page_action
 
 
 def build_annotation_context(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
@@ -54,15 +54,12 @@ def build_annotation_context(spreadsheet_import: SpreadsheetImport) -> dict[str,
 
 @office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
+@page_action("imports:detail", "pk")
 def annotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Queue the workbook and render its state; without htmx, redirect to the import."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
     if request.method == "POST":
-        try:
-            annotation.request_annotation(import_id=pk, at=timezone.now())
-        except DomainError as refusal:
-            messages.error(request, refusal.sentence)
-            return redirect("imports:detail", pk=pk)
+        annotation.request_annotation(import_id=pk, at=timezone.now())
     if not request.htmx:
         return redirect("imports:detail", pk=pk)
     return render(request, "imports/_annotated.html", build_annotation_context(spreadsheet_import))
@@ -234,7 +231,7 @@ def list_columns(spreadsheet_import: SpreadsheetImport) -> list[tuple[str, str, 
     layout = spreadsheet_import.layout
     return [
         (
-            LABELS[meaning],
+            meaning.label,
             layout.titles[index] or "sans titre",
             " + ".join(column_letters(part) for part in layout.sums.get(meaning, (index,))),
         )

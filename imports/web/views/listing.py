@@ -25,7 +25,6 @@ from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
-from core.exceptions import DomainError
 from imports import queries
 from imports.enums import APPLICABLE, REQUESTED_LABEL, ImportState, Purpose, Verdict
 from imports.models import ImportFile, ImportRow, SpreadsheetImport
@@ -39,6 +38,7 @@ from imports.web.forms import CorrectedFileForm, ImportUploadForm
 from imports.workbooks import exports
 from imports.workbooks.blank_templates import build_starter_workbook
 from licensing.pools.models import Pool
+from web.page_actions import RefusalsOn, page_action
 
 #: Badge colour of each state, redundant with its label.
 STATE_COLOURS = {
@@ -258,20 +258,17 @@ def list_notices(at: datetime.datetime) -> list[ArrivalNotice]:
 
 @office(Capability.PREPARE_IMPORTS)
 @require_POST
+@page_action("imports:list")
 def resume_arrived(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Resume the arrived schools, in the import itself or in a follow-up."""
     get_object_or_404(SpreadsheetImport, pk=pk)
     pool = request.POST.get("pool", "")
-    try:
-        spreadsheet_import = row_edits.resume_arrived(
-            import_id=pk,
-            pool_id=int(pool) if pool.isascii() and pool.isdecimal() else None,
-            by=request.member.user,
-            at=timezone.now(),
-        )
-    except DomainError as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("imports:list")
+    spreadsheet_import = row_edits.resume_arrived(
+        import_id=pk,
+        pool_id=int(pool) if pool.isascii() and pool.isdecimal() else None,
+        by=request.member.user,
+        at=timezone.now(),
+    )
     return redirect("imports:detail", pk=spreadsheet_import.pk)
 
 
@@ -294,7 +291,8 @@ def upload(request: OfficeHttpRequest) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         file, pool = form.cleaned_data["file"], form.cleaned_data["pool"]
-        try:
+        # The pool may be used up meanwhile.
+        with RefusalsOn(form, "pool"):
             spreadsheet_import = upload_spreadsheet(
                 purpose=Purpose(form.cleaned_data["purpose"]),
                 pool_id=pool.pk if pool else None,
@@ -305,10 +303,6 @@ def upload(request: OfficeHttpRequest) -> HttpResponse:
                 by=request.member.user,
                 at=now,
             )
-        except DomainError as refusal:
-            # The pool was used up meanwhile.
-            form.add_error("pool", refusal.sentence)
-        else:
             messages.success(request, UPLOADED)
             return redirect("imports:detail", pk=spreadsheet_import.pk)
     hint = " Il faudra choisir de nouveau le fichier." if request.FILES else ""
@@ -343,6 +337,7 @@ def corrected(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @office(Capability.PREPARE_IMPORTS)
 @require_POST
+@page_action("imports:detail", "pk")
 def give(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Read the file of an applied list of schools again, for the licences that it asks for. Nothing is given yet."""
     earlier = get_object_or_404(SpreadsheetImport, pk=pk)
@@ -350,16 +345,12 @@ def give(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         # Undone meanwhile.
         return redirect("imports:detail", pk=pk)
     pool = request.POST.get("pool", "")
-    try:
-        spreadsheet_import = upload_again(
-            earlier,
-            pool_id=int(pool) if pool.isascii() and pool.isdecimal() and len(pool) <= MAX_DIGITS else None,
-            by=request.member.user,
-            at=timezone.now(),
-        )
-    except DomainError as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("imports:detail", pk=pk)
+    spreadsheet_import = upload_again(
+        earlier,
+        pool_id=int(pool) if pool.isascii() and pool.isdecimal() and len(pool) <= MAX_DIGITS else None,
+        by=request.member.user,
+        at=timezone.now(),
+    )
     return redirect("imports:detail", pk=spreadsheet_import.pk)
 
 

@@ -21,18 +21,13 @@ from core import formatting
 from core.exceptions import DomainError
 from imports import operations, queries
 from imports.checks.problem_codes import OTHER_POOL, UNTICKING
+from imports.columns import EDITABLE_COLUMNS, MAX_EDIT_LENGTH, NUMBER_COLUMNS, Meaning
 from imports.enums import ConflictResolution, ImportState, Purpose
-from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH, Meaning, Problem
 from imports.models import ImportRow, SpreadsheetImport
-from imports.parsing.cells import parse_class_count, parse_email, parse_quantity
 from imports.queries import BaseRowQuery, count_remarks_of
 from imports.web.remarks import describe_rows, load_choices
 from imports.web.views.detail import build_common_context, build_summary_context, get_row_filter
-from schools import uai
 from schools.queries import search
-
-#: Fields with a numeric keyboard.
-NUMERIC_COLUMNS = (Meaning.UNITS, Meaning.CLASSES)
 
 
 class RowField(NamedTuple):
@@ -54,9 +49,9 @@ def build_fields(
     return [
         RowField(
             meaning.value,
-            LABELS[meaning],
+            meaning.label,
             values.get(meaning.value, ""),
-            meaning in NUMERIC_COLUMNS,
+            meaning in NUMBER_COLUMNS,
             "Adresse connue de l'école." if meaning is Meaning.EMAIL and _is_known_address(row, values) else "",
             faults.get(meaning.value, ""),
         )
@@ -71,20 +66,7 @@ def _is_known_address(row: ImportRow, values: Mapping[str, str]) -> bool:
 
 def find_faults(typed: Mapping[str, str]) -> dict[str, str]:
     """Return the French sentence about each value that no row could have, by name of the field."""
-    return {name: fault for name, text in typed.items() if (fault := _find_fault(Meaning(name), text))}
-
-
-def _find_fault(meaning: Meaning, text: str) -> str:
-    if meaning is Meaning.UAI:
-        # Without UAI, the school is found by its name.
-        fault = uai.describe_error(text) if text.strip() else ""
-        return f"{fault} Vous pouvez aussi chercher l'école par son nom, ci-dessous." if fault else ""
-    parsed = {
-        Meaning.UNITS: parse_quantity,
-        Meaning.CLASSES: parse_class_count,
-        Meaning.EMAIL: parse_email,
-    }.get(meaning, str)(text)
-    return parsed.message if isinstance(parsed, Problem) else ""
+    return {name: fault for name, text in typed.items() if (fault := Meaning(name).column.find_fault(text))}
 
 
 #: Maximum number of search results shown for a row.

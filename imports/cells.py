@@ -1,4 +1,4 @@
-"""Read one cell: as text, a number, an e-mail address or a telephone number. Pure."""
+"""Types of a cell, and one cell read as text, a number, an e-mail address or a telephone number. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,38 @@ from functools import lru_cache
 from core.contact_details import is_ordinary_address
 from imports.formats import limits
 from imports.formats.sheet_types import CellValue
-from imports.meanings import Problem
+from imports.problems import Problem
+
+#: From this share of the filled cells on, the content alone identifies a column.
+DOMINANT_SHARE = 0.6
+#: Below this share, a title alone does not identify a column: « Code établissement » may be any code.
+MIN_SHARE = 0.2
+
+
+class CellType:
+    """Types of a cell, as bits: a cell may have several. Plain integers, as `enum.Flag` took most of the time."""
+
+    UAI = 1
+    #: An invalid UAI: a zero or the letter lost, or a wrong letter.
+    DAMAGED_UAI = 1 << 1
+    #: A damaged UAI of digits only: many other numbers have that form.
+    BARE_UAI = 1 << 2
+    EMAIL = 1 << 3
+    PHONE = 1 << 4
+    POSTAL_CODE = 1 << 5
+    #: Ends with a zero, as most postal codes and few INSEE codes do.
+    ROUND = 1 << 6
+    #: « 30000 Nîmes »: postal code and commune in one cell.
+    POSTAL_TOWN = 1 << 7
+    DEPARTEMENT = 1 << 8
+    QUANTITY = 1 << 9
+    YEAR = 1 << 10
+    #: A kind of school alone; a kind or a school word with a name.
+    KIND = 1 << 11
+    SCHOOL = 1 << 12
+    TEXT = 1 << 13
+    COMMUNE = 1 << 14
+
 
 # Excel stores thirty as 30, 30.0 or, in a text column, "30". float() would also accept "nan" and "1e400".
 WHOLE_NUMBER = re.compile(r"([0-9]{1,6})([.,]0+)?")

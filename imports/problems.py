@@ -1,0 +1,48 @@
+"""Problems of cells and rows, and what a file says about a row beyond its cells."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Problem(NamedTuple):
+    """A problem. `column`: meaning of its column (« uai », « units »…), or "" for the whole row."""
+
+    column: str
+    code: str
+    message: str
+    #: Whether the row cannot be applied as it is; else it is a warning.
+    blocking: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object stored with the row."""
+        return self._asdict()
+
+
+#: Codes of notes that say why a row is left out although it names a school. Once it is restored they say nothing.
+COUNTED_WITH_ANOTHER, NUMBER_GIVEN_ELSEWHERE = "counted_with_another", "number_given_elsewhere"
+ANOTHER_ROW_COUNTS, TABLE_NOT_CHOSEN = "another_row_counts", "table_not_chosen"
+LEFT_OUT_CODES = frozenset({COUNTED_WITH_ANOTHER, NUMBER_GIVEN_ELSEWHERE, ANOTHER_ROW_COUNTS, TABLE_NOT_CHOSEN})
+
+
+class RowNote(NamedTuple):
+    """What the file says about a row beyond its cells: by its formatting, or in other rows. It outlives edits.
+
+    `column`: « units » where the number of licences is `units` (None: to be given by a member), whatever the cell
+    says; "" for the whole row.
+    """
+
+    column: str
+    code: str
+    message: str
+    blocking: bool = False
+    units: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object stored with the row."""
+        return self._asdict()
+
+    @property
+    def problem(self) -> Problem:
+        """The note as it is told to the member."""
+        return Problem(self.column, self.code, self.message, self.blocking)
