@@ -55,6 +55,7 @@ PAGE_ONLY_CODES = {
     "renewal_refused",
     "not_a_member",
     "not_given",
+    "not_verified",
     "no_awaited_school_found",
     "nobody_to_ask",
     "return_not_undoable",
@@ -96,7 +97,7 @@ def _refusal_codes(packages: tuple[str, ...]) -> set[str]:
     """Return the codes of the refusals that have no class, in the modules of these packages."""
     found = set()
     for app in apps.get_app_configs():
-        for file in Path(app.path).rglob("*.py") if app.path.startswith(str(settings.BASE_DIR)) else ():
+        for file in Path(app.path).rglob("*.py") if app.path.startswith(str(settings.ROOT)) else ():
             module = ".".join([app.name, *file.relative_to(app.path).with_suffix("").parts])
             if module.startswith(packages):
                 found |= set(_in_source(ast.parse(file.read_text(encoding="utf-8")), first={"Refusal"}, named=set()))
