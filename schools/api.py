@@ -8,20 +8,17 @@ import django_filters
 from django.core.validators import RegexValidator
 from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import StrictCharField, UtcDateTimeField
 from api.filters import StrictBooleanFilter, StrictDateTimeFilter
-from api.models import TokenScope
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, answers, listing, operation
 from schools.models import School, SchoolState
 from schools.queries import find_by_uai, search
 from schools.uai import LETTERS
 
-TAGS = ["Établissements"]
 _HELP_TEXTS = {
     "uai": "Le code de l'établissement, sept chiffres et une lettre : c'est lui qui le nomme partout dans l'API.",
     "name": "Son nom.",
@@ -46,36 +43,32 @@ _HELP_TEXTS = {
     "longitude": "En degrés (WGS 84).",
     "state": "Ouvert (`open`), à ouvrir (`opening`), à fermer (`closing`) ou fermé (`closed`).",
 }
-_EXAMPLE = OpenApiExample(
-    "Une école",
-    response_only=True,
-    value={
-        "uai": "0300123W",
-        "name": "École primaire publique Jean Jaurès",
-        "type": "Ecole",
-        "nature": "ECOLE DE NIVEAU ELEMENTAIRE",
-        "sector": "Public",
-        "address": "12 rue des Tilleuls",
-        "address_extra": "",
-        "postal_code": "30000",
-        "commune": "Nîmes",
-        "commune_code": "30189",
-        "departement": "Gard",
-        "departement_code": "030",
-        "academie": "Montpellier",
-        "region": "Occitanie",
-        "has_nursery": False,
-        "has_elementary": True,
-        "phone": "0400000000",
-        "email": "ecole-jean-jaures@exemple.example",
-        "siret": "",
-        "latitude": 43.83,
-        "longitude": 4.36,
-        "state": "open",
-        "closed_at": None,
-        "changed_at": "2026-09-01T04:00:12.125000Z",
-    },
-)
+_EXAMPLE = {
+    "uai": "0300123W",
+    "name": "École primaire publique Jean Jaurès",
+    "type": "Ecole",
+    "nature": "ECOLE DE NIVEAU ELEMENTAIRE",
+    "sector": "Public",
+    "address": "12 rue des Tilleuls",
+    "address_extra": "",
+    "postal_code": "30000",
+    "commune": "Nîmes",
+    "commune_code": "30189",
+    "departement": "Gard",
+    "departement_code": "030",
+    "academie": "Montpellier",
+    "region": "Occitanie",
+    "has_nursery": False,
+    "has_elementary": True,
+    "phone": "0400000000",
+    "email": "ecole-jean-jaures@exemple.example",
+    "siret": "",
+    "latitude": 43.83,
+    "longitude": 4.36,
+    "state": "open",
+    "closed_at": None,
+    "changed_at": "2026-09-01T04:00:12.125000Z",
+}
 
 
 class UaiField(StrictCharField):
@@ -96,32 +89,7 @@ class SchoolSerializer(serializers.ModelSerializer[School]):
 
     class Meta:
         model = School
-        fields = (
-            "uai",
-            "name",
-            "type",
-            "nature",
-            "sector",
-            "address",
-            "address_extra",
-            "postal_code",
-            "commune",
-            "commune_code",
-            "departement",
-            "departement_code",
-            "academie",
-            "region",
-            "has_nursery",
-            "has_elementary",
-            "phone",
-            "email",
-            "siret",
-            "latitude",
-            "longitude",
-            "state",
-            "closed_at",
-            "changed_at",
-        )
+        fields = tuple(_EXAMPLE)
         read_only_fields = fields
         extra_kwargs = {name: {"help_text": text} for name, text in _HELP_TEXTS.items()}
 
@@ -150,51 +118,34 @@ class SchoolFilter(django_filters.FilterSet):
     has_nursery = StrictBooleanFilter(help_text="Ceux qui ont des classes maternelles, ou ceux qui n'en ont pas.")
     has_elementary = StrictBooleanFilter(help_text="Ceux qui ont des classes du CP au CM2, ou ceux qui n'en ont pas.")
 
-    class Meta:
-        model = School
-        fields = ()
-
     def filter_by_search(self, schools: QuerySet[School], name: str, value: str) -> QuerySet[School]:
         """Keep the schools that match the search, within those that pass the other filters."""
         return search(value, among=schools)
 
 
-class SchoolListView(ScopedListView):
+_UAI = OpenApiParameter("uai", str, "path", description="L'UAI de l'établissement.")
+
+
+class SchoolViewSet(ApiViewSet):
     """`/schools`."""
 
-    scopes = {"GET": TokenScope.READ}
+    tag = "Établissements"
     queryset = School.objects.all()
     serializer_class = SchoolSerializer
     filterset_class = SchoolFilter
     cursor_field = "uai"
+    examples = {"Une école": _EXAMPLE}
 
-    @extend_schema(
-        operation_id="listSchools",
-        summary="Chercher des établissements",
-        tags=TAGS,
-        examples=[_EXAMPLE],
-    )
-    def get(self, request: Request) -> Response:
+    @listing("schools", "schools", "listSchools", "Chercher des établissements")
+    def list(self) -> Response:
         """Les établissements de l'annuaire national, dans l'ordre de leur UAI."""
         return self.list_response()
 
-
-class SchoolView(ScopedView):
-    """`/schools/{uai}`."""
-
-    scopes = {"GET": TokenScope.READ}
-
-    @extend_schema(
-        operation_id="getSchool",
-        summary="Lire un établissement",
-        tags=TAGS,
-        parameters=[OpenApiParameter("uai", str, "path", description="L'UAI de l'établissement.")],
-        responses={200: OpenApiResponse(SchoolSerializer, "L'établissement.")},
-        examples=[_EXAMPLE],
-    )
-    def get(self, request: Request, uai: str) -> Response:
+    @operation("GET schools/<str:uai>", "school", "getSchool", "Lire un établissement", parameters=[_UAI])
+    @answers(success={200: "L'établissement."})
+    def retrieve(self, uai: str) -> School:
         """L'établissement qui porte cet UAI, écrit en minuscules ou sans son zéro s'il le faut."""
         school = find_by_uai(uai)
         if school is None:
             raise Http404
-        return Response(SchoolSerializer(school).data)
+        return school

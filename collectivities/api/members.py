@@ -6,14 +6,11 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import UtcDateTimeField
-from api.models import TokenScope
-from api.views import ScopedListView
+from api.viewsets import ApiViewSet, listing
 from collectivities.capabilities import Role
 from collectivities.models import Member
 
@@ -46,7 +43,6 @@ class MemberSerializer(serializers.ModelSerializer[Member]):
     class Meta:
         model = Member
         fields = tuple(_EXAMPLE)
-        read_only_fields = fields
         extra_kwargs = {"id": {"help_text": "Le numéro du membre : il ne change pas."}}
 
 
@@ -57,30 +53,22 @@ class MemberFilter(django_filters.FilterSet):
         choices=Role.choices, method="by_role", help_text="Ceux qui ont ce rôle, seul ou avec d'autres."
     )
 
-    class Meta:
-        model = Member
-        fields: tuple[str, ...] = ()
-
     def by_role(self, members: QuerySet[Member], name: str, role: str) -> QuerySet[Member]:
         """Keep the members who have the role."""
         return members.filter(roles__contains=[role])
 
 
-class MemberListView(ScopedListView):
+class MemberViewSet(ApiViewSet):
     """`/members`."""
 
-    scopes = {"GET": TokenScope.READ}
+    tag = "Membres"
     queryset = Member.objects.active().prefetch_related("user")
     serializer_class = MemberSerializer
     filterset_class = MemberFilter
     cursor_field = "pk"
+    examples = {"Une gestionnaire": _EXAMPLE}
 
-    @extend_schema(
-        operation_id="listMembers",
-        summary="Lire les membres du bureau",
-        tags=["Membres"],
-        examples=[OpenApiExample("Une gestionnaire", value=_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request) -> Response:
+    @listing("members", "members", "listMembers", "Lire les membres du bureau")
+    def list(self) -> Response:
         """Qui travaille au bureau, avec quels rôles, depuis quand. Qui l'a quitté n'y est pas."""
         return self.list_response()

@@ -9,17 +9,14 @@ import django_filters
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
 from api.fields import StrictCharField, StrictEmailField, StrictIntegerField, StrictSerializer, UtcDateTimeField
-from api.idempotency import idempotent
 from api.models import TokenScope
 from api.problem_details import ApiProblem, FieldError, InvalidRequest, iter_field_errors
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, answers, listing, operation, sends
 from collectivities.exceptions import InvalidRows, PortfolioRowError
 from collectivities.models import PortfolioSchool
 from collectivities.operations import portfolio as operations
@@ -183,7 +180,6 @@ class PortfolioRemovalResultSerializer(serializers.Serializer[Any]):
     schools = PortfolioRemovalRowSerializer(many=True, help_text="Chaque école de la liste, à sa place.")
 
 
-TAGS = ["Périmètre"]
 _MAX_TEXT_LENGTH = 100
 
 
@@ -218,138 +214,99 @@ class ApiPortfolioFilter(PortfolioFilter):
         return rows.filter(school_id=code) if is_valid(code) else rows.none()
 
 
-class PortfolioView(ScopedListView):
-    """`/portfolio`."""
-
-    scopes = {"GET": TokenScope.READ}
-    queryset = PortfolioSchool.objects.select_related("school")
-    serializer_class = PortfolioSchoolSerializer
-    filterset_class = ApiPortfolioFilter
-    cursor_field = "school_id"
-
-    @extend_schema(
-        operation_id="listPortfolio",
-        summary="Lire le périmètre",
-        tags=TAGS,
-        examples=[OpenApiExample("Une école", value=PORTFOLIO_SCHOOL_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request) -> Response:
-        """Les écoles dont votre collectivité répond, dans l'ordre de leur UAI."""
-        return self.list_response()
-
-
 _UAI = OpenApiParameter(
     "uai", str, OpenApiParameter.PATH, description="L'UAI, écrit en minuscules ou sans son zéro s'il le faut."
 )
 
 
-class PortfolioSchoolView(ScopedView):
-    """`/portfolio/{uai}`."""
+_WRITTEN = [
+    {"uai": "0301234D", "contact_email": "c.fontaine@ecole.example", "classes": 8},
+    {"uai": "0301235E", "contact_email": None},
+]
+_WRITE_RESULTS = [{"uai": "0301234D", "result": "added"}, {"uai": "0301235E", "result": "unchanged"}]
+_REMOVAL_RESULTS = [{"uai": "0301234D", "result": "removed"}, {"uai": "0301235E", "result": "absent"}]
 
-    scopes = {"GET": TokenScope.READ, "PUT": TokenScope.PORTFOLIO, "DELETE": TokenScope.PORTFOLIO}
+
+class PortfolioViewSet(ApiViewSet):
+    """`/portfolio`."""
+
+    tag = "Périmètre"
+    write_scope = TokenScope.PORTFOLIO
+    queryset = PortfolioSchool.objects.select_related("school")
+    serializer_class = PortfolioSchoolSerializer
+    filterset_class = ApiPortfolioFilter
+    cursor_field = "school_id"
+    examples = {"Une école": PORTFOLIO_SCHOOL_EXAMPLE}
     statuses = {"unknown_school": 404}
 
-    @extend_schema(
-        operation_id="getPortfolioSchool",
-        summary="Lire une école du périmètre",
-        tags=TAGS,
-        parameters=[_UAI],
-        responses={200: PortfolioSchoolSerializer},
-        examples=[OpenApiExample("Une école", value=PORTFOLIO_SCHOOL_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request, uai: str) -> Response:
-        """Une école du périmètre."""
-        return Response(_serialize_school(uai))
+    @listing("portfolio", "portfolio", "listPortfolio", "Lire le périmètre")
+    def list(self) -> Response:
+        """Les écoles dont votre collectivité répond, dans l'ordre de leur UAI."""
+        return self.list_response()
 
-    @extend_schema(
-        operation_id="upsertPortfolioSchool",
-        summary="Mettre une école dans le périmètre, ou changer ce qu'il en dit",
-        tags=TAGS,
+    @operation(
+        "GET portfolio/<str:uai>",
+        "portfolio_school",
+        "getPortfolioSchool",
+        "Lire une école du périmètre",
         parameters=[_UAI],
-        request=PortfolioContactSerializer,
-        responses={
-            200: OpenApiResponse(PortfolioSchoolSerializer, "L'école était dans le périmètre ; la voici."),
-            201: OpenApiResponse(PortfolioSchoolSerializer, "L'école a été ajoutée."),
-        },
-        examples=[
-            OpenApiExample(
-                "Une adresse et huit classes",
-                value={"contact_email": "c.fontaine@ecole.example", "classes": 8},
-                request_only=True,
-            ),
-            OpenApiExample("Sans contact", value={"contact_name": None, "contact_email": None}, request_only=True),
-            OpenApiExample("L'école", value=PORTFOLIO_SCHOOL_EXAMPLE, response_only=True),
-        ],
     )
-    def put(self, request: Request, uai: str) -> Response:
+    def retrieve(self, uai: str) -> PortfolioSchool:
+        """Une école du périmètre."""
+        return self._find_school(uai)
+
+    @operation(
+        "PUT portfolio/<str:uai>",
+        "portfolio_school",
+        "upsertPortfolioSchool",
+        "Mettre une école dans le périmètre, ou changer ce qu'il en dit",
+        parameters=[_UAI],
+    )
+    @sends(
+        PortfolioContactSerializer,
+        {
+            "Une adresse et huit classes": {"contact_email": "c.fontaine@ecole.example", "classes": 8},
+            "Sans contact": {"contact_name": None, "contact_email": None},
+        },
+    )
+    @answers(
+        examples={"L'école": PORTFOLIO_SCHOOL_EXAMPLE},
+        success={200: "L'école était dans le périmètre ; la voici.", 201: "L'école a été ajoutée."},
+    )
+    def upsert(self, uai: str) -> Response:
         """Ajoute l'école si elle n'y est pas, puis écrit ce que vous en dites.
 
         Un champ absent reste comme il est ; null ou vide l'efface. Une école que l'annuaire ne connaît pas est refusée
         (404, `unknown_school`). Recommencer la même requête ne change rien de plus.
         """
-        body = PortfolioContactSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        result = operations.put_in_portfolio(uai=uai, fields=body.validated_data, by=self.actor(), at=timezone.now())
-        data = _serialize_school(uai)
+        result = operations.put_in_portfolio(uai=uai, fields=self.read_body(), by=self.actor(), at=timezone.now())
+        row = self._find_school(uai)
         if result != PortfolioRowResult.ADDED:
-            return Response(data)
-        location = reverse("api:portfolio_school", kwargs={"uai": data["uai"]}, request=request)
-        return Response(data, status=201, headers={"Location": location})
+            return self.respond(row)
+        return self.respond_created(row, "portfolio_school", uai=row.school_id)
 
-    @extend_schema(
-        operation_id="deletePortfolioSchool",
-        summary="Retirer une école du périmètre",
-        tags=TAGS,
+    @operation(
+        "DELETE portfolio/<str:uai>",
+        "portfolio_school",
+        "deletePortfolioSchool",
+        "Retirer une école du périmètre",
         parameters=[_UAI],
-        request=None,
-        responses={204: OpenApiResponse(description="Elle n'y est plus.")},
     )
-    def delete(self, request: Request, uai: str) -> Response:
+    @answers(success={204: "Elle n'y est plus."})
+    def remove(self, uai: str) -> None:
         """Ce qui lui a été attribué ne change pas. Une école qui n'y est pas, ou plus, est un 404."""
         if not remove_from_portfolio(uais=[_parse_uai(uai)], by=self.actor(), at=timezone.now(), one_by_one=True):
             raise Http404
-        return Response(status=204)
 
-
-class PortfolioBulkView(ScopedView):
-    """`/portfolio/bulk`."""
-
-    scopes = {"POST": TokenScope.PORTFOLIO}
-
-    @idempotent
-    @extend_schema(
-        operation_id="upsertPortfolioSchools",
-        summary="Écrire une liste d'écoles dans le périmètre",
-        tags=TAGS,
-        request=PortfolioUpsertSerializer,
-        responses={200: PortfolioUpsertResultSerializer},
-        examples=[
-            OpenApiExample(
-                "Deux écoles",
-                value={
-                    "schools": [
-                        {"uai": "0301234D", "contact_email": "c.fontaine@ecole.example", "classes": 8},
-                        {"uai": "0301235E", "contact_email": None},
-                    ]
-                },
-                request_only=True,
-            ),
-            OpenApiExample(
-                "Une ajoutée, une inchangée",
-                value={
-                    "added": 1,
-                    "updated": 0,
-                    "unchanged": 1,
-                    "schools": [
-                        {"uai": "0301234D", "result": "added"},
-                        {"uai": "0301235E", "result": "unchanged"},
-                    ],
-                },
-                response_only=True,
-            ),
-        ],
+    @operation(
+        "POST portfolio/bulk", "portfolio_bulk", "upsertPortfolioSchools", "Écrire une liste d'écoles dans le périmètre"
     )
-    def post(self, request: Request) -> Response:
+    @sends(PortfolioUpsertSerializer, {"Deux écoles": {"schools": _WRITTEN}})
+    @answers(
+        PortfolioUpsertResultSerializer,
+        {"Une ajoutée, une inchangée": {"added": 1, "updated": 0, "unchanged": 1, "schools": _WRITE_RESULTS}},
+    )
+    def upsert_list(self) -> dict[str, Any]:
         """Ajoute les écoles qui n'y sont pas, écrit ce que vous dites des autres : tout, ou rien.
 
         10 000 écoles au plus. Les écoles du périmètre qui ne sont pas dans la liste y restent. De chacune, un champ
@@ -358,9 +315,9 @@ class PortfolioBulkView(ScopedView):
         deux fois), une adresse ou un nombre de classes qui n'en est pas un. Le refus est un 400 si une ligne n'est pas
         de la forme décrite ici, sinon un 409, `rows_rejected`.
         """
-        body = PortfolioUpsertSerializer(data=request.data)
+        body = PortfolioUpsertSerializer(data=self.request.data)
         if not body.is_valid():
-            school_errors = operations.check_schools(_readable_rows(request.data))
+            school_errors = operations.check_schools(_readable_rows(self.request.data))
             raise InvalidRequest([*iter_field_errors(body.errors), *_field_errors(school_errors)])
         rows = [
             (row["uai"], {name: row[name] for name in row if name != "uai"}) for row in body.validated_data["schools"]
@@ -370,55 +327,33 @@ class PortfolioBulkView(ScopedView):
         except InvalidRows as refusal:
             raise ApiProblem(refusal.code, str(refusal), field_errors=list(_field_errors(refusal.errors))) from None
         results = [result for _, result in outcomes]
-        return Response(
-            {result.value: results.count(result) for result in PortfolioRowResult}
-            | {"schools": [{"uai": uai, "result": result.value} for uai, result in outcomes]}
-        )
+        return {result.value: results.count(result) for result in PortfolioRowResult} | {
+            "schools": [{"uai": uai, "result": result.value} for uai, result in outcomes]
+        }
 
-
-class PortfolioRemovalView(ScopedView):
-    """`/portfolio/remove`."""
-
-    scopes = {"POST": TokenScope.PORTFOLIO}
-
-    @idempotent
-    @extend_schema(
-        operation_id="removePortfolioSchools",
-        summary="Retirer une liste d'écoles du périmètre",
-        tags=TAGS,
-        request=PortfolioRemovalSerializer,
-        responses={200: PortfolioRemovalResultSerializer},
-        examples=[
-            OpenApiExample("Deux écoles", value={"schools": ["0301234D", "0301235E"]}, request_only=True),
-            OpenApiExample(
-                "L'une n'y était pas",
-                value={
-                    "removed": 1,
-                    "absent": 1,
-                    "schools": [
-                        {"uai": "0301234D", "result": "removed"},
-                        {"uai": "0301235E", "result": "absent"},
-                    ],
-                },
-                response_only=True,
-            ),
-        ],
+    @operation(
+        "POST portfolio/remove", "portfolio_remove", "removePortfolioSchools", "Retirer une liste d'écoles du périmètre"
     )
-    def post(self, request: Request) -> Response:
+    @sends(PortfolioRemovalSerializer, {"Deux écoles": {"schools": ["0301234D", "0301235E"]}})
+    @answers(
+        PortfolioRemovalResultSerializer,
+        {"L'une n'y était pas": {"removed": 1, "absent": 1, "schools": _REMOVAL_RESULTS}},
+    )
+    def remove_list(self) -> dict[str, Any]:
         """Ce qui leur a été attribué ne change pas. 10 000 écoles au plus ; une école qui n'y est pas n'arrête rien."""
-        body = PortfolioRemovalSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
         removals = operations.remove_portfolio_list(
-            uais=body.validated_data["schools"], by=self.actor(), at=timezone.now()
+            uais=self.read_body()["schools"], by=self.actor(), at=timezone.now()
         )
         removed = sum(present for _, present in removals)
-        return Response(
-            {
-                "removed": removed,
-                "absent": len(removals) - removed,
-                "schools": [{"uai": uai, "result": "removed" if present else "absent"} for uai, present in removals],
-            }
-        )
+        return {
+            "removed": removed,
+            "absent": len(removals) - removed,
+            "schools": [{"uai": uai, "result": "removed" if present else "absent"} for uai, present in removals],
+        }
+
+    def _find_school(self, uai: str) -> PortfolioSchool:
+        row: PortfolioSchool = self.find(school_id=_parse_uai(uai))
+        return row
 
 
 def _parse_uai(uai: str) -> str:
@@ -427,13 +362,6 @@ def _parse_uai(uai: str) -> str:
     if not is_valid(code):
         raise Http404
     return code
-
-
-def _serialize_school(uai: str) -> dict[str, Any]:
-    row = PortfolioSchool.objects.select_related("school").filter(school_id=_parse_uai(uai)).first()
-    if row is None:
-        raise Http404
-    return dict(PortfolioSchoolSerializer(row).data)
 
 
 def _readable_rows(data: Any) -> list[tuple[int, str]]:

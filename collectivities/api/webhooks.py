@@ -8,15 +8,13 @@ from typing import Any
 import django_filters
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
 from api.fields import (
-    EmptySerializer,
     StrictBooleanField,
     StrictCharField,
     StrictChoiceField,
@@ -25,9 +23,8 @@ from api.fields import (
     shadowing_field,
 )
 from api.filters import StrictDateTimeFilter
-from api.idempotency import idempotent
 from api.models import TokenScope
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
 from webhooks.endpoints import list_deliveries
@@ -36,7 +33,6 @@ from webhooks.http_client import URL_PATTERN
 from webhooks.models import Attempt, Delivery, DeliveryState, DisabledReason, WebhookEvent
 from webhooks.models import WebhookEndpoint as Webhook
 
-_EVENT_TAGS = ["Événements"]
 _ID = re.compile(r"evt_[0-9a-f]{28}")
 
 EVENT_EXAMPLE = {
@@ -48,8 +44,8 @@ EVENT_EXAMPLE = {
 }
 
 
-class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
-    """Ce qui s'est passé."""
+class EventSummarySerializer(serializers.Serializer[WebhookEvent]):
+    """Un événement, sans ce qu'il contient."""
 
     id = serializers.CharField(
         source="public_id", help_text="Le même dans `webhook-id` ; à reconnaître si l'envoi revient."
@@ -59,14 +55,14 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
         help_text="De quoi il s'agit : `allocation:12`, `pool:3`. Les envois d'un même sujet arrivent dans l'ordre."
     )
     occurred_at = UtcDateTimeField(source="at", help_text="Quand cela s'est passé.")
+
+
+class EventSerializer(EventSummarySerializer):
+    """Ce qui s'est passé."""
+
     data = shadowing_field(
         serializers.DictField(help_text="Des nombres et des états, selon le type ; jamais une clé ni un nom.")
     )
-
-    class Meta:
-        model = WebhookEvent
-        fields = tuple(EVENT_EXAMPLE)
-        read_only_fields = fields
 
 
 class EventFilter(django_filters.FilterSet):
@@ -79,27 +75,22 @@ class EventFilter(django_filters.FilterSet):
     )
     occurred_before = StrictDateTimeFilter(field_name="at", lookup_expr="lt", help_text="Avant cet instant.")
 
-    class Meta:
-        model = WebhookEvent
-        fields: tuple[str, ...] = ()
+
+_EVENT_ID = OpenApiParameter("id", str, "path", description="Son `id`, ou le `webhook-id` reçu.")
 
 
-class EventListView(ScopedListView):
+class EventViewSet(ApiViewSet):
     """`/events`."""
 
-    scopes = {"GET": TokenScope.READ}
+    tag = "Événements"
     queryset = WebhookEvent.objects.all()
     serializer_class = EventSerializer
     filterset_class = EventFilter
     cursor_field = "pk"
+    examples = {"Une attribution": EVENT_EXAMPLE}
 
-    @extend_schema(
-        operation_id="listEvents",
-        summary="Lire ce qui s'est passé",
-        tags=_EVENT_TAGS,
-        examples=[OpenApiExample("Une attribution", value=EVENT_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request) -> Response:
+    @listing("events", "events", "listEvents", "Lire ce qui s'est passé")
+    def list(self) -> Response:
         """Les événements des trente derniers jours, dans l'ordre où ils ont été écrits.
 
         Ils le sont tant qu'un webhook les attend, ou qu'un jeton a le droit de les lire. `occurred_at` est l'instant du
@@ -108,31 +99,13 @@ class EventListView(ScopedListView):
         """
         return self.list_response()
 
-
-class EventView(ScopedView):
-    """`/events/{id}`."""
-
-    scopes = {"GET": TokenScope.READ}
-
-    @extend_schema(
-        operation_id="getEvent",
-        summary="Lire un événement",
-        tags=_EVENT_TAGS,
-        parameters=[
-            OpenApiParameter("id", str, OpenApiParameter.PATH, description="Son `id`, ou le `webhook-id` reçu.")
-        ],
-        responses={200: EventSerializer},
-        examples=[OpenApiExample("Une attribution", value=EVENT_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the name in the URL
+    @operation("GET events/<str:id>", "event", "getEvent", "Lire un événement", parameters=[_EVENT_ID])
+    def retrieve(self, id: str) -> object:  # noqa: A002 - the name in the URL
         """Un événement des trente derniers jours."""
-        event = WebhookEvent.objects.filter(public_id=id).first() if _ID.fullmatch(id) else None
-        if event is None:
+        if not _ID.fullmatch(id):
             raise Http404
-        return Response(EventSerializer(event).data)
+        return self.find(public_id=id)
 
-
-TAGS = ["Webhooks"]
 
 DELIVERY_EXAMPLE = {
     "number": 1201,
@@ -158,15 +131,7 @@ _EXAMPLE_WITH_ATTEMPTS = DELIVERY_EXAMPLE | {
 }
 
 
-class EventSummarySerializer(EventSerializer):
-    """Un événement, sans ce qu'il contient."""
-
-    class Meta(EventSerializer.Meta):
-        fields = ("id", "type", "subject", "occurred_at")
-        read_only_fields = fields
-
-
-class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+class DeliverySerializer(serializers.Serializer[Delivery]):
     """L'envoi d'un événement à un webhook."""
 
     number = serializers.IntegerField(source="pk", help_text="Son numéro.")
@@ -184,18 +149,13 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     finished_at = UtcDateTimeField(source="settled_at", allow_null=True, help_text="Quand il a été remis ou abandonné.")
     reason = serializers.CharField(help_text="Pourquoi le dernier essai a échoué ; vide s'il a réussi.")
 
-    class Meta:
-        model = Delivery
-        fields = tuple(DELIVERY_EXAMPLE)
-        read_only_fields = fields
-
     def to_representation(self, instance: Delivery) -> dict[str, Any]:
         """Serialize the delivery; one that is delivered or abandoned has no `next_attempt_at`."""
         data = super().to_representation(instance)
         return data if instance.state == DeliveryState.PENDING else data | {"next_attempt_at": None}
 
 
-class DeliveryAttemptSerializer(serializers.ModelSerializer[Attempt]):
+class DeliveryAttemptSerializer(serializers.Serializer[Attempt]):
     """Un essai."""
 
     finished_at = UtcDateTimeField(source="at", help_text="Quand il s'est terminé.")
@@ -206,21 +166,12 @@ class DeliveryAttemptSerializer(serializers.ModelSerializer[Attempt]):
     reason = serializers.CharField(help_text="Pourquoi il a échoué ; vide s'il a réussi.")
     response_body = serializers.CharField(source="answer", help_text="Le début de ce qui a été répondu.")
 
-    class Meta:
-        model = Attempt
-        fields = ("finished_at", "duration_ms", "status_code", "reason", "response_body")
-        read_only_fields = fields
-
 
 class DeliveryWithAttemptsSerializer(DeliverySerializer):
     """Un envoi, l'événement entier, et chacun des essais."""
 
     event = shadowing_field(EventSerializer(help_text="Ce qui est envoyé."))
     attempts = DeliveryAttemptSerializer(many=True, source="tries", help_text="Chaque essai, le premier d'abord.")
-
-    class Meta(DeliverySerializer.Meta):
-        fields = tuple(_EXAMPLE_WITH_ATTEMPTS)
-        read_only_fields = fields
 
 
 class ApiDeliveryFilter(django_filters.FilterSet):
@@ -231,98 +182,49 @@ class ApiDeliveryFilter(django_filters.FilterSet):
         field_name="event__type", choices=list_event_types(), help_text="Un ou plusieurs types d'événements."
     )
 
-    class Meta:
-        model = Delivery
-        fields: tuple[str, ...] = ()
 
-
-def get_webhook_or_404(pk: int) -> Webhook:
-    """Return the webhook of a URL. Raises `Http404`."""
-    webhook = Webhook.objects.kept().filter(pk=pk).first()
-    if webhook is None:
-        raise Http404
-    return webhook
-
-
-class DeliveryListView(ScopedListView):
+class DeliveryViewSet(ApiViewSet):
     """`/webhooks/{pk}/deliveries`."""
 
-    scopes = {"GET": TokenScope.WEBHOOKS}
+    tag = "Webhooks"
+    read_scope = write_scope = TokenScope.WEBHOOKS
     queryset = Delivery.objects.select_related("event")
     serializer_class = DeliverySerializer
     filterset_class = ApiDeliveryFilter
-
-    @extend_schema(
-        operation_id="listDeliveries",
-        summary="Lire les envois d'un webhook",
-        tags=TAGS,
-        examples=[OpenApiExample("Un envoi", value=DELIVERY_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request, pk: int) -> Response:
-        """Les envois des trente derniers jours, le dernier d'abord."""
-        get_webhook_or_404(pk)
-        return self.list_response()
+    statuses = {rules.UnknownEndpoint.code: 404}
+    examples = {"Un envoi": DELIVERY_EXAMPLE}
 
     def get_queryset(self) -> QuerySet[Delivery]:
         """Return the deliveries of the URL's webhook."""
         return super().get_queryset().filter(endpoint_id=self.kwargs.get("pk"))
 
+    @listing("webhooks/<int:pk>/deliveries", "deliveries", "listDeliveries", "Lire les envois d'un webhook")
+    def list(self, pk: int) -> Response:
+        """Les envois des trente derniers jours, le dernier d'abord."""
+        get_object_or_404(Webhook.objects.kept(), pk=pk)
+        return self.list_response()
 
-class DeliveryView(ScopedView):
-    """`/webhooks/{pk}/deliveries/{number}`."""
-
-    scopes = {"GET": TokenScope.WEBHOOKS}
-
-    @extend_schema(
-        operation_id="getDelivery",
-        summary="Lire un envoi et ses essais",
-        tags=TAGS,
-        responses={200: DeliveryWithAttemptsSerializer},
-        examples=[OpenApiExample("Un envoi", value=_EXAMPLE_WITH_ATTEMPTS, response_only=True)],
+    @operation(
+        "GET webhooks/<int:pk>/deliveries/<int:number>", "delivery", "getDelivery", "Lire un envoi et ses essais"
     )
-    def get(self, request: Request, pk: int, number: int) -> Response:
+    @answers(DeliveryWithAttemptsSerializer, {"Un envoi": _EXAMPLE_WITH_ATTEMPTS})
+    def retrieve(self, pk: int, number: int) -> Delivery:
         """L'événement entier, et chaque essai : quand, ce qui a été répondu, pourquoi il a échoué."""
-        delivery = (
-            list_deliveries(pk)
-            .prefetch_related(Prefetch("tries", Attempt.objects.order_by("pk")))
-            .filter(pk=number)
-            .first()
-        )
-        if delivery is None:
-            raise Http404
-        return Response(DeliveryWithAttemptsSerializer(delivery).data)
+        attempts = Prefetch("tries", Attempt.objects.order_by("pk"))
+        return get_object_or_404(list_deliveries(pk).prefetch_related(attempts), pk=number)
 
-
-class DeliveryReplayView(ScopedView):
-    """`/webhooks/{pk}/deliveries/{number}/replay`."""
-
-    scopes = {"POST": TokenScope.WEBHOOKS}
-    statuses = {rules.UnknownEndpoint.code: 404}
-
-    @idempotent
-    @extend_schema(
-        operation_id="replayDelivery",
-        summary="Rejouer un envoi",
-        tags=TAGS,
-        request=EmptySerializer,
-        responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui repart aussitôt.")},
-        examples=[
-            OpenApiExample(
-                "L'envoi",
-                value=DELIVERY_EXAMPLE | {"attempt_count": 0, "reason": ""},
-                response_only=True,
-                status_codes=["202"],
-            )
-        ],
+    @operation(
+        "POST webhooks/<int:pk>/deliveries/<int:number>/replay", "delivery_replay", "replayDelivery", "Rejouer un envoi"
     )
-    def post(self, request: Request, pk: int, number: int) -> Response:
-        """Envoie de nouveau ce qui a été remis ou abandonné, sous le même `webhook-id`, pour trois jours.
-
-        Refus : `webhook_disabled`, `delivery_pending`.
-        """
-        EmptySerializer(data=request.data).is_valid(raise_exception=True)
-        delivery = operations.replay_delivery(webhook_id=pk, delivery_id=number, by=self.actor(), at=timezone.now())
-        return Response(DeliverySerializer(delivery).data, status=202)
+    @answers(
+        examples={"L'envoi": DELIVERY_EXAMPLE | {"attempt_count": 0, "reason": ""}},
+        success={202: "L'envoi, qui repart aussitôt."},
+    )
+    @refuses("webhook_disabled", "delivery_pending")
+    def replay(self, pk: int, number: int) -> Delivery:
+        """Envoie de nouveau ce qui a été remis ou abandonné, sous le même `webhook-id`, pour trois jours."""
+        self.read_body()
+        return operations.replay_delivery(webhook_id=pk, delivery_id=number, by=self.actor(), at=timezone.now())
 
 
 #: Without that of an office that closed, whose API does not answer.
@@ -342,15 +244,15 @@ _EXAMPLE = {
 _EXAMPLE_WITH_SECRET = _EXAMPLE | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="}
 
 
-class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+class WebhookSerializer(serializers.Serializer[Webhook]):
     """Une adresse à laquelle les événements sont envoyés."""
 
+    id = serializers.IntegerField(help_text="Son numéro.")
+    url = serializers.CharField(help_text="Où les événements sont envoyés.")
     types = serializers.ListField(
         child=serializers.ChoiceField(choices=list_subscribable_types()),
         help_text="Les types envoyés ; aucun : tous, ceux à venir compris.",
     )
-    id = serializers.IntegerField(help_text="Son numéro.")
-    url = serializers.CharField(help_text="Où les événements sont envoyés.")
     enabled = serializers.BooleanField(source="is_enabled", help_text="Faux : rien n'est envoyé.")
     disabled_reason = serializers.ChoiceField(
         choices=DISABLED_REASONS,
@@ -365,11 +267,6 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     )
     created_at = UtcDateTimeField(help_text="Quand il a été ajouté.")
 
-    class Meta:
-        model = Webhook
-        fields = tuple(_EXAMPLE)
-        read_only_fields = fields
-
     def to_representation(self, instance: Webhook) -> dict[str, Any]:
         """Serialize the webhook; `disabled_reason` is null while it is enabled."""
         data = super().to_representation(instance)
@@ -382,10 +279,6 @@ class WebhookWithSecretSerializer(WebhookSerializer):
     secret = serializers.CharField(
         help_text="À donner à la bibliothèque qui vérifie les signatures. Montré cette seule fois."
     )
-
-    class Meta(WebhookSerializer.Meta):
-        fields = tuple(_EXAMPLE_WITH_SECRET)
-        read_only_fields = fields
 
 
 @extend_schema_field(
@@ -440,95 +333,56 @@ def _serialize_with_secret(created: rules.NewEndpoint) -> dict[str, Any]:
     return WebhookSerializer(created.endpoint).data | {"secret": created.secret}
 
 
-class WebhookListView(ScopedListView):
+class WebhookViewSet(ApiViewSet):
     """`/webhooks`."""
 
-    scopes = {"GET": TokenScope.WEBHOOKS, "POST": TokenScope.WEBHOOKS}
+    tag = "Webhooks"
+    read_scope = write_scope = TokenScope.WEBHOOKS
     queryset = Webhook.objects.kept()
     serializer_class = WebhookSerializer
+    statuses = {rules.UnknownEndpoint.code: 404}
+    examples = {"Un webhook": _EXAMPLE}
 
-    @extend_schema(
-        operation_id="listWebhooks",
-        summary="Lire les webhooks",
-        tags=TAGS,
-        examples=[OpenApiExample("Un webhook", value=_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request) -> Response:
+    @listing("webhooks", "webhooks", "listWebhooks", "Lire les webhooks")
+    def list(self) -> Response:
         """Les webhooks du bureau, le dernier ajouté d'abord."""
         return self.list_response()
 
-    @idempotent
-    @extend_schema(
-        operation_id="createWebhook",
-        summary="Ajouter un webhook",
-        tags=TAGS,
-        request=NewWebhookSerializer,
-        responses={
-            201: OpenApiResponse(WebhookWithSecretSerializer, "Le webhook, et son secret, montré cette seule fois.")
-        },
-        examples=[
-            OpenApiExample(
-                "Les clés activées et épuisées",
-                value={"url": _EXAMPLE["url"], "types": _EXAMPLE["types"]},
-                request_only=True,
-            ),
-            OpenApiExample("Le webhook", value=_EXAMPLE_WITH_SECRET, response_only=True),
-        ],
+    @operation("POST webhooks", "webhooks", "createWebhook", "Ajouter un webhook")
+    @sends(
+        NewWebhookSerializer, {"Les clés activées et épuisées": {"url": _EXAMPLE["url"], "types": _EXAMPLE["types"]}}
     )
-    def post(self, request: Request) -> Response:
-        """Les événements qui suivent sont envoyés à cette adresse, signés selon Standard Webhooks.
-
-        Refus : `url_not_allowed` (l'adresse n'est pas en https, ou mène à un réseau privé), `url_already_used` (un
-        webhook y conduit déjà), `too_many_webhooks`.
-        """
-        body = NewWebhookSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        data = body.validated_data
+    @answers(
+        WebhookWithSecretSerializer,
+        {"Le webhook": _EXAMPLE_WITH_SECRET},
+        success={201: "Le webhook, et son secret, montré cette seule fois."},
+    )
+    @refuses(
+        "url_not_allowed (l'adresse n'est pas en https, ou mène à un réseau privé)",
+        "url_already_used (un webhook y conduit déjà)",
+        "too_many_webhooks",
+    )
+    def create(self) -> Response:
+        """Les événements qui suivent sont envoyés à cette adresse, signés selon Standard Webhooks."""
+        data = self.read_body()
         created = operations.add_webhook(
             url=data["url"], types=data.get("types", []), by=self.actor(), at=timezone.now()
         )
-        location = reverse("api:webhook", kwargs={"pk": created.endpoint.pk}, request=request)
-        return Response(_serialize_with_secret(created), status=201, headers={"Location": location})
+        return self.respond_created(_serialize_with_secret(created), "webhook", pk=created.endpoint.pk)
 
-
-class WebhookView(ScopedView):
-    """`/webhooks/{pk}`."""
-
-    scopes = {"GET": TokenScope.WEBHOOKS, "PATCH": TokenScope.WEBHOOKS, "DELETE": TokenScope.WEBHOOKS}
-    statuses = {rules.UnknownEndpoint.code: 404}
-
-    @extend_schema(
-        operation_id="getWebhook",
-        summary="Lire un webhook",
-        tags=TAGS,
-        responses={200: WebhookSerializer},
-        examples=[OpenApiExample("Un webhook", value=_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request, pk: int) -> Response:
+    @operation("GET webhooks/<int:pk>", "webhook", "getWebhook", "Lire un webhook")
+    def retrieve(self, pk: int) -> object:
         """Le webhook, sans son secret : il n'est montré qu'une fois."""
-        return Response(WebhookSerializer(get_webhook_or_404(pk)).data)
+        return self.find(pk=pk)
 
-    @extend_schema(
-        operation_id="updateWebhook",
-        summary="Changer un webhook",
-        tags=TAGS,
-        request=WebhookUpdateSerializer,
-        responses={200: WebhookSerializer},
-        examples=[
-            OpenApiExample("Tous les événements", value={"types": []}, request_only=True),
-            OpenApiExample("Ne plus rien envoyer", value={"enabled": False}, request_only=True),
-            OpenApiExample("Le webhook", value=_EXAMPLE, response_only=True),
-        ],
-    )
-    def patch(self, request: Request, pk: int) -> Response:
-        """Désactivé, il garde ce qui attend ; activé de nouveau, ou conduit ailleurs, il le reçoit aussitôt.
-
-        Refus : `url_not_allowed`, `url_already_used`.
-        """
-        body = WebhookUpdateSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        data = body.validated_data
-        webhook = operations.change_webhook(
+    @operation("PATCH webhooks/<int:pk>", "webhook", "updateWebhook", "Changer un webhook")
+    @sends(WebhookUpdateSerializer, {"Tous les événements": {"types": []}, "Ne plus rien envoyer": {"enabled": False}})
+    @answers(examples={"Le webhook": _EXAMPLE})
+    @refuses("url_not_allowed", "url_already_used")
+    def update(self, pk: int) -> Webhook:
+        """Désactivé, il garde ce qui attend ; activé de nouveau, ou conduit ailleurs, il le reçoit aussitôt."""
+        data = self.read_body()
+        return operations.change_webhook(
             webhook_id=pk,
             url=data.get("url"),
             types=data.get("types"),
@@ -536,61 +390,32 @@ class WebhookView(ScopedView):
             by=self.actor(),
             at=timezone.now(),
         )
-        return Response(WebhookSerializer(webhook).data)
 
-    @extend_schema(
-        operation_id="deleteWebhook",
-        summary="Supprimer un webhook",
-        tags=TAGS,
-        request=None,
-        responses={204: OpenApiResponse(description="Plus rien ne lui est envoyé.")},
-    )
-    def delete(self, request: Request, pk: int) -> Response:
+    @operation("DELETE webhooks/<int:pk>", "webhook", "deleteWebhook", "Supprimer un webhook")
+    @answers(success={204: "Plus rien ne lui est envoyé."})
+    def remove(self, pk: int) -> None:
         """Plus rien ne lui est envoyé, ce qui attendait non plus. Un webhook supprimé n'est plus montré."""
         operations.remove_webhook(webhook_id=pk, by=self.actor(), at=timezone.now())
-        return Response(status=204)
 
-
-class WebhookSecretRotationView(ScopedView):
-    """`/webhooks/{pk}/rotate`."""
-
-    scopes = {"POST": TokenScope.WEBHOOKS}
-    statuses = {rules.UnknownEndpoint.code: 404}
-
-    @idempotent
-    @extend_schema(
-        operation_id="rotateWebhookSecret",
-        summary="Renouveler le secret d'un webhook",
-        tags=TAGS,
-        request=EmptySerializer,
-        responses={200: WebhookWithSecretSerializer},
-        examples=[OpenApiExample("Le nouveau secret", value=_EXAMPLE_WITH_SECRET, response_only=True)],
+    @operation(
+        "POST webhooks/<int:pk>/rotate", "webhook_rotate", "rotateWebhookSecret", "Renouveler le secret d'un webhook"
     )
-    def post(self, request: Request, pk: int) -> Response:
+    @answers(WebhookWithSecretSerializer, {"Le nouveau secret": _EXAMPLE_WITH_SECRET})
+    def rotate(self, pk: int) -> dict[str, Any]:
         """Le nouveau secret signe aussitôt ; le précédent signe aussi pendant 24 heures, le temps d'en changer."""
-        EmptySerializer(data=request.data).is_valid(raise_exception=True)
-        return Response(
-            _serialize_with_secret(operations.rotate_webhook_secret(webhook_id=pk, by=self.actor(), at=timezone.now()))
+        self.read_body()
+        return _serialize_with_secret(
+            operations.rotate_webhook_secret(webhook_id=pk, by=self.actor(), at=timezone.now())
         )
 
-
-class WebhookTestView(ScopedView):
-    """`/webhooks/{pk}/test`."""
-
-    scopes = {"POST": TokenScope.WEBHOOKS}
-    statuses = {rules.UnknownEndpoint.code: 404}
-
-    @idempotent
-    @extend_schema(
-        operation_id="testWebhook",
-        summary="Essayer un webhook",
-        tags=TAGS,
-        request=EmptySerializer,
-        responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui part aussitôt ; lisez ce qu'il devient.")},
-        examples=[OpenApiExample("L'envoi", value=DELIVERY_EXAMPLE, response_only=True, status_codes=["202"])],
+    @operation("POST webhooks/<int:pk>/test", "webhook_test", "testWebhook", "Essayer un webhook")
+    @answers(
+        DeliverySerializer,
+        {"L'envoi": DELIVERY_EXAMPLE},
+        success={202: "L'envoi, qui part aussitôt ; lisez ce qu'il devient."},
     )
-    def post(self, request: Request, pk: int) -> Response:
-        """Envoie un `webhook.test` à cette adresse, quels que soient ses types. Refus : `webhook_disabled`."""
-        EmptySerializer(data=request.data).is_valid(raise_exception=True)
-        delivery = operations.test_webhook(webhook_id=pk, by=self.actor(), at=timezone.now())
-        return Response(DeliverySerializer(delivery).data, status=202)
+    @refuses("webhook_disabled")
+    def test(self, pk: int) -> Delivery:
+        """Envoie un `webhook.test` à cette adresse, quels que soient ses types."""
+        self.read_body()
+        return operations.test_webhook(webhook_id=pk, by=self.actor(), at=timezone.now())

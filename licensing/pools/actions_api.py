@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
@@ -19,18 +17,16 @@ from api.fields import (
     MAX_INTEGER,
     BulkIdsField,
     BulkRowsSerializer,
-    EmptySerializer,
+    RowSerializer,
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
     StrictSerializer,
 )
-from api.idempotency import idempotent
 from api.models import TokenScope
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, answers, listing, operation, refuses, refuses_rows, sends
 from core.contact_details import is_ordinary_address
 from licensing.pools import api, checks, key_emails, reductions, restorations
-from licensing.pools.api import TAGS
 from licensing.pools.bulk_views import CONTACT, DIRECTORY, build_corrections, list_undelivered
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import Allocation
@@ -104,268 +100,157 @@ class BulkActionResultSerializer(serializers.Serializer[Any]):
     )
 
 
-class AllocationView(ScopedView):
-    """`/allocations/{pk}`."""
+#: Two allocations of a list, the second refused.
+_RESULTS: Any = {
+    "done": 1,
+    "rejected": 1,
+    "results": [
+        {"row": 0, "allocation": 1207, "result": "done", "code": None, "detail": None},
+        {
+            "row": 1,
+            "allocation": 1208,
+            "result": "rejected",
+            "code": "already_redeemed",
+            "detail": "La clé a été activée le 8 septembre 2026 : elle ne peut plus être reprise.",
+        },
+    ],
+}
+_sends_ids = sends(AllocationIdsSerializer, {"Deux attributions": {"allocations": [1207, 1208]}})
+_answers_each = answers(BulkActionResultSerializer, {"L'une faite, l'autre activée": _RESULTS})
 
-    scopes = {"GET": TokenScope.READ}
 
-    @extend_schema(
-        operation_id="getAllocation",
-        summary="Lire une attribution",
-        tags=TAGS,
-        responses={200: api.AllocationSerializer},
-        examples=[api.EXAMPLE],
-    )
-    def get(self, request: Request, pk: int) -> Response:
-        """Une attribution, et ce qu'elle est devenue. Des nombres et des états : jamais une clé."""
-        return Response(api.serialize_allocation(pk))
+class AllocationActionViewSet(ApiViewSet):
+    """`/allocations`: read one, and what is done to one or to many."""
 
+    tag = "Attributions"
+    write_scope = TokenScope.ALLOCATE
+    serializer_class = api.AllocationSerializer
+    examples = {"Une attribution": api.EXAMPLE}
+    absences = (UnknownAllocation,)
 
-class AllocationActionView(ScopedView):
-    """Base of the actions on one allocation."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    def act(self, pk: int, operation: Callable[..., object], serializer_class: type[StrictSerializer]) -> Response:
-        """Run the operation with the request body, and return the resulting allocation."""
+    def act(self, pk: int, action: Callable[..., object]) -> dict[str, Any]:
+        """Run the action with the request body, and return the resulting allocation."""
         if not api.allocation_exists(pk):
             raise Http404
-        serializer = serializer_class(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        try:
-            operation(allocation_id=pk, by=self.actor(), at=timezone.now(), **serializer.validated_data)
-        except UnknownAllocation:
-            raise Http404 from None
-        return Response(api.serialize_allocation(pk))
+        action(allocation_id=pk, **self.read_body(), by=self.actor(), at=timezone.now())
+        return api.serialize_allocation(pk)
 
+    def act_on_all(self, action: BulkOperation) -> dict[str, Any]:
+        """Run the action on the allocations of the request body, best effort, and return a result for each."""
+        ids: list[int] = self.read_body()["allocations"]
+        return serialize_results(ids, action(allocation_ids=[*dict.fromkeys(ids)], by=self.actor(), at=timezone.now()))
 
-class RevokeView(AllocationActionView):
-    """`/allocations/{pk}/revoke`."""
+    @operation("GET allocations/<int:pk>", "allocation", "getAllocation", "Lire une attribution")
+    def retrieve(self, pk: int) -> dict[str, Any]:
+        """Une attribution, et ce qu'elle est devenue. Des nombres et des états : jamais une clé."""
+        return api.serialize_allocation(pk)
 
-    @idempotent
-    @extend_schema(
-        operation_id="revokeAllocation",
-        summary="Reprendre une attribution",
-        tags=TAGS,
-        request=EmptySerializer,
-        responses={200: api.AllocationSerializer},
-        examples=[api.EXAMPLE],
-    )
-    def post(self, request: Request, pk: int) -> Response:
+    @operation("POST allocations/<int:pk>/revoke", "allocation_revoke", "revokeAllocation", "Reprendre une attribution")
+    @refuses("already_redeemed")
+    def revoke(self, pk: int) -> dict[str, Any]:
         """Reprend une attribution dont la clé n'est pas activée : la clé ne vaut plus rien, ses licences vont au lot.
 
         L'e-mail qui n'est pas parti ne part pas ; l'école qui avait reçu sa clé est prévenue une heure après, le temps
-        de pouvoir annuler (`restore`). Reprise deux fois, elle l'est une. Refus (409) : `already_redeemed`.
+        de pouvoir annuler (`restore`). Reprise deux fois, elle l'est une.
         """
-        return self.act(pk, reductions.revoke, EmptySerializer)
+        return self.act(pk, reductions.revoke)
 
-
-class RestoreView(AllocationActionView):
-    """`/allocations/{pk}/restore`."""
-
-    @idempotent
-    @extend_schema(
-        operation_id="restoreAllocation",
-        summary="Annuler une reprise",
-        tags=TAGS,
-        request=EmptySerializer,
-        responses={200: api.AllocationSerializer},
-        examples=[api.EXAMPLE],
-    )
-    def post(self, request: Request, pk: int) -> Response:
+    @operation("POST allocations/<int:pk>/restore", "allocation_restore", "restoreAllocation", "Annuler une reprise")
+    @refuses("restoration_too_late", "school_served_again", "pool_exhausted", "pool_suspended", "pool_closed")
+    def restore(self, pk: int) -> dict[str, Any]:
         """Annule une reprise de moins d'une heure : la même clé vaut de nouveau ses licences, prises dans le lot.
 
         L'école, qui n'est prévenue d'une reprise qu'après cette heure, n'en reçoit rien ; l'e-mail que la reprise avait
-        arrêté repart. Une attribution qui n'est pas reprise reste telle quelle. Refus (409) : `restoration_too_late`,
-        `school_served_again`, `pool_exhausted`, `pool_suspended`, `pool_closed`.
+        arrêté repart. Une attribution qui n'est pas reprise reste telle quelle.
         """
-        return self.act(pk, restorations.restore, EmptySerializer)
+        return self.act(pk, restorations.restore)
 
+    @operation("POST allocations/<int:pk>/resend", "allocation_resend", "resendAllocation", "Renvoyer une clé")
+    @sends(ResendSerializer, {"Une adresse corrigée": {"recipient": "direction@ecole.example"}})
+    @refuses("already_redeemed", "already_revoked", "pool_suspended", "pool_closed", "invalid_recipient")
+    def resend(self, pk: int) -> dict[str, Any]:
+        """Écrit la même clé une fois de plus, à l'adresse de l'attribution ou à celle-ci, qui la remplace."""
+        return self.act(pk, key_emails.resend)
 
-class ResendView(AllocationActionView):
-    """`/allocations/{pk}/resend`."""
-
-    @idempotent
-    @extend_schema(
-        operation_id="resendAllocation",
-        summary="Renvoyer une clé",
-        tags=TAGS,
-        request=ResendSerializer,
-        responses={200: api.AllocationSerializer},
-        examples=[
-            OpenApiExample("Une adresse corrigée", request_only=True, value={"recipient": "direction@ecole.example"}),
-            api.EXAMPLE,
-        ],
+    @operation("POST allocations/<int:pk>/remind", "allocation_remind", "remindAllocation", "Relancer un établissement")
+    @sends(RemindSerializer, {"Malgré une relance de la semaine": {"anyway": True}})
+    @refuses(
+        *("already_redeemed", "already_revoked", "not_yet_sent", "reminded_today", "written_this_week"),
+        *("pool_suspended", "pool_closed"),
     )
-    def post(self, request: Request, pk: int) -> Response:
-        """Écrit la même clé une fois de plus, à l'adresse de l'attribution ou à celle-ci, qui la remplace.
-
-        Refus (409) : `already_redeemed`, `already_revoked`, `pool_suspended`, `pool_closed`, `invalid_recipient`.
-        """
-        return self.act(pk, key_emails.resend, ResendSerializer)
-
-
-class RemindView(AllocationActionView):
-    """`/allocations/{pk}/remind`."""
-
-    @idempotent
-    @extend_schema(
-        operation_id="remindAllocation",
-        summary="Relancer un établissement",
-        tags=TAGS,
-        request=RemindSerializer,
-        responses={200: api.AllocationSerializer},
-        examples=[
-            OpenApiExample("Malgré une relance de la semaine", request_only=True, value={"anyway": True}),
-            api.EXAMPLE,
-        ],
-    )
-    def post(self, request: Request, pk: int) -> Response:
+    def remind(self, pk: int) -> dict[str, Any]:
         """Rappelle sa clé à un établissement qui l'a reçue et ne l'a pas activée ; une fois par jour au plus.
 
-        Une fois par semaine au plus, quel qu'en soit l'auteur, sauf avec « anyway ». Refus (409) : `already_redeemed`,
-        `already_revoked`, `not_yet_sent`, `reminded_today`, `written_this_week`, `pool_suspended`, `pool_closed`.
+        Une fois par semaine au plus, quel qu'en soit l'auteur, sauf avec « anyway ».
         """
-        return self.act(pk, key_emails.remind, RemindSerializer)
+        return self.act(pk, key_emails.remind)
 
-
-class ReduceView(AllocationActionView):
-    """`/allocations/{pk}/reduce`."""
-
-    @idempotent
-    @extend_schema(
-        operation_id="reduceAllocation",
-        summary="Réduire une attribution",
-        tags=TAGS,
-        request=ReduceSerializer,
-        responses={200: api.AllocationSerializer},
-        examples=[
-            OpenApiExample("N'en laisser que quatre", request_only=True, value={"units": 4}),
-            api.EXAMPLE,
-        ],
-    )
-    def post(self, request: Request, pk: int) -> Response:
+    @operation("POST allocations/<int:pk>/reduce", "allocation_reduce", "reduceAllocation", "Réduire une attribution")
+    @sends(ReduceSerializer, {"N'en laisser que quatre": {"units": 4}})
+    @refuses("already_redeemed", "already_revoked", "invalid_units (plus que ce que l'établissement a)")
+    def reduce(self, pk: int) -> dict[str, Any]:
         """Laisse moins de licences à un établissement qui n'a pas activé sa clé : la même clé, les autres au lot.
 
-        L'école qui avait reçu l'ancien nombre est prévenue. Refus (409) : `already_redeemed`, `already_revoked`,
-        `invalid_units` (plus que ce que l'établissement a).
+        L'école qui avait reçu l'ancien nombre est prévenue.
         """
-        return self.act(pk, reductions.reduce_one, ReduceSerializer)
+        return self.act(pk, reductions.reduce_one)
 
-
-class BulkAllocationActionView(ScopedView):
-    """Base of the bulk actions: best effort, with a result per row."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    def act_on_all(self, operation: BulkOperation) -> Response:
-        """Run the operation on the allocations of the request body, and return a result for each."""
-        serializer = AllocationIdsSerializer(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        allocation_ids: list[int] = serializer.validated_data["allocations"]
-        results_by_id = {
-            result.allocation_id: result
-            for result in operation(
-                allocation_ids=list(dict.fromkeys(allocation_ids)), by=self.actor(), at=timezone.now()
-            )
-        }
-        results = [
-            serialize_result(index, results_by_id[allocation_id]) for index, allocation_id in enumerate(allocation_ids)
-        ]
-        rejected = sum(result["code"] is not None for result in results)
-        return Response({"done": len(results) - rejected, "rejected": rejected, "results": results})
-
-
-_REQUEST_EXAMPLE = OpenApiExample("Deux attributions", request_only=True, value={"allocations": [1207, 1208]})
-_RESPONSE_EXAMPLE = OpenApiExample(
-    "L'une faite, l'autre activée",
-    response_only=True,
-    value={
-        "done": 1,
-        "rejected": 1,
-        "results": [
-            {"row": 0, "allocation": 1207, "result": "done", "code": None, "detail": None},
-            {
-                "row": 1,
-                "allocation": 1208,
-                "result": "rejected",
-                "code": "already_redeemed",
-                "detail": "La clé a été activée le 8 septembre 2026 : elle ne peut plus être reprise.",
-            },
-        ],
-    },
-)
-_BULK_SCHEMA: Mapping[str, Any] = {
-    "tags": TAGS,
-    "request": AllocationIdsSerializer,
-    "responses": {200: BulkActionResultSerializer},
-    "examples": [_REQUEST_EXAMPLE, _RESPONSE_EXAMPLE],
-}
-
-
-class BulkRevokeView(BulkAllocationActionView):
-    """`/allocations/revoke`."""
-
-    @idempotent
-    @extend_schema(operation_id="revokeAllocations", summary="Reprendre des attributions", **_BULK_SCHEMA)
-    def post(self, request: Request) -> Response:
-        """Reprend 1 à 10 000 attributions, chacune si sa clé n'est pas activée, et dit ce qu'il en est de chacune.
-
-        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`.
-        """
+    @operation("POST allocations/revoke", "allocations_revoke", "revokeAllocations", "Reprendre des attributions")
+    @_sends_ids
+    @_answers_each
+    @refuses_rows("unknown_allocation", "already_redeemed")
+    def revoke_list(self) -> dict[str, Any]:
+        """Reprend 1 à 10 000 attributions, chacune si sa clé n'est pas activée, et dit ce qu'il en est de chacune."""
         return self.act_on_all(reductions.revoke_many)
 
-
-class BulkRestoreView(BulkAllocationActionView):
-    """`/allocations/restore`."""
-
-    @idempotent
-    @extend_schema(operation_id="restoreAllocations", summary="Annuler des reprises", **_BULK_SCHEMA)
-    def post(self, request: Request) -> Response:
-        """Annule 1 à 10 000 reprises de moins d'une heure, la dernière d'abord, et dit ce qu'il en est de chacune.
-
-        Codes d'une ligne refusée : `unknown_allocation`, `restoration_too_late`, `school_served_again`,
-        `pool_exhausted`, `pool_suspended`, `pool_closed`.
-        """
+    @operation("POST allocations/restore", "allocations_restore", "restoreAllocations", "Annuler des reprises")
+    @_sends_ids
+    @_answers_each
+    @refuses_rows(
+        *("unknown_allocation", "restoration_too_late", "school_served_again"),
+        *("pool_exhausted", "pool_suspended", "pool_closed"),
+    )
+    def restore_list(self) -> dict[str, Any]:
+        """Annule 1 à 10 000 reprises de moins d'une heure, la dernière d'abord, et dit ce qu'il en est de chacune."""
         return self.act_on_all(restorations.restore_many)
 
-
-class BulkResendView(BulkAllocationActionView):
-    """`/allocations/resend`."""
-
-    @idempotent
-    @extend_schema(operation_id="resendAllocations", summary="Renvoyer des clés", **_BULK_SCHEMA)
-    def post(self, request: Request) -> Response:
-        """Écrit une fois de plus 1 à 10 000 clés, chacune à l'adresse de son attribution.
-
-        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `pool_suspended`,
-        `pool_closed`.
-        """
+    @operation("POST allocations/resend", "allocations_resend", "resendAllocations", "Renvoyer des clés")
+    @_sends_ids
+    @_answers_each
+    @refuses_rows("unknown_allocation", "already_redeemed", "already_revoked", "pool_suspended", "pool_closed")
+    def resend_list(self) -> dict[str, Any]:
+        """Écrit une fois de plus 1 à 10 000 clés, chacune à l'adresse de son attribution."""
         return self.act_on_all(key_emails.resend_many)
 
-
-class BulkRemindView(BulkAllocationActionView):
-    """`/allocations/remind`."""
-
-    @idempotent
-    @extend_schema(operation_id="remindAllocations", summary="Relancer des établissements", **_BULK_SCHEMA)
-    def post(self, request: Request) -> Response:
-        """Rappelle leur clé à 1 à 10 000 établissements qui l'ont reçue et ne l'ont pas activée.
-
-        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `not_yet_sent`,
-        `reminded_today`, `pool_suspended`, `pool_closed`.
-        """
+    @operation("POST allocations/remind", "allocations_remind", "remindAllocations", "Relancer des établissements")
+    @_sends_ids
+    @_answers_each
+    @refuses_rows(
+        *("unknown_allocation", "already_redeemed", "already_revoked", "not_yet_sent", "reminded_today"),
+        *("pool_suspended", "pool_closed"),
+    )
+    def remind_list(self) -> dict[str, Any]:
+        """Rappelle leur clé à 1 à 10 000 établissements qui l'ont reçue et ne l'ont pas activée."""
         return self.act_on_all(key_emails.remind_many)
 
 
-def serialize_result(index: int, result: checks.AllocationActionResult) -> dict[str, Any]:
-    refusal = result.refusal
+def serialize_results(ids: Sequence[int], results: Iterable[checks.AllocationActionResult]) -> dict[str, Any]:
+    """Return the result of each allocation of a list, in its order."""
+    refusals = {result.allocation_id: result.refusal for result in results}
+    rejected = sum(refusals[allocation_id] is not None for allocation_id in ids)
     return {
-        "row": index,
-        "allocation": result.allocation_id,
-        "result": "done" if refusal is None else "rejected",
-        "code": None if refusal is None else refusal.code,
-        "detail": None if refusal is None else str(refusal),
+        "done": len(ids) - rejected,
+        "rejected": rejected,
+        "results": [
+            {
+                "row": row,
+                "allocation": allocation_id,
+                "result": "done" if (refusal := refusals[allocation_id]) is None else "rejected",
+                "code": None if refusal is None else refusal.code,
+                "detail": None if refusal is None else str(refusal),
+            }
+            for row, allocation_id in enumerate(ids)
+        ],
     }
 
 
@@ -401,7 +286,7 @@ class UndeliveredKeySerializer(serializers.Serializer[Any]):
     )
 
 
-class CorrectedAddressSerializer(StrictSerializer):
+class CorrectedAddressSerializer(RowSerializer):
     """La nouvelle adresse d'une clé."""
 
     allocation = StrictIntegerField(min_value=1, help_text="Le numéro de l'attribution.")
@@ -428,24 +313,44 @@ class ReaddressSerializer(StrictSerializer):
     )
 
 
-class UndeliveredKeyListView(ScopedListView):
-    """`/allocations/undelivered`."""
+#: The same, the second address having been refused.
+_READDRESSED = _RESULTS | {
+    "results": [
+        _RESULTS["results"][0],
+        _RESULTS["results"][1]
+        | {
+            "code": "recipient_refused",
+            "detail": "L'adresse direction@ecole.example a été refusée. Cette adresse n'existe pas : corrigez-la et "
+            "renvoyez le message.",
+        },
+    ]
+}
+_CORRECTIONS = [
+    {"allocation": 1207, "recipient": "ce.0300123k@ac-exemple.example"},
+    {"allocation": 1208, "recipient": "direction@ecole.example"},
+]
 
-    scopes = {"GET": TokenScope.READ}
+
+class UndeliveredKeyViewSet(ApiViewSet):
+    """`/allocations/undelivered`, and their correction."""
+
+    tag = "Attributions"
+    write_scope = TokenScope.ALLOCATE
     queryset = Allocation.objects.all()
     serializer_class = UndeliveredKeySerializer
+    examples = {"Une adresse inconnue": _EXAMPLE}
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the allocations whose key did not arrive."""
         return list_undelivered(timezone.now())
 
-    @extend_schema(
-        operation_id="listUndeliveredKeys",
-        summary="Lire les clés qui ne sont pas arrivées",
-        tags=TAGS,
-        examples=[OpenApiExample("Une adresse inconnue", value=_EXAMPLE, response_only=True)],
+    @listing(
+        "allocations/undelivered",
+        "allocations_undelivered",
+        "listUndeliveredKeys",
+        "Lire les clés qui ne sont pas arrivées",
     )
-    def get(self, request: Request) -> Response:
+    def list(self) -> Response:
         """Les clés à activer dont le dernier e-mail n'est pas arrivé, chacune avec une autre adresse s'il s'en trouve.
 
         Les dernières attributions d'abord. Pour les renvoyer : `POST /allocations/readdress`.
@@ -453,62 +358,20 @@ class UndeliveredKeyListView(ScopedListView):
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(build_corrections(list(page or ())), many=True).data)
 
-
-class ReaddressView(ScopedView):
-    """`/allocations/readdress`."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    @idempotent
-    @extend_schema(
-        operation_id="readdressAllocations",
-        summary="Renvoyer des clés à des adresses corrigées",
-        tags=TAGS,
-        request=ReaddressSerializer,
-        responses={200: BulkActionResultSerializer},
-        examples=[
-            OpenApiExample(
-                "Deux adresses",
-                request_only=True,
-                value={
-                    "corrections": [
-                        {"allocation": 1207, "recipient": "ce.0300123k@ac-exemple.example"},
-                        {"allocation": 1208, "recipient": "direction@ecole.example"},
-                    ]
-                },
-            ),
-            OpenApiExample(
-                "Une adresse refusée elle aussi",
-                response_only=True,
-                value={
-                    "done": 1,
-                    "rejected": 1,
-                    "results": [
-                        {"row": 0, "allocation": 1207, "result": "done", "code": None, "detail": None},
-                        {
-                            "row": 1,
-                            "allocation": 1208,
-                            "result": "rejected",
-                            "code": "recipient_refused",
-                            "detail": "L'adresse direction@ecole.example a été refusée. Cette adresse n'existe pas : "
-                            "corrigez-la et renvoyez le message.",
-                        },
-                    ],
-                },
-            ),
-        ],
+    @operation(
+        "POST allocations/readdress",
+        "allocations_readdress",
+        "readdressAllocations",
+        "Renvoyer des clés à des adresses corrigées",
     )
-    def post(self, request: Request) -> Response:
-        """Écrit 1 à 10 000 clés une fois de plus, à ces adresses, qui deviennent les contacts de votre périmètre.
-
-        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `pool_suspended`,
-        `pool_closed`, `invalid_recipient`, `recipient_refused`.
-        """
-        serializer = ReaddressSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        rows = [(row["allocation"], row["recipient"]) for row in serializer.validated_data["corrections"]]
-        found = key_emails.readdress_many(recipients=dict(rows), by=self.actor(), at=timezone.now())
-        by_id = {result.allocation_id: result for result in found}
-        results = [serialize_result(index, by_id[allocation_id]) for index, (allocation_id, _) in enumerate(rows)]
-        rejected = sum(result["code"] is not None for result in results)
-        return Response({"done": len(results) - rejected, "rejected": rejected, "results": results})
+    @sends(ReaddressSerializer, {"Deux adresses": {"corrections": _CORRECTIONS}})
+    @answers(BulkActionResultSerializer, {"Une adresse refusée elle aussi": _READDRESSED})
+    @refuses_rows(
+        *("unknown_allocation", "already_redeemed", "already_revoked", "pool_suspended", "pool_closed"),
+        *("invalid_recipient", "recipient_refused"),
+    )
+    def readdress(self) -> dict[str, Any]:
+        """Écrit 1 à 10 000 clés une fois de plus, à ces adresses, qui deviennent les contacts de votre périmètre."""
+        rows = [(row["allocation"], row["recipient"]) for row in self.read_body()["corrections"]]
+        results = key_emails.readdress_many(recipients=dict(rows), by=self.actor(), at=timezone.now())
+        return serialize_results([allocation_id for allocation_id, _ in rows], results)

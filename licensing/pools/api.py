@@ -8,15 +8,13 @@ import django_filters
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
 from api.fields import (
     MAX_INTEGER,
     BulkRowsSerializer,
+    RowSerializer,
     StrictBooleanField,
     StrictCharField,
     StrictChoiceField,
@@ -26,10 +24,9 @@ from api.fields import (
     UtcDateTimeField,
 )
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
-from api.idempotency import idempotent
 from api.models import TokenScope
 from api.problem_details import ApiProblem, FieldError
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from core.calendar import date_in_paris
 from core.contact_details import is_ordinary_address
 from core.exceptions import DomainError
@@ -43,8 +40,6 @@ from licensing.pools.queries import AllocationState, AnnotatedAllocation, Situat
 from mailing.models import MessageState
 from schools.api import UaiField
 from schools.uai import WELL_FORMED, normalise
-
-POOL_TAGS = ["Lots"]
 
 
 class PoolSerializer(serializers.Serializer[Any]):
@@ -76,62 +71,47 @@ class PoolSerializer(serializers.Serializer[Any]):
     unpaid_until = serializers.DateField(allow_null=True, help_text="Le jour avant lequel le paiement est attendu.")
 
 
-POOL_EXAMPLE = OpenApiExample(
-    "Un lot",
-    response_only=True,
-    value={
-        "id": 3,
-        "name": "Achat 2026-2027",
-        "bought": 2000,
-        "free": 812,
-        "issued": 655,
-        "redeemed_free": 102,
-        "held": 431,
-        "schools": 214,
-        "redeemed_schools": 96,
-        "status": "provisional",
-        "opened_at": "2026-09-03T08:12:45.318204Z",
-        "first_day": "2026-09-03",
-        "last_day": "2027-08-31",
-        "provisional_until": "2026-10-18",
-        "unpaid_until": None,
-    },
-)
+_POOL_EXAMPLE = {
+    "id": 3,
+    "name": "Achat 2026-2027",
+    "bought": 2000,
+    "free": 812,
+    "issued": 655,
+    "redeemed_free": 102,
+    "held": 431,
+    "schools": 214,
+    "redeemed_schools": 96,
+    "status": "provisional",
+    "opened_at": "2026-09-03T08:12:45.318204Z",
+    "first_day": "2026-09-03",
+    "last_day": "2027-08-31",
+    "provisional_until": "2026-10-18",
+    "unpaid_until": None,
+}
 
 
-class PoolListView(ScopedListView):
+class PoolViewSet(ApiViewSet):
     """`/pools`."""
 
-    scopes = {"GET": TokenScope.READ}
+    tag = "Lots"
     queryset = Pool.objects.all()
     serializer_class = PoolSerializer
+    examples = {"Un lot": _POOL_EXAMPLE}
 
-    @extend_schema(operation_id="listPools", summary="Lire les lots", tags=POOL_TAGS, examples=[POOL_EXAMPLE])
-    def get(self, request: Request) -> Response:
+    @listing("pools", "pools", "listPools", "Lire les lots")
+    def list(self) -> Response:
         """Les lots de licences de la collectivité, le dernier ouvert d'abord, et où en sont leurs licences."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         pools = _serialize_pools()
         return self.get_paginated_response([pools[pool.pk] for pool in page or ()])
 
-
-class PoolView(ScopedView):
-    """`/pools/{pk}`."""
-
-    scopes = {"GET": TokenScope.READ}
-
-    @extend_schema(
-        operation_id="getPool",
-        summary="Lire un lot",
-        tags=POOL_TAGS,
-        responses={200: PoolSerializer},
-        examples=[POOL_EXAMPLE],
-    )
-    def get(self, request: Request, pk: int) -> Response:
+    @operation("GET pools/<int:pk>", "pool", "getPool", "Lire un lot")
+    def retrieve(self, pk: int) -> dict[str, Any]:
         """Un lot, et où en sont ses licences à cet instant."""
         pool = _serialize_pools().get(pk)
         if pool is None:
             raise Http404
-        return Response(pool)
+        return pool
 
 
 def _serialize_pools() -> dict[int, dict[str, Any]]:
@@ -180,25 +160,21 @@ class AllocationSerializer(serializers.Serializer["AnnotatedAllocation"]):
         return super().get_fields() | {"import": import_id}
 
 
-EXAMPLE = OpenApiExample(
-    "Une attribution",
-    response_only=True,
-    value={
-        "id": 1207,
-        "pool": 3,
-        "school": "0300123K",
-        "units": 6,
-        "recipient": "ce.0300123k@ac-exemple.example",
-        "state": "redeemed",
-        "situation": "redeemed",
-        "held": 4,
-        "message_state": "delivered",
-        "created_at": "2026-09-07T07:31:02.114930Z",
-        "redeemed_at": "2026-09-08T09:05:17.660121Z",
-        "revoked_at": None,
-        "import": None,
-    },
-)
+EXAMPLE = {
+    "id": 1207,
+    "pool": 3,
+    "school": "0300123K",
+    "units": 6,
+    "recipient": "ce.0300123k@ac-exemple.example",
+    "state": "redeemed",
+    "situation": "redeemed",
+    "held": 4,
+    "message_state": "delivered",
+    "created_at": "2026-09-07T07:31:02.114930Z",
+    "redeemed_at": "2026-09-08T09:05:17.660121Z",
+    "revoked_at": None,
+    "import": None,
+}
 
 
 class AllocationApiFilter(django_filters.FilterSet):
@@ -218,10 +194,6 @@ class AllocationApiFilter(django_filters.FilterSet):
     created_before = StrictDateTimeFilter(
         field_name="created_at", lookup_expr="lt", help_text="Attribuées avant cet instant."
     )
-
-    class Meta:
-        model = Allocation
-        fields = ()
 
     @classmethod
     def get_filters(cls) -> dict[str, django_filters.Filter]:
@@ -259,9 +231,6 @@ def allocation_exists(pk: int) -> bool:
     return Allocation.objects.filter(pk=pk).exists()
 
 
-TAGS = ["Attributions"]
-
-
 _MAX_ADDRESS_LENGTH = 254
 _RECIPIENT = (
     "L'adresse à laquelle écrire la clé. Sans elle : le contact de votre périmètre, sinon l'adresse officielle de "
@@ -280,7 +249,7 @@ _ALL_OR_NOTHING, _BEST_EFFORT = "all_or_nothing", "best_effort"
 MODES = [(_ALL_OR_NOTHING, "tout ou rien"), (_BEST_EFFORT, "au mieux")]
 
 
-class AllocationRowSerializer(StrictSerializer):
+class AllocationRowSerializer(RowSerializer):
     """Ce qu'un établissement doit recevoir."""
 
     school = UaiField(help_text="L'UAI de l'établissement : `0300123K`.")
@@ -369,13 +338,53 @@ class BulkAllocationResultSerializer(serializers.Serializer[Any]):
     )
 
 
-class AllocationListView(ScopedListView):
-    """`/allocations`."""
+_BULK_REQUEST = {
+    "pool": 3,
+    "mode": _BEST_EFFORT,
+    "allocations": [
+        {"school": "0300123K", "units": 6},
+        {"school": "0300124L", "units": 4, "recipient": "direction@ecole.example", "total": True},
+    ],
+}
+_BULK_RESULT = {
+    "pool": 3,
+    "units": 6,
+    "created": 1,
+    "grown": 0,
+    "unchanged": 0,
+    "rejected": 1,
+    "results": [
+        {
+            "row": 0,
+            "school": "0300123K",
+            "result": "created",
+            "allocation": 1207,
+            "units": 6,
+            "code": None,
+            "detail": None,
+        },
+        {
+            "row": 1,
+            "school": "0300124L",
+            "result": "rejected",
+            "allocation": None,
+            "units": None,
+            "code": "school_closed",
+            "detail": "Fermé d'après l'annuaire, donc rien n'y est attribué : École Jean Moulin (0300124L).",
+        },
+    ],
+}
 
-    scopes = {"GET": TokenScope.READ, "POST": TokenScope.ALLOCATE}
+
+class AllocationViewSet(ApiViewSet):
+    """`/allocations`: listed and made."""
+
+    tag = "Attributions"
+    write_scope = TokenScope.ALLOCATE
     queryset = Allocation.objects.all()
     serializer_class = AllocationSerializer
     filterset_class = AllocationApiFilter
+    examples = {"Une attribution": EXAMPLE}
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the annotated allocations."""
@@ -384,49 +393,33 @@ class AllocationListView(ScopedListView):
             return Allocation.objects.none()
         return list_annotated_allocations()
 
-    @extend_schema(
-        operation_id="listAllocations",
-        summary="Lire les attributions",
-        tags=TAGS,
-        examples=[EXAMPLE],
-    )
-    def get(self, request: Request) -> Response:
+    @listing("allocations", "allocations", "listAllocations", "Lire les attributions")
+    def list(self) -> Response:
         """Les attributions, la dernière d'abord, reprises comprises. Des nombres et des états : jamais une clé."""
         return self.list_response()
 
-    @idempotent
-    @extend_schema(
-        operation_id="createAllocation",
-        summary="Attribuer à un établissement",
-        tags=TAGS,
-        request=CreateAllocationSerializer,
-        responses={
-            201: OpenApiResponse(AllocationSerializer, "Attribuée ; l'e-mail part."),
-            200: OpenApiResponse(
-                AllocationSerializer,
-                "L'établissement avait une attribution de ce lot : elle a grandi, sous "
-                "la même clé, ou avait déjà ce total.",
-            ),
-        },
-        examples=[
-            OpenApiExample(
-                "Six licences",
-                request_only=True,
-                value={"pool": 3, "school": "0300123K", "units": 6, "send_on": "2026-09-07"},
-            ),
-            EXAMPLE,
-        ],
+    @operation("POST allocations", "allocations", "createAllocation", "Attribuer à un établissement")
+    @sends(
+        CreateAllocationSerializer,
+        {"Six licences": {"pool": 3, "school": "0300123K", "units": 6, "send_on": "2026-09-07"}},
     )
-    def post(self, request: Request) -> Response:
-        """Donne des licences d'un lot à un établissement, et lui écrit sa clé.
-
-        Refus (409) : `unknown_pool`, `pool_exhausted`, `pool_suspended`, `pool_closed`, `unknown_school`,
-        `school_closed`, `invalid_recipient`, `recipient_missing` (ni contact ni adresse officielle), `would_reduce`
-        (l'établissement a plus que ce total), `invalid_send_date`.
-        """
-        serializer = CreateAllocationSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+    @answers(
+        success={
+            201: "Attribuée ; l'e-mail part.",
+            200: "L'établissement avait une attribution de ce lot : elle a grandi, sous la même clé, ou avait déjà ce "
+            "total.",
+        }
+    )
+    @refuses(
+        *("unknown_pool", "pool_exhausted", "pool_suspended", "pool_closed", "unknown_school", "school_closed"),
+        "invalid_recipient",
+        "recipient_missing (ni contact ni adresse officielle)",
+        "would_reduce (l'établissement a plus que ce total)",
+        "invalid_send_date",
+    )
+    def create(self) -> Response:
+        """Donne des licences d'un lot à un établissement, et lui écrit sa clé."""
+        data = self.read_body()
         try:
             result = operations.allocate_rows(
                 pool_id=data["pool"],
@@ -442,74 +435,17 @@ class AllocationListView(ScopedListView):
             raise ApiProblem(refusal.code, str(refusal), field_errors=[error]) from None
         [row_result] = result.results
         allocation_id = row_result.allocation_id or 0
-        response = Response(serialize_allocation(allocation_id))
+        allocation = serialize_allocation(allocation_id)
         if row_result.result is AllocationRowStatus.CREATED:
-            response.status_code = 201
-            response["Location"] = reverse("api:allocation", kwargs={"pk": allocation_id}, request=request)
-        return response
+            return self.respond_created(allocation, "allocation", pk=allocation_id)
+        return self.respond(allocation, 200)
 
-
-class BulkAllocationView(ScopedView):
-    """`/allocations/bulk`."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    @idempotent
-    @extend_schema(
-        operation_id="createAllocations",
-        summary="Attribuer à des milliers d'établissements",
-        tags=TAGS,
-        request=BulkAllocationSerializer,
-        responses={200: BulkAllocationResultSerializer},
-        examples=[
-            OpenApiExample(
-                "Deux établissements, au mieux",
-                request_only=True,
-                value={
-                    "pool": 3,
-                    "mode": _BEST_EFFORT,
-                    "allocations": [
-                        {"school": "0300123K", "units": 6},
-                        {"school": "0300124L", "units": 4, "recipient": "direction@ecole.example", "total": True},
-                    ],
-                },
-            ),
-            OpenApiExample(
-                "L'un servi, l'autre fermé",
-                response_only=True,
-                value={
-                    "pool": 3,
-                    "units": 6,
-                    "created": 1,
-                    "grown": 0,
-                    "unchanged": 0,
-                    "rejected": 1,
-                    "results": [
-                        {
-                            "row": 0,
-                            "school": "0300123K",
-                            "result": "created",
-                            "allocation": 1207,
-                            "units": 6,
-                            "code": None,
-                            "detail": None,
-                        },
-                        {
-                            "row": 1,
-                            "school": "0300124L",
-                            "result": "rejected",
-                            "allocation": None,
-                            "units": None,
-                            "code": "school_closed",
-                            "detail": "Fermé d'après l'annuaire, donc rien n'y est attribué : École Jean Moulin "
-                            "(0300124L).",
-                        },
-                    ],
-                },
-            ),
-        ],
+    @operation(
+        "POST allocations/bulk", "allocations_bulk", "createAllocations", "Attribuer à des milliers d'établissements"
     )
-    def post(self, request: Request) -> Response:
+    @sends(BulkAllocationSerializer, {"Deux établissements, au mieux": _BULK_REQUEST})
+    @answers(BulkAllocationResultSerializer, {"L'un servi, l'autre fermé": _BULK_RESULT})
+    def create_list(self) -> dict[str, Any]:
         """Donne des licences d'un lot à 1 à 10 000 établissements, et leur écrit leurs clés, d'un seul geste.
 
         Le lot est tenu pendant ce temps : ce qui est attribué l'est une fois. Ce que la description ne permet pas
@@ -520,9 +456,7 @@ class BulkAllocationView(ScopedView):
         code ; `pool_exhausted`, quand le lot n'a pas assez pour toutes. Refus de l'ensemble, dans les deux modes :
         `unknown_pool`, `pool_suspended`, `pool_closed`, `invalid_send_date`.
         """
-        serializer = BulkAllocationSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+        data = self.read_body()
         try:
             result = operations.allocate_rows(
                 pool_id=data["pool"],
@@ -535,7 +469,7 @@ class BulkAllocationView(ScopedView):
         except RowsRefused as refused:
             errors = [_build_error(index, refusal) for index, refusal in refused.refusals.items()]
             raise ApiProblem(refused.code, str(refused), field_errors=errors) from None
-        return Response(_serialize_results(data["pool"], result))
+        return _serialize_results(data["pool"], result)
 
 
 def _build_request(row: dict[str, Any]) -> AllocationRequest:

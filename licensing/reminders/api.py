@@ -5,26 +5,20 @@ from __future__ import annotations
 import django_filters
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.fields import EmptySerializer, StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
+from api.fields import StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
 from api.filters import StrictNumberFilter
-from api.idempotency import idempotent
 from api.models import TokenScope
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, answers, listing, operation, sends
 from licensing.pools.models import Pool
 from licensing.reminders import operations
 from licensing.reminders.models import MAX_DAYS, MAX_STEPS, Reminder, ReminderCause, ReminderPolicy
 from licensing.reminders.operations import PolicyValues, UnknownReminder
 from licensing.reminders.queries import get_policy
 
-TAGS = ["Relances"]
-
 _POLICY = {"pool": 3, "enabled": True, "unredeemed_days": [10, 25, 45], "unused_days": 15, "october": True}
-_POLICY_EXAMPLE = OpenApiExample("Les réglages d'un lot", value=_POLICY, response_only=True)
 _REMINDER = {
     "id": 57,
     "allocation": 1207,
@@ -35,7 +29,6 @@ _REMINDER = {
     "planned_for": "2026-12-04",
     "cancelled_at": None,
 }
-_REMINDER_EXAMPLE = OpenApiExample("Une relance prévue", value=_REMINDER, response_only=True)
 
 
 class ReminderPolicySerializer(serializers.Serializer[ReminderPolicy]):
@@ -75,16 +68,6 @@ class ReminderPolicyUpdateSerializer(StrictSerializer):
     )
     october = StrictBooleanField(required=False, help_text="S'il est écrit en octobre.")
 
-    def get_values(self) -> PolicyValues:
-        """Return what is to be set, of a valid body."""
-        data = self.validated_data
-        return PolicyValues(
-            is_enabled=data.get("enabled"),
-            unredeemed_days=data.get("unredeemed_days"),
-            unused_days=(data["unused_days"] or 0) if "unused_days" in data else None,
-            writes_in_october=data.get("october"),
-        )
-
 
 class ReminderSerializer(serializers.Serializer[Reminder]):
     """Une relance prévue."""
@@ -110,97 +93,75 @@ class ReminderFilter(django_filters.FilterSet):
 
     pool = StrictNumberFilter(field_name="allocation__pool", help_text="Celles de ce lot.")
 
-    class Meta:
-        model = Reminder
-        fields: tuple[str, ...] = ()
 
-
-class ReminderPolicyView(ScopedView):
+class ReminderPolicyViewSet(ApiViewSet):
     """`/pools/{pk}/reminder-policy`."""
 
-    scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.ALLOCATE}
+    tag = "Relances"
+    write_scope = TokenScope.ALLOCATE
+    serializer_class = ReminderPolicySerializer
+    examples = {"Les réglages d'un lot": _POLICY}
 
-    @extend_schema(
-        operation_id="getReminderPolicy",
-        summary="Lire les réglages des relances d'un lot",
-        tags=TAGS,
-        responses={200: ReminderPolicySerializer},
-        examples=[_POLICY_EXAMPLE],
+    @operation(
+        "GET pools/<int:pk>/reminder-policy",
+        "reminder_policy",
+        "getReminderPolicy",
+        "Lire les réglages des relances d'un lot",
     )
-    def get(self, request: Request, pk: int) -> Response:
+    def retrieve(self, pk: int) -> ReminderPolicy:
         """Quand les écoles du lot sont relancées : les réglages d'usage tant que personne ne les a changés."""
         _check_pool(pk)
-        return Response(ReminderPolicySerializer(get_policy(pk)).data)
+        return get_policy(pk)
 
-    @extend_schema(
-        operation_id="updateReminderPolicy",
-        summary="Régler les relances d'un lot",
-        tags=TAGS,
-        request=ReminderPolicyUpdateSerializer,
-        responses={200: ReminderPolicySerializer},
-        examples=[
-            OpenApiExample("Plus aucune relance", value={"enabled": False}, request_only=True),
-            OpenApiExample("Deux relances", value={"unredeemed_days": [14, 30]}, request_only=True),
-            _POLICY_EXAMPLE,
-        ],
+    @operation(
+        "PATCH pools/<int:pk>/reminder-policy",
+        "reminder_policy",
+        "updateReminderPolicy",
+        "Régler les relances d'un lot",
     )
-    def patch(self, request: Request, pk: int) -> Response:
+    @sends(
+        ReminderPolicyUpdateSerializer,
+        {"Plus aucune relance": {"enabled": False}, "Deux relances": {"unredeemed_days": [14, 30]}},
+    )
+    def update(self, pk: int) -> ReminderPolicy:
         """Change les réglages, et aussitôt ce qui est prévu. Ce qui est parti ou annulé n'est pas prévu de nouveau."""
         _check_pool(pk)
-        body = ReminderPolicyUpdateSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        policy = operations.set_policy(pool_id=pk, values=body.get_values(), by=self.actor(), at=timezone.now())
-        return Response(ReminderPolicySerializer(policy).data)
+        data = self.read_body()
+        values = PolicyValues(
+            is_enabled=data.get("enabled"),
+            unredeemed_days=data.get("unredeemed_days"),
+            unused_days=(data["unused_days"] or 0) if "unused_days" in data else None,
+            writes_in_october=data.get("october"),
+        )
+        return operations.set_policy(pool_id=pk, values=values, by=self.actor(), at=timezone.now())
 
 
-class ReminderListView(ScopedListView):
+class ReminderViewSet(ApiViewSet):
     """`/reminders`."""
 
-    scopes = {"GET": TokenScope.READ}
+    tag = "Relances"
+    write_scope = TokenScope.ALLOCATE
     queryset = Reminder.objects.planned().select_related("allocation")
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
     cursor_field = "pk"
+    absences = (UnknownReminder,)
+    examples = {"Une relance prévue": _REMINDER}
 
-    @extend_schema(
-        operation_id="listReminders", summary="Lire les relances prévues", tags=TAGS, examples=[_REMINDER_EXAMPLE]
-    )
-    def get(self, request: Request) -> Response:
+    @listing("reminders", "reminders", "listReminders", "Lire les relances prévues")
+    def list(self) -> Response:
         """Les prochaines relances, une par école au plus : ni celles qui sont parties, ni celles qui sont annulées."""
         return self.list_response()
 
-
-class ReminderCancellationView(ScopedView):
-    """`/reminders/{pk}/cancel`."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    @idempotent
-    @extend_schema(
-        operation_id="cancelReminder",
-        summary="Annuler une relance prévue",
-        tags=TAGS,
-        request=EmptySerializer,
-        responses={200: ReminderSerializer},
-        examples=[
-            OpenApiExample(
-                "Elle est annulée",
-                value=_REMINDER | {"cancelled_at": "2026-12-02T09:14:00.251907Z"},
-                response_only=True,
-            )
-        ],
-    )
-    def post(self, request: Request, pk: int) -> Response:
+    @operation("POST reminders/<int:pk>/cancel", "reminder_cancel", "cancelReminder", "Annuler une relance prévue")
+    @answers(examples={"Elle est annulée": _REMINDER | {"cancelled_at": "2026-12-02T09:14:00.251907Z"}})
+    def cancel(self, pk: int) -> Reminder:
         """Annule une relance : celle du délai suivant reste prévue. Annulée deux fois, elle l'est une.
 
         Refus (409) : `reminder_already_sent`. Une relance qui n'est plus prévue est une absence (404).
         """
-        EmptySerializer(data=request.data).is_valid(raise_exception=True)
-        try:
-            reminder = operations.cancel(reminder_id=pk, by=self.actor(), at=timezone.now())
-        except UnknownReminder:
-            raise Http404 from None
-        return Response(ReminderSerializer(reminder).data)
+        self.read_body()
+        return operations.cancel(reminder_id=pk, by=self.actor(), at=timezone.now())
 
 
 def _check_pool(pk: int) -> None:

@@ -6,22 +6,17 @@ import datetime
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
-from api.fields import BulkRowsSerializer, StrictIntegerField, StrictSerializer
+from api.fields import BulkRowsSerializer, RowSerializer, StrictIntegerField, StrictSerializer
 from api.models import TokenScope
-from api.views import ScopedView
+from api.viewsets import ApiViewSet, operation, refuses, sends
 from core.calendar import date_in_paris
 from core.exceptions import Refusal
 from licensing.renewals import operations, queries
 from licensing.renewals.models import MAX_UNITS, RenewalState
 from licensing.renewals.queries import RenewalList, read_list
 from schools.api import UaiField
-
-TAGS = ["Reconduction"]
 
 
 class RenewalLineSerializer(serializers.Serializer[Any]):
@@ -60,7 +55,7 @@ class RenewalSerializer(serializers.Serializer[Any]):
     lines = RenewalLineSerializer(many=True, help_text="Les écoles de la liste, par commune puis par nom.")
 
 
-class RenewalUnitsSerializer(StrictSerializer):
+class RenewalUnitsSerializer(RowSerializer):
     """Une école, et son nombre."""
 
     uai = UaiField(help_text="Son UAI.")
@@ -71,10 +66,6 @@ class RenewalUnitsSerializer(StrictSerializer):
         help_text="Le nombre de licences ; null : celui qui est proposé.",
     )
 
-    def is_valid_as_is(self, row: Any) -> bool:
-        """Whether a row is valid as it stands: none is taken for it, the list is written once a day at most."""
-        return False
-
 
 class RenewalLinesSerializer(StrictSerializer):
     """Les nombres à changer ; les autres écoles gardent le leur."""
@@ -83,7 +74,7 @@ class RenewalLinesSerializer(StrictSerializer):
     lines = BulkRowsSerializer(child=RenewalUnitsSerializer(), help_text="Une école n'y figure qu'une fois.")
 
 
-_VALUE = {
+_EXAMPLE = {
     "year": 2028,
     "opens_on": "2027-04-01",
     "state": "open",
@@ -107,69 +98,45 @@ _VALUE = {
         }
     ],
 }
-_EXAMPLE = OpenApiExample("Une liste d'une école", value=_VALUE, response_only=True)
 
 
-class RenewalView(ScopedView):
+class RenewalViewSet(ApiViewSet):
     """`/renewal`."""
 
-    scopes = {"GET": TokenScope.READ}
+    tag = "Reconduction"
+    write_scope = TokenScope.ALLOCATE
+    serializer_class = RenewalSerializer
+    examples = {"Une liste d'une école": _EXAMPLE}
 
-    @extend_schema(
-        operation_id="getRenewal",
-        summary="Lire la reconduction",
-        tags=TAGS,
-        responses={200: RenewalSerializer},
-        examples=[_EXAMPLE],
-    )
-    def get(self, request: Request) -> Response:
+    @operation("GET renewal", "renewal", "getRenewal", "Lire la reconduction")
+    def retrieve(self) -> dict[str, Any]:
         """La liste de l'année prochaine, école par école, avec ce qui est proposé et pourquoi.
 
         De septembre à mars, celle de l'année qui court si elle a été commencée, sinon l'annonce de la suivante.
         """
-        return Response(_read(timezone.now()))
+        return _read(timezone.now())
 
-
-class RenewalLinesView(ScopedView):
-    """`/renewal/lines`."""
-
-    scopes = {"PUT": TokenScope.ALLOCATE}
-
-    @extend_schema(
-        operation_id="putRenewalLines",
-        summary="Écrire des nombres de la reconduction",
-        tags=TAGS,
-        request=RenewalLinesSerializer,
-        responses={200: RenewalSerializer},
-        examples=[
-            OpenApiExample(
-                "Une école, et une autre comme proposé",
-                request_only=True,
-                value={
-                    "version": 4,
-                    "lines": [{"uai": "0300123W", "units": 6}, {"uai": "0300124X", "units": None}],
-                },
-            ),
-            _EXAMPLE,
-        ],
+    @operation("PUT renewal/lines", "renewal_lines", "putRenewalLines", "Écrire des nombres de la reconduction")
+    @sends(
+        RenewalLinesSerializer,
+        {
+            "Une école, et une autre comme proposé": {
+                "version": 4,
+                "lines": [{"uai": "0300123W", "units": 6}, {"uai": "0300124X", "units": None}],
+            }
+        },
     )
-    def put(self, request: Request) -> Response:
+    @refuses("renewal_changed", "renewal_not_open", "wrong_renewal_state", "invalid_renewal_line")
+    def write_lines(self) -> dict[str, Any]:
         """Écrit ces nombres, tous ou aucun, et rend la liste. Rien n'est commandé ni donné.
 
-        Recommencer la même requête après un succès est un refus `renewal_changed` : lisez la liste de nouveau. Refus
-        (409) : `renewal_changed`, `renewal_not_open`, `wrong_renewal_state`, `invalid_renewal_line`.
+        Recommencer la même requête après un succès est un refus `renewal_changed` : lisez la liste de nouveau.
         """
-        serializer = RenewalLinesSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        now = timezone.now()
+        data, now = self.read_body(), timezone.now()
         operations.edit_lines(
-            year=_find_year(now),
-            version=serializer.validated_data["version"],
-            units=_collect(serializer.validated_data["lines"]),
-            by=self.actor(),
-            at=now,
+            year=_find_year(now), version=data["version"], units=_collect(data["lines"]), by=self.actor(), at=now
         )
-        return Response(_read(now))
+        return _read(now)
 
 
 def _collect(lines: list[dict[str, Any]]) -> dict[str, int | None]:

@@ -4,25 +4,22 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import (
     BulkIdsField,
     BulkRowsSerializer,
+    RowSerializer,
     StrictCharField,
     StrictIntegerField,
     StrictSerializer,
     UtcDateTimeField,
 )
 from api.filters import StrictNumberFilter
-from api.idempotency import idempotent
 from api.models import TokenScope
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from core.connections import connection
 from licensing.requests import operations
 from licensing.requests.models import MAX_REASON, LicenceRequest
@@ -40,10 +37,6 @@ class LicenceRequestFilter(django_filters.FilterSet):
     school = django_filters.CharFilter(method="of_school", help_text="L'UAI de l'école.")
     school_year = StrictNumberFilter(help_text="L'année où l'année scolaire finit.")
 
-    class Meta:
-        model = LicenceRequest
-        fields: tuple[str, ...] = ()
-
     def by_state(self, requests: QuerySet[LicenceRequest], _name: str, value: str) -> QuerySet[LicenceRequest]:
         """Keep the requests in a state."""
         return filter_state(requests, value)
@@ -53,18 +46,23 @@ class LicenceRequestFilter(django_filters.FilterSet):
         return requests.filter(school_id=normalise(value))
 
 
-TAGS = ["Demandes"]
+class RequestStateField(serializers.ChoiceField):
+    """The state of a request now."""
+
+    def get_attribute(self, instance: LicenceRequest) -> str:
+        """Return the state."""
+        return get_state(instance).value
 
 
 class LicenceRequestSerializer(serializers.Serializer[Any]):
     """Ce qu'une école demande, et la réponse. Un nombre et un motif : jamais le nom d'un enseignant."""
 
     id = serializers.IntegerField(help_text="Son numéro.")
-    school = serializers.CharField(help_text="L'UAI de l'école.")
+    school = serializers.CharField(source="school_id", help_text="L'UAI de l'école.")
     school_year = serializers.IntegerField(help_text="L'année où l'année scolaire finit : 2027 pour 2026-2027.")
     units = serializers.IntegerField(help_text="Licences demandées.")
     reason = serializers.CharField(help_text="Pourquoi, dans les mots de l'école ; vide si son auteur a été effacé.")
-    state = serializers.ChoiceField(
+    state = RequestStateField(
         choices=RequestState.choices,
         help_text="`open` : elle attend votre réponse. `granted` : un rééquilibrage lui donne des licences, et peut"
         " être annulé pendant une heure ; elle est ensuite acceptée. `accepted`, `refused` : vous avez répondu."
@@ -76,7 +74,7 @@ class LicenceRequestSerializer(serializers.Serializer[Any]):
     ended_at = UtcDateTimeField(allow_null=True, help_text="Quand elle a eu sa réponse, ou pris fin.")
 
 
-class GrantSerializer(StrictSerializer):
+class GrantSerializer(RowSerializer):
     """Une demande, et ce que vous donnez."""
 
     request = StrictIntegerField(min_value=1, help_text="Le numéro de la demande.")
@@ -87,10 +85,6 @@ class GrantSerializer(StrictSerializer):
         allow_null=True,
         help_text="Nombre de licences à donner. Sans lui : ce que l'école demande.",
     )
-
-    def is_valid_as_is(self, row: Any) -> bool:
-        """Whether a row is valid as it stands: none is taken for it, there are few."""
-        return False
 
 
 class AcceptRequestsSerializer(StrictSerializer):
@@ -113,7 +107,7 @@ class RequestListSerializer(serializers.Serializer[Any]):
     results = LicenceRequestSerializer(many=True, help_text="Dans l'ordre de leurs numéros.")
 
 
-_VALUE = {
+_EXAMPLE = {
     "id": 31,
     "school": "0300123K",
     "school_year": 2027,
@@ -125,155 +119,85 @@ _VALUE = {
     "created_at": "2026-11-03T09:12:45.318204Z",
     "ended_at": None,
 }
-_END = {"ended_at": "2026-11-05T08:02:11.114872Z"}
-EXAMPLE = OpenApiExample("Une demande", response_only=True, value=_VALUE)
-_ACCEPTED = OpenApiExample(
-    "Deux licences données sur trois",
-    response_only=True,
-    value={"results": [_VALUE | _END | {"state": "accepted", "accepted_units": 2}]},
-)
-_REFUSED = OpenApiExample(
-    "Une demande refusée",
-    response_only=True,
-    value={"results": [_VALUE | _END | {"state": "refused", "answer": "Le budget de l'année est engagé."}]},
-)
-
-
-def _serialize(request: LicenceRequest) -> dict[str, Any]:
-    return {
-        "id": request.pk,
-        "school": request.school_id,
-        "school_year": request.school_year,
-        "units": request.units,
-        "reason": request.reason,
-        "state": get_state(request).value,
-        "accepted_units": request.accepted_units,
-        "answer": request.answer,
-        "created_at": request.created_at,
-        "ended_at": request.ended_at,
-    }
-
-
-def _render(requests: list[LicenceRequest]) -> list[Any]:
-    return [LicenceRequestSerializer(_serialize(one)).data for one in requests]
+_ENDED = _EXAMPLE | {"ended_at": "2026-11-05T08:02:11.114872Z"}
 
 
 def _list_own() -> QuerySet[LicenceRequest]:
     return LicenceRequest.objects.filter(collectivity__schema_name=connection.schema_name)
 
 
-class LicenceRequestListView(ScopedListView):
+class LicenceRequestViewSet(ApiViewSet):
     """`/requests`."""
 
-    scopes = {"GET": TokenScope.READ}
+    tag = "Demandes"
+    write_scope = TokenScope.ALLOCATE
     queryset = LicenceRequest.objects.all()
     serializer_class = LicenceRequestSerializer
     filterset_class = LicenceRequestFilter
+    examples = {"Une demande": _EXAMPLE}
 
     def get_queryset(self) -> QuerySet[LicenceRequest]:
         """Return the requests to the current collectivity alone."""
         return _list_own()
 
-    @extend_schema(operation_id="listRequests", summary="Lire les demandes des écoles", tags=TAGS, examples=[EXAMPLE])
-    def get(self, request: Request) -> Response:
+    @listing("requests", "requests", "listRequests", "Lire les demandes des écoles")
+    def list(self) -> Response:
         """Ce que les écoles demandent à la collectivité, la dernière demande d'abord, et les réponses."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(_render(list(page or ())))
+        return self.list_response()
 
-
-class LicenceRequestView(ScopedView):
-    """`/requests/{pk}`."""
-
-    scopes = {"GET": TokenScope.READ}
-
-    @extend_schema(
-        operation_id="getRequest",
-        summary="Lire une demande",
-        tags=TAGS,
-        responses={200: LicenceRequestSerializer},
-        examples=[EXAMPLE],
-    )
-    def get(self, request: Request, pk: int) -> Response:
+    @operation("GET requests/<int:pk>", "request", "getRequest", "Lire une demande")
+    def retrieve(self, pk: int) -> object:
         """Une demande d'une école, et ce qu'elle est devenue."""
-        found = _list_own().filter(pk=pk).first()
-        if found is None:
-            raise Http404
-        return Response(_render([found])[0])
+        return self.find(pk=pk)
 
-
-class AcceptRequestsView(ScopedView):
-    """`/requests/accept`."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    @idempotent
-    @extend_schema(
-        operation_id="acceptRequests",
-        summary="Accepter des demandes",
-        tags=TAGS,
-        request=AcceptRequestsSerializer,
-        responses={200: RequestListSerializer},
-        examples=[
-            OpenApiExample(
-                "Deux demandes, l'une pour moins",
-                request_only=True,
-                value={"pool": 3, "requests": [{"request": 31, "units": 2}, {"request": 32}]},
-            ),
-            _ACCEPTED,
-        ],
+    @operation("POST requests/accept", "requests_accept", "acceptRequests", "Accepter des demandes")
+    @sends(
+        AcceptRequestsSerializer,
+        {
+            "Deux demandes, l'une pour moins": {
+                "pool": 3,
+                "requests": [{"request": 31, "units": 2}, {"request": 32}],
+            }
+        },
     )
-    def post(self, request: Request) -> Response:
+    @answers(
+        RequestListSerializer,
+        {"Deux licences données sur trois": {"results": [_ENDED | {"state": "accepted", "accepted_units": 2}]}},
+    )
+    @refuses(
+        *("unknown_request", "request_answered", "invalid_units", "pool_of_another_year", "unknown_pool"),
+        *("pool_exhausted", "pool_suspended", "pool_closed", "school_closed"),
+    )
+    def accept(self) -> dict[str, Any]:
         """Donne à chaque école ses licences du lot, toutes ou aucune, et le dit par e-mail à qui a demandé.
 
         Une école qui a déjà une clé de ce lot la garde : elle vaut davantage. Les autres reçoivent une clé, à l'adresse
-        de votre contact, sinon de l'annuaire. Refus (409) : `unknown_request`, `request_answered`, `invalid_units`,
-        `pool_of_another_year`, `unknown_pool`, `pool_exhausted`, `pool_suspended`, `pool_closed`, `school_closed`.
+        de votre contact, sinon de l'annuaire.
         """
-        serializer = AcceptRequestsSerializer(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        rows = serializer.validated_data["requests"]
+        data = self.read_body()
+        rows = data["requests"]
         asked = dict(_list_own().filter(pk__in=[row["request"] for row in rows]).values_list("pk", "units"))
         grants = [
             operations.GrantedUnits(row["request"], row.get("units") or asked.get(row["request"], 1)) for row in rows
         ]
-        accepted = operations.accept_requests(
-            pool_id=serializer.validated_data["pool"], grants=grants, by=self.actor(), at=timezone.now()
-        )
-        return Response({"results": _render([one.request for one in accepted])})
+        accepted = operations.accept_requests(pool_id=data["pool"], grants=grants, by=self.actor(), at=timezone.now())
+        return {"results": LicenceRequestSerializer([grant.request for grant in accepted], many=True).data}
 
-
-class RefuseRequestsView(ScopedView):
-    """`/requests/refuse`."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    @idempotent
-    @extend_schema(
-        operation_id="refuseRequests",
-        summary="Refuser des demandes",
-        tags=TAGS,
-        request=RefuseRequestsSerializer,
-        responses={200: RequestListSerializer},
-        examples=[
-            OpenApiExample(
-                "Une demande",
-                request_only=True,
-                value={"requests": [31], "reason": "Le budget de l'année est engagé."},
-            ),
-            _REFUSED,
-        ],
+    @operation("POST requests/refuse", "requests_refuse", "refuseRequests", "Refuser des demandes")
+    @sends(RefuseRequestsSerializer, {"Une demande": {"requests": [31], "reason": "Le budget de l'année est engagé."}})
+    @answers(
+        RequestListSerializer,
+        {
+            "Une demande refusée": {
+                "results": [_ENDED | {"state": "refused", "answer": "Le budget de l'année est engagé."}]
+            }
+        },
     )
-    def post(self, request: Request) -> Response:
-        """Refuse ces demandes, toutes ou aucune, d'une phrase que chaque école reçoit par e-mail.
-
-        Refus (409) : `unknown_request`, `request_answered`, `invalid_reason`.
-        """
-        serializer = RefuseRequestsSerializer(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
+    @refuses("unknown_request", "request_answered", "invalid_reason")
+    def refuse(self) -> dict[str, Any]:
+        """Refuse ces demandes, toutes ou aucune, d'une phrase que chaque école reçoit par e-mail."""
+        data = self.read_body()
         refused = operations.refuse_requests(
-            request_ids=serializer.validated_data["requests"],
-            sentence=serializer.validated_data["reason"],
-            by=self.actor(),
-            at=timezone.now(),
+            request_ids=data["requests"], sentence=data["reason"], by=self.actor(), at=timezone.now()
         )
-        return Response({"results": _render(refused)})
+        return {"results": LicenceRequestSerializer(refused, many=True).data}

@@ -9,17 +9,13 @@ import django_filters
 from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
-from api.fields import EmptySerializer, StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
+from api.fields import StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
-from api.idempotency import idempotent
 from api.models import TokenScope
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from licensing.pools.api import allocation_exists
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import Allocation
@@ -30,7 +26,6 @@ from licensing.returns.queries import get_allocation_ids, select_requests
 from licensing.returns.wording import STATUS_BADGES, ReturnStatus, find_status
 from schools.uai import normalise
 
-TAGS = ["Licences rendues"]
 _STATES = [(status.value, STATUS_BADGES[status][0]) for status in ReturnStatus]
 
 
@@ -76,22 +71,18 @@ class ReturnRequestSerializer(serializers.Serializer[Any]):
         return find_status(request, timezone.now()).value
 
 
-EXAMPLE = OpenApiExample(
-    "Une demande",
-    response_only=True,
-    value={
-        "id": 31,
-        "allocation": 1207,
-        "school": "0300123K",
-        "units": 12,
-        "state": "open",
-        "returned": 0,
-        "comment": "",
-        "asked_at": "2027-01-11T08:00:00.114930Z",
-        "expires_at": "2027-01-25T08:00:00.114930Z",
-        "answered_at": None,
-    },
-)
+_EXAMPLE = {
+    "id": 31,
+    "allocation": 1207,
+    "school": "0300123K",
+    "units": 12,
+    "state": "open",
+    "returned": 0,
+    "comment": "",
+    "asked_at": "2027-01-11T08:00:00.114930Z",
+    "expires_at": "2027-01-25T08:00:00.114930Z",
+    "answered_at": None,
+}
 
 
 class AskSerializer(StrictSerializer):
@@ -118,10 +109,6 @@ class ReturnRequestFilter(django_filters.FilterSet):
         field_name="asked_at", lookup_expr="gte", help_text="Demandées à cet instant ou après."
     )
 
-    class Meta:
-        model = ReturnRequest
-        fields = ()
-
     def in_state(self, queryset: QuerySet[ReturnRequest], name: str, value: str) -> QuerySet[ReturnRequest]:
         """Filter by how the request stands now."""
         late = Q(outcome="", expires_at__lte=timezone.now())
@@ -141,111 +128,70 @@ class ReturnRequestFilter(django_filters.FilterSet):
         return queryset.filter(key__school=normalise(value))
 
 
-def _serialize(pk: int) -> dict[str, Any]:
-    request = select_requests().select_related("key").filter(pk=pk).first()
-    if request is None:
-        raise Http404
-    return dict(ReturnRequestSerializer(request).data)
+class ReturnRequestViewSet(ApiViewSet):
+    """`/return-requests`, and the request about an allocation."""
 
-
-class AskView(ScopedView):
-    """`/allocations/{pk}/return-request`."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    @idempotent
-    @extend_schema(
-        operation_id="requestReturn",
-        summary="Demander les licences inutilisées d'une école",
-        tags=TAGS,
-        request=AskSerializer,
-        responses={201: OpenApiResponse(ReturnRequestSerializer, "Demandée ; un e-mail part à la direction.")},
-        examples=[OpenApiExample("Toutes celles qui dorment", request_only=True, value={"again": False}), EXAMPLE],
-    )
-    def post(self, request: Request, pk: int) -> Response:
-        """Demande à une école les licences d'une clé activée que personne n'a jamais utilisées.
-
-        La direction les rend, en rend moins, ou les garde ; sans réponse en quatorze jours, rien ne change. Une licence
-        utilisée n'est jamais reprise. Refus (409) : `not_redeemed`, `already_revoked`, `nothing_unused`,
-        `more_than_unused`, `return_already_requested`, `return_requested_lately`, `pool_suspended`, `pool_closed`.
-        """
-        if not allocation_exists(pk):
-            raise Http404
-        serializer = AskSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
-        try:
-            asked = operations.ask(
-                allocation_id=pk,
-                by=self.actor(),
-                at=timezone.now(),
-                units=data.get("units"),
-                again=data.get("again", False),
-            )
-        except UnknownAllocation:
-            raise Http404 from None
-        response = Response(_serialize(asked.pk), status=201)
-        response["Location"] = reverse("api:return_request", kwargs={"pk": asked.pk}, request=request)
-        return response
-
-
-class ReturnRequestListView(ScopedListView):
-    """`/return-requests`."""
-
-    scopes = {"GET": TokenScope.READ}
+    tag = "Licences rendues"
+    write_scope = TokenScope.ALLOCATE
     queryset = ReturnRequest.objects.all()
     serializer_class = ReturnRequestSerializer
     filterset_class = ReturnRequestFilter
+    absences = (UnknownAllocation, UnknownReturnRequest)
+    examples = {"Une demande": _EXAMPLE}
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the collectivity's requests."""
         return select_requests().select_related("key")
 
-    @extend_schema(operation_id="listReturnRequests", summary="Lire les demandes", tags=TAGS, examples=[EXAMPLE])
-    def get(self, request: Request) -> Response:
+    @listing("return-requests", "return_requests", "listReturnRequests", "Lire les demandes")
+    def list(self) -> Response:
         """Les demandes faites aux écoles, la dernière d'abord, et ce qu'elles ont répondu. Aucun nom de personne."""
         return self.list_response()
 
-
-class ReturnRequestView(ScopedView):
-    """`/return-requests/{pk}`."""
-
-    scopes = {"GET": TokenScope.READ}
-
-    @extend_schema(
-        operation_id="getReturnRequest",
-        summary="Lire une demande",
-        tags=TAGS,
-        responses={200: ReturnRequestSerializer},
-        examples=[EXAMPLE],
-    )
-    def get(self, request: Request, pk: int) -> Response:
+    @operation("GET return-requests/<int:pk>", "return_request", "getReturnRequest", "Lire une demande")
+    def retrieve(self, pk: int) -> object:
         """Une demande, et où elle en est."""
-        return Response(_serialize(pk))
+        return self.find(pk=pk)
 
-
-class WithdrawView(ScopedView):
-    """`/return-requests/{pk}/withdraw`."""
-
-    scopes = {"POST": TokenScope.ALLOCATE}
-
-    @idempotent
-    @extend_schema(
-        operation_id="withdrawReturnRequest",
-        summary="Retirer une demande",
-        tags=TAGS,
-        request=EmptySerializer,
-        responses={200: ReturnRequestSerializer},
-        examples=[EXAMPLE],
+    @operation(
+        "POST allocations/<int:pk>/return-request",
+        "allocation_return_request",
+        "requestReturn",
+        "Demander les licences inutilisées d'une école",
     )
-    def post(self, request: Request, pk: int) -> Response:
-        """Retire une demande à laquelle l'école n'a pas répondu ; l'e-mail qui n'est pas parti ne part pas.
+    @sends(AskSerializer, {"Toutes celles qui dorment": {"again": False}})
+    @answers(success={201: "Demandée ; un e-mail part à la direction."})
+    @refuses(
+        *("not_redeemed", "already_revoked", "nothing_unused", "more_than_unused", "return_already_requested"),
+        *("return_requested_lately", "pool_suspended", "pool_closed"),
+    )
+    def request_return(self, pk: int) -> Response:
+        """Demande à une école les licences d'une clé activée que personne n'a jamais utilisées.
 
-        Refus (409) : `return_request_ended`.
+        La direction les rend, en rend moins, ou les garde ; sans réponse en quatorze jours, rien ne change. Une licence
+        utilisée n'est jamais reprise.
         """
-        EmptySerializer(data=request.data).is_valid(raise_exception=True)
-        try:
-            operations.withdraw(request_id=pk, by=self.actor(), at=timezone.now())
-        except UnknownReturnRequest:
-            raise Http404 from None
-        return Response(_serialize(pk))
+        if not allocation_exists(pk):
+            raise Http404
+        data = self.read_body()
+        asked = operations.ask(
+            allocation_id=pk,
+            by=self.actor(),
+            at=timezone.now(),
+            units=data.get("units"),
+            again=data.get("again", False),
+        )
+        return self.respond_created(self.find(pk=asked.pk), "return_request", pk=asked.pk)
+
+    @operation(
+        "POST return-requests/<int:pk>/withdraw",
+        "return_request_withdraw",
+        "withdrawReturnRequest",
+        "Retirer une demande",
+    )
+    @refuses("return_request_ended")
+    def withdraw(self, pk: int) -> object:
+        """Retire une demande à laquelle l'école n'a pas répondu ; l'e-mail qui n'est pas parti ne part pas."""
+        self.read_body()
+        operations.withdraw(request_id=pk, by=self.actor(), at=timezone.now())
+        return self.find(pk=pk)

@@ -107,7 +107,6 @@ class ResponseDoc:
     status: str
     description: str
     bodies: list[BodyDoc]
-    is_problem: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,6 @@ class OperationDoc:
     path: str
     summary: str
     description: str
-    scope: str
     parameters: list[FieldDoc]
     bodies: list[BodyDoc]
     responses: list[ResponseDoc]
@@ -170,8 +168,7 @@ class OpenApiReader:
             path=path,
             summary=spec["summary"],
             description=spec["description"],
-            scope=spec.get("x-scope", ""),
-            parameters=[self._parameter(one) for one in spec.get("parameters", ())],
+            parameters=[self._parameter(parameter) for parameter in spec.get("parameters", ())],
             bodies=bodies,
             responses=[self._response(status, answer) for status, answer in spec["responses"].items()],
             request=self._curl_command(path, verb, spec, bodies),
@@ -184,9 +181,8 @@ class OpenApiReader:
 
     def _response(self, status: str, spec: Schema) -> ResponseDoc:
         content = spec.get("content", {})
-        is_problem = _PROBLEM_TYPE in content
-        bodies = [] if is_problem else self._bodies(content)
-        return ResponseDoc(status, spec.get("description", ""), bodies, is_problem)
+        bodies = [] if _PROBLEM_TYPE in content else self._bodies(content)
+        return ResponseDoc(status, spec.get("description", ""), bodies)
 
     def _bodies(self, content: Schema) -> list[BodyDoc]:
         return [
@@ -316,7 +312,7 @@ def _build_document() -> dict[str, Any]:
 
 
 def _serialized(request: HttpRequest) -> bytes:
-    server = {"url": f"{request.scheme}://{request.get_host()}", "description": "Ce bureau."}
+    server = {"url": _server_url(request), "description": "Ce bureau."}
     return json.dumps(get_openapi_document() | {"servers": [server]}, ensure_ascii=False, indent=1).encode()
 
 
@@ -436,9 +432,9 @@ def getting_started(request: HttpRequest) -> HttpResponse:
 @require_safe
 def resource(request: HttpRequest, slug: str) -> HttpResponse:
     """Render one resource: its operations with their parameters, fields, responses and examples."""
-    for one in _resources(_server_url(request)):
-        if one.slug == slug:
-            return _render_page(request, "api/documentation/resource.html", slug, resource=one)
+    for documented in _resources(_server_url(request)):
+        if documented.slug == slug:
+            return _render_page(request, "api/documentation/resource.html", slug, resource=documented)
     raise Http404("No such resource.")
 
 

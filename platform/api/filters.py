@@ -6,6 +6,7 @@ import base64
 import binascii
 import datetime
 import re
+from collections.abc import Callable
 from typing import Any
 
 import django_filters
@@ -139,20 +140,28 @@ def _decode_cursor(cursor: str, field: Any) -> Any:
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
 
-class _StrictBooleanFormField(forms.NullBooleanField):
-    # Django's widget reads « 2 » as true and unknown values as None.
-    widget = forms.TextInput
+class _ParsedFormField(forms.CharField):
+    """A text that `parse` reads; None is no such value, and `sentence` says what is."""
 
-    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # None where no value is sent
-        match value:
-            case None | "":
-                return None
-            case "true" | "false":
-                return bool(value == "true")
-        raise ValidationError("« true » ou « false » est attendu.", code="invalid")
+    parse: Callable[[str], Any]
+    sentence: str
 
-    def validate(self, value: object) -> None:
-        """Accept what `to_python` returned."""
+    def to_python(self, value: Any) -> Any:
+        if value in (None, ""):
+            return None
+        parsed = self.parse(value)
+        if parsed is None:
+            raise ValidationError(self.sentence, code="invalid")
+        return parsed
+
+    def run_validators(self, value: Any) -> None:
+        """Accept what `to_python` returned: CharField's validators expect a string."""
+
+
+# Django's widget reads « 2 » as true and unknown values as None.
+class _StrictBooleanFormField(_ParsedFormField):
+    parse = staticmethod({"true": True, "false": False}.get)
+    sentence = "« true » ou « false » est attendu."
 
 
 class StrictBooleanFilter(django_filters.BooleanFilter):
@@ -161,16 +170,13 @@ class StrictBooleanFilter(django_filters.BooleanFilter):
     field_class = _StrictBooleanFormField
 
 
-class _StrictIntegerFormField(forms.CharField):
-    def to_python(self, value: Any) -> Any:
-        if value in (None, ""):
-            return None
-        if not _DIGITS.fullmatch(value) or int(value) > MAX_INTEGER:
-            raise ValidationError("Un nombre entier est attendu.", code="invalid")
-        return int(value)
+def _parse_integer(text: str) -> int | None:
+    return int(text) if _DIGITS.fullmatch(text) and int(text) <= MAX_INTEGER else None
 
-    def run_validators(self, value: Any) -> None:
-        """Accept what `to_python` returned: CharField's validators expect a string."""
+
+class _StrictIntegerFormField(_ParsedFormField):
+    parse = staticmethod(_parse_integer)
+    sentence = "Un nombre entier est attendu."
 
 
 class StrictNumberFilter(django_filters.NumberFilter):
@@ -184,27 +190,17 @@ class StrictNumberFilter(django_filters.NumberFilter):
         set_override(self, "field", schema)
 
 
-class _StrictDateTimeFormField(forms.CharField):
-    def to_python(self, value: Any) -> Any:
-        if value in (None, ""):
-            return None
-        moment = _parse_moment(value)
-        if moment is None:
-            raise ValidationError(
-                "Une date et une heure sont attendues, avec leur fuseau : 2026-11-25T09:00:00Z.", code="invalid"
-            )
-        return moment
-
-    def run_validators(self, value: Any) -> None:
-        """Accept what `to_python` returned."""
-
-
 def _parse_moment(text: str) -> datetime.datetime | None:
     try:
         moment = parse_datetime(text)
         return None if moment is None else check_moment(moment)
     except ValueError:
         return None
+
+
+class _StrictDateTimeFormField(_ParsedFormField):
+    parse = staticmethod(_parse_moment)
+    sentence = "Une date et une heure sont attendues, avec leur fuseau : 2026-11-25T09:00:00Z."
 
 
 class StrictDateTimeFilter(django_filters.IsoDateTimeFilter):

@@ -1,12 +1,13 @@
 """OpenAPI 3.1 generation: adds what all endpoints have in common to drf-spectacular's output.
 
-Endpoints describe themselves with `extend_schema`; error responses, rate limit headers, idempotency and conditional
-requests are added here.
+An `Operation` of a viewset has what is its own (an endpoint beside the viewsets has `extend_schema`); error responses,
+rate limit headers, idempotency and conditional requests are added here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -14,13 +15,15 @@ from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
 from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.parsers import MAX_PARAMETER_LENGTH
 from api.problem_details import CONTENT_TYPE
-from api.views import ScopedListView, ScopedView
+from api.views import ScopedView
+from api.viewsets import ApiViewSet, Operation
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
@@ -119,6 +122,59 @@ class ApiAutoSchema(AutoSchema):
 
     view: Any
 
+    @property
+    def _declared(self) -> Operation | None:
+        return self.view.operation if isinstance(self.view, ApiViewSet) else None
+
+    def get_operation_id(self) -> str:
+        """Return the declared id."""
+        return self._declared.operation_id if self._declared else super().get_operation_id()
+
+    def get_summary(self) -> str | None:
+        """Return the declared summary."""
+        return self._declared.summary if self._declared else super().get_summary()
+
+    def get_description(self) -> str:  # type: ignore[override]  # as the library has it, unlike the framework
+        """Return the docstring of the method, and the codes of its refusals."""
+        errors = self._declared.describe_errors() if self._declared else ""
+        return "\n\n".join(filter(None, (super().get_description(), errors)))
+
+    def get_tags(self) -> list[str]:
+        """Return the tag of the viewset."""
+        return [self.view.tag] if self._declared else super().get_tags()
+
+    def get_override_parameters(self) -> list[Any]:
+        """Return the declared parameters."""
+        return list(self._declared.parameters) if self._declared else super().get_override_parameters()
+
+    def get_request_serializer(self) -> Any:
+        """Return the serializer of the body."""
+        return self._declared.body if self._declared else super().get_request_serializer()
+
+    def get_response_serializers(self) -> Any:
+        """Return the serializer of each successful status, with its description."""
+        if self._declared is None:
+            return super().get_response_serializers()
+        answer = self._declared.answer or self.view.serializer_class
+        return {
+            status: OpenApiResponse(None if status == HTTPStatus.NO_CONTENT else answer, description)
+            for status, description in self._declared.success.items()
+        }
+
+    def get_examples(self) -> list[OpenApiExample]:
+        """Return the examples of the body and of the answer."""
+        if self._declared is None:
+            return super().get_examples()
+        sent, answered = self._declared.sent, self._declared.answered
+        statuses = list(self._declared.success)
+        return [
+            *(OpenApiExample(title, value, request_only=True) for title, value in sent.items()),
+            *(
+                OpenApiExample(title, value, response_only=True, status_codes=statuses)
+                for title, value in (self.view.examples if answered is None else answered).items()
+            ),
+        ]
+
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> dict[str, Any] | None:
@@ -190,13 +246,15 @@ class ApiAutoSchema(AutoSchema):
             schema.update(schema.pop("oneOf")[0])
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return self.method == "GET" and isinstance(self.view, ScopedListView)
+        return self.method == "GET" and self.view.get_known_parameters(self.method) is None
 
     def _has_parameters(self) -> bool:
         """Return whether what a read gives is named by a parameter, and may not exist."""
-        return self.method == "GET" and bool(self.view.parameters)
+        return self.method == "GET" and bool(self.view.get_known_parameters(self.method))
 
     def _is_repeatable(self) -> bool:
+        if self._declared:
+            return self.method == "POST"
         return getattr(getattr(self.view, self.method.lower(), None), "is_repeatable", False)
 
     def _header_parameters(self) -> Iterator[dict[str, Any]]:

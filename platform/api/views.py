@@ -68,8 +68,6 @@ class ScopedView(APIView):
     metadata_class = None
     #: By HTTP method; HEAD shares the scope of GET.
     scopes: ClassVar[Mapping[str, TokenScope]] = {}
-    #: Query parameters of its reads, beside those of a list; `api.filters` reads them.
-    parameters: ClassVar[frozenset[str]] = frozenset()
     #: HTTP status by code of a `DomainError`; 409 for the others.
     statuses: ClassVar[Mapping[str, int]] = {}
 
@@ -82,13 +80,17 @@ class ScopedView(APIView):
         """Return the scope required by an HTTP method; None where the method is not supported."""
         return self.scopes.get("GET" if method == "HEAD" else method)
 
+    def get_known_parameters(self, method: str) -> frozenset[str] | None:
+        """Return the names of the query parameters; None where a list's filters check them."""
+        return frozenset()
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Run authentication, permission and parameter checks. Raises an `ApiProblem`."""
         super().initial(request, *args, **kwargs)
         _check_parameters(request, kwargs)
-        is_list = isinstance(self, ScopedListView) and request.method in ("GET", "HEAD")
-        if not is_list and request.method in self.allowed_methods:
-            _reject_query_parameters(request, self.parameters if request.method in ("GET", "HEAD") else frozenset())
+        known = self.get_known_parameters(str(request.method))
+        if known is not None and request.method in self.allowed_methods:
+            _reject_query_parameters(request, known)
         # Counting the request is not what it asks for.
         forget_preliminary_writes()
 
@@ -139,6 +141,10 @@ class ScopedListView(ScopedView, GenericAPIView[Any]):
     pagination_class = UniqueCursorPagination
     filter_backends = (StrictFilterBackend,)
     cursor_field: ClassVar[str] = "-pk"
+
+    def get_known_parameters(self, method: str) -> frozenset[str] | None:
+        """Return None for the list itself, and no name for what is written at its address."""
+        return None if method in ("GET", "HEAD") else frozenset()
 
     def list_response(self) -> Response:
         """Return the requested page."""

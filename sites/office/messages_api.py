@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import django_filters
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.fields import UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
-from api.models import TokenScope
-from api.views import ScopedListView, ScopedView
+from api.viewsets import ApiViewSet, listing, operation
 from licensing.pools.models import ALLOCATION_TOPIC
 from mailing import kinds
 from mailing.models import Message, MessageState
-
-TAGS = ["Messages"]
 
 _EXAMPLE = {
     "id": 4821,
@@ -96,10 +90,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     class Meta:
         model = Message
         fields = tuple(_EXAMPLE)
-        read_only_fields = fields
-        extra_kwargs = {
-            "id": {"help_text": "Le numéro du message : c'est celui de son adresse."},
-        }
+        extra_kwargs = {"id": {"help_text": "Le numéro du message : c'est celui de son adresse."}}
 
     def get_kind_label(self, message: Message) -> str:
         """Return the French label of the message's kind."""
@@ -126,30 +117,22 @@ class ApiMessageFilter(django_filters.FilterSet):
         field_name="created_at", lookup_expr="lt", help_text="Préparés avant cette date."
     )
 
-    class Meta:
-        model = Message
-        fields: tuple[str, ...] = ()
-
     def about_allocation(self, messages: QuerySet[Message], name: str, number: int) -> QuerySet[Message]:
         """Keep only messages about one allocation."""
         return messages.filter(topic=ALLOCATION_TOPIC, topic_id=number)
 
 
-class MessageListView(ScopedListView):
+class MessageViewSet(ApiViewSet):
     """`/messages`."""
 
-    scopes = {"GET": TokenScope.READ}
+    tag = "Messages"
     queryset = Message.objects.all()
     serializer_class = MessageSerializer
     filterset_class = ApiMessageFilter
+    examples = {"Un message rejeté": _EXAMPLE}
 
-    @extend_schema(
-        operation_id="listMessages",
-        summary="Lire ce que deviennent les e-mails",
-        tags=TAGS,
-        examples=[OpenApiExample("Un message rejeté", value=_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request) -> Response:
+    @listing("messages", "messages", "listMessages", "Lire ce que deviennent les e-mails")
+    def list(self) -> Response:
         """Les e-mails du bureau, les derniers d'abord : à qui, à propos de quoi, dans quel état. Jamais leur contenu.
 
         Ils sont gardés trois ans.
@@ -158,19 +141,7 @@ class MessageListView(ScopedListView):
         """
         return self.list_response()
 
-
-class MessageView(ScopedView):
-    """`/messages/{pk}`."""
-
-    scopes = {"GET": TokenScope.READ}
-
-    @extend_schema(
-        operation_id="getMessage",
-        summary="Lire ce qu'est devenu un e-mail",
-        tags=TAGS,
-        responses={200: MessageSerializer},
-        examples=[OpenApiExample("Un message rejeté", value=_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request, pk: int) -> Response:
+    @operation("GET messages/<int:pk>", "message", "getMessage", "Lire ce qu'est devenu un e-mail")
+    def retrieve(self, pk: int) -> object:
         """Un e-mail du bureau et son état, sans son contenu."""
-        return Response(MessageSerializer(get_object_or_404(Message, pk=pk)).data)
+        return self.find(pk=pk)

@@ -7,15 +7,12 @@ from typing import Any
 
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from api.fields import MAX_INTEGER
 from api.filters import read_integer
-from api.models import TokenScope
-from api.views import ScopedView
+from api.viewsets import ApiViewSet, operation
 from core.calendar import date_in_paris
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.year_use import YearUse
@@ -29,7 +26,12 @@ from sites.office.year_report import (
     read_report,
 )
 
-_YEAR = "year"
+_YEAR = OpenApiParameter(
+    "year",
+    {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER},
+    description="L'année où finit l'année scolaire, 2027 pour 2026-2027. Sans elle : celle qui court, ou "
+    "la dernière dont vous avez des licences.",
+)
 
 
 class ReportFiguresSerializer(serializers.Serializer[Any]):
@@ -164,38 +166,25 @@ _EXAMPLE = {
 }
 
 
-class ReportView(ScopedView):
+class ReportViewSet(ApiViewSet):
     """`/report`."""
 
-    scopes = {"GET": TokenScope.READ}
-    parameters = frozenset({_YEAR})
+    tag = "Rapport"
+    serializer_class = YearReportSerializer
+    examples = {"Une année qui court": _EXAMPLE}
 
-    @extend_schema(
-        operation_id="getReport",
-        summary="Lire le rapport d'une année scolaire",
-        tags=["Rapport"],
-        parameters=[
-            OpenApiParameter(
-                _YEAR,
-                {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER},
-                description="L'année où finit l'année scolaire, 2027 pour 2026-2027. Sans elle : celle qui court, ou "
-                "la dernière dont vous avez des licences.",
-            )
-        ],
-        responses={200: YearReportSerializer},
-        examples=[OpenApiExample("Une année qui court", value=_EXAMPLE, response_only=True)],
-    )
-    def get(self, request: Request) -> Response:
+    @operation("GET report", "report", "getReport", "Lire le rapport d'une année scolaire", parameters=[_YEAR])
+    def retrieve(self) -> dict[str, Any]:
         """Les chiffres du « Rapport pour le conseil » : licences, prix, écoles par usage, semaines, année d'avant.
 
         Une école de peu de licences n'est pas nommée. Une année sans licences est un 404.
         """
         today = date_in_paris(timezone.now())
-        years, asked = list_report_years(), read_integer(request, _YEAR)
+        years, asked = list_report_years(), read_integer(self.request, _YEAR.name)
         if asked is not None and asked not in years:
             raise Http404
         year = asked or choose_year(years, today) or get_school_year(today)
-        return Response(_serialize_report(read_report(year, today)))
+        return _serialize_report(read_report(year, today))
 
 
 def _serialize_report(report: YearReport) -> dict[str, Any]:

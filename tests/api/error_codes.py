@@ -56,6 +56,7 @@ PAGE_ONLY_CODES = {
     "renewal_refused",
     "not_a_member",
     "not_given",
+    "not_verified",
     "no_awaited_school_found",
     "nobody_to_ask",
     "return_not_undoable",
@@ -122,7 +123,7 @@ def field_codes() -> set[str]:
     fields = [field for one in _subclasses(StrictSerializer) for field in _fields(one())]
     for one in list_endpoints():
         if issubclass(one, ScopedListView) and (filterset_class := getattr(one, "filterset_class", None)) is not None:
-            fields += filterset_class().form.fields.values()
+            fields += filterset_class(queryset=one.queryset).form.fields.values()
     return {code for field in fields for code in _of_field(field)}
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import URLPattern, get_resolver, reverse
 
 from api.models import TokenScope
 from api.views import NotFoundView, ScopedView
+from api.viewsets import ApiViewSet
 from tests.access import routes
+
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class ApiRoute:
     scope: TokenScope
     arguments: frozenset[str]
     view: type[ScopedView]
+    handler: Any
 
     def __str__(self):
         return f"{self.method} {self.name}"
@@ -31,16 +36,26 @@ class ApiRoute:
 
 
 def _iter_routes():
-    classes = {
-        f"api:{pattern.name}": pattern.callback.cls
+    callbacks = {
+        f"api:{pattern.name}": pattern.callback
         for pattern in get_resolver("config.urls_api").url_patterns
         if isinstance(pattern, URLPattern) and hasattr(pattern.callback, "cls")
     }
     for name, route in routes.list_named_routes(routes.OFFICE):
-        view = classes.get(name)
-        if view is not None and issubclass(view, ScopedView) and view is not NotFoundView:
-            for method, scope in view.scopes.items():
-                yield ApiRoute(name, method, scope, route.arguments, view)
+        callback = callbacks.get(name)
+        if callback is None or callback.cls is NotFoundView:
+            continue
+        for method in VERBS:
+            action = getattr(callback, "actions", {method.lower(): method.lower()}).get(method.lower())
+            handler = getattr(callback.cls, action or "", None)
+            if handler is not None:
+                yield ApiRoute(name, method, _scope(callback.cls, method), route.arguments, callback.cls, handler)
+
+
+def _scope(view, method):
+    if issubclass(view, ApiViewSet):
+        return view.read_scope if method == "GET" else view.write_scope
+    return view.scopes[method]
 
 
 API_ROUTES = list(_iter_routes())

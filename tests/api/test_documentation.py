@@ -18,6 +18,7 @@ from api import documentation
 from api.documentation import build_resources, get_openapi_document
 from api.models import TokenScope
 from api.problem_details import FIELDS, TYPE_URL, list_families
+from config.urls_api import VIEWSETS
 from tests.access import routes
 from tests.api import error_codes
 from tests.api.client import assert_problem
@@ -227,6 +228,17 @@ def test_a_problem_type_links_to_its_explanation(api, visitor):
     data = page(visitor, "errors")
     for code in (anchor, *(fault["code"] for fault in result["errors"])):
         assert f'id="{code}"' in data
+
+
+def test_the_codes_that_an_operation_declares_are_explained():
+    declared = {
+        error.partition(" ")[0]
+        for viewset in VIEWSETS
+        for _, operation in viewset.iter_operations()
+        for error in (*operation.errors, *operation.row_errors)
+    }
+    assert len(declared) > 20
+    assert declared - set(documented_codes()) == set()
 
 
 PRINTED = '<figure class="printed"><figcaption>Ce qui s’affiche\u00a0:</figcaption>'

@@ -160,7 +160,7 @@ def test_the_description_is_open_to_everybody(office):
 
 
 def test_a_server_error_is_returned_as_json(api, monkeypatch, office):
-    monkeypatch.setattr("schools.api.SchoolListView.list_response", lambda _: 1 / 0)
+    monkeypatch.setattr("schools.api.SchoolViewSet.list_response", lambda _: 1 / 0)
     api.client.raise_request_exception = False
     result = assert_problem(api.get("/schools"), 500, "internal_error")
     assert "rien n'a été fait" in result["detail"]

@@ -190,9 +190,9 @@ def test_a_read_of_the_api_is_tried_once_more(committing, monkeypatch):
     SchoolFactory()
     program = ApiClient(create_token().secret)
     program.client.raise_request_exception = False
-    from schools.api import SchoolListView  # noqa: PLC0415
+    from schools.api import SchoolViewSet  # noqa: PLC0415
 
-    listing, calls = SchoolListView.list_response, []
+    listing, calls = SchoolViewSet.list_response, []
 
     def once_killed(view):
         calls.append(view)
@@ -200,6 +200,6 @@ def test_a_read_of_the_api_is_tried_once_more(committing, monkeypatch):
             kill_backend()
         return listing(view)
 
-    monkeypatch.setattr(SchoolListView, "list_response", once_killed)
+    monkeypatch.setattr(SchoolViewSet, "list_response", once_killed)
     answer = program.get("/schools")
     assert (answer.status_code, len(answer.json()["data"]), len(calls)) == (200, 1, 2)

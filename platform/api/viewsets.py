@@ -1,0 +1,224 @@
+"""Viewsets of the API: each method declares its address and its description, which `api.schema` reads."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Concatenate, cast
+
+from django.http import Http404
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import ViewSetMixin
+
+from api.fields import EmptySerializer
+from api.idempotency import idempotent
+from api.models import TokenScope
+from api.views import ScopedListView
+
+_NO_CONTENT = 204
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One HTTP method of one address, as declared by `operation` or `listing`."""
+
+    method: str
+    path: str
+    url_name: str
+    operation_id: str
+    summary: str
+    #: What is sent; a POST sends an empty object at least.
+    body: type[BaseSerializer[Any]] | None = None
+    #: What is answered; None: the viewset's `serializer_class`.
+    answer: type[BaseSerializer[Any]] | None = None
+    #: Successful statuses, each with its description or an empty text; the first is that of what the method returns.
+    success: Mapping[int, str] = field(default_factory=lambda: {200: ""})
+    #: Examples of the body, and of the answer (None: the viewset's), by title.
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    answered: Mapping[str, Any] | None = None
+    #: Descriptions of parameters, of the path or the query.
+    parameters: Sequence[OpenApiParameter] = ()
+    #: Codes of the refusals, of the whole or of one row.
+    errors: Sequence[str] = ()
+    row_errors: Sequence[str] = ()
+    is_list: bool = False
+
+    @property
+    def status(self) -> int:
+        """Return the HTTP status of what the method returns."""
+        return next(iter(self.success))
+
+    @property
+    def query_parameters(self) -> frozenset[str]:
+        """Return the names of the query parameters, without those of a list."""
+        return frozenset(one.name for one in self.parameters if one.location == OpenApiParameter.QUERY)
+
+    def describe_errors(self) -> str:
+        """Return the sentence on the codes of the refusals; empty where none is declared."""
+        lists = {"Refus (409)": self.errors, "Codes d'une ligne refusée": self.row_errors}
+        return " ".join(f"{label} : {', '.join(map(_write_code, codes))}." for label, codes in lists.items() if codes)
+
+
+def _write_code(error: str) -> str:
+    code, _, remark = error.partition(" ")
+    return f"`{code}` {remark}".rstrip()
+
+
+class ApiViewSet(ViewSetMixin, ScopedListView):
+    """What one resource of the API answers: at most one list, and operations beside it."""
+
+    #: OpenAPI tag: the page of the documentation.
+    tag: ClassVar[str]
+    read_scope: ClassVar[TokenScope] = TokenScope.READ
+    write_scope: ClassVar[TokenScope]
+    #: Examples of answers by title, for operations that declare none.
+    examples: ClassVar[Mapping[str, Any]] = {}
+    #: Exceptions of operations that mean an absence: a 404.
+    absences: ClassVar[tuple[type[Exception], ...]] = ()
+
+    @classmethod
+    def iter_operations(cls) -> Iterator[tuple[str, Operation]]:
+        """Yield the name of each method that is an operation, and its declaration."""
+        for name, member in vars(cls).items():
+            if isinstance(declared := getattr(member, "operation", None), Operation):
+                yield name, declared
+
+    @property
+    def operation(self) -> Operation | None:
+        """Return the operation that is asked for; None where the address does not support the method."""
+        return getattr(getattr(self, str(self.action), None), "operation", None)
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """Return the HTTP methods of the address."""
+        return [method.upper() for method in self.action_map or ()]
+
+    def get_required_scope(self, method: str) -> TokenScope | None:
+        """Return the scope of the operation; None where the method is not supported."""
+        if self.operation is None:
+            return None
+        return self.read_scope if self.operation.method == "GET" else self.write_scope
+
+    def get_known_parameters(self, method: str) -> frozenset[str] | None:
+        """Return the names of the query parameters; None where the list's filters check them."""
+        if self.operation is None or self.operation.is_list:
+            return None
+        return self.operation.query_parameters
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Return the problem details of a known exception; re-raise any other."""
+        return super().handle_exception(Http404() if isinstance(exc, self.absences) else exc)
+
+    def find(self, **lookup: Any) -> Any:
+        """Return the one of the list. Raises `Http404`."""
+        return get_object_or_404(self.get_queryset(), **lookup)
+
+    def read_body(self) -> dict[str, Any]:
+        """Return the validated body. Raises `ValidationError`."""
+        body = cast("type[BaseSerializer[Any]]", cast("Operation", self.operation).body)(data=self.request.data)
+        body.is_valid(raise_exception=True)
+        return cast("dict[str, Any]", body.validated_data)
+
+    def respond(self, result: Any, status: int | None = None, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer of an object, which is serialized, or of a dictionary, which has been."""
+        declared = cast("Operation", self.operation)
+        if status is None:
+            status = declared.status
+        if status == _NO_CONTENT:
+            return Response(status=status)
+        serializer_class = declared.answer or cast("type[BaseSerializer[Any]]", self.serializer_class)
+        data = result if isinstance(result, dict) else serializer_class(result).data
+        return Response(data, status=status, headers=headers)
+
+    def respond_created(self, result: Any, url_name: str, **kwargs: object) -> Response:
+        """Return a 201 that says where what was created is."""
+        location = reverse(f"api:{url_name}", kwargs=kwargs, request=self.request)
+        return self.respond(result, 201, {"Location": location})
+
+
+def operation[View: ApiViewSet, **P](
+    route: str, url_name: str, operation_id: str, summary: str, **options: Any
+) -> Callable[[Callable[Concatenate[View, P], object]], Callable[..., HttpResponseBase]]:
+    """Declare a method of a viewset as an operation; `route`: `POST pools/<int:pk>`, `options`: see `Operation`.
+
+    Its docstring is the description; what it returns is the answer, or makes it (`respond`). Every POST is idempotent.
+    `sends`, `answers` and `refuses` stand below it.
+    """
+    method, _, address = route.partition(" ")
+    defaults = {"body": EmptySerializer} if method == "POST" else {}
+
+    def decorate(function: Callable[Concatenate[View, P], object]) -> Callable[..., HttpResponseBase]:
+        @functools.wraps(function)
+        def handler(view: View, _request: Request, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            result = function(view, *args, **kwargs)
+            return result if isinstance(result, HttpResponseBase) else view.respond(result)
+
+        decorated: Any = idempotent(handler) if method == "POST" else handler
+        declared = defaults | getattr(function, "declared", {}) | options
+        decorated.operation = Operation(
+            method=method, path=address, url_name=url_name, operation_id=operation_id, summary=summary, **declared
+        )
+        return cast("Callable[..., HttpResponseBase]", decorated)
+
+    return decorate
+
+
+def _declare[F: Callable[..., object]](**options: Any) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        function.declared = getattr(function, "declared", {}) | options  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+def sends[F: Callable[..., object]](body: type[BaseSerializer[Any]], examples: Mapping[str, Any]) -> Callable[[F], F]:
+    """Declare the body of an operation, with examples by title."""
+    return _declare(body=body, sent=examples)
+
+
+def answers[F: Callable[..., object]](
+    answer: type[BaseSerializer[Any]] | None = None,
+    examples: Mapping[str, Any] | None = None,
+    *,
+    success: Mapping[int, str] | None = None,
+) -> Callable[[F], F]:
+    """Declare what is answered, with examples by title, where they are not the viewset's; and the statuses."""
+    return _declare(answer=answer, answered=examples, success=success or {200: ""})
+
+
+def refuses[F: Callable[..., object]](*errors: str) -> Callable[[F], F]:
+    """Declare the codes of the refusals; what follows a space is a remark on the code."""
+    return _declare(errors=errors)
+
+
+def refuses_rows[F: Callable[..., object]](*errors: str) -> Callable[[F], F]:
+    """Declare the codes that a row of a list may be refused with."""
+    return _declare(row_errors=errors)
+
+
+def listing[View: ApiViewSet, **P](
+    address: str, url_name: str, operation_id: str, summary: str
+) -> Callable[[Callable[Concatenate[View, P], object]], Callable[..., HttpResponseBase]]:
+    """Declare a method as the list of the viewset's `queryset`, by pages and filtered by its `filterset_class`."""
+    return operation(f"GET {address}", url_name, operation_id, summary, is_list=True)
+
+
+def build_urls(*viewsets: type[ApiViewSet]) -> list[URLPattern]:
+    """Return the URL patterns of the operations; at one place of a path, a word comes before a parameter."""
+    patterns: list[URLPattern] = []
+    for viewset in viewsets:
+        addresses: dict[tuple[str, str], dict[str, Any]] = {}
+        for name, declared in viewset.iter_operations():
+            addresses.setdefault((declared.path, declared.url_name), {})[declared.method.lower()] = name
+        patterns += [
+            path(address, viewset.as_view(actions), name=url_name) for (address, url_name), actions in addresses.items()
+        ]
+    return sorted(patterns, key=lambda pattern: str(pattern.pattern).replace("<", "~"))
