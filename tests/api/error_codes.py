@@ -56,7 +56,6 @@ PAGE_ONLY_CODES = {
     "renewal_refused",
     "not_a_member",
     "not_given",
-    "not_verified",
     "no_awaited_school_found",
     "nobody_to_ask",
     "return_not_undoable",
