@@ -3,6 +3,6 @@
 
 from licensing.entitlements.seat_holders import seat_listeners
 from licensing.invitations import emails
-from licensing.invitations.operations import end_served
+from licensing.invitations.operations import end_fulfilled
 
-seat_listeners.declare("invitations", end_served)
+seat_listeners.declare("invitations", end_fulfilled)

@@ -1,111 +1,124 @@
-"""E-mails of invitations, rendered when they are sent from the current rows. Links are built then, too."""
+"""E-mails of invitations, in the portal's outbox: rendered with their links when they are sent, from the current rows.
+
+A message holds the invitation's number only.
+"""
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
+from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import join_words, school_forms, start_sentence
+from core.formatting import join_words
 from core.links import add_token, portal_url
 from licensing.entitlements.queries import may_see_teachers_of
-from licensing.entitlements.wording import format_long_date, format_use
-from licensing.invitations import notifications
+from licensing.entitlements.wording import format_use
 from licensing.invitations.exceptions import InvitationRefused
-from licensing.invitations.models import TeacherInvitation, split_name
+from licensing.invitations.models import TOPIC, TeacherInvitation, split_name
 from licensing.invitations.queries import check_usable
+from licensing.lifecycle import emails as portal_emails
+from licensing.lifecycle.emails import get_topic_id
 from mailing import kinds
-from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email
-from mailing.models import Message
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail
+from mailing.models import Message, MessageState
+from mailing.operations import NewMessage
+from schools.calendar import find_writing_moments
 from schools.wording import format_school_name
+
+INVITED = "teacher.invited"
+REMINDED = "teacher.reminded"
+EXPIRED = "teacher.expired"
+
+
+def notify_invited(invitations: Collection[TeacherInvitation], at: datetime.datetime, *, kind: str = INVITED) -> None:
+    """E-mail the invited persons, for the first time or (`REMINDED`) again."""
+    emails = [NewMessage(kind, one.email, topic=TOPIC, topic_id=one.pk, about=one.name[:300]) for one in invitations]
+    portal_emails.write(emails, at)
+
+
+def cancel_emails(invitation_ids: Collection[int], at: datetime.datetime) -> None:
+    """Cancel the e-mails to invited persons that have not left."""
+    portal_emails.cancel_unsent(TOPIC, invitation_ids, at)
+
+
+def send_stopped_email(invitation: TeacherInvitation, at: datetime.datetime) -> None:
+    """Queue the last letter of an invitation anew if it was cancelled before it left."""
+    with schema_context(get_public_schema_name()):
+        last = Message.objects.filter(topic=TOPIC, topic_id=invitation.pk).order_by("-pk").first()
+    if last is not None and last.state == MessageState.CANCELLED:
+        notify_invited([invitation], at, kind=last.kind)
+
+
+def notify_inviters_of_expiry(invitations: Collection[TeacherInvitation], at: datetime.datetime) -> None:
+    """Tell the principals which of their invitations nobody answered: one e-mail a subscription, on a writing day."""
+    unanswered: dict[tuple[int, int], list[TeacherInvitation]] = {}
+    for invitation in invitations:
+        if invitation.invited_by.is_active:
+            unanswered.setdefault((invitation.invited_by_id, invitation.subscription_id), []).append(invitation)
+    schools = [one.subscription.school for one in invitations if one.subscription.school is not None]
+    moments = find_writing_moments(schools, at)
+    emails: dict[datetime.datetime, list[NewMessage]] = {}
+    for (user_id, subscription_id), same in unanswered.items():
+        moment = moments.get(str(same[0].subscription.school_id), at)
+        context = {"user": user_id, "subscription": subscription_id, "invitations": [one.pk for one in same]}
+        emails.setdefault(moment, []).append(NewMessage(EXPIRED, same[0].invited_by.email, context=context))
+    for moment, due_then in emails.items():
+        portal_emails.write(due_then, at, due_at=moment)
+
 
 _MASKED = "●●●●●●●●"
 _INVITATIONS = TeacherInvitation.objects.select_related(
-    "invited_by",
-    "subscription__school",
-    "subscription__principal",
-    "subscription__key__entitlement__product",
+    "invited_by", "subscription__school", "subscription__principal", "subscription__key__entitlement__product"
 )
 
 
 def render_invited(message: Message) -> RenderedEmail:
-    """Invite a teacher. Raises `NoLongerDue` where the link would open nothing."""
-    invitation = _get_usable(message)
-    return _render(invitation, invitation.link_token, is_reminder=False)
-
-
-def render_reminded(message: Message) -> RenderedEmail:
-    """Remind an invited teacher. Raises `NoLongerDue` where the link would open nothing."""
-    invitation = _get_usable(message)
-    return _render(invitation, invitation.link_token, is_reminder=True)
-
-
-def render_preview(message: Message) -> RenderedEmail:
-    """Render an invitation with the token of its link masked."""
-    invitation = _INVITATIONS.get(pk=_topic_id(message))
-    return _render(invitation, _MASKED, is_reminder=message.kind == notifications.REMINDED)
-
-
-def _topic_id(message: Message) -> int:
-    """Return the number of the invitation; every letter to an invited person has one."""
-    if message.topic_id is None:
-        raise ValueError(f"A message of kind {message.kind} needs a topic_id.")
-    return message.topic_id
-
-
-def _get_usable(message: Message) -> TeacherInvitation:
-    invitation = _INVITATIONS.filter(pk=_topic_id(message)).first()
+    """Invite a teacher, or remind them. Raises `NoLongerDue` where the link would open nothing."""
+    invitation = _INVITATIONS.filter(pk=get_topic_id(message)).first()
     if invitation is None:
         raise NoLongerDue("L'invitation a été effacée avant l'envoi.")
     try:
         check_usable(invitation, timezone.now())
     except InvitationRefused as refusal:
         raise NoLongerDue(str(refusal)) from None
-    return invitation
+    return _render(message, invitation, invitation.link_token)
 
 
-def _render(invitation: TeacherInvitation, token: str, *, is_reminder: bool) -> RenderedEmail:
-    subscription, inviter = invitation.subscription, invitation.invited_by
-    if subscription.school is None:
+def render_preview(message: Message) -> RenderedEmail:
+    """Render an invitation with the token of its link masked."""
+    return _render(message, _INVITATIONS.get(pk=get_topic_id(message)), _MASKED)
+
+
+def _render(message: Message, invitation: TeacherInvitation, token: str) -> RenderedEmail:
+    inviter, school = invitation.invited_by, invitation.subscription.school
+    if school is None:
         raise ValueError("Only principals of a school of the directory invite.")
-    entitlement, today = subscription.key.entitlement, date_in_paris(timezone.now())
-    school = school_forms(subscription.school.name)
-    town = f" ({subscription.school.commune})" if subscription.school.commune else ""
-    who = f"{inviter}, de la direction {school.of_the}{town}," if inviter.is_active else f"{school.the}{town}"
     path = reverse("teacher_invitation", urlconf=settings.PUBLIC_SCHEMA_URLCONF)
-    rendered = render_email(
-        greeting=format_salutation(split_name(invitation.name).first),
-        subject=(
-            f"Rappel : votre licence Pep’s vous attend {school.to_the}"
-            if is_reminder
-            else f"Une licence Pep’s vous attend {school.to_the}"
-        ),
-        paragraphs=[
-            (
-                f"{start_sentence(who)} vous a réservé une licence Pep’s, pour votre classe. Elle est valable"
-                f" {format_use(entitlement, today)}."
-            ),
-            PRODUCT_SENTENCE,
-            *(["Cette licence vous attend toujours : personne d’autre ne peut la prendre."] if is_reminder else []),
-            "Il vous suffit de dire votre nom et de choisir un mot de passe : vous n’avez pas de clé à saisir.",
-        ],
-        button="Accepter ma licence",
+    rendered = portal_emails.render(
+        "invitations/emails/invited.txt",
+        {
+            "is_reminder": message.kind == REMINDED,
+            "inviter": str(inviter) if inviter.is_active else "",
+            "school": school,
+            "town": f" ({school.commune})" if school.commune else "",
+            "use": format_use(invitation.subscription.key.entitlement, date_in_paris(timezone.now())),
+            "product_sentence": PRODUCT_SENTENCE,
+            "expires_at": invitation.expires_at,
+        },
+        first_name=split_name(invitation.name).first,
         address=add_token(portal_url(path), token),
-        notes=[
-            (
-                f"L’invitation vaut jusqu’au {format_long_date(invitation.expires_at)}. Ce lien est le vôtre : ne le "
-                "transférez pas."
-            ),
-            "Vous n’enseignez pas dans cette école ? Ignorez cet e-mail : il ne se passera rien.",
-        ],
     )
     return replace(
         rendered,
-        from_name=f"Pep’s – {format_school_name(subscription.school.name)}",
+        from_name=f"Pep’s – {format_school_name(school.name)}",
         reply_to=inviter.email if inviter.is_active else "",
     )
 
@@ -119,29 +132,15 @@ def render_expired(message: Message) -> RenderedEmail:
     if not may_see_teachers_of(recipient, unanswered[0].subscription):
         raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
     names = join_words([f"{one.name} ({one.email})" if one.name else one.email for one in unanswered])
-    if len(unanswered) == 1:
-        subject = "Une invitation est restée sans réponse"
-        answer = f"{names} n’a pas répondu à votre invitation, qui a pris fin."
-        licences = "La licence qui attendait est de nouveau disponible."
-    else:
-        subject = f"{len(unanswered)} invitations sont restées sans réponse"
-        answer = f"{names} n’ont pas répondu à votre invitation, qui a pris fin."
-        licences = "Les licences qui attendaient sont de nouveau disponibles."
-    return render_email(
-        greeting=format_salutation(recipient.first_name),
-        subject=subject,
-        paragraphs=[answer, f"{licences} Vérifiez les adresses : vous pouvez inviter de nouveau."],
-        button="Voir mes enseignants",
+    return portal_emails.render(
+        "invitations/emails/expired.txt",
+        {"count": len(unanswered), "names": names},
+        first_name=recipient.first_name,
         address=portal_url("mon-compte/"),
     )
 
 
-kinds.register(
-    notifications.INVITED,
-    label="Invitation d'un enseignant",
-    render=render_invited,
-    preview=render_preview,
-    is_by_hand=True,
-)
-kinds.register(notifications.REMINDED, label="Rappel d'une invitation", render=render_reminded, preview=render_preview)
-kinds.register(notifications.EXPIRED, label="Invitations sans réponse", render=render_expired)
+_register_invitation = partial(kinds.register, render=render_invited, preview=render_preview)
+_register_invitation(INVITED, label="Invitation d'un enseignant", is_by_hand=True)
+_register_invitation(REMINDED, label="Rappel d'une invitation")
+kinds.register(EXPIRED, label="Invitations sans réponse", render=render_expired)

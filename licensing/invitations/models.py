@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from core.links import derive_token
-from core.models import LockableQuerySet
+from licensing.lifecycle.models import Answerable, AnswerableQuerySet
 from schools.folding import fold
 
 # Words of mailboxes that are no person's.
@@ -92,17 +92,13 @@ class InvitationEnd(models.TextChoices):
 UNANSWERED = (InvitationEnd.RECALLED, InvitationEnd.EXPIRED, InvitationEnd.OVER)
 
 
-class TeacherInvitationQuerySet(LockableQuerySet["TeacherInvitation"]):
-    def pending(self) -> Self:
-        """Filter those that hold a seat; their date may have passed."""
-        return self.filter(ended_at__isnull=True)
-
+class TeacherInvitationQuerySet(AnswerableQuerySet["TeacherInvitation"]):
     def unanswered(self) -> Self:
         """Filter those that ended while nobody had answered."""
         return self.filter(outcome__in=UNANSWERED)
 
 
-class TeacherInvitation(models.Model):
+class TeacherInvitation(Answerable):
     """A licence that waits for a teacher, whose address the principal gave: it reserves a seat until it ends.
 
     The token of its link is derived from `nonce` when the e-mail is sent, so that the outbox does not hold it.

@@ -18,7 +18,8 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import emails, throttling, usernames
+from accounts import emails as account_emails
+from accounts import throttling, usernames
 from accounts.emails import queue_email_to_user
 from accounts.models import Profile, User
 from accounts.queries import has_confirmed_address
@@ -32,11 +33,10 @@ from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements.exceptions import AlreadyHoldsSeat, NoSeatLeft, UndoTooLate
 from licensing.entitlements.models import Entitlement, Seat, SeatMode, Subscription, available_on
 from licensing.entitlements.queries import serving_same_classes
-from licensing.invitations import notifications
+from licensing.invitations import emails
 from licensing.invitations.address_list import AddressList, BadLine, InvitedPerson, parse_addresses
 from licensing.invitations.exceptions import (
     BadAddresses,
-    InvitationEnded,
     MeantForAnotherAccount,
     TooManyTeachersInvited,
 )
@@ -127,11 +127,11 @@ def _end_batch(condition: Q, outcome: InvitationEnd, at: datetime.datetime) -> i
     invitations = _lock_pending(Q(pk__in=ids))
     end(invitations, outcome, at)
     if outcome == InvitationEnd.EXPIRED:
-        notifications.notify_inviters_of_expiry(invitations, at)
+        emails.notify_inviters_of_expiry(invitations, at)
     return len(ids)
 
 
-def end_served(subscription: Subscription, teachers: Sequence[User], at: datetime.datetime) -> None:
+def end_fulfilled(subscription: Subscription, teachers: Sequence[User], at: datetime.datetime) -> None:
     """End the invitations of teachers who have just received a seat of the subscription in another way.
 
     Called in the transaction of the assignment, as a listener of `seat_holders`.
@@ -172,16 +172,9 @@ def end(invitations: Collection[TeacherInvitation], outcome: InvitationEnd, at: 
         return
     Seat.objects.filter(pk__in=[one.seat_id for one in invitations]).update(reserved_at=None)
     for invitation in invitations:
-        invitation.seat, invitation.ended_at, invitation.outcome = None, at, outcome
-    TeacherInvitation.objects.bulk_update(invitations, ["seat", "ended_at", "outcome"])
-    notifications.cancel_emails([one.pk for one in invitations], at)
-
-
-@transaction.atomic
-def delete_old_invitations(*, at: datetime.datetime) -> int:
-    """Delete the invitations that ended long ago, with the addresses they hold; return how many."""
-    deleted, _ = TeacherInvitation.objects.filter(ended_at__lt=at - KEPT).delete()
-    return deleted
+        invitation.seat = None
+    TeacherInvitation.objects.bulk_end(invitations, outcome, at, "seat")
+    emails.cancel_emails([one.pk for one in invitations], at)
 
 
 #: After how long without an answer the reminder leaves by itself.
@@ -193,20 +186,20 @@ _BATCH_SIZE = 500
 def remind_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> TeacherInvitation:
     """E-mail the invited person again.
 
-    Raises `InvitationEnded`, `AlreadyReminded` within a day of the last letter, `TooManyTeachersInvited`, and what
+    Raises `invitation_ended`, `AlreadyReminded` within a day of the last letter, `TooManyTeachersInvited`, and what
     `get_administered_invitation` and `key_checks.check_available` raise.
     """
     invitation = get_administered_invitation(invitation_id, by)
     key_checks.check_available(invitation.subscription.key.entitlement, by, at)
     invitation = lock_seat_and_invitation(invitation)
     if not invitation.is_pending_at(at):
-        raise InvitationEnded(f"L’invitation de {invitation} n’attend plus de réponse : rechargez la page.")
+        raise Refusal("invitation_ended", f"L’invitation de {invitation} n’attend plus de réponse : rechargez la page.")
     if not invitation.may_be_reminded_at(at):
         raise Refusal("already_reminded", f"Une lettre est déjà partie vers {invitation.email} il y a moins d’un jour.")
     count_letters(invitation.subscription, [invitation.email], by=by, at=at)
     invitation.reminded_at = at
     invitation.save(update_fields=["reminded_at"])
-    notifications.notify_invited([invitation], at, kind=notifications.REMINDED)
+    emails.notify_invited([invitation], at, kind=emails.REMINDED)
     return invitation
 
 
@@ -236,7 +229,7 @@ def _remind_batch(at: datetime.datetime, open_departements: Sequence[str]) -> in
     # Another worker's batch is skipped, and not waited for.
     batch = list(due.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk")[:_BATCH_SIZE])
     TeacherInvitation.objects.filter(pk__in=[one.pk for one in batch]).update(reminded_at=at)
-    notifications.notify_invited(batch, at, kind=notifications.REMINDED)
+    emails.notify_invited(batch, at, kind=emails.REMINDED)
     return len(batch)
 
 
@@ -244,12 +237,13 @@ def _remind_batch(at: datetime.datetime, open_departements: Sequence[str]) -> in
 def recall_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> TeacherInvitation:
     """Take an invitation back: its link opens nothing more, and its seat is free. Idempotent.
 
-    Raises `InvitationEnded` where it was accepted meanwhile, and what `get_administered_invitation` raises.
+    Raises `invitation_ended` where it was accepted meanwhile, and what `get_administered_invitation` raises.
     """
     invitation = lock_seat_and_invitation(get_administered_invitation(invitation_id, by))
     if invitation.outcome == InvitationEnd.ACCEPTED:
-        raise InvitationEnded(
-            f"{invitation} a accepté l’invitation entre-temps. Pour reprendre la licence, retirez-la-lui."
+        raise Refusal(
+            "invitation_ended",
+            f"{invitation} a accepté l’invitation entre-temps. Pour reprendre la licence, retirez-la-lui.",
         )
     if invitation.ended_at is None:
         end([invitation], InvitationEnd.RECALLED, at)
@@ -261,7 +255,7 @@ def undo_recall(*, invitation_id: int, by: User, at: datetime.datetime) -> Teach
     """Have an invitation that was recalled wait again, as if it had not been: its link works. Idempotent.
 
     A letter that was stopped leaves now; one that had left needs no other. Raises `UndoTooLate` where it
-    may no longer be restored, `NoSeatLeft` where the freed seat was taken meanwhile, `InvitationEnded` where the
+    may no longer be restored, `NoSeatLeft` where the freed seat was taken meanwhile, `invitation_ended` where the
     person was invited anew, and what `get_administered_invitation` and `key_checks.check_available` raise.
     """
     invitation = get_administered_invitation(invitation_id, by)
@@ -280,9 +274,8 @@ def undo_recall(*, invitation_id: int, by: User, at: datetime.datetime) -> Teach
             "en envoie une autre dès qu’une licence est libre."
         )
     Seat.objects.filter(pk=seat.pk).update(reserved_at=at)
-    invitation.seat, invitation.ended_at, invitation.outcome = seat, None, ""
-    invitation.save(update_fields=["seat", "ended_at", "outcome"])
-    notifications.send_stopped_email(invitation, at)
+    invitation.reopen(seat=seat)
+    emails.send_stopped_email(invitation, at)
     return invitation
 
 
@@ -294,18 +287,18 @@ def _check_may_be_undone(invitation: TeacherInvitation, at: datetime.datetime) -
     alike = serving_same_classes(invitation.subscription, date_in_paris(at)).values("pk")
     same_address = TeacherInvitation.objects.pending().filter(subscription__in=alike, email__iexact=invitation.email)
     if any(is_same_invited(invitation, one) for one in same_address):
-        raise InvitationEnded(f"Une nouvelle invitation est déjà partie à {invitation.email}.")
+        raise Refusal("invitation_ended", f"Une nouvelle invitation est déjà partie à {invitation.email}.")
 
 
 @transaction.atomic
 def forget_invited_person(*, invitation_id: int, by: User) -> TeacherInvitation:
     """Delete the invitations of this person to the school that ended without an answer; return the given one.
 
-    Raises `InvitationEnded` where the given one waits or was accepted, and what `get_administered_invitation` raises.
+    Raises `invitation_ended` where the given one waits or was accepted, and what `get_administered_invitation` raises.
     """
     invitation = lock_seat_and_invitation(get_administered_invitation(invitation_id, by))
     if not invitation.is_unanswered:
-        raise InvitationEnded(f"L’invitation de {invitation} a changé entre-temps : rechargez la page.")
+        raise Refusal("invitation_ended", f"L’invitation de {invitation} a changé entre-temps : rechargez la page.")
     TeacherInvitation.objects.unanswered().filter(
         subscription__school=invitation.subscription.school_id,
         email__iexact=invitation.email,
@@ -491,7 +484,7 @@ def _reserve(
         invitation.token_hash = hash_token(invitation.link_token)
         invitations.append(invitation)
     TeacherInvitation.objects.bulk_create(invitations)
-    notifications.notify_invited(invitations, at)
+    emails.notify_invited(invitations, at)
     return invitations
 
 
@@ -548,7 +541,7 @@ def accept_with_new_account(*, token: str, name: str, password: str, at: datetim
     user.set_password(password)
     usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    queue_email_to_user(user, emails.CREATED, host=settings.BASE_DOMAIN, at=at)
+    queue_email_to_user(user, account_emails.CREATED, host=settings.BASE_DOMAIN, at=at)
     return _take_seat(invitation, user, at)
 
 
@@ -607,11 +600,9 @@ def _hold_reserved_seat(
         raise ValueError("An invitation that waits has a seat.")
     seat.subscription = subscription
     # First: the listeners of the assignment end the invitations that wait for this teacher.
-    invitation.seat, invitation.ended_at = None, at
-    invitation.outcome, invitation.accepted_by = InvitationEnd.ACCEPTED, teacher
-    invitation.save(update_fields=["seat", "ended_at", "outcome", "accepted_by"])
+    invitation.end(InvitationEnd.ACCEPTED, at, seat=None, accepted_by=teacher)
     seat_holders.assign_seats([seat], [teacher], SeatMode.AUTOMATIC, by=invitation.invited_by, at=at, message="")
     seat_notifications.notify_collectivity(subscription.key, "held", at)
-    notifications.cancel_emails([invitation.pk], at)
+    emails.cancel_emails([invitation.pk], at)
     seat_notifications.notify_inviter_of_acceptance(seat, invitation.invited_by, at)
     return seat

@@ -15,15 +15,7 @@ from core.calendar import date_in_paris
 from core.links import hash_token
 from licensing.entitlements.models import Entitlement, EntitlementStatus, Seat
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
-from licensing.invitations.exceptions import (
-    InvitationExpired,
-    InvitationRecalled,
-    InvitationSpent,
-    LicencesOver,
-    LicencesSuspended,
-    SchoolWithoutPrincipal,
-    UnknownInvitation,
-)
+from licensing.invitations.exceptions import InvitationRefused
 from licensing.invitations.models import TOPIC, InvitationEnd, TeacherInvitation, is_same_person
 from mailing.models import LOST, Message
 from schools.models import Affiliation
@@ -102,9 +94,10 @@ def get_invitation_by_token(token: str, *, at: datetime.datetime) -> TeacherInvi
         .first()
     )
     if invitation is None:
-        raise UnknownInvitation(
+        raise InvitationRefused(
+            "unknown_invitation",
             "Ce lien n’ouvre pas d’invitation. Rouvrez l’e-mail et cliquez sur son bouton, ou demandez à la direction "
-            "de l’école de vous inviter de nouveau."
+            "de l’école de vous inviter de nouveau.",
         )
     check_usable(invitation, at)
     return invitation
@@ -124,37 +117,43 @@ def check_usable(invitation: TeacherInvitation, at: datetime.datetime) -> None:
     _check_licences(invitation.subscription.key.entitlement, date_in_paris(at))
     led = Affiliation.objects.filter(school=invitation.subscription.school_id, verified_at__isnull=False)
     if not led.exists():
-        raise SchoolWithoutPrincipal(
+        raise InvitationRefused(
+            "school_without_principal",
             "Plus personne ne dirige cette école sur Pep’s pour l’instant : votre invitation ne peut pas servir. "
-            "Voyez avec la direction de l’école."
+            "Voyez avec la direction de l’école.",
         )
 
 
 def _check_not_ended(invitation: TeacherInvitation, at: datetime.datetime) -> None:
     if invitation.outcome in (InvitationEnd.ACCEPTED, InvitationEnd.SERVED):
-        raise InvitationSpent("Cette invitation a déjà servi : votre licence vous attend dans votre compte.")
+        raise InvitationRefused(
+            "invitation_spent", "Cette invitation a déjà servi : votre licence vous attend dans votre compte."
+        )
     if invitation.outcome == InvitationEnd.RECALLED:
-        raise InvitationRecalled(
+        raise InvitationRefused(
+            "invitation_recalled",
             "La direction de l’école a annulé cette invitation : la licence n’est plus réservée. Une erreur ? "
-            "Répondez à l’e-mail d’invitation, ou voyez avec la direction : elle peut vous inviter de nouveau."
+            "Répondez à l’e-mail d’invitation, ou voyez avec la direction : elle peut vous inviter de nouveau.",
         )
     if invitation.outcome == InvitationEnd.OVER:
-        raise LicencesOver(f"Les licences de cette invitation sont terminées. {_ASK_AGAIN}")
+        raise InvitationRefused("licences_over", f"Les licences de cette invitation sont terminées. {_ASK_AGAIN}")
     if not invitation.is_pending_at(at):
-        raise InvitationExpired(
-            f"Cette invitation valait jusqu’au {format_long_date(invitation.expires_at)}. {_ASK_AGAIN}"
+        raise InvitationRefused(
+            "invitation_expired",
+            f"Cette invitation valait jusqu’au {format_long_date(invitation.expires_at)}. {_ASK_AGAIN}",
         )
 
 
 def _check_licences(entitlement: Entitlement, day: datetime.date) -> None:
     if entitlement.status_on(day) is EntitlementStatus.CANCELLED:
-        raise LicencesOver(f"{CANCELLED_SENTENCE}. Voyez avec la direction de l’école.")
+        raise InvitationRefused("licences_over", f"{CANCELLED_SENTENCE}. Voyez avec la direction de l’école.")
     if entitlement.over_on(day):
-        raise LicencesOver(f"Les licences de cette invitation sont terminées. {_ASK_AGAIN}")
+        raise InvitationRefused("licences_over", f"Les licences de cette invitation sont terminées. {_ASK_AGAIN}")
     if entitlement.suspended_on(day):
-        raise LicencesSuspended(
+        raise InvitationRefused(
+            "licences_suspended",
             "Les licences de l’école sont suspendues pour l’instant. Votre invitation reste valable : rouvrez ce lien "
-            "quand la direction vous dira qu’elles ont repris."
+            "quand la direction vous dira qu’elles ont repris.",
         )
 
 

@@ -7,19 +7,18 @@ import datetime
 from django.utils import timezone
 
 from jobs.periodic_tasks import periodic_task
-from jobs.retention import declare_pruned_elsewhere
+from jobs.retention import declare_retention
 from licensing.invitations import operations
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations import KEPT
 
-declare_pruned_elsewhere(TeacherInvitation, kept_for=KEPT, since="ended_at")
+declare_retention(TeacherInvitation, kept_for=KEPT, since="ended_at")
 
 
 @periodic_task(every=datetime.timedelta(hours=1))
 def end_invitations() -> None:
-    """Free the licences of invitations that nobody answered in time, and delete those that ended long ago."""
+    """Free the licences of invitations that nobody answered in time."""
     operations.expire_invitations(at=timezone.now())
-    operations.delete_old_invitations(at=timezone.now())
 
 
 @periodic_task(every=datetime.timedelta(hours=1))

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from django.db import transaction
-from django.db.models import F
 
 from accounts.models import User
 from collectivities import audit_log
@@ -19,22 +18,19 @@ from core.connections import connection
 from core.exceptions import DomainError, Refusal
 from core.formatting import school_forms
 from jobs import due
-from licensing.entitlements.exceptions import LicencesInUse
-from licensing.entitlements.keys import grow_many, shrink_many
-from licensing.entitlements.seat_holders import remove_seats
-from licensing.pools import checks, events, restorations
+from licensing.pools import checks, restorations
 from licensing.pools import operations as pools
 from licensing.pools.checks import Demand, lock_allocations
-from licensing.pools.models import ALLOCATION_TOPIC, GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
 from licensing.pools.reductions import Reduction, reduce_many, revoke_many
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
 from licensing.rebalancing.plan import Plan, build_plan
+from licensing.rebalancing.undo import UndoneAct, set_back
 from licensing.requests import operations as requests
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd
 from licensing.requests.operations import AcceptedRequest, GrantedRequest
 from licensing.returns import operations as returns
 from mailing import operations as mailing
-from webhooks import operations as webhooks
 
 
 class PlanOutdated(DomainError):
@@ -207,9 +203,7 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
             "Un rééquilibrage s'annule pendant une heure : les écoles sont prévenues depuis.",
         )
     if LicenceRequest.objects.filter(pk__in=answered, outcome=LicenceRequestEnd.ACCEPTED).exists():
-        raise Refusal(
-            "rebalancing_not_undoable", "Des écoles ont eu la réponse à leur demande depuis : tout est annulé, ou rien."
-        )
+        raise _UNDONE.refuse("Des écoles ont eu la réponse à leur demande depuis")
     checks.check_open(pool.entitlement, at)
     moves = list(made.moves.order_by("allocation_id"))
     allocations, _ = lock_allocations([move.allocation_id for move in moves])
@@ -217,15 +211,13 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
     for move in moves:
         _check_unchanged(move, allocations[move.allocation_id], made)
     if made.from_free < 0 and pool.free < -made.from_free:
-        raise Refusal(
-            "rebalancing_not_undoable", "Le lot a depuis donné les licences reprises : tout est annulé, ou rien."
-        )
+        raise _UNDONE.refuse("Le lot a depuis donné les licences reprises")
     # Neither the letter of the change nor a second one: the school has what it had.
     changed = [move.allocation_id for move in moves if move.after]
     mailing.cancel(ALLOCATION_TOPIC, changed, at, created_at=made.applied_at)
     # What grew first: its licences are those that the others get again.
     for move in sorted(moves, key=lambda one: -one.change):
-        _set_back(made, pool, allocations[move.allocation_id], move, by=by, at=at)
+        _set_back(made, allocations[move.allocation_id], move, by=by, at=at)
     _queue_stopped(made, [allocations[move.allocation_id] for move in moves if move.before and move.after], at)
     requests.release_requests(granted)
     named.update(request=None)
@@ -245,63 +237,29 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
     return made
 
 
+_UNDONE = UndoneAct("Rééquilibrage annulé", "rebalancing_not_undoable")
+
+
 def _check_unchanged(move: LicenceMove, allocation: Allocation, made: Rebalancing) -> None:
     ended_as_decided = allocation.revoked_at == made.applied_at if not move.after else allocation.revoked_at is None
-    units = move.before if not move.after else move.after
-    if not ended_as_decided or allocation.units != units:
-        raise Refusal(
-            "rebalancing_not_undoable",
-            f"Ce qu'a {school_forms(allocation.school.name).the} a changé depuis : tout est annulé, ou rien.",
-        )
+    if not ended_as_decided or allocation.units != (move.after or move.before):
+        raise _UNDONE.refuse_changed(allocation)
 
 
 def _set_back(
-    made: Rebalancing,
-    pool: Pool,
-    allocation: Allocation,
-    move: LicenceMove,
-    *,
-    by: User | None,
-    at: datetime.datetime,
+    made: Rebalancing, allocation: Allocation, move: LicenceMove, *, by: User | None, at: datetime.datetime
 ) -> None:
     """Give an allocation the units that it had before; the caller has locked the pool, it and its key."""
     if not move.after:
         _restore(allocation, by=by, at=at)
-        return
-    is_minted = allocation.created_at == made.applied_at
-    if is_minted and allocation.key.redeemed_at is not None:
+    elif allocation.created_at != made.applied_at:
+        set_back(allocation, _UNDONE, before=move.before, after=move.after, by=by, at=at)
+    elif allocation.key.redeemed_at is not None:
         school = formatting.start_sentence(school_forms(allocation.school.name).the)
-        raise Refusal("rebalancing_not_undoable", f"{school} a déjà activé sa nouvelle clé : tout est annulé, ou rien.")
-    if move.change > 0 and allocation.key.redeemed_at is not None:
-        try:
-            remove_seats(key_id=allocation.key_id, units=move.change)
-        except LicencesInUse:
-            raise Refusal(
-                "rebalancing_not_undoable",
-                f"{formatting.start_sentence(school_forms(allocation.school.name).the)} a déjà donné ses nouvelles "
-                "licences à des enseignants : tout est annulé, ou rien.",
-            ) from None
-    elif is_minted:
+        raise _UNDONE.refuse(f"{school} a déjà activé sa nouvelle clé")
+    else:
         # A key that this act minted, and that nobody was told of.
         revoke_many(allocation_ids=[allocation.pk], by=by, at=at, in_bulk=True)
-        return
-    elif move.change > 0:
-        shrink_many({allocation.key_id: move.before})
-    else:
-        grow_many({allocation.key_id: -move.change})
-    Allocation.objects.filter(pk=allocation.pk).update(units=move.before)
-    Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") - move.change)
-    audit_log.record(
-        action=REDUCED_IN_BULK if move.change > 0 else GROWN_IN_BULK,
-        by=by,
-        at=at,
-        summary=f"Rééquilibrage annulé : {school_forms(allocation.school.name).the} a de nouveau "
-        f"{formatting.pluralize(move.before, 'licence')} du lot « {pool.name} », avec la même clé.",
-        school_id=allocation.school_id,
-        object_type=ALLOCATION_TOPIC,
-        object_id=allocation.pk,
-    )
-    webhooks.emit(events=events.build_reduced_events([(allocation, move.before)], import_id=None), at=at)
 
 
 def _queue_stopped(made: Rebalancing, allocations: list[Allocation], at: datetime.datetime) -> None:

@@ -326,12 +326,12 @@ def _judge_source(allocation: Allocation, taken: int) -> PlanSource:
 def _list_demands(redeemed: QuerySet[Allocation], at: datetime.datetime, asked: frozenset[int]) -> list[PlanDemand]:
     keys = list(redeemed.values_list("key_id", flat=True))
     unused = count_unused(keys)
-    asked_lately = {
+    asked_recently = {
         key_id
         for key_id, request in find_last_requests(keys).items()
         if request.outcome != ReturnOutcome.WITHDRAWN and at < request.asked_at + MIN_PAUSE
     }
-    found = redeemed.filter(key__in=[key_id for key_id in unused if key_id not in asked_lately])
+    found = redeemed.filter(key__in=[key_id for key_id in unused if key_id not in asked_recently])
     demands = [PlanDemand(one, unused[one.key_id], one.pk in asked) for one in found.select_related("school")]
     return sorted(demands, key=lambda one: (-one.unused, one.allocation.pk))[:MAX_ROWS]
 

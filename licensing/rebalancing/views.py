@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,8 +21,9 @@ from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.rebalancing import operations
 from licensing.rebalancing.models import LicenceMove, Rebalancing
-from licensing.rebalancing.operations import PlanOutdated, UnknownRebalancing
+from licensing.rebalancing.operations import PlanOutdated
 from licensing.rebalancing.plan import Plan, build_plan
+from web.page_actions import page_action
 
 #: Rebalancings that the page recalls.
 _MAX_PAST = 20
@@ -154,16 +155,11 @@ def _render(
 
 @office(Capability.GIVE_LICENCES)
 @require_POST
-def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("rebalancing:list")
+def undo(request: OfficeHttpRequest, pk: int) -> str:
     """Undo a rebalancing of the last hour, as a whole."""
+    get_object_or_404(Rebalancing, pk=pk)
     answered = LicenceMove.objects.filter(rebalancing=pk, request__isnull=False).exists()
-    try:
-        operations.undo_rebalancing(rebalancing_id=pk, by=request.member.user, at=timezone.now())
-    except UnknownRebalancing:
-        raise Http404("No rebalancing of this collectivity.") from None
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        done = "Le rééquilibrage est annulé : chaque école a ce qu'elle avait, et aucune n'est prévenue."
-        messages.success(request, f"{done} Les demandes qu'il accordait attendent de nouveau." if answered else done)
-    return redirect("rebalancing:list")
+    operations.undo_rebalancing(rebalancing_id=pk, by=request.member.user, at=timezone.now())
+    done = "Le rééquilibrage est annulé : chaque école a ce qu'elle avait, et aucune n'est prévenue."
+    return f"{done} Les demandes qu'il accordait attendent de nouveau." if answered else done

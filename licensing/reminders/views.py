@@ -21,7 +21,6 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from core import formatting
 from core.calendar import date_in_paris
-from core.exceptions import DomainError
 from core.formatting import school_forms
 from licensing.pools.emails import get_giver, read_stop_token
 from licensing.pools.models import Allocation, Pool
@@ -43,6 +42,7 @@ from licensing.reminders.queries import (
 from schools.calendar import knows_holidays
 from tenants.models import Collectivity
 from web.access import public_page
+from web.page_actions import RefusalsOn, page_action
 
 _SEPARATORS = re.compile(r"[\s,;/]+|\bet\b")
 _MAX_LENGTH = 60
@@ -175,31 +175,25 @@ def policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @office(Capability.GIVE_LICENCES)
-def set_policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("reminders:policy", "pk")
+def set_policy(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Change the policy; show the page again, with what was typed, where it is refused."""
     pool = get_object_or_404(Pool, pk=pk)
     form = PolicyForm(request.POST)
     if form.is_valid():
-        try:
+        with RefusalsOn(form, "unredeemed_days"):
             operations.set_policy(pool_id=pk, values=form.get_values(), by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            form.add_error("unredeemed_days", str(refusal))
-        else:
-            messages.success(request, f"Relances : {describe_policy(get_policy(pk))}")
-            return redirect("reminders:policy", pk=pk)
+            return f"Relances : {describe_policy(get_policy(pk))}"
     return _render(request, pool, form, status=422)
 
 
 @require_POST
 @office(Capability.GIVE_LICENCES)
+@page_action("pools:pools")
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Cancel one planned reminder, from the pool's page or from its school's."""
     get_object_or_404(Reminder, pk=pk)
-    try:
-        reminder = operations.cancel(reminder_id=pk, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-        return redirect("pools:pools")
+    reminder = operations.cancel(reminder_id=pk, by=request.member.user, at=timezone.now())
     day = formatting.long_date(reminder.planned_for)
     school = school_forms(reminder.school.name).of_the
     messages.success(request, f"La relance {school}, le {day}, est annulée : l'école ne recevra rien ce jour-là.")

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 from django.db import transaction
-from django.db.models import F
 
 from accounts.models import User
 from collectivities import audit_log
@@ -20,16 +19,14 @@ from core.exceptions import DomainError, Refusal
 from core.formatting import school_forms
 from licensing.catalogue import pricing
 from licensing.catalogue.pricing import NotOnSale
-from licensing.entitlements.exceptions import LicencesInUse
-from licensing.entitlements.keys import shrink_many
-from licensing.entitlements.seat_holders import remove_seats
 from licensing.orders import operations as orders
 from licensing.orders.models import Order
-from licensing.pools import events, reductions
 from licensing.pools import operations as pools
+from licensing.pools import reductions
 from licensing.pools.checks import lock_allocations
 from licensing.pools.emails import school_label
-from licensing.pools.models import ALLOCATION_TOPIC, REDUCED_IN_BULK, Allocation, Pool
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
+from licensing.rebalancing.undo import UndoneAct, set_back
 from licensing.renewals import queries
 from licensing.renewals.application_plan import ApplicationPlan, build_plan
 from licensing.renewals.models import (
@@ -47,7 +44,6 @@ from licensing.requests.queries import format_school_year
 from mailing import operations as mailing
 from mailing.models import Message, MessageState
 from tenants.models import Collectivity
-from webhooks import operations as webhooks
 
 
 class RenewalChanged(DomainError):
@@ -89,10 +85,14 @@ def lock_renewal(year: int, version: int, *states: RenewalState, at: datetime.da
     return found
 
 
+def _get_renewal(found: RenewalList) -> Renewal:
+    assert found.renewal is not None  # noqa: S101 - locked, so made
+    return found.renewal
+
+
 def save_change(found: RenewalList, *, action: str, summary: str, by: User | None, at: datetime.datetime) -> Renewal:
     """Count a change of the locked renewal, and record it in the journal; return the renewal."""
-    renewal = found.renewal
-    assert renewal is not None  # noqa: S101 - locked, so made
+    renewal = _get_renewal(found)
     renewal.version += 1
     renewal.changed_at, renewal.changed_by_id = at, by.pk if by else None
     renewal.save()
@@ -137,8 +137,7 @@ def order_renewal(
     check_on_sale(year, date_in_paris(at))
     draft = orders.create_collectivity_draft(collectivity=collectivity, units=units, by=by, at=at, ends_in=year)
     order = orders.issue_quote(order_id=draft.pk, by=by, at=at)
-    renewal = found.renewal
-    assert renewal is not None  # noqa: S101 - locked, so made
+    renewal = _get_renewal(found)
     RenewalOrder.objects.filter(renewal=renewal, replaced_at=None).update(replaced_at=at)
     RenewalOrder.objects.create(renewal=renewal, order=order, ordered_at=at, ordered_by_id=by.pk)
     keep_list(renewal, found)
@@ -268,11 +267,6 @@ def _finish(found: RenewalList, what: str, *, by: User | None, at: datetime.date
     return after
 
 
-def _get_renewal(found: RenewalList) -> Renewal:
-    assert found.renewal is not None  # noqa: S101 - locked, so made
-    return found.renewal
-
-
 @transaction.atomic
 def decline_renewal(*, year: int, version: int, reason: str, by: User | None, at: datetime.datetime) -> Renewal:
     """Decline a renewal that is open, with a sentence that the office's members read; return it.
@@ -287,8 +281,7 @@ def decline_renewal(*, year: int, version: int, reason: str, by: User | None, at
     if len(sentence) > MAX_REASON:
         raise Refusal("invalid_reason", f"{MAX_REASON} caractères au plus : ici, {len(sentence)}. Abrégez.")
     found = lock_renewal(year, version, RenewalState.OPEN, at=at)
-    renewal = found.renewal
-    assert renewal is not None  # noqa: S101 - locked, so made
+    renewal = _get_renewal(found)
     renewal.declined_at, renewal.declined_by_id = at, by.pk if by else None
     renewal.decline_reason = sentence
     return save_change(found, action="declined", summary=f"laissée sans suite, « {sentence} »", by=by, at=at)
@@ -298,8 +291,7 @@ def decline_renewal(*, year: int, version: int, reason: str, by: User | None, at
 def reopen_renewal(*, year: int, version: int, by: User | None, at: datetime.datetime) -> Renewal:
     """Open a renewal again that was declined; return it. Raises what `decline_renewal` raises of its state."""
     found = lock_renewal(year, version, RenewalState.DECLINED, at=at)
-    renewal = found.renewal
-    assert renewal is not None  # noqa: S101 - locked, so made
+    renewal = _get_renewal(found)
     renewal.declined_at = renewal.declined_by_id = None
     renewal.decline_reason = ""
     return save_change(found, action="reopened", summary="rouverte", by=by, at=at)
@@ -319,8 +311,7 @@ def apply_renewal(
     `expected`: the fingerprint of the plan that was shown. Raises `RenewalChanged` where it is another by now,
     `RenewalRefused`, `RenewalNotOpen`, `WrongRenewalState`, or what `allocate_many` raises, having changed nothing.
     """
-    states = (RenewalState.OPEN, RenewalState.ORDERED)
-    found = lock_renewal(year, version, *states, at=at)
+    found = lock_renewal(year, version, *_EDITABLE, at=at)
     _lock_all(found)
     found = read_list(year, at)
     plan = build_plan(found, at)
@@ -328,8 +319,7 @@ def apply_renewal(
         raise RenewalChanged("Ce qui va se passer a changé depuis que vous l'avez lu. Rien n'est fait : relisez-le.")
     if plan.is_refused:
         raise Refusal("renewal_refused", f"{' '.join(plan.refusals)} Rien n'est fait.")
-    renewal = found.renewal
-    assert renewal is not None  # noqa: S101 - locked, so made
+    renewal = _get_renewal(found)
     application = RenewalApplication.objects.create(
         renewal=renewal, applied_at=at, applied_by_id=by.pk if by else None, notify_at=plan.notify_at
     )
@@ -400,7 +390,8 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
     reductions.revoke_many(allocation_ids=created, by=by, at=at, in_bulk=True)
     grown = [gift for gift in gifts if gift.before]
     for gift in grown:
-        _set_back(allocations[gift.allocation_id], gift, by=by, at=at)
+        allocation = allocations[gift.allocation_id]
+        set_back(allocation, _UNDONE, before=gift.before, after=gift.after, by=by, at=at)
     _queue_earlier_letters({gift.allocation_id: allocations[gift.allocation_id] for gift in grown}, application, at)
     application.undone_at, application.undone_by_id = at, by.pk if by else None
     application.save(update_fields=["undone_at", "undone_by_id"])
@@ -410,15 +401,15 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
     save_change(read_list(year, at), action="application_undone", summary=f"annulée, {schools}", by=by, at=at)
 
 
+_UNDONE = UndoneAct("Reconduction annulée", "renewal_not_undoable")
+
+
 def _check_unchanged(gift: RenewalGift, allocation: Allocation) -> None:
-    name = school_forms(allocation.school.name).the
     if allocation.revoked_at is not None or allocation.units != gift.after:
-        raise Refusal("renewal_not_undoable", f"Ce qu'a {name} a changé depuis : tout est annulé, ou rien.")
+        raise _UNDONE.refuse_changed(allocation)
     if not gift.before and allocation.key.redeemed_at is not None:
-        raise Refusal(
-            "renewal_not_undoable",
-            f"{formatting.start_sentence(name)} a déjà activé sa clé : tout est annulé, ou rien.",
-        )
+        name = formatting.start_sentence(school_forms(allocation.school.name).the)
+        raise _UNDONE.refuse(f"{name} a déjà activé sa clé")
 
 
 def _queue_earlier_letters(
@@ -441,33 +432,3 @@ def _queue_earlier_letters(
                 at=at,
                 due_at=max(letter.due_at, at),
             )
-
-
-def _set_back(allocation: Allocation, gift: RenewalGift, *, by: User | None, at: datetime.datetime) -> None:
-    """Give an allocation the units that it had before; the caller has locked its pool, it and its key."""
-    added = gift.after - gift.before
-    name = school_forms(allocation.school.name).the
-    if allocation.key.redeemed_at is None:
-        shrink_many({allocation.key_id: gift.before})
-    else:
-        try:
-            remove_seats(key_id=allocation.key_id, units=added)
-        except LicencesInUse:
-            raise Refusal(
-                "renewal_not_undoable",
-                f"{formatting.start_sentence(name)} a déjà donné ses nouvelles licences à des enseignants : tout est "
-                "annulé, ou rien.",
-            ) from None
-    Allocation.objects.filter(pk=allocation.pk).update(units=gift.before)
-    Pool.objects.filter(pk=allocation.pool_id).update(allocated=F("allocated") - added)
-    audit_log.record(
-        action=REDUCED_IN_BULK,
-        by=by,
-        at=at,
-        summary=f"Reconduction annulée : {name} a de nouveau {formatting.pluralize(gift.before, 'licence')} du lot "
-        f"« {allocation.pool.name} », avec la même clé.",
-        school_id=allocation.school_id,
-        object_type=ALLOCATION_TOPIC,
-        object_id=allocation.pk,
-    )
-    webhooks.emit(events=events.build_reduced_events([(allocation, gift.before)], import_id=None), at=at)

@@ -6,14 +6,14 @@ from collectivities.journal import JournalAction, declare_actions, declare_subje
 from licensing.entitlements.seat_holders import seat_listeners, undo_listeners
 from licensing.pools.filters import asking_queries
 from licensing.requests import emails
-from licensing.requests.operations import RequestEvent, answer_served, reopen
-from licensing.requests.queries import find_asking_schools
+from licensing.requests.operations import RequestEvent, fulfil_requests, reopen
+from licensing.requests.queries import find_requesting_schools
 from web.frame import declare_page
 from webhooks.event_types import declare_event_types
 
 declare_event_types(RequestEvent)
-asking_queries.declare("requests", find_asking_schools)
-seat_listeners.declare("requests", answer_served)
+asking_queries.declare("requests", find_requesting_schools)
+seat_listeners.declare("requests", fulfil_requests)
 undo_listeners.declare("requests", reopen)
 
 declare_subject("requests", "Demandes des écoles", rank=50)

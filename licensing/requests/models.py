@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from core.models import LockableQuerySet
+from licensing.lifecycle.models import Answerable, AnswerableQuerySet
 
 #: More than any school has classes.
 MAX_UNITS = 200
@@ -39,13 +39,7 @@ class LicenceRequestEnd(models.TextChoices):
     EXPIRED = "expired", "année terminée"
 
 
-class TeacherRequestQuerySet(LockableQuerySet["TeacherRequest"]):
-    def pending(self) -> Self:
-        """Filter those that wait for an answer."""
-        return self.filter(ended_at__isnull=True)
-
-
-class TeacherRequest(models.Model):
+class TeacherRequest(Answerable):
     """A teacher asks the principals of their school for a licence. It never leaves the school."""
 
     teacher = models.ForeignKey(
@@ -75,7 +69,7 @@ class TeacherRequest(models.Model):
         verbose_name="répondu par",
     )
 
-    objects = TeacherRequestQuerySet.as_manager()
+    objects = AnswerableQuerySet["TeacherRequest"].as_manager()
 
     class Meta:
         verbose_name = "demande d'un enseignant"
@@ -101,17 +95,8 @@ class TeacherRequest(models.Model):
     def __str__(self) -> str:
         return f"Demande n° {self.pk}"
 
-    @property
-    def is_pending(self) -> bool:
-        """Whether it waits for an answer."""
-        return self.ended_at is None
 
-
-class LicenceRequestQuerySet(LockableQuerySet["LicenceRequest"]):
-    def pending(self) -> Self:
-        """Filter those that have no final answer."""
-        return self.filter(ended_at__isnull=True)
-
+class LicenceRequestQuerySet(AnswerableQuerySet["LicenceRequest"]):
     def waiting(self) -> Self:
         """Filter those that the collectivity has to answer: neither answered nor granted."""
         return self.pending().filter(granted_until__isnull=True)
@@ -120,7 +105,7 @@ class LicenceRequestQuerySet(LockableQuerySet["LicenceRequest"]):
 _GRANTED = Q(granted_until__isnull=False)
 
 
-class LicenceRequest(models.Model):
+class LicenceRequest(Answerable):
     """A school asks a collectivity for licences: how many, for which school year, and why. It names no teacher."""
 
     # No constraint: a trigger looks the school up (docs/decisions/0162).
@@ -202,11 +187,6 @@ class LicenceRequest(models.Model):
 
     def __str__(self) -> str:
         return f"Demande n° {self.pk}"
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether it has no final answer."""
-        return self.ended_at is None
 
     @property
     def is_waiting(self) -> bool:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
-from django.db.models import QuerySet
 
 from accounts import throttling
 from accounts.models import Profile, User
@@ -61,18 +60,6 @@ class BadRequestSentence(DomainError):
     """A reason is missing, too long, or names somebody."""
 
     code = "invalid_reason"
-
-
-class NoCollectivityToAsk(DomainError):
-    """The collectivity is none that the school may ask."""
-
-    code = "unknown_collectivity"
-
-
-class SchoolYearNotAsked(DomainError):
-    """Licences of this school year are not asked for now."""
-
-    code = "invalid_school_year"
 
 
 _TITLES = r"(?:m|mr|mme|mlle|monsieur|madame|mademoiselle|maitre|maitresse)"
@@ -161,7 +148,7 @@ def check_names_nobody(sentence: str, people: Iterable[User]) -> None:
         )
 
 
-_NOT_THEIRS = "Cette demande n'est pas celle d'un enseignant de votre école : rechargez la page."
+_ANSWERED = "Cette demande n'attend plus de réponse : rechargez la page."
 
 
 @transaction.atomic
@@ -193,13 +180,9 @@ def ask_principal(*, uai: str, by: User, at: datetime.datetime) -> TeacherReques
 @transaction.atomic
 def withdraw_teacher_request(*, request_id: int, by: User, at: datetime.datetime) -> TeacherRequest:
     """Withdraw one's own request. Idempotent. Raises `UnknownRequest`, and `RequestAnswered` once it was answered."""
-    request = TeacherRequest.objects.locked().filter(pk=request_id, teacher=by).first()
-    if request is None:
-        raise Refusal("unknown_request", "Cette demande n'existe pas : rechargez la page.")
-    if request.outcome == TeacherRequestEnd.WITHDRAWN:
-        return request
-    _check_pending(request)
-    _end(request, TeacherRequestEnd.WITHDRAWN, at)
+    unknown = Refusal("unknown_request", "Cette demande n'existe pas : rechargez la page.")
+    request = TeacherRequest.objects.filter(teacher=by).lock_one(request_id, unknown)
+    request.withdraw(at, ended=Refusal("request_answered", _ANSWERED))
     return request
 
 
@@ -210,14 +193,14 @@ def refuse_teacher_request(*, request_id: int, sentence: str, by: User, at: date
     Raises `UnknownRequest` (also where it is another school's), `NotPrincipalOfSchool`, `RequestAnswered` and
     `BadRequestSentence`.
     """
-    request = TeacherRequest.objects.locked().select_related("teacher").filter(pk=request_id).first()
-    if request is None or not Affiliation.objects.filter(user=by, school=request.school_id).exists():
-        raise Refusal("unknown_request", _NOT_THEIRS)
+    unknown = "Cette demande n'est pas celle d'un enseignant de votre école : rechargez la page."
+    own = TeacherRequest.objects.filter(school__in=by.affiliations.values("school")).select_related("teacher")
+    request = own.lock_one(request_id, Refusal("unknown_request", unknown))
     check_leads(by, request.school_id)
     answer = clean_sentence(sentence)
-    _check_pending(request)
-    request.answer, request.answered_by = answer, by
-    _end(request, TeacherRequestEnd.REFUSED, at)
+    if not request.is_pending:
+        raise Refusal("request_answered", _ANSWERED)
+    request.end(TeacherRequestEnd.REFUSED, at, answer=answer, answered_by=by)
     emails.notify_refused_teacher(request, at)
     return request
 
@@ -232,7 +215,7 @@ def check_leads(user: User, uai: str) -> None:
         )
 
 
-def answer_served(subscription: Subscription, teachers: Sequence[User], at: datetime.datetime) -> None:
+def fulfil_requests(subscription: Subscription, teachers: Sequence[User], at: datetime.datetime) -> None:
     """End the requests of teachers who have just received a seat, in whatever way.
 
     Called in the transaction of the assignment, as a listener of `seat_holders`.
@@ -259,16 +242,6 @@ def reopen(teachers: Sequence[User], assigned_at: datetime.datetime) -> None:
     )
 
 
-def _check_pending(request: TeacherRequest) -> None:
-    if not request.is_pending:
-        raise Refusal("request_answered", "Cette demande n'attend plus de réponse : rechargez la page.")
-
-
-def _end(request: TeacherRequest, outcome: TeacherRequestEnd, at: datetime.datetime) -> None:
-    request.ended_at, request.outcome = at, outcome
-    request.save(update_fields=["ended_at", "outcome", "answer", "answered_by"])
-
-
 #: Actions of the journal; the object is the request.
 CREATED, WITHDRAWN, ACCEPTED, REFUSED = (
     f"requests.{event}" for event in ("created", "withdrawn", "accepted", "refused")
@@ -282,16 +255,16 @@ def ask_collectivity(
 ) -> LicenceRequest:
     """Ask a collectivity for licences in a school's name; its managers are told.
 
-    Raises `NotPrincipalOfSchool`, `NoCollectivityToAsk`, `SchoolYearNotAsked`, `BadRequestUnits`,
+    Raises `NotPrincipalOfSchool`, `unknown_collectivity`, `invalid_school_year`, `BadRequestUnits`,
     `BadRequestSentence`, `RequestOpenAlready` and `TooManyLicenceRequests`.
     """
     check_leads(by, uai)
     school = School.objects.get(pk=uai)
     collectivity = next((one for one in list_collectivities_to_ask(school) if one.pk == collectivity_id), None)
     if collectivity is None:
-        raise NoCollectivityToAsk("Choisissez la collectivité dans la liste.")
+        raise Refusal("unknown_collectivity", "Choisissez la collectivité dans la liste.")
     if school_year not in list_years_to_ask(date_in_paris(at)):
-        raise SchoolYearNotAsked("Choisissez l'année scolaire dans la liste.")
+        raise Refusal("invalid_school_year", "Choisissez l'année scolaire dans la liste.")
     if not 1 <= units <= MAX_UNITS:
         raise BadRequestUnits(f"Demandez entre 1 et {MAX_UNITS} licences : une par classe.")
     sentence = clean_sentence(reason, required="Dites en une phrase pourquoi : la collectivité décide sur ce motif.")
@@ -317,7 +290,7 @@ def ask_collectivity(
             "Votre école a déjà une demande en attente pour cette année scolaire. Pour en changer le nombre,"
             " retirez-la, puis demandez de nouveau.",
         ) from None
-    emails.tell_office(request, "created", at)
+    emails.notify_office(request, "created", at)
     return request
 
 
@@ -328,36 +301,23 @@ def withdraw_request(*, request_id: int, by: User, at: datetime.datetime) -> Lic
     Raises `UnknownRequest` (also where the school is not the user's), `NotPrincipalOfSchool` and `RequestAnswered`.
     """
     request = lock_school_request(request_id, by)
-    if request.outcome == LicenceRequestEnd.WITHDRAWN:
-        return request
     if request.granted_until is not None:
         raise Refusal(
             "request_answered", "Cette demande vient d'être accordée : la réponse vous parvient dans l'heure."
         )
-    if not request.is_pending:
-        raise Refusal(
-            "request_answered", "Cette demande n'attend plus de réponse : elle a eu la sienne, ou l'année est finie."
-        )
-    end([request], LicenceRequestEnd.WITHDRAWN, at)
-    emails.tell_office(request, "withdrawn", at)
+    ended = "Cette demande n'attend plus de réponse : elle a eu la sienne, ou l'année est finie."
+    if request.withdraw(at, ended=Refusal("request_answered", ended)):
+        emails.notify_office(request, "withdrawn", at)
     return request
 
 
 def lock_school_request(request_id: int, by: User) -> LicenceRequest:
     """Lock and return a request of a school that this user leads."""
-    requests = LicenceRequest.objects.locked().select_related("collectivity", "school")
-    request = requests.filter(pk=request_id, school__in=by.affiliations.values("school")).first()
-    if request is None:
-        raise Refusal("unknown_request", "Cette demande n'est pas celle de votre école : rechargez la page.")
+    unknown = Refusal("unknown_request", "Cette demande n'est pas celle de votre école : rechargez la page.")
+    own = LicenceRequest.objects.filter(school__in=by.affiliations.values("school"))
+    request = own.select_related("collectivity", "school").lock_one(request_id, unknown)
     check_leads(by, request.school_id)
     return request
-
-
-def end(requests: Sequence[LicenceRequest], outcome: LicenceRequestEnd, at: datetime.datetime) -> None:
-    """End requests that the caller has locked, and write their answers. One statement."""
-    for request in requests:
-        request.ended_at, request.outcome = at, outcome
-    LicenceRequest.objects.bulk_update(requests, ["ended_at", "outcome", "answer", "accepted_units", "key"])
 
 
 @transaction.atomic
@@ -436,7 +396,7 @@ def accept_requests(
     for request in requests:
         request.accepted_units, request.key_id = units[request.pk], keys[request.school_id]
         accepted.append(AcceptedRequest(request, outcome.allocations[request.school_id]))
-    end(requests, LicenceRequestEnd.ACCEPTED, at)
+    LicenceRequest.objects.bulk_end(requests, LicenceRequestEnd.ACCEPTED, at, "accepted_units", "key")
     record_accepted(accepted, addresses=recipients, by=by, at=at)
     return accepted
 
@@ -478,7 +438,7 @@ def refuse_requests(
     requests = _lock_waiting(request_ids)
     for request in requests:
         request.answer = answer
-    end(requests, LicenceRequestEnd.REFUSED, at)
+    LicenceRequest.objects.bulk_end(requests, LicenceRequestEnd.REFUSED, at, "answer")
     emails.notify_principals(requests, emails.REFUSED, at)
     _record(requests, REFUSED, by=by, at=at)
     webhooks.emit(events=[build_event(RequestEvent.REFUSED, one) for one in requests], at=at)
@@ -622,34 +582,14 @@ def accept_granted(
     """
     requests = [one.request for one in accepted]
     for request in requests:
-        request.granted_until, request.ended_at, request.outcome = None, at, LicenceRequestEnd.ACCEPTED
-    LicenceRequest.objects.bulk_update(requests, ["granted_until", "ended_at", "outcome"])
+        request.granted_until = None
+    LicenceRequest.objects.bulk_end(requests, LicenceRequestEnd.ACCEPTED, at, "granted_until")
     record_accepted(accepted, addresses=addresses, by=by, at=at)
-
-
-#: How long a teacher's request is kept after its end: until it can no longer be asked about.
-KEPT = datetime.timedelta(days=365)
 
 
 def expire_requests(*, at: datetime.datetime) -> int:
     """End the requests for a school year that is over, but those that are granted; return how many."""
     year = get_last_day(date_in_paris(at)).year
-    ended = _expire(
-        TeacherRequest.objects.pending().filter(school_year__lt=year).locked(), TeacherRequestEnd.EXPIRED, at
-    )
-    return ended + _expire(
-        LicenceRequest.objects.waiting().filter(school_year__lt=year).locked(), LicenceRequestEnd.EXPIRED, at
-    )
-
-
-@transaction.atomic
-def _expire[Row: (TeacherRequest, LicenceRequest)](due: QuerySet[Row], outcome: str, at: datetime.datetime) -> int:
-    ids = list(due.values_list("pk", flat=True))
-    return due.model._default_manager.filter(pk__in=ids).update(ended_at=at, outcome=outcome)  # noqa: SLF001 - documented
-
-
-@transaction.atomic
-def delete_old_teacher_requests(*, at: datetime.datetime) -> int:
-    """Delete the requests of teachers that ended long ago; return how many."""
-    deleted, _ = TeacherRequest.objects.filter(ended_at__lt=at - KEPT).delete()
-    return deleted
+    of_teachers = TeacherRequest.objects.filter(school_year__lt=year)
+    of_schools = LicenceRequest.objects.waiting().filter(school_year__lt=year)
+    return of_teachers.end_all(TeacherRequestEnd.EXPIRED, at) + of_schools.end_all(LicenceRequestEnd.EXPIRED, at)

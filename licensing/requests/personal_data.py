@@ -27,11 +27,9 @@ def withdraw_requests(user: User, *, at: datetime.datetime) -> None:
     """
     asked = LicenceRequest.objects.filter(asked_by=user).select_related("collectivity")
     for request in asked.pending().locked():
-        request.ended_at, request.outcome = at, LicenceRequestEnd.WITHDRAWN
         # One that is granted as well: the school keeps the licences, and nobody is left to be answered.
-        request.granted_until = request.accepted_units = request.key = None
-        request.save(update_fields=["ended_at", "outcome", "granted_until", "accepted_units", "key"])
-        emails.tell_office(request, "withdrawn", at)
+        request.end(LicenceRequestEnd.WITHDRAWN, at, granted_until=None, accepted_units=None, key=None)
+        emails.notify_office(request, "withdrawn", at)
     asked.update(reason="")
 
 

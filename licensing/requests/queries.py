@@ -14,13 +14,13 @@ from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.models import ActivationKey, Seat, available_on
 from licensing.entitlements.overview import build_figure
 from licensing.entitlements.queries import ends_in_school_year, get_school_year
+from licensing.lifecycle.models import AnswerableQuerySet
 from licensing.pools.models import Pool
 from licensing.requests.models import (
     LicenceRequest,
     LicenceRequestQuerySet,
     MutedLetter,
     TeacherRequest,
-    TeacherRequestQuerySet,
 )
 from schools.folding import fold
 from schools.models import Affiliation, School
@@ -126,7 +126,7 @@ def count_waiting(collectivity: Collectivity) -> tuple[int, int]:
     return counted["requests"], counted["units"] or 0
 
 
-def find_asking_schools() -> set[str]:
+def find_requesting_schools() -> set[str]:
     """Return the UAIs of the schools whose request to the current office waits. One query."""
     waiting = LicenceRequest.objects.waiting().filter(collectivity__schema_name=connection.schema_name)
     return set(waiting.values_list("school_id", flat=True))
@@ -150,7 +150,7 @@ def list_of_school(uai: str | None, *, collectivity: Collectivity | None = None)
     return list(requests.order_by("-created_at", "-pk")[:MAX_SHOWN])
 
 
-def list_teacher_requests(uai: str) -> TeacherRequestQuerySet:
+def list_teacher_requests(uai: str) -> AnswerableQuerySet[TeacherRequest]:
     """Return the pending requests of teachers who still belong to the school, with the teachers, the first first."""
     members = Affiliation.objects.filter(school=uai, user__is_active=True).values("user")
     requests = TeacherRequest.objects.pending().filter(school=uai, teacher__in=members)

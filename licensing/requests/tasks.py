@@ -7,13 +7,13 @@ import datetime
 from django.utils import timezone
 
 from jobs.periodic_tasks import periodic_task
-from jobs.retention import declare_pruned_elsewhere
+from jobs.retention import declare_retention
 from jobs.tasks import task
 from licensing.requests import emails, operations
 from licensing.requests.models import TeacherRequest
-from licensing.requests.operations import KEPT
 
-declare_pruned_elsewhere(TeacherRequest, kept_for=KEPT, since="ended_at")
+# Until it can no longer be asked about.
+declare_retention(TeacherRequest, kept_for=datetime.timedelta(days=365), since="ended_at")
 
 
 @task(name="requests.note_request")
@@ -41,6 +41,5 @@ def write_to_principals(*, uai: str) -> None:
 
 @periodic_task(every=datetime.timedelta(hours=1))
 def end_requests() -> None:
-    """End the requests whose school year is over, and delete those of teachers that ended long ago."""
+    """End the requests whose school year is over."""
     operations.expire_requests(at=timezone.now())
-    operations.delete_old_teacher_requests(at=timezone.now())

@@ -41,6 +41,7 @@ from licensing.requests.preview import (
 from licensing.requests.queries import format_school_year, get_state
 from schools.wording import format_school_name
 from tenants.models import Collectivity
+from web.page_actions import page_action
 
 _COLUMN_TITLES = (
     "UAI", "Établissement", "Commune", "Année scolaire", "Demandées", "Motif", "Envoyée le", "État", "Données",
@@ -241,12 +242,11 @@ def _refuse(
 
 @require_POST
 @office(Capability.GIVE_LICENCES)
-def choose_letters(request: OfficeHttpRequest) -> HttpResponse:
+@page_action("requests:list")
+def choose_letters(request: OfficeHttpRequest) -> str:
     """Have the e-mail about waiting requests sent to the manager, or not."""
     wanted = "oui" in request.POST.getlist("e-mails")
     letters.choose_letters(member=request.member, wanted={Letter.REQUESTS: wanted}, at=timezone.now())
-    message = (
-        "Vous recevrez un e-mail quand une école demande" if wanted else "Vous ne recevrez plus d'e-mail des demandes"
-    )
-    messages.success(request, f"{message}.")
-    return redirect("requests:list")
+    if wanted:
+        return "Vous recevrez un e-mail quand une école demande."
+    return "Vous ne recevrez plus d'e-mail des demandes."

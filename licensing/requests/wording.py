@@ -29,16 +29,8 @@ def describe_to_school(request: LicenceRequest) -> str:
     asked = f"{describe_asked(request)}, demandées {of.to_the} le {format_day(request.created_at)}"
     if request.units == 1:
         asked = asked.replace("demandées", "demandée")
-    match request.outcome:
-        case LicenceRequestEnd.ACCEPTED:
-            given = formatting.pluralize(request.accepted_units or 0, "licence donnée", "licences données")
-            return f"{asked} : {given}{_on_end(request)}."
-        case LicenceRequestEnd.REFUSED:
-            return f"{asked} : demande refusée{_on_end(request)}. « {request.answer} »"
-        case LicenceRequestEnd.WITHDRAWN:
-            return f"{asked} : demande retirée{_on_end(request)}."
-        case LicenceRequestEnd.EXPIRED:
-            return f"{asked} : restée sans réponse jusqu'à la fin de l'année scolaire."
+    if request.outcome:
+        return f"{asked} : {_describe_end(request, 'demande refusée', 'demande retirée')}"
     if request.granted_until is not None:
         return f"{asked} : {_describe_granted(request)}. La collectivité peut encore annuler jusqu'à {_hour(request)}."
     return f"{asked} : envoyée, la réponse viendra par e-mail."
@@ -47,19 +39,24 @@ def describe_to_school(request: LicenceRequest) -> str:
 def describe_to_office(request: LicenceRequest) -> str:
     """Return in one sentence, for the office, what a school asked and what came of it."""
     asked = f"{describe_asked(request)}, demande du {format_day(request.created_at)}"
-    match request.outcome:
-        case LicenceRequestEnd.ACCEPTED:
-            given = formatting.pluralize(request.accepted_units or 0, "licence donnée", "licences données")
-            return f"{asked} : {given}{_on_end(request)}."
-        case LicenceRequestEnd.REFUSED:
-            return f"{asked} : refusée{_on_end(request)}. « {request.answer} »"
-        case LicenceRequestEnd.WITHDRAWN:
-            return f"{asked} : retirée par l'école{_on_end(request)}."
-        case LicenceRequestEnd.EXPIRED:
-            return f"{asked} : restée sans réponse jusqu'à la fin de l'année scolaire."
+    if request.outcome:
+        end = _describe_end(request, "refusée", "retirée par l'école")
+        return f"{asked} : {end}"
     if request.granted_until is not None:
         return f"{asked} : {describe_grant(request)}."
     return f"{asked} : en attente de votre réponse."
+
+
+def _describe_end(request: LicenceRequest, refused: str, withdrawn: str) -> str:
+    if request.outcome == LicenceRequestEnd.EXPIRED:
+        return "restée sans réponse jusqu'à la fin de l'année scolaire."
+    day = f" le {format_day(request.ended_at)}" if request.ended_at else ""
+    if request.outcome == LicenceRequestEnd.ACCEPTED:
+        given = formatting.pluralize(request.accepted_units or 0, "licence donnée", "licences données")
+        return f"{given}{day}."
+    if request.outcome == LicenceRequestEnd.REFUSED:
+        return f"{refused}{day}. « {request.answer} »"
+    return f"{withdrawn}{day}."
 
 
 def describe_grant(request: LicenceRequest) -> str:
@@ -91,7 +88,3 @@ def _hour(request: LicenceRequest) -> str:
     """Return « 15 h 12 », in Paris: until when what grants the request can be undone."""
     until = timezone.localtime(request.granted_until, PARIS)
     return f"{until.hour} h {until:%M}"
-
-
-def _on_end(request: LicenceRequest) -> str:
-    return f" le {format_day(request.ended_at)}" if request.ended_at else ""

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from core.models import LockableQuerySet
+from licensing.lifecycle.models import Answerable, AnswerableQuerySet
 
 #: How long a school has to answer; then nothing changes.
 ANSWER_PERIOD = datetime.timedelta(days=14)
@@ -34,18 +35,17 @@ class ReturnOutcome(models.TextChoices):
     EXPIRED = "expired", "Sans réponse"
 
 
-class ReturnRequestQuerySet(LockableQuerySet["ReturnRequest"]):
-    def unanswered(self) -> Self:
-        """Filter those that did not end; their last day may have passed."""
-        return self.filter(outcome="")
-
+class ReturnRequestQuerySet(AnswerableQuerySet["ReturnRequest"]):
     def open_at(self, at: datetime.datetime) -> Self:
         """Filter those that a school may answer at that moment."""
-        return self.unanswered().filter(expires_at__gt=at)
+        return self.pending().filter(expires_at__gt=at)
 
 
-class ReturnRequest(models.Model):
+class ReturnRequest(Answerable):
     """A collectivity asks a school for licences of its key that nobody uses. Silence changes nothing."""
+
+    ENDED_AT = "answered_at"
+    PENDING = Q(outcome="")
 
     key = models.ForeignKey(
         "entitlements.ActivationKey", on_delete=models.PROTECT, related_name="return_requests", verbose_name="clé"

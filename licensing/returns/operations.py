@@ -21,6 +21,7 @@ from core.exceptions import DomainError, Refusal
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import may_see_teachers_of
+from licensing.lifecycle import emails as portal_emails
 from licensing.pools import checks, restorations
 from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.exceptions import BadUnits, PoolExhausted
@@ -80,7 +81,7 @@ def _build(kind: ReturnEvent, request: ReturnRequest, allocation: Allocation, mo
 # One transaction, in the schema of the collectivity that gave them.
 
 
-class GivenBack(NamedTuple):
+class ReturnResult(NamedTuple):
     """What a school gave back, and what it has left of the key."""
 
     licence_return: LicenceReturn
@@ -107,7 +108,7 @@ def check_may_give_back(subscription_id: int, by: User) -> tuple[Subscription, C
 
 
 @transaction.atomic
-def give_back(*, subscription_id: int, units: int, by: User, at: datetime.datetime, comment: str = "") -> GivenBack:
+def give_back(*, subscription_id: int, units: int, by: User, at: datetime.datetime, comment: str = "") -> ReturnResult:
     """Give unused licences of a subscription back to the collectivity; they are free in its lot at once.
 
     Answers the collectivity's request, where one is open, with `comment`. Raises a `DomainError`, having changed
@@ -125,14 +126,15 @@ def give_back(*, subscription_id: int, units: int, by: User, at: datetime.dateti
             found, units=units, at=at, summarise=lambda left: summarise_return(units, left, school, pool)
         )
         if request is not None:
-            _end(request, ReturnOutcome.ACCEPTED, by=by, at=at, units=min(units, request.units), comment=comment)
-            _tell(request, found.allocation, at)
+            returned = min(units, request.units)
+            request.end(ReturnOutcome.ACCEPTED, at, answered_by=by, returned_units=returned, comment=comment)
+            webhooks.emit(events=[build_answered_event(request, found.allocation)], at=at)
         made = LicenceReturn.objects.create(key=found.key, units=units, returned_at=at, returned_by=by, request=request)
-    return GivenBack(made, left, collectivity.name)
+    return ReturnResult(made, left, collectivity.name)
 
 
 @transaction.atomic
-def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> GivenBack:
+def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> ReturnResult:
     """Undo a return of the last hour: the same key has its licences again, if the lot still has them.
 
     The request that it answered is open again. Raises `ReturnNotUndoable`, what `check_may_give_back` raises,
@@ -145,7 +147,7 @@ def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> GivenBack
         key_checks.check_available(found.pool.entitlement, by, at)
         made = LicenceReturn.objects.locked().get(pk=return_id)
         if made.undone_at is not None:
-            return GivenBack(made, found.allocation.units, collectivity.name)
+            return ReturnResult(made, found.allocation.units, collectivity.name)
         if at >= made.undoable_until:
             raise Refusal(
                 "return_not_undoable",
@@ -168,7 +170,7 @@ def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> GivenBack
         made.save(update_fields=["undone_at"])
         if made.request_id is not None:
             _reopen(made.request_id, found.allocation, at)
-    return GivenBack(made, total, collectivity.name)
+    return ReturnResult(made, total, collectivity.name)
 
 
 @transaction.atomic
@@ -187,7 +189,7 @@ def keep(*, request_id: int, by: User, at: datetime.datetime, comment: str = "")
                 "Cette demande n'attend plus de réponse : rien ne change, vos licences restent à vous.",
             )
         allocation = get_allocation_of_key(request.key_id)
-        _end(request, ReturnOutcome.DECLINED, by=by, at=at, comment=comment)
+        request.end(ReturnOutcome.DECLINED, at, answered_by=by, comment=comment)
         audit_log.record(
             action="pools.return_declined",
             by=None,
@@ -197,39 +199,20 @@ def keep(*, request_id: int, by: User, at: datetime.datetime, comment: str = "")
             object_type="allocation",
             object_id=allocation.pk,
         )
-        _tell(request, allocation, at)
+        webhooks.emit(events=[build_answered_event(request, allocation)], at=at)
     return request
-
-
-def _end(
-    request: ReturnRequest,
-    outcome: ReturnOutcome,
-    *,
-    by: User,
-    at: datetime.datetime,
-    units: int = 0,
-    comment: str = "",
-) -> None:
-    request.outcome, request.answered_at, request.answered_by = outcome, at, by
-    request.returned_units, request.comment = units, comment
-    request.save(update_fields=["outcome", "answered_at", "answered_by", "returned_units", "comment"])
-
-
-def _tell(request: ReturnRequest, allocation: Allocation, at: datetime.datetime) -> None:
-    webhooks.emit(events=[build_answered_event(request, allocation)], at=at)
 
 
 def _reopen(request_id: int, allocation: Allocation, at: datetime.datetime) -> None:
     """Have a request wait for an answer again; where the school was asked anew meanwhile, it kept its licences."""
     request = ReturnRequest.objects.locked().get(pk=request_id)
-    request.returned_units, request.comment = 0, ""
-    if ReturnRequest.objects.unanswered().filter(key=request.key_id).exists():
-        request.outcome = ReturnOutcome.DECLINED
+    if ReturnRequest.objects.pending().filter(key=request.key_id).exists():
+        request.end(ReturnOutcome.DECLINED, request.answered_at or at, returned_units=0, comment="")
+        event = build_answered_event(request, allocation)
     else:
-        request.outcome, request.answered_at, request.answered_by = "", None, None
-    request.save(update_fields=["outcome", "answered_at", "answered_by", "returned_units", "comment"])
-    event = build_answered_event if request.outcome else build_requested_event
-    webhooks.emit(events=[event(request, allocation)], at=at)
+        request.reopen(answered_by=None, returned_units=0, comment="")
+        event = build_requested_event(request, allocation)
+    webhooks.emit(events=[event], at=at)
 
 
 class _KeyHistory(NamedTuple):
@@ -247,41 +230,27 @@ def ask(
     `units`: how many, None for all that are unused. `again`: even if it was asked less than `MIN_PAUSE` ago. Raises a
     `DomainError`, having changed nothing.
     """
-    [result] = _ask(allocation_ids=[allocation_id], by=by, at=at, units=units, again=again)
+    [result] = ask_many(allocation_ids=[allocation_id], by=by, at=at, units=units, again=again)
     result.raise_for_refusal()
     key_id = Allocation.objects.values_list("key_id", flat=True).get(pk=allocation_id)
-    return ReturnRequest.objects.unanswered().get(key=key_id)
-
-
-def ask_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[AllocationActionResult]:
-    """Ask the schools of these allocations for all that is unused, in one transaction; return a result for each."""
-    return _ask(allocation_ids=allocation_ids, by=by, at=at, units=None, again=False)
-
-
-def ask_dormant(
-    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
-) -> list[AllocationActionResult]:
-    """Ask as `ask_many` does, but no school that has its licences lately, or asks for more and waits."""
-    return _ask(allocation_ids=allocation_ids, by=by, at=at, units=None, again=False, dormant_only=True)
-
-
-def ask_many_again(
-    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
-) -> list[AllocationActionResult]:
-    """Ask as `ask_many` does, even schools that were asked less than `MIN_PAUSE` ago."""
-    return _ask(allocation_ids=allocation_ids, by=by, at=at, units=None, again=True)
+    return ReturnRequest.objects.pending().get(key=key_id)
 
 
 @transaction.atomic
-def _ask(
+def ask_many(
     *,
     allocation_ids: Sequence[int],
     by: User | None,
     at: datetime.datetime,
-    units: int | None,
-    again: bool,
+    units: int | None = None,
+    again: bool = False,
     dormant_only: bool = False,
 ) -> list[AllocationActionResult]:
+    """Ask the schools of these allocations for what is unused, in one transaction; return a result for each.
+
+    `units`: how many of each, None for all. `again`: even schools that were asked less than `MIN_PAUSE` ago.
+    `dormant_only`: no school that has its licences lately, or asks for more and waits.
+    """
     # The keys' locks exclude a second request, and a return in between.
     allocations, results = lock_allocations(allocation_ids)
     key_ids = [allocation.key_id for allocation in allocations.values()]
@@ -324,7 +293,7 @@ def _build_dormant_check(allocation_ids: Collection[int], at: datetime.datetime)
 def _read_history(key_ids: Collection[int]) -> _KeyHistory:
     requests = ReturnRequest.objects.filter(key__in=key_ids)
     asked = requests.exclude(outcome=ReturnOutcome.WITHDRAWN).order_by().values_list("key").annotate(Max("asked_at"))
-    return _KeyHistory({one.key_id: one for one in requests.unanswered().locked()}, dict(asked))
+    return _KeyHistory({one.key_id: one for one in requests.pending().locked()}, dict(asked))
 
 
 def _check(
@@ -409,15 +378,11 @@ def withdraw(*, request_id: int, by: User | None, at: datetime.datetime) -> Retu
 
     Raises `UnknownReturnRequest` or `RequestEnded`, having changed nothing. Idempotent.
     """
-    request = select_requests().filter(pk=request_id).locked().first()
-    if request is None:
-        raise UnknownReturnRequest("Cette demande n'existe pas dans votre collectivité.")
-    if request.outcome == ReturnOutcome.WITHDRAWN:
+    unknown = UnknownReturnRequest("Cette demande n'existe pas dans votre collectivité.")
+    request = select_requests().lock_one(request_id, unknown)
+    ended = Refusal("return_request_ended", "L'école a déjà répondu : il n'y a plus rien à retirer.")
+    if not request.withdraw(at, ended=ended, answered_by=by):
         return request
-    if request.outcome:
-        raise Refusal("return_request_ended", "L'école a déjà répondu : il n'y a plus rien à retirer.")
-    request.outcome, request.answered_at, request.answered_by = ReturnOutcome.WITHDRAWN, at, by
-    request.save(update_fields=["outcome", "answered_at", "answered_by"])
     allocation = get_allocation_of_key(request.key_id)
     audit_log.record(
         action="pools.return_request_withdrawn",
@@ -428,6 +393,6 @@ def withdraw(*, request_id: int, by: User | None, at: datetime.datetime) -> Retu
         object_type="allocation",
         object_id=allocation.pk,
     )
-    emails.cancel_emails(request, at)
+    portal_emails.cancel_unsent(emails.REQUEST_TOPIC, [request.pk], at)
     webhooks.emit(events=[build_answered_event(request, allocation)], at=at)
     return request

@@ -33,7 +33,7 @@ class UnusedLicences(NamedTuple):
     #: Of these schools, those that may be asked: not asked within `MIN_PAUSE`.
     schools_to_ask: int
     #: Licences that nobody uses either, of schools that have them lately, or ask for more and wait.
-    spared_units: int
+    excluded_units: int
 
 
 def count_unused(key_ids: Collection[int]) -> dict[int, int]:
@@ -107,7 +107,7 @@ def count_unused_of_office(at: datetime.datetime) -> UnusedLicences:
             units=Count("pk", filter=dormant),
             schools=Count("subscription__school", distinct=True, filter=dormant),
             schools_to_ask=Count("subscription__school", distinct=True, filter=dormant & Q(may_be_asked)),
-            spared_units=Count("pk", filter=~dormant),
+            excluded_units=Count("pk", filter=~dormant),
         )
     )
     return UnusedLicences(**counted)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Max
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -22,7 +22,6 @@ from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
-from core.exceptions import DomainError
 from core.formatting import school_forms
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
@@ -40,28 +39,19 @@ from licensing.pools.queries import (
 from licensing.returns import operations
 from licensing.returns.emails import list_addressees
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnOutcome, ReturnRequest
-from licensing.returns.operations import UnknownReturnRequest, ask_dormant, ask_many_again
 from licensing.returns.queries import count_unused, count_unused_of_office, select_requests, select_returns
 from licensing.returns.wording import (
     STATUS_BADGES,
     ReturnStatus,
+    describe_excluded,
     describe_nothing_unused,
-    describe_spared,
     find_status,
 )
+from web.page_actions import page_action
 
 
-def preview_asking(allocation_ids: Collection[int], at: datetime.datetime) -> BulkPreview:
-    """Return what `ask_dormant` will do."""
-    return _preview(allocation_ids, at, again=False)
-
-
-def preview_asking_again(allocation_ids: Collection[int], at: datetime.datetime) -> BulkPreview:
-    """Return what `ask_many_again` will do."""
-    return _preview(allocation_ids, at, again=True)
-
-
-def _preview(allocation_ids: Collection[int], at: datetime.datetime, *, again: bool) -> BulkPreview:
+def preview_asking(allocation_ids: Collection[int], at: datetime.datetime, *, again: bool = False) -> BulkPreview:
+    """Return what asking will do; `again`: even schools that were asked, or given licences, lately."""
     found = list_allocations(date_in_paris(at)).filter(pk__in_array=allocation_ids).order_by("pool__name", "pk")
     allocations = list(found)
     key_ids = [allocation.key_id for allocation in allocations]
@@ -69,7 +59,7 @@ def _preview(allocation_ids: Collection[int], at: datetime.datetime, *, again: b
     requests = ReturnRequest.objects.filter(key__in=key_ids)
     waiting = set(requests.open_at(at).values_list("key_id", flat=True))
     asked = requests.exclude(outcome=ReturnOutcome.WITHDRAWN).order_by().values_list("key").annotate(Max("asked_at"))
-    lately = {key_id for key_id, moment in asked if moment is not None and at < moment + MIN_PAUSE}
+    recent = {key_id for key_id, moment in asked if moment is not None and at < moment + MIN_PAUSE}
     dormant = set(Allocation.objects.filter(pk__in_array=allocation_ids).dormant(at).values_list("pk", flat=True))
     for_more = find_asking()
     reasons: Counter[LeftReason] = Counter()
@@ -79,7 +69,7 @@ def _preview(allocation_ids: Collection[int], at: datetime.datetime, *, again: b
         if reason is None and allocation.key_id in waiting:
             reason = LeftReason.ASKED
         elif reason is None and not again:
-            if allocation.key_id in lately:
+            if allocation.key_id in recent:
                 reason = LeftReason.ASKED_LATELY
             elif allocation.school_id in for_more:
                 reason = LeftReason.ASKS_FOR_MORE
@@ -135,36 +125,31 @@ def describe_asking(preview: BulkPreview) -> list[str]:
     ]
 
 
-_ASKED = ("école sollicitée", "écoles sollicitées")
-
-
+_build_action = partial(
+    bulk_views.BulkAction,
+    describe=describe_asking,
+    done=("école sollicitée", "écoles sollicitées"),
+    select=filter_unused,
+    nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
+)
+_override = bulk_views.Override(
+    frozenset({LeftReason.ASKED_LATELY, LeftReason.ASKS_FOR_MORE, LeftReason.GIVEN_LATELY}),
+    "redemander",
+    "Demander quand même à toutes",
+)
 bulk_views.bulk_actions.declare(
     "demander",
-    bulk_views.BulkAction(
+    _build_action(
         "Demander les licences inutilisées",
         preview_asking,
-        describe_asking,
-        ask_dormant,
-        _ASKED,
-        select=filter_unused,
-        nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
-        override=bulk_views.Override(
-            frozenset({LeftReason.ASKED_LATELY, LeftReason.ASKS_FOR_MORE, LeftReason.GIVEN_LATELY}),
-            "redemander",
-            "Demander quand même à toutes",
-        ),
+        run=partial(operations.ask_many, dormant_only=True),
+        override=_override,
     ),
 )
 bulk_views.bulk_actions.declare(
     "redemander",
-    bulk_views.BulkAction(
-        "Demander quand même",
-        preview_asking_again,
-        describe_asking,
-        ask_many_again,
-        _ASKED,
-        select=filter_unused,
-        nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
+    _build_action(
+        "Demander quand même", partial(preview_asking, again=True), run=partial(operations.ask_many, again=True)
     ),
 )
 
@@ -195,8 +180,8 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
     unused = count_unused_of_office(now)
     context = {
         "unused": unused,
-        "nothing_unused": "" if unused.units else _describe_nothing(now, unused.spared_units),
-        "spared": describe_spared(unused.spared_units) if unused.spared_units else "",
+        "nothing_unused": "" if unused.units else _describe_nothing(now, unused.excluded_units),
+        "excluded": describe_excluded(unused.excluded_units) if unused.excluded_units else "",
         "unused_query": urlencode({"situation": UNUSED}),
         "unused_url": f"{reverse('pools:allocations')}?{urlencode({'situation': UNUSED})}",
         "page_obj": page,
@@ -208,11 +193,11 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
     return render(request, "returns/list.html", context)
 
 
-def _describe_nothing(at: datetime.datetime, spared: int) -> str:
+def _describe_nothing(at: datetime.datetime, excluded: int) -> str:
     available = find_entitlements(available_on(date_in_paris(at), ""))
     given = Allocation.objects.served().filter(pool__entitlement__in=available)
     redeemed = given.filter(key__in_array=find_redeemed()).exists()
-    return describe_nothing_unused(given=redeemed or given.exists(), redeemed=redeemed, spared=spared)
+    return describe_nothing_unused(given=redeemed or given.exists(), redeemed=redeemed, excluded=excluded)
 
 
 def build_row(request: ReturnRequest, at: datetime.datetime) -> RequestRow:
@@ -223,15 +208,10 @@ def build_row(request: ReturnRequest, at: datetime.datetime) -> RequestRow:
 
 @require_POST
 @office(Capability.GIVE_LICENCES)
-def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("returns:list")
+def withdraw(request: OfficeHttpRequest, pk: int) -> str:
     """Withdraw a request that nobody answered."""
-    try:
-        withdrawn = operations.withdraw(request_id=pk, by=request.member.user, at=timezone.now())
-    except UnknownReturnRequest:
-        raise Http404("No request of this collectivity.") from None
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        school = school_forms(get_allocation_of_key(withdrawn.key_id).school.name)
-        messages.success(request, f"La demande faite {school.to_the} est retirée : il n'y a plus rien à répondre.")
-    return redirect("returns:list")
+    get_object_or_404(select_requests(), pk=pk)
+    withdrawn = operations.withdraw(request_id=pk, by=request.member.user, at=timezone.now())
+    school = school_forms(get_allocation_of_key(withdrawn.key_id).school.name)
+    return f"La demande faite {school.to_the} est retirée : il n'y a plus rien à répondre."

@@ -58,10 +58,10 @@ def describe_unused(units: int, product: str, giver: str) -> str:
     return f"{never} {freed} pour d'autres écoles {collectivity_forms(giver).of_the}."
 
 
-def describe_nothing_unused(*, given: bool, redeemed: bool, spared: int) -> str:
+def describe_nothing_unused(*, given: bool, redeemed: bool, excluded: int) -> str:
     """Return why an office has nothing to ask for: nothing given, no key redeemed, all used, or given lately.
 
-    `spared`: unused licences of schools that have them lately, or ask for more.
+    `excluded`: unused licences of schools that have them lately, or ask for more.
     """
     if not given:
         return "Aucune école n'a encore de licence de vous : il n'y a rien à rendre."
@@ -70,12 +70,12 @@ def describe_nothing_unused(*, given: bool, redeemed: bool, spared: int) -> str:
             "Aucune école n'a encore activé sa clé : ce qui n'est pas activé ne se demande pas, cela se reprend dans "
             "« Attributions »."
         )
-    if spared:
-        return f"Aucune licence activée ne dort. {describe_spared(spared)}"
+    if excluded:
+        return f"Aucune licence activée ne dort. {describe_excluded(excluded)}"
     return "Aucune licence activée ne dort : chacune est utilisée, réservée, ou garde une classe."
 
 
-def describe_spared(units: int) -> str:
+def describe_excluded(units: int) -> str:
     """Return « 3 licences inutilisées ne sont pas comptées : … » of schools that have them lately, or ask for more."""
     return (
         f"{formatting.pluralize(units, 'licence inutilisée n’est', 'licences inutilisées ne sont')} pas "

@@ -6,8 +6,9 @@ Buyers and managers read prices, and so this. A buyer orders, a manager gives.
 from __future__ import annotations
 
 import datetime
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -24,7 +25,7 @@ from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
-from core.exceptions import DomainError
+from core.exceptions import DomainError, Refusal
 from core.money import Amounts
 from imports.operations import list_numbered_lists
 from licensing.catalogue import pricing
@@ -39,6 +40,7 @@ from licensing.requests.queries import format_school_year
 from schools.folding import fold
 from sites.office.purchases import get_current_collectivity
 from sites.office.year_report import read_price
+from web.page_actions import page_action
 
 
 class RenewalCost(NamedTuple):
@@ -106,118 +108,103 @@ def read_number(text: str) -> int:
 CHOICES: dict[str, EverySchool] = {"cette-annee": "this_year", "proposition": "proposal", "rien": "nothing"}
 
 
-@office(Capability.PLAN_LICENCES)
-@require_POST
-def set_all(request: OfficeHttpRequest) -> HttpResponse:
+type _Act = Callable[[OfficeHttpRequest, RenewalList, datetime.datetime], HttpResponse | str]
+
+
+def _act_on_list(capability: Capability) -> Callable[[_Act], Callable[[OfficeHttpRequest], HttpResponse]]:
+    """Return a decorator for what a button does to the list: its sentence, or why it is refused, is told above it."""
+
+    def decorate(act: _Act) -> Callable[[OfficeHttpRequest], HttpResponse]:
+        @office(capability)
+        @require_POST
+        @page_action("renewal:list")
+        @functools.wraps(act)
+        def view(request: OfficeHttpRequest) -> HttpResponse | str:
+            now = timezone.now()
+            found = find_list(now)
+            return redirect("renewal:list") if found is None else act(request, found, now)
+
+        return view
+
+    return decorate
+
+
+@_act_on_list(Capability.PLAN_LICENCES)
+def set_all(request: OfficeHttpRequest, found: RenewalList, now: datetime.datetime) -> str:
     """Set every number at once: as this year, as proposed, nothing."""
-    now = timezone.now()
-    found = find_list(now)
-    if found is None:
-        return redirect("renewal:list")
     choice = CHOICES.get(request.POST.get("choix", ""))
     if choice is None:
-        messages.error(request, "Choisissez ce que devient la liste. Rien n'est fait.")
-        return redirect("renewal:list")
-    try:
-        after = operations.edit_all(
-            year=found.year, version=_read_version(request), choice=choice, by=request.member.user, at=now
-        )
-    except DomainError as refusal:
-        return _refuse(request, refusal)
-    messages.success(request, f"La liste compte maintenant {formatting.pluralize(after.total, 'licence')}.")
-    return redirect("renewal:list")
+        raise Refusal("unknown_choice", "Choisissez ce que devient la liste. Rien n'est fait.")
+    after = operations.edit_all(
+        year=found.year, version=_read_version(request), choice=choice, by=request.member.user, at=now
+    )
+    return f"La liste compte maintenant {formatting.pluralize(after.total, 'licence')}."
 
 
-@office(Capability.PLAN_LICENCES)
-@require_POST
-def decline(request: OfficeHttpRequest) -> HttpResponse:
+@_act_on_list(Capability.PLAN_LICENCES)
+def decline(request: OfficeHttpRequest, found: RenewalList, now: datetime.datetime) -> str:
     """Decline the renewal, with a sentence."""
-    now = timezone.now()
-    found = find_list(now)
-    if found is None:
-        return redirect("renewal:list")
-    try:
-        operations.decline_renewal(
-            year=found.year,
-            version=_read_version(request),
-            reason=request.POST.get("motif", ""),
-            by=request.member.user,
-            at=now,
-        )
-    except DomainError as refusal:
-        return _refuse(request, refusal)
-    messages.success(request, "La reconduction est laissée sans suite. Vous pouvez la rouvrir jusqu'au 31 août.")
-    return redirect("renewal:list")
+    reason, version = request.POST.get("motif", ""), _read_version(request)
+    operations.decline_renewal(year=found.year, version=version, reason=reason, by=request.member.user, at=now)
+    return "La reconduction est laissée sans suite. Vous pouvez la rouvrir jusqu'au 31 août."
 
 
-@office(Capability.PLAN_LICENCES)
-@require_POST
-def reopen(request: OfficeHttpRequest) -> HttpResponse:
+@_act_on_list(Capability.PLAN_LICENCES)
+def reopen(request: OfficeHttpRequest, found: RenewalList, now: datetime.datetime) -> str:
     """Open a declined renewal again."""
-    now = timezone.now()
-    found = find_list(now)
-    if found is None:
-        return redirect("renewal:list")
-    try:
-        operations.reopen_renewal(year=found.year, version=_read_version(request), by=request.member.user, at=now)
-    except DomainError as refusal:
-        return _refuse(request, refusal)
-    messages.success(request, "La reconduction est rouverte : la liste est comme vous l'aviez laissée.")
-    return redirect("renewal:list")
+    operations.reopen_renewal(year=found.year, version=_read_version(request), by=request.member.user, at=now)
+    return "La reconduction est rouverte : la liste est comme vous l'aviez laissée."
 
 
-@office(Capability.BUY_LICENCES)
-@require_POST
-def order(request: OfficeHttpRequest) -> HttpResponse:
+@_act_on_list(Capability.BUY_LICENCES)
+def order(request: OfficeHttpRequest, found: RenewalList, now: datetime.datetime) -> HttpResponse:
     """Draft the order of what the list lacks, with its quote, and lead to it."""
-    now = timezone.now()
-    found = find_list(now)
-    if found is None:
-        return redirect("renewal:list")
-    try:
-        made = operations.order_renewal(
-            collectivity=get_current_collectivity(),
-            year=found.year,
-            version=_read_version(request),
-            units=read_number(request.POST.get("licences", "")),
-            by=request.member.user,
-            at=now,
-        )
-    except DomainError as refusal:
-        return _refuse(request, refusal)
+    made = operations.order_renewal(
+        collectivity=get_current_collectivity(),
+        year=found.year,
+        version=_read_version(request),
+        units=read_number(request.POST.get("licences", "")),
+        by=request.member.user,
+        at=now,
+    )
     messages.success(
         request, f"Le devis {made.quote_number} est établi, et votre liste gardée. Rien n'est encore commandé."
     )
     return redirect("purchases:detail", pk=made.pk)
 
 
+@_act_on_list(Capability.GIVE_LICENCES)
+def undo(request: OfficeHttpRequest, found: RenewalList, now: datetime.datetime) -> str:
+    """Take back what was given, before the schools are told."""
+    operations.undo_application(year=found.year, by=request.member.user, at=now)
+    return "L'attribution de la liste est annulée : aucune école n'en a rien su."
+
+
+def _refuse_to_give(request: OfficeHttpRequest, refusal: DomainError) -> HttpResponse:
+    now = timezone.now()
+    return _render_plan(request, get_list(now), now, notice=str(refusal), status=409)
+
+
 @office(Capability.GIVE_LICENCES)
 @require_http_methods(["GET", "POST"])
-def give(request: OfficeHttpRequest) -> HttpResponse:
+@page_action("renewal:list", refused=_refuse_to_give)
+def give(request: OfficeHttpRequest) -> HttpResponse | str:
     """Show what giving the list would do; by POST, do what was shown."""
     now = timezone.now()
     found = find_list(now)
-    if found is None or found.state not in (RenewalState.OPEN, RenewalState.ORDERED):
+    if found is None or not found.may_edit:
         return redirect("renewal:list")
     if request.method == "GET":
         return _render_plan(request, found, now)
-    try:
-        made = operations.apply_renewal(
-            year=found.year,
-            version=_read_version(request),
-            expected=request.POST.get("empreinte", ""),
-            by=request.member.user,
-            at=now,
-        )
-    except RenewalChanged as refusal:
-        return _render_plan(request, get_list(now), now, notice=str(refusal), status=409)
-    except DomainError as refusal:
-        return _render_plan(request, found, now, notice=str(refusal), status=409)
-    leaving = formatting.long_moment(timezone.localtime(made.notify_at))
-    messages.success(
-        request, f"La liste est attribuée. Les clés partent le {leaving} : vous pouvez tout annuler jusque-là."
+    made = operations.apply_renewal(
+        year=found.year,
+        version=_read_version(request),
+        expected=request.POST.get("empreinte", ""),
+        by=request.member.user,
+        at=now,
     )
-    return redirect("renewal:list")
+    leaving = formatting.long_moment(timezone.localtime(made.notify_at))
+    return f"La liste est attribuée. Les clés partent le {leaving} : vous pouvez tout annuler jusque-là."
 
 
 def _render_plan(
@@ -235,29 +222,8 @@ def _render_plan(
     return render(request, "office/renewal/give.html", context, status=status)
 
 
-@office(Capability.GIVE_LICENCES)
-@require_POST
-def undo(request: OfficeHttpRequest) -> HttpResponse:
-    """Take back what was given, before the schools are told."""
-    now = timezone.now()
-    found = find_list(now)
-    if found is None:
-        return redirect("renewal:list")
-    try:
-        operations.undo_application(year=found.year, by=request.member.user, at=now)
-    except DomainError as refusal:
-        return _refuse(request, refusal)
-    messages.success(request, "L'attribution de la liste est annulée : aucune école n'en a rien su.")
-    return redirect("renewal:list")
-
-
 def _read_version(request: OfficeHttpRequest) -> int:
     return read_number(request.POST.get("version", ""))
-
-
-def _refuse(request: OfficeHttpRequest, refusal: DomainError) -> HttpResponse:
-    messages.error(request, str(refusal))
-    return redirect("renewal:list")
 
 
 PAGE_SIZE = 50
@@ -303,7 +269,7 @@ def renewal(request: OfficeHttpRequest) -> HttpResponse:
     try:
         after = operations.edit_lines(
             year=found.year,
-            version=read_number(request.POST.get("version", "")),
+            version=_read_version(request),
             units=typed.units,
             by=request.member.user,
             at=now,

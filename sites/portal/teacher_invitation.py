@@ -1,7 +1,6 @@
 """The page of a teacher's invitation: an account by a name and a password, or the one that they have.
 
-The link was sent to the invited address, which it proves; its token is kept in the session (`web.link_page`,
-`web.link_page`).
+The link was sent to the invited address, which it proves; its token is kept in the session (`web.link_page`).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from core.exceptions import DomainError
 from licensing.entitlements.models import Seat
 from licensing.entitlements.wording import describe_start, format_until
 from licensing.invitations import operations
-from licensing.invitations.exceptions import InvitationRefused, InvitationSpent, MeantForAnotherAccount
+from licensing.invitations.exceptions import InvitationRefused, MeantForAnotherAccount
 from licensing.invitations.models import TeacherInvitation, guess_name
 from licensing.invitations.operations import check_meant_for
 from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
@@ -189,7 +188,7 @@ def _name_link(pk: int) -> str:
 
 @sensitive_variables("token")
 def _respond_refused(request: HttpRequest, refusal: DomainError, token: str) -> HttpResponse:
-    spent = isinstance(refusal, InvitationSpent)
+    spent = refusal.code == "invitation_spent"
     own = find_seat_of_spent(token, request.user) if spent and request.user.is_authenticated else None
     content = {"refusal": refusal, "spent": spent, "own": own}
     return render(request, "portal/teacher_invitation_refused.html", content, status=410)

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from accounts.models import User
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import notifications, operations
+from licensing.invitations import emails, operations
 from tests.accounts.emails import find_link
 from tests.conftest import PASSWORD
 from tests.e2e.effort import count_effort
@@ -41,7 +41,7 @@ def link(jaures):
 
 def invite(jaures, address):
     jaures.invite_one(address, at=timezone.now())
-    return find_link(render_email(list_emails(notifications.INVITED)[-1]).text)
+    return find_link(render_email(list_emails(emails.INVITED)[-1]).text)
 
 
 def is_in_view(page, locator):

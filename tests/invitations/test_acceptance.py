@@ -18,6 +18,7 @@ from schools.models import Affiliation
 from tests.conftest import TERM
 from tests.emails import list_emails
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.refusals import refuses
 from tests.waiting_jobs import list_waiting_jobs
 
 LATER = TERM + datetime.timedelta(hours=1)
@@ -148,7 +149,7 @@ def test_a_teacher_who_holds_a_seat_already_frees_the_reserved_one(jaures):
 def test_a_link_serves_once(jaures):
     invitation = jaures.invite_one()
     accept_as_new(invitation)
-    with pytest.raises(exceptions.InvitationSpent, match="votre licence vous attend dans votre compte"):
+    with refuses("invitation_spent", match="votre licence vous attend dans votre compte"):
         accept_as_new(invitation)
     assert User.objects.filter(email=invitation.email).count() == 1
 
@@ -182,10 +183,10 @@ def leave(jaures, invitation):
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        (recall, exceptions.InvitationRecalled),
-        (change_licences(suspended_at=TERM), exceptions.LicencesSuspended),
-        (change_licences(suspended_at=TERM, cancelled_at=TERM), exceptions.LicencesOver),
-        (leave, exceptions.SchoolWithoutPrincipal),
+        (recall, "invitation_recalled"),
+        (change_licences(suspended_at=TERM), "licences_suspended"),
+        (change_licences(suspended_at=TERM, cancelled_at=TERM), "licences_over"),
+        (leave, "school_without_principal"),
     ],
 )
 def test_each_reason_not_to_open_has_its_refusal(jaures, change, refusal):
@@ -195,7 +196,7 @@ def test_each_reason_not_to_open_has_its_refusal(jaures, change, refusal):
         lambda: queries.get_invitation_by_token(invitation.link_token, at=LATER),
         lambda: accept_as_new(invitation),
     ):
-        with pytest.raises(refusal) as refused:
+        with refuses(refusal) as refused:
             act()
         assert "Jaurès" not in str(refused.value)
         assert jaures.principal.last_name not in str(refused.value)
@@ -204,8 +205,8 @@ def test_each_reason_not_to_open_has_its_refusal(jaures, change, refusal):
 @pytest.mark.slow
 def test_an_unknown_token_and_a_late_one_are_refused(jaures):
     invitation = jaures.invite_one()
-    with pytest.raises(exceptions.UnknownInvitation):
+    with refuses("unknown_invitation"):
         queries.get_invitation_by_token("x" * 43, at=LATER)
     queries.get_invitation_by_token(invitation.link_token, at=invitation.expires_at - datetime.timedelta(seconds=1))
-    with pytest.raises(exceptions.InvitationExpired, match=r"24\sdécembre 2026"):
+    with refuses("invitation_expired", match=r"24\sdécembre 2026"):
         queries.get_invitation_by_token(invitation.link_token, at=invitation.expires_at)

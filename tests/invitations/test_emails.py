@@ -10,7 +10,7 @@ from django_tenants.utils import schema_context
 
 from accounts.models import User
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import notifications, operations
+from licensing.invitations import emails, operations
 from licensing.invitations.models import TeacherInvitation
 from mailing import kinds
 from tests.emails import list_emails, render_email, render_only_email
@@ -30,7 +30,7 @@ def remind(jaures, invitation):
 
 
 def test_the_letter_says_who_invites_which_school_and_until_when(jaures, invitation):
-    letter = render_only_email(notifications.INVITED)
+    letter = render_only_email(emails.INVITED)
     assert letter.subject == "Une licence Pep’s vous attend à l’École Jean Jaurès"
     assert letter.reply_to == jaures.principal.email
     assert letter.from_name == "Pep’s – École Jean Jaurès"
@@ -47,7 +47,7 @@ def test_the_letter_says_who_invites_which_school_and_until_when(jaures, invitat
 @pytest.mark.slow
 def test_the_reminder_leads_to_the_same_link(jaures, invitation):
     remind(jaures, invitation)
-    letter = render_only_email(notifications.REMINDED)
+    letter = render_only_email(emails.REMINDED)
     assert letter.subject.startswith("Rappel : ")
     assert invitation.link_token in letter.text
 
@@ -56,7 +56,7 @@ def test_the_reminder_leads_to_the_same_link(jaures, invitation):
 def test_a_principal_who_left_is_not_named(jaures, invitation):
     colleague = jaures.add_principal(verified=True)
     User.objects.filter(pk=jaures.principal.pk).update(is_active=False)
-    letter = render_only_email(notifications.INVITED)
+    letter = render_only_email(emails.INVITED)
     assert letter.text.splitlines()[2].startswith("L’École Jean Jaurès (Nîmes) vous a réservé")
     assert letter.reply_to == ""
     assert str(colleague) not in letter.text
@@ -64,7 +64,7 @@ def test_a_principal_who_left_is_not_named(jaures, invitation):
 
 @pytest.mark.slow
 def test_a_letter_with_a_dead_link_is_not_sent(jaures, invitation):
-    [message] = list_emails(notifications.INVITED)
+    [message] = list_emails(emails.INVITED)
     operations.recall_invitation(invitation_id=invitation.pk, by=jaures.principal, at=timezone.now())
     with pytest.raises(kinds.NoLongerDue, match="a annulé cette invitation"):
         render_email(message)
@@ -75,7 +75,7 @@ def test_a_letter_with_a_dead_link_is_not_sent(jaures, invitation):
 
 @pytest.mark.slow
 def test_the_preview_shows_no_token(invitation):
-    [message] = list_emails(notifications.INVITED)
+    [message] = list_emails(emails.INVITED)
     with schema_context("public"):
         preview = kinds.get(message.kind).preview(message)
     assert invitation.link_token not in preview.text + preview.html
@@ -85,12 +85,12 @@ def test_the_preview_shows_no_token(invitation):
 def test_the_principal_reads_once_who_did_not_answer(jaures, invitation):
     second = jaures.invite_one("paul@x.example", at=invitation.created_at)
     operations.expire_invitations(at=second.expires_at)
-    letter = render_only_email(notifications.EXPIRED)
+    letter = render_only_email(emails.EXPIRED)
     assert letter.subject == "2 invitations sont restées sans réponse"
     assert f"Léa Martin ({LEA}) et paul@x.example n’ont pas répondu" in letter.text
     jaures.principal.affiliations.update(verified_at=None, verified_by="")
     with pytest.raises(kinds.NoLongerDue):
-        render_only_email(notifications.EXPIRED)
+        render_only_email(emails.EXPIRED)
 
 
 @pytest.mark.slow
@@ -99,4 +99,4 @@ def test_recalled_invitations_and_those_of_ended_licences_are_no_unanswered_ones
     jaures.invite_one("paul@x.example", at=timezone.now())
     Entitlement.objects.update(suspended_at=timezone.now(), cancelled_at=timezone.now())
     operations.expire_invitations(at=timezone.now() + datetime.timedelta(days=40))
-    assert list_emails(notifications.EXPIRED) == []
+    assert list_emails(emails.EXPIRED) == []

@@ -15,7 +15,7 @@ from licensing.entitlements import operations as seats
 from licensing.entitlements import seat_holders, vouchers
 from licensing.entitlements.models import Entitlement, Seat
 from licensing.entitlements.overview import compute_version, of_principal
-from licensing.invitations import exceptions, notifications, operations, queries
+from licensing.invitations import emails, exceptions, operations, queries
 from licensing.invitations.models import TeacherInvitation
 from mailing.models import Message
 from tests.conftest import TERM
@@ -33,13 +33,13 @@ def test_each_invited_person_has_a_seat_reserved_and_a_letter(jaures):
     assert [(one.email, one.name) for one in result.invitations] == [(LEA, "Léa Martin"), (PAUL, "")]
     assert jaures.count_seats() == (1, 2, 0)
     assert {one.seat.subscription_id for one in result.invitations} == {jaures.licences.pk}
-    assert [letter.recipient for letter in list_emails(notifications.INVITED)] == [LEA, PAUL]
+    assert [letter.recipient for letter in list_emails(emails.INVITED)] == [LEA, PAUL]
 
 
 @pytest.mark.slow
 def test_the_token_is_in_no_row_of_the_outbox_and_only_hashed_in_the_invitation(jaures):
     invitation = jaures.invite_one()
-    [letter] = list_emails(notifications.INVITED)
+    [letter] = list_emails(emails.INVITED)
     assert invitation.link_token not in str(letter.__dict__)
     assert invitation.link_token not in str(TeacherInvitation.objects.values().get())
 
@@ -72,7 +72,7 @@ def test_too_few_seats_invite_nobody(jaures):
     with pytest.raises(seat_exceptions.NoSeatLeft, match="4 personnes et il reste 3"):
         jaures.invite(LEA, PAUL, INES, ZOE)
     assert jaures.count_seats() == (3, 0, 0)
-    assert list_emails(notifications.INVITED) == []
+    assert list_emails(emails.INVITED) == []
 
 
 @pytest.mark.slow

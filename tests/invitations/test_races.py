@@ -14,7 +14,7 @@ from accounts.models import User
 from core.exceptions import DomainError
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import SeatEvent
-from licensing.invitations import notifications, operations
+from licensing.invitations import emails, operations
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from mailing.models import Message
 from tests.conftest import PASSWORD, TERM
@@ -29,10 +29,10 @@ LATER = TERM + datetime.timedelta(hours=1)
 
 
 def run(collectivity, *actions):
-    """Run the actions at once; return the names of the refusals."""
+    """Run the actions at once; return the codes of the refusals."""
     outcomes = run_concurrently(collectivity.schema_name, actions, expected_errors=DomainError)
     assert "reserved_seats" not in list_all_violations()
-    return sorted(type(outcome).__name__ for outcome in outcomes if isinstance(outcome, Exception))
+    return sorted(outcome.code for outcome in outcomes if isinstance(outcome, DomainError))
 
 
 def accepting(invitation, name="Léa Martin"):
@@ -56,7 +56,7 @@ def test_the_last_seats_are_reserved_or_claimed_and_never_both(committing, commi
     invites = [functools.partial(committed_jaures.invite, f"a{n}@x.example", f"b{n}@x.example") for n in range(4)]
     refusals = run(committing, *claims, *invites)
     free, reserved, held = committed_jaures.count_seats()
-    assert set(refusals) == {"NoSeatLeft"}
+    assert set(refusals) == {"no_seat_left"}
     assert free + reserved + held == 3
     assert reserved == 2 * TeacherInvitation.objects.count() // 2
     assert free <= 1  # two principals who need two each leave one seat that nobody typed the key for
@@ -67,13 +67,13 @@ def test_eight_principals_invite_the_same_teacher_once(committing, committed_jau
     run(committing, *[functools.partial(committed_jaures.invite, "lea@x.example", by=one) for one in colleagues])
     assert committed_jaures.count_seats() == (2, 1, 0)
     with schema_context("public"):
-        assert Message.objects.filter(kind=notifications.INVITED).count() == 1
+        assert Message.objects.filter(kind=emails.INVITED).count() == 1
 
 
 def test_eight_clicks_on_one_link_make_one_account(committing, committed_jaures):
     invitation = committed_jaures.invite_one()
     refusals = run(committing, *[accepting(invitation)] * 8)
-    assert refusals == ["InvitationSpent"] * 7
+    assert refusals == ["invitation_spent"] * 7
     assert User.objects.filter(email=invitation.email).count() == 1
     assert committed_jaures.count_seats() == (2, 0, 1)
 
@@ -82,7 +82,7 @@ def test_eight_accounts_that_accept_one_invitation_are_one_teacher(committing, c
     invitation = committed_jaures.invite_one()
     teachers = TeacherFactory.create_batch(8)
     refusals = run(committing, *[accepting_with_account(invitation, teacher) for teacher in teachers])
-    assert refusals == ["InvitationSpent"] * 7
+    assert refusals == ["invitation_spent"] * 7
     assert committed_jaures.count_seats() == (2, 0, 1)
     invitation.refresh_from_db()
     assert [invitation.accepted_by_id] == list(committed_jaures.licences.seats.held().values_list("holder", flat=True))
@@ -99,7 +99,7 @@ def test_an_invitation_is_accepted_or_recalled_and_never_both(committing, commit
         refusals = run(committing, accepting_with_account(invitation, teacher), recall, recall, expire)
         invitation.refresh_from_db()
         is_accepted = invitation.outcome == InvitationEnd.ACCEPTED
-        assert refusals == (["InvitationEnded"] * 2 if is_accepted else [f"Invitation{invitation.outcome.title()}"])
+        assert refusals == (["invitation_ended"] * 2 if is_accepted else [f"invitation_{invitation.outcome}"])
         assert committed_jaures.licences.seats.filter(holder=teacher).exists() == is_accepted
         committed_jaures.licences.seats.held().update(holder=None, held_since=None, mode="")
 
@@ -141,7 +141,7 @@ def test_two_workers_send_each_reminder_once(committing, committed_jaures):
     week = TERM + datetime.timedelta(days=7)
     run(committing, *[functools.partial(operations.send_due_reminders, at=week)] * 6)
     with schema_context("public"):
-        assert Message.objects.filter(kind=notifications.REMINDED).count() == 2
+        assert Message.objects.filter(kind=emails.REMINDED).count() == 2
 
 
 def test_a_seat_whose_invitation_is_restored_is_not_claimed_meanwhile(committing, committed_jaures):

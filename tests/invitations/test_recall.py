@@ -10,7 +10,7 @@ from django_tenants.utils import schema_context
 from licensing.entitlements import exceptions as seat_exceptions
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import exceptions, notifications, operations, queries
+from licensing.invitations import emails, operations, queries
 from licensing.invitations.models import RESTORABLE_FOR, InvitationEnd, TeacherInvitation
 from mailing.models import Message, MessageState
 from tests.classes.class_rows import create_subscription
@@ -19,6 +19,7 @@ from tests.emails import list_emails
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory
 from tests.invitations.inviting_school import InvitingSchool
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.slow
 
@@ -44,11 +45,11 @@ def invite_again(jaures, invitation, **fields):
 
 
 def list_states():
-    return [letter.state for letter in list_emails(notifications.INVITED)]
+    return [letter.state for letter in list_emails(emails.INVITED)]
 
 
 def test_an_undone_invitation_waits_again_with_its_link(jaures, recalled):
-    with pytest.raises(exceptions.InvitationRecalled, match=r"a annulé cette invitation.*Répondez"):
+    with refuses("invitation_recalled", match=r"a annulé cette invitation.*Répondez"):
         queries.get_invitation_by_token(recalled.link_token, at=SOON)
     for _ in range(2):
         undone = undo(jaures, recalled)
@@ -71,7 +72,7 @@ def test_the_letter_that_was_stopped_leaves_and_one_that_had_left_does_not_leave
 @pytest.mark.small
 def test_a_cancelled_invitation_sends_no_letter(jaures, recalled):
     assert list_states() == [MessageState.CANCELLED]
-    assert list_emails(recipient=LEA) == list_emails(notifications.INVITED)
+    assert list_emails(recipient=LEA) == list_emails(emails.INVITED)
 
 
 @pytest.mark.parametrize("outcome", [InvitationEnd.EXPIRED, InvitationEnd.SERVED, InvitationEnd.OVER])
@@ -100,7 +101,7 @@ def test_it_is_refused_once_the_licence_is_somebody_elses(jaures, recalled):
 
 def test_it_is_refused_once_the_person_was_invited_anew(jaures, recalled):
     jaures.invite(f"léa martin <{LEA.upper()}>")
-    with pytest.raises(exceptions.InvitationEnded, match="déjà partie"):
+    with refuses("invitation_ended", match="déjà partie"):
         undo(jaures, recalled)
 
 
@@ -150,7 +151,7 @@ def test_a_forgotten_person_leaves_no_address(jaures, recalled):
     colleague = jaures.invite_one(f"Paul Durand <{LEA}>")
     operations.recall_invitation(invitation_id=colleague.pk, by=jaures.principal, at=TERM)
     [again] = invite_again(jaures, recalled).invitations
-    with pytest.raises(exceptions.InvitationEnded):
+    with refuses("invitation_ended"):
         operations.forget_invited_person(invitation_id=again.pk, by=jaures.principal)
     operations.recall_invitation(invitation_id=again.pk, by=jaures.principal, at=TERM + DAY)
     operations.forget_invited_person(invitation_id=again.pk, by=jaures.principal)

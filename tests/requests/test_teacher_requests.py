@@ -7,6 +7,7 @@ import datetime
 import pytest
 from django_tenants.utils import schema_context
 
+from jobs import retention
 from licensing.entitlements import operations as seats
 from licensing.entitlements import seat_holders
 from licensing.requests import emails, operations, queries
@@ -159,5 +160,7 @@ def test_ended_requests_are_deleted_a_year_later_and_the_others_end_with_the_sch
     autumn = datetime.datetime(2027, 9, 2, tzinfo=datetime.UTC)
     assert operations.expire_requests(at=autumn) == 1
     assert read(request).outcome == TeacherRequestEnd.EXPIRED
-    assert operations.delete_old_teacher_requests(at=autumn) == 0
-    assert operations.delete_old_teacher_requests(at=autumn + datetime.timedelta(days=366)) == 1
+    with schema_context("public"):
+        assert "requests_teacherrequest" not in retention.prune_schema(at=autumn)
+        pruned = retention.prune_schema(at=autumn + datetime.timedelta(days=366))
+    assert pruned["requests_teacherrequest"] == 1

@@ -21,14 +21,14 @@ from licensing.returns import operations
 from licensing.returns.emails import list_addressees
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
 from licensing.returns.operations import UnknownReturnRequest
-from licensing.returns.views import preview_asking, preview_asking_again
-from licensing.returns.wording import ReturnStatus, describe_spared, describe_unused, find_status
+from licensing.returns.views import preview_asking
+from licensing.returns.wording import ReturnStatus, describe_excluded, describe_unused, find_status
 from mailing import kinds
 from mailing.models import Message
 from schools.models import Verification
 from sites.audit.checks import check_all
 from tests.conftest import TERM
-from tests.emails import render_email
+from tests.emails import list_emails, render_email
 from tests.factories.schools import AffiliationFactory
 from tests.refusals import refuses
 from tests.returns.given_school import GivenSchool
@@ -46,7 +46,7 @@ def jaures(nimes):
 
 def list_letters():
     with schema_context("public"):
-        return list(Message.objects.filter(kind="return.requested").order_by("pk"))
+        return list(Message.objects.filter(kind="return_request.received").order_by("pk"))
 
 
 def assert_sound():
@@ -131,7 +131,7 @@ def test_a_preview_leaves_out_who_was_asked_within_sixty_days(jaures):
     moments = {TERM: [LeftReason.ASKED], TERM + ANSWER_PERIOD: [LeftReason.ASKED_LATELY], TERM + MIN_PAUSE: []}
     assert {at: [*preview_asking(ids, at).left] for at in moments} == moments
     # By hand only a request that waits stands in the way.
-    assert [[*preview_asking_again(ids, at).left] for at in moments] == [[LeftReason.ASKED], [], []]
+    assert [[*preview_asking(ids, at, again=True).left] for at in moments] == [[LeftReason.ASKED], [], []]
 
 
 @pytest.mark.slow
@@ -192,6 +192,15 @@ def test_an_undone_return_tells_by_webhook_how_its_request_stands(jaures, anew, 
     endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM)
     jaures.undo(made)
     assert (expected, first.pk) in {(kind, data.get("request")) for kind, _, data in emitted_events()}
+
+
+@pytest.mark.slow
+def test_an_email_queued_under_its_former_name_still_leaves(jaures):
+    jaures.ask()
+    [message] = list_emails("return_request.received")
+    named = render_email(message)
+    message.kind = "return.requested"
+    assert render_email(message) == named
 
 
 @pytest.mark.slow
@@ -372,7 +381,7 @@ def test_nothing_of_another_collectivity_is_asked_for_or_withdrawn(jaures, gard)
             ("2 licences de", "n’ont jamais servi. Rendues, elles redeviennent libres pour"),
         ),
         (
-            describe_spared,
+            describe_excluded,
             ("1 licence inutilisée n’est pas comptée :", "son école l’a depuis"),
             ("2 licences inutilisées ne sont pas comptées :", "leur école les a depuis"),
         ),

@@ -169,7 +169,7 @@ def test_schools_with_licences_of_late_are_left_out_in_bulk(manager, nimes, jaur
     assert "Demander quand même à toutes" in words
     ask(manager, ids=ids, confirmed="5")
     assert [one.key_id for one in ReturnRequest.objects.all()] == [jaures.allocation.key_id]
-    [refused] = operations.ask_dormant(allocation_ids=[late.allocation.pk], by=None, at=timezone.now())
+    [refused] = operations.ask_many(allocation_ids=[late.allocation.pk], by=None, at=timezone.now(), dormant_only=True)
     assert refused.refusal.code == "given_lately"
     # By hand, after a warning.
     school = read(manager.get(f"/ecoles/{late.school.pk}/"))
@@ -195,7 +195,9 @@ def test_a_school_whose_request_waits_is_left_out_in_bulk(manager, nimes, jaures
         )  # fmt: skip
     assert "5 licences inutilisées ne sont pas comptées" in read(manager.get(PAGE))
     assert "1 école qui demande des licences et attend votre réponse" in read(ask(manager, ids=[jaures.allocation.pk]))
-    [refused] = operations.ask_dormant(allocation_ids=[jaures.allocation.pk], by=None, at=timezone.now())
+    [refused] = operations.ask_many(
+        allocation_ids=[jaures.allocation.pk], by=None, at=timezone.now(), dormant_only=True
+    )
     assert refused.refusal.code == "school_asks_for_more"
 
 

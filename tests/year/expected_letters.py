@@ -279,7 +279,7 @@ def _count_returns(story: YearStory, letters: Letters) -> None:
             continue
         for school in story.first.values():
             if school.plan.office is act.arguments["office"] and count_unused(school, story, act.day) > 0:
-                letters["return.requested", school.plan.mailbox] += 1
+                letters["return_request.received", school.plan.mailbox] += 1
 
 
 def count_unused(school: SchoolYearStory, story: YearStory, day: datetime.date) -> int:

@@ -181,7 +181,7 @@ class WalkOfLicences(WalkSteps):
         self.done["answered"] += answer_requests(at=self.at)
 
     def answer(self):
-        for request in ReturnRequest.objects.unanswered().order_by("pk")[self.draw.randrange(3) :][:1]:
+        for request in ReturnRequest.objects.pending().order_by("pk")[self.draw.randrange(3) :][:1]:
             if self.draw.randrange(2):
                 returns.withdraw(request_id=request.pk, **self.by())
             else:

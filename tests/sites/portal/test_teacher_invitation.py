@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import AccountEvent, User
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import notifications, operations
+from licensing.invitations import emails, operations
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from tests.conftest import PASSWORD
 from tests.emails import list_emails, render_only_email
@@ -65,7 +65,7 @@ def give_address(user, address=LEA):
 
 
 def test_the_letter_leads_to_a_page_with_two_fields_one_filled_in(invitation, portal):
-    letter = render_only_email(notifications.INVITED)
+    letter = render_only_email(emails.INVITED)
     [link] = set(re.findall(r"https?://\S+/invitation/#\S+", letter.text))
     page = portal.get(portal.open_link(link))
     html = page.content.decode()
