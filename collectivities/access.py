@@ -85,11 +85,6 @@ def _build_annotations() -> dict[str, ExpressionWrapper[Q]]:
     }
 
 
-def needs_enrolment(member: Member, *, at: datetime.datetime) -> bool:
-    """Return whether a member of `find_member` must enrol a second factor before any page of the office."""
-    return vars(member)["lacks_second_factor"] and find_grace(member, at=at) is None
-
-
 def find_grace(member: Member, *, at: datetime.datetime) -> GracePeriod | None:
     """Return how long a member of `find_member` may still do without the second factor they need; None for no grace."""
     ends_at = member.joined_at + GRACE
@@ -155,10 +150,10 @@ class OfficeAccess:
         # Before any refusal, so that its page addresses a member.
         cast("OfficeHttpRequest", request).member = member
         self._check_role(member)
-        now = timezone.now()
-        if needs_enrolment(member, at=now):
+        grace = find_grace(member, at=timezone.now())
+        if vars(member)["lacks_second_factor"] and grace is None:
             return self.without_second_factor(request)
-        cast("OfficeHttpRequest", request).second_factor_grace = find_grace(member, at=now)
+        cast("OfficeHttpRequest", request).second_factor_grace = grace
         return None
 
     def _check_role(self, member: Member) -> None:

@@ -12,10 +12,10 @@ from accounts.models import User
 from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Invitation, list_role_labels
 from collectivities.queries import get_office_settings
 from core.connections import connection
-from core.formatting import collectivity_forms, long_moment, start_sentence
 from core.links import add_token, portal_url
 from mailing import kinds
-from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email
+from mailing.email_templates import render_email_template
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
 
@@ -31,35 +31,22 @@ def _topic_id(message: Message) -> int:
 
 def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     invitation = Invitation.objects.get(pk=_topic_id(message))
-    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
+    office = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
-    expires_at = long_moment(timezone.localtime(invitation.expires_at))
-    roles = list_role_labels(invitation.roles)
-    token = _MASKED if masked else invitation.link_token
-    rendered = render_email(
-        subject=f"{start_sentence(collectivity_forms(collectivity.name).the)} vous invite dans son bureau Pep's",
-        paragraphs=[
-            (
-                f"{f'{inviter} vous invite' if inviter else 'Vous avez une invitation'} à rejoindre le bureau Pep's "
-                f"« {collectivity.name} », avec {'le rôle' if len(roles) == 1 else 'les rôles'} : {', '.join(roles)}."
-            ),
-            (
-                f"{PRODUCT_SENTENCE} Le bureau est l'endroit où votre collectivité attribue ses licences aux écoles et "
-                "suit leur utilisation."
-            ),
-            (
-                "Pour créer votre accès, ou entrer avec le compte Pep's qui a déjà cette adresse, ouvrez ce lien. Il "
-                f"sert une seule fois et reste valable jusqu'au {expires_at}."
-            ),
-        ],
-        button="Rejoindre le bureau",
-        address=add_token(collectivity.office_url(reverse("invitation", urlconf=settings.ROOT_URLCONF)), token),
-        notes=[
-            f"Ensuite, l'adresse de votre bureau sera : {collectivity.office_url()}",
-            "Si vous ne vous attendiez pas à ce message, ne faites rien : l'invitation expirera d'elle-même.",
-        ],
+    link = office.office_url(reverse("invitation", urlconf=settings.ROOT_URLCONF))
+    rendered = render_email_template(
+        "collectivities/emails/invitation.txt",
+        {
+            "office": office,
+            "office_url": office.office_url(),
+            "inviter": inviter,
+            "roles": list_role_labels(invitation.roles),
+            "product": PRODUCT_SENTENCE,
+            "expires_at": invitation.expires_at,
+        },
+        address=add_token(link, _MASKED if masked else invitation.link_token),
     )
-    return replace(rendered, from_name=f"Pep's – {collectivity.name}", reply_to=get_office_settings().reply_to)
+    return replace(rendered, from_name=f"Pep's – {office.name}", reply_to=get_office_settings().reply_to)
 
 
 def render_invitation(message: Message) -> RenderedEmail:
@@ -77,21 +64,7 @@ def render_invitation_preview(message: Message) -> RenderedEmail:
 def render_office_requested(message: Message) -> RenderedEmail:
     """Render the acknowledgement of a request for an office."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
-    rendered = render_email(
-        subject="Votre demande de bureau Pep's est bien reçue",
-        # Nothing that was typed: the mailbox may be a stranger's.
-        paragraphs=[
-            (f"Nous avons bien reçu la demande de bureau Pep's pour la collectivité de SIREN {request.siren}."),
-            (
-                "Nous la vérifions, puis nous vous écrivons à cette adresse : soit une invitation à entrer dans votre "
-                "bureau, soit la raison pour laquelle nous ne pouvons pas l'ouvrir."
-            ),
-        ],
-        notes=[
-            "Une question, ou une précision à donner ? Répondez à cet e-mail.",
-            "Si vous n'êtes pas à l'origine de cette demande, ne faites rien.",
-        ],
-    )
+    rendered = render_email_template("collectivities/emails/office_requested.txt", {"request": request})
     return replace(rendered, reply_to=settings.CONTACT_EMAIL)
 
 
@@ -105,14 +78,9 @@ def render_office_request_arrived(message: Message) -> RenderedEmail:
         f"Adresse : {request.email}",
         *([f"Téléphone : {request.phone}"] if request.phone else []),
     ]
-    rendered = render_email(
-        subject=f"Demande de bureau : {request.name}",
-        paragraphs=[
-            "Une demande de bureau attend votre décision.",
-            "\n".join(details),
-            *([request.message] if request.message else []),
-        ],
-        button="L'accepter ou la refuser",
+    rendered = render_email_template(
+        "collectivities/emails/office_request_arrived.txt",
+        {"request": request, "details": "\n".join(details)},
         address=portal_url(f"/admin/tenants/officerequest/{request.pk}/change/"),
     )
     return replace(rendered, reply_to=request.email)
@@ -121,41 +89,22 @@ def render_office_request_arrived(message: Message) -> RenderedEmail:
 def render_office_declined(message: Message) -> RenderedEmail:
     """Render the refusal of a request, with its reason, for the applicant."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
-    return render_email(
-        subject="Votre demande de bureau Pep's",
+    return render_email_template(
+        "collectivities/emails/office_declined.txt",
+        {"request": request},
         greeting=format_salutation(request.applicant),
-        paragraphs=[f"Nous ne pouvons pas ouvrir le bureau Pep's demandé pour {request.name} :", request.reason],
-        button="Nous écrire",
         address=portal_url("/contact/"),
     )
 
 
 def render_second_factor_rule(message: Message) -> RenderedEmail:
     """Render the notice that a manager switched the required second factor on or off, for the other managers."""
+    office = Collectivity.objects.get(schema_name=connection.schema_name)
     actor = User.objects.get(pk=_topic_id(message))
-    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
-    who = f"{actor} (identifiant « {actor.username} »)"
-    if message.context["needed"]:
-        subject = f"La double authentification est demandée dans le bureau {collectivity.name}"
-        paragraphs = [
-            f"{who} vient de demander la double authentification aux gestionnaires et aux acheteurs du bureau.",
-            "Qui ne l'a pas encore sera conduit à l'activer avant toute autre page : deux minutes suffisent.",
-        ]
-    else:
-        subject = f"La double authentification n'est plus demandée dans le bureau {collectivity.name}"
-        paragraphs = [
-            f"{who} vient de lever l'obligation de la double authentification pour les gestionnaires et les acheteurs.",
-            (
-                "Un mot de passe volé suffit donc de nouveau pour entrer à la place de qui n'a rien activé. Si ce "
-                "n'est pas voulu, redemandez-la dans « Réglages », et voyez avec cette personne si c'est bien elle."
-            ),
-        ]
-    return render_email(
-        subject=subject,
-        paragraphs=paragraphs,
-        button="Ouvrir les réglages",
-        address=collectivity.office_url("/reglages/"),
-        notes=["Les gestionnaires du bureau reçoivent ce message."],
+    return render_email_template(
+        "collectivities/emails/second_factor_rule.txt",
+        {"office": office, "actor": actor, "needed": message.context["needed"]},
+        address=office.office_url("/reglages/"),
     )
 
 

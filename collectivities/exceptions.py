@@ -14,10 +14,6 @@ class InvalidAddress(DomainError):
     code = "invalid_address"
 
 
-class InvalidRoles(DomainError):
-    code = "invalid_roles"
-
-
 class LastManager(DomainError):
     """The office would be left without a manager."""
 
@@ -68,12 +64,6 @@ class NotInPortfolio(DomainError):
     code = "not_in_portfolio"
 
 
-class AdditionNotUndoable(DomainError):
-    """The hour to undo an addition of schools is over, or there was none."""
-
-    code = "addition_not_undoable"
-
-
 class PortfolioRowError(NamedTuple):
     """An error in one row of a list: index of the row from 0, field, stable code, French sentence."""
 
@@ -95,7 +85,3 @@ class InvalidRows(DomainError):
             " puis renvoyez-la."
         )
         self.errors = errors
-
-
-class UnknownApiToken(DomainError):
-    code = "unknown_token"

@@ -161,8 +161,8 @@ class RolesForm(forms.Form):
     roles = RolesField()
 
 
-class NewAccountForm(forms.Form):
-    """The account of an invited person; its e-mail address is the invitation's."""
+class NameAndPasswordForm(forms.Form):
+    """Whose account is created, and its password."""
 
     first_name = forms.CharField(
         label="Prénom",
@@ -176,6 +176,16 @@ class NewAccountForm(forms.Form):
         validators=[check_person_name],
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
+    password = forms.CharField(
+        label="Mot de passe",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class NewAccountForm(NameAndPasswordForm):
+    """The account of an invited person; its e-mail address is the invitation's."""
+
     username = forms.CharField(
         label="Identifiant",
         max_length=150,
@@ -183,16 +193,13 @@ class NewAccountForm(forms.Form):
         help_text="Sans espace ni accent\xa0; les majuscules ne comptent pas. Il vous servira à vous connecter.",
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
-    password = forms.CharField(
-        label="Mot de passe",
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
     password_again = forms.CharField(
         label="Confirmation du mot de passe",
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+
+    field_order = ("first_name", "last_name", "username", "password", "password_again")
 
     def __init__(self, data: Any = None, *, address: str) -> None:
         super().__init__(data)

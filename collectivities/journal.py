@@ -161,10 +161,6 @@ def _list_merged() -> list[When]:
     ]
 
 
-def _has_address(action: str) -> bool:
-    return action in journal_actions and journal_actions[action].has_address
-
-
 class JournalGroup(NamedTuple):
     """Entries of one action, or of several of one name, by one actor on one day in Paris."""
 
@@ -218,7 +214,8 @@ def list_journal_groups(limit: int, *, without: Collection[str] = ()) -> list[Jo
         .order_by("-last_at", "-last_id")[:limit]
     )
     groups = list(found)
-    about = [group["uai"] for group in groups if group["entries"] == 1 and _has_address(group["kind"])]
+    masked = {name for name, action in journal_actions.items() if action.has_address}
+    about = [group["uai"] for group in groups if group["entries"] == 1 and group["kind"] in masked]
     names = dict(School.objects.filter(pk__in=about).values_list("pk", "name")) if any(about) else {}
     return [
         JournalGroup(

@@ -19,6 +19,7 @@ from core.calendar import PARIS, date_in_paris, extend_to_working_day
 from core.connections import connection
 from core.formatting import collectivity_forms, join_words
 from jobs import due
+from schools.calendar import get_week
 from tenants.models import Collectivity
 
 #: Kind of the due work that writes an office's weekly letters.
@@ -28,11 +29,6 @@ SEND_HOUR, LAST_HOUR = 8, 18
 #: Kind of the due work that reminds an office's buyers of the next year, and the months on whose first working day.
 RENEWAL_REMINDERS, RENEWAL_MONTHS = "renewals.remind", (4, 6, 8)
 _ONE_WEEK = datetime.timedelta(days=7)
-
-
-def get_week(day: datetime.date) -> datetime.date:
-    """Return the Monday of the ISO week of a day."""
-    return day - datetime.timedelta(days=day.weekday())
 
 
 def is_working_day(day: datetime.date) -> bool:

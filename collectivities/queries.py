@@ -168,10 +168,7 @@ def describe_missing_reply_to(manager_email: str) -> str:
 def describe_contact(contact: OfficeContact, giver: str) -> str:
     """Return how to ask a question, as a French sentence: who answers, at which number and address."""
     who = f"{contact.name} ({giver})" if contact.name else giver
-    ways = [f"au {contact.phone}" if contact.phone else "", _by_reply(contact.email)]
+    by_reply = f"en réponse à cet e-mail ({contact.email})" if contact.email else ""
+    ways = [f"au {contact.phone}" if contact.phone else "", by_reply]
     answer = f"{who} vous répond {', ou '.join(filter(None, ways))}." if any(ways) else f"Adressez-vous à {who}."
     return answer if contact.phone else f"{answer} Le service Pep's répond au {SUPPORT_PHONE}."
-
-
-def _by_reply(email: str) -> str:
-    return f"en réponse à cet e-mail ({email})" if email else ""

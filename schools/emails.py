@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -10,10 +11,11 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import is_elided, long_date
+from core.formatting import is_elided
 from core.links import add_token, portal_url
 from mailing import kinds
-from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
+from mailing.email_templates import render_email_template
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
 from mailing.operations import enqueue
 from schools.models import Affiliation, PrincipalRequest, School
@@ -69,30 +71,17 @@ def render_verification_request(message: Message) -> RenderedEmail:
     if not unverified.exists():
         raise NoLongerDue("La personne a quitté l'établissement, ou sa direction a été vérifiée avant l'envoi.")
     user, school = request.user, request.school
-    that = "qu'" if is_elided(str(user)) else "que "
-    return render_email(
-        subject=f"Pep's : confirmez {that}{user} dirige votre établissement",
-        paragraphs=[
-            (
-                f"{user} (identifiant « {user.username} », adresse {mask_email(user.email)}) déclare diriger"
-                f" l'établissement {format_school(school)}, UAI {school.pk}, et demande à administrer ses licences"
-                " Pep's."
-            ),
-            (
-                "Si c'est exact, confirmez-le : cette personne verra les noms et les adresses e-mail des enseignants "
-                "de l'établissement inscrits sur Pep's, et leur attribuera leurs licences."
-            ),
-            "Vous ne connaissez pas cette personne ? Ignorez cet e-mail : il ne se passera rien.",
-        ],
-        button="Voir la demande et confirmer",
+    return render_email_template(
+        "schools/emails/verification_request.txt",
+        {
+            "user": user,
+            "that": "qu'" if is_elided(str(user)) else "que ",
+            "address": mask_email(user.email),
+            "name": format_school(school),
+            "uai": school.pk,
+            "last_day": date_in_paris(request.expires_at),
+        },
         address=add_token(portal_url("direction/"), request.link_token),
-        notes=[
-            (
-                f"Ce lien vaut jusqu'au {long_date(date_in_paris(request.expires_at))} et ne sert qu'une"
-                " fois. Il est réservé à l'établissement : ne le transférez pas."
-            ),
-            "Cet e-mail est envoyé à l'adresse officielle de l'établissement dans l'annuaire de l'Éducation nationale.",
-        ],
     )
 
 
@@ -101,65 +90,32 @@ def render_verified(message: Message) -> RenderedEmail:
     user, school = _get_user(message, "user"), School.objects.get(pk=message.context["school"])
     if not Affiliation.objects.filter(user=user, school=school, verified_at__isnull=False).exists():
         raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
-    return render_email(
-        greeting=format_salutation(user.first_name),
-        subject=f"Votre direction est vérifiée : {format_school(school)}",
-        paragraphs=[
-            f"L'établissement {format_school(school)} a confirmé que vous le dirigez.",
-            "Ses enseignants apparaissent désormais dans « Mon compte », et vous gérez ses licences.",
-        ],
-        button="Ouvrir Mon compte",
-        address=portal_url("mon-compte/"),
-    )
+    return _render_to_principal("verified", user, {"name": format_school(school)})
 
 
 def render_joined(message: Message) -> RenderedEmail:
     """Render the notice of a new principal, to another principal of the school."""
-    user, other, school = _recipient_other_school(message)
-    return render_email(
-        greeting=format_salutation(user.first_name),
-        subject=f"{other} dirige aussi votre établissement : {format_school(school)}",
-        paragraphs=[
-            (
-                f"Il a été vérifié que {other} (identifiant « {other.username} ») dirige l'établissement "
-                f"{format_school(school)} avec vous."
-            ),
-            "Vous partagez désormais les abonnements de l'établissement et la liste de ses enseignants.",
-            f"Ce n'est pas exact ? Écrivez-nous à {settings.CONTACT_EMAIL}.",
-        ],
-        button="Ouvrir Mon compte",
-        address=portal_url("mon-compte/"),
-    )
+    return _render_about_other("joined", message)
 
 
 def render_replaced(message: Message) -> RenderedEmail:
     """Render the notice of a successor, to the replaced principal."""
-    user, other, school = _recipient_other_school(message)
-    return render_email(
+    return _render_about_other("replaced", message)
+
+
+def _render_about_other(template: str, message: Message) -> RenderedEmail:
+    user, other = _get_user(message, "user"), _get_user(message, "other")
+    name = format_school(School.objects.get(pk=message.context["school"]))
+    return _render_to_principal(template, user, {"other": other, "name": name, "contact": settings.CONTACT_EMAIL})
+
+
+def _render_to_principal(template: str, user: User, context: dict[str, Any]) -> RenderedEmail:
+    return render_email_template(
+        f"schools/emails/{template}.txt",
+        context,
         greeting=format_salutation(user.first_name),
-        subject=f"{other} vous remplace à la direction : {format_school(school)}",
-        paragraphs=[
-            (
-                f"Depuis sa boîte officielle, l'établissement {format_school(school)} a confirmé que {other}"
-                f" (identifiant « {other.username} ») vous remplace."
-            ),
-            (
-                "Les abonnements de l'établissement et la liste de ses enseignants ne sont plus visibles dans votre "
-                "compte. Rien n'est perdu : les licences restent à l'établissement, les enseignants gardent les leurs."
-            ),
-            (
-                "Votre compte demeure : vous pouvez y choisir un autre établissement. Ce n'est pas exact ? "
-                f"Écrivez-nous à {settings.CONTACT_EMAIL}, ou demandez un nouveau lien depuis « Mon compte »."
-            ),
-        ],
-        button="Ouvrir Mon compte",
         address=portal_url("mon-compte/"),
     )
-
-
-def _recipient_other_school(message: Message) -> tuple[User, User, School]:
-    """Return the recipient, the other principal and the school."""
-    return _get_user(message, "user"), _get_user(message, "other"), School.objects.get(pk=message.context["school"])
 
 
 def _get_user(message: Message, name: str) -> User:

@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from core.exceptions import DomainError
 
 
-class PrincipalError(Exception):
-    """Base of the errors of principal verification. Nothing was changed."""
-
-    code: ClassVar[str] = "principal_error"
-
-
-class NotAPrincipal(PrincipalError):
-    code = "not_a_principal"
-
-
-class NoChosenSchool(PrincipalError):
-    """The school is hand-typed, or not one of the user's."""
-
-    code = "no_chosen_school"
-
-
-class AlreadyVerified(PrincipalError):
-    code = "already_verified"
-
-
-class NoMailbox(PrincipalError):
-    """The directory has no e-mail address of the school."""
-
-    code = "no_mailbox"
-
-
-class NothingToLead(PrincipalError):
-    """The school has neither a subscription nor a verified principal: there is nothing to manage."""
-
-    code = "nothing_to_lead"
-
-
-class TooManyVerificationRequests(PrincipalError):
+class TooManyVerificationRequests(DomainError):
     code = "requested_too_often"
 
     def __init__(self, sentence: str, retry_after: int) -> None:
@@ -45,7 +13,7 @@ class TooManyVerificationRequests(PrincipalError):
         self.retry_after = retry_after
 
 
-class PrincipalLinkExpired(PrincipalError):
+class PrincipalLinkExpired(DomainError):
     """Used, expired or unknown: the message does not tell which."""
 
     code = "verification_link_invalid"
@@ -57,7 +25,7 @@ class PrincipalLinkExpired(PrincipalError):
         )
 
 
-class PrincipalsChanged(PrincipalError):
+class PrincipalsChanged(DomainError):
     """The school's verified principals changed since the page was shown."""
 
     code = "principals_changed"

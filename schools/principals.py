@@ -16,17 +16,10 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import throttling
 from accounts.models import Profile, User
 from core.advisory_locks import hold_transaction_lock, share_transaction_lock
+from core.exceptions import Refusal
 from core.links import generate_nonce, hash_token
 from schools import affiliations, emails
-from schools.exceptions import (
-    AlreadyVerified,
-    NoChosenSchool,
-    NoMailbox,
-    NotAPrincipal,
-    NothingToLead,
-    PrincipalsChanged,
-    TooManyVerificationRequests,
-)
+from schools.exceptions import PrincipalsChanged, TooManyVerificationRequests
 from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, School, Verification
 from schools.queries import get_principal_request, list_verified_principals
 
@@ -77,25 +70,31 @@ def request_verification(*, uai: str, by: User, has_subscription: bool, at: date
     """Send a link to the school's official mailbox, to confirm that `by` leads the school.
 
     `has_subscription`: whether the user holds a subscription for the school, which only licensing knows; else there
-    must be a principal to replace. Raises a `PrincipalError`; `TooManyVerificationRequests` carries the delay.
+    must be a principal to replace. Raises a `DomainError`; `TooManyVerificationRequests` carries the delay.
     """
     if by.profile != Profile.PRINCIPAL:
-        raise NotAPrincipal("Seul un compte « Chef d'établissement » peut diriger un établissement.")
+        raise Refusal("not_a_principal", "Seul un compte « Chef d'établissement » peut diriger un établissement.")
     affiliation = by.affiliations.filter(school=uai).select_related("school").first()
     if affiliation is None or affiliation.school is None:
-        raise NoChosenSchool("Choisissez d'abord votre établissement dans l'annuaire, depuis « Mon compte ».")
+        raise Refusal(
+            "no_chosen_school", "Choisissez d'abord votre établissement dans l'annuaire, depuis « Mon compte »."
+        )
     if affiliation.verified_at is not None:
-        raise AlreadyVerified("Votre direction de cet établissement est déjà vérifiée : vous n'avez rien à demander.")
+        raise Refusal(
+            "already_verified", "Votre direction de cet établissement est déjà vérifiée : vous n'avez rien à demander."
+        )
     school = affiliation.school
     if not school.email:
-        raise NoMailbox(
+        raise Refusal(
+            "no_mailbox",
             "L'annuaire national ne donne pas d'adresse e-mail officielle pour cet établissement : écrivez-nous par la "
-            "page Contact, nous vérifierons votre direction."
+            "page Contact, nous vérifierons votre direction.",
         )
     if not has_subscription and not list_verified_principals(school.pk).exists():
-        raise NothingToLead(
+        raise Refusal(
+            "nothing_to_lead",
             "Cet établissement n'a pas encore d'abonnement : activez d'abord la clé que vous avez reçue, ou passez "
-            "commande. Le lien vous sera alors proposé."
+            "commande. Le lien vous sera alors proposé.",
         )
     _apply_rate_limits(by, school, at)
     request = PrincipalRequest(

@@ -23,7 +23,7 @@ from accounts.models import Profile, User
 from accounts.queries import has_confirmed_address
 from collectivities import audit_log
 from collectivities.capabilities import Capability
-from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, InvitedAtAnotherAddress, LastManager
+from collectivities.exceptions import InvalidAddress, InvitationGone, InvitedAtAnotherAddress, LastManager
 from collectivities.models import INVITATION_KEPT, Invitation, Member, list_role_labels, sort_roles
 from core.connections import connection
 from core.exceptions import Refusal
@@ -102,10 +102,10 @@ def clean_email(email: str) -> str:
 
 
 def clean_roles(roles: Collection[str]) -> list[str]:
-    """Return the roles without duplicates, in order. Raises `InvalidRoles` for none or an unknown one."""
+    """Return the roles without duplicates, in order. Refuses none, or an unknown one."""
     known = sort_roles(roles)
     if not known or len(known) < len(set(roles)):
-        raise InvalidRoles("Choisissez au moins un rôle parmi ceux de la liste.")
+        raise Refusal("invalid_roles", "Choisissez au moins un rôle parmi ceux de la liste.")
     return [role.value for role in known]
 
 
@@ -118,7 +118,7 @@ def format_roles(roles: Collection[str]) -> str:
 def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.datetime) -> Invitation:
     """Send an invitation by e-mail, whose link works once within fourteen days, and return it.
 
-    A second invitation of the same address replaces the first. Raises `InvalidAddress`, `InvalidRoles`.
+    A second invitation of the same address replaces the first. Raises `InvalidAddress`; refuses unknown roles.
     """
     email, roles = clean_email(email), clean_roles(roles)
     # Two concurrent ones of the same address would both find none to replace. Whoever changes an invitation locks the
@@ -141,14 +141,7 @@ def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.
     enqueue(kind="invitation", recipient=email, at=at, topic="invitation", topic_id=invitation.pk)
     schedule_pruning(invitation.expires_at + INVITATION_KEPT)
     schedule_check(at + INVITATION_GRACE)
-    audit_log.record(
-        action="members.invited",
-        by=by,
-        at=at,
-        summary=f"Invitation envoyée à {email} ({format_roles(roles)}).",
-        object_type="invitation",
-        object_id=invitation.pk,
-    )
+    _record("invited", invitation, f"Invitation envoyée à {email} ({format_roles(roles)}).", by=by, at=at)
     return invitation
 
 
@@ -180,14 +173,7 @@ def withdraw_invitation(*, invitation_id: int, by: User, at: datetime.datetime) 
     invitation.withdrawn_at = at
     invitation.save(update_fields=["withdrawn_at"])
     cancel("invitation", [invitation.pk], at)
-    audit_log.record(
-        action="members.invitation_withdrawn",
-        by=by,
-        at=at,
-        summary=f"Invitation de {invitation.email} retirée.",
-        object_type="invitation",
-        object_id=invitation.pk,
-    )
+    _record("invitation_withdrawn", invitation, f"Invitation de {invitation.email} retirée.", by=by, at=at)
 
 
 @transaction.atomic
@@ -212,14 +198,8 @@ def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
     else:
         member.roles, member.left_at, member.joined_at = invitation.roles, None, at
         member.save(update_fields=["roles", "left_at", "joined_at"])
-    audit_log.record(
-        action="members.joined",
-        by=by,
-        at=at,
-        summary=f"{by} a rejoint le bureau avec l'adresse {invitation.email} ({format_roles(member.roles)}).",
-        object_type="member",
-        object_id=member.pk,
-    )
+    words = f"{by} a rejoint le bureau avec l'adresse {invitation.email} ({format_roles(member.roles)})."
+    _record("joined", member, words, by=by, at=at)
     return member
 
 
@@ -262,39 +242,37 @@ def join_with_new_account(
 
 @transaction.atomic
 def change_roles(*, member_id: int, roles: Collection[str], by: User, at: datetime.datetime) -> Member:
-    """Replace a member's roles by these. Raises `InvalidRoles`, `NotAMember`, `LastManager`."""
+    """Replace a member's roles by these. Raises `LastManager`."""
     roles = clean_roles(roles)
     member = _locked_member(member_id, stays_manager=Member(roles=roles).may(Capability.MANAGE_OFFICE))
     if set(member.roles) == set(roles):
         return member
     before, member.roles = member.roles, roles
     member.save(update_fields=["roles"])
-    audit_log.record(
-        action="members.roles_changed",
-        by=by,
-        at=at,
-        summary=f"Rôles de {member.user} : {format_roles(roles)} (auparavant : {format_roles(before)}).",
-        object_type="member",
-        object_id=member.pk,
-    )
+    words = f"Rôles de {member.user} : {format_roles(roles)} (auparavant : {format_roles(before)})."
+    _record("roles_changed", member, words, by=by, at=at)
     return member
 
 
 @transaction.atomic
 def remove_member(*, member_id: int, by: User, at: datetime.datetime) -> Member:
-    """End a membership; the account stays. Raises `NotAMember`, `LastManager`."""
+    """End a membership; the account stays. Raises `LastManager`."""
     member = _locked_member(member_id, stays_manager=False)
     member.left_at = at
     member.save(update_fields=["left_at"])
+    _record("removed", member, f"{member.user} ne fait plus partie du bureau.", by=by, at=at)
+    return member
+
+
+def _record(action: str, about: Invitation | Member, summary: str, *, by: User | None, at: datetime.datetime) -> None:
     audit_log.record(
-        action="members.removed",
+        action=f"members.{action}",
         by=by,
         at=at,
-        summary=f"{member.user} ne fait plus partie du bureau.",
-        object_type="member",
-        object_id=member.pk,
+        summary=summary,
+        object_type="member" if isinstance(about, Member) else "invitation",
+        object_id=about.pk,
     )
-    return member
 
 
 def _locked_member(member_id: int, *, stays_manager: bool) -> Member:

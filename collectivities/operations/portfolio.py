@@ -15,7 +15,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from collectivities import audit_log
-from collectivities.exceptions import AdditionNotUndoable, InvalidRows, NotInPortfolio, PortfolioRowError
+from collectivities.exceptions import InvalidRows, NotInPortfolio, PortfolioRowError
 from collectivities.models import (
     PORTFOLIO_ADDED_AT_ONCE,
     PORTFOLIO_ADDED_BY_LIST,
@@ -475,8 +475,8 @@ def undo_addition(
 ) -> UndoneAddition:
     """Remove the schools of an addition that hold nothing: no contact, no number of classes, none of `holding`.
 
-    `holding`: the UAI of schools with licences. Idempotent: what is removed already is not counted again. Raises
-    `AdditionNotUndoable` where the hour is over, or nothing was added at that moment.
+    `holding`: the UAI of schools with licences. Idempotent: what is removed already is not counted again. Refused
+    where the hour is over, or nothing was added at that moment.
     """
     addition = _find_addition(added_at, at)
     rows = PortfolioSchool.objects.filter(added_at=added_at)
@@ -499,10 +499,11 @@ def undo_addition(
 def _find_addition(added_at: datetime.datetime, at: datetime.datetime) -> AuditEntry:
     addition = AuditEntry.objects.filter(action=PORTFOLIO_ADDED_AT_ONCE, at=added_at).first()
     if addition is None:
-        raise AdditionNotUndoable("Aucun ajout d'écoles n'a été fait à ce moment-là.")
+        raise Refusal("addition_not_undoable", "Aucun ajout d'écoles n'a été fait à ce moment-là.")
     if at >= added_at + UNDOABLE_FOR:
-        raise AdditionNotUndoable(
-            "Cet ajout date de plus d'une heure : retirez ses écoles dans « Écoles », en les cochant."
+        raise Refusal(
+            "addition_not_undoable",
+            "Cet ajout date de plus d'une heure : retirez ses écoles dans « Écoles », en les cochant.",
         )
     return addition
 

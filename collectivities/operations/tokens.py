@@ -17,9 +17,9 @@ from accounts.models import User
 from api import tokens
 from api.models import Token, TokenScope
 from collectivities import audit_log
-from collectivities.exceptions import UnknownApiToken
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 
 #: How long before its end a token shows a warning.
 WARNING_PERIOD = datetime.timedelta(days=30)
@@ -136,10 +136,10 @@ def create_token(
 
 @transaction.atomic
 def revoke_token(*, token_id: int, by: User, at: datetime.datetime) -> Token:
-    """Revoke a token: requests with it are refused from now on. Idempotent. Raises `UnknownApiToken`."""
+    """Revoke a token: requests with it are refused from now on. Idempotent. Refuses an unknown one."""
     token = Token.objects.locked().filter(pk=token_id).first()
     if token is None:
-        raise UnknownApiToken("Ce jeton n'existe pas dans ce bureau : rechargez la page.")
+        raise Refusal("unknown_token", "Ce jeton n'existe pas dans ce bureau : rechargez la page.")
     if token.revoked_at is not None:
         return token
     audit_log.record(

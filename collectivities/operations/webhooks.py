@@ -17,16 +17,6 @@ from webhooks import endpoints
 from webhooks.endpoints import NewEndpoint
 from webhooks.models import Delivery, WebhookEndpoint
 
-__all__ = [
-    "NewEndpoint",
-    "add_webhook",
-    "change_webhook",
-    "remove_webhook",
-    "replay_delivery",
-    "rotate_webhook_secret",
-    "test_webhook",
-]
-
 
 @transaction.atomic
 def add_webhook(*, url: str, types: Collection[str], by: User | None, at: datetime.datetime) -> NewEndpoint:

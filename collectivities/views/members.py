@@ -25,9 +25,9 @@ from collectivities.models import Invitation, Member, list_role_labels
 from collectivities.operations import members as operations
 from collectivities.operations.tokens import count_valid_tokens
 from collectivities.queries import get_invitation_by_token, list_accepted_invitations, list_members_by_name
-from core.exceptions import DomainError
 from web.access import public_page
 from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link, sign_out_and_keep
+from web.page_actions import RefusalsOn, page_action
 
 # The page of an invitation link, on the office's host. The token authorises; no sign-in is required.
 #
@@ -36,15 +36,17 @@ from web.link_page import forget_link_token, get_link_token, keep_link_token, op
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
+def _respond_gone(request: HttpRequest, refusal: InvitationGone, **_arguments: object) -> HttpResponse:
+    return render(request, "collectivities/invitation_gone.html", {"refusal": str(refusal)}, status=410)
+
+
 @public_page
 @opens_link
 @sensitive_variables("token")
+@page_action(refused=_respond_gone, errors=InvitationGone)
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the token in the session and redirect to the page without it."""
-    try:
-        invitation = get_invitation_by_token(token, at=timezone.now())
-    except InvitationGone as refusal:
-        return _respond_gone(request, refusal)
+    invitation = get_invitation_by_token(token, at=timezone.now())
     keep_link_token(request, _name_link(invitation.pk), token)
     return redirect("invitation_accept", pk=invitation.pk)
 
@@ -54,6 +56,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
 @sensitive_variables("token")
 @sensitive_post_parameters("password", "password_again")
 @require_http_methods(["GET", "POST"])
+@page_action(refused=_respond_gone, errors=InvitationGone)
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
     """Accept an invitation whose link was opened, with the current account or a new one.
 
@@ -62,16 +65,13 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
     token = get_link_token(request, _name_link(pk))
     if token is None:
         return render(request, "collectivities/invitation_unopened.html", status=410)
-    try:
-        invitation = get_invitation_by_token(token, at=timezone.now())
-        if request.user.is_authenticated:
-            return _accept_signed_in(cast("AuthenticatedRequest", request), invitation, token)
-        form = NewAccountForm(request.POST or None, address=invitation.email)
-        if request.method == "POST" and form.is_valid() and _join(request, form, token):
-            forget_link_token(request, _name_link(pk))
-            return redirect("home")
-    except InvitationGone as refusal:
-        return _respond_gone(request, refusal)
+    invitation = get_invitation_by_token(token, at=timezone.now())
+    if request.user.is_authenticated:
+        return _accept_signed_in(cast("AuthenticatedRequest", request), invitation, token)
+    form = NewAccountForm(request.POST or None, address=invitation.email)
+    if form.is_valid() and _join(request, form, token):
+        forget_link_token(request, _name_link(pk))
+        return redirect("home")
     return render(request, "collectivities/invitation.html", {"invitation": invitation, "form": form})
 
 
@@ -102,10 +102,6 @@ def sign_out(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _name_link(pk: int) -> str:
     return f"invitation:{pk}"
-
-
-def _respond_gone(request: HttpRequest, refusal: InvitationGone) -> HttpResponse:
-    return render(request, "collectivities/invitation_gone.html", {"refusal": str(refusal)}, status=410)
 
 
 def _join(request: HttpRequest, form: NewAccountForm, token: str) -> bool:
@@ -154,66 +150,54 @@ def members_list(request: OfficeHttpRequest) -> HttpResponse:
 @confirmed_recently()
 @office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
-def invite(request: OfficeHttpRequest) -> HttpResponse:
+@page_action("members:list")
+def invite(request: OfficeHttpRequest) -> HttpResponse | str:
     """Invite a person; a second invitation of the same address replaces the first."""
     form = InvitationForm(request.POST or None, initial={"email": request.GET.get("email", "")})
-    if request.method == "POST" and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             invitation = operations.invite(**form.cleaned_data, by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            messages.success(request, f"l'invitation part à l'adresse {invitation.email}.")
-            return redirect("members:list")
+            return f"l'invitation part à l'adresse {invitation.email}."
     return render(request, "collectivities/invite.html", {"form": form})
 
 
 @office(Capability.MANAGE_OFFICE)
 @require_POST
-def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("members:list")
+def withdraw(request: OfficeHttpRequest, pk: int) -> str:
     """Withdraw a pending invitation."""
     get_object_or_404(Invitation, pk=pk)
-    try:
-        operations.withdraw_invitation(invitation_id=pk, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, "l'invitation est retirée, son lien n'ouvre plus rien.")
-    return redirect("members:list")
+    operations.withdraw_invitation(invitation_id=pk, by=request.member.user, at=timezone.now())
+    return "l'invitation est retirée, son lien n'ouvre plus rien."
 
 
 @confirmed_recently()
 @office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
-def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("members:list")
+def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Change a member's roles."""
     member = get_object_or_404(Member.objects.active(), pk=pk)
     form = RolesForm(request.POST or None, initial={"roles": member.roles})
-    if request.method == "POST" and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             operations.change_roles(member_id=pk, **form.cleaned_data, by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            messages.success(request, f"les rôles de {member.user} sont enregistrés.")
-            return redirect("members:list")
+            return f"les rôles de {member.user} sont enregistrés."
     return render(request, "collectivities/roles.html", {"form": form, "person": member.user})
 
 
 @office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
-def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("members:list")
+def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Confirm, then remove a member."""
     member = get_object_or_404(Member.objects.active(), pk=pk)
     if request.method == "GET":
         valid_tokens = count_valid_tokens(member.user, timezone.now())
         return render(request, "collectivities/remove.html", {"person": member.user, "tokens": valid_tokens})
-    try:
-        operations.remove_member(member_id=pk, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, f"{member.user} ne fait plus partie du bureau.")
-        if member.user == request.member.user:
-            return redirect("account_logout")
-    return redirect("members:list")
+    operations.remove_member(member_id=pk, by=request.member.user, at=timezone.now())
+    words = f"{member.user} ne fait plus partie du bureau."
+    if member.user == request.member.user:
+        messages.success(request, words)
+        return redirect("account_logout")
+    return words

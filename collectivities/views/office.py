@@ -27,21 +27,23 @@ from accounts.throttling import limit_downloads
 from collectivities import access, office_visits
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.exceptions import SecondFactorFirst, VisitRefused
+from collectivities.exceptions import InvalidLogo, SecondFactorFirst, VisitRefused
 from collectivities.forms import OfficeRequestForm, SettingsForm
 from collectivities.journal import JournalFilter, build_workbook
 from collectivities.letters import choose_letters, find_wanted, read_token
-from collectivities.models import Member, OfficeSettings
+from collectivities.models import Member
 from collectivities.operations import offices as operations
 from collectivities.operations.offices import set_presentation, set_second_factor_requirement
 from collectivities.queries import get_office_contact, get_office_settings, list_settings_to_do, list_shown_entries
 from core.calendar import date_in_paris
 from core.connections import connection
+from core.documents import build_file_response
 from core.exceptions import DomainError
 from core.formatting import collectivity_forms
 from tenants.models import Collectivity
 from web.access import public_page
 from web.email_frame import FRAMING_CSP
+from web.page_actions import RefusalsOn, page_action
 
 #: Against robots: each request sends two e-mails.
 PER_NETWORK = throttling.RateLimit("office/network", tries=10, window=datetime.timedelta(hours=1))
@@ -54,24 +56,14 @@ def submit(request: HttpRequest) -> HttpResponse:
     """Submit a request for an office. Does not reveal whether the collectivity already has one."""
     form = OfficeRequestForm(request.POST or None)
     status = 200
-    if request.method == "POST" and form.is_valid():
-        now = timezone.now()
-        try:
-            throttling.count_attempts(
-                [
-                    (PER_NETWORK, throttling.get_network(get_client_ip(request))),
-                    (PER_EMAIL, form.cleaned_data["email"].lower()),
-                ],
-                at=now,
-            )
-            operations.request_office(**form.cleaned_data, at=now)
-        except throttling.RateLimitExceeded as refusal:
-            form.add_error(None, str(refusal))
+    if form.is_valid():
+        now, sent = timezone.now(), form.cleaned_data
+        limits = [(PER_NETWORK, throttling.get_network(get_client_ip(request))), (PER_EMAIL, sent["email"].lower())]
+        with RefusalsOn(form, errors=(DomainError, throttling.RateLimitExceeded)):
             status = 429
-        except DomainError as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            sent = form.cleaned_data
+            throttling.count_attempts(limits, at=now)
+            status = 200
+            operations.request_office(**sent, at=now)
             messages.success(
                 request,
                 f"Demande de bureau pour « {sent['name']} », SIREN {sent['siren']}, envoyée à l'équipe de Pep's.",
@@ -174,9 +166,8 @@ def journal(request: OfficeHttpRequest) -> HttpResponse:
 def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export filtered audit entries as a workbook."""
     entry_filter = JournalFilter(request.GET, list_shown_entries(timezone.now()))
-    response = HttpResponse(build_workbook(entry_filter.qs), content_type=XLSX)
-    response["Content-Disposition"] = f'attachment; filename="journal-{date_in_paris(timezone.now()):%Y-%m-%d}.xlsx"'
-    return response
+    name = f"journal-{date_in_paris(timezone.now())}.xlsx"
+    return build_file_response(build_workbook(entry_filter.qs), name=name, content_type=XLSX)
 
 
 def _changes_reply_address(request: HttpRequest) -> bool:
@@ -194,30 +185,23 @@ def _changes_reply_address(request: HttpRequest) -> bool:
 @office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
 @csp_override(FRAMING_CSP)
-def edit_settings(request: OfficeHttpRequest) -> HttpResponse:
+@page_action("office_settings")
+def edit_settings(request: OfficeHttpRequest) -> HttpResponse | str:
     """Show and change the office's settings."""
     current = get_office_settings()
     # Letters name the first manager until somebody is named here.
     suggested = {} if current.contact_name else {"contact_name": get_office_contact(current).name}
     form = SettingsForm(request.POST or None, request.FILES or None, instance=current, initial=suggested)
-    if request.method == "POST" and form.is_valid():
+    if form.is_valid():
         data = form.cleaned_data
         upload = data.pop("logo")
-        try:
-            set_presentation(**data, logo=upload.read() if upload else None, by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            form.add_error("logo" if refusal.code == "invalid_logo" else None, str(refusal))
-        else:
-            messages.success(request, "les réglages sont enregistrés.")
-            return redirect("office_settings")
-    return render(request, "collectivities/settings.html", _settings_context(form, current))
-
-
-def _settings_context(form: SettingsForm, current: OfficeSettings) -> dict[str, object]:
-    """Return the context of the settings page."""
+        logo = upload.read() if upload else None
+        with RefusalsOn(form), RefusalsOn(form, "logo", errors=InvalidLogo):
+            set_presentation(**data, logo=logo, by=request.member.user, at=timezone.now())
+            return "les réglages sont enregistrés."
     # Not `current`, which a refused form has filled.
     stored = get_office_settings()
-    return {
+    context = {
         "form": form,
         "has_logo": current.logo is not None,
         "to_do": list_settings_to_do(stored),
@@ -226,12 +210,19 @@ def _settings_context(form: SettingsForm, current: OfficeSettings) -> dict[str, 
         "second_factor_asked": access.is_required(current),
         "without_second_factor": access.list_members_without(),
     }
+    return render(request, "collectivities/settings.html", context)
+
+
+def _lead_to_enrolment(request: HttpRequest, refusal: SecondFactorFirst) -> HttpResponse:
+    messages.error(request, str(refusal))
+    return redirect_to_login(reverse("office_second_factor"), reverse("mfa_index"))
 
 
 @confirmed_recently()
 @office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
-def edit_second_factor(request: OfficeHttpRequest) -> HttpResponse:
+@page_action("office_settings", refused=_lead_to_enrolment, errors=SecondFactorFirst)
+def edit_second_factor(request: OfficeHttpRequest) -> HttpResponse | str:
     """Say what requiring a second factor, or no longer, means; then do it."""
     if request.method != "POST":
         content = {
@@ -240,19 +231,9 @@ def edit_second_factor(request: OfficeHttpRequest) -> HttpResponse:
         }
         return render(request, "collectivities/second_factor_rule.html", content)
     needed = request.POST.get("demander") == "oui"
-    try:
-        set_second_factor_requirement(needed=needed, by=request.member.user, at=timezone.now())
-    except SecondFactorFirst as refusal:
-        messages.error(request, str(refusal))
-        return redirect_to_login(reverse("office_second_factor"), reverse("mfa_index"))
-    messages.success(
-        request,
-        "la double authentification est désormais demandée aux gestionnaires et aux acheteurs. Les autres "
-        "gestionnaires sont prévenus par e-mail."
-        if needed
-        else "la double authentification n'est plus demandée. Les autres gestionnaires sont prévenus par e-mail.",
-    )
-    return redirect("office_settings")
+    set_second_factor_requirement(needed=needed, by=request.member.user, at=timezone.now())
+    now_is = "est désormais demandée aux gestionnaires et aux acheteurs" if needed else "n'est plus demandée"
+    return f"la double authentification {now_is}. Les autres gestionnaires sont prévenus par e-mail."
 
 
 @public_page

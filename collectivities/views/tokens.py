@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
@@ -15,11 +15,11 @@ from api.models import Token
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.exceptions import UnknownApiToken
 from collectivities.forms import ApiTokenForm
 from collectivities.operations import tokens as operations
 from collectivities.operations.tokens import get_last_day, list_ended_tokens, list_valid_tokens
 from core.calendar import end_of_day
+from web.page_actions import page_action
 
 #: Form fields by parameter of the operation, where the names differ.
 _FIELDS = {"expires_at": "last_day"}
@@ -46,45 +46,32 @@ def new(request: OfficeHttpRequest) -> HttpResponse:
     The form carries an idempotency key: submitted again, it neither creates a second token nor shows the first.
     """
     form = ApiTokenForm(request.POST or None)
-    if request.method == "GET" or not form.is_valid():
-        return render(request, "collectivities/token_new.html", {"form": form})
-    data = form.cleaned_data
-    try:
-        created = operations.create_token(
-            name=data["name"],
-            scopes=data["scopes"],
-            expires_at=end_of_day(data["last_day"]),
-            networks=data["networks"],
-            form=data["form"],
-            by=request.member.user,
-            at=timezone.now(),
-        )
-    except TokenAlreadyCreated as refusal:
-        messages.warning(request, str(refusal))
-        return redirect("tokens:list")
-    except InvalidTokenSettings as refusal:
-        form.add_error(_FIELDS.get(refusal.field, refusal.field), str(refusal))
-        return render(request, "collectivities/token_new.html", {"form": form})
-    context = {"token": created.token, "secret": created.secret, "last_day": get_last_day(created.token)}
-    return render(request, "collectivities/token_created.html", context)
+    if form.is_valid():
+        data = form.cleaned_data
+        expires_at = end_of_day(data.pop("last_day"))
+        try:
+            created = operations.create_token(**data, expires_at=expires_at, by=request.member.user, at=timezone.now())
+        except TokenAlreadyCreated as refusal:
+            messages.warning(request, str(refusal))
+            return redirect("tokens:list")
+        except InvalidTokenSettings as refusal:
+            form.add_error(_FIELDS.get(refusal.field, refusal.field), str(refusal))
+        else:
+            context = {"token": created.token, "secret": created.secret, "last_day": get_last_day(created.token)}
+            return render(request, "collectivities/token_created.html", context)
+    return render(request, "collectivities/token_new.html", {"form": form})
 
 
 @office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
-def revoke(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("tokens:list")
+def revoke(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Confirm, then revoke a token."""
-    token = Token.objects.filter(pk=pk).first()
-    if token is None:
-        raise Http404("No such token in this office.")
+    token = get_object_or_404(Token, pk=pk)
     if token.revoked_at is not None:
         messages.info(request, f"Le jeton « {token.name} » est déjà révoqué.")
         return redirect("tokens:list")
     if request.method == "GET":
         return render(request, "collectivities/token_revoke.html", {"token": token, "last_day": get_last_day(token)})
-    try:
-        operations.revoke_token(token_id=pk, by=request.member.user, at=timezone.now())
-    except UnknownApiToken as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, f"le jeton « {token.name} » est révoqué : plus aucun programme n'entre avec lui.")
-    return redirect("tokens:list")
+    operations.revoke_token(token_id=pk, by=request.member.user, at=timezone.now())
+    return f"le jeton « {token.name} » est révoqué : plus aucun programme n'entre avec lui."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
@@ -24,6 +24,7 @@ from collectivities.forms import (
 )
 from collectivities.operations import webhooks as operations
 from core.exceptions import DomainError
+from web.page_actions import RefusalsOn, page_action
 from webhooks.endpoints import list_deliveries, list_endpoints_with_counts
 from webhooks.event_types import list_subscribable_types
 from webhooks.models import Delivery, DeliveryState, WebhookEndpoint
@@ -52,12 +53,9 @@ def webhooks_list(request: OfficeHttpRequest) -> HttpResponse:
 def new(request: OfficeHttpRequest) -> HttpResponse:
     """Add a webhook and show its secret once, in the response, which is not cached."""
     form = WebhookForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form, "url"):
             created = operations.add_webhook(**form.cleaned_data, by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            form.add_error("url", str(refusal))
-        else:
             return render(request, f"{_TEMPLATES}/secret.html", {"webhook": created.endpoint, "secret": created.secret})
     return render(request, f"{_TEMPLATES}/new.html", {"form": form})
 
@@ -83,19 +81,16 @@ def detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @confirmed_recently()
 @office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
-def edit(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("webhooks:detail", "pk")
+def edit(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Edit a webhook."""
     webhook = _get_webhook(pk)
     initial = {"url": webhook.url, "types": webhook.types, "is_enabled": webhook.is_enabled}
     form = WebhookEditForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form, "url"):
             operations.change_webhook(webhook_id=pk, **form.cleaned_data, by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            form.add_error("url", str(refusal))
-        else:
-            messages.success(request, "le webhook est enregistré.")
-            return redirect("webhooks:detail", pk=pk)
+            return "le webhook est enregistré."
     return render(request, f"{_TEMPLATES}/edit.html", {"webhook": webhook, "form": form})
 
 
@@ -122,33 +117,26 @@ def rotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @office(Capability.MANAGE_OFFICE)
 @require_POST
+@page_action("webhooks:detail", "pk")
 def send_test(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Queue a test event and show its delivery."""
     _get_webhook(pk)
-    try:
-        test_delivery = operations.test_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-        return redirect("webhooks:detail", pk=pk)
+    test_delivery = operations.test_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
     messages.success(request, "l'essai est en route : rechargez cette page dans quelques secondes.")
     return redirect("webhooks:delivery", pk=pk, number=test_delivery.pk)
 
 
 @office(Capability.MANAGE_OFFICE)
 @require_http_methods(["GET", "POST"])
-def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("webhooks:list")
+def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Confirm, then delete a webhook."""
     webhook = _get_webhook(pk)
     if request.method == "GET":
         waiting = list_deliveries(pk).filter(state=DeliveryState.PENDING).count()
         return render(request, f"{_TEMPLATES}/remove.html", {"webhook": webhook, "waiting": waiting})
-    try:
-        operations.remove_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, "le webhook est supprimé : plus rien ne lui est envoyé.")
-    return redirect("webhooks:list")
+    operations.remove_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
+    return "le webhook est supprimé : plus rien ne lui est envoyé."
 
 
 @office(Capability.MANAGE_OFFICE)
@@ -169,27 +157,17 @@ def delivery(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:
 
 @office(Capability.MANAGE_OFFICE)
 @require_POST
-def replay(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:
+@page_action("webhooks:delivery", "pk", "number")
+def replay(request: OfficeHttpRequest, pk: int, number: int) -> str:
     """Queue a delivery again."""
     _get_delivery(pk, number)
-    try:
-        operations.replay_delivery(webhook_id=pk, delivery_id=number, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, "l'envoi repart : rechargez cette page dans quelques secondes.")
-    return redirect("webhooks:delivery", pk=pk, number=number)
+    operations.replay_delivery(webhook_id=pk, delivery_id=number, by=request.member.user, at=timezone.now())
+    return "l'envoi repart : rechargez cette page dans quelques secondes."
 
 
 def _get_webhook(pk: int) -> WebhookEndpoint:
-    webhook = WebhookEndpoint.objects.kept().filter(pk=pk).first()
-    if webhook is None:
-        raise Http404("No such webhook in this office.")
-    return webhook
+    return get_object_or_404(WebhookEndpoint.objects.kept(), pk=pk)
 
 
 def _get_delivery(pk: int, number: int) -> Delivery:
-    found = list_deliveries(pk).select_related("endpoint").filter(pk=number).first()
-    if found is None:
-        raise Http404("No such delivery in this office.")
-    return found
+    return get_object_or_404(list_deliveries(pk).select_related("endpoint"), pk=number)

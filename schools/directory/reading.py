@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,26 +163,45 @@ class SchoolRow(NamedTuple):
     line: int
     uai: str
     name: str
-    type: str | None
-    sector: str | None
-    address: str | None
-    address_extra: str | None
-    postal_code: str | None
-    commune: str | None
-    commune_code: str | None
-    departement: str | None
-    departement_code: str | None
-    academie: str | None
-    region: str | None
-    has_nursery: bool | None
-    has_elementary: bool | None
-    nature: str | None
-    phone: str | None
-    email: str | None
-    siret: str | None
-    latitude: float | None
-    longitude: float | None
-    state: str | None
+    type: str | None = None
+    sector: str | None = None
+    address: str | None = None
+    address_extra: str | None = None
+    postal_code: str | None = None
+    commune: str | None = None
+    commune_code: str | None = None
+    departement: str | None = None
+    departement_code: str | None = None
+    academie: str | None = None
+    region: str | None = None
+    has_nursery: bool | None = None
+    has_elementary: bool | None = None
+    nature: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    siret: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    state: str | None = None
+
+
+#: Those that are columns of the file; « address_extra » is made of two.
+_FIELDS = frozenset(SchoolRow._fields) - {"line", "uai"}
+#: What is not kept as it is written; the state is a known one.
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "sector": parse_sector,
+    "postal_code": parse_postal_code,
+    "commune_code": parse_commune_code,
+    "departement_code": parse_departement_code,
+    "has_nursery": parse_flag,
+    "has_elementary": parse_flag,
+    "phone": parse_phone,
+    "email": parse_email,
+    "siret": parse_siret,
+    "latitude": functools.partial(parse_degrees, limit=90),
+    "longitude": functools.partial(parse_degrees, limit=180),
+    "state": lambda text: STATES.get(fold(text)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,42 +248,16 @@ class RowReader:
         return school
 
     def _school(self, line: int, code: str, values: Mapping[str, str]) -> SchoolRow:
-        sector, state, kind = values.get("sector"), values.get("state"), values.get("type")
-        nursery, elementary = infer_levels(
+        fields = {name: _PARSERS.get(name, str)(text) for name, text in values.items() if name in _FIELDS}
+        fields["has_nursery"], fields["has_elementary"] = infer_levels(
             values.get("nature_code", ""),
-            kind or "",
-            nursery=parse_flag(values.get("has_nursery", "")),
-            elementary=parse_flag(values.get("has_elementary", "")),
+            values.get("type", ""),
+            nursery=fields.get("has_nursery"),
+            elementary=fields.get("has_elementary"),
         )
-        return SchoolRow(
-            line=line,
-            uai=code,
-            name=values["name"],
-            type=kind,
-            sector=None if sector is None else parse_sector(sector),
-            address=values.get("address"),
-            address_extra=join_address_lines(values.get("address_2", ""), values.get("address_3", ""))
-            if self.has_extra_address_lines
-            else None,
-            postal_code=parse_postal_code(values["postal_code"]),
-            commune=values["commune"],
-            commune_code=parse_commune_code(values["commune_code"]) if "commune_code" in values else None,
-            departement=values.get("departement"),
-            departement_code=parse_departement_code(values["departement_code"])
-            if "departement_code" in values
-            else None,
-            academie=values.get("academie"),
-            region=values.get("region"),
-            has_nursery=nursery,
-            has_elementary=elementary,
-            nature=values.get("nature"),
-            phone=parse_phone(values["phone"]) if "phone" in values else None,
-            email=parse_email(values["email"]) if "email" in values else None,
-            siret=parse_siret(values["siret"]) if "siret" in values else None,
-            latitude=parse_degrees(values.get("latitude", ""), 90),
-            longitude=parse_degrees(values.get("longitude", ""), 180),
-            state=STATES[fold(state)] if state else None,
-        )
+        if self.has_extra_address_lines:
+            fields["address_extra"] = join_address_lines(values.get("address_2", ""), values.get("address_3", ""))
+        return SchoolRow(line, code, **fields)
 
 
 #: The national file takes 2 s of processor; the child waits while its lines are stored.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +18,6 @@ from collectivities.capabilities import Capability
 from collectivities.models import PortfolioSchool
 from core import formatting
 from core.calendar import date_in_paris
-from core.exceptions import DomainError
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import pricing, terms
 from licensing.catalogue.models import SchoolYear
@@ -28,7 +26,6 @@ from licensing.entitlements.wording import describe_start
 from licensing.orders import billing_details, operations, payers, rights
 from licensing.orders import queries as order_offers
 from licensing.orders.billing_details import FRANCE
-from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderState, Payer
 from licensing.orders.operations import compute_basket_fingerprint
 from licensing.pools.positions import list_pool_positions
@@ -40,17 +37,7 @@ from sites.office.purchases import (
     get_current_collectivity,
     get_purchase,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class LargerVolume:
-    """A larger volume that costs less than the requested one: the first of the next price band."""
-
-    priced: PricedLine
-
-    @property
-    def units(self) -> int:
-        return self.priced.quantity
+from web.page_actions import RefusalsOn, page_action
 
 
 @office(Capability.BUY_LICENCES)
@@ -63,20 +50,23 @@ def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
     years = order_offers.list_years_to_order(date_in_paris(now))
     year = order_offers.choose_year(years, data.get("annee", ""))
     form = VolumeForm(data if "licences" in data else None)
-    status = 200
+    status = 422 if form.is_bound else 200
     context: dict[str, Any] = {}
-    if form.is_bound and not form.is_valid():
-        status = 422
-    elif form.is_bound:
-        try:
+    if form.is_valid():
+        status = 409
+        with RefusalsOn(form, "licences"):
             if request.method == "POST":
-                pk = _create_draft(request, form, year, now)
-                messages.success(request, f"La commande n° {pk} est préparée : rien n'est encore commandé.")
-                return redirect("purchases:detail", pk=pk)
+                draft = operations.create_collectivity_draft(
+                    collectivity=get_current_collectivity(),
+                    units=form.cleaned_data["licences"],
+                    by=request.member.user,
+                    at=now,
+                    ends_in=year.ends_on.year if year else None,
+                )
+                messages.success(request, f"La commande n° {draft.pk} est préparée : rien n'est encore commandé.")
+                return redirect("purchases:detail", pk=draft.pk)
             context = _price_context(form.cleaned_data["licences"], date_in_paris(now), year)
-        except DomainError as refusal:
-            form.add_error("licences", str(refusal))
-            status = 409
+            status = 200
     context |= {
         "form": form,
         "htmx": bool(request.htmx),
@@ -103,17 +93,6 @@ def _count_licences(year: SchoolYear) -> tuple[int, int]:
     return sum(one.bought for one in positions), sum(one.free for one in positions)
 
 
-def _create_draft(request: OfficeHttpRequest, form: VolumeForm, year: SchoolYear | None, now: datetime.datetime) -> int:
-    order = operations.create_collectivity_draft(
-        collectivity=get_current_collectivity(),
-        units=form.cleaned_data["licences"],
-        by=request.member.user,
-        at=now,
-        ends_in=year.ends_on.year if year else None,
-    )
-    return order.pk
-
-
 def _price_context(units: int, day: datetime.date, year: SchoolYear | None) -> dict[str, Any]:
     priced = pricing.price_volume(units, day, year.ends_on.year if year else None)
     vat = billing_details.find_collectivity_vat(get_current_collectivity(), priced.product)
@@ -124,60 +103,50 @@ def _price_context(units: int, day: datetime.date, year: SchoolYear | None) -> d
     }
 
 
-def _find_larger_volume(priced: PricedLine, day: datetime.date, *, rate: Decimal) -> LargerVolume | None:
+def _find_larger_volume(priced: PricedLine, day: datetime.date, *, rate: Decimal) -> PricedLine | None:
     """Return the larger volume that costs less, so that nobody pays more for fewer licences; None if there is none."""
     year = priced.school_year
     next_band = next((band for band in pricing.list_bands(year) if band.from_units > priced.quantity), None)
     if next_band is None:
         return None
     larger = pricing.price_volume(next_band.from_units, day, year.ends_on.year)
-    return LargerVolume(larger.at_rate(rate)) if larger.amounts.ht < priced.amounts.ht else None
+    return larger.at_rate(rate) if larger.amounts.ht < priced.amounts.ht else None
 
 
 @office(Capability.BUY_LICENCES)
 @require_POST
-def quote(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("purchases:detail", "pk")
+def quote(request: OfficeHttpRequest, pk: int) -> str:
     """Create the quote; its PDF is then linked from the order's page."""
-    order = get_purchase(pk)
-    try:
-        order = operations.issue_quote(order_id=order.pk, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        valid = f", valable jusqu'au {formatting.long_date(order.quote_until)} inclus" if order.quote_until else ""
-        messages.success(request, f"Devis {order.quote_number} établi{valid}.")
-    return redirect("purchases:detail", pk=pk)
+    order = operations.issue_quote(order_id=get_purchase(pk).pk, by=request.member.user, at=timezone.now())
+    valid = f", valable jusqu'au {formatting.long_date(order.quote_until)} inclus" if order.quote_until else ""
+    return f"Devis {order.quote_number} établi{valid}."
 
 
 @office(Capability.BUY_LICENCES)
 @require_http_methods(["GET", "HEAD", "POST"])
-def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("purchases:detail", "pk")
+def order(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Show the billing form; by POST, place the order; by htmx GET, render the preflight of the current codes."""
     draft = get_purchase(pk)
     if draft.state != OrderState.DRAFT:
         return redirect("purchases:detail", pk=pk)
     form = OrderForm.for_order(draft, request.POST or None)
     if request.htmx and request.method != "POST":
-        return _render_preflight(request, BillingCodesForm(request.GET))
-    status = 200
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            try:
-                placed = operations.place(
-                    order_id=draft.pk,
-                    billing=form.billing(),
-                    terms_version=form.cleaned_data["terms_version"],
-                    basket=request.POST.get("panier"),
-                    by=request.member.user,
-                    at=timezone.now(),
-                )
-            except DomainError as refusal:
-                _add_error(form, refusal)
-                status = 409
-            else:
-                messages.success(request, _next_step_message(placed))
-                return redirect("purchases:detail", pk=pk)
+        return _render_preflight(request)
+    status = 422 if request.method == "POST" else 200
+    if form.is_valid():
+        with RefusalsOn(form):
+            placed = operations.place(
+                order_id=draft.pk,
+                billing=form.billing(),
+                terms_version=form.cleaned_data["terms_version"],
+                basket=request.POST.get("panier"),
+                by=request.member.user,
+                at=timezone.now(),
+            )
+            return _describe_next_step(placed)
+        status = 409
     # What the page shows is what its address will cost.
     line = draft.lines.select_related("school_year", "product").get()
     postal_code = str(form["postal_code"].value() or "")
@@ -195,32 +164,28 @@ def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @office(Capability.BUY_LICENCES)
 @require_http_methods(["GET", "HEAD", "POST"])
-def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("purchases:detail", "pk")
+def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Complete or correct the billing details of an order whose invoice is not issued yet, or was rejected."""
     placed_order = get_purchase(pk)
     form = BillingForm.for_order(placed_order, request.POST or None)
     if request.htmx and request.method != "POST":
-        return _render_preflight(request, BillingCodesForm(request.GET))
-    status = 200
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            try:
-                billing_operations.correct_billing_details(
-                    order_id=placed_order.pk, billing=form.billing(), by=request.member.user, at=timezone.now()
-                )
-            except DomainError as refusal:
-                _add_error(form, refusal)
-                status = 409
-            else:
-                messages.success(request, "Informations de facturation enregistrées.")
-                return redirect("purchases:detail", pk=pk)
+        return _render_preflight(request)
+    status = 422 if request.method == "POST" else 200
+    if form.is_valid():
+        with RefusalsOn(form):
+            billing_operations.correct_billing_details(
+                order_id=placed_order.pk, billing=form.billing(), by=request.member.user, at=timezone.now()
+            )
+            return "Informations de facturation enregistrées."
+        status = 409
     context = {"order": placed_order, "form": form, "preflight": _run_preflight(form)}
     return render(request, "office/purchases/complete.html", context, status=status)
 
 
 @office(Capability.BUY_LICENCES)
 @require_http_methods(["GET", "HEAD", "POST"])
+@page_action("purchases:detail", "pk")
 def discard(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Ask for confirmation; by POST, discard the draft."""
     draft = get_purchase(pk)
@@ -228,11 +193,7 @@ def discard(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         if draft.state != OrderState.DRAFT:
             return redirect("purchases:detail", pk=pk)
         return render(request, "office/purchases/discard.html", {"order": draft})
-    try:
-        operations.discard_draft(order_id=draft.pk, by=request.member.user, at=timezone.now())
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-        return redirect("purchases:detail", pk=pk)
+    operations.discard_draft(order_id=draft.pk, by=request.member.user, at=timezone.now())
     messages.success(request, f"La commande n° {pk} est abandonnée : rien n'a été commandé.")
     return redirect("purchases:list")
 
@@ -241,18 +202,12 @@ def _run_preflight(form: BillingCodesForm) -> payers.Preflight:
     return payers.check_billing(payer=Payer.COLLECTIVITY, school=None, **form.codes())
 
 
-def _render_preflight(request: OfficeHttpRequest, form: BillingCodesForm) -> HttpResponse:
-    """Render the preflight fragment for the current field values."""
-    return render(request, "office/purchases/_preflight.html", {"preflight": _run_preflight(form)})
+def _render_preflight(request: OfficeHttpRequest) -> HttpResponse:
+    preflight = _run_preflight(BillingCodesForm(request.GET))
+    return render(request, "office/purchases/_preflight.html", {"preflight": preflight})
 
 
-def _add_error(form: BillingCodesForm, refusal: DomainError) -> None:
-    """Attach the refusal to its field, if the form has it."""
-    field = refusal.field if isinstance(refusal, BadBilling) and refusal.field in form.fields else None
-    form.add_error(field, formatting.add_nonbreaking_spaces(str(refusal)))
-
-
-def _next_step_message(placed: Order) -> str:
+def _describe_next_step(placed: Order) -> str:
     licences = sum(placed.lines.values_list("quantity", flat=True))
     start = describe_start(rights.get_entitlement(placed), date_in_paris(timezone.now()))
     usable = formatting.pluralize(licences, "licence est utilisable", "licences sont utilisables")

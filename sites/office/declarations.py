@@ -6,7 +6,7 @@ from mailing.refusals import failed_sending_listeners
 from sites.office import failure_letters, weekly_letter
 from web.frame import OFFICE_SECTION, declare_page, declare_section
 
-failed_sending_listeners.declare("office", failure_letters.tell_managers)
+failed_sending_listeners.declare("office", failure_letters.notify_managers)
 
 declare_actions(
     {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -14,7 +12,6 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
-from core.connections import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import (
@@ -28,7 +25,7 @@ from licensing.pools.positions import PoolPosition, list_pool_positions
 from licensing.pools.year_use import list_schools_without_licences
 from licensing.requests import queries as requests
 from licensing.returns.queries import count_unused_of_office
-from tenants.models import Collectivity
+from sites.office.purchases import get_current_collectivity
 
 #: From so many schools without a licence on, a workbook is the shorter way.
 MANY_SCHOOLS = 5
@@ -72,7 +69,7 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
         "waiting_list": waiting_list,
         "open_pools": _list_choices(lots),
         "waiting": waiting,
-        "asking": requests.count_waiting(cast("Collectivity", connection.tenant)),
+        "asking": requests.count_waiting(get_current_collectivity()),
         "may_import": may_import,
         "may_allocate": may_allocate and free,
         "buys": buys,

@@ -21,7 +21,8 @@ from core.calendar import PARIS, date_in_paris
 from core.connections import connection
 from licensing.pools.models import ALLOCATION_TOPIC
 from mailing import kinds
-from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
+from mailing.email_templates import render_email_template
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import LOST, PENDING, Message, MessageQuerySet
 from mailing.operations import NewMessage, enqueue_many
 from mailing.refusals import HANDLED
@@ -48,7 +49,7 @@ class SendingFigures(NamedTuple):
     is_about_keys: bool
 
 
-def tell_managers(sendings: Sequence[FailedSending], at: datetime.datetime) -> None:
+def notify_managers(sendings: Sequence[FailedSending], at: datetime.datetime) -> None:
     """Record in the current office's journal that sendings fail, and queue the letters. None for the portal's own.
 
     Nor for these letters themselves: whom they do not reach would be told by another.
@@ -96,35 +97,20 @@ def render(message: Message) -> RenderedEmail:
         raise NoLongerDue("Cette personne n'est plus gestionnaire, ou ne veut plus de cette lettre.")
     office = Collectivity.objects.get(schema_name=connection.schema_name)
     figures = _count(sending)
-    when = _describe_moment(figures.started_at, timezone.now())
-    words = f"{formatting.number(figures.lost)} des {formatting.pluralize(figures.handled, 'e-mail')}"
-    page = (
-        reverse("pools:corrections", urlconf=settings.ROOT_URLCONF)
-        if figures.is_about_keys
-        else reverse("messages:list", urlconf=settings.ROOT_URLCONF)
-    )
-    left = formatting.pluralize(figures.pending, "autre e-mail de cet envoi est", "autres e-mails de cet envoi sont")
-    reasons = [f"– {_count_of(count)} : {reason}" for reason, count in _list_reasons(sending)]
-    return render_email(
+    page = reverse("pools:corrections" if figures.is_about_keys else "messages:list", urlconf=settings.ROOT_URLCONF)
+    return render_email_template(
+        "office/emails/failed_sending.txt",
+        {
+            "words": f"{formatting.number(figures.lost)} des {_count_of(figures.handled)}",
+            "when": _describe_moment(figures.started_at, timezone.now()),
+            "kind": kinds.get_label(sending.kind),
+            "pending": figures.pending,
+            "reasons": "".join(f"\n– {_count_of(count)} : {reason}" for reason, count in _list_reasons(sending)),
+            "is_about_keys": figures.is_about_keys,
+            "membership": describe_membership(member, office),
+        },
         greeting=format_salutation(member.user.first_name),
-        subject=f"{words} envoyés {when} n'ont pas été remis",
-        paragraphs=[
-            f"{words} « {kinds.get_label(sending.kind)} » envoyés {when} n'ont pas été remis à leurs destinataires.",
-            *([f"{left} encore à partir."] if figures.pending else []),
-            "\n".join(["Voici pourquoi :", *reasons]),
-            (
-                "Corrigez les adresses, toutes sur une même page : le portail en propose d'autres quand il en connaît,"
-                " et renvoie les mêmes clés."
-                if figures.is_about_keys
-                else "La page « Messages » dit ce qu'est devenu chacun."
-            ),
-        ],
-        button="Corriger les adresses" if figures.is_about_keys else "Voir les messages",
         address=office.office_url(page),
-        reason=(
-            "Vous recevez cette alerte, une seule fois pour cet envoi, parce que "
-            f"{describe_membership(member, office)}. Vous choisissez vos lettres à la page « Mes e-mails » du bureau."
-        ),
         unsubscribe_url=build_stop_url(office, member.pk, Letter.FAILURE),
     )
 

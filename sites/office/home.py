@@ -31,7 +31,7 @@ from licensing.pools.positions import (
 )
 from schools.territory import find_territory
 from sites.office.purchases import get_current_collectivity, list_purchases
-from sites.office.to_do import find_waiting, list_to_do
+from sites.office.to_do import find_pending_work, list_to_do
 from sites.office.weeks import get_weekly_curve
 from sites.office.year_figures import FunnelStage, YearFigures, build_years, count_available
 
@@ -163,7 +163,7 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
     years = build_years(running, today)
     stuck = list_stuck_keys(now, limit=MAX_HELPED, rights=rights)
     unpaid = [pool.position for pool in running if pool.position.entitlement.temporary_until is not None]
-    waiting = find_waiting(member, [position.order_number for position in unpaid], now)
+    waiting = find_pending_work(member, [position.order_number for position in unpaid], now)
     buys, manages = member.may(Capability.BUY_LICENCES), member.may(Capability.GIVE_LICENCES)
     managers = [] if manages else list_members(Capability.GIVE_LICENCES)
     first_steps = get_first_steps(member, [pool.position for pool in pools], today)

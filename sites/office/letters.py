@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -16,16 +14,15 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.forms import SettingsForm
 from collectivities.letters import choose_letters, find_wanted
-from collectivities.models import Letter, Member
+from collectivities.models import Letter
 from collectivities.queries import get_office_settings
 from core.calendar import date_in_paris
-from core.connections import connection
 from core.formatting import collectivity_forms
 from licensing.entitlements.models import Entitlement, available_on
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.emails import render_sample
 from licensing.pools.models import Pool
-from tenants.models import Collectivity
+from sites.office.purchases import get_current_collectivity
 from web.email_frame import EMAIL_CSP
 
 #: Of the number of a lot.
@@ -48,7 +45,7 @@ def sample_letter(request: OfficeHttpRequest) -> HttpResponse:
         if request.POST.get("without_logo"):
             settings.logo = None
     entitlement = _find_entitlement(request.GET.get("lot", ""))
-    return HttpResponse(render_sample(cast("Collectivity", connection.tenant), settings, entitlement).html)
+    return HttpResponse(render_sample(get_current_collectivity(), settings, entitlement).html)
 
 
 def _find_entitlement(lot: str) -> Entitlement | None:
@@ -77,15 +74,6 @@ _DETAILS = {
 }
 
 
-class OfferedLetter(NamedTuple):
-    """A letter that the member may get, with its switch."""
-
-    value: str
-    label: str
-    details: str
-    is_wanted: bool
-
-
 @office()
 @require_http_methods(["GET", "POST"])
 def my_letters(request: OfficeHttpRequest) -> HttpResponse:
@@ -96,17 +84,9 @@ def my_letters(request: OfficeHttpRequest) -> HttpResponse:
         choose_letters(member=request.member, wanted=wanted, at=timezone.now())
         messages.success(request, "votre choix est enregistré.")
         return redirect("my_letters")
-    name = cast("Collectivity", connection.tenant).name
     context = {
         "field": FIELD,
-        "letters": _list_offered(request.member),
-        "office": collectivity_forms(name).of_the,
+        "letters": [(letter, _DETAILS[letter], wanted) for letter, wanted in find_wanted(request.member).items()],
+        "office": collectivity_forms(get_current_collectivity().name).of_the,
     }
     return render(request, "office/my_letters.html", context)
-
-
-def _list_offered(member: Member) -> list[OfferedLetter]:
-    return [
-        OfferedLetter(letter.value, str(letter.label), _DETAILS[letter], is_wanted)
-        for letter, is_wanted in find_wanted(member).items()
-    ]

@@ -10,7 +10,7 @@ import django_tables2 as tables
 from django import forms
 from django.contrib import messages as notices
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -26,7 +26,6 @@ from accounts.reauthentication import confirmed_recently
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.operations.offices import write_anyway
-from core.exceptions import DomainError
 from core.foreign_values import cut_search
 from imports.models import SpreadsheetImport
 from imports.queries import list_emails
@@ -34,6 +33,7 @@ from mailing import kinds
 from mailing.models import Message, MessageState
 from mailing.queries import count_by_state, kinds_in_use
 from web.email_frame import EMAIL_CSP, FRAMING_CSP
+from web.page_actions import RefusalsOn, page_action
 
 
 class MessageTable(tables.Table):
@@ -151,7 +151,7 @@ def message_list(request: OfficeHttpRequest) -> HttpResponse:
         "is_leaving": Message.objects.leaving_at(timezone.now()).exists(),
         "now": timezone.now(),
     }
-    return _render_page_or_fragment(request, "office/messages/list.html", "office/messages/_list.html", context)
+    return render(request, f"office/messages/{'_list' if request.htmx else 'list'}.html", context)
 
 
 #: Displayed even when zero.
@@ -164,8 +164,8 @@ _ALWAYS_COUNTED = frozenset({MessageState.SENT, MessageState.FAILED})
 def message_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show a message's status and its content with the key masked; for htmx, the status only."""
     message = get_object_or_404(Message, pk=pk)
-    context = _build_detail_context(request, message)
-    return _render_page_or_fragment(request, "office/messages/detail.html", "office/messages/_progress.html", context)
+    template = "office/messages/_progress.html" if request.htmx else "office/messages/detail.html"
+    return render(request, template, _build_detail_context(request, message))
 
 
 @office()
@@ -185,20 +185,16 @@ def message_preview(request: OfficeHttpRequest, pk: int) -> HttpResponse:  # noq
 @require_POST
 @never_cache
 @csp_override(FRAMING_CSP)
+@page_action("messages:detail", "pk")
 def message_reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the message with its key. The audit log records who did."""
     message = get_object_or_404(Message, pk=pk)
     reveal = _get_kind_or_404(message).reveal
     if reveal is None:
         raise Http404("This message holds no key.")
-    try:
-        rendered = reveal(message, by=request.user, at=timezone.now())
-    except DomainError as refusal:
-        notices.error(request, str(refusal))
-        return redirect("messages:detail", pk=pk)
-    return render(
-        request, "office/messages/detail.html", {**_build_detail_context(request, message), "revealed": rendered}
-    )
+    rendered = reveal(message, by=request.user, at=timezone.now())
+    context = {**_build_detail_context(request, message), "revealed": rendered}
+    return render(request, "office/messages/detail.html", context)
 
 
 @office(Capability.GIVE_LICENCES)
@@ -212,11 +208,8 @@ def message_resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         raise Http404("This message cannot be sent again from here.")
     form = MessageResendForm(request.POST)
     if form.is_valid():
-        try:
+        with RefusalsOn(form):
             new = resend(message, recipient=form.cleaned_data["recipient"], by=request.user, at=timezone.now())
-        except DomainError as refusal:
-            form.add_error(None, str(refusal))
-        else:
             notices.success(request, f"Un nouveau message est en route vers {new.recipient}.")
             return redirect("messages:detail", pk=new.pk)
     return render(request, "office/messages/detail.html", _build_detail_context(request, message, form), status=422)
@@ -275,8 +268,3 @@ def _build_detail_context(
         "may_write_anyway": may_act and message.awaits_hand,
         "back": reverse("messages:list"),
     }
-
-
-def _render_page_or_fragment(request: HttpRequest, page: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
-    """Render the fragment for htmx, the full page otherwise."""
-    return render(request, fragment if getattr(request, "htmx", False) else page, context)

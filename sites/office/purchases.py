@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
 import django_tables2 as tables
 from django import forms
-from django.contrib import messages
 from django.db.models import F, QuerySet, Sum
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -31,11 +29,9 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
 from core.documents import build_file_response
-from core.exceptions import DomainError
 from licensing.billing import documents
-from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.billing.invoicing import get_or_create_document
-from licensing.billing.models import BillingDocument, Invoice, InvoiceKind
+from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_balance, has_rejected_invoice
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
@@ -51,6 +47,7 @@ from licensing.orders.queries import is_under_review
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
 from web.figure_column import FigureColumn
+from web.page_actions import RefusalsOn, page_action
 
 #: Badge colours; never the only carrier of the information.
 _COLOURS = {
@@ -272,7 +269,7 @@ class PurchaseStep(NamedTuple):
     label: str
     #: « done », « current » or « to come ».
     state: str
-    details: str = ""
+    details: str
 
 
 @office(Capability.READ_ORDERS)
@@ -379,22 +376,24 @@ def _format_day(moment: datetime.datetime | None) -> str:
 
 @office(Capability.READ_ORDERS)
 @require_safe
-def quote_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("purchases:detail", "pk")
+def quote_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return the quote as PDF. Raises `Http404` if there is none."""
     order = get_purchase(pk)
     if not order.quote_number:
         raise Http404("This order has no quote.")
-    return _download(request, order, get_or_create_quote)
+    return documents.build_download(documents.get_or_create_quote(order, at=timezone.now()))
 
 
 @office(Capability.READ_ORDERS)
 @require_safe
-def purchase_order_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("purchases:detail", "pk")
+def purchase_order_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return the purchase order to sign as PDF. Raises `Http404` before the order is placed."""
     order = get_purchase(pk)
     if order.placed_at is None:
         raise Http404("This order is not placed.")
-    return _download(request, order, get_or_create_purchase_order)
+    return documents.build_download(documents.get_or_create_purchase_order(order, at=timezone.now()))
 
 
 @office(Capability.READ_ORDERS)
@@ -416,14 +415,15 @@ def scan_download(request: OfficeHttpRequest, pk: int, number: int) -> HttpRespo
 
 @office(Capability.BUY_LICENCES)
 @require_POST
-def scan_upload(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("purchases:detail", "pk")
+def scan_upload(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Receive the signed purchase order; the countdown of the rights stops until it is reviewed."""
     order = get_purchase(pk)
     form = OfficeScanForm(request.POST, request.FILES)
     if not form.is_valid():
         return render_purchase(request, order, scan_form=form, status=422)
     file = form.cleaned_data["scan"]
-    try:
+    with RefusalsOn(form, "scan"):
         purchase_orders.receive_scan(
             order_id=order.pk,
             filename=file.name,
@@ -432,20 +432,8 @@ def scan_upload(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             by=request.member.user,
             at=timezone.now(),
         )
-    except DomainError as refusal:
-        form.add_error("scan", str(refusal))
-        return render_purchase(request, order, scan_form=form, status=409)
-    messages.success(request, "Bon de commande signé reçu : nous le vérifions, et la facture suit.")
-    return redirect("purchases:detail", pk=pk)
-
-
-def _download(request: OfficeHttpRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
-    """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
-    try:
-        return documents.build_download(render(order, at=timezone.now()))
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-        return redirect("purchases:detail", pk=order.pk)
+        return "Bon de commande signé reçu : nous le vérifions, et la facture suit."
+    return render_purchase(request, order, scan_form=form, status=409)
 
 
 PER_PAGE = 50

@@ -20,6 +20,8 @@ from core.calendar import date_in_paris
 from core.documents import build_file_response
 from core.spreadsheets import WorksheetContent, build_workbook
 from licensing.entitlements.queries import get_school_year
+from licensing.pools.year_use import list_bought_years
+from licensing.requests.queries import format_school_year
 from sites.office.purchases import get_current_collectivity
 from sites.office.year_report import (
     ReportLine,
@@ -28,10 +30,8 @@ from sites.office.year_report import (
     describe_day,
     describe_group,
     draw_report_curve,
-    label_year,
     list_lines,
     list_notes,
-    list_report_years,
     list_uses,
     read_report,
 )
@@ -104,7 +104,7 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @require_GET
 def show_report(request: OfficeHttpRequest) -> HttpResponse:
     """Show the report of a school year, the running one unless the address names another."""
-    years = list_report_years()
+    years = list_bought_years()
     if not years and "annee" not in request.GET:
         buys = request.member.may(Capability.BUY_LICENCES)
         buyers = [] if buys else list_members(Capability.BUY_LICENCES)
@@ -114,7 +114,7 @@ def show_report(request: OfficeHttpRequest) -> HttpResponse:
     named = len(report.split.named)
     context = {
         "report": report,
-        "years": [(year, label_year(year)) for year in years],
+        "years": [(year, format_school_year(year)) for year in years],
         "on_day": describe_day(report),
         "lines": list_lines(report, with_price=with_price),
         "uses": list_uses(report),
@@ -133,7 +133,7 @@ def show_report(request: OfficeHttpRequest) -> HttpResponse:
 @limit_downloads
 def report_pdf(request: OfficeHttpRequest) -> HttpResponse:
     """Return the report as a PDF of one page."""
-    report = _read(request, list_report_years())
+    report = _read(request, list_bought_years())
     # Importing fpdf takes 0.5 s, and the other pages do without.
     from sites.office.printed_report import render_report  # noqa: PLC0415
 
@@ -152,7 +152,7 @@ def report_pdf(request: OfficeHttpRequest) -> HttpResponse:
 @limit_downloads
 def report_workbook(request: OfficeHttpRequest) -> HttpResponse:
     """Return the figures of the report as a workbook."""
-    report = _read(request, list_report_years())
+    report = _read(request, list_bought_years())
     content = build_report_workbook(report, with_price=request.member.may(Capability.READ_ORDERS))
     return build_file_response(content, name=f"{_name_file(report)}.xlsx", content_type=_XLSX)
 

@@ -15,14 +15,12 @@ from api.filters import read_integer
 from api.viewsets import ApiViewSet, operation
 from core.calendar import date_in_paris
 from licensing.entitlements.queries import get_school_year
-from licensing.pools.year_use import YearUse
+from licensing.pools.year_use import list_bought_years
 from sites.office.year_report import (
     MIN_LICENCES,
-    ReportFigures,
     UsedClassCost,
     YearReport,
     choose_year,
-    list_report_years,
     read_report,
 )
 
@@ -180,7 +178,7 @@ class ReportViewSet(ApiViewSet):
         Une école de peu de licences n'est pas nommée. Une année sans licences est un 404.
         """
         today = date_in_paris(timezone.now())
-        years, asked = list_report_years(), read_integer(self.request, _YEAR.name)
+        years, asked = list_bought_years(), read_integer(self.request, _YEAR.name)
         if asked is not None and asked not in years:
             raise Http404
         year = asked or choose_year(years, today) or get_school_year(today)
@@ -192,17 +190,16 @@ def _serialize_report(report: YearReport) -> dict[str, Any]:
         "year": report.year,
         "counted_on": report.day.isoformat(),
         "figures": report.figures._asdict(),
-        "same_day_last_year": _serialize_figures(report.same_day),
-        "last_year": _serialize_figures(report.last_year),
+        "same_day_last_year": report.same_day and report.same_day._asdict(),
+        "last_year": report.last_year and report.last_year._asdict(),
         "cost": _serialize_cost(report.cost),
         "last_year_cost": _serialize_cost(report.last_cost),
         "schools_by_use": report.by_use._asdict() if report.by_use else None,
         "schools": [
-            {"uai": one.uai, "name": one.name, "commune": one.commune, **_serialize_use(one.use)}
-            for one in report.schools
+            {"uai": one.uai, "name": one.name, "commune": one.commune, **one.use._asdict()} for one in report.schools
         ],
         "grouped_schools": (
-            {"count": report.grouped.schools, **_serialize_use(report.grouped.use)} if report.grouped else None
+            {"count": report.grouped.schools, **report.grouped.use._asdict()} if report.grouped else None
         ),
         "weeks": [
             {
@@ -216,14 +213,6 @@ def _serialize_report(report: YearReport) -> dict[str, Any]:
             for week in report.weeks
         ],
     }
-
-
-def _serialize_figures(figures: ReportFigures | None) -> dict[str, int | None] | None:
-    return figures._asdict() if figures else None
-
-
-def _serialize_use(use: YearUse) -> dict[str, int]:
-    return use._asdict()
 
 
 def _serialize_cost(cost: UsedClassCost) -> dict[str, str | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -23,8 +23,6 @@ from collectivities.operations import portfolio
 from collectivities.queries import list_members, list_school_entries
 from core import formatting
 from core.calendar import date_in_paris
-from core.connections import connection
-from core.exceptions import DomainError
 from core.formatting import school_forms
 from imports.queries import list_grants
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR, Allocation
@@ -41,7 +39,8 @@ from mailing import kinds
 from mailing.models import Message, MessageState
 from schools.models import School
 from schools.wording import format_school_name, format_school_type
-from tenants.models import Collectivity
+from sites.office.purchases import get_current_collectivity
+from web.page_actions import RefusalsOn
 
 #: Of a school that redeemed no key: nothing unused, nothing given back, nothing asked for.
 _NONE: tuple[dict[int, int], dict[int, datetime.datetime], dict[int, ReturnRequest]] = ({}, {}, {})
@@ -111,7 +110,7 @@ class HeldAllocation(NamedTuple):
         return bool(self.allocation.state == AllocationState.REDEEMED) and self.unused > 0 and not waits
 
     @property
-    def given_lately(self) -> bool:
+    def given_recently(self) -> bool:
         """Whether it has its licences for so short a time that their disuse says nothing."""
         allocation = self.allocation
         moments = (allocation.created_at, allocation.grown_at, allocation.key.redeemed_at)
@@ -157,11 +156,8 @@ def edit_contact(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     found = row.school
     form = SchoolContactForm(request.POST, instance=row)
     if form.is_valid():
-        try:
+        with RefusalsOn(form):
             portfolio.set_contact(uai=uai, **form.cleaned_data, by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            form.add_error(None, str(refusal))
-        else:
             words = f"Le contact et le nombre de classes {school_forms(found.name).of_the} sont enregistrés."
             row.refresh_from_db()
             if any(one.other_address for one in _list_held(found, row)[0]):
@@ -185,7 +181,7 @@ def _render(
     manages = request.member.may(Capability.GIVE_LICENCES)
     asks = not manages and any(one.lost or one.other_address for one in current)
     reminder = find_next(found.pk)
-    asked = requests.list_of_school(found.pk, collectivity=cast("Collectivity", connection.tenant))
+    asked = requests.list_of_school(found.pk, collectivity=get_current_collectivity())
     context = {
         "reminder": reminder,
         "reminder_words": describe_next_of_school(reminder) if reminder is not None else "",

@@ -25,12 +25,14 @@ from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio import CONTACT_CHOICES, PortfolioFilter
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
+from core.documents import build_file_response
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.filters import DORMANT_DAYS
 from licensing.pools.queries import AllocationState, KeyLetters, list_key_letters
 from licensing.pools.wording import SchoolKey
 from licensing.pools.year_use import SchoolHolding, list_running_years, list_school_holdings
+from licensing.requests.queries import format_school_year
 from schools.wording import format_school_name
 from sites.office.school import LIST_PARAMETER
 
@@ -54,11 +56,6 @@ def fits(licences: str, holding: SchoolHolding) -> bool:
     return holding.is_unreached if licences == UNREACHED else True
 
 
-def describe_year(last_day: datetime.date) -> str:
-    """Return « 2026-2027 » for licences until 31 August 2027."""
-    return f"{last_day.year - 1}-{last_day.year}"
-
-
 class SchoolListFilter(PortfolioFilter):
     """Filter portfolio schools; `licences` and `year` are applied to what the schools hold, outside the database."""
 
@@ -78,7 +75,7 @@ class SchoolListFilter(PortfolioFilter):
         self._years, self._communes = years, communes
         self.filters["commune"].extra["choices"] = self.communes
         if len(years) > 1:
-            self.filters["year"].extra["choices"] = [(str(day), describe_year(day)) for day in years]
+            self.filters["year"].extra["choices"] = [(str(day), format_school_year(day.year)) for day in years]
         else:
             del self.filters["year"]
 
@@ -378,8 +375,9 @@ def school_list(request: OfficeHttpRequest) -> HttpResponse:
         "overview": overview,
         "managers": list_members(Capability.GIVE_LICENCES) if overview.dormant and not manages else [],
         "dormant_days": DORMANT_DAYS,
-        "school_query": _build_school_query(request.GET),
-        "year": describe_year(last_day) if last_day else "",
+        # A school's page leads back to the list as it is filtered.
+        "school_query": f"?{urlencode({LIST_PARAMETER: request.GET.urlencode()})}" if request.GET else "",
+        "year": format_school_year(last_day.year) if last_day else "",
         "year_query": urlencode(listing.filter.list_chosen("year")),
         "remind_query": _build_remind_query(listing),
         "shows_dormant": listing.filter.chosen_licences == DORMANT,
@@ -399,10 +397,8 @@ def export(request: OfficeHttpRequest) -> HttpResponse:
     today = date_in_paris(timezone.now())
     listing = SchoolListing.of(request.GET, today)
     content = build_workbook(listing.load(listing.uais), list_key_letters(listing.filter.last_day))
-    response = HttpResponse(content, content_type=_XLSX_CONTENT_TYPE)
     name = "-".join(["ecoles", *listing.filter.list_slugs(), str(today)])
-    response["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
-    return response
+    return build_file_response(content, name=f"{name}.xlsx", content_type=_XLSX_CONTENT_TYPE)
 
 
 def _build_heading(name: str, sort: str) -> dict[str, Any]:
@@ -414,11 +410,6 @@ def _build_heading(name: str, sort: str) -> dict[str, Any]:
         "sorted": ("descending" if is_reversed else "ascending") if is_sorted else "",
         "next": second if is_sorted and sort == first else first,
     }
-
-
-def _build_school_query(parameters: QueryDict) -> str:
-    """Return what a school's link carries, so that its page leads back to the list as it is filtered; may be empty."""
-    return f"?{urlencode({LIST_PARAMETER: parameters.urlencode()})}" if parameters else ""
 
 
 _FIGURES = frozenset(column.name for column in COLUMNS if column.is_figure)

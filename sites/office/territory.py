@@ -69,6 +69,20 @@ class MapDot(NamedTuple):
         """The most advanced state of its schools, lest a redeemed key is hidden. It determines shape and colour."""
         return max((school.state for school in self.schools), key=DRAWING_ORDER.index)
 
+    @property
+    def is_merged(self) -> bool:
+        return len(self.schools) > 1
+
+    @property
+    def url(self) -> str:
+        """The page of its school, or that which lists its schools."""
+        return reverse("map_place" if self.is_merged else "school", args=[self.schools[0].uai])
+
+    @property
+    def words(self) -> str:
+        """« École Jean Jaurès (Nîmes) : rien d'attribué », or names and states of several schools."""
+        return describe_dot(self)
+
 
 class Projection(NamedTuple):
     """Equirectangular: a degree of longitude is shorter by the cosine of the latitude."""
@@ -188,17 +202,6 @@ JOIN public.schools_school AS school ON school.uai = shown.school_id
 """  # noqa: S608 - constants of these modules, and parameters
 
 
-class LinkedDot(NamedTuple):
-    """A dot of the map as the template draws it."""
-
-    x: str
-    y: str
-    state: str
-    is_merged: bool
-    url: str
-    words: str
-
-
 class LegendRow(NamedTuple):
     """A row of the map's legend table."""
 
@@ -212,7 +215,7 @@ class LegendRow(NamedTuple):
 class TerritoryMap(NamedTuple):
     """The map, and the table with the same data."""
 
-    dots: list[LinkedDot]
+    dots: list[MapDot]
     #: Path of the territory's outline; empty where none is loaded. `source` says whose it is.
     outline: str
     source: str
@@ -242,7 +245,7 @@ def get_territory(collectivity: Collectivity, day: datetime.date) -> TerritoryMa
     drawn = draw_map(collectivity, day)
     counts = Counter(school.state for school in drawn.schools)
     return TerritoryMap(
-        dots=[_link(dot) for dot in drawn.dots],
+        dots=drawn.dots,
         outline=drawn.outline,
         source=formatting.join_words(sorted(drawn.sources)),
         lines=[
@@ -314,19 +317,6 @@ def _get_commune(code: str) -> str:
 def _get_departement(code: str) -> str:
     """Return INSEE's code of a département: the directory has « 030 » and « 02A » for « 30 » and « 2A »."""
     return code.removeprefix("0") if len(code) == 3 else code  # noqa: PLR2004
-
-
-def _link(dot: MapDot) -> LinkedDot:
-    first = dot.schools[0]
-    is_merged = len(dot.schools) > 1
-    return LinkedDot(
-        x=f"{dot.x:.1f}",
-        y=f"{dot.y:.1f}",
-        state=dot.state,
-        is_merged=is_merged,
-        url=reverse("map_place" if is_merged else "school", args=[first.uai]),
-        words=describe_dot(dot),
-    )
 
 
 def describe_dot(dot: MapDot) -> str:

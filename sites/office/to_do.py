@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -44,8 +45,6 @@ from sites.office.year_figures import count_available
 #
 # One query of the office's tables, and two of the public ones.
 
-_NOBODY = OfficeContact("", "", "")
-
 
 @dataclass(frozen=True, slots=True)
 class UnpaidOrder:
@@ -56,31 +55,31 @@ class UnpaidOrder:
 
 
 @dataclass
-class WaitingThings:
+class PendingWork:
     """What waits, as far as the member may act on it."""
 
-    orders: dict[int, UnpaidOrder] = field(default_factory=dict)
+    orders: dict[int, UnpaidOrder]
     #: To verify and apply, the first uploaded first, with who asked for it; None where nobody did.
-    imports: list[tuple[SpreadsheetImport, User | None]] = field(default_factory=list)
+    imports: list[tuple[SpreadsheetImport, User | None]]
     #: Schools that imports wait for, and that are now in the directory.
-    arrived_schools: int = 0
+    arrived_schools: int
     #: How many schools ask for licences and wait, and for how many in all.
-    requests: int = 0
-    requested_units: int = 0
+    requests: int
+    requested_units: int
     #: API tokens that expire soon, the next first.
-    tokens: list[Token] = field(default_factory=list)
+    tokens: list[Token]
     #: Whom to ask about the office's licences.
-    contact: OfficeContact = _NOBODY
+    contact: OfficeContact
     #: Whether there is no address for replies: the contact's is then the first manager's.
-    lacks_reply_to: bool = False
+    lacks_reply_to: bool
     #: Whether every school of the portfolio has licences, or the running year's list was given to them; False for an
     #: empty portfolio.
-    all_served: bool = False
+    all_served: bool
     #: Where the renewal of the next year stands; None while none is open.
-    renewal: RenewalState | None = None
+    renewal: RenewalState | None
 
 
-def find_waiting(member: Member, orders: Collection[int], at: datetime.datetime) -> WaitingThings:
+def find_pending_work(member: Member, orders: Collection[int], at: datetime.datetime) -> PendingWork:
     """Return what waits for a member; `orders`: the numbers of those not paid.
 
     Three queries, seven where the next year's renewal was begun.
@@ -99,62 +98,45 @@ def find_waiting(member: Member, orders: Collection[int], at: datetime.datetime)
         sources.append(_select_tokens(at))
     if member.may(Capability.GIVE_LICENCES):
         public.append(_select_requests())
-    rows = list(sources[0].union(*sources[1:], all=True))
-    if public:
-        rows += list(public[0].union(*public[1:], all=True))
-    found = _build(rows, at)
-    found.renewal = _find_renewal(rows, at)
-    found.lacks_reply_to = found.lacks_reply_to and member.may(Capability.MANAGE_OFFICE)
-    return found
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for selected in filter(None, (sources, public)):
+        for kind, details in selected[0].union(*selected[1:], all=True):
+            rows[kind].append(details)
+    return _build(rows, member, at)
 
 
-def _build(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> WaitingThings:
-    found = WaitingThings()
-    settings, manager, people = OfficeSettings(), 0, _get_people(rows)
-    for kind, details in rows:
-        match kind:
-            case "order":
-                found.orders[details["pk"]] = UnpaidOrder(details["state"], details["turned_down"])
-            case "import":
-                found.imports.append(_build_import(details, people))
-            case "arrival":
-                found.arrived_schools += details["schools"]
-            case "token":
-                expires_at = datetime.datetime.fromisoformat(details["expires_at"])
-                found.tokens.append(Token(name=details["name"], expires_at=expires_at))
-            case "requests":
-                found.requests, found.requested_units = details["requests"], details["units"]
-            case "settings":
-                settings = OfficeSettings(**details)
-            case "manager":
-                manager = details["pk"]
-            case "served":
-                found.all_served = True
-    found.contact, found.lacks_reply_to = complete_contact(settings, people.get(manager)), not settings.reply_to
-    found.imports.sort(key=lambda pair: (pair[0].requested_at is None, pair[0].requested_at or at, pair[0].pk))
-    found.tokens.sort(key=lambda token: token.expires_at)
-    return found
+def _build(rows: dict[str, list[dict[str, Any]]], member: Member, at: datetime.datetime) -> PendingWork:
+    settings = OfficeSettings(**next(iter(rows["settings"]), {}))
+    manager = next((row["pk"] for row in rows["manager"]), 0)
+    people = User.objects.in_bulk({manager, *(row["requested_by_id"] for row in rows["import"])} - {0, None})
+    imports = [_build_import(row, people) for row in rows["import"]]
+    expiring = [
+        Token(name=row["name"], expires_at=datetime.datetime.fromisoformat(row["expires_at"])) for row in rows["token"]
+    ]
+    return PendingWork(
+        orders={row["pk"]: UnpaidOrder(row["state"], row["turned_down"]) for row in rows["order"]},
+        imports=sorted(
+            imports, key=lambda pair: (pair[0].requested_at is None, pair[0].requested_at or at, pair[0].pk)
+        ),
+        arrived_schools=sum(row["schools"] for row in rows["arrival"]),
+        requests=sum(row["requests"] for row in rows["requests"]),
+        requested_units=sum(row["units"] for row in rows["requests"]),
+        tokens=sorted(expiring, key=lambda token: token.expires_at),
+        contact=complete_contact(settings, people.get(manager)),
+        lacks_reply_to=not settings.reply_to and member.may(Capability.MANAGE_OFFICE),
+        all_served=bool(rows["served"]),
+        renewal=_find_renewal(date_in_paris(at), begun=bool(rows["renewal"])),
+    )
 
 
-def _find_renewal(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> RenewalState | None:
+def _find_renewal(day: datetime.date, *, begun: bool) -> RenewalState | None:
     """Return the state of the next year's renewal; without a row nobody decided, from the day on that it is open.
 
     Four queries at most, where there is one.
     """
-    day = date_in_paris(at)
-    if any(kind == "renewal" for kind, _ in rows):
+    if begun:
         return find_state(get_renewed_year(day))
     return RenewalState.OPEN if is_open(day) else None
-
-
-def _get_people(rows: list[tuple[str, dict[str, Any]]]) -> dict[int, User]:
-    """Return the first manager and those who asked for imports. One query."""
-    named = {
-        number
-        for kind, details in rows
-        if kind in ("manager", "import") and (number := details["pk" if kind == "manager" else "requested_by_id"])
-    }
-    return User.objects.in_bulk(named)
 
 
 def _build_import(details: dict[str, Any], people: dict[int, User]) -> tuple[SpreadsheetImport, User | None]:
@@ -225,7 +207,7 @@ def _select_all_served(day: datetime.date) -> QuerySet[Any, Any]:
 LOW_FREE_SHARE = 0.1
 #: A lot that ends sooner is bought no more of: the next year's licences are.
 BOUGHT_UNTIL = datetime.timedelta(days=60)
-#: `TodoItem.quiet_weeks` of what somebody waits for, of what an office may well leave as it is, and of advice.
+#: `TodoItem.cooldown_weeks` of what somebody waits for, of what an office may well leave as it is, and of advice.
 A_MONTH, A_QUARTER, A_YEAR = 4, 12, 52
 #: Imports to apply that are named one by one.
 MAX_REQUESTS = 5
@@ -238,7 +220,7 @@ class TodoItem(NamedTuple):
     url: str
     action: str
     #: Weeks in which it makes no second weekly letter leave; by default somebody waits for what it asks.
-    quiet_weeks: int = A_MONTH
+    cooldown_weeks: int = A_MONTH
     #: Names it for the weekly letter where its words differ for one and for several; else its words do.
     subject: str = ""
 
@@ -247,7 +229,7 @@ def list_to_do(
     member: Member,
     running: Sequence[PoolProgress],
     stuck: StuckKeys,
-    waiting: WaitingThings,
+    waiting: PendingWork,
     at: datetime.datetime,
     *,
     managers: Sequence[User] = (),
@@ -296,7 +278,7 @@ def list_to_do(
 
 
 def _list_orders(
-    positions: Sequence[PoolPosition], waiting: WaitingThings, today: datetime.date, *, buys: bool
+    positions: Sequence[PoolPosition], waiting: PendingWork, today: datetime.date, *, buys: bool
 ) -> Iterator[TodoItem]:
     """Yield an item for each unpaid order and each suspended pool."""
     for position in sorted(positions, key=lambda one: one.entitlement.temporary_until or one.last_day):
@@ -338,7 +320,7 @@ def _list_held_keys(running: Sequence[PoolProgress], today: datetime.date) -> It
 
 
 def _list_renewal(
-    running: Sequence[PoolProgress], waiting: WaitingThings, member: Member, today: datetime.date
+    running: Sequence[PoolProgress], waiting: PendingWork, member: Member, today: datetime.date
 ) -> Iterator[TodoItem]:
     """Yield an item while the renewal of this year's licences waits for the member.
 
@@ -372,7 +354,7 @@ def _describe_lost(count: int) -> str:
     return f"{words} à {'son' if count == 1 else 'leur'} école."
 
 
-def _list_school_requests(waiting: WaitingThings) -> Iterator[TodoItem]:
+def _list_school_requests(waiting: PendingWork) -> Iterator[TodoItem]:
     """Yield an item for the schools that ask for licences."""
     if waiting.requests:
         schools = formatting.pluralize(waiting.requests, "école demande", "écoles demandent")
@@ -381,7 +363,7 @@ def _list_school_requests(waiting: WaitingThings) -> Iterator[TodoItem]:
         yield TodoItem(words, reverse("requests:list"), "Répondre", subject="requests")
 
 
-def _list_requests(waiting: WaitingThings) -> list[TodoItem]:
+def _list_requests(waiting: PendingWork) -> list[TodoItem]:
     """Return an item for each of the first imports that a manager is asked to apply, and one for the others."""
     requests = [one for one, _ in waiting.imports if one.requested_at]
     asked = requests[:MAX_REQUESTS]
@@ -404,7 +386,7 @@ def _list_requests(waiting: WaitingThings) -> list[TodoItem]:
     return items
 
 
-def _list_own_requests(waiting: WaitingThings, member: Member, managers: Sequence[User]) -> Iterator[TodoItem]:
+def _list_own_requests(waiting: PendingWork, member: Member, managers: Sequence[User]) -> Iterator[TodoItem]:
     """Yield an item for each of the first imports that the member asked to be applied: it waits for the managers."""
     own = [one for one, _ in waiting.imports if one.requested_at and one.requested_by_id == member.user_id]
     changes = describe_request_changes(own[:MAX_REQUESTS]) if own else {}
@@ -415,7 +397,7 @@ def _list_own_requests(waiting: WaitingThings, member: Member, managers: Sequenc
         yield TodoItem(words, reverse("imports:detail", args=[one.pk]), action)
 
 
-def _list_imports(waiting: WaitingThings, *, applies: bool) -> list[TodoItem]:
+def _list_imports(waiting: PendingWork, *, applies: bool) -> list[TodoItem]:
     """Return an item for the imports to verify, and one for the schools that have arrived."""
     items = []
     unasked = [one for one, _ in waiting.imports if not one.requested_at]
@@ -463,7 +445,7 @@ def _list_nearly_exhausted(exhausted: Sequence[PoolPosition], *, buys: bool) -> 
             yield TodoItem(words, f"{reverse('pools:pools')}#lot-{position.pool_id}", "Voir le lot", A_YEAR)
 
 
-def _list_tokens(waiting: WaitingThings, at: datetime.datetime) -> Iterator[TodoItem]:
+def _list_tokens(waiting: PendingWork, at: datetime.datetime) -> Iterator[TodoItem]:
     for token in waiting.tokens:
         words = formatting.add_nonbreaking_spaces(
             f"Jeton « {token.name} » de l'API : il expire le {formatting.long_date(tokens.get_last_day(token))}"

@@ -21,7 +21,6 @@ from collectivities.letters import (
     describe_membership,
     find_recipient,
     get_next_sending_moment,
-    get_week,
     is_sending_time,
     is_working_day,
     list_recipients,
@@ -56,8 +55,8 @@ from mailing import kinds
 from mailing import operations as mailing
 from mailing.kinds import EmailItem, NoLongerDue, RenderedEmail, format_salutation, render_email
 from mailing.models import Message, MessageState
-from schools.calendar import SUMMER_MONTHS
-from sites.office.to_do import A_QUARTER, A_YEAR, TodoItem, find_waiting, list_to_do
+from schools.calendar import SUMMER_MONTHS, get_week
+from sites.office.to_do import A_QUARTER, A_YEAR, TodoItem, find_pending_work, list_to_do
 from tenants.models import Collectivity
 
 _ONE_WEEK = datetime.timedelta(days=7)
@@ -195,7 +194,7 @@ def list_member_items(member: Member, week: OfficeWeek) -> list[TodoItem]:
     them within the week.
     """
     unpaid = [one.position for one in week.running if one.position.entitlement.temporary_until is not None]
-    waiting = find_waiting(member, [position.order_number for position in unpaid], week.at)
+    waiting = find_pending_work(member, [position.order_number for position in unpaid], week.at)
     if member.user_id in week.informed:
         waiting.requests = 0
     if member.pk in week.reminded and waiting.renewal in _REMINDED_STATES:
@@ -208,8 +207,8 @@ def list_member_items(member: Member, week: OfficeWeek) -> list[TodoItem]:
 
 #: Kind of the e-mails, and their topic, whose id is that of the `MemberLetter`.
 WEEKLY_KIND, WEEKLY_TOPIC = "office.weekly_letter", "weekly_letter"
-#: After which every line is news again: see `TodoItem.quiet_weeks`.
-_LONGEST_QUIET = datetime.timedelta(weeks=A_YEAR)
+#: After which every line is news again: see `TodoItem.cooldown_weeks`.
+_LONGEST_COOLDOWN = datetime.timedelta(weeks=A_YEAR)
 
 
 def run(*, at: datetime.datetime) -> int:
@@ -223,20 +222,20 @@ def run(*, at: datetime.datetime) -> int:
 def write_letters(*, at: datetime.datetime) -> int:
     """Queue the letter of the week of a moment for each member who has something to do and had none in it.
 
-    It comes where a line of it is news: in none of the letters of its `quiet_weeks`. Other numbers are no news.
+    It comes where a line of it is news: in none of the letters of its `cooldown_weeks`. Other numbers are no news.
     """
     members = list_recipients(Letter.WEEKLY)
     if not members:
         return 0
     week = load_week(at)
     monday = get_week(date_in_paris(at))
-    last_weeks = _find_last_weeks(members, since=monday - _LONGEST_QUIET)
+    last_weeks = _find_last_weeks(members, since=monday - _LONGEST_COOLDOWN)
     lines = {}
     for member in members:
         items = {hash_line(one): one for one in list_member_items(member, week)}
         last = last_weeks[member.pk]
-        quiet_since = {line: monday - datetime.timedelta(weeks=one.quiet_weeks) for line, one in items.items()}
-        if any(last.get(line, datetime.date.min) <= since for line, since in quiet_since.items()):
+        due_since = {line: monday - datetime.timedelta(weeks=one.cooldown_weeks) for line, one in items.items()}
+        if any(last.get(line, datetime.date.min) <= since for line, since in due_since.items()):
             lines[member.pk] = list(items)
     claimed = claim_letters(lines, Letter.WEEKLY, period=monday, at=at)
     return mailing.enqueue_many(

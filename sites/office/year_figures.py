@@ -11,6 +11,7 @@ from typing import NamedTuple
 from core import formatting
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.positions import PoolProgress
+from licensing.requests.queries import format_school_year
 
 #: Percentages below have a decimal: « 2 % » would stand for what is nearly three.
 _WHOLE_FROM = 10
@@ -47,7 +48,7 @@ class YearFigures:
     @property
     def label(self) -> str:
         """« 2026-2027 »."""
-        return f"{self.year - 1}-{self.year}"
+        return format_school_year(self.year)
 
     @property
     def stages(self) -> list[FunnelStage]:

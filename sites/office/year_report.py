@@ -21,11 +21,11 @@ from licensing.pools.year_use import (
     YearPurchase,
     YearUse,
     count_year_by_week,
-    list_bought_years,
     read_purchases,
     read_seats_by_week,
     read_uses,
 )
+from licensing.requests.queries import format_school_year
 from schools.models import School
 from schools.wording import format_school_name
 from sites.office.purchases import list_purchases
@@ -65,7 +65,7 @@ def add_up(uses: Iterable[YearUse]) -> YearUse:
     return YearUse(given, redeemed, used)
 
 
-def tells_use(use: YearUse) -> bool:
+def shows_use(use: YearUse) -> bool:
     """Whether how many licences are used may be told of so many."""
     return use.given >= MIN_LICENCES
 
@@ -77,9 +77,9 @@ def split_schools(uses: Mapping[str, YearUse]) -> SplitSchools:
     together are too few, none is named and there is no group.
     """
     smallest_first = sorted(uses.items(), key=lambda entry: (entry[1].given, entry[0]))
-    if not tells_use(add_up(uses.values())):
+    if not shows_use(add_up(uses.values())):
         return SplitSchools([], None)
-    size = sum(not tells_use(use) for use in uses.values())
+    size = sum(not shows_use(use) for use in uses.values())
     while size and size < len(smallest_first) and not _hides(smallest_first[:size]):
         size += 1
     hidden, named = smallest_first[:size], smallest_first[size:]
@@ -88,7 +88,7 @@ def split_schools(uses: Mapping[str, YearUse]) -> SplitSchools:
 
 
 def _hides(entries: list[tuple[str, YearUse]]) -> bool:
-    return len(entries) >= _MIN_GROUPED and tells_use(add_up(use for _, use in entries))
+    return len(entries) >= _MIN_GROUPED and shows_use(add_up(use for _, use in entries))
 
 
 class UsedClassCost(NamedTuple):
@@ -189,12 +189,12 @@ class YearReport:
     @property
     def label(self) -> str:
         """« 2026-2027 »."""
-        return label_year(self.year)
+        return format_school_year(self.year)
 
     @property
     def last_label(self) -> str:
         """« 2025-2026 »."""
-        return label_year(self.year - 1)
+        return format_school_year(self.year - 1)
 
     @property
     def is_over(self) -> bool:
@@ -222,20 +222,10 @@ class YearReport:
         return add_up(use for _, use in self.split.named[skipped:])
 
 
-def label_year(year: int) -> str:
-    """Return « 2026-2027 » for the school year that ends in 2027."""
-    return f"{year - 1}-{year}"
-
-
 def choose_year(years: Sequence[int], day: datetime.date) -> int | None:
     """Return the school year to show: that of the day, else the latest one before, else the next to come."""
     running = get_school_year(day)
     return max((year for year in years if year <= running), default=min(years, default=None))
-
-
-def list_report_years() -> list[int]:
-    """Return the school years that have a report, the latest first. One query."""
-    return list_bought_years()
 
 
 def read_report(year: int, day: datetime.date) -> YearReport:
@@ -276,7 +266,7 @@ def _add_up(purchase: YearPurchase, uses: Mapping[str, YearUse]) -> ReportFigure
         granted=purchase.granted,
         given=total.given,
         redeemed=total.redeemed,
-        used=total.used if tells_use(total) or not total.given else None,
+        used=total.used if shows_use(total) or not total.given else None,
         schools=len(uses),
     )
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 
 from accounts import throttling
@@ -21,6 +20,7 @@ from mailing import operations as mailing
 from mailing.kinds import RenderedEmail, register
 from mailing.models import Message
 from web.access import public_page
+from web.page_actions import page_action
 
 SUBJECTS = (
     ("cle", "Ma clé d’activation"),
@@ -119,8 +119,15 @@ register(CONTACT, label="Message d'un visiteur", render=render_contact)
 CONTACT_LIMIT = RateLimit("contact/address", 10, datetime.timedelta(hours=1))
 
 
+def _refuse(request: HttpRequest, refusal: RateLimitExceeded) -> HttpResponse:
+    form = VisitorMessageForm(request.POST)
+    form.add_error(None, f"{refusal} Votre message n’est pas parti ; il est conservé ci-dessous.")
+    return render(request, "portal/contact.html", {"form": form}, status=429)
+
+
 @public_page
-def contact(request: HttpRequest) -> HttpResponse:
+@page_action("contact", refused=_refuse, errors=RateLimitExceeded)
+def contact(request: HttpRequest) -> HttpResponse | str:
     """Show the form, then queue the e-mail; silently drop messages with the honeypot field filled in."""
     form = VisitorMessageForm(request.POST or None, initial=_build_initial(request))
     if request.method != "POST":
@@ -128,17 +135,10 @@ def contact(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "portal/contact.html", {"form": form}, status=422)
     at = timezone.now()
-    try:
-        throttling.count_attempts([(CONTACT_LIMIT, throttling.get_network(get_client_ip(request)))], at=at)
-    except RateLimitExceeded as refusal:
-        form.add_error(None, f"{refusal} Votre message n’est pas parti ; il est conservé ci-dessous.")
-        response = render(request, "portal/contact.html", {"form": form}, status=429)
-        response["Retry-After"] = str(refusal.retry_after)
-        return response
+    throttling.count_attempts([(CONTACT_LIMIT, throttling.get_network(get_client_ip(request)))], at=at)
     if not form.is_spam:
         mailing.enqueue(kind=CONTACT, recipient=settings.CONTACT_EMAIL, at=at, context=form.to_context())
-    messages.success(request, f"votre message est parti. La réponse viendra à {form.cleaned_data['email']}.")
-    return redirect("contact")
+    return f"votre message est parti. La réponse viendra à {form.cleaned_data['email']}."
 
 
 def _build_initial(request: HttpRequest) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -29,9 +28,9 @@ from accounts.passwords import describe_password_rules
 from accounts.queries import has_account_with_address
 from accounts.requests import AuthenticatedRequest
 from accounts.throttling import SIGN_UP_BY_NETWORK, RateLimit, RateLimitExceeded
+from collectivities.forms import NameAndPasswordForm
 from core import formatting
 from core.calendar import date_in_paris
-from core.contact_details import check_person_name
 from core.exceptions import DomainError
 from licensing.entitlements import key_checks, mailbox_proof, operations
 from licensing.entitlements.exceptions import KeyAlreadyRedeemed, SchoolNotChosen, TooManyGuesses
@@ -126,30 +125,13 @@ def forget_key(request: HttpRequest) -> None:
     forget_pending_page(request)
 
 
-class KeyAccountForm(forms.Form):
+class KeyAccountForm(NameAndPasswordForm):
     """A first name, a surname and a password; the address is the proven one, unless another is typed.
 
     `proven`: the mailbox that the key's link proves; empty where the key was typed, and an address is asked for.
     """
 
-    first_name = forms.CharField(
-        label="Prénom",
-        max_length=150,
-        validators=[check_person_name],
-        widget=forms.TextInput({"autocomplete": "given-name"}),
-    )
-    last_name = forms.CharField(
-        label="Nom",
-        max_length=150,
-        validators=[check_person_name],
-        widget=forms.TextInput({"autocomplete": "family-name"}),
-    )
     email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
-    password = forms.CharField(
-        label="Mot de passe",
-        strip=False,
-        widget=forms.PasswordInput({"autocomplete": "new-password"}),
-    )
     username = forms.CharField(
         label="Identifiant",
         max_length=150,
@@ -157,6 +139,8 @@ class KeyAccountForm(forms.Form):
         help_text="S’il n’est pas libre, vous en recevrez un proche par e-mail.",
         widget=forms.TextInput({"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
+
+    field_order = ("first_name", "last_name", "email", "password", "username")
 
     def __init__(self, data: Any = None, *, proven: str) -> None:
         super().__init__(data)
@@ -200,17 +184,6 @@ class KeyAccountForm(forms.Form):
 #
 # The link's fragment, which no server sees, is posted once by a script; without scripts the key is typed. Whoever has
 # no key that exists learns nothing here, and guessing is limited (`licensing.entitlements.operations`).
-
-
-@dataclass(frozen=True, slots=True)
-class KeyOffer:
-    """What the page shows of a key: who gives what to which school, until when."""
-
-    giver: str
-    licences: str
-    school: str
-    until: str
-    units: int
 
 
 @public_page
@@ -353,7 +326,7 @@ def _render_key(
     if key is None:
         forget_key(request)
         return redirect("key_start")
-    content: dict[str, Any] = {"offer": _build_offer(key, now), "refusal": refusal}
+    content: dict[str, Any] = {"offer": _describe_offer(key, now), "refusal": refusal}
     is_usable = False
     try:
         key_checks.check_key(key, user, now, school=_get_school(request))
@@ -379,15 +352,16 @@ def _render_key(
     return render(request, "portal/key_start.html", content, status=status)
 
 
-def _build_offer(key: ActivationKey, at: Any) -> KeyOffer:
+def _describe_offer(key: ActivationKey, at: datetime.datetime) -> dict[str, Any]:
+    """Return what the page shows of a key: who gives what to which school, until when."""
     giver = key.entitlement.collectivity
-    return KeyOffer(
-        giver=giver.name if giver is not None else "",
-        licences=formatting.pluralize(key.units, "licence"),
-        school=format_school(key.school) if key.school is not None else "",
-        until=format_until(key.entitlement, date_in_paris(at)),
-        units=key.units,
-    )
+    return {
+        "giver": giver.name if giver is not None else "",
+        "licences": formatting.pluralize(key.units, "licence"),
+        "school": format_school(key.school) if key.school is not None else "",
+        "until": format_until(key.entitlement, date_in_paris(at)),
+        "units": key.units,
+    }
 
 
 def _find_school_to_choose(key: ActivationKey, user: User) -> School | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -21,10 +20,9 @@ from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
-from core.formatting import add_nonbreaking_spaces
 from licensing.billing import documents, invoicing
 from licensing.billing import operations as billing_operations
-from licensing.billing.models import BillingDocument, Invoice, InvoiceKind, PlatformStatus
+from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus
 from licensing.billing.queries import get_amount_received, has_rejected_invoice
 from licensing.billing.snapshots import DAYS_TO_PAY
 from licensing.catalogue import terms
@@ -52,7 +50,7 @@ from licensing.payments import card, card_providers
 from licensing.payments.credits import withdraw_from_contract
 from sites.portal.shop_forms import PROPOSE, PayerForm, PayerReferencesForm, ShopScanForm
 from web.access import signed_in
-from web.page_actions import RefusalsOn
+from web.page_actions import RefusalsOn, page_action
 
 #: The button of the second step.
 _CONFIRM = "confirmer"
@@ -71,7 +69,8 @@ class ContractWithdrawalForm(forms.Form):
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+@page_action("orders_detail", "pk")
+def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """Show the declaration; by POST, show it again to be confirmed, or record it."""
     order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=request.user)
     now = timezone.now()
@@ -80,19 +79,14 @@ def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return redirect("orders_detail", pk=pk)
     initial = {"name": request.user.get_full_name()}
     form = ContractWithdrawalForm(request.POST if request.method == "POST" else None, initial=initial)
-    confirming = False
-    if request.method == "POST" and form.is_valid():
-        if request.POST.get("faire") != _CONFIRM:
-            confirming = True
-        else:
-            with RefusalsOn(form):
-                withdraw_from_contract(order_id=order.pk, name=form.cleaned_data["name"], by=request.user, at=now)
-                messages.success(
-                    request,
-                    f"Vous avez renoncé au contrat : la commande est annulée. L'accusé de réception est envoyé à "
-                    f"{request.user.email}.",
-                )
-                return redirect("orders_detail", pk=pk)
+    confirming = form.is_valid() and request.POST.get("faire") != _CONFIRM
+    if form.is_valid() and not confirming:
+        with RefusalsOn(form):
+            withdraw_from_contract(order_id=order.pk, name=form.cleaned_data["name"], by=request.user, at=now)
+            return (
+                "Vous avez renoncé au contrat : la commande est annulée. L'accusé de réception est envoyé à "
+                f"{request.user.email}."
+            )
     context = {
         "order": order,
         "line": order.lines.select_related("school_year").get(),
@@ -108,7 +102,8 @@ def withdraw(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+@page_action("orders_detail", "pk")
+def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """Show who pays; by POST, correct it."""
     order = get_object_or_404(list_visible_orders(request.user), pk=pk)
     if request.method != "POST" and not billing_operations.is_correctable(order):
@@ -119,33 +114,37 @@ def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if proposed:
         details, keeps_name = form.propose_details(), form.keeps_name
         form = PayerForm(order=order, initial=details)
-    elif request.method == "POST" and form.is_valid():
+    elif form.is_valid():
         try:
             billing_operations.correct_billing_details(
                 order_id=order.pk, billing=form.billing, by=request.user, at=timezone.now()
             )
         except DomainError as refusal:
-            if isinstance(refusal, BadBilling):
-                form.add_refusal(refusal)
-            else:
-                form.add_error(None, add_nonbreaking_spaces(refusal.sentence))
+            form.add_refusal(refusal)
         else:
-            messages.success(request, "Les informations de facturation sont corrigées.")
-            return redirect("orders_detail", pk=pk)
+            return "Les informations de facturation sont corrigées."
     context = {"order": order, "form": form, "proposed": proposed, "keeps_name": keeps_name}
     return render(request, "portal/shop/correct.html", context, status=422 if form.is_bound else 200)
 
 
+def _refuse_document(request: AuthenticatedRequest, refusal: DomainError, *, pk: int) -> HttpResponse:
+    messages.error(request, refusal.sentence)
+    is_draft = Order.objects.filter(pk=pk, state=OrderState.DRAFT).exists()
+    return redirect("shop_order" if is_draft else "orders_detail", pk=pk)
+
+
 @signed_in
 @require_safe
+@page_action(refused=_refuse_document)
 def quote(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return the order's quote as PDF."""
     order = get_object_or_404(list_visible_orders(request.user).exclude(quote_number=""), pk=pk)
-    return _download(request, order, documents.get_or_create_quote)
+    return documents.build_download(documents.get_or_create_quote(order, at=timezone.now()))
 
 
 @signed_in
 @require_safe
+@page_action(refused=_refuse_document)
 def purchase_order(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return the purchase order to sign as PDF, for orders paid by cheque or mandat administratif."""
     order = get_object_or_404(
@@ -153,7 +152,7 @@ def purchase_order(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         pk=pk,
         method=SettlementMethod.MANDATE,
     )
-    return _download(request, order, documents.get_or_create_purchase_order)
+    return documents.build_download(documents.get_or_create_purchase_order(order, at=timezone.now()))
 
 
 @signed_in
@@ -163,15 +162,6 @@ def invoice(request: AuthenticatedRequest, pk: int, number: str) -> HttpResponse
     order = get_object_or_404(list_visible_orders(request.user), pk=pk)
     found = get_object_or_404(order.invoices, number=number)
     return documents.build_download(invoicing.get_or_create_document(found, at=timezone.now()))
-
-
-def _download(request: AuthenticatedRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
-    """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
-    try:
-        return documents.build_download(render(order, at=timezone.now()))
-    except DomainError as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("shop_order" if order.state == OrderState.DRAFT else "orders_detail", pk=order.pk)
 
 
 #: Colour and label of each state, as shown to the buyer.
@@ -383,14 +373,15 @@ def detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+@page_action("orders_detail", "pk")
+def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """Receive the upload of the signed purchase order."""
     order = _get_order(request, pk)
     form = ShopScanForm(request.POST, request.FILES)
     if not form.is_valid():
         return _render(request, order, status=422, scan_form=form)
     file = form.cleaned_data["file"]
-    try:
+    with RefusalsOn(form, "file"):
         purchase_orders.receive_scan(
             order_id=order.pk,
             filename=file.name,
@@ -399,16 +390,18 @@ def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse:
             by=request.user,
             at=timezone.now(),
         )
-    except DomainError as refusal:
-        form.add_error("file", add_nonbreaking_spaces(refusal.sentence))
-        return _render(request, order, status=409, scan_form=form)
-    messages.success(request, "Le bon de commande signé est déposé : nous le vérifions, puis la facture est émise.")
-    return redirect("orders_detail", pk=pk)
+        return "Le bon de commande signé est déposé : nous le vérifions, puis la facture est émise."
+    return _render(request, order, status=409, scan_form=form)
+
+
+def _refuse(request: AuthenticatedRequest, refusal: DomainError, *, pk: int) -> HttpResponse:
+    return _render(request, _get_order(request, pk), status=409, refusal=refusal)
 
 
 @signed_in
 @require_POST
-def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+@page_action("orders_detail", "pk", refused=_refuse)
+def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """Complete the references that the invoice of a public payer or a business will carry."""
     order = _get_order(request, pk)
     form = PayerReferencesForm(request.POST, shown=list_order_references(order), initial={})
@@ -421,21 +414,16 @@ def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     except BadBilling as refusal:
         form.add_refusal(refusal)
         return _render(request, order, status=422, references_form=form)
-    except DomainError as refusal:
-        return _render(request, order, status=409, refusal=refusal)
-    messages.success(request, "Les informations de facturation sont enregistrées.")
-    return redirect("orders_detail", pk=pk)
+    return "Les informations de facturation sont enregistrées."
 
 
 @signed_in
 @require_POST
+@page_action(refused=_refuse)
 def pay_by_card(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Start the card payment of an order placed with another payment method."""
     order = _get_order(request, pk)
-    try:
-        payment = card.start_attempt(order_id=order.pk, by=request.user, at=timezone.now())
-    except DomainError as refusal:
-        return _render(request, order, status=409, refusal=refusal)
+    payment = card.start_attempt(order_id=order.pk, by=request.user, at=timezone.now())
     return redirect(payment.get_process_url())
 
 

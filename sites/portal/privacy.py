@@ -42,7 +42,8 @@ from licensing.payments import operations as payments
 from licensing.requests import personal_data as requests
 from licensing.returns import personal_data as returns
 from mailing import personal_data as outbox
-from mailing.kinds import RenderedEmail, format_salutation, register, render_email
+from mailing.email_templates import render_email_template
+from mailing.kinds import RenderedEmail, format_salutation, register
 from mailing.models import Message
 from mailing.operations import enqueue
 from schools import affiliations as schools
@@ -100,33 +101,11 @@ ACCOUNT_CLOSED = "account.closed"
 
 def render_account_closed(message: Message) -> RenderedEmail:
     """Confirm that the account was deleted, with the consequences, and what to do if somebody else did it."""
-    username, first_name = message.context["username"], message.context["first_name"]
-    return render_email(
-        greeting=format_salutation(first_name),
-        subject=f"Votre compte « {username} » est supprimé",
-        paragraphs=[
-            (
-                f"Le compte Pep's dont l'identifiant était « {username} » vient d'être supprimé, à la demande de la "
-                "personne qui y était connectée."
-            ),
-            (
-                "Votre nom, votre adresse e-mail, votre téléphone et votre mot de passe sont effacés. Les licences que "
-                "vous déteniez sont de nouveau disponibles ; les classes, les comptes des élèves et les abonnements "
-                "restent à l'établissement."
-            ),
-            (
-                "Vous pourrez créer un nouveau compte quand vous le souhaitez : il sera neuf, et ne retrouvera rien de "
-                "celui-ci."
-            ),
-        ],
-        button="Nous écrire",
+    return render_email_template(
+        "portal/emails/account_closed.txt",
+        {"username": message.context["username"]},
+        greeting=format_salutation(message.context["first_name"]),
         address=portal_url("contact/"),
-        notes=[
-            (
-                "Ce n'est pas vous qui l'avez demandé ? Écrivez-nous sans attendre, et changez le mot de passe de "
-                "votre boîte aux lettres. C'est le dernier e-mail que vous recevez au sujet de ce compte."
-            )
-        ],
     )
 
 

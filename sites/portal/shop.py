@@ -218,8 +218,7 @@ def basket(request: AuthenticatedRequest) -> HttpResponse:
 @never_cache
 def checkout(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the draft order and its form; by POST, place it, start the card payment or create a quote."""
-    user = request.user
-    order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=user)
+    order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=request.user)
     if order.state != OrderState.DRAFT:
         return redirect("orders_detail", pk=pk)
     if request.method != "POST":
@@ -228,50 +227,37 @@ def checkout(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     form = CheckoutForm(
         request.POST, order=order, initial={}, cards=card_providers.is_available(), for_quote=button == _QUOTE
     )
-    if button == PROPOSE:
-        proposed = _build_form(order, form.propose_details())
-        return _render(request, order, proposed, proposed=True, keeps_name=form.keeps_name)
-    if button == _TOTAL:
-        return _render(request, order, _build_form(order, form.typed))
-    if not form.is_valid():
-        return _render(request, order, form, status=422)
-    return (_create_quote if button == _QUOTE else _place)(request, order, form, user)
+    if button in (PROPOSE, _TOTAL):
+        proposed = button == PROPOSE
+        shown = _build_form(order, form.propose_details() if proposed else form.typed)
+        return _render(request, order, shown, proposed=proposed, keeps_name=form.keeps_name)
+    if form.is_valid():
+        try:
+            return _submit(request, order, form)
+        except BadBilling as refusal:
+            form.add_refusal(refusal)
+        except DomainError as refusal:
+            return _render(request, order, form, status=409, refusal=refusal)
+    return _render(request, order, form, status=422)
 
 
-def _create_quote(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
-    """Create a quote for the chosen payer and redirect to its PDF."""
-    try:
-        operations.issue_quote(order_id=order.pk, billing=form.billing, by=user, at=timezone.now())
-    except BadBilling as refusal:
-        form.add_refusal(refusal)
-        return _render(request, order, form, status=422)
-    except DomainError as refusal:
-        return _render(request, order, form, status=409, refusal=refusal)
-    return redirect("orders_quote", pk=order.pk)
-
-
-def _place(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
-    """Place the order or start the card payment; on a refusal, render the form again with its input."""
-    arguments: dict[str, Any] = {
+def _submit(request: AuthenticatedRequest, order: Order, form: CheckoutForm) -> HttpResponse:
+    """Create a quote, place the order or start the card payment."""
+    known: dict[str, Any] = {
         "order_id": order.pk,
         "billing": form.billing,
-        "terms_version": form.cleaned_data["terms_version"],
-        "basket": request.POST.get("panier", ""),
-        "by": user,
+        "by": request.user,
         "at": timezone.now(),
     }
-    try:
-        if form.cleaned_data["method"] == SettlementMethod.MANDATE:
-            placed = operations.place(**arguments)
-            messages.success(request, f"Votre commande est enregistrée. {_describe_next_step(placed)}")
-            return redirect("orders_detail", pk=order.pk)
-        payment = card.pay_draft(**arguments)
-    except BadBilling as refusal:
-        form.add_refusal(refusal)
-        return _render(request, order, form, status=422)
-    except DomainError as refusal:
-        return _render(request, order, form, status=409, refusal=refusal)
-    return redirect(payment.get_process_url())
+    if form.for_quote:
+        operations.issue_quote(**known)
+        return redirect("orders_quote", pk=order.pk)
+    known |= {"terms_version": form.cleaned_data["terms_version"], "basket": request.POST.get("panier", "")}
+    if form.cleaned_data["method"] == SettlementMethod.MANDATE:
+        placed = operations.place(**known)
+        messages.success(request, f"Votre commande est enregistrée. {_describe_next_step(placed)}")
+        return redirect("orders_detail", pk=order.pk)
+    return redirect(card.pay_draft(**known).get_process_url())
 
 
 def _describe_next_step(order: Order) -> str:

@@ -8,12 +8,12 @@ from typing import Any, cast
 from django import forms
 from django.forms.boundfield import BoundWidget
 
+from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces
 from licensing.orders import payers, siret_numbers
 from licensing.orders.billing_details import FRANCE, BillingDetails, prefill_billing_details
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, Payer, SettlementMethod
-from licensing.orders.models import Order as AnOrder
 
 _PAYER_LABELS = {
     Payer.TOWN_HALL: "La mairie",
@@ -105,12 +105,12 @@ class PayerReferencesForm(forms.Form):
             data |= {"siret": data["siren"], "siren": ""}
         return data
 
-    def add_refusal(self, refusal: BadBilling) -> None:
-        """Add the error of an operation to its field; to the other number if only that is shown."""
-        hidden = refusal.field in REFERENCE_FIELDS and refusal.field not in self.shown
-        self.add_error(
-            (self.shown or ("payer",))[0] if hidden else refusal.field, add_nonbreaking_spaces(refusal.sentence)
-        )
+    def add_refusal(self, refusal: DomainError) -> None:
+        """Add the error of an operation to its field, if it names one; to the other number if only that is shown."""
+        field: str | None = getattr(refusal, "field", None)
+        if field in REFERENCE_FIELDS and field not in self.shown:
+            field = (self.shown or ("payer",))[0]
+        self.add_error(field, add_nonbreaking_spaces(refusal.sentence))
 
 
 class PayerForm(PayerReferencesForm):
@@ -142,7 +142,7 @@ class PayerForm(PayerReferencesForm):
 
     field_order: tuple[str, ...] = ("payer", *REFERENCE_FIELDS, *_FIELDS)
 
-    def __init__(self, data: Any = None, *, order: AnOrder, initial: dict[str, Any]) -> None:
+    def __init__(self, data: Any = None, *, order: Order, initial: dict[str, Any]) -> None:
         self.order = order
         self.school = payers.find_paying_school(order)
         self.school_absence = payers.explain_school_absence(order)
@@ -250,7 +250,7 @@ class CheckoutForm(PayerForm):
     field_order = ("payer", *REFERENCE_FIELDS, *_FIELDS, "method", "terms", "terms_version")
 
     def __init__(
-        self, data: Any = None, *, order: AnOrder, initial: dict[str, Any], cards: bool, for_quote: bool = False
+        self, data: Any = None, *, order: Order, initial: dict[str, Any], cards: bool, for_quote: bool = False
     ) -> None:
         super().__init__(data, order=order, initial=initial)
         # A quote needs neither a payment method nor the acceptance of the terms.

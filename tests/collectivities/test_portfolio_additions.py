@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 
-from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio as additions
 from collectivities.operations.portfolio import SchoolContact, lock_contacts, write_portfolio
@@ -74,14 +73,14 @@ def test_after_the_hour_it_stays(nimes):
     add([SchoolFactory()])
     late = TERM + additions.UNDOABLE_FOR
     assert additions.list_undoable_additions(late) == []
-    with pytest.raises(AdditionNotUndoable, match="plus d'une heure"):
+    with refuses("addition_not_undoable", match="plus d'une heure"):
         undo(at=late)
     assert PortfolioSchool.objects.count() == 1
 
 
 def test_schools_that_came_otherwise_at_that_moment_are_no_addition(nimes):
     PortfolioSchoolFactory(added_at=TERM)
-    with pytest.raises(AdditionNotUndoable):
+    with refuses("addition_not_undoable"):
         undo()
     assert PortfolioSchool.objects.count() == 1
 

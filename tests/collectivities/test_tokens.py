@@ -17,7 +17,6 @@ from accounts.models import Profile, User
 from api.models import SCOPE_DESCRIPTIONS, Token, TokenScope
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities.capabilities import Role
-from collectivities.exceptions import UnknownApiToken
 from collectivities.models import AuditEntry, Member, OfficeSettings
 from collectivities.operations import tokens as operations
 from collectivities.operations.offices import set_presentation
@@ -28,6 +27,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory, set_operator
 from tests.factories.collectivities import MemberFactory
 from tests.races import run_concurrently
+from tests.refusals import refuses
 
 LIST, NEW = "/reglages/api/", "/reglages/api/creer/"
 SECRET = re.compile(r"peps_api_[\w-]{43}")
@@ -260,7 +260,7 @@ def test_a_token_is_revoked_at_once_after_a_page_that_says_what_happens(browser)
 
 def test_an_unknown_token_cannot_be_revoked(browser, manager):
     assert browser.get(f"{LIST}12345678/revoquer/").status_code == 404
-    with pytest.raises(UnknownApiToken):
+    with refuses("unknown_token"):
         operations.revoke_token(token_id=12345678, by=manager, at=TERM)
 
 

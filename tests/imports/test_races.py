@@ -7,11 +7,10 @@ from functools import partial
 
 import pytest
 
-from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio as additions
 from collectivities.operations.portfolio import SchoolContact, write_portfolio
-from core.exceptions import DomainError
+from core.exceptions import DomainError, Refusal
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
@@ -216,7 +215,7 @@ def test_schools_of_a_territory_are_added_and_undone_while_an_import_writes_them
     run_concurrently(
         committing.schema_name,
         [add, undo, partial(tasks.apply, import_id=spreadsheet_import.pk), add, undo],
-        expected_errors=AdditionNotUndoable,
+        expected_errors=Refusal,
     )
     spreadsheet_import.refresh_from_db()
     if spreadsheet_import.state == ImportState.CHECKED:

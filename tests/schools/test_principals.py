@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from core.exceptions import DomainError
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from schools import affiliations, exceptions, principals
@@ -16,6 +17,7 @@ from tests.emails import render_latest_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.races import run_concurrently
+from tests.refusals import refuses
 from tests.schools.principals import create_principal, is_verified, send_link
 
 MINUTE, HOUR, DAY = (datetime.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))
@@ -96,20 +98,19 @@ def test_the_subject_elides_before_a_name(school, asker, first_name, words):
 def test_an_invalid_request_is_refused_and_sends_no_email(school, arrange, code):
     user = PrincipalFactory()
     arrange(user, school)
-    with pytest.raises(exceptions.PrincipalError) as refusal:
+    with refuses(code):
         request_link(user, school)
-    assert refusal.value.code == code
     assert not Message.objects.exists()
 
 
 def test_a_teacher_cannot_ask_to_lead_a_school(school):
     teacher = AffiliationFactory(user=TeacherFactory(), school=school).user
-    with pytest.raises(exceptions.NotAPrincipal):
+    with refuses("not_a_principal"):
         request_link(teacher, school)
 
 
 def test_without_a_subscription_only_a_takeover_can_be_asked(school, asker):
-    with pytest.raises(exceptions.NothingToLead):
+    with refuses("nothing_to_lead"):
         request_link(asker, school, served=False)
     create_principal(school, verified=True)
     assert request_link(asker, school, served=False)
@@ -304,7 +305,7 @@ def test_concurrent_confirmations_make_one_mailbox_decide_again(committing, led)
     outcomes = run_concurrently(
         "public",
         [lambda token=token: confirm(token, replaced=[one.pk for one in predecessors], at=at) for token in tokens],
-        expected_errors=exceptions.PrincipalError,
+        expected_errors=DomainError,
     )
     assert sorted(isinstance(outcome, exceptions.PrincipalsChanged) for outcome in outcomes) == [False, True]
     assert sorted(is_verified(user, school) for user in successors) == [False, True]

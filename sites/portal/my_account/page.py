@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
@@ -22,7 +22,7 @@ from accounts.forms import PersonForm
 from accounts.models import Profile
 from accounts.queries import get_account_state
 from accounts.requests import AuthenticatedRequest
-from collectivities.queries import OfficeContact, get_office_contact, get_office_settings
+from collectivities.queries import get_office_contact, get_office_settings
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
 from licensing.catalogue.models import SchoolYear
@@ -41,14 +41,6 @@ from tenants.models import Collectivity
 from web.access import signed_in
 
 
-class ReturnDemand(NamedTuple):
-    """What a collectivity asks of a subscription, and how many of them the principal can give back at once."""
-
-    subscription_id: int
-    words: str
-    offered: int
-
-
 def get_demands(found: PrincipalOverview, *, at: datetime.datetime) -> dict[str, Any]:
     """Return the context of the banners that ask for licences. No query but where some are asked for: two."""
     keys = [card.subscription.key_id for card in found.cards if card.is_asked_for] if found.verified else []
@@ -56,9 +48,12 @@ def get_demands(found: PrincipalOverview, *, at: datetime.datetime) -> dict[str,
     unused = queries.count_unused(list(asked)) if asked else {}
     return {
         "return_demands": [
-            ReturnDemand(
-                request.key.subscription.pk, describe_demand(request), min(request.units, unused.get(key_id, 0))
-            )
+            {
+                "subscription_id": request.key.subscription.pk,
+                "words": describe_demand(request),
+                # What the principal can give back at once.
+                "offered": min(request.units, unused.get(key_id, 0)),
+            }
             for key_id, request in asked.items()
         ]
     }
@@ -71,13 +66,9 @@ def get_offers(found: PrincipalOverview, *, at: datetime.datetime) -> dict[str, 
         return {"undoable_returns": []}
     unused, days = queries.count_unused(keys), queries.find_return_days(keys)
     for card in found.cards:
-        card.unused = unused.get(card.subscription.key_id, 0) if _can_give_back(card) else 0
+        card.unused = unused.get(card.subscription.key_id, 0) if card.is_given and card.available else 0
         card.returned_on = days.get(card.subscription.key_id)
     return {"undoable_returns": queries.list_undoable_returns(keys, at)}
-
-
-def _can_give_back(card: SubscriptionCard) -> bool:
-    return card.is_given and card.available
 
 
 def _list_given(found: PrincipalOverview) -> list[int]:
@@ -119,16 +110,11 @@ def take_notice(request: HttpRequest) -> Notice | None:
     return Notice(**{**kept, "seats": tuple(kept["seats"])}) if kept else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Giver:
-    """A collectivity, and whom its letters say to ask."""
+def list_givers(cards: list[SubscriptionCard]) -> list[dict[str, Any]]:
+    """Return the collectivities that gave these licences, each once, with whom their e-mails say to ask.
 
-    name: str
-    contact: OfficeContact
-
-
-def list_givers(cards: list[SubscriptionCard]) -> list[Giver]:
-    """Return those who gave these licences, each once. Three queries a collectivity at most."""
+    Three queries a collectivity at most.
+    """
     found: dict[int, Collectivity] = {}
     for card in cards:
         collectivity = card.subscription.key.entitlement.collectivity
@@ -137,7 +123,7 @@ def list_givers(cards: list[SubscriptionCard]) -> list[Giver]:
     givers = []
     for collectivity in found.values():
         with tenant_context(collectivity):
-            givers.append(Giver(name=collectivity.name, contact=get_office_contact(get_office_settings())))
+            givers.append({"name": collectivity.name, "contact": get_office_contact(get_office_settings())})
     return givers
 
 

@@ -22,11 +22,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
+from core.exceptions import DomainError
 from licensing.entitlements import operations
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.overview import PrincipalOverview
 from schools import principals
-from schools.exceptions import PrincipalError, PrincipalLinkExpired, PrincipalsChanged, TooManyVerificationRequests
+from schools.exceptions import PrincipalLinkExpired, PrincipalsChanged
 from schools.models import Affiliation, PrincipalRequest, School
 from schools.queries import (
     LikelySchool,
@@ -92,32 +93,33 @@ def find_likely_schools(content: dict[str, Any]) -> list[LikelySchool]:
 KEEP, REPLACE = "avec", "remplace"
 
 
+def _get_page(request: AuthenticatedRequest) -> str:
+    return "my_account_school" if request.POST.get("page") == "school" else "my_account"
+
+
+def _refuse_request(request: AuthenticatedRequest, refusal: DomainError) -> HttpResponse:
+    messages.error(request, str(refusal))
+    return redirect(_get_page(request))
+
+
 @signed_in
 @require_POST
+@page_action(refused=_refuse_request)
 def request_verification(request: AuthenticatedRequest) -> HttpResponse:
     """Send the link to the official mailbox of one of the user's schools."""
-    user = request.user
     uai = request.POST.get("uai", "")
-    page = "my_account_school" if request.POST.get("page") == "school" else "my_account"
-    try:
-        sent = principals.request_verification(
-            uai=uai,
-            by=user,
-            has_subscription=Subscription.objects.filter(principal=user, school=uai).exists(),
-            at=timezone.now(),
-        )
-    except PrincipalError as refusal:
-        messages.error(request, str(refusal))
-        response = redirect(page)
-        if isinstance(refusal, TooManyVerificationRequests):
-            response["Retry-After"] = str(refusal.retry_after)
-        return response
+    sent = principals.request_verification(
+        uai=uai,
+        by=request.user,
+        has_subscription=Subscription.objects.filter(principal=request.user, school=uai).exists(),
+        at=timezone.now(),
+    )
     messages.success(
         request,
         f"Un lien vient d'être envoyé à {sent.school.email} : ouvrez-le depuis cette boîte, ou demandez à qui la "
         "relève de le faire. Il vaut sept jours.",
     )
-    return redirect(page)
+    return redirect(_get_page(request))
 
 
 class CurrentPrincipalsForm(forms.Form):
