@@ -25,7 +25,7 @@ from core.spreadsheets import begins_formula
 from licensing.catalogue.models import Product
 from licensing.orders import order_events, payers, siret_numbers, vat
 from licensing.orders.exceptions import BadBilling, NoReason, NotInvoiceable
-from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, Payer
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, Payer
 from licensing.orders.order_events import lock_order
 from licensing.orders.vat import Vat, VatTreatment, find_treatment, get_vat
 from schools.wording import format_school_name
@@ -363,10 +363,6 @@ def preview_vat(order: Order, line: OrderLine, *, country: str, postal_code: str
     set_treatment(order, [line], treatment)
 
 
-#: States of a placed order that has no invoice yet.
-VAT_CORRECTABLE = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
-
-
 @transaction.atomic
 def correct_vat(
     *,
@@ -384,7 +380,7 @@ def correct_vat(
     buyer is told. Idempotent. Raises `NotInThisState`, `NoReason` or `BadBilling`.
     """
     order = lock_order(order_id)
-    if order.state not in VAT_CORRECTABLE:
+    if order.state not in UNSIGNED_STATES:
         raise Refusal(
             "not_in_this_state",
             f"{order} : {order.get_state_display().lower()}. La TVA se corrige entre la commande et sa facture ; "

@@ -31,8 +31,9 @@ from licensing.orders.billing_details import (
     find_expected_treatment,
 )
 from licensing.orders.exceptions import BadBilling, NoReason
-from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order
+from licensing.orders.settlement import SettlementMethod
 from licensing.orders.vat import VatTreatment, get_vat
 from licensing.pools.models import Pool
 from schools.models import Affiliation, School
@@ -225,8 +226,6 @@ def _next_quote_number(order: Order, before: str, year: int) -> str:
 
 #: Licences that an unknown buyer's unpaid orders open at once, together: the first two tiers of the guide.
 MAX_UNREVIEWED_LICENCES = 5
-#: States of an order that was placed, and whose purchase order did not come yet.
-_UNSIGNED = (OrderState.PLACED, OrderState.LAPSED, OrderState.IN_REVIEW)
 
 
 def needs_review(order: Order) -> bool:
@@ -237,7 +236,7 @@ def needs_review(order: Order) -> bool:
     if order.kind != OrderKind.SHOP or order.school_id is not None:
         return False
     of_buyer = Order.objects.filter(
-        kind=OrderKind.SHOP, placed_by=order.placed_by_id, school__isnull=True, state__in=_UNSIGNED
+        kind=OrderKind.SHOP, placed_by=order.placed_by_id, school__isnull=True, state__in=UNSIGNED_STATES
     ).exclude(pk=order.pk)
     others = OrderLine.objects.filter(order__in=of_buyer).aggregate(total=Sum("quantity"))["total"] or 0
     own = OrderLine.objects.filter(order=order).aggregate(total=Sum("quantity"))["total"] or 0
@@ -294,11 +293,12 @@ def place(
     order_id: int,
     billing: BillingDetails,
     terms_version: str,
+    method: SettlementMethod = SettlementMethod.MANDATE,
     basket: str | None = None,
     by: User,
     at: datetime.datetime,
 ) -> Order:
-    """Place an order to be paid by cheque or mandat administratif, and open its provisional rights; return it.
+    """Place an order for which a purchase order is signed, and open its provisional rights; return it.
 
     What an unknown buyer orders in number opens none until the operator has looked (docs/decisions/0050). `basket`: the
     fingerprint of what the page showed. Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`,
@@ -309,7 +309,7 @@ def place(
     _check_basket(order, basket)
     if order.state in (OrderState.PLACED, OrderState.IN_REVIEW):
         return order
-    _accept_draft(order, SettlementMethod.MANDATE, billing, terms_version, at=at)
+    _accept_draft(order, method, billing, terms_version, at=at)
     _check_vat(order, basket)
     _check_no_lapsed_order(order, date_in_paris(at))
     _check_open_orders(order)
@@ -403,7 +403,7 @@ def _accept_draft(
     """Validate billing details, terms and price of a draft, and set them on the order; the caller saves it."""
     if order.state != OrderState.DRAFT:
         raise Refusal("not_a_draft", "Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
-    if method == SettlementMethod.MANDATE and order.card_payments.filter(status="confirmed").exists():
+    if method.rules.has_purchase_order and order.card_payments.filter(status="confirmed").exists():
         raise Refusal("not_a_draft", "Cette commande vient d'être réglée par carte : elle n'est plus à passer.")
     if terms_version != terms.CURRENT:
         raise Refusal(

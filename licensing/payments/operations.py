@@ -19,8 +19,9 @@ from licensing.billing.operations import get_rights_end
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events, rights
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
-from licensing.orders.models import ZERO, Order, OrderLine, OrderState, PaymentMethod, ScanState, SettlementMethod
+from licensing.orders.models import UNSIGNED_STATES, ZERO, Order, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order, lock_orders
+from licensing.orders.settlement import PaymentMethod, SettlementMethod
 from licensing.payments.models import CardPayment, Payment, PaymentKind, ReversalReason
 from licensing.payments.queries import (
     get_amount_left,
@@ -150,7 +151,7 @@ def _check_payable(order: Order, *, at: datetime.datetime) -> None:
 
 def is_school_year_over(order: Order, *, at: datetime.datetime) -> bool:
     """Return whether the licences that a payment would open have expired. False once invoiced: it is still due."""
-    if order.state not in (OrderState.DRAFT, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED):
+    if order.state not in (OrderState.DRAFT, *UNSIGNED_STATES):
         return False
     return OrderLine.objects.filter(order=order, school_year__ends_on__lt=date_in_paris(at)).exists()
 
@@ -381,8 +382,9 @@ def await_payment_again(order: Order, *, by: User, at: datetime.datetime) -> Non
     # An order that was paid by card at once was never confirmed.
     order.confirmed_at = order.confirmed_at or order.paid_at
     order.state, order.paid_at = OrderState.CONFIRMED, None
-    # What is missing is not paid by card again: cards pay whole orders.
-    order.method = SettlementMethod.MANDATE
+    if not order.has_purchase_order:
+        # What is missing is not paid by card again: cards pay whole orders.
+        order.method = SettlementMethod.MANDATE
     order.save(update_fields=["state", "confirmed_at", "paid_at", "method"])
     rights.await_payment_again(order, until=get_rights_end(order, order.invoices.current().get()))
     summary = f"de nouveau à régler : {formatting.euros(get_balance(order))} manquent ; la facture ne change pas."
