@@ -11,8 +11,6 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User, lock_account
 from accounts.queries import list_confirmed_addresses
-from collectivities import audit_log
-from collectivities.letters import schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import Refusal
@@ -21,7 +19,6 @@ from licensing.catalogue.models import SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.catalogue.pricing import MAX_UNITS, NotOnSale, PricedLine
 from licensing.entitlements.models import Entitlement, SuspensionCause
-from licensing.entitlements.office_keys import find_entitlements
 from licensing.orders import billing_details as bills
 from licensing.orders import order_events, payers, rights
 from licensing.orders.billing_details import (
@@ -560,24 +557,10 @@ def grant(
     )
     line = OrderLine.objects.create(order=order, product=get_licence_product(), school_year=year, quantity=licences)
     entitlement = rights.create_entitlement(order, line, until=None, at=at)
+    name = name or f"Dotation {year} (commande n° {order.pk})"
+    validity = f"jusqu'au {formatting.long_date(year.ends_on)} inclus. Motif : {reason}"
     with tenant_context(collectivity):
-        pool = Pool.objects.create(
-            entitlement=entitlement,
-            name=name or f"Dotation {year} (commande n° {order.pk})",
-            capacity=licences,
-            opened_at=at,
-        )
-        audit_log.record(
-            action="pools.opened",
-            by=by,
-            at=at,
-            object_type="pool",
-            object_id=pool.pk,
-            summary=f"Lot « {pool.name} » ouvert : {formatting.pluralize(licences, 'licence')}, "
-            f"jusqu'au {formatting.long_date(year.ends_on)} inclus. Motif : {reason}",
-        )
-        schedule_weekly_letter(at)
-    return pool
+        return rights.create_pool(line, entitlement, name=name, validity=validity, by=by, at=at)
 
 
 def suspend(*, order_id: int, by: User | None, at: datetime.datetime, cause: SuspensionCause | None = None) -> int:
@@ -629,26 +612,13 @@ def _set_suspended(
         order_events.record(order, "restored", "rétablie : tout reprend où il en était.", by=by, at=at)
     if order.kind != OrderKind.GRANT:
         order_events.notify_buyer(order, order_events.SUSPENDED if suspended_at else order_events.RESTORED, at=at)
-    if order.collectivity is not None:
-        _record_in_audit_log(order.collectivity, numbers, suspended=suspended_at is not None, by=by, at=at)
+    if suspended_at:
+        what = " suspendu : ses clés ne s'activent plus et ses licences sont en pause."
+        rights.record_in_pools(order, "suspended", what, by=by, at=at, entitlements=numbers)
+    else:
+        what = " rétabli : tout reprend où il en était."
+        rights.record_in_pools(order, "resumed", what, by=by, at=at, entitlements=numbers)
     return len(numbers)
-
-
-def _record_in_audit_log(
-    collectivity: Collectivity, entitlements: list[int], *, suspended: bool, by: User | None, at: datetime.datetime
-) -> None:
-    with tenant_context(collectivity):
-        for pool in Pool.objects.filter(entitlement_id__in=entitlements).order_by("pk"):
-            audit_log.record(
-                action="pools.suspended" if suspended else "pools.resumed",
-                by=by,
-                at=at,
-                object_type="pool",
-                object_id=pool.pk,
-                summary=f"Lot « {pool.name} » suspendu : ses clés ne s'activent plus et ses licences sont en pause."
-                if suspended
-                else f"Lot « {pool.name} » rétabli : tout reprend où il en était.",
-            )
 
 
 @transaction.atomic
@@ -666,20 +636,6 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     order_events.record(order, "started", "licences utilisables en classe dès aujourd'hui.", by=by, at=at)
     if order.kind != OrderKind.GRANT:
         order_events.notify_buyer(order, order_events.STARTED, at=at)
-    if order.collectivity is not None:
-        _record_start_in_audit_log(order, order.collectivity, by=by, at=at)
+    what = " : licences utilisables en classe dès aujourd'hui."
+    rights.record_in_pools(order, "started", what, by=by, at=at)
     return order
-
-
-def _record_start_in_audit_log(order: Order, collectivity: Collectivity, *, by: User, at: datetime.datetime) -> None:
-    with tenant_context(collectivity):
-        entitlements = find_entitlements(Q(order_line__order=order))
-        for pool in Pool.objects.filter(entitlement__in=entitlements).order_by("pk"):
-            audit_log.record(
-                action="pools.started",
-                by=by,
-                at=at,
-                object_type="pool",
-                object_id=pool.pk,
-                summary=f"Lot « {pool.name} » : licences utilisables en classe dès aujourd'hui.",
-            )
