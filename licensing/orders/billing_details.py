@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import cast
 
 from django.core.exceptions import ValidationError
@@ -56,21 +56,10 @@ class BillingDetails:
     vat_number: str = ""
 
 
+_ADDRESS = ("name", "address", "address_extra", "postal_code", "city", "country", "email")
 #: Field of `BillingDetails` → column of `Order`.
 _COLUMNS = {
-    "payer": "payer",
-    "name": "bill_name",
-    "address": "bill_address",
-    "address_extra": "bill_address_extra",
-    "postal_code": "bill_postal_code",
-    "city": "bill_city",
-    "country": "bill_country",
-    "email": "bill_email",
-    "siret": "siret",
-    "siren": "siren",
-    "service_code": "service_code",
-    "engagement_number": "engagement_number",
-    "vat_number": "vat_number",
+    field.name: f"bill_{field.name}" if field.name in _ADDRESS else field.name for field in fields(BillingDetails)
 }
 #: Columns of `Order` that hold billing details.
 BILLING_COLUMNS = tuple(_COLUMNS.values())
