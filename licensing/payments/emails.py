@@ -32,7 +32,7 @@ def _read_withdrawn(_message: Message, order: Order) -> dict[str, Any]:
     return {
         "withdrawal": withdrawal,
         "credit": notes.select_related("corrects").last(),
-        "how": PaymentMethod.CARD.rules.refunded,
+        "refunded_by": PaymentMethod.CARD.rules.refunded,
         "given_back": sum((-one.amount for one in by_card), ZERO),
         "owed": get_amount_received(order),
         "refund_deadline": get_refund_deadline(withdrawal.at),
@@ -41,8 +41,8 @@ def _read_withdrawn(_message: Message, order: Order) -> dict[str, Any]:
 
 def _read_refund(message: Message, order: Order) -> dict[str, Any]:
     refund = Payment.objects.get(pk=message.context["payment"])
-    how = PaymentMethod(refund.method).rules.refunded
-    return {"refund": refund, "how": how, "amount": -refund.amount, "balance": get_balance(order)}
+    refunded_by = PaymentMethod(refund.method).rules.refunded
+    return {"refund": refund, "refunded_by": refunded_by, "amount": -refund.amount, "balance": get_balance(order)}
 
 
 def _read_owed(_message: Message, order: Order) -> dict[str, Any]:
