@@ -22,7 +22,7 @@ from licensing.accounting.journals import ONE_DAY, AccountingEntry, EntryLine, J
 from licensing.accounting.models import AccountingSettings, BalanceTransaction
 from licensing.accounting.order_ledger import ClientPosting, MovementKind, load_postings
 from licensing.billing.models import Invoice, InvoiceKind
-from licensing.orders.models import PaymentMethod
+from licensing.orders.settlement import PaymentMethod
 from licensing.orders.vat import VatCategory
 from licensing.payments.models import Payment, PaymentKind, ReversalReason
 
@@ -88,15 +88,15 @@ def _build_sale(row: Any, client_lines: tuple[EntryLine, ...]) -> AccountingEntr
 
 #: Journal → account that the money comes to, or leaves.
 _MONEY_ACCOUNTS = {Journal.BANK: "bank", Journal.CHEQUES: "cheques", Journal.CARDS: "cards"}
-# What is given back by cheque leaves the bank: only a cheque received waits to be deposited.
 _JOURNAL = Case(
     When(kind=PaymentKind.MOVED_IN, then=Value(Journal.GENERAL.value)),
-    When(method=PaymentMethod.CARD, then=Value(Journal.CARDS.value)),
-    When(Q(method=PaymentMethod.CHEQUE) & ~Q(kind=PaymentKind.REFUNDED), then=Value(Journal.CHEQUES.value)),
-    default=Value(Journal.BANK.value),
+    *(
+        When(kind=PaymentKind.REFUNDED, method=method, then=Value(method.rules.refund_journal))
+        for method in PaymentMethod
+    ),
+    *(When(method=method, then=Value(method.rules.journal)) for method in PaymentMethod),
     output_field=CharField(),
 )
-_METHODS = {PaymentMethod.CHEQUE: "Chèque", PaymentMethod.TRANSFER: "Virement"}
 
 
 def list_booked_payments() -> QuerySet[Payment]:
@@ -142,9 +142,8 @@ def _build_payment(row: Any, posting: ClientPosting, others: tuple[EntryLine, ..
 
 def _describe(row: Any) -> str:
     """Return what a payment is, with the reference that finds it on a bank statement."""
-    kind, method = row["kind"], PaymentMethod(row["method"])
-    by_card = method == PaymentMethod.CARD
-    by = f"Carte bancaire, commande {row['order_id']}" if by_card else f"{_METHODS[method]} {row['reference']}"
+    kind = row["kind"]
+    by = PaymentMethod(row["method"]).rules.entry_label.format(**row)
     if kind == PaymentKind.MOVED_IN:
         return f"Trop-perçu reporté de la commande {row['source_order']}"
     if kind == PaymentKind.REFUNDED:

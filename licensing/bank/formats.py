@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -84,33 +85,25 @@ class ParsedStatement:
 
 def dump_statement(statement: ParsedStatement) -> dict[str, Any]:
     """Return a statement as plain data: texts, numbers and lists."""
-    dumped: dict[str, Any] = _dump(asdict(statement))
+    dumped: dict[str, Any] = json.loads(json.dumps(asdict(statement), default=str))
     return dumped
+
+
+#: How what was dumped as a text is read again, by the name of its field.
+_READERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("booked_on", "opening_on", "closing_on"), parse_day),
+    **dict.fromkeys(("amount", "opening_balance", "closing_balance"), Decimal),
+}
 
 
 def load_statement(dumped: dict[str, Any]) -> ParsedStatement:
     """Return the statement that was dumped."""
-    lines = [
-        ParsedLine(**line | {"booked_on": parse_day(line["booked_on"]), "amount": Decimal(line["amount"])})
-        for line in dumped["lines"]
-    ]
-    return ParsedStatement(
-        account=dumped["account"],
-        number=dumped["number"],
-        opening_on=parse_day(dumped["opening_on"]),
-        opening_balance=Decimal(dumped["opening_balance"]),
-        closing_on=parse_day(dumped["closing_on"]),
-        closing_balance=Decimal(dumped["closing_balance"]),
-        lines=lines,
-    )
+    lines = [ParsedLine(**_load(line)) for line in dumped["lines"]]
+    return ParsedStatement(**_load(dumped) | {"lines": lines})
 
 
-def _dump(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _dump(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_dump(one) for one in value]
-    return str(value) if isinstance(value, datetime.date | Decimal) else value
+def _load(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _READERS[name](value) if name in _READERS else value for name, value in values.items()}
 
 
 def _shorten(text: str, length: int) -> str:

@@ -21,7 +21,8 @@ from licensing.bank.books import (
     find_registration_numbers,
 )
 from licensing.bank.models import StatementLine
-from licensing.orders.models import ZERO, OrderState, PaymentMethod
+from licensing.orders.models import ZERO, OrderState
+from licensing.orders.settlement import PaymentMethod
 from schools.folding import split_words
 
 

@@ -14,7 +14,8 @@ from django.db.models import F, Q
 
 from core import formatting
 from core.models import LockableQuerySet, check_days
-from licensing.orders.models import ZERO, PaymentMethod
+from licensing.orders.models import ZERO
+from licensing.orders.settlement import list_payment_choices
 
 
 class StatementFormat(models.TextChoices):
@@ -86,7 +87,7 @@ class StatementLine(models.Model):
     # SHA-256 of amount and texts; the rank tells lines apart that the bank writes alike.
     digest = models.CharField(max_length=64)
     rank = models.PositiveIntegerField("rang")
-    method = models.CharField("règlement", max_length=10, choices=PaymentMethod)
+    method = models.CharField("règlement", max_length=10, choices=list_payment_choices)
     # Whether the bank says that it undoes an earlier operation.
     is_return = models.BooleanField("retour", default=False)
 

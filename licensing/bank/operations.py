@@ -24,8 +24,9 @@ from licensing.bank.models import BankStatement, LinePayment, LineState, Stateme
 from licensing.billing.queries import get_balance
 from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import NoReason
-from licensing.orders.models import ZERO, Order, OrderState, PaymentMethod
+from licensing.orders.models import ZERO, Order, OrderState
 from licensing.orders.order_events import lock_orders
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment, PaymentKind, ReversalReason
 from licensing.payments.queries import get_amount_left

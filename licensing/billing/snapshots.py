@@ -23,8 +23,9 @@ from licensing.billing.models import BillingDocumentKind, InvoiceKind, InvoiceSe
 from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
 from licensing.orders.exceptions import NotInvoiceable
-from licensing.orders.models import Order, OrderKind, OrderLine, PaymentMethod
+from licensing.orders.models import Order, OrderKind, OrderLine
 from licensing.orders.payers import BuyerKind
+from licensing.orders.settlement import PAYS_BY_ON_INVOICE, PaymentMethod
 from licensing.orders.vat import get_country_code
 from schools.wording import format_school_name
 
@@ -84,20 +85,6 @@ def _lock_sequence(year: int, day: datetime.date) -> InvoiceSequence:
 #: Legal payment term of local authorities (code de la commande publique, article R. 2192-10), granted to all payers.
 DAYS_TO_PAY = 30
 
-_MEANS = {
-    PaymentMethod.CARD: "carte bancaire",
-    PaymentMethod.CHEQUE: "chèque",
-    PaymentMethod.TRANSFER: "virement ou mandat administratif",
-}
-
-
-_REFUNDS = {
-    PaymentMethod.CARD: "Remboursement sur la carte bancaire qui a réglé la facture.",
-    PaymentMethod.CHEQUE: "Remboursement par chèque.",
-    PaymentMethod.TRANSFER: "Remboursement par virement, sur le compte qui a réglé la facture. Pour un autre compte, "
-    "écrivez-nous à l'adresse e-mail ci-dessus.",
-}
-
 
 class LegalNotices(TypedDict):
     """The legal notices. The French rules look them up by code (BT-21): PMD, PMT, AAB."""
@@ -144,15 +131,12 @@ def build_legal_notices(*, public: bool, vat_on_debits: bool, without_vat: str =
 
 def format_payment_terms(due_on: datetime.date) -> str:
     """Return the payment terms of an unpaid invoice."""
-    return (
-        f"Paiement à {DAYS_TO_PAY} jours, au plus tard le {formatting.long_date(due_on)}, "
-        "par virement, mandat administratif ou chèque."
-    )
+    return f"Paiement à {DAYS_TO_PAY} jours, au plus tard le {formatting.long_date(due_on)}, {PAYS_BY_ON_INVOICE}."
 
 
 def format_paid_terms(means: str, on: datetime.date) -> str:
     """Return the payment terms of a paid invoice."""
-    return f"Réglée par {_MEANS[PaymentMethod(means)]} le {formatting.long_date(on)}."
+    return f"Réglée par {PaymentMethod(means).rules.name} le {formatting.long_date(on)}."
 
 
 def format_credit_note_terms(number: str, on: datetime.date, *, scope: str = "total") -> str:
@@ -167,7 +151,7 @@ def format_refund_terms(means: str, *, replaced: bool = False, partial: bool = F
     `replaced`: another invoice follows, which takes what was paid. `partial`: the invoice is still to be paid.
     """
     if means:
-        return _REFUNDS[PaymentMethod(means)]
+        return PaymentMethod(means).rules.refund_terms
     if partial:
         return "Déduit de la facture : ce qui en reste à régler diminue d'autant."
     return (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import cast
 
 from django.core.exceptions import ValidationError
@@ -25,7 +25,7 @@ from core.spreadsheets import begins_formula
 from licensing.catalogue.models import Product
 from licensing.orders import order_events, payers, siret_numbers, vat
 from licensing.orders.exceptions import BadBilling, NoReason, NotInvoiceable
-from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, Payer
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, Payer
 from licensing.orders.order_events import lock_order
 from licensing.orders.vat import Vat, VatTreatment, find_treatment, get_vat
 from schools.wording import format_school_name
@@ -56,21 +56,10 @@ class BillingDetails:
     vat_number: str = ""
 
 
+_ADDRESS = ("name", "address", "address_extra", "postal_code", "city", "country", "email")
 #: Field of `BillingDetails` → column of `Order`.
 _COLUMNS = {
-    "payer": "payer",
-    "name": "bill_name",
-    "address": "bill_address",
-    "address_extra": "bill_address_extra",
-    "postal_code": "bill_postal_code",
-    "city": "bill_city",
-    "country": "bill_country",
-    "email": "bill_email",
-    "siret": "siret",
-    "siren": "siren",
-    "service_code": "service_code",
-    "engagement_number": "engagement_number",
-    "vat_number": "vat_number",
+    field.name: f"bill_{field.name}" if field.name in _ADDRESS else field.name for field in fields(BillingDetails)
 }
 #: Columns of `Order` that hold billing details.
 BILLING_COLUMNS = tuple(_COLUMNS.values())
@@ -363,10 +352,6 @@ def preview_vat(order: Order, line: OrderLine, *, country: str, postal_code: str
     set_treatment(order, [line], treatment)
 
 
-#: States of a placed order that has no invoice yet.
-VAT_CORRECTABLE = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
-
-
 @transaction.atomic
 def correct_vat(
     *,
@@ -384,7 +369,7 @@ def correct_vat(
     buyer is told. Idempotent. Raises `NotInThisState`, `NoReason` or `BadBilling`.
     """
     order = lock_order(order_id)
-    if order.state not in VAT_CORRECTABLE:
+    if order.state not in UNSIGNED_STATES:
         raise Refusal(
             "not_in_this_state",
             f"{order} : {order.get_state_display().lower()}. La TVA se corrige entre la commande et sa facture ; "

@@ -25,10 +25,11 @@ from licensing.catalogue.models import Seller
 from licensing.catalogue.terms import render_terms_pdf
 from licensing.entitlements.wording import describe_start, format_until
 from licensing.orders import order_events, payers
-from licensing.orders.models import Order, OrderKind, OrderState, PurchaseOrderScan, ScanState, SettlementMethod
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.payers import is_paid_by_buyer
 from licensing.orders.queries import get_last_withdrawal_day, is_consumer
 from licensing.orders.rights import PROVISIONAL_DAYS, get_entitlement
+from licensing.orders.settlement import PAYS_BY_IN_EMAILS
 from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail, format_salutation
@@ -103,6 +104,7 @@ def describe_order(order: Order) -> dict[str, Any]:
         "is_paid_by_buyer": is_paid_by_buyer(order),
         # `licensing.payments` is the app above: it opens card payments under the same setting.
         "can_pay_by_card": order.kind == OrderKind.SHOP and bool(settings.CARD_VARIANT),
+        "pays_by": PAYS_BY_IN_EMAILS,
         "missing": lambda: payers.check_order(order).missing,
         "withdrawal_until": withdrawal_until if withdrawal_until and withdrawal_until >= today else None,
         "seller": seller,
@@ -116,7 +118,7 @@ def attach_terms(order: Order) -> tuple[EmailAttachment, ...]:
 
     Of an order that is paid, by card alone: nothing confirmed it before.
     """
-    is_confirmed = order.state == OrderState.PAID and order.method != SettlementMethod.CARD
+    is_confirmed = order.state == OrderState.PAID and order.has_purchase_order
     if is_confirmed or not is_consumer(order) or order.terms_version not in terms.VERSIONS:
         return ()
     return (
@@ -179,7 +181,6 @@ def _check_started(_message: Message, order: Order) -> dict[str, Any]:
 
 
 _IN_REVIEW, _PLACED, _CONFIRMED, _PAID = OrderState.IN_REVIEW, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID
-_BEFORE_INVOICE = (_IN_REVIEW, _PLACED, OrderState.LAPSED)
 _OPEN = (_PLACED, _CONFIRMED, _PAID)
 
 register_order_emails(
@@ -190,11 +191,11 @@ register_order_emails(
         order_events.RIGHTS_OPENED: OrderEmail("Droits temporaires ouverts", (_PLACED,), _check_temporary),
         order_events.REMINDER: OrderEmail("Rappel de bon de commande", (_PLACED,), _read_awaited),
         order_events.LAPSED: OrderEmail("Droits temporaires échus", (OrderState.LAPSED,), _find_waiting_scan),
-        order_events.SCAN_RECEIVED: OrderEmail("Bon de commande reçu", _BEFORE_INVOICE, _read_received_scan),
-        order_events.SCAN_REFUSED: OrderEmail("Bon de commande refusé", _BEFORE_INVOICE, _read_refused_scan),
+        order_events.SCAN_RECEIVED: OrderEmail("Bon de commande reçu", UNSIGNED_STATES, _read_received_scan),
+        order_events.SCAN_REFUSED: OrderEmail("Bon de commande refusé", UNSIGNED_STATES, _read_refused_scan),
         order_events.PROLONGED: OrderEmail("Droits temporaires prolongés", (_PLACED, _CONFIRMED), _check_temporary),
         order_events.RESTORED: OrderEmail("Licences rétablies", _OPEN, _check_restored),
         order_events.STARTED: OrderEmail("Licences utilisables", _OPEN, _check_started),
-        order_events.VAT_CORRECTED: OrderEmail("TVA corrigée", _BEFORE_INVOICE),
+        order_events.VAT_CORRECTED: OrderEmail("TVA corrigée", UNSIGNED_STATES),
     },
 )

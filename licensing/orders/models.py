@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from core.models import LockableQuerySet
+from licensing.orders.settlement import BY_PURCHASE_ORDER, list_settlement_choices
 from licensing.orders.vat import VatCategory, VatTreatment
 
 ZERO = Decimal("0.00")
@@ -38,17 +39,9 @@ class OrderState(models.TextChoices):
     CANCELLED = "cancelled", "Annulée"
 
 
-class SettlementMethod(models.TextChoices):
-    CARD = "card", "Carte bancaire"
-    MANDATE = "mandate", "Chèque ou mandat administratif"
-
-
-class PaymentMethod(models.TextChoices):
-    """How a payment was made; an order states its intended `SettlementMethod`."""
-
-    CARD = "card", "Carte bancaire"
-    CHEQUE = "cheque", "Chèque"
-    TRANSFER = "transfer", "Virement ou mandat administratif"
+#: States of a placed order whose signed purchase order is awaited; and of one that is not paid.
+UNSIGNED_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+UNPAID_STATES = (*UNSIGNED_STATES, OrderState.CONFIRMED)
 
 
 class Payer(models.TextChoices):
@@ -73,7 +66,7 @@ class Order(models.Model):
 
     kind = models.CharField("nature", max_length=10, choices=OrderKind)
     state = models.CharField("état", max_length=10, choices=OrderState)
-    method = models.CharField("règlement", max_length=10, choices=SettlementMethod, blank=True)
+    method = models.CharField("règlement", max_length=10, choices=list_settlement_choices, blank=True)
     collectivity = models.ForeignKey(
         "tenants.Collectivity", verbose_name="collectivité", on_delete=models.PROTECT, null=True, blank=True
     )
@@ -198,6 +191,11 @@ class Order(models.Model):
     def owed(self) -> Decimal:
         """What is to be paid in all, VAT included: the price less its partial credit notes."""
         return self.total_ttc - self.credited
+
+    @property
+    def has_purchase_order(self) -> bool:
+        """Whether a purchase order is signed for it, as the way wants in which it is to be settled."""
+        return self.method in BY_PURCHASE_ORDER
 
 
 class OrderLine(models.Model):

@@ -11,8 +11,6 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User, lock_account
 from accounts.queries import list_confirmed_addresses
-from collectivities import audit_log
-from collectivities.letters import schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import Refusal
@@ -21,7 +19,6 @@ from licensing.catalogue.models import SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.catalogue.pricing import MAX_UNITS, NotOnSale, PricedLine
 from licensing.entitlements.models import Entitlement, SuspensionCause
-from licensing.entitlements.office_keys import find_entitlements
 from licensing.orders import billing_details as bills
 from licensing.orders import order_events, payers, rights
 from licensing.orders.billing_details import (
@@ -31,8 +28,9 @@ from licensing.orders.billing_details import (
     find_expected_treatment,
 )
 from licensing.orders.exceptions import BadBilling, NoReason
-from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order
+from licensing.orders.settlement import SettlementMethod
 from licensing.orders.vat import VatTreatment, get_vat
 from licensing.pools.models import Pool
 from schools.models import Affiliation, School
@@ -225,8 +223,6 @@ def _next_quote_number(order: Order, before: str, year: int) -> str:
 
 #: Licences that an unknown buyer's unpaid orders open at once, together: the first two tiers of the guide.
 MAX_UNREVIEWED_LICENCES = 5
-#: States of an order that was placed, and whose purchase order did not come yet.
-_UNSIGNED = (OrderState.PLACED, OrderState.LAPSED, OrderState.IN_REVIEW)
 
 
 def needs_review(order: Order) -> bool:
@@ -237,7 +233,7 @@ def needs_review(order: Order) -> bool:
     if order.kind != OrderKind.SHOP or order.school_id is not None:
         return False
     of_buyer = Order.objects.filter(
-        kind=OrderKind.SHOP, placed_by=order.placed_by_id, school__isnull=True, state__in=_UNSIGNED
+        kind=OrderKind.SHOP, placed_by=order.placed_by_id, school__isnull=True, state__in=UNSIGNED_STATES
     ).exclude(pk=order.pk)
     others = OrderLine.objects.filter(order__in=of_buyer).aggregate(total=Sum("quantity"))["total"] or 0
     own = OrderLine.objects.filter(order=order).aggregate(total=Sum("quantity"))["total"] or 0
@@ -294,11 +290,12 @@ def place(
     order_id: int,
     billing: BillingDetails,
     terms_version: str,
+    method: SettlementMethod = SettlementMethod.MANDATE,
     basket: str | None = None,
     by: User,
     at: datetime.datetime,
 ) -> Order:
-    """Place an order to be paid by cheque or mandat administratif, and open its provisional rights; return it.
+    """Place an order for which a purchase order is signed, and open its provisional rights; return it.
 
     What an unknown buyer orders in number opens none until the operator has looked (docs/decisions/0050). `basket`: the
     fingerprint of what the page showed. Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`,
@@ -309,7 +306,7 @@ def place(
     _check_basket(order, basket)
     if order.state in (OrderState.PLACED, OrderState.IN_REVIEW):
         return order
-    _accept_draft(order, SettlementMethod.MANDATE, billing, terms_version, at=at)
+    _accept_draft(order, method, billing, terms_version, at=at)
     _check_vat(order, basket)
     _check_no_lapsed_order(order, date_in_paris(at))
     _check_open_orders(order)
@@ -403,7 +400,7 @@ def _accept_draft(
     """Validate billing details, terms and price of a draft, and set them on the order; the caller saves it."""
     if order.state != OrderState.DRAFT:
         raise Refusal("not_a_draft", "Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
-    if method == SettlementMethod.MANDATE and order.card_payments.filter(status="confirmed").exists():
+    if method.rules.has_purchase_order and order.card_payments.filter(status="confirmed").exists():
         raise Refusal("not_a_draft", "Cette commande vient d'être réglée par carte : elle n'est plus à passer.")
     if terms_version != terms.CURRENT:
         raise Refusal(
@@ -560,24 +557,10 @@ def grant(
     )
     line = OrderLine.objects.create(order=order, product=get_licence_product(), school_year=year, quantity=licences)
     entitlement = rights.create_entitlement(order, line, until=None, at=at)
+    name = name or f"Dotation {year} (commande n° {order.pk})"
+    validity = f"jusqu'au {formatting.long_date(year.ends_on)} inclus. Motif : {reason}"
     with tenant_context(collectivity):
-        pool = Pool.objects.create(
-            entitlement=entitlement,
-            name=name or f"Dotation {year} (commande n° {order.pk})",
-            capacity=licences,
-            opened_at=at,
-        )
-        audit_log.record(
-            action="pools.opened",
-            by=by,
-            at=at,
-            object_type="pool",
-            object_id=pool.pk,
-            summary=f"Lot « {pool.name} » ouvert : {formatting.pluralize(licences, 'licence')}, "
-            f"jusqu'au {formatting.long_date(year.ends_on)} inclus. Motif : {reason}",
-        )
-        schedule_weekly_letter(at)
-    return pool
+        return rights.create_pool(line, entitlement, name=name, validity=validity, by=by, at=at)
 
 
 def suspend(*, order_id: int, by: User | None, at: datetime.datetime, cause: SuspensionCause | None = None) -> int:
@@ -629,26 +612,13 @@ def _set_suspended(
         order_events.record(order, "restored", "rétablie : tout reprend où il en était.", by=by, at=at)
     if order.kind != OrderKind.GRANT:
         order_events.notify_buyer(order, order_events.SUSPENDED if suspended_at else order_events.RESTORED, at=at)
-    if order.collectivity is not None:
-        _record_in_audit_log(order.collectivity, numbers, suspended=suspended_at is not None, by=by, at=at)
+    if suspended_at:
+        what = " suspendu : ses clés ne s'activent plus et ses licences sont en pause."
+        rights.record_in_pools(order, "suspended", what, by=by, at=at, entitlements=numbers)
+    else:
+        what = " rétabli : tout reprend où il en était."
+        rights.record_in_pools(order, "resumed", what, by=by, at=at, entitlements=numbers)
     return len(numbers)
-
-
-def _record_in_audit_log(
-    collectivity: Collectivity, entitlements: list[int], *, suspended: bool, by: User | None, at: datetime.datetime
-) -> None:
-    with tenant_context(collectivity):
-        for pool in Pool.objects.filter(entitlement_id__in=entitlements).order_by("pk"):
-            audit_log.record(
-                action="pools.suspended" if suspended else "pools.resumed",
-                by=by,
-                at=at,
-                object_type="pool",
-                object_id=pool.pk,
-                summary=f"Lot « {pool.name} » suspendu : ses clés ne s'activent plus et ses licences sont en pause."
-                if suspended
-                else f"Lot « {pool.name} » rétabli : tout reprend où il en était.",
-            )
 
 
 @transaction.atomic
@@ -666,20 +636,6 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     order_events.record(order, "started", "licences utilisables en classe dès aujourd'hui.", by=by, at=at)
     if order.kind != OrderKind.GRANT:
         order_events.notify_buyer(order, order_events.STARTED, at=at)
-    if order.collectivity is not None:
-        _record_start_in_audit_log(order, order.collectivity, by=by, at=at)
+    what = " : licences utilisables en classe dès aujourd'hui."
+    rights.record_in_pools(order, "started", what, by=by, at=at)
     return order
-
-
-def _record_start_in_audit_log(order: Order, collectivity: Collectivity, *, by: User, at: datetime.datetime) -> None:
-    with tenant_context(collectivity):
-        entitlements = find_entitlements(Q(order_line__order=order))
-        for pool in Pool.objects.filter(entitlement__in=entitlements).order_by("pk"):
-            audit_log.record(
-                action="pools.started",
-                by=by,
-                at=at,
-                object_type="pool",
-                object_id=pool.pk,
-                summary=f"Lot « {pool.name} » : licences utilisables en classe dès aujourd'hui.",
-            )

@@ -12,10 +12,7 @@ from typing import Any
 from accounts.models import User
 from licensing.orders import order_events
 from licensing.orders.billing_details import BILLING_COLUMNS
-from licensing.orders.models import ContractWithdrawal, Order, OrderKind, OrderState, PurchaseOrderScan
-
-#: States that await a purchase order or a payment.
-_UNPAID = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
+from licensing.orders.models import UNPAID_STATES, ContractWithdrawal, Order, OrderKind, OrderState, PurchaseOrderScan
 
 
 def cancel_drafts(user: User, *, addresses: Collection[str], at: datetime.datetime) -> None:
@@ -36,7 +33,7 @@ def cancel_drafts(user: User, *, addresses: Collection[str], at: datetime.dateti
 
 def list_unpaid_orders(user: User) -> list[Order]:
     """Return the shop orders that the user placed and that are not paid. One query."""
-    orders = Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, state__in=_UNPAID)
+    orders = Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, state__in=UNPAID_STATES)
     return list(orders.order_by("pk"))
 
 

@@ -8,6 +8,7 @@ the transaction that changes its state.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Least
@@ -212,12 +213,6 @@ def _open_pool(
     """Create the pool in the schema of the collectivity."""
     assert order.collectivity is not None  # noqa: S101 - a purchase or a grant of a collectivity
     with tenant_context(order.collectivity):
-        pool = Pool.objects.create(
-            entitlement=entitlement,
-            name=f"Achat {line.school_year} (commande n° {order.pk})",
-            capacity=line.quantity,
-            opened_at=at,
-        )
         validity = (
             f"jusqu'au {formatting.long_date(entitlement.last_day)} inclus"
             if entitlement.provisional_until is None
@@ -228,16 +223,56 @@ def _open_pool(
         )
         if start := describe_start(entitlement, date_in_paris(at)):
             validity = f"utilisables {start}, {validity}"
-        audit_log.record(
-            action="pools.opened",
-            by=by,
-            at=at,
-            object_type="pool",
-            object_id=pool.pk,
-            summary=f"Lot « {pool.name} » ouvert : {formatting.pluralize(line.quantity, 'licence')}, {validity}.",
-        )
+        name = f"Achat {line.school_year} (commande n° {order.pk})"
         schedule_renewal_reminder(at)
-        schedule_weekly_letter(at)
+        create_pool(line, entitlement, name=name, validity=f"{validity}.", by=by, at=at)
+
+
+def create_pool(
+    line: OrderLine, entitlement: Entitlement, *, name: str, validity: str, by: User | None, at: datetime.datetime
+) -> Pool:
+    """Create the pool of a line, in the schema of its collectivity, which the caller has entered; return it.
+
+    `validity`: the end of its entry in the audit log.
+    """
+    pool = Pool.objects.create(entitlement=entitlement, name=name, capacity=line.quantity, opened_at=at)
+    what = f" ouvert : {formatting.pluralize(line.quantity, 'licence')}, {validity}"
+    _record_in_pool(pool, "opened", what, by=by, at=at)
+    schedule_weekly_letter(at)
+    return pool
+
+
+def record_in_pools(
+    order: Order,
+    action: str,
+    what: str,
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    entitlements: Collection[int] | None = None,
+) -> None:
+    """Record what happened to each pool of an order in the audit log of its collectivity, if it is one's.
+
+    `entitlements`: only their pools; None for all of the order.
+    """
+    if order.collectivity is None:
+        return
+    if entitlements is None:
+        entitlements = list(_entitlements(order).values_list("pk", flat=True))
+    with tenant_context(order.collectivity):
+        for pool in Pool.objects.filter(entitlement_id__in=entitlements).order_by("pk"):
+            _record_in_pool(pool, action, what, by=by, at=at)
+
+
+def _record_in_pool(pool: Pool, action: str, what: str, *, by: User | None, at: datetime.datetime) -> None:
+    audit_log.record(
+        action=f"pools.{action}",
+        by=by,
+        at=at,
+        object_type="pool",
+        object_id=pool.pk,
+        summary=f"Lot « {pool.name} »{what}",
+    )
 
 
 def _credit_buyer(order: Order, line: OrderLine, entitlement: Entitlement, *, at: datetime.datetime) -> None:

@@ -30,9 +30,10 @@ from licensing.catalogue import terms
 from licensing.orders import order_events, payers
 from licensing.orders.billing_details import BillingDetails
 from licensing.orders.exceptions import BadAmount, InvalidOrderDate
-from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
+from licensing.orders.models import UNPAID_STATES, Order, OrderKind, OrderState
 from licensing.orders.operations import check_price, prepare_card_payment
 from licensing.orders.order_events import lock_order
+from licensing.orders.settlement import SettlementMethod
 from licensing.payments import card_providers, operations
 from licensing.payments.card_providers import (
     EURO,
@@ -199,8 +200,6 @@ def _list_missing(payment: CardPayment) -> list[Payment | None]:
 
 #: Statuses of an attempt that may still be paid.
 OPEN_STATUSES = (PaymentStatus.WAITING, PaymentStatus.INPUT)
-#: States of a placed order that is not paid, whatever its payment method.
-_UNPAID = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 @transaction.atomic
@@ -273,7 +272,7 @@ def _check_payable(order: Order) -> None:
             raise Refusal(
                 "nothing_to_pay", "Les conditions générales de vente ont changé : revoyez la commande et acceptez-les."
             )
-    elif order.state not in _UNPAID:
+    elif order.state not in UNPAID_STATES:
         raise Refusal("nothing_to_pay", f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
     if not 0 < order.total_ttc == get_balance(order):
         raise Refusal(

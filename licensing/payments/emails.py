@@ -8,24 +8,19 @@ from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events
 from licensing.orders.emails import OrderEmail, get_today, register_order_emails
-from licensing.orders.models import ZERO, Order, OrderState, PaymentMethod, SettlementMethod
+from licensing.orders.models import ZERO, Order, OrderState
 from licensing.orders.queries import get_refund_deadline
 from licensing.orders.rights import get_entitlement
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments.models import Payment, PaymentKind
 from mailing.models import Message
-
-#: A payment that the bank returned, as shown to the buyer.
-RETURNED = {
-    PaymentMethod.CHEQUE: "votre chèque est revenu impayé",
-    PaymentMethod.TRANSFER: "votre virement a été rejeté",
-}
 
 
 def _read_paid(message: Message, order: Order) -> dict[str, Any]:
     return {
         "invoice": order.invoices.current().first(),
         # The e-mail is then the confirmation of the order, which nothing confirmed before.
-        "is_by_card": order.method == SettlementMethod.CARD,
+        "is_by_card": not order.has_purchase_order,
         "has_resumed": message.context.get("resumed"),
     }
 
@@ -37,6 +32,7 @@ def _read_withdrawn(_message: Message, order: Order) -> dict[str, Any]:
     return {
         "withdrawal": withdrawal,
         "credit": notes.select_related("corrects").last(),
+        "refunded_by": PaymentMethod.CARD.rules.refunded,
         "given_back": sum((-one.amount for one in by_card), ZERO),
         "owed": get_amount_received(order),
         "refund_deadline": get_refund_deadline(withdrawal.at),
@@ -45,7 +41,8 @@ def _read_withdrawn(_message: Message, order: Order) -> dict[str, Any]:
 
 def _read_refund(message: Message, order: Order) -> dict[str, Any]:
     refund = Payment.objects.get(pk=message.context["payment"])
-    return {"refund": refund, "amount": -refund.amount, "balance": get_balance(order)}
+    refunded_by = PaymentMethod(refund.method).rules.refunded
+    return {"refund": refund, "refunded_by": refunded_by, "amount": -refund.amount, "balance": get_balance(order)}
 
 
 def _read_owed(_message: Message, order: Order) -> dict[str, Any]:
@@ -58,7 +55,7 @@ def _read_owed(_message: Message, order: Order) -> dict[str, Any]:
 
 def _read_reversal(message: Message, order: Order) -> dict[str, Any]:
     reversal = Payment.objects.get(pk=message.context["payment"])
-    returned = RETURNED[PaymentMethod(reversal.method)]
+    returned = PaymentMethod(reversal.method).rules.returned
     return {**_read_owed(message, order), "reversal": reversal, "amount": -reversal.amount, "returned": returned}
 
 

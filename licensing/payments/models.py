@@ -17,7 +17,7 @@ from core import formatting
 from core.journal_seals import Seal, SealedJournal
 from core.links import portal_url
 from core.models import LockableQuerySet
-from licensing.orders.models import PaymentMethod
+from licensing.orders.settlement import list_payment_choices
 
 
 class CardPayment(BasePayment):
@@ -94,7 +94,7 @@ class Payment(models.Model):
         "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="payments"
     )
     kind = models.CharField("nature", max_length=10, choices=PaymentKind, default=PaymentKind.RECEIVED)
-    method = models.CharField("règlement", max_length=10, choices=PaymentMethod)
+    method = models.CharField("règlement", max_length=10, choices=list_payment_choices)
     amount = models.DecimalField("montant", max_digits=12, decimal_places=2)
     received_on = models.DateField("reçu le")
     reference = models.CharField("référence", max_length=120, blank=True)

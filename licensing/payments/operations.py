@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from django.db import models, transaction
 from django_tenants.utils import tenant_context
@@ -19,8 +20,9 @@ from licensing.billing.operations import get_rights_end
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events, rights
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
-from licensing.orders.models import ZERO, Order, OrderLine, OrderState, PaymentMethod, ScanState, SettlementMethod
+from licensing.orders.models import UNSIGNED_STATES, ZERO, Order, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order, lock_orders
+from licensing.orders.settlement import PaymentMethod, SettlementMethod
 from licensing.payments.models import CardPayment, Payment, PaymentKind, ReversalReason
 from licensing.payments.queries import (
     get_amount_left,
@@ -61,9 +63,7 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
     amount_due = order.total_ttc if closed else get_balance(order)
     if card.total != amount_due:
         raise BadAmount(f"{order} : {card.total} reçu par carte pour {amount_due}.")
-    _create_payment(
-        order, PaymentMethod.CARD, card.total, date_in_paris(at), card.transaction_id, card=card, by=None, at=at
-    )
+    _receive(order, PaymentMethod.CARD, card.total, date_in_paris(at), card.transaction_id, card=card, by=None, at=at)
     if closed:
         order_events.record(
             order, "paid_in_excess", "réglée par carte alors qu'elle ne l'attendait plus.", by=None, at=at
@@ -117,7 +117,7 @@ def record_payment(
     if amount <= 0:
         raise BadAmount(f"Indiquez ce qui est arrivé ; vous avez saisi {formatting.euros(amount)}.")
     due = ZERO if order.state == OrderState.CANCELLED else max(ZERO, get_balance(order))
-    payment = _create_payment(order, method, amount, received_on, reference, card=None, by=by, at=at)
+    payment = _receive(order, method, amount, received_on, reference, card=None, by=by, at=at)
     if order.state in (OrderState.PLACED, OrderState.LAPSED):
         # The invoice states what was received.
         billing_operations.confirm(order_id=order.pk, by=by, at=at, by_payment=True)
@@ -150,12 +150,12 @@ def _check_payable(order: Order, *, at: datetime.datetime) -> None:
 
 def is_school_year_over(order: Order, *, at: datetime.datetime) -> bool:
     """Return whether the licences that a payment would open have expired. False once invoiced: it is still due."""
-    if order.state not in (OrderState.DRAFT, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED):
+    if order.state not in (OrderState.DRAFT, *UNSIGNED_STATES):
         return False
     return OrderLine.objects.filter(order=order, school_year__ends_on__lt=date_in_paris(at)).exists()
 
 
-def _create_payment(
+def _receive(
     order: Order,
     method: str,
     amount: Decimal,
@@ -166,16 +166,9 @@ def _create_payment(
     by: User | None,
     at: datetime.datetime,
 ) -> Payment:
-    payment = Payment.objects.create(
-        order=order,
-        kind=PaymentKind.RECEIVED,
-        method=method,
-        amount=amount,
-        received_on=received_on,
-        reference=reference,
-        card=card,
-        recorded_at=at,
-        recorded_by=by,
+    kind = PaymentKind.RECEIVED
+    payment = _create(
+        order, kind, method, amount, reference=reference, received_on=received_on, card=card, by=by, at=at
     )
     summary = f"{formatting.euros(amount)} reçus ({payment.get_method_display().lower()})."
     order_events.record(order, "payment_recorded", summary, by=by, at=at)
@@ -225,7 +218,7 @@ def give_back_surplus(
     order = lock_order(order_id)
     _check_amount(order, amount)
     refunds = [
-        _take_back(payment, PaymentKind.REFUNDED, part, method=method, reference=reference, by=by, at=at)
+        _take_back(order, payment, PaymentKind.REFUNDED, part, method=method, reference=reference, by=by, at=at)
         for payment, part in _split(order, amount)
     ]
     order_events.record(
@@ -252,22 +245,9 @@ def move_surplus(*, order_id: int, target_id: int, amount: Decimal, by: User, at
         raise BadAmount(f"{target} : il reste {formatting.euros(due)} à régler, reportez-en autant au plus.")
     moved = []
     for payment, part in _split(order, amount):
-        out = _take_back(
-            payment, PaymentKind.MOVED_OUT, part, method=payment.method, reference=payment.reference, by=by, at=at
-        )
-        moved.append(
-            Payment.objects.create(
-                order=target,
-                kind=PaymentKind.MOVED_IN,
-                method=payment.method,
-                amount=part,
-                received_on=date_in_paris(at),
-                reference=payment.reference,
-                moved_from=out,
-                recorded_at=at,
-                recorded_by=by,
-            )
-        )
+        out = _take_back(order, payment, PaymentKind.MOVED_OUT, part, by=by, at=at)
+        kind, reference = PaymentKind.MOVED_IN, payment.reference
+        moved.append(_create(target, kind, payment.method, part, reference=reference, moved_from=out, by=by, at=at))
     euros, source, paid = formatting.euros(amount), str(order).lower(), str(target).lower()
     order_events.record(order, "surplus_moved", f"{euros} de trop-perçu reportés sur la {paid}.", by=by, at=at)
     order_events.record(target, "payment_recorded", f"{euros} reportés, trop-perçus sur la {source}.", by=by, at=at)
@@ -297,26 +277,32 @@ def _split(order: Order, amount: Decimal) -> Iterator[tuple[Payment, Decimal]]:
         amount -= part
 
 
-def _take_back(
-    payment: Payment,
+def _take_back(order: Order, payment: Payment, kind: PaymentKind, amount: Decimal, **columns: Any) -> Payment:
+    """Record that a part of a payment went back: as it came and under its reference, unless `columns` say otherwise."""
+    columns = {"method": payment.method, "reference": payment.reference, **columns}
+    return _create(order, kind, amount=-amount, refunds=payment, **columns)
+
+
+def _create(
+    order: Order,
     kind: PaymentKind,
+    method: str,
     amount: Decimal,
     *,
-    method: str,
-    reference: str,
-    by: User,
+    by: User | None,
     at: datetime.datetime,
+    received_on: datetime.date | None = None,
+    **columns: Any,
 ) -> Payment:
     return Payment.objects.create(
-        order_id=payment.order_id,
+        order=order,
         kind=kind,
         method=method,
-        amount=-amount,
-        received_on=date_in_paris(at),
-        reference=reference,
-        refunds=payment,
+        amount=amount,
+        received_on=received_on or date_in_paris(at),
         recorded_at=at,
         recorded_by=by,
+        **columns,
     )
 
 
@@ -348,19 +334,8 @@ def reverse_payment(
         raise BadAmount(
             f"Il reste {formatting.euros(left)} de ce règlement ; vous voulez en annuler {formatting.euros(amount)}."
         )
-    reversal = Payment.objects.create(
-        order=order,
-        kind=PaymentKind.REVERSED,
-        method=payment.method,
-        amount=-amount,
-        received_on=date_in_paris(at),
-        reference=payment.reference,
-        refunds=payment,
-        reversal_reason=reason,
-        explanation=text,
-        recorded_at=at,
-        recorded_by=by,
-    )
+    kind = PaymentKind.REVERSED
+    reversal = _take_back(order, payment, kind, amount, reversal_reason=reason, explanation=text, by=by, at=at)
     why = ReversalReason(reason).label.lower() + (f", {text}" if text else "")
     order_events.record(
         order,
@@ -381,8 +356,9 @@ def await_payment_again(order: Order, *, by: User, at: datetime.datetime) -> Non
     # An order that was paid by card at once was never confirmed.
     order.confirmed_at = order.confirmed_at or order.paid_at
     order.state, order.paid_at = OrderState.CONFIRMED, None
-    # What is missing is not paid by card again: cards pay whole orders.
-    order.method = SettlementMethod.MANDATE
+    if not order.has_purchase_order:
+        # What is missing is not paid by card again: cards pay whole orders.
+        order.method = SettlementMethod.MANDATE
     order.save(update_fields=["state", "confirmed_at", "paid_at", "method"])
     rights.await_payment_again(order, until=get_rights_end(order, order.invoices.current().get()))
     summary = f"de nouveau à régler : {formatting.euros(get_balance(order))} manquent ; la facture ne change pas."
@@ -414,7 +390,7 @@ def refund(
         )
     if order.state != OrderState.CANCELLED and get_amount_received(order) - amount < order.owed:
         raise Refusal("not_in_this_state", f"{order} n'est pas annulée : annulez-la d'abord, ce qui émet l'avoir.")
-    return _record(order, payment, amount, reference=reference, by=by, at=at)
+    return _refund(order, payment, amount, reference=reference, by=by, at=at)
 
 
 @transaction.atomic
@@ -432,10 +408,10 @@ def record_provider_refund(
     amount = min(amount, get_amount_left(payment))
     if known is not None or amount <= 0:
         return known
-    return _record(order, payment, amount, reference=reference, by=None, at=at, provider_refund=reference)
+    return _refund(order, payment, amount, reference=reference, by=None, at=at, provider_refund=reference)
 
 
-def _record(
+def _refund(
     order: Order,
     payment: Payment,
     amount: Decimal,
@@ -445,19 +421,8 @@ def _record(
     at: datetime.datetime,
     provider_refund: str = "",
 ) -> Payment:
-    refund_payment = Payment.objects.create(
-        order=order,
-        kind=PaymentKind.REFUNDED,
-        method=payment.method,
-        amount=-amount,
-        received_on=date_in_paris(at),
-        reference=reference,
-        card=payment.card,
-        refunds=payment,
-        provider_refund=provider_refund,
-        recorded_at=at,
-        recorded_by=by,
-    )
+    columns = {"reference": reference, "card": payment.card, "provider_refund": provider_refund}
+    refund_payment = _take_back(order, payment, PaymentKind.REFUNDED, amount, by=by, at=at, **columns)
     where = " depuis le tableau de bord du prestataire" if provider_refund else ""
     summary = f"{formatting.euros(amount)} remboursés{where}."
     order_events.record(order, "refunded", summary, by=by, at=at)

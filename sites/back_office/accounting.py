@@ -34,7 +34,6 @@ from licensing.accounting.models import (
 from licensing.billing.models import InvoiceRoute
 from licensing.billing.transmission import platforms
 from licensing.billing.transmission.e_reporting_xml import UNREPORTABLE, UnreportableAmount, write_report
-from licensing.billing.transmission.platforms import Declaration
 from licensing.catalogue.models import Seller
 from licensing.e_reporting import queries, reports
 from licensing.e_reporting.models import PeriodReport
@@ -134,14 +133,9 @@ class PeriodReportAdmin(ReadOnlyAdminMixin, ModelAdmin):
         number, name = settings.REPORTING_PLATFORM
         if not number:
             raise Http404("no platform")
-        declaration = Declaration(
-            tracking_id=f"{report.tracking_stem}-1",
-            begins_on=report.begins_on,
-            ends_on=report.ends_on,
-            content=report.content,
-        )
+        tracking_id = f"{report.tracking_stem}-1"
         try:
-            content = write_report(declaration, platform_number=number, platform_name=name)
+            content = write_report(tracking_id, report.content, platform_number=number, platform_name=name)
         except UnreportableAmount:
             messages.error(request, UNREPORTABLE)
             return redirect("admin:e_reporting_period", report.kind, report.begins_on)

@@ -20,7 +20,8 @@ from licensing.billing.models import REASONED_STATES, PlatformState
 from licensing.billing.queries import parse_amount
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import SuspensionCause
-from licensing.orders.models import Payer, PaymentMethod
+from licensing.orders.models import Payer
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments.models import ReversalReason
 from tenants.models import Collectivity
 
@@ -107,7 +108,7 @@ class MethodField(forms.ChoiceField):
     """Cheque or transfer: card payments are recorded from the provider's events."""
 
     def __init__(self, **options: Any) -> None:
-        methods = [one for one in PaymentMethod.choices if one[0] != PaymentMethod.CARD]
+        methods = [(one.value, one.label) for one in PaymentMethod if one.rules.is_recorded_by_hand]
         super().__init__(choices=methods, widget=UnfoldAdminSelectWidget, **options)
 
 

@@ -17,7 +17,8 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_balance
 from licensing.orders import billing_details, payers, rights
 from licensing.orders.exceptions import BadAmount
-from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
+from licensing.orders.models import Order, OrderState, Payer
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments import operations as payment_operations
 from licensing.payments.credits import credit_in_part, demand_refunded_part, price_licences
 from licensing.payments.queries import get_surplus, list_owed_orders

@@ -19,8 +19,8 @@ from licensing.billing.models import Invoice, InvoiceRoute
 from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Seat, SuspensionCause
 from licensing.orders import billing_details, operations, payers, purchase_orders, rights
-from licensing.orders.billing_details import VAT_CORRECTABLE, find_expected_treatment
-from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
+from licensing.orders.billing_details import find_expected_treatment
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState
 from licensing.orders.operations import OWED_STATES
 from licensing.orders.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
@@ -124,7 +124,7 @@ VAT_CORRECTION = AdminAction[Order](
     path="tva",
     label="Corriger la TVA",
     is_available=lambda order: (
-        order.kind != OrderKind.GRANT and (order.state in VAT_CORRECTABLE or order.invoices.rejected().exists())
+        order.kind != OrderKind.GRANT and (order.state in UNSIGNED_STATES or order.invoices.rejected().exists())
     ),
     explanation=_explain_vat_correction,
     run=_correct_vat,

@@ -22,11 +22,11 @@ from core.formatting import end_sentence, euros, join_words, long_date
 from licensing.bank.models import LinePayment
 from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received, get_balance, parse_amount, search_invoices
-from licensing.orders.models import OrderState, PaymentMethod
+from licensing.orders.models import OrderState
 from licensing.orders.order_events import list_order_recipients
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
-from licensing.payments.emails import RETURNED
 from licensing.payments.models import CardPayment, Payment, PaymentKind, ProviderEvent, ReversalReason
 from licensing.payments.queries import get_amount_left, get_refundable
 from sites.back_office.forms import RefundForm, ReversalForm
@@ -254,7 +254,7 @@ def _describe_email(payment: Payment) -> list[str]:
     return [
         (
             f"« Impayé » : un e-mail part aussitôt à {join_words(recipients)}. Il dit : "
-            f"« {RETURNED[PaymentMethod(payment.method)]} »."
+            f"« {PaymentMethod(payment.method).rules.returned} »."
         ),
         "« Erreur de saisie » ou « Autre » : aucun e-mail ne part.",
     ]

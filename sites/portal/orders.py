@@ -31,6 +31,7 @@ from licensing.entitlements.wording import format_long_date, status_text
 from licensing.orders import billing_details, payers, purchase_orders
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import (
+    UNSIGNED_STATES,
     ZERO,
     ContractWithdrawal,
     Order,
@@ -40,11 +41,11 @@ from licensing.orders.models import (
     OrderState,
     PurchaseOrderScan,
     ScanState,
-    SettlementMethod,
 )
 from licensing.orders.payers import MissingDetail, is_paid_by_buyer, list_order_references
 from licensing.orders.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.queries import can_withdraw, get_last_withdrawal_day, list_visible_orders
+from licensing.orders.settlement import BY_PURCHASE_ORDER
 from licensing.orders.templatetags.shop import beneficiary_label
 from licensing.payments import card, card_providers
 from licensing.payments.credits import withdraw_from_contract
@@ -150,7 +151,7 @@ def purchase_order(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     order = get_object_or_404(
         list_visible_orders(request.user).exclude(state=OrderState.DRAFT),
         pk=pk,
-        method=SettlementMethod.MANDATE,
+        method__in=BY_PURCHASE_ORDER,
     )
     return documents.build_download(documents.get_or_create_purchase_order(order, at=timezone.now()))
 
@@ -174,7 +175,6 @@ _BADGES = {
     OrderState.LAPSED: ("red", "Droits suspendus"),
     OrderState.CANCELLED: ("secondary", "Annulée"),
 }
-UNSIGNED_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
 _BEING_CHECKED = ("blue", "Bon de commande à l’étude")
 _TO_REISSUE = ("red", "Facture à refaire")
 
@@ -213,10 +213,6 @@ class OrderProgress:
     @property
     def awaits_money(self) -> bool:
         return self.awaits_purchase_order or self.order.state == OrderState.CONFIRMED
-
-    @property
-    def by_mandate(self) -> bool:
-        return self.order.method == SettlementMethod.MANDATE
 
     @property
     def waiting_scan(self) -> PurchaseOrderScan | None:

@@ -28,8 +28,9 @@ from licensing.entitlements import overview
 from licensing.orders import billing_details, operations, payers
 from licensing.orders import queries as order_offers
 from licensing.orders.exceptions import BadBilling
-from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
+from licensing.orders.models import Order, OrderKind, OrderState
 from licensing.orders.operations import compute_basket_fingerprint
+from licensing.orders.settlement import SettlementMethod
 from licensing.orders.templatetags.shop import affiliation_label, beneficiary_label
 from licensing.payments import card, card_providers
 from schools.models import Affiliation
@@ -54,11 +55,8 @@ def storefront(request: HtmxRequest) -> HttpResponse:
     context = _shop_context(request)
     if request.htmx:
         return render(request, "portal/shop/_tiers.html", context)
-    return render(
-        request,
-        "portal/shop/storefront.html",
-        context | {"summary": get_product_summary(), "seller": Seller.objects.first()},
-    )
+    context |= {"summary": get_product_summary(), "seller": Seller.objects.first(), "methods": list(SettlementMethod)}
+    return render(request, "portal/shop/storefront.html", context)
 
 
 def _shop_context(request: HtmxRequest) -> dict[str, Any]:
@@ -253,8 +251,9 @@ def _submit(request: AuthenticatedRequest, order: Order, form: CheckoutForm) -> 
         operations.issue_quote(**known)
         return redirect("orders_quote", pk=order.pk)
     known |= {"terms_version": form.cleaned_data["terms_version"], "basket": request.POST.get("panier", "")}
-    if form.cleaned_data["method"] == SettlementMethod.MANDATE:
-        placed = operations.place(**known)
+    method = SettlementMethod(form.cleaned_data["method"])
+    if method.rules.has_purchase_order:
+        placed = operations.place(**known, method=method)
         messages.success(request, f"Votre commande est enregistrée. {_describe_next_step(placed)}")
         return redirect("orders_detail", pk=order.pk)
     return redirect(card.pay_draft(**known).get_process_url())
@@ -309,6 +308,7 @@ def _render(
         "beneficiary": beneficiary_label(order),
         "line": line,
         "form": form,
+        "ways_to_settle": ", ou ".join(method.rules.by for method in SettlementMethod),
         "basket_fingerprint": compute_basket_fingerprint(order, line),
         "refusal": refusal,
         "proposed": proposed,

@@ -13,7 +13,8 @@ from core.formatting import add_nonbreaking_spaces
 from licensing.orders import payers, siret_numbers
 from licensing.orders.billing_details import FRANCE, BillingDetails, prefill_billing_details
 from licensing.orders.exceptions import BadBilling
-from licensing.orders.models import Order, Payer, SettlementMethod
+from licensing.orders.models import Order, Payer
+from licensing.orders.settlement import SettlementMethod
 
 _PAYER_LABELS = {
     Payer.TOWN_HALL: "La mairie",
@@ -28,10 +29,7 @@ _TYPED_SCHOOL_LABELS = {
     Payer.SCHOOL: "L’établissement, public ou à l’étranger",
     Payer.COMPANY: "Une école privée (OGEC, association) ou une entreprise",
 }
-METHODS = (
-    (SettlementMethod.CARD.value, "Payer par carte bancaire"),
-    (SettlementMethod.MANDATE.value, "Payer par chèque ou mandat administratif"),
-)
+METHODS = [(method.value, f"Payer {method.rules.by}") for method in SettlementMethod]
 #: The button that fills in the name and address of the chosen payer.
 PROPOSE = "adresse"
 _FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country", "vat_number", "email")

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from licensing.bank.books import load_books, search_orders
 from licensing.bank.matching import Certainty, ChosenMatch, parse_key, propose_for_lines
 from licensing.bank.models import StatementLine
-from licensing.orders.models import PaymentMethod
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments import operations as payment_operations
 from tests.bank.actions import book, choose, propose, receive, upload
 from tests.bank.statement_files import FileLine, StatementFile

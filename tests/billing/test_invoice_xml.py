@@ -14,7 +14,8 @@ from core.money import extract_vat
 from licensing.billing import cii, invoicing
 from licensing.catalogue import pricing
 from licensing.catalogue.models import SchoolTier, Seller
-from licensing.orders.models import Payer, PaymentMethod
+from licensing.orders.models import Payer
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments.models import Payment, PaymentKind
 from tests.billing.schematron import list_violations
 from tests.billing.xml_text import xml_texts

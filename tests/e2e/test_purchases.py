@@ -17,7 +17,8 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument
 from licensing.entitlements.models import Entitlement
 from licensing.orders import purchase_orders
-from licensing.orders.models import Order, OrderState, PaymentMethod
+from licensing.orders.models import Order, OrderState
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments import operations as payment_operations
 from licensing.pools.positions import list_pool_positions
 from tenants.models import Collectivity

@@ -14,7 +14,8 @@ from playwright.sync_api import expect
 
 from licensing.billing import operations as billing_operations
 from licensing.entitlements.models import Subscription
-from licensing.orders.models import Order, OrderState, PaymentMethod, ScanState
+from licensing.orders.models import Order, OrderState, ScanState
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments import operations as payment_operations
 from tests.conftest import PASSWORD
 from tests.e2e.face_checks import MAX_TRANSFER, find_faults_of_identity, measure_transfer

@@ -16,7 +16,8 @@ from core.connections import connection
 from licensing.catalogue import pricing
 from licensing.orders import operations, purchase_orders
 from licensing.orders.billing_details import apply_vat_of_payer
-from licensing.orders.models import Order, OrderKind, OrderState, Payer, SettlementMethod
+from licensing.orders.models import Order, OrderKind, OrderState, Payer
+from licensing.orders.settlement import SettlementMethod
 from tests.conftest import TERM
 from tests.factories.billing_details import PAYER_SIRET, BillingDetailsFactory
 from tests.factories.collectivities import MemberFactory

@@ -8,7 +8,7 @@ from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import operations, purchase_orders
-from licensing.orders.models import PaymentMethod
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.card_providers import EURO, ProviderOutcome, SessionState, to_cents

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from licensing.orders.models import OrderState, SettlementMethod
+from licensing.orders.models import OrderState
+from licensing.orders.settlement import SettlementMethod
 from tests.conftest import TERM
 from tests.factories.licensing import OrderLineFactory
 

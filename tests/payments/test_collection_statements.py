@@ -52,9 +52,9 @@ def reject(invoice) -> None:
 
 
 def list_declared() -> list[tuple[str, str, str]]:
-    states = [delivery.build_declared_state(one) for one in Transmission.objects.filter(kind="state").order_by("pk")]
-    assert {one.state for one in states} <= {PlatformState.COLLECTED}
-    return [(str(one.amounts[0].rate), str(one.amounts[0].amount), one.comment) for one in states]
+    transmissions = Transmission.objects.filter(kind="state").order_by("pk")
+    states = [delivery.build_collection_statement(one) for one in transmissions]
+    return [(str(one.amounts[0].vat_rate), str(one.amounts[0].amount), one.comment) for one in states]
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_it_is_declared_at_noon_of_the_day_it_came(script):
     deliver(order)
     declare_collections(at=TERM)
 
-    (declared,) = [delivery.build_declared_state(one) for one in Transmission.objects.filter(kind="state")]
+    (declared,) = [delivery.build_collection_statement(one) for one in Transmission.objects.filter(kind="state")]
     assert declared.at.isoformat() == "2026-11-24T12:00:00+01:00"
 
 

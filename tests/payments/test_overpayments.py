@@ -6,7 +6,8 @@ import pytest
 
 from core.calendar import date_in_paris
 from licensing.billing.queries import get_balance
-from licensing.orders.models import OrderState, PaymentMethod
+from licensing.orders.models import OrderState
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments.models import PaymentKind
 from licensing.payments.queries import get_surplus, list_owed_orders
 from sites.back_office import work_items

@@ -11,7 +11,8 @@ from django.utils import timezone
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations, purchase_orders
-from licensing.orders.models import OrderState, PaymentMethod, SettlementMethod
+from licensing.orders.models import OrderState
+from licensing.orders.settlement import PaymentMethod, SettlementMethod
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment, ReversalReason
 from tests.conftest import TERM

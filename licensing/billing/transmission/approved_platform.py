@@ -20,13 +20,11 @@ from requests import Response
 
 from core.foreign_values import UnreadableJson, clean_line, parse_json_object, parse_moment
 from jobs.set_aside import note_set_aside
-from licensing.billing.models import REASONED_STATES, InvoiceKind, PlatformState
+from licensing.billing.models import REASONED_STATES, PlatformState
 from licensing.billing.transmission import cdar, e_reporting_xml
 from licensing.billing.transmission.accounts import ApprovedPlatformAccount
 from licensing.billing.transmission.platforms import (
     MAX_ANSWER_BYTES,
-    Declaration,
-    DeclaredState,
     DepositVerdict,
     InvoiceParcel,
     NotSupported,
@@ -36,7 +34,6 @@ from licensing.billing.transmission.platforms import (
     StoryEntry,
     TokenHttp,
 )
-from licensing.orders import siret_numbers
 from licensing.orders.payers import BuyerKind
 
 # Life-cycle messages that an approved platform keeps for us, each downloaded once by a process.
@@ -172,8 +169,6 @@ _NOT_APPLICABLE: Final = "NotApplicable"
 _RULES: Final = {BuyerKind.TAXABLE: "B2B", BuyerKind.PUBLIC: "B2G"}
 #: Largest page of a search that the norm allows.
 _PAGE: Final = 100
-# UNTDID 1001.
-_TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
 # Acknowledgement of a flow that the platform has already: our request was repeated.
 _REPEATED = "AlreadyExistingFlow"
 # Motive of a 213 where the invoice's number is known already.
@@ -248,47 +243,31 @@ class ApprovedPlatform:
         # A status says more than an acknowledgement that is still pending.
         return PlatformStory(verdict=DepositVerdict.ACCEPTED if entries else verdict, message=message, entries=entries)
 
-    def declare_state(self, transmission: SentTransmission, declared: DeclaredState) -> str:
+    def declare_collected(self, statement: cdar.CollectionStatement) -> str:
         """Send « 212 encaissée »: the only state that a seller declares here."""
-        if declared.state != PlatformState.COLLECTED or not declared.buyer_siren:
+        if not statement.buyer_siren:
             raise NotSupported(
                 "Une plateforme agréée ne reçoit de nous que l'encaissement, d'un acheteur qui a un SIREN."
             )
-        assert transmission.issued_on is not None  # noqa: S101 - an invoice has its day
-        content = cdar.write_collected(
-            cdar.CollectionStatement(
-                message_id=declared.tracking_id,
-                invoice_number=transmission.number,
-                invoice_type=_TYPES[InvoiceKind(declared.invoice_kind)],
-                invoice_date=transmission.issued_on,
-                seller_siren=transmission.seller_siret[: siret_numbers.SIREN_LENGTH],
-                seller_name=declared.seller_name,
-                buyer_siren=declared.buyer_siren,
-                buyer_name=declared.buyer_name,
-                buyer_address="_".join(filter(None, (declared.buyer_siren, declared.buyer_siret))),
-                at=declared.at,
-                made_at=declared.made_at,
-                amounts=[cdar.CollectedAmount(vat_rate=one.rate, amount=one.amount) for one in declared.amounts],
-                comment=declared.comment,
-            )
+        return self._deposit(
+            statement.message_id,
+            content=cdar.write_collected(statement),
+            name=f"{statement.invoice_number}-{cdar.COLLECTED}.xml",
+            syntax=_LIFECYCLE,
+            rule=_NOT_APPLICABLE,
         )
-        name = f"{transmission.number}-{cdar.COLLECTED}.xml"
-        return self._deposit(declared.tracking_id, content=content, name=name, syntax=_LIFECYCLE, rule=_NOT_APPLICABLE)
 
-    def report(self, declaration: Declaration) -> str:
+    def report(self, tracking_id: str, content: dict[str, Any]) -> str:
         """Send the report of a period, as the norm's flow 10."""
-        if not self.account.number:
+        number, name = self.account.number, self.account.name
+        if not number:
             raise NotSupported(NO_NUMBER)
         try:
-            content = e_reporting_xml.write_report(
-                declaration,
-                platform_number=self.account.number,
-                platform_name=self.account.name,
-            )
+            report = e_reporting_xml.write_report(tracking_id, content, platform_number=number, platform_name=name)
         except e_reporting_xml.UnreportableAmount:
             raise NotSupported(e_reporting_xml.UNREPORTABLE) from None
-        name = f"{declaration.tracking_id}.xml"
-        return self._deposit(declaration.tracking_id, content=content, name=name, syntax=_REPORT, rule=_NOT_APPLICABLE)
+        file_name = f"{tracking_id}.xml"
+        return self._deposit(tracking_id, content=report, name=file_name, syntax=_REPORT, rule=_NOT_APPLICABLE)
 
     def _deposit(
         self, tracking_id: str, *, content: bytes, name: str, syntax: str, rule: str, profile: str = ""

@@ -16,9 +16,8 @@ from core.calendar import PARIS
 from core.foreign_values import clean_line, from_timestamp, parse_moment
 from licensing.billing.models import REASONED_STATES, PlatformState
 from licensing.billing.transmission.accounts import ChorusProAccount
+from licensing.billing.transmission.cdar import CollectionStatement
 from licensing.billing.transmission.platforms import (
-    Declaration,
-    DeclaredState,
     DepositVerdict,
     InvoiceParcel,
     NotSupported,
@@ -148,11 +147,11 @@ class ChorusPro:
         )
         return PlatformStory(verdict=DepositVerdict.REJECTED, message=reason, entries=(rejection,))
 
-    def declare_state(self, transmission: SentTransmission, declared: DeclaredState) -> str:
+    def declare_collected(self, statement: CollectionStatement) -> str:
         """Refuse: the payer's accountant tells Chorus Pro of the payment."""
         raise NotSupported("Chorus Pro ne reçoit pas d'état du fournisseur : le comptable public y note le paiement.")
 
-    def report(self, declaration: Declaration) -> str:
+    def report(self, tracking_id: str, content: dict[str, Any]) -> str:
         """Refuse: Chorus Pro takes invoices to public bodies only."""
         raise NotSupported("Chorus Pro ne reçoit pas d'e-reporting : il passe par une plateforme agréée.")
 

@@ -15,21 +15,19 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from licensing.billing.cii import DOCUMENT_TYPES
 from licensing.billing.invoicing import get_or_create_document, list_undeposited
-from licensing.billing.models import Invoice, PlatformState
-from licensing.billing.snapshots import BuyerSnapshot
+from licensing.billing.models import Invoice, InvoiceKind, PlatformState
 from licensing.billing.transmission import operations
+from licensing.billing.transmission.cdar import CollectedAmount, CollectionStatement
 from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.billing.transmission.operations import request_transmissions
 from licensing.billing.transmission.platforms import (
-    Declaration,
-    DeclaredState,
     InvoiceParcel,
     NotSupported,
     PlatformNotConfigured,
     PlatformRefuses,
     PlatformSilent,
-    RateAmount,
     SentTransmission,
     get_platform,
     list_configured_routes,
@@ -59,19 +57,11 @@ def request_automatically(*, at: datetime.datetime) -> int:
 def build_parcel(transmission: Transmission, *, at: datetime.datetime) -> InvoiceParcel:
     """Return the invoice as it is sent; its PDF is rendered if it is not yet."""
     invoice = _get_invoice(transmission)
-    buyer = invoice.snapshot["buyer"]
     return InvoiceParcel(
         tracking_id=transmission.tracking_id,
-        number=invoice.number,
-        kind=invoice.kind,
         buyer_kind=invoice.buyer_kind,
-        issued_on=invoice.issued_on,
-        seller_siret=invoice.snapshot["seller"]["siret"],
-        buyer_siret=buyer["siret"],
-        buyer_siren=_get_siren(buyer),
         file_name=f"{invoice.number}.pdf",
         pdf=bytes(get_or_create_document(invoice, at=at).content),
-        xml=invoice.xml,
     )
 
 
@@ -79,52 +69,42 @@ def describe_sent(transmission: Transmission) -> SentTransmission:
     """Return what was sent, as its platform is asked about it. Raises `ValueError` where nothing was."""
     if transmission.sent_at is None:
         raise ValueError(f"{transmission} was not sent")
-    invoice = transmission.invoice
     return SentTransmission(
         tracking_id=transmission.tracking_id,
         reference=transmission.reference,
         sent_at=transmission.sent_at,
-        number=invoice.number if invoice else "",
-        issued_on=invoice.issued_on if invoice else None,
-        seller_siret=invoice.snapshot["seller"]["siret"] if invoice else "",
+        number=transmission.invoice.number if transmission.invoice else "",
     )
 
 
-def build_declared_state(transmission: Transmission) -> DeclaredState:
-    """Return the state that a transmission declares, of its content: « state », « at », « amounts », « comment »."""
+def build_collection_statement(transmission: Transmission) -> CollectionStatement:
+    """Return what a transmission declares as collected: « at », « amounts » and « comment » of its content.
+
+    Raises `NotSupported` for another state.
+    """
     content, invoice = transmission.content, _get_invoice(transmission)
-    buyer = invoice.snapshot["buyer"]
-    return DeclaredState(
-        tracking_id=transmission.tracking_id,
-        state=PlatformState(content["state"]),
+    if content["state"] != PlatformState.COLLECTED:
+        raise NotSupported("Une plateforme agréée ne reçoit de nous que l'encaissement.")
+    buyer, seller = invoice.snapshot["buyer"], invoice.snapshot["seller"]
+    # Older snapshots have the SIREN only where there is no SIRET.
+    siren = buyer.get("siren") or buyer["siret"][: siret_numbers.SIREN_LENGTH]
+    return CollectionStatement(
+        message_id=transmission.tracking_id,
+        invoice_number=invoice.number,
+        invoice_type=DOCUMENT_TYPES[InvoiceKind(invoice.kind)],
+        invoice_date=invoice.issued_on,
+        seller_siren=seller["siret"][: siret_numbers.SIREN_LENGTH],
+        seller_name=seller["name"],
+        buyer_siren=siren,
+        buyer_name=buyer["name"],
+        buyer_address="_".join(filter(None, (siren, buyer["siret"]))),
         at=datetime.datetime.fromisoformat(content["at"]),
         made_at=transmission.asked_at,
-        amounts=tuple(
-            RateAmount(rate=Decimal(one["rate"]), amount=Decimal(one["amount"])) for one in content["amounts"]
-        ),
+        amounts=[
+            CollectedAmount(vat_rate=Decimal(one["rate"]), amount=Decimal(one["amount"])) for one in content["amounts"]
+        ],
         comment=content.get("comment", ""),
-        invoice_kind=invoice.kind,
-        seller_name=invoice.snapshot["seller"]["name"],
-        buyer_name=buyer["name"],
-        buyer_siret=buyer["siret"],
-        buyer_siren=_get_siren(buyer),
     )
-
-
-def build_declaration(transmission: Transmission) -> Declaration:
-    """Return the report that a transmission declares, of its content: « begins_on », « ends_on », and its figures."""
-    content = transmission.content
-    return Declaration(
-        tracking_id=transmission.tracking_id,
-        begins_on=datetime.date.fromisoformat(content["begins_on"]),
-        ends_on=datetime.date.fromisoformat(content["ends_on"]),
-        content=content,
-    )
-
-
-def _get_siren(buyer: BuyerSnapshot) -> str:
-    # Older snapshots have it only where there is no SIRET.
-    return buyer.get("siren") or buyer["siret"][: siret_numbers.SIREN_LENGTH]
 
 
 def _get_invoice(transmission: Transmission) -> Invoice:
@@ -195,12 +175,13 @@ def deliver(transmission: Transmission) -> bool:
 def _send(transmission: Transmission) -> str:
     platform = get_platform(transmission.route)
     if transmission.kind == TransmissionKind.REPORT:
-        return platform.report(build_declaration(transmission))
+        return platform.report(transmission.tracking_id, transmission.content)
     if transmission.kind == TransmissionKind.STATE:
-        sent = Transmission.objects.get(
+        # Raises `DoesNotExist` where the platform did not take the invoice.
+        Transmission.objects.get(
             kind=TransmissionKind.INVOICE, invoice=transmission.invoice_id, state=TransmissionState.ACCEPTED
         )
-        return platform.declare_state(describe_sent(sent), build_declared_state(transmission))
+        return platform.declare_collected(build_collection_statement(transmission))
     corrected = transmission.invoice and transmission.invoice.corrects
     if corrected is not None and corrected.get_rejection() is not None:
         raise NotSupported(f"La facture {corrected} a été rejetée ou refusée : son avoir ne se transmet pas.")

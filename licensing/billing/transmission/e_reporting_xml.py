@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any
 
 from core.calendar import PARIS
-from licensing.billing.transmission.platforms import Declaration
 
 # TT-4: initial, or correcting.
 _INITIAL, _CORRECTING = "IN", "RE"
@@ -33,17 +32,17 @@ class UnreportableAmount(Exception):
     """More went back in the period than came in, at a rate: TT-99 has no sign (rule G1.16)."""
 
 
-def write_report(declaration: Declaration, *, platform_number: str, platform_name: str) -> bytes:
+def write_report(tracking_id: str, content: Mapping[str, Any], *, platform_number: str, platform_name: str) -> bytes:
     """Return the report of a period. Raises `UnreportableAmount`.
 
-    `platform_number`: the four characters that the administration gave the platform (rule G6.22).
+    `content`: as `e_reporting.books.build_content` makes it. `platform_number`: the four characters that the
+    administration gave the platform (rule G6.22).
     """
     from lxml import etree  # noqa: PLC0415
 
-    content = declaration.content
     root = etree.Element("Report")
     document = _add(root, "ReportDocument")
-    _add(document, "Id", declaration.tracking_id)
+    _add(document, "Id", tracking_id)
     made_at = datetime.datetime.fromisoformat(content["made_at"]).astimezone(PARIS)
     _add(_add(document, "IssueDateTime"), "DateTimeString", made_at.strftime(_SECOND))
     _add(document, "TypeCode", _CORRECTING if content["rank"] else _INITIAL)
@@ -58,8 +57,8 @@ def write_report(declaration: Declaration, *, platform_number: str, platform_nam
     sales = content["kind"] == "sales"
     report = _add(root, "TransactionsReport" if sales else "PaymentsReport")
     period = _add(report, "ReportPeriod")
-    _add(period, "StartDate", declaration.begins_on.strftime(_DAY))
-    _add(period, "EndDate", declaration.ends_on.strftime(_DAY))
+    _add(period, "StartDate", _compact(content["begins_on"]))
+    _add(period, "EndDate", _compact(content["ends_on"]))
     if sales:
         _add_sales(report, content)
     else:

@@ -120,8 +120,8 @@ def request_declared_state(
 ) -> Transmission:
     """Ask for a state to be told to the platform that took an invoice; return the transmission. Idempotent.
 
-    `content`: « state », « at » and « amounts », as `delivery.build_declared_state` reads them. Raises `NotToTransmit`
-    where the invoice is not on a platform by us.
+    `content`: « state », « at » and « amounts », as `delivery.build_collection_statement` reads them. Raises
+    `NotToTransmit` where the invoice is not on a platform by us.
     """
     lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
     known = Transmission.objects.filter(tracking_id=tracking_id).first()

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Protocol, cast
 
 import requests
@@ -21,6 +20,7 @@ from core.exceptions import DomainError
 from core.foreign_values import UnreadableJson, parse_json_object
 from installation.hold import refuse_while_held
 from licensing.billing.models import InvoiceRoute, PlatformState
+from licensing.billing.transmission.cdar import CollectionStatement
 
 
 class PlatformNotConfigured(DomainError):
@@ -53,19 +53,11 @@ class InvoiceParcel:
 
     # Ours, unique: the same parcel sent twice has the same.
     tracking_id: str
-    number: str
-    # `InvoiceKind` and `BuyerKind`.
-    kind: str
+    # A `BuyerKind`.
     buyer_kind: str
-    issued_on: datetime.date
-    seller_siret: str
-    # Empty where the buyer has none; the SIREN is also given of those with a SIRET.
-    buyer_siret: str
-    buyer_siren: str
-    # « P2026-000010.pdf »; the Factur-X PDF, and the XML that it embeds.
+    # « P2026-000010.pdf », and the Factur-X PDF.
     file_name: str
     pdf: bytes = field(repr=False)
-    xml: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +68,8 @@ class SentTransmission:
     # The platform's number of the deposit.
     reference: str
     sent_at: datetime.datetime
-    # Of the invoice concerned; empty and None for a report.
+    # Of the invoice concerned; empty for a report.
     number: str
-    issued_on: datetime.date | None
-    seller_siret: str
 
 
 class DepositVerdict(enum.StrEnum):
@@ -112,44 +102,6 @@ class PlatformStory:
     entries: tuple[StoryEntry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateAmount:
-    """An amount at a VAT rate, in euros, VAT included; the rate in percent."""
-
-    rate: Decimal
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredState:
-    """A state that we tell the platform: « encaissée », with what was received at each VAT rate."""
-
-    tracking_id: str
-    state: PlatformState
-    at: datetime.datetime
-    made_at: datetime.datetime
-    amounts: tuple[RateAmount, ...]
-    # Why an amount went back; empty where all came in.
-    comment: str
-    # `InvoiceKind` of the invoice, and its parties; the buyer's numbers are empty where it has none.
-    invoice_kind: str
-    seller_name: str
-    buyer_name: str
-    buyer_siret: str
-    buyer_siren: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
-    """The sales and payments of a period, declared to the tax authority (e-reporting). Both days are of the period."""
-
-    tracking_id: str
-    begins_on: datetime.date
-    ends_on: datetime.date
-    # As frozen when the report was made.
-    content: dict[str, Any]
-
-
 class InvoicePlatform(Protocol):
     """A platform. Its methods call it, outside any transaction, and change nothing in the database.
 
@@ -162,14 +114,17 @@ class InvoicePlatform(Protocol):
     def fetch_story(self, transmission: SentTransmission) -> PlatformStory:
         """Fetch the whole story of what was sent."""
 
-    def declare_state(self, transmission: SentTransmission, declared: DeclaredState) -> str:
-        """Tell the platform a state of an invoice that it took; return its number. Idempotent by the tracking id.
+    def declare_collected(self, statement: CollectionStatement) -> str:
+        """Tell the platform what was collected of an invoice that it took; return its number.
 
-        Raises `NotSupported`.
+        Idempotent by the message's id. Raises `NotSupported`.
         """
 
-    def report(self, declaration: Declaration) -> str:
-        """Declare a period; return the platform's number. Idempotent by the tracking id. Raises `NotSupported`."""
+    def report(self, tracking_id: str, content: dict[str, Any]) -> str:
+        """Declare the sales or payments of a period to the tax authority (e-reporting); return the platform's number.
+
+        `content`: as frozen when the report was made. Idempotent by the tracking id. Raises `NotSupported`.
+        """
 
 
 def is_configured(route: str | None) -> bool:

@@ -58,11 +58,12 @@ class ScriptedPlatform:
             raise PlatformSilent("Inconnu.")
         return PlatformStory(verdict=self.script.verdict, message=self.script.message, entries=self.script.entries)
 
-    def declare_state(self, transmission, declared) -> str:
-        return self._take(declared.tracking_id)
+    def declare_collected(self, statement) -> str:
+        return self._take(statement.message_id)
 
-    def report(self, declaration) -> str:
-        return self._take(declaration.tracking_id)
+    def report(self, tracking_id, content) -> str:
+        assert content["begins_on"] <= content["ends_on"]
+        return self._take(tracking_id)
 
 
 def entry(state: PlatformState, at: datetime.datetime, *, reason: str = "", external_id: str = "") -> StoryEntry:

@@ -9,22 +9,20 @@ from decimal import Decimal
 
 import pytest
 
-from core.calendar import PARIS
+from core.calendar import PARIS, date_in_paris
 from jobs.models import SetAsideItem
 from licensing.billing import invoicing
 from licensing.billing.models import PlatformState
 from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.accounts import ApprovedPlatformAccount
 from licensing.billing.transmission.approved_platform import ApprovedPlatform
+from licensing.billing.transmission.cdar import CollectedAmount, CollectionStatement
 from licensing.billing.transmission.models import Transmission, TransmissionState
 from licensing.billing.transmission.platforms import (
-    Declaration,
-    DeclaredState,
     DepositVerdict,
     NotSupported,
     PlatformRefuses,
     PlatformSilent,
-    RateAmount,
 )
 from licensing.orders.models import Payer
 from tests.billing.transmission.fake_platform import CLIENT_ID, CLIENT_SECRET, ORGANIZATION, FakePlatformServer
@@ -38,18 +36,19 @@ SIREN, SIRET = "732829320", "73282932000074"
 PATH = "licensing.billing.transmission.approved_platform.ApprovedPlatform"
 
 
-DECLARED = DeclaredState(
-    tracking_id="P2026-000001-212-1",
-    state=PlatformState.COLLECTED,
+DECLARED = CollectionStatement(
+    message_id="P2026-000001-212-1",
+    invoice_number="P2026-000001",
+    invoice_type="380",
+    invoice_date=date_in_paris(TERM),
+    seller_siren="100000009",
+    seller_name="Pep's",
+    buyer_siren=SIREN,
+    buyer_name="Institut Sainte-Anne",
+    buyer_address=f"{SIREN}_{SIRET}",
     at=TERM,
     made_at=TERM,
-    amounts=(RateAmount(rate=Decimal(20), amount=Decimal("238.80")),),
-    comment="",
-    invoice_kind="invoice",
-    seller_name="Pep's",
-    buyer_name="Institut Sainte-Anne",
-    buyer_siret=SIRET,
-    buyer_siren=SIREN,
+    amounts=(CollectedAmount(vat_rate=Decimal(20), amount=Decimal("238.80")),),
 )
 
 
@@ -326,9 +325,9 @@ def test_a_request_that_the_platform_refuses_says_why(platform, connector, trans
 
 @pytest.mark.slow
 def test_collected_is_declared_once_with_its_amounts(platform, connector, transmission):
-    sent = send(connector, transmission)
+    declared = dataclasses.replace(DECLARED, invoice_number=send(connector, transmission).number)
 
-    first, second = connector.declare_state(sent, DECLARED), connector.declare_state(sent, DECLARED)
+    first, second = connector.declare_collected(declared), connector.declare_collected(declared)
 
     (flow,) = platform.list_sent("CDAR")
     assert first == second == flow["flowId"]
@@ -339,7 +338,7 @@ def test_collected_is_declared_once_with_its_amounts(platform, connector, transm
 @pytest.mark.slow
 def test_what_we_declared_comes_not_back_as_news(platform, connector, transmission):
     sent = send(connector, transmission)
-    connector.declare_state(sent, DECLARED)
+    connector.declare_collected(dataclasses.replace(DECLARED, invoice_number=sent.number))
     platform.add_message(platform.contents[platform.list_sent("CDAR")[0]["flowId"]])
 
     assert list_states(connector.fetch_story(sent)) == [PlatformState.DEPOSITED]
@@ -349,9 +348,8 @@ def test_what_we_declared_comes_not_back_as_news(platform, connector, transmissi
 def test_the_platform_refuses_a_declaration_that_breaks_the_norm(platform, connector, transmission):
     """The stand-in looks at what it is sent: three digits of a rate are one too many."""
     sent = send(connector, transmission)
-    reference = connector.declare_state(
-        sent, dataclasses.replace(DECLARED, amounts=(RateAmount(rate=Decimal(120), amount=Decimal(1)),))
-    )
+    amounts = (CollectedAmount(vat_rate=Decimal(120), amount=Decimal(1)),)
+    reference = connector.declare_collected(dataclasses.replace(DECLARED, invoice_number=sent.number, amounts=amounts))
     declared = dataclasses.replace(sent, tracking_id="P2026-000001-212-1", reference=reference)
 
     story = connector.fetch_story(declared)
@@ -359,32 +357,29 @@ def test_the_platform_refuses_a_declaration_that_breaks_the_norm(platform, conne
     assert (story.verdict, story.message) == (DepositVerdict.REJECTED, "BR-FR-CDV-14 (InvoiceLCRuleError)")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("changes", [{"state": PlatformState.APPROVED}, {"buyer_siren": ""}])
-def test_other_states_and_buyers_without_a_siren_are_not_declared(platform, connector, transmission, changes):
+def test_other_states_and_buyers_without_a_siren_are_not_declared(connector, invoice):
     with pytest.raises(NotSupported):
-        connector.declare_state(send(connector, transmission), dataclasses.replace(DECLARED, **changes))
+        connector.declare_collected(dataclasses.replace(DECLARED, buyer_siren=""))
+    with pytest.raises(NotSupported):
+        delivery.build_collection_statement(Transmission(invoice=invoice, content={"state": "approved"}))
 
 
-def make_report(*, amount="120.00") -> Declaration:
+def make_report(*, amount="120.00") -> tuple[str, dict]:
     content = {
         "kind": "payments",
+        "begins_on": "2026-09-01",
+        "ends_on": "2026-09-30",
         "rank": 0,
         "made_at": "2026-10-01T08:00:00+02:00",
         "seller": {"siren": SIREN, "name": "Pep's"},
         "vat_on_debits": False,
         "days": [{"on": "2026-09-03", "rates": [{"vat_rate": "20.00", "ttc": amount}]}],
     }
-    return Declaration(
-        tracking_id="payments-20260901-0-1",
-        begins_on=datetime.date(2026, 9, 1),
-        ends_on=datetime.date(2026, 9, 30),
-        content=content,
-    )
+    return "payments-20260901-0-1", content
 
 
 def test_a_period_is_reported_once(platform, connector):
-    assert connector.report(make_report()) == connector.report(make_report())
+    assert connector.report(*make_report()) == connector.report(*make_report())
 
     (flow,) = platform.list_sent("FRR")
     assert (flow["processingRule"], flow["acknowledgement"]) == ("NotApplicable", {"status": "Ok"})
@@ -392,9 +387,9 @@ def test_a_period_is_reported_once(platform, connector):
 
 def test_a_report_needs_the_platform_s_number_and_amounts_without_a_sign(account, connector):
     with pytest.raises(NotSupported, match="APPROVED_PLATFORM_NUMBER"):
-        ApprovedPlatform(dataclasses.replace(account, number="", name="")).report(make_report())
+        ApprovedPlatform(dataclasses.replace(account, number="", name="")).report(*make_report())
     with pytest.raises(NotSupported, match="montant négatif"):
-        connector.report(make_report(amount="-1.00"))
+        connector.report(*make_report(amount="-1.00"))
 
 
 @pytest.mark.slow

@@ -235,6 +235,6 @@ def test_what_is_asked_of_a_deposit_that_is_unknown_is_refused(chorus_pro, invoi
 
 
 def test_chorus_pro_takes_neither_states_nor_reports(chorus_pro):
-    for method, arguments in ((ChorusPro.declare_state, (None, None)), (ChorusPro.report, (None,))):
+    for method, arguments in ((ChorusPro.declare_collected, (None,)), (ChorusPro.report, (None, None))):
         with pytest.raises(NotSupported):
             method(ChorusPro(chorus_pro.account), *arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from decimal import Decimal
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from licensing.billing.transmission.e_reporting_xml import UnreportableAmount, set_off_returns, write_report
-from licensing.billing.transmission.platforms import Declaration
 from tests.billing.transmission.norm_schemas import list_report_violations, needs_norm_schemas
 
 SALES_DAYS = [
@@ -27,25 +25,22 @@ SALES_DAYS = [
 ]
 
 
-def make_declaration(kind="sales", days=SALES_DAYS, *, rank=0, vat_on_debits=False) -> Declaration:
+def make_declaration(kind="sales", days=SALES_DAYS, *, rank=0, vat_on_debits=False) -> tuple[str, dict]:
     content = {
         "kind": kind,
+        "begins_on": "2026-09-01",
+        "ends_on": "2026-09-30",
         "rank": rank,
         "made_at": "2026-09-30T22:30:00+00:00",
         "seller": {"siren": "100000009", "name": "Pep's & fils"},
         "vat_on_debits": vat_on_debits,
         "days": days,
     }
-    return Declaration(
-        tracking_id=f"{kind}-20260901-{rank}-1",
-        begins_on=datetime.date(2026, 9, 1),
-        ends_on=datetime.date(2026, 9, 30),
-        content=content,
-    )
+    return f"{kind}-20260901-{rank}-1", content
 
 
-def write(declaration: Declaration) -> bytes:
-    return write_report(declaration, platform_number="0042", platform_name="Plateforme")
+def write(declaration: tuple[str, dict]) -> bytes:
+    return write_report(*declaration, platform_number="0042", platform_name="Plateforme")
 
 
 def payments(*amounts: tuple[int, str, str]) -> list[dict]:

@@ -17,7 +17,7 @@ from licensing.billing.transmission.platforms import PlatformRefuses
 from licensing.catalogue.models import Seller
 from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.queries import list_statements
-from licensing.orders.models import PaymentMethod
+from licensing.orders.settlement import PaymentMethod
 from licensing.payments import operations as payment_operations
 from tests.billing.transmission.norm_schemas import list_report_violations, needs_norm_schemas
 from tests.billing.transmission.scripted_platform import PATH, Script
