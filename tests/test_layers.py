@@ -100,6 +100,10 @@ def list_sql_references():
         (f"{module} → {table}", module, TABLES[table])
         for module, path in list_modules()
         for table in sorted(find_tables(Path(path).read_text()))
+    ] + [
+        (f"sites.audit → {table}", "sites.audit", TABLES[table])
+        for path in sorted((ROOT / "sites" / "audit" / "rules").glob("*.sql"))
+        for table in sorted(set(_TABLE.findall(path.read_text())))
     ]
 
 

@@ -21,45 +21,12 @@ from licensing.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
 from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.positions import list_pool_positions
-from sites.audit.invariants import Finding, Invariant, OfficeRows
-from sites.audit.licence_invariants import CLASS_INVARIANTS, LICENCE_INVARIANTS, TENANT_INVARIANTS
-from sites.audit.mail_invariants import (
-    LETTER_INVARIANTS,
-    OUTBOX_INVARIANTS,
-    PUBLIC_LETTER_INVARIANTS,
-    REMINDER_INVARIANTS,
-)
-from sites.audit.reference_invariants import DUE_WORK_INVARIANTS, PUBLIC_REFERENCE_INVARIANTS, REFERENCE_INVARIANTS
-from sites.audit.request_invariants import (
-    RENEWAL_INVARIANTS,
-    REQUEST_INVARIANTS,
-    REQUEST_TENANT_INVARIANTS,
-    RETURN_INVARIANTS,
-    TENANT_RETURN_INVARIANTS,
-)
-from sites.audit.sales_checks import REPORT_RULE, VAT_RULE, find_report_violations, find_vat_violations
-from sites.audit.sales_invariants import (
-    ACCOUNTING_INVARIANTS,
-    BANK_INVARIANTS,
-    SALES_INVARIANTS,
-    TRANSMISSION_INVARIANTS,
-)
-from sites.audit.schema_checks import (
-    READABLE_RULE,
-    SCHEMAS_RULE,
-    STRUCTURE_RULE,
-    find_lacking_tables,
-    find_structure_differences,
-    find_unreadable_values,
-)
+from sites.audit.invariants import Finding, Invariant, OfficeRows, read_invariants
+from sites.audit.sales_checks import find_report_violations, find_vat_violations
+from sites.audit.schema_checks import find_lacking_tables, find_structure_differences, find_unreadable_values
 from tenants import privileges
 from tenants.checkpoints import SignedCheckpoint, find_contradictions
 from tenants.models import Collectivity
-
-RETENTION_RULE = (
-    "retention",
-    "69. Rien n'est gardé plus longtemps que prévu, à une semaine près",
-)
 
 
 def find_retention_violations(now: datetime.datetime) -> Iterator[str]:
@@ -68,42 +35,38 @@ def find_retention_violations(now: datetime.datetime) -> Iterator[str]:
         yield f"{table} : {formatting.pluralize(count, 'ligne')} de trop"
 
 
-#: The rules that the public schema alone can break.
-PUBLIC_INVARIANTS = (
-    *LICENCE_INVARIANTS,
-    *RETURN_INVARIANTS,
-    *CLASS_INVARIANTS,
-    *SALES_INVARIANTS,
-    *TRANSMISSION_INVARIANTS,
-    *BANK_INVARIANTS,
-    *ACCOUNTING_INVARIANTS,
-    *REQUEST_INVARIANTS,
-    *PUBLIC_LETTER_INVARIANTS,
-    *PUBLIC_REFERENCE_INVARIANTS,
-)
-#: The rules that the schema of a collectivity can break.
-OFFICE_INVARIANTS = (
-    *TENANT_INVARIANTS,
-    *OUTBOX_INVARIANTS,
-    *REMINDER_INVARIANTS,
-    *LETTER_INVARIANTS,
-    *REQUEST_TENANT_INVARIANTS,
-    *TENANT_RETURN_INVARIANTS,
-    *RENEWAL_INVARIANTS,
-    *REFERENCE_INVARIANTS,
-    *DUE_WORK_INVARIANTS,
-)
-POSITION_RULE = ("position", "8. Achetées = libres + non activées + activées, non utilisées + utilisées")
-CODES_RULE = (
-    "codes",
-    "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre",
-)
-ROLES_RULE = ("roles", "15. Les rôles de la base ont leurs droits, et aucun de plus")
-BOOKS_RULE = (
-    "books",
-    "32. Une facture ou un règlement scellé n'est ni modifié, ni supprimé, et aucun n'est inscrit après coup",
-)
-JOURNALS_RULE = ("journals", "14. Un journal scellé n'est ni modifié, ni raccourci, ni complété après coup")
+#: The files of rules.
+TOPICS = (
+    "licences", "returns", "classes", "sales", "transmissions", "bank", "accounting", "requests", "emails", "renewals",
+    "references",
+)  # fmt: skip
+_INVARIANTS = [invariant for topic in TOPICS for invariant in read_invariants(topic)]
+PUBLIC_INVARIANTS = [one for one in _INVARIANTS if one.place == "public"]
+#: The outbox is in the public schema and in each collectivity's.
+OUTBOX_INVARIANTS = [one for one in _INVARIANTS if one.place == "outbox"]
+OFFICE_INVARIANTS = [one for one in _INVARIANTS if one.place != "public"]
+#: By code, the sentences of the rules that no single query checks.
+FURTHER_RULES = {
+    "position": "8. Achetées = libres + non activées + activées, non utilisées + utilisées",
+    "codes": (
+        "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre"
+    ),
+    "journals": "14. Un journal scellé n'est ni modifié, ni raccourci, ni complété après coup",
+    "books": "32. Une facture ou un règlement scellé n'est ni modifié, ni supprimé, et aucun n'est inscrit après coup",
+    "roles": "15. Les rôles de la base ont leurs droits, et aucun de plus",
+    "schemas": "63. Le schéma de chaque collectivité existe, a toutes ses tables et se lit",
+    "structure": "67. Le schéma de chaque collectivité est fait comme celui d'un nouveau bureau",
+    "vat": (
+        "35. Une vente a la TVA du lieu de qui paie, ou celle que l'exploitant a choisie avec un motif ; sa facture"
+        " aussi"
+    ),
+    "reports": (
+        "41. Une déclaration d'e-reporting dit ce que disaient les livres de sa période, une rectificative ce qui a"
+        " changé"
+    ),
+    "retention": "69. Rien n'est gardé plus longtemps que prévu, à une semaine près",
+    "readable": "70. Chaque date et chaque nombre de chaque table se lit",
+}
 
 
 #: Collectivities after which a new connection is taken: the server keeps what it knows of every table that a connection
@@ -160,19 +123,8 @@ def set_audited_moment(now: datetime.datetime) -> None:
 
 def list_rules() -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of every rule. Its number is that of `docs/invariants.md`."""
-    for invariant in (*PUBLIC_INVARIANTS, *OFFICE_INVARIANTS):
-        yield invariant.code, invariant.rule
-    yield POSITION_RULE
-    yield CODES_RULE
-    yield JOURNALS_RULE
-    yield BOOKS_RULE
-    yield ROLES_RULE
-    yield SCHEMAS_RULE
-    yield STRUCTURE_RULE
-    yield VAT_RULE
-    yield REPORT_RULE
-    yield RETENTION_RULE
-    yield READABLE_RULE
+    yield from ((invariant.code, invariant.rule) for invariant in (*PUBLIC_INVARIANTS, *OFFICE_INVARIANTS))
+    yield from FURTHER_RULES.items()
 
 
 def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]:
@@ -218,13 +170,8 @@ def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> I
         yield "retention", sentence
     for position in list_pool_positions():
         if not position.is_balanced:
-            yield (
-                "position",
-                (
-                    f"lot n° {position.pool_id} : {position.bought} ≠ {position.free} + {position.issued} + "
-                    f"{position.redeemed_free} + {position.held}"
-                ),
-            )
+            left = f"{position.free} + {position.issued} + {position.redeemed_free} + {position.held}"
+            yield "position", f"lot n° {position.pool_id} : {position.bought} ≠ {left}"
 
 
 @contextlib.contextmanager

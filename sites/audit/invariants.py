@@ -1,154 +1,22 @@
-"""Types of the audit: invariants, findings, and what the rules of an office are given of the public schema."""
+"""The rules of the audit, which are read from `rules/*.sql`, and what those of an office read of the public schema.
+
+A rule is a query that returns a sentence for each violation. Above it stand its code, where it is checked, its sentence
+in French, and what it reads of the public schema: public rules are checked there, those of an office in each
+collectivity's schema, those of an outbox in both. Parameters are spelt `%(schema)s`; other `%` stand for themselves.
+The rows that rules of an office read of the public schema are the queries of `rules/public_rows.sql`.
+"""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from core.connections import connection
 from core.schemas import PublicRows
-
-# What the rules of an office are given of the public schema: read before, since no statement names tables of both.
-#
-# Each is read once for an office, in the moment of all its rules: see `checks`.
-
-#: What the office names of the public schema, as parameters of the queries below. One row, of the office's tables.
-NAMED = {
-    "accounts": """
-        SELECT user_id FROM collectivities_member
-        UNION SELECT actor_id FROM collectivities_auditentry
-        UNION SELECT account_id FROM api_token
-        UNION SELECT created_by_id FROM pools_allocation
-        UNION SELECT revoked_by_id FROM pools_allocation
-        UNION SELECT applied_by_id FROM rebalancing_rebalancing
-        UNION SELECT undone_by_id FROM rebalancing_rebalancing
-        UNION SELECT changed_by_id FROM renewals_renewal
-        UNION SELECT declined_by_id FROM renewals_renewal
-        UNION SELECT ordered_by_id FROM renewals_renewalorder
-        UNION SELECT applied_by_id FROM renewals_renewalapplication
-        UNION SELECT undone_by_id FROM renewals_renewalapplication
-    """,
-    "entitlements": "SELECT entitlement_id FROM pools_pool",
-    "keys": "SELECT key_id FROM pools_allocation",
-    "requests": "SELECT request_id FROM rebalancing_licencemove WHERE request_id IS NOT NULL",
-    "orders": "SELECT order_id FROM renewals_renewalorder",
-    "reminded_schools": "SELECT DISTINCT school_id FROM reminders_reminder WHERE sent_at IS NOT NULL",
-    "waiting_addresses": "SELECT lower(trim(recipient)) FROM mailing_message WHERE refusal = 'waiting'",
-}
-
-ACCOUNTS = PublicRows(
-    "account",
-    {"id": "bigint", "is_active": "boolean", "profile": "text"},
-    "SELECT id, is_active, profile FROM public.accounts_user WHERE id = ANY(%(accounts)s)",
-)
-ENTITLEMENTS = PublicRows(
-    "entitlement",
-    {
-        "id": "bigint",
-        "collectivity_id": "bigint",
-        "last_day": "date",
-        "provisional_until": "date",
-        "suspended_at": "timestamptz",
-        "cancelled_at": "timestamptz",
-        "ordered": "bigint",
-    },
-    """
-    SELECT
-        entitlement.id, entitlement.collectivity_id, entitlement.last_day, entitlement.provisional_until,
-        entitlement.suspended_at, entitlement.cancelled_at, line.quantity - line.taken_back
-    FROM public.entitlements_entitlement AS entitlement
-    LEFT JOIN public.orders_orderline AS line ON line.entitlement_id = entitlement.id
-    WHERE entitlement.collectivity_id = %(collectivity)s OR entitlement.id = ANY(%(entitlements)s)
-    """,
-)
-#: `returned`: whether its school gave some of its licences back.
-KEYS = PublicRows(
-    "key",
-    {
-        "id": "bigint",
-        "entitlement_id": "bigint",
-        "school_id": "text",
-        "units": "bigint",
-        "redeemed_at": "timestamptz",
-        "revoked_at": "timestamptz",
-        "returned": "boolean",
-    },
-    """
-    SELECT
-        key.id, key.entitlement_id, key.school_id, key.units, key.redeemed_at, key.revoked_at,
-        EXISTS (
-            SELECT FROM public.returns_licencereturn AS given WHERE given.key_id = key.id AND given.undone_at IS NULL
-        )
-    FROM public.entitlements_activationkey AS key
-    WHERE key.entitlement_id = ANY(%(entitlements)s) OR key.id = ANY(%(keys)s)
-    """,
-)
-REQUESTS = PublicRows(
-    "request",
-    {
-        "id": "bigint",
-        "collectivity_id": "bigint",
-        "school_id": "text",
-        "outcome": "text",
-        "accepted_units": "bigint",
-        "granted_until": "timestamptz",
-        "key_id": "bigint",
-    },
-    """
-    SELECT id, collectivity_id, school_id, outcome, accepted_units, granted_until, key_id
-    FROM public.requests_licencerequest
-    WHERE collectivity_id = %(collectivity)s OR id = ANY(%(requests)s)
-    """,
-)
-#: `year`: in which the school year of a line ends.
-SALES = PublicRows(
-    "sale",
-    {"id": "bigint", "kind": "text", "state": "text", "schema": "text", "year": "integer"},
-    """
-    SELECT sale.id, sale.kind, sale.state, collectivity.schema_name, extract(YEAR FROM year.ends_on)
-    FROM public.orders_order AS sale
-    LEFT JOIN public.tenants_collectivity AS collectivity ON collectivity.id = sale.collectivity_id
-    LEFT JOIN public.orders_orderline AS line ON line.order_id = sale.id
-    LEFT JOIN public.catalogue_schoolyear AS year ON year.id = line.school_year_id
-    WHERE sale.id = ANY(%(orders)s)
-    """,
-)
-#: Those that wait or run in the office's schema, or for a key.
-JOBS = PublicRows(
-    "job",
-    {"task_name": "text", "lock": "text", "schema": "text"},
-    """
-    SELECT task_name, lock, args ->> 'schema'
-    FROM public.procrastinate_jobs
-    WHERE status IN ('todo', 'doing') AND (args ->> 'schema' = %(schema)s OR starts_with(lock, 'pools.key:'))
-    """,
-)
-DUE_WORK = PublicRows(
-    "work",
-    {"kind": "text", "due_at": "timestamptz"},
-    "SELECT kind, due_at FROM public.jobs_duework WHERE schema = %(schema)s",
-)
-WRITTEN_WEEKS = PublicRows(
-    "written",
-    {"school_id": "text", "week": "date", "schema": "text"},
-    "SELECT school_id, week, schema FROM public.schools_writtenweek WHERE school_id = ANY(%(reminded_schools)s)",
-)
-REFUSED_ADDRESSES = PublicRows(
-    "refused",
-    {"address": "text", "waits_here": "boolean"},
-    """
-    SELECT address, %(schema)s = ANY(waiting_in) FROM public.bounces_refusedaddress
-    WHERE address = ANY(%(waiting_addresses)s)
-    """,
-)
-FAILED_SENDINGS = PublicRows(
-    "sending",
-    {"id": "bigint", "lost": "bigint", "handled": "bigint"},
-    "SELECT id, lost, handled FROM public.bounces_failedsending WHERE schema = %(schema)s",
-)
-
 
 #: Maximum number of violations kept as sentences per invariant; all are counted.
 MAX_EXAMPLES = 20
@@ -177,8 +45,52 @@ class Invariant:
     code: str
     rule: str
     sql: str
+    #: « public », « office » or « outbox ».
+    place: str
     #: What an office's rule reads of the public schema, under their names.
-    public: tuple[PublicRows, ...] = ()
+    public: tuple[PublicRows, ...]
+
+
+FOLDER = Path(__file__).parent / "rules"
+_BLOCK = re.compile(r"(?P<head>(?:--- .+\n)+)(?P<query>(?:(?!--- ).*\n)+)")
+_RULE = re.compile(r"(\w+) \((public|office|outbox)\) (\d+\. .+?)(?: reads: (.+))?")
+
+
+def _read_blocks(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the queries of a file, each with the lines of `---` above it as one."""
+    for block in _BLOCK.finditer((FOLDER / f"{name}.sql").read_text(encoding="utf-8")):
+        yield block["head"].removeprefix("--- ").replace("\n--- ", " ").strip(), block["query"].strip()
+
+
+def _read_public_rows() -> tuple[dict[str, str], dict[str, PublicRows]]:
+    """Return the queries of what an office names of the public schema, and of the rows that are read of it, by name."""
+    named, public = {}, {}
+    for head, query in _read_blocks("public_rows"):
+        name, is_public, columns = head.partition(": ")
+        if is_public:
+            public[name] = PublicRows(name, dict(column.split(" ", 1) for column in columns.split(", ")), query)
+        else:
+            named[name] = query
+    return named, public
+
+
+NAMED, PUBLIC_ROWS = _read_public_rows()
+
+
+def read_invariants(topic: str) -> list[Invariant]:
+    """Return the rules of `rules/<topic>.sql`, in their order. Raises `ValueError` for one that is not as above."""
+    return [_read_invariant(head, query) for head, query in _read_blocks(topic)]
+
+
+def _read_invariant(head: str, query: str) -> Invariant:
+    match = _RULE.fullmatch(head)
+    if match is None:
+        raise ValueError(f"This heads no rule: {head}")
+    code, place, rule, reads = match.groups()
+    # Those of the public schema are given no parameters.
+    sql = query if place == "public" else re.sub(r"%(?!\()", "%%", query)
+    public = tuple(PUBLIC_ROWS[name] for name in (reads or "").split(", ") if name)
+    return Invariant(code, rule, sql, place, public)
 
 
 # What the rules of one schema are given: its name, the moment, and public rows, read once for the first rule.

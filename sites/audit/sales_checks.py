@@ -17,10 +17,6 @@ from licensing.orders.payers import BuyerKind
 from licensing.orders.vat import VatTreatment, find_treatment, get_vat
 from licensing.payments.models import Payment
 
-REPORT_RULE = (
-    "reports",
-    "41. Une déclaration d'e-reporting dit ce que disaient les livres de sa période, une rectificative ce qui a changé",
-)
 #: What commits this long after the moment that it bears may be missing from a report made in between.
 _SLOWEST_COMMIT = datetime.timedelta(hours=1)
 _MAX_NAMED = 5
@@ -66,10 +62,6 @@ def _list_missing(report: PeriodReport) -> list[str]:
     return [f"le règlement n° {payment_id}" for payment_id in missing]
 
 
-VAT_RULE = (
-    "vat",
-    "35. Une vente a la TVA du lieu de qui paie, ou celle que l'exploitant a choisie avec un motif ; sa facture aussi",
-)
 _NORMAL_RATE = Decimal("20.00")
 _OVERSEAS_RATES = (Decimal("8.50"), Decimal("2.10"))
 #: A rate of the invoice that counts and no line of its order has; or of a credit note, and not of its invoice.

@@ -20,8 +20,6 @@ from tenants import schema_snapshot
 # PostgreSQL has years before 1 and after 9999, infinite dates, and numbers that are none. They are looked for by the
 # database, one statement for all tables of a schema: whoever reads such a row finds an error, not a value.
 
-READABLE_RULE = ("readable", "70. Chaque date et chaque nombre de chaque table se lit")
-
 #: What Python reads, for each kind of column; a moment also in any time zone.
 _READABLE: tuple[tuple[type[models.Field[Any, Any]], str], ...] = (
     # Before days: Django's moments are days by class.
@@ -85,12 +83,6 @@ def _build_select(model: type[models.Model]) -> sql.Composable:
         tests=sql.SQL(" OR ").join(tests.values()),
         limit=sql.Literal(_MAX_NAMED),
     )
-
-
-SCHEMAS_RULE = ("schemas", "63. Le schéma de chaque collectivité existe, a toutes ses tables et se lit")
-
-
-STRUCTURE_RULE = ("structure", "67. Le schéma de chaque collectivité est fait comme celui d'un nouveau bureau")
 
 
 def find_structure_differences(schemas: Sequence[str]) -> Iterator[tuple[str, str]]:

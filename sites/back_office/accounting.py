@@ -13,10 +13,9 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, register_converter, reverse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import register_converter, reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
@@ -38,8 +37,8 @@ from licensing.catalogue.models import Seller
 from licensing.e_reporting import queries, reports
 from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.queries import RECENT, PeriodStatement
-from sites.back_office.forms import DayInput
-from sites.back_office.model_admins import ReadOnlyAdminMixin
+from sites.back_office.forms import DayInput, use_admin_widgets
+from sites.back_office.model_admins import ReadOnlyAdmin, SingleRowAdmin, column
 
 
 class DayConverter:
@@ -60,21 +59,16 @@ register_converter(DayConverter, "day")
 
 
 @admin.register(PeriodReport)
-class PeriodReportAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class PeriodReportAdmin(ReadOnlyAdmin):
     """The list is that of the periods; a period's page makes its report, sends it and has its files."""
 
     fields = ("kind", "begins_on", "ends_on", "rank", "total_ht", "total_vat", "total_ttc", "made_at", "made_by")
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the pages of periods before the model's own."""
-        view = self.admin_site.admin_view
-        urls: list[URLPattern] = super().get_urls()
-        return [
-            path("periode/<str:kind>/<day:begins_on>/", view(self.period_page), name="e_reporting_period"),
-            path("<int:pk>/fichier.csv", view(self.csv_file), name="e_reporting_periodreport_csv"),
-            path("<int:pk>/fichier.xml", view(self.xml_file), name="e_reporting_periodreport_xml"),
-            *urls,
-        ]
+    pages = (
+        ("periode/<str:kind>/<day:begins_on>/", "period_page", "e_reporting_period"),
+        ("<int:pk>/fichier.csv", "csv_file", "e_reporting_periodreport_csv"),
+        ("<int:pk>/fichier.xml", "xml_file", "e_reporting_periodreport_xml"),
+    )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """List the periods: those that wait first."""
@@ -83,17 +77,20 @@ class PeriodReportAdmin(ReadOnlyAdminMixin, ModelAdmin):
         shown = queries.list_statements(day=day, since=None if everything else day - RECENT)
         seller = Seller.objects.first()
         begins_on = seller.e_reporting_from if seller else None
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": "E-reporting",
-            "seller": seller,
-            "groups": [
-                ("Ce qui attend", [_describe(one) for one in shown if one.waits]),
-                ("Les autres périodes", [_describe(one) for one in shown if not one.waits and not one.is_empty]),
+        return self.render_page(
+            request,
+            "sales/periods.html",
+            "E-reporting",
+            seller=seller,
+            groups=[
+                ("Ce qui attend", [_describe(statement) for statement in shown if statement.waits]),
+                (
+                    "Les autres périodes",
+                    [_describe(statement) for statement in shown if not statement.waits and not statement.is_empty],
+                ),
             ],
-            "has_older": not everything and begins_on is not None and begins_on < day - RECENT,
-        }
-        return render(request, "back_office/sales/periods.html", context)
+            has_older=not everything and begins_on is not None and begins_on < day - RECENT,
+        )
 
     def period_page(self, request: HttpRequest, kind: str, begins_on: datetime.date) -> HttpResponse:
         """Show what the books say of a period and what was declared; by POST, declare it."""
@@ -107,20 +104,21 @@ class PeriodReportAdmin(ReadOnlyAdminMixin, ModelAdmin):
                 messages.success(request, add_nonbreaking_spaces(message))
                 return redirect("admin:e_reporting_period", kind, begins_on)
         statement = _get_statement(kind, begins_on)
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": queries.describe_period(statement),
-            "statement": statement,
-            "days": [_parse_day(one) for one in statement.days],
-            "status": add_nonbreaking_spaces(queries.describe_status(statement)),
-            "refusal": refusal,
-            "submit_label": _get_submit_label(statement),
-            "is_configured": platforms.is_configured(InvoiceRoute.PLATFORM),
-            "has_xml": any(settings.REPORTING_PLATFORM),
-            "reports": PeriodReport.objects.filter(kind=kind, begins_on=begins_on).order_by("-rank"),
-            "back": reverse("admin:e_reporting_periodreport_changelist"),
-        }
-        return render(request, "back_office/sales/period.html", context, status=422 if refusal else 200)
+        return self.render_page(
+            request,
+            "sales/period.html",
+            queries.describe_period(statement),
+            status=422 if refusal else 200,
+            statement=statement,
+            days=[_parse_day(day) for day in statement.days],
+            status_sentence=add_nonbreaking_spaces(queries.describe_status(statement)),
+            refusal=refusal,
+            submit_label=_get_submit_label(statement),
+            is_configured=platforms.is_configured(InvoiceRoute.PLATFORM),
+            has_xml=any(settings.REPORTING_PLATFORM),
+            reports=PeriodReport.objects.filter(kind=kind, begins_on=begins_on).order_by("-rank"),
+            back=reverse("admin:e_reporting_periodreport_changelist"),
+        )
 
     def csv_file(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return a report as CSV."""
@@ -228,7 +226,7 @@ class ProposedPeriod(NamedTuple):
 
 
 @admin.register(AccountingSettings)
-class AccountingAdmin(ModelAdmin):
+class AccountingAdmin(SingleRowAdmin):
     """The page of the export, in the place of a list; the accounts are a single row, created once, then edited."""
 
     fieldsets = (
@@ -237,36 +235,31 @@ class AccountingAdmin(ModelAdmin):
         ("Exercice", {"fields": ("closing_month", "defers_income")}),
     )
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the download before the model's own pages."""
-        view = self.admin_site.admin_view(self.download)
-        urls: list[URLPattern] = super().get_urls()
-        return [path("telecharger/", view, name="accounting_download"), *urls]
+    pages = (("telecharger/", "download", "accounting_download"),)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the totals of a period: of the last month, unless another one is chosen."""
         today, accounting = date_in_paris(timezone.now()), get_accounting_settings()
         proposed = list(_propose_periods(today, closing_month=accounting.closing_month))
         default = dict(zip(("du", "au"), proposed[0].period, strict=True))
-        form = PeriodForm(request.GET if request.GET.keys() & default else default)
+        form = use_admin_widgets(PeriodForm(request.GET if request.GET.keys() & default else default))
         context: dict[str, Any] = {}
         if form.is_valid():
             try:
                 context = _describe_period(form.period, accounting, today=today)
             except DomainError as refusal:
                 context = {"refusal": add_nonbreaking_spaces(refusal.sentence)}
-        has_settings = AccountingSettings.objects.exists()
-        context |= self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": "Comptabilité",
-            "form": form,
-            "proposed": proposed,
-            "accounts_url": reverse("admin:accounting_accountingsettings_change", args=[1])
-            if has_settings
-            else reverse("admin:accounting_accountingsettings_add"),
-        }
-        status = 422 if form.errors or "refusal" in context else 200
-        return render(request, "back_office/sales/accounting.html", context, status=status)
+        name, arguments = ("change", [1]) if AccountingSettings.objects.exists() else ("add", [])
+        return self.render_page(
+            request,
+            "sales/accounting.html",
+            "Comptabilité",
+            status=422 if form.errors or "refusal" in context else 200,
+            form=form,
+            proposed=proposed,
+            accounts_url=reverse(f"admin:accounting_accountingsettings_{name}", args=arguments),
+            **context,
+        )
 
     def download(self, request: HttpRequest) -> FileResponse | HttpResponse:
         """Return the file of a period.
@@ -286,21 +279,6 @@ class AccountingAdmin(ModelAdmin):
             return redirect(f"{page}?du={form.period.start}&au={form.period.end}")
         file.seek(0)
         return FileResponse(file, as_attachment=True, filename=name, content_type=f"text/plain; charset={ENCODING}")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Allow adding only while the accounts are the defaults."""
-        return not AccountingSettings.objects.exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: the row is edited."""
-        return False
-
-    def save_model(
-        self, request: HttpRequest, obj: AccountingSettings, form: forms.ModelForm[AccountingSettings], change: Any
-    ) -> None:
-        """Save under primary key 1, so that there is only one row."""
-        obj.pk = 1
-        super().save_model(request, obj, form, change)
 
 
 def _propose_periods(today: datetime.date, *, closing_month: int) -> Iterator[ProposedPeriod]:
@@ -331,7 +309,7 @@ def _describe_period(period: Period, accounting: AccountingSettings, *, today: d
 
 
 @admin.register(BalanceTransaction)
-class BalanceTransactionAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class BalanceTransactionAdmin(ReadOnlyAdmin):
     """The movements of the provider's balance, as it lists them."""
 
     list_display = ("reference", "kind", "money", "costs", "order", "created_at")
@@ -342,17 +320,6 @@ class BalanceTransactionAdmin(ReadOnlyAdminMixin, ModelAdmin):
     ordering = ("-created_at", "-pk")
     fields = ("reference", "kind", "money", "costs", "charge", "card", "created_at", "recorded_at")
 
-    @admin.display(description="montant", ordering="amount")
-    def money(self, row: BalanceTransaction) -> str:
-        """Return the amount; negative where it leaves the balance."""
-        return euros(row.amount)
-
-    @admin.display(description="frais")
-    def costs(self, row: BalanceTransaction) -> str:
-        """Return the fee."""
-        return euros(row.fee)
-
-    @admin.display(description="commande")
-    def order(self, row: BalanceTransaction) -> str:
-        """Return the order that was paid by the card."""
-        return str(row.card.order) if row.card else "–"
+    money = column("montant", "amount", euros, ordering="amount")
+    costs = column("frais", "fee", euros)
+    order = column("commande", lambda row: str(row.card.order) if row.card else "–")

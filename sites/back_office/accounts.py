@@ -8,38 +8,25 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from accounts import account_journal, second_factor
 from accounts.models import AccountEvent, Profile, User
 from accounts.second_factor import get_operator
 from accounts.sessions import Session
-from sites.back_office.model_admins import ReadOnlyAdminMixin
+from sites.back_office.model_admins import FixedRowsAdmin, ReadOnlyAdmin, choice_filter
 
-#: Profiles of people: the accounts behind API tokens are managed in their office.
-_PERSON_PROFILES = [(profile.value, profile.label) for profile in Profile if profile != Profile.PROGRAM]
-
-
-class ProfileFilter(admin.SimpleListFilter):
-    """Filter by profile."""
-
-    title = "profil"
-    parameter_name = "profile"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the profiles of people."""
-        return _PERSON_PROFILES
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
-        """Keep the accounts of the chosen profile."""
-        return queryset.filter(profile=self.value()) if self.value() else queryset
+#: The accounts behind API tokens are managed in their office.
+_PERSON_PROFILES = {profile.value: profile.label for profile in Profile if profile != Profile.PROGRAM}
+ProfileFilter = choice_filter(
+    "profil", "profile", _PERSON_PROFILES, lambda accounts, profile: accounts.filter(profile=profile)
+)
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin):
+class UserAdmin(FixedRowsAdmin):
     """User accounts: they can be closed, and their contact details corrected."""
 
     list_display = ("username", "last_name", "first_name", "email", "profile", "is_active", "last_login")
@@ -47,36 +34,19 @@ class UserAdmin(ModelAdmin):
     search_fields = ("username__istartswith", "email__istartswith", "last_name__istartswith", "first_name__istartswith")
     ordering = ("last_name", "first_name", "pk")
     fields = (
-        "username",
-        "profile",
-        "last_name",
-        "first_name",
-        "email",
-        "phone",
-        "is_active",
-        "date_joined",
-        "last_login",
+        "username", "profile", "last_name", "first_name", "email", "phone", "is_active", "date_joined", "last_login",
         "erased_at",
-    )
+    )  # fmt: skip
     readonly_fields = ("username", "profile", "email", "date_joined", "last_login", "erased_at")
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return the accounts of people, without those of API tokens."""
         accounts: QuerySet[User] = super().get_queryset(request)
         return accounts.exclude(profile=Profile.PROGRAM)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: people sign up, or are invited."""
-        return False
-
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Refuse for anonymised accounts, which stay read-only."""
         return (obj is None or obj.erased_at is None) and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: records keep their author."""
-        return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Save the account, and write in the accounts' journal a new name, or that it was disabled or enabled.
@@ -104,17 +74,12 @@ class UserAdmin(ModelAdmin):
                 self.log_change(request, user, "Double authentification retirée.")
             messages.success(request, f"Le mot de passe suffit désormais pour le compte « {user.username} ».")
             return redirect("admin:accounts_user_change", user.pk)
-        context = self.admin_site.each_context(request) | {
-            "opts": User._meta,  # noqa: SLF001 - documented
-            "title": f"Retirer la double authentification de {user}",
-            "person": user,
-            "is_on": second_factor.is_enabled(user),
-        }
-        return render(request, "back_office/accounts/remove_second_factor.html", context)
+        title, is_on = f"Retirer la double authentification de {user}", second_factor.is_enabled(user)
+        return self.render_page(request, "accounts/remove_second_factor.html", title, person=user, is_on=is_on)
 
 
 @admin.register(AccountEvent)
-class AccountEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class AccountEventAdmin(ReadOnlyAdmin):
     """The accounts' journal: sign-ins, failures, second factors, names."""
 
     list_display = ("at", "username", "summary", "by_username", "host", "address")

@@ -11,19 +11,17 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, reverse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from accounts.second_factor import get_operator
-from core import formatting
 from core.exceptions import DomainError, Refusal
 from core.formatting import add_nonbreaking_spaces, euros, join_words, long_date, number, pluralize, short_date
-from licensing.bank import matching, operations
+from licensing.bank import operations
 from licensing.bank.books import BookedOrder, OpenBooks, find_invoice_numbers, load_books, load_orders, search_orders
 from licensing.bank.matching import Certainty, ChosenMatch, MatchProposal, PaymentShare, parse_key, propose_for_lines
 from licensing.bank.models import BankStatement, LinePayment, LineState, StatementLine
@@ -31,7 +29,15 @@ from licensing.bank.operations import UploadReport, list_releasable
 from licensing.billing.queries import parse_amount
 from licensing.orders.models import ZERO
 from licensing.payments.models import Payment
-from sites.back_office.model_admins import ReadOnlyAdminMixin
+from sites.back_office.forms import use_admin_widgets
+from sites.back_office.model_admins import (
+    FurtherSearchAdmin,
+    Pages,
+    PagesAdmin,
+    ReadOnlyAdmin,
+    column,
+    format_sentences,
+)
 from web.page_actions import RefusalsOn
 
 
@@ -166,7 +172,7 @@ def build_booked_views(line: StatementLine) -> list[BookedPaymentView]:
             BookedPaymentView(
                 label=f"{euros(payment.amount)} – {link.order} – {link.order.bill_name}",
                 url=reverse("admin:payments_payment_change", args=[payment.pk]),
-                remarks=[add_nonbreaking_spaces(remark) for remark in remarks],
+                remarks=format_sentences(remarks),
             )
         )
     return views
@@ -189,7 +195,6 @@ class SetAsideForm(forms.Form):
     reason = forms.CharField(
         label="Motif",
         max_length=300,
-        widget=UnfoldAdminTextInputWidget,
         help_text="Par exemple : intérêts, apport, remboursement d'un fournisseur, autre vente.",
     )
 
@@ -224,20 +229,16 @@ class OrderChoice:
         return reverse("admin:orders_order_change", args=[self.order.pk])
 
 
-class LineChoicePages(ModelAdmin):
+class LineChoicePages(PagesAdmin):
     """The page of one line, beside that of all."""
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the page before the model's own."""
-        urls: list[URLPattern] = super().get_urls()
-        page = self.admin_site.admin_view(self.choice_page)
-        return [path("<int:pk>/choisir/", page, name="bank_statementline_choice"), *urls]
+    pages: Pages = (("<int:pk>/choisir/", "choice_page", "bank_statementline_choice"),)
 
     def choice_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the line and what it may be; by POST, do what the button says."""
         line = get_object_or_404(StatementLine.objects.select_related("statement", "decided_by"), pk=pk)
         asked = request.POST.get("faire", "") if request.method == "POST" else ""
-        aside = SetAsideForm(request.POST if asked == SET_ASIDE else None)
+        aside = use_admin_widgets(SetAsideForm(request.POST if asked == SET_ASIDE else None))
         error = ""
         if asked in (BOOK, TAKE_BACK) or (asked == SET_ASIDE and aside.is_valid()):
             try:
@@ -252,25 +253,25 @@ class LineChoicePages(ModelAdmin):
         line.refresh_from_db()
         is_waiting = line.state == LineState.WAITING
         [view] = build_line_views([line], {}) if is_waiting else [None]
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": f"{line} : {euros(line.amount)}",
-            "line": line,
-            "view": view,
-            "is_waiting": is_waiting,
-            "choices": list(_list_choices(request, line)) if is_waiting and line.amount > 0 else [],
-            "query": request.POST.get("recherche", ""),
-            "rest_reason": request.POST.get("motif_du_reste", ""),
-            "error": error,
-            "aside": aside,
-            "booked": build_booked_views(line),
-            "decision": _describe_decision(line),
-            "can_be_taken_back": not is_waiting
+        return self.render_page(
+            request,
+            "bank/line_choice.html",
+            f"{line} : {euros(line.amount)}",
+            status=422 if error or aside.errors else 200,
+            line=line,
+            view=view,
+            is_waiting=is_waiting,
+            choices=list(_list_choices(request, line)) if is_waiting and line.amount > 0 else [],
+            query=request.POST.get("recherche", ""),
+            rest_reason=request.POST.get("motif_du_reste", ""),
+            error=error,
+            aside=aside,
+            booked=build_booked_views(line),
+            decision=_describe_decision(line),
+            can_be_taken_back=not is_waiting
             and (line.state == LineState.DEBIT or bool(line.set_aside_amount or list_releasable(line))),
-            "back": reverse("admin:bank_statementline_reconciliation"),
-        }
-        status = 422 if error or aside.errors else 200
-        return render(request, "back_office/bank/line_choice.html", context, status=status)
+            back=reverse("admin:bank_statementline_reconciliation"),
+        )
 
     def _run(self, request: HttpRequest, line: StatementLine, asked: str, aside: SetAsideForm) -> str:
         by, at = get_operator(request), timezone.now()
@@ -332,7 +333,10 @@ def _list_choices(request: HttpRequest, line: StatementLine) -> Iterator[OrderCh
 
 
 def _read_ids(request: HttpRequest, name: str) -> list[int]:
-    texts = request.POST.getlist(name)[:MAX_ORDERS]
+    return _parse_ids(request.POST.getlist(name)[:MAX_ORDERS])
+
+
+def _parse_ids(texts: list[str]) -> list[int]:
     return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) < len(str(2**63))]
 
 
@@ -358,10 +362,10 @@ MAX_CONSIDERED = 500
 #: load, and a proxy gives a page up after 30 to 60.
 BOOKING_SECONDS = 20.0
 CERTAINTY_TITLES = {
-    matching.Certainty.SURE: ("Sûres", "Cochées d'avance : décochez celles que vous ne voulez pas enregistrer."),
-    matching.Certainty.PROBABLE: ("Probables", "Lisez la raison, puis cochez."),
-    matching.Certainty.TO_CHOOSE: ("À choisir", "Plusieurs réponses sont possibles, ou rien n'est certain."),
-    matching.Certainty.NONE: ("Sans proposition", "Ouvrez la ligne pour chercher sa commande, ou mettez-la de côté."),
+    Certainty.SURE: ("Sûres", "Cochées d'avance : décochez celles que vous ne voulez pas enregistrer."),
+    Certainty.PROBABLE: ("Probables", "Lisez la raison, puis cochez."),
+    Certainty.TO_CHOOSE: ("À choisir", "Plusieurs réponses sont possibles, ou rien n'est certain."),
+    Certainty.NONE: ("Sans proposition", "Ouvrez la ligne pour chercher sa commande, ou mettez-la de côté."),
 }
 
 
@@ -369,7 +373,7 @@ CERTAINTY_TITLES = {
 class CertaintyGroup:
     """The lines of one certainty on a page."""
 
-    certainty: matching.Certainty
+    certainty: Certainty
     lines: list[LineView]
 
     @property
@@ -390,20 +394,14 @@ class CertaintyGroup:
         return join_words(sums)
 
 
-class ReconciliationPages(ModelAdmin):
+class ReconciliationPages(PagesAdmin):
     """The page of what is to be looked at, above the list of all lines."""
 
     actions_list = ("open_reconciliation",)
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the page and its upload before the model's own pages."""
-        view = self.admin_site.admin_view
-        urls: list[URLPattern] = super().get_urls()
-        return [
-            path("a-rapprocher/", view(self.reconciliation_page), name="bank_statementline_reconciliation"),
-            path("deposer/", view(self.upload_page), name="bank_statementline_upload"),
-            *urls,
-        ]
+    pages: Pages = (
+        ("a-rapprocher/", "reconciliation_page", "bank_statementline_reconciliation"),
+        ("deposer/", "upload_page", "bank_statementline_upload"),
+    )
 
     @action(description="À rapprocher", url_path="open-reconciliation")
     def open_reconciliation(self, request: HttpRequest) -> HttpResponse:
@@ -450,39 +448,39 @@ class ReconciliationPages(ModelAdmin):
         start = _read_start(request)
         shown = views[start : start + PAGE_LINES]
         more = len(views) - start - len(shown)
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": "Relevés bancaires : à rapprocher",
-            "form": form,
-            "upload_url": reverse("admin:bank_statementline_upload"),
-            "groups": [
-                CertaintyGroup(certainty, lines)
-                for certainty in matching.Certainty
-                if (lines := [view for view in shown if view.certainty == certainty])
+        certainties = {view.certainty for view in shown}
+        shown_ids = {view.line.pk for view in shown}
+        return self.render_page(
+            request,
+            "bank/reconciliation.html",
+            "Relevés bancaires : à rapprocher",
+            status=422 if errors or form.errors else 200,
+            form=form,
+            upload_url=reverse("admin:bank_statementline_upload"),
+            groups=[
+                CertaintyGroup(certainty, [view for view in shown if view.certainty == certainty])
+                for certainty in Certainty
+                if certainty in certainties
             ],
-            "line_ids": "-".join(str(view.line.pk) for view in shown),
+            line_ids="-".join(str(view.line.pk) for view in shown),
             # Such as lines that somebody else has booked meanwhile.
-            "other_errors": [sentence for pk, sentence in errors.items() if pk not in {one.line.pk for one in shown}],
-            "has_choice": any(view.proposals for view in shown),
-            "next_start": start + PAGE_LINES if more > 0 else 0,
-            "more": more,
-            "unread": max(0, waiting.count() - len(considered)),
-            "last_statement": BankStatement.objects.order_by("-closing_on", "-pk").first(),
-            "all_lines": reverse("admin:bank_statementline_changelist"),
-        }
-        return render(
-            request, "back_office/bank/reconciliation.html", context, status=422 if errors or form.errors else 200
+            other_errors=[sentence for pk, sentence in errors.items() if pk not in shown_ids],
+            has_choice=any(view.proposals for view in shown),
+            next_start=start + PAGE_LINES if more > 0 else 0,
+            more=more,
+            unread=max(0, waiting.count() - len(considered)),
+            last_statement=BankStatement.objects.order_by("-closing_on", "-pk").first(),
+            all_lines=reverse("admin:bank_statementline_changelist"),
         )
 
 
 def _read_start(request: HttpRequest) -> int:
-    text = request.GET.get("debut", "")
-    return min(int(text), MAX_CONSIDERED) if text.isascii() and text.isdecimal() and len(text) < len("1000000") else 0
+    return min(next(iter(_parse_ids([request.GET.get("debut", "")])), 0), MAX_CONSIDERED)
 
 
 def _book_chosen(request: HttpRequest) -> dict[int, str]:
     """Book each line of the page for which something is chosen; return the refusals by line."""
-    listed = [int(text) for text in request.POST.get("lignes", "").split("-")[:PAGE_LINES] if _is_id(text)]
+    listed = _parse_ids(request.POST.get("lignes", "").split("-")[:PAGE_LINES])
     chosen_keys = {line_id: key for line_id in listed if (key := request.POST.get(f"choix_{line_id}", ""))}
     errors: dict[int, str] = {}
     booked: list[StatementLine] = []
@@ -515,10 +513,6 @@ def _book_chosen(request: HttpRequest) -> dict[int, str]:
     return errors
 
 
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < len(str(2**63))
-
-
 def _report_upload(request: HttpRequest, report: UploadReport) -> None:
     added = pluralize(report.stored, "ligne ajoutée", "lignes ajoutées")
     known = f" ; {number(report.known)} étaient déjà là" if report.known > 1 else " ; 1 était déjà là" * report.known
@@ -528,7 +522,7 @@ def _report_upload(request: HttpRequest, report: UploadReport) -> None:
 
 
 @admin.register(StatementLine)
-class StatementLineAdmin(ReadOnlyAdminMixin, ReconciliationPages, LineChoicePages):
+class StatementLineAdmin(ReconciliationPages, LineChoicePages, ReadOnlyAdmin, FurtherSearchAdmin):
     """Lines as the bank said them, with what was decided of each."""
 
     list_display = ("booked_on", "money", "label", "party", "decision", "statement")
@@ -546,16 +540,10 @@ class StatementLineAdmin(ReadOnlyAdminMixin, ReconciliationPages, LineChoicePage
         lines: QuerySet[StatementLine] = super().get_queryset(request)
         return lines.annotate(is_taken_back=Exists(taken_back))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[StatementLine], search_term: str
-    ) -> tuple[QuerySet[StatementLine], bool]:
-        """Search by the fields above, or by amount, whichever way it went."""
-        found: tuple[QuerySet[StatementLine], bool] = super().get_search_results(request, queryset, search_term)
-        amount = parse_amount(search_term)
-        if amount is None:
-            return found
-        meant = Q(pk__in=found[0].order_by().values("pk")) | Q(amount__in=[amount, -amount])
-        return queryset.filter(meant), False
+    def search_further(self, term: str) -> Q | None:
+        """Search by amount as well, whichever way it went."""
+        amount = parse_amount(term)
+        return None if amount is None else Q(amount__in=[amount, -amount])
 
     def change_view(self, request: HttpRequest, object_id: str, *_args: object, **_named: object) -> HttpResponse:
         """Lead to the line's own page, which has all that there is to read and to do."""
@@ -564,10 +552,7 @@ class StatementLineAdmin(ReadOnlyAdminMixin, ReconciliationPages, LineChoicePage
             return redirect("admin:bank_statementline_changelist")
         return redirect("admin:bank_statementline_choice", line.pk)
 
-    @admin.display(description="montant", ordering="amount")
-    def money(self, line: StatementLine) -> str:
-        """Return the amount; a debit is negative."""
-        return formatting.euros(line.amount)
+    money = column("montant", "amount", euros, ordering="amount")
 
     @admin.display(description="état", ordering="state")
     def decision(self, line: StatementLine) -> str:

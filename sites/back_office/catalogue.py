@@ -6,35 +6,34 @@ Orders copy their prices, so a change here affects no existing order. Changes ar
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
 from decimal import Decimal
 from types import ModuleType
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from stdnum import bic, iban
 from stdnum.exceptions import ValidationError as BadNumber
 from stdnum.fr import siret, tva
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from core import formatting
 from core.exceptions import DomainError
+from core.formatting import long_date
 from licensing.catalogue import price_lists
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
 from licensing.catalogue.price_lists import ClassRange
 from licensing.orders import payers
 from sites.back_office.forms import AmountField, RegistrationNumberField
+from sites.back_office.model_admins import FixedRowsAdmin, SingleRowAdmin, column
 from web.generic_forms import BaseInlineFormSet, ModelForm
 
 _VALIDATORS: dict[str, tuple[ModuleType, str]] = {
@@ -48,10 +47,10 @@ _VALIDATORS: dict[str, tuple[ModuleType, str]] = {
 class SellerForm(ModelForm[Seller]):
     """Validates the registration numbers: an invoice with a wrong one is rejected and cannot be corrected."""
 
-    siret = RegistrationNumberField(label="SIRET")
-    vat_number = RegistrationNumberField(label="Numéro de TVA intracommunautaire")
-    iban = RegistrationNumberField(label="IBAN")
-    bic = RegistrationNumberField(label="BIC")
+    siret = RegistrationNumberField(label="SIRET", widget=UnfoldAdminTextInputWidget)
+    vat_number = RegistrationNumberField(label="Numéro de TVA intracommunautaire", widget=UnfoldAdminTextInputWidget)
+    iban = RegistrationNumberField(label="IBAN", widget=UnfoldAdminTextInputWidget)
+    bic = RegistrationNumberField(label="BIC", widget=UnfoldAdminTextInputWidget)
 
     class Meta:
         model = Seller
@@ -95,7 +94,7 @@ class SellerForm(ModelForm[Seller]):
 
 
 @admin.register(Seller)
-class SellerAdmin(ModelAdmin):
+class SellerAdmin(SingleRowAdmin):
     """A single row: created once, then edited."""
 
     form = SellerForm
@@ -109,20 +108,6 @@ class SellerAdmin(ModelAdmin):
         ("Les factures", {"fields": ("transmits_automatically",)}),
         ("Ventes aux particuliers, déclarées par période", {"fields": ("vat_regime", "e_reporting_from")}),
     )
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Allow adding only while there is no seller."""
-        return not Seller.objects.exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: nothing can be sold without a seller."""
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Seller, form: forms.ModelForm[Seller], change: Any) -> None:
-        """Save under primary key 1, so that there is only one row."""
-        obj.pk = 1
-        super().save_model(request, obj, form, change)
 
 
 #: VAT rates of metropolitan France: that of each order follows from its payer's place (docs/decisions/0112).
@@ -181,22 +166,18 @@ class SchoolYearForm(ModelForm[SchoolYear]):
         first: datetime.date | None = self.cleaned_data["sold_from"]
         if first is None:
             raise ValidationError("Indiquez d'abord le premier jour de vente.")
-        if not first <= day <= self.instance.ends_on:
-            raise ValidationError(
-                f"Choisissez un jour entre le {formatting.long_date(first)} et le"
-                f" {formatting.long_date(self.instance.ends_on)}."
-            )
-        return day
+        return self._check_day(day, first)
 
     def clean_sold_from(self) -> datetime.date | None:
         """Return the day. Raises `ValidationError` unless it lies between a year before the start and the end."""
         day: datetime.date | None = self.cleaned_data["sold_from"]
-        earliest = self.instance.starts_on.replace(year=self.instance.starts_on.year - 1)
-        if day is not None and not earliest <= day <= self.instance.ends_on:
-            raise ValidationError(
-                f"Choisissez un jour entre le {formatting.long_date(earliest)} et le"
-                f" {formatting.long_date(self.instance.ends_on)}."
-            )
+        starts_on = self.instance.starts_on
+        return None if day is None else self._check_day(day, starts_on.replace(year=starts_on.year - 1))
+
+    def _check_day(self, day: datetime.date, first: datetime.date) -> datetime.date:
+        if not first <= day <= self.instance.ends_on:
+            days = f"{long_date(first)} et le {long_date(self.instance.ends_on)}"
+            raise ValidationError(f"Choisissez un jour entre le {days}.")
         return day
 
 
@@ -251,7 +232,8 @@ class _PriceList(BaseInlineFormSet[Any, SchoolYear, Any]):
     #: Error message for an empty list.
     empty_message = ""
 
-    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+    @staticmethod
+    def find_error(rows: list[dict[str, Any]]) -> str:
         """Return the first error of the list as a French sentence; empty if there is none."""
         raise NotImplementedError
 
@@ -260,9 +242,8 @@ class _PriceList(BaseInlineFormSet[Any, SchoolYear, Any]):
         super().clean()
         if any(self.errors):
             return
-        rows = [
-            form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE", False)
-        ]
+        cleaned = (form.cleaned_data for form in self.forms)
+        rows = [row for row in cleaned if row and not row.get("DELETE", False)]
         error = self.find_error(rows)
         if not rows and self.instance.sold_from is not None:
             error = self.empty_message
@@ -273,7 +254,8 @@ class _PriceList(BaseInlineFormSet[Any, SchoolYear, Any]):
 class TierFormSet(_PriceList):
     empty_message = "Une année en vente a des paliers pour les écoles : sans eux, la boutique serait vide."
 
-    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+    @staticmethod
+    def find_error(rows: list[dict[str, Any]]) -> str:
         """Return the first error of the tiers."""
         return price_lists.check_tiers([ClassRange(row["from_classes"], row["to_classes"]) for row in rows])
 
@@ -283,26 +265,19 @@ class BandFormSet(_PriceList):
         "Une année en vente a des tarifs pour les collectivités : sans eux, elles ne peuvent rien commander."
     )
 
-    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+    @staticmethod
+    def find_error(rows: list[dict[str, Any]]) -> str:
         """Return the first error of the price bands."""
         return price_lists.check_bands([row["from_units"] for row in rows])
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin):
-    """Products: name and VAT rate are editable; orders refer to them, so they are never deleted."""
+class ProductAdmin(FixedRowsAdmin):
+    """Products: name and VAT rate are editable. Orders refer to them, and the code must know how to grant each."""
 
     form = ProductForm
     list_display = ("name", "code", "for_elementary", "vat_rate")
     readonly_fields = ("code",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: the code must know how to grant a product."""
-        return False
 
 
 class _PriceInline(TabularInline):
@@ -334,9 +309,13 @@ class BandInline(_PriceInline):
     ordering = ("from_units",)
 
 
+def _count(prefetched: Any) -> str:
+    return formatting.number(len(prefetched.all()))
+
+
 @admin.register(SchoolYear)
-class SchoolYearAdmin(ModelAdmin):
-    """School years and their prices. Years are created automatically, with fixed dates."""
+class SchoolYearAdmin(FixedRowsAdmin):
+    """School years and their prices. A year is created at its first use, or when prices are copied to it."""
 
     form = SchoolYearForm
     list_display = ("__str__", "first_day", "last_day", "sale_begins", "sale_ends", "tiers_count", "bands_count")
@@ -345,39 +324,15 @@ class SchoolYearAdmin(ModelAdmin):
     readonly_fields = ("first_day", "last_day")
     inlines: ClassVar = [TierInline, BandInline]
     actions_detail: ClassVar = ["renew"]
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: a school year is created at its first use, or when prices are copied to it."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: licences run until its last day."""
-        return False
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the years with their prices prefetched, in three queries."""
         return super().get_queryset(request).prefetch_related("tiers", "bands")
 
-    @admin.display(description="début", ordering="starts_on")
-    def first_day(self, year: SchoolYear) -> str:
-        """Return its first day, « 1er septembre 2026 »: Django's own format has no « 1er »."""
-        return formatting.long_date(year.starts_on)
-
-    @admin.display(description="fin", ordering="ends_on")
-    def last_day(self, year: SchoolYear) -> str:
-        """Return its last day."""
-        return formatting.long_date(year.ends_on)
-
-    @admin.display(description="en vente à partir du", ordering="sold_from", empty_value="–")
-    def sale_begins(self, year: SchoolYear) -> str | None:
-        """Return its first day of sale."""
-        return formatting.long_date(year.sold_from) if year.sold_from else None
-
-    @admin.display(description="en vente jusqu'au", ordering="sold_until", empty_value="–")
-    def sale_ends(self, year: SchoolYear) -> str | None:
-        """Return its last day of sale."""
-        return formatting.long_date(year.sold_until) if year.sold_until else None
+    first_day = column("début", "starts_on", long_date, ordering="starts_on")
+    last_day = column("fin", "ends_on", long_date, ordering="ends_on")
+    sale_begins = column("en vente à partir du", "sold_from", long_date, ordering="sold_from", empty_value="–")
+    sale_ends = column("en vente jusqu'au", "sold_until", long_date, ordering="sold_until", empty_value="–")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's
         """Save the price lists; warn of tiers that are dearer than smaller ones together."""
@@ -385,15 +340,8 @@ class SchoolYearAdmin(ModelAdmin):
         for sentence in price_lists.list_price_warnings(form.instance):
             messages.warning(request, sentence)
 
-    @admin.display(description="paliers")
-    def tiers_count(self, year: SchoolYear) -> str:
-        """Return the number of tiers."""
-        return formatting.number(len(year.tiers.all()))
-
-    @admin.display(description="tarifs")
-    def bands_count(self, year: SchoolYear) -> str:
-        """Return the number of price bands."""
-        return formatting.number(len(year.bands.all()))
+    tiers_count = column("paliers", "tiers", _count)
+    bands_count = column("tarifs", "bands", _count)
 
     def construct_change_message(
         self,
@@ -407,16 +355,12 @@ class SchoolYearAdmin(ModelAdmin):
             return super().construct_change_message(request, form, formsets, add)
         return price_lists.describe_prices(SchoolYear.objects.get(pk=form.instance.pk))
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the confirmation page of `renew` before the model's own pages."""
-        view = self.admin_site.admin_view(self.renew_page)
-        urls: list[URLPattern] = super().get_urls()
-        return [path("<int:pk>/reconduire/", view, name="catalogue_schoolyear_renewal"), *urls]
+    pages = (("<int:pk>/reconduire/", "renew_page", "catalogue_schoolyear_renewal"),)
 
     @action(description="Reconduire les tarifs", url_path="renew", permissions=["change"])
     def renew(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Redirect to the confirmation page."""
-        return HttpResponseRedirect(reverse("admin:catalogue_schoolyear_renewal", args=[object_id]))
+        return redirect("admin:catalogue_schoolyear_renewal", object_id)
 
     def renew_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the prices to copy to the next year; by POST, copy them."""
@@ -437,13 +381,14 @@ class SchoolYearAdmin(ModelAdmin):
                 messages.success(
                     request, f"Tarifs de {year} reconduits. Relisez-les, puis fixez la date où leur vente commence."
                 )
-                return HttpResponseRedirect(reverse("admin:catalogue_schoolyear_change", args=[after.pk]))
-        context = self.admin_site.each_context(request) | {
-            "title": f"Reconduire les tarifs de {year}",
-            "opts": self.opts,
-            "year": year,
-            "after": price_lists.get_next_year_label(year),
-            "refused": refused,
-            "back": reverse("admin:catalogue_schoolyear_change", args=[pk]),
-        }
-        return TemplateResponse(request, "back_office/catalogue/renew.html", context, status=409 if refused else 200)
+                return redirect("admin:catalogue_schoolyear_change", after.pk)
+        return self.render_page(
+            request,
+            "catalogue/renew.html",
+            f"Reconduire les tarifs de {year}",
+            status=409 if refused else 200,
+            year=year,
+            after=price_lists.get_next_year_label(year),
+            refused=refused,
+            back=reverse("admin:catalogue_schoolyear_change", args=[pk]),
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -101,9 +101,6 @@ def _describe_order(order: Order, day: datetime.date) -> ClientOrder:
     return ClientOrder(order, invoice, found.received, due, licences, bool(due and invoice and invoice.due_on < day))
 
 
-#: A page shows no more.
-
-
 class ShownRequest(NamedTuple):
     """A request, by the other party's name and its page."""
 
@@ -114,32 +111,36 @@ class ShownRequest(NamedTuple):
 
 def list_office_requests(collectivity: Collectivity) -> list[ShownRequest]:
     """Return the latest requests to a collectivity, those that wait first. One query."""
-    found = LicenceRequest.objects.filter(collectivity=collectivity.pk).select_related("school")
+    requests = LicenceRequest.objects.filter(collectivity=collectivity.pk).select_related("school")
     return [
-        ShownRequest(
-            format_school(one.school), reverse("admin:client_school", args=[one.school_id]), _describe_request(one)
-        )
-        for one in found.order_by(F("ended_at").desc(nulls_first=True), "-pk")[:MAX_ROWS]
+        ShownRequest(format_school(request.school), get_page("client_school", request.school_id), words)
+        for request, words in _describe_requests(requests)
     ]
 
 
 def list_school_requests(school: School) -> list[ShownRequest]:
     """Return the latest requests of a school, those that wait first. One query."""
-    found = LicenceRequest.objects.filter(school=school.pk).select_related("collectivity")
+    requests = LicenceRequest.objects.filter(school=school.pk).select_related("collectivity")
     return [
         ShownRequest(
-            collectivity_forms(one.collectivity.name).the,
-            reverse("admin:client_collectivity", args=[one.collectivity_id]),
-            _describe_request(one),
+            collectivity_forms(request.collectivity.name).the,
+            get_page("client_collectivity", request.collectivity_id),
+            words,
         )
-        for one in found.order_by(F("ended_at").desc(nulls_first=True), "-pk")[:MAX_ROWS]
+        for request, words in _describe_requests(requests)
     ]
 
 
-def _describe_request(request: LicenceRequest) -> str:
-    state = str(get_state(request).label).lower()
-    given = f", {request.accepted_units} données" if request.accepted_units else ""
-    return f"{describe_asked(request)}, le {format_day(request.created_at)} : {state}{given}"
+def get_page(name: str, *ids: object) -> str:
+    """Return the path of a row's page of the back office."""
+    return reverse(f"admin:{name}", args=ids)
+
+
+def _describe_requests(requests: QuerySet[LicenceRequest]) -> Iterator[tuple[LicenceRequest, str]]:
+    for request in requests.order_by(F("ended_at").desc(nulls_first=True), "-pk")[:MAX_ROWS]:
+        state = str(get_state(request).label).lower()
+        given = f", {request.accepted_units} données" if request.accepted_units else ""
+        yield request, f"{describe_asked(request)}, le {format_day(request.created_at)} : {state}{given}"
 
 
 #: People of each kind, and e-mails: a page shows no more.
@@ -201,7 +202,7 @@ def list_collectivity_contacts(collectivity: Collectivity, orders: QuerySet[Orde
     requests = OfficeRequest.objects.filter(collectivity=collectivity).order_by("pk")[:MAX_ROWS]
     contacts += [
         Contact(one.applicant, f"A demandé le bureau{f' ({one.role})' if one.role else ''}", one.email, one.phone,
-                reverse("admin:tenants_officerequest_change", args=[one.pk]))
+                get_page("tenants_officerequest_change", one.pk))
         for one in requests
     ]  # fmt: skip
     return _merge([*contacts, *_list_billed(orders)])
@@ -209,7 +210,7 @@ def list_collectivity_contacts(collectivity: Collectivity, orders: QuerySet[Orde
 
 def list_school_contacts(school: School, orders: QuerySet[Order]) -> list[Contact]:
     """Return the school's own address, its principals and teachers, buyers, and who is billed. Three queries."""
-    page = reverse("admin:schools_school_change", args=[school.pk])
+    page = get_page("schools_school_change", school.pk)
     own = Contact(school.name, "Adresse officielle", school.email, school.phone, page)
     affiliations = list(
         school.affiliation_set.select_related("user").order_by("user__profile", "-verified_at", "pk")[:MAX_ROWS]
@@ -232,8 +233,7 @@ def list_lost_emails(contacts: Iterable[Contact]) -> list[LostEmail]:
     addresses = {email.lower() for contact in contacts for email in contact.emails}
     messages = Message.objects.lost().alias(address=Lower("recipient")).filter(address__in=addresses)
     return [
-        _describe_lost(one, reverse("admin:mailing_message_change", args=[one.pk]))
-        for one in messages.order_by("-pk")[:MAX_ROWS]
+        _describe_lost(one, get_page("mailing_message_change", one.pk)) for one in messages.order_by("-pk")[:MAX_ROWS]
     ]
 
 
@@ -256,7 +256,7 @@ def list_lost_key_emails(school: School) -> list[LostEmail]:
 
 def _visit_url(collectivity: Collectivity) -> str:
     """Return the page that opens the office: its own pages lead an operator to its sign-in form, and no further."""
-    return reverse("admin:tenants_collectivity_visit", args=[collectivity.pk])
+    return get_page("tenants_collectivity_visit", collectivity.pk)
 
 
 def _describe_lost(message: Message, url: str, office: str = "") -> LostEmail:
@@ -265,22 +265,15 @@ def _describe_lost(message: Message, url: str, office: str = "") -> LostEmail:
 
 
 def _describe_user(user: User, function: str) -> Contact:
-    return Contact(
-        str(user),
-        function,
-        user.email,
-        user.phone,
-        reverse("admin:accounts_user_change", args=[user.pk]),
-        has_account=True,
-        last_login=user.last_login,
-    )
+    page = get_page("accounts_user_change", user.pk)
+    return Contact(str(user), function, user.email, user.phone, page, has_account=True, last_login=user.last_login)
 
 
 def _describe_invitation(invitation: Invitation, collectivity: Collectivity) -> Contact:
     day = formatting.long_date(date_in_paris(invitation.created_at))
     end = formatting.long_date(date_in_paris(invitation.expires_at))
     function = f"Invitation du {day}, valable jusqu'au {end} : {_join_roles(invitation.roles)}"
-    url = reverse("admin:office_invitation", args=[collectivity.pk, invitation.pk])
+    url = get_page("office_invitation", collectivity.pk, invitation.pk)
     return Contact(_INVITED, function, invitation.email, "", url)
 
 
@@ -336,7 +329,7 @@ def _list_billed(orders: QuerySet[Order]) -> list[Contact]:
     """Return each name and address that these orders are billed to, with the latest order of each."""
     billed = orders.exclude(bill_name="").order_by().values_list("bill_name", "bill_email").annotate(last=Max("pk"))
     return [
-        Contact(name, _BILLED, email, "", reverse("admin:orders_order_change", args=[last]))
+        Contact(name, _BILLED, email, "", get_page("orders_order_change", last))
         for name, email, last in billed.order_by("-last")[:MAX_ROWS]
     ]
 
@@ -426,11 +419,12 @@ def find_clients(schools: Iterable[School], people: Iterable[User]) -> Clients:
 
 def get_client_url(order: Order) -> str:
     """Return the path of the page of the client of an order; empty where nobody is known to have placed it."""
-    if order.collectivity_id is not None:
-        return reverse("admin:client_collectivity", args=[order.collectivity_id])
-    if order.school_id is not None:
-        return reverse("admin:client_school", args=[order.school_id])
-    return reverse("admin:client_person", args=[order.placed_by_id]) if order.placed_by_id is not None else ""
+    pages = (
+        ("client_collectivity", order.collectivity_id),
+        ("client_school", order.school_id),
+        ("client_person", order.placed_by_id),
+    )
+    return next((get_page(name, pk) for name, pk in pages if pk is not None), "")
 
 
 class Figure(NamedTuple):
@@ -464,8 +458,8 @@ def show_collectivity(request: HttpRequest, pk: int) -> HttpResponse:
             Figure("utilisées par un enseignant", sum(lot.held for lot in running)),
         ],
         lost=[*list_lost_office_emails(collectivity), *list_lost_emails(contacts)],
-        visit_url=reverse("admin:tenants_collectivity_visit", args=[collectivity.pk]),
-        admin_url=reverse("admin:tenants_collectivity_change", args=[collectivity.pk]),
+        visit_url=get_page("tenants_collectivity_visit", collectivity.pk),
+        admin_url=get_page("tenants_collectivity_change", collectivity.pk),
         orders_url=_list_rows("orders_order", collectivity__id__exact=collectivity.pk),
     )
 
@@ -501,7 +495,7 @@ def show_school(request: HttpRequest, uai: str) -> HttpResponse:
         invitations=invitations.list_school_invitations(school, timezone.now()),
         requests=list_school_requests(school),
         lost=[*list_lost_key_emails(school), *list_lost_emails(contacts)],
-        admin_url=reverse("admin:schools_school_change", args=[school.pk]),
+        admin_url=get_page("schools_school_change", school.pk),
         orders_url=_list_rows("orders_order", school__uai__exact=school.pk),
         keys_url=_list_rows("entitlements_activationkey", school__uai__exact=school.pk),
     )
@@ -520,7 +514,7 @@ def show_person(request: HttpRequest, pk: int) -> HttpResponse:
         name=str(person),
         **_describe_keys(Q(redeemed_by=person)),
         lost=list_lost_emails(contacts),
-        admin_url=reverse("admin:accounts_user_change", args=[person.pk]),
+        admin_url=get_page("accounts_user_change", person.pk),
         orders_url=_list_rows("orders_order", placed_by__id__exact=person.pk),
         keys_url=_list_rows("entitlements_activationkey", redeemed_by__id__exact=person.pk),
     )
@@ -528,23 +522,15 @@ def show_person(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _render(request: HttpRequest, *, orders: QuerySet[Order], **context: Any) -> HttpResponse:
     day = date_in_paris(timezone.now())
-    shown = list_client_orders(orders, day)
-    context |= {
-        "orders": shown,
-        "totals": compute_totals(orders),
-        "today": day,
-    }
+    context |= {"orders": list_client_orders(orders, day), "totals": compute_totals(orders), "today": day}
     return render(request, "back_office/client.html", context)
 
 
 def _describe_keys(condition: Q) -> dict[str, Any]:
     """Return the latest keys of a condition, and the use of those that run. Four queries, and one for many schemas."""
     keys = ActivationKey.objects.filter(condition)
-    running = keys.filter(
-        revoked_at=None,
-        entitlement__cancelled_at=None,
-        entitlement__last_day__gte=date_in_paris(timezone.now()),
-    )
+    today = date_in_paris(timezone.now())
+    running = keys.filter(revoked_at=None, entitlement__cancelled_at=None, entitlement__last_day__gte=today)
     units = running.aggregate(all=Sum("units"), redeemed=Sum("units", filter=Q(redeemed_at__isnull=False)))
     return {
         "keys": list_keys(keys),

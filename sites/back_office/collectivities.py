@@ -11,10 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
-from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 
 from accounts.reauthentication import ask_for_confirmation
 from accounts.second_factor import get_operator
@@ -22,7 +19,8 @@ from collectivities import office_visits
 from collectivities.operations.offices import accept_request, decline_request, open_office
 from core.contact_details import check_plain_name
 from core.exceptions import DomainError
-from sites.back_office.model_admins import ReadOnlyAdminMixin
+from sites.back_office.forms import use_admin_widgets
+from sites.back_office.model_admins import ReadOnlyAdmin, column
 from tenants import provisioning
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
 from tenants.provisioning import OpeningRefused
@@ -34,26 +32,22 @@ _DEFAULT_HELP = "D'après le nom s'il est laissé vide."
 class OfficeNamesForm(forms.Form):
     """Optional names of an office, derived from the collectivity's name if empty."""
 
-    slug = forms.CharField(label="Adresse du bureau", required=False, widget=TextInput(), help_text=_DEFAULT_HELP)
-    key_prefix = forms.CharField(label="Préfixe des clés", required=False, widget=TextInput(), help_text=_DEFAULT_HELP)
+    slug = forms.CharField(label="Adresse du bureau", required=False, help_text=_DEFAULT_HELP)
+    key_prefix = forms.CharField(label="Préfixe des clés", required=False, help_text=_DEFAULT_HELP)
 
 
 class OfficeOpeningForm(OfficeNamesForm):
     """A collectivity whose office the operator opens."""
 
-    name = forms.CharField(label="Nom", validators=[check_plain_name], widget=TextInput())
-    kind = forms.ChoiceField(label="Nature", choices=CollectivityKind, widget=UnfoldAdminSelectWidget())
-    siren = forms.CharField(label="SIREN", widget=TextInput())
-    manager_email = forms.CharField(
-        label="Adresse e-mail du premier gestionnaire", widget=UnfoldAdminEmailInputWidget()
-    )
+    name = forms.CharField(label="Nom", validators=[check_plain_name])
+    kind = forms.ChoiceField(label="Nature", choices=CollectivityKind)
+    siren = forms.CharField(label="SIREN")
+    manager_email = forms.CharField(label="Adresse e-mail du premier gestionnaire", widget=forms.EmailInput)
     field_order = ("name", "kind", "siren", "manager_email", "slug", "key_prefix")
 
 
 class DeclineForm(forms.Form):
-    reason = forms.CharField(
-        label="Motif", widget=UnfoldAdminTextareaWidget(), help_text="Il est envoyé tel quel au demandeur."
-    )
+    reason = forms.CharField(label="Motif", widget=forms.Textarea, help_text="Il est envoyé tel quel au demandeur.")
 
 
 class OfficeVisitForm(forms.Form):
@@ -65,7 +59,7 @@ class OfficeVisitForm(forms.Form):
     )
 
 
-class OperationAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class OperationAdmin(ReadOnlyAdmin):
     """Rows that operations write, each behind a form or a confirmation page."""
 
     # There are hundreds of rows, not millions.
@@ -75,10 +69,18 @@ class OperationAdmin(ReadOnlyAdminMixin, ModelAdmin):
         """Allow the operator to view, although change permission is refused."""
         return bool(self.admin_site.has_permission(request))
 
-    def page(self, request: HttpRequest, title: str, **context: Any) -> HttpResponse:
-        """Render a form or confirmation page within the admin's layout."""
-        base = self.admin_site.each_context(request) | {"opts": self.model._meta, "title": title}  # noqa: SLF001 - documented
-        return render(request, "back_office/collectivities/confirm.html", base | context)
+    def form_page(
+        self, request: HttpRequest, title: str, form: forms.Form, submit_label: str, explanation: list[str]
+    ) -> HttpResponse:
+        """Render a form with what it does."""
+        return self.render_page(
+            request,
+            "collectivities/confirm.html",
+            title,
+            form=use_admin_widgets(form),
+            submit_label=submit_label,
+            explanation=explanation,
+        )
 
 
 @admin.register(Collectivity)
@@ -90,15 +92,8 @@ class CollectivityAdmin(OperationAdmin):
     fields = ("name", "kind", "siren", "office", "key_prefix", "database_schema", "created_at")
     actions_detail = ("visit",)
 
-    @admin.display(description="bureau")
-    def office(self, collectivity: Collectivity) -> str:
-        """Link to the office."""
-        return format_html('<a href="{0}">{0}</a>', collectivity.office_url())
-
-    @admin.display(description="schéma de la base de données")
-    def database_schema(self, collectivity: Collectivity) -> str:
-        """Return the name of its schema in the database."""
-        return str(collectivity.schema_name)
+    office = column("bureau", lambda row: format_html('<a href="{0}">{0}</a>', row.office_url()))
+    database_schema = column("schéma de la base de données", "schema_name")
 
     @action(description="Ouvrir le bureau en lecture seule", url_path="visiter")
     def visit(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -147,13 +142,8 @@ class CollectivityAdmin(OperationAdmin):
                 invited = form.cleaned_data["manager_email"]
                 messages.success(request, f"Bureau ouvert : {collectivity.office_url()} ; {invited} y est invité.")
                 return redirect("admin:tenants_collectivity_changelist")
-        return self.page(
-            request,
-            "Ouvrir le bureau d'une collectivité",
-            form=form,
-            explanation=["Le bureau est ouvert aussitôt, et son premier gestionnaire y est invité par e-mail."],
-            submit_label="Ouvrir le bureau",
-        )
+        explanation = ["Le bureau est ouvert aussitôt, et son premier gestionnaire y est invité par e-mail."]
+        return self.form_page(request, "Ouvrir le bureau d'une collectivité", form, "Ouvrir le bureau", explanation)
 
 
 @admin.register(OfficeRequest)
@@ -183,13 +173,8 @@ class OfficeRequestAdmin(OperationAdmin):
                     request, f"Bureau ouvert : {collectivity.office_url()} ; {office_request.email} y est invité."
                 )
                 return redirect("admin:tenants_officerequest_changelist")
-        return self.page(
-            request,
-            f"Accepter la demande de {office_request.name}",
-            form=form,
-            explanation=explanation,
-            submit_label="Ouvrir le bureau",
-        )
+        title = f"Accepter la demande de {office_request.name}"
+        return self.form_page(request, title, form, "Ouvrir le bureau", explanation)
 
     @action(description="Refuser", url_path="refuser")
     def decline(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -204,13 +189,7 @@ class OfficeRequestAdmin(OperationAdmin):
                 messages.success(request, f"Demande refusée ; {office_request.email} reçoit le motif.")
                 return redirect("admin:tenants_officerequest_changelist")
         explanation = [f"La demande est close, et le motif part à {office_request.applicant} ({office_request.email})."]
-        return self.page(
-            request,
-            f"Refuser la demande de {office_request.name}",
-            form=form,
-            explanation=explanation,
-            submit_label="Refuser",
-        )
+        return self.form_page(request, f"Refuser la demande de {office_request.name}", form, "Refuser", explanation)
 
     def _proposed_names(self, office_request: OfficeRequest) -> dict[str, str]:
         """Return the slug and key prefix derived from the name; empty if none can be derived."""

@@ -1,13 +1,13 @@
-"""Forms of the admin actions on orders, invoices and payments; with plain widgets on the pages of our own."""
+"""Forms of what the operator does, with plain widgets; `use_admin_widgets` dresses them for the pages of the admin."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -25,34 +25,18 @@ from licensing.orders.settlement import PaymentMethod
 from licensing.payments.models import ReversalReason
 from tenants.models import Collectivity
 
-#: By what a widget is, the plain one in its place; the first that fits.
-_PLAIN: tuple[tuple[type[forms.Widget], Callable[[], forms.Widget]], ...] = (
-    (forms.CheckboxInput, forms.CheckboxInput),
-    (forms.Select, forms.Select),
-    (forms.Textarea, lambda: forms.Textarea(attrs={"rows": 3})),
-    (forms.TextInput, forms.TextInput),
-)
 
-
-def use_plain_widgets(form: forms.Form) -> None:
-    """Replace the widgets of a form, which are the admin theme's."""
-    for field in form.fields.values():
-        old = field.widget
-        if getattr(old, "input_type", "") == "date":
-            new: forms.Widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-        else:
-            new = next(build for kind, build in _PLAIN if isinstance(old, kind))()
-        if isinstance(old, forms.Select) and isinstance(new, forms.Select):
-            new.choices = old.choices
-        new.is_required, new.is_localized = old.is_required, old.is_localized
-        new.attrs |= field.widget_attrs(new) | {
-            name: value for name, value in old.attrs.items() if name in ("inputmode", "maxlength")
-        }
-        field.widget = new
-
-
-class DayInput(UnfoldAdminTextInputWidget):
+class DayInput(forms.DateInput):
     """The browser's native date picker, which needs no script."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%d")
+
+
+class AdminDayInput(UnfoldAdminTextInputWidget):
+    """The same in the admin's theme."""
 
     input_type = "date"
 
@@ -61,11 +45,39 @@ class DayInput(UnfoldAdminTextInputWidget):
         return value.isoformat() if isinstance(value, datetime.date) else value
 
 
+#: By what a widget is, that of the admin's theme in its place; the first that fits.
+_ADMIN_WIDGETS: tuple[tuple[type[forms.Widget], type[forms.Widget]], ...] = (
+    (DayInput, AdminDayInput),
+    (forms.CheckboxInput, UnfoldBooleanSwitchWidget),
+    (forms.Select, UnfoldAdminSelectWidget),
+    (forms.Textarea, UnfoldAdminTextareaWidget),
+    (forms.NumberInput, UnfoldAdminIntegerFieldWidget),
+    (forms.EmailInput, UnfoldAdminEmailInputWidget),
+    (forms.TextInput, UnfoldAdminTextInputWidget),
+)
+
+
+def use_admin_widgets[Form: forms.Form](form: Form) -> Form:
+    """Replace the widgets of a form by those of the admin's theme, and return the form."""
+    for field in form.fields.values():
+        old = field.widget
+        kind = next((themed for plain, themed in _ADMIN_WIDGETS if isinstance(old, plain)), None)
+        if kind is None:
+            continue
+        new = kind({name: value for name, value in old.attrs.items() if name != "rows"})
+        if isinstance(old, forms.Select) and isinstance(new, forms.Select):
+            new.choices = old.choices
+        new.is_required, new.is_localized = old.is_required, old.is_localized
+        field.widget = new
+    return form
+
+
+#: For a few lines.
+FEW_LINES = forms.Textarea({"rows": 3})
+
+
 class RegistrationNumberField(forms.CharField):
     """A SIRET, IBAN, etc.: accepted with spaces, stored without."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(widget=UnfoldAdminTextInputWidget, **options)
 
     def to_python(self, value: Any) -> Any:
         """Return the value in upper case, without spaces."""
@@ -75,33 +87,25 @@ class RegistrationNumberField(forms.CharField):
 class GrantForm(forms.Form):
     """Recipient, number of licences and reason of a grant."""
 
-    collectivity = forms.ModelChoiceField(
-        label="Collectivité", queryset=Collectivity.objects.order_by("name"), widget=UnfoldAdminSelectWidget
-    )
-    licences = forms.IntegerField(
-        label="Nombre de licences", min_value=1, max_value=MAX_UNITS, widget=UnfoldAdminIntegerFieldWidget
-    )
+    collectivity = forms.ModelChoiceField(label="Collectivité", queryset=Collectivity.objects.order_by("name"))
+    licences = forms.IntegerField(label="Nombre de licences", min_value=1, max_value=MAX_UNITS)
     reason = forms.CharField(
         label="Motif",
         max_length=500,
         help_text="Il reste inscrit sur la ligne de commande et au journal de la collectivité.",
-        widget=UnfoldAdminTextInputWidget,
     )
     name = forms.CharField(
         label="Nom du lot",
         required=False,
         max_length=120,
         help_text="Tel que la collectivité le lira\xa0; vide, il dit l'année scolaire et le numéro de commande.",
-        widget=UnfoldAdminTextInputWidget,
     )
 
 
 class ReasonForm(forms.Form):
     """A reason, shown to the buyer as typed."""
 
-    reason = forms.CharField(
-        label="Motif", max_length=500, widget=UnfoldAdminTextareaWidget, help_text="L'acheteur le lira tel quel."
-    )
+    reason = forms.CharField(label="Motif", max_length=500, widget=FEW_LINES, help_text="L'acheteur le lira tel quel.")
 
 
 class MethodField(forms.ChoiceField):
@@ -109,7 +113,7 @@ class MethodField(forms.ChoiceField):
 
     def __init__(self, **options: Any) -> None:
         methods = [(one.value, one.label) for one in PaymentMethod if one.rules.is_recorded_by_hand]
-        super().__init__(choices=methods, widget=UnfoldAdminSelectWidget, **options)
+        super().__init__(choices=methods, **options)
 
 
 #: A search takes an amount without its sign; what was received has none.
@@ -120,7 +124,7 @@ class AmountField(forms.DecimalField):
     """An amount in euros, as the pages write it (« 3 600,00 € ») or as it is typed: spaces, comma, point, « euros »."""
 
     def __init__(self, **options: Any) -> None:
-        widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"})
+        widget = forms.TextInput({"inputmode": "decimal"})
         messages = {"invalid": "Écrivez un montant en euros, par exemple 3\u202f650,00."}
         defaults = {"max_digits": 12, "decimal_places": 2, "widget": widget, "error_messages": messages}
         super().__init__(**{**defaults, **options, "localize": True})
@@ -141,7 +145,6 @@ class ExcessPaymentForm(forms.Form):
         label="Référence",
         max_length=120,
         help_text="Numéro du chèque, ou libellé du virement\xa0: ce qui permet de le retrouver sur le relevé.",
-        widget=UnfoldAdminTextInputWidget,
     )
 
 
@@ -152,7 +155,6 @@ class PaymentRecordForm(ExcessPaymentForm):
         label="Il est arrivé plus que ce qui est dû",
         required=False,
         help_text="Le trop-perçu sera à rendre, ou à reporter sur une autre commande du même payeur.",
-        widget=UnfoldBooleanSwitchWidget,
     )
 
 
@@ -162,17 +164,14 @@ class SurplusRefundForm(forms.Form):
     amount = AmountField(label="Montant rendu, en euros")
     method = MethodField(label="Rendu par", initial=PaymentMethod.TRANSFER)
     reference = forms.CharField(
-        label="Référence",
-        max_length=120,
-        help_text="Libellé du virement ou numéro du chèque de remboursement.",
-        widget=UnfoldAdminTextInputWidget,
+        label="Référence", max_length=120, help_text="Libellé du virement ou numéro du chèque de remboursement."
     )
 
 
 class SurplusMoveForm(forms.Form):
     """Which order an overpayment pays. `initial["targets"]`: the choices."""
 
-    target = forms.TypedChoiceField(label="Commande à régler", coerce=int, widget=UnfoldAdminSelectWidget)
+    target = forms.TypedChoiceField(label="Commande à régler", coerce=int)
     amount = AmountField(label="Montant reporté, en euros")
 
     def __init__(self, *positional: Any, **named: Any) -> None:
@@ -191,11 +190,11 @@ class ProlongationForm(forms.Form):
 class SuspensionForm(forms.Form):
     """Why rights are suspended."""
 
-    cause = forms.ChoiceField(
+    cause = forms.TypedChoiceField(
         label="Cause",
         choices=SuspensionCause,
+        coerce=SuspensionCause,
         help_text="Un règlement rétablit de lui-même ce qui était suspendu faute de règlement, et rien d'autre.",
-        widget=UnfoldAdminSelectWidget,
     )
 
 
@@ -217,39 +216,31 @@ class BillingReferencesForm(forms.Form):
     siren = RegistrationNumberField(
         label="SIREN du payeur", required=False, help_text="D'une entreprise dont le SIRET n'est pas connu."
     )
-    service_code = forms.CharField(
-        label="Code service", required=False, max_length=100, widget=UnfoldAdminTextInputWidget
-    )
-    engagement_number = forms.CharField(
-        label="Numéro d'engagement", required=False, max_length=50, widget=UnfoldAdminTextInputWidget
-    )
+    service_code = forms.CharField(label="Code service", required=False, max_length=100)
+    engagement_number = forms.CharField(label="Numéro d'engagement", required=False, max_length=50)
 
 
 class PayerCorrectionForm(BillingReferencesForm):
     """Whom the invoice is for, as it will say it."""
 
-    payer = forms.ChoiceField(label="Qui paie", choices=Payer, widget=UnfoldAdminSelectWidget)
-    name = forms.CharField(label="Nom", max_length=200, widget=UnfoldAdminTextInputWidget)
-    address = forms.CharField(label="Adresse", max_length=250, widget=UnfoldAdminTextInputWidget)
-    address_extra = forms.CharField(
-        label="Adresse suite", required=False, max_length=250, widget=UnfoldAdminTextInputWidget
-    )
-    postal_code = forms.CharField(label="Code postal", max_length=10, widget=UnfoldAdminTextInputWidget)
-    city = forms.CharField(label="Ville", max_length=120, widget=UnfoldAdminTextInputWidget)
+    payer = forms.ChoiceField(label="Qui paie", choices=Payer)
+    name = forms.CharField(label="Nom", max_length=200)
+    address = forms.CharField(label="Adresse", max_length=250)
+    address_extra = forms.CharField(label="Adresse suite", required=False, max_length=250)
+    postal_code = forms.CharField(label="Code postal", max_length=10)
+    city = forms.CharField(label="Ville", max_length=120)
     country = forms.CharField(
         label="Pays",
         max_length=60,
         help_text="La TVA dépend du code postal et du pays\xa0; avant la facture, elle suit la nouvelle adresse.",
-        widget=UnfoldAdminTextInputWidget,
     )
     vat_number = forms.CharField(
         label="Numéro de TVA du payeur",
         required=False,
         max_length=25,
         help_text="D'un assujetti d'un autre État de l'Union.",
-        widget=UnfoldAdminTextInputWidget,
     )
-    email = forms.EmailField(label="Adresse e-mail de facturation", widget=UnfoldAdminTextInputWidget)
+    email = forms.EmailField(label="Adresse e-mail de facturation", widget=forms.TextInput)
 
     field_order = (
         "payer", "name", "address", "address_extra", "postal_code", "city", "country", "vat_number", "email",
@@ -264,7 +255,6 @@ class RefundForm(forms.Form):
         required=False,
         max_length=120,
         help_text="Libellé du virement ou numéro du chèque de remboursement.",
-        widget=UnfoldAdminTextInputWidget,
     )
 
 
@@ -279,7 +269,6 @@ class ReversalForm(forms.Form):
             *((one.value, one.label) for one in (ReversalReason.MISTAKE, ReversalReason.UNPAID, ReversalReason.OTHER)),
         ],
         error_messages={"required": "Choisissez le motif : de lui dépend qu'un e-mail parte ou non."},
-        widget=UnfoldAdminSelectWidget,
     )
     amount = AmountField(label="Montant à annuler, en euros")
     text = forms.CharField(
@@ -287,7 +276,6 @@ class ReversalForm(forms.Form):
         required=False,
         max_length=500,
         help_text="Elle reste dans les livres\xa0; obligatoire pour «\xa0Autre\xa0».",
-        widget=UnfoldAdminTextInputWidget,
     )
 
 
@@ -297,7 +285,7 @@ class TakingBackForm(forms.Form):
     reason = forms.CharField(
         label="Motif",
         max_length=500,
-        widget=UnfoldAdminTextareaWidget,
+        widget=FEW_LINES,
         help_text="Il reste dans l'historique de la facture et de la commande.",
     )
 
@@ -305,14 +293,14 @@ class TakingBackForm(forms.Form):
 class PlatformStatusForm(forms.Form):
     """An invoice's status on its e-invoicing platform. The operation refuses what cannot follow the latest one."""
 
-    state = forms.ChoiceField(label="État", choices=PlatformState, widget=UnfoldAdminSelectWidget)
+    state = forms.ChoiceField(label="État", choices=PlatformState)
     reason = forms.CharField(
         label="Motif",
         required=False,
         max_length=2000,
         help_text="Tel que la plateforme ou le destinataire l'a donné\xa0; obligatoire pour un rejet, un refus, une "
         "suspension ou un recyclage.",
-        widget=UnfoldAdminTextareaWidget,
+        widget=FEW_LINES,
     )
 
     def clean(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from schools.models import Affiliation, School
 from sites.back_office import invitations, name_search, sale_search
 from sites.back_office.invitations import FoundInvitation
 from sites.back_office.name_search import MAX_NAMED, MIN_LETTERS
-from sites.back_office.sale_search import select_orders
+from sites.back_office.sale_search import MAX_SALES, describe_orders
 from tenants.cross_schema import query_all
 from tenants.models import Collectivity, OfficeRequest
 
@@ -50,19 +50,10 @@ class WantedKind(StrEnum):
 
 
 _KINDS = {
-    "facture": WantedKind.INVOICES,
-    "factures": WantedKind.INVOICES,
-    "avoir": WantedKind.INVOICES,
-    "avoirs": WantedKind.INVOICES,
-    "commande": WantedKind.ORDERS,
-    "commandes": WantedKind.ORDERS,
-    "devis": WantedKind.ORDERS,
-    "cle": WantedKind.KEYS,
-    "cles": WantedKind.KEYS,
-    "clef": WantedKind.KEYS,
-    "clefs": WantedKind.KEYS,
-    "invitation": WantedKind.INVITATIONS,
-    "invitations": WantedKind.INVITATIONS,
+    **dict.fromkeys(("facture", "factures", "avoir", "avoirs"), WantedKind.INVOICES),
+    **dict.fromkeys(("commande", "commandes", "devis"), WantedKind.ORDERS),
+    **dict.fromkeys(("cle", "cles", "clef", "clefs"), WantedKind.KEYS),
+    **dict.fromkeys(("invitation", "invitations"), WantedKind.INVITATIONS),
 }
 #: A longer word is a kind even with a slip: « factre ».
 _MIN_MISSPELT = 6
@@ -290,7 +281,7 @@ def _by_uai(school_uai: str) -> GlobalSearchResult:
         schools=schools,
         people=list(User.objects.filter(pk__in=user_ids).order_by("profile", "last_name", "pk")),
         keys=list(_find_keys(Q(school_id=school_uai))),
-        orders=list(select_orders(Q(school=school_uai))),
+        orders=_find_orders(Q(school=school_uai)),
         lines=find_in_offices(SCHOOL_SQL, [school_uai, school_uai]),
     )
 
@@ -375,7 +366,7 @@ def _with_email(email: str, people: list[User]) -> GlobalSearchResult:
         people=people,
         office_requests=list(OfficeRequest.objects.filter(email__iexact=email).order_by("-pk")),
         keys=list(_find_keys(Q(redeemed_by__in=people))) if people else [],
-        orders=list(select_orders(Q(placed_by__in=people) | Q(bill_email__iexact=email))),
+        orders=_find_orders(Q(placed_by__in=people) | Q(bill_email__iexact=email)),
         emails=list(Message.objects.filter(recipient__iexact=email).order_by("-pk")[: name_search.MAX_NAMED]),
         lines=find_in_offices(EMAIL_SQL, [[one.pk for one in people], *[email] * 3]),
     )
@@ -420,7 +411,7 @@ def _with_key(key: ActivationKey, label: str) -> GlobalSearchResult:
         schools=[found.school] if found.school else [],
         people=[found.redeemed_by] if found.redeemed_by else [],
         keys=[found],
-        orders=list(select_orders(Q(lines__entitlement=found.entitlement_id))),
+        orders=_find_orders(Q(lines__entitlement=found.entitlement_id)),
         lines=find_in_offices(KEY_SQL, [found.pk]),
     )
 
@@ -493,19 +484,18 @@ def _near_amount(amount: Decimal) -> GlobalSearchResult:
     return GlobalSearchResult(
         "montant",
         note="Aucune vente n'a ce montant." if sales.is_empty else "Aucune vente n'a ce montant. Les plus proches :",
-        invoices=sales.invoices,
-        orders=sales.orders,
-        payments=sales.payments,
+        **vars(sales),
         is_unknown_amount=True,
     )
 
 
 def _by_sale(text: str) -> GlobalSearchResult:
     """Search invoices, orders and payments by number and amount."""
-    sales = sale_search.find_sales(text)
-    return GlobalSearchResult(
-        "numéro ou montant", invoices=sales.invoices, orders=sales.orders, payments=sales.payments
-    )
+    return GlobalSearchResult("numéro ou montant", **vars(sale_search.find_sales(text)))
+
+
+def _find_orders(condition: Q) -> list[Order]:
+    return list(describe_orders(Order.objects.filter(condition))[:MAX_SALES])
 
 
 def _find_keys(condition: Q) -> QuerySet[ActivationKey]:

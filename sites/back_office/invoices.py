@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
-from unfold.admin import TabularInline
 
 from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
+from core.formatting import euros
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import (
     Invoice,
     InvoiceKind,
-    InvoiceQuerySet,
     InvoiceRoute,
     PlatformStatus,
     latest_platform_status,
@@ -35,18 +33,21 @@ from licensing.billing.transmission.models import PENDING_STATES, TransmissionKi
 from licensing.billing.transmission.operations import get_latest_transmission, give_up, list_silent
 from licensing.orders import payers
 from sites.back_office.forms import PlatformStatusForm, ReasonForm, TakingBackForm
-from sites.back_office.model_admins import ActionAdmin, AdminAction, ReadOnlyAdminMixin
+from sites.back_office.model_admins import (
+    ActionAdmin,
+    AdminAction,
+    Pages,
+    ReadOnlyInline,
+    call,
+    choice_filter,
+    column,
+)
 from sites.back_office.transmissions import DepositBatchActions, TransmissionPages, describe_transmission
 
 
 def is_turned_down(invoice: Invoice) -> bool:
     """Whether the invoice was turned down and no credit note cancels it yet."""
     return Invoice.objects.rejected().filter(pk=invoice.pk).exists()
-
-
-def _record_status(invoice: Invoice, *, state: str, reason: str, by: User, at: datetime.datetime) -> str:
-    status = billing_operations.record_platform_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=at)
-    return f"{invoice} : {status.get_state_display().lower()}."
 
 
 def _take_back(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
@@ -65,11 +66,6 @@ def _explain_taking_back(invoice: Invoice, _at: datetime.datetime) -> list[str]:
         f"{invoice} est « {state} ». Noté par erreur, cet état est repris : la facture revient à celui d'avant.",
         "Rien ne s'efface : l'état et sa reprise restent dans l'historique.",
     ]
-
-
-def _reissue(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
-    issued = billing_operations.reissue_invoice(invoice_id=invoice.pk, reason=reason, by=by, at=at)
-    return f"{invoice} annulée par l'avoir {invoice.get_cancelling_note()} ; facture {issued} émise."
 
 
 def _explain_reissue(invoice: Invoice, _at: datetime.datetime) -> list[str]:
@@ -102,7 +98,13 @@ INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
         label="Refaire sous un nouveau numéro",
         is_available=is_turned_down,
         explanation=_explain_reissue,
-        run=_reissue,
+        run=call(
+            billing_operations.reissue_invoice,
+            "invoice_id",
+            lambda invoice, issued, _: (
+                f"{invoice} annulée par l'avoir {invoice.get_cancelling_note()} ; facture {issued} émise."
+            ),
+        ),
         form=ReasonForm,
         initial=lambda invoice, _at: {"reason": getattr(invoice.get_latest_status(), "reason", "")},
     ),
@@ -113,7 +115,11 @@ INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
         explanation=lambda _invoice, _at: [
             "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état noté par erreur se reprend ensuite.",
         ],
-        run=_record_status,
+        run=call(
+            billing_operations.record_platform_status,
+            "invoice_id",
+            lambda invoice, status, _: f"{invoice} : {status.get_state_display().lower()}.",
+        ),
         form=PlatformStatusForm,
     ),
     AdminAction(
@@ -157,11 +163,11 @@ def describe_payment(invoice: Invoice, day: datetime.date) -> str:
     order, received = invoice.order, get_amount_received(invoice.order)
     owed = get_balance(order)
     if owed <= 0:
-        return f"Réglée : {formatting.euros(received)} reçus."
+        return f"Réglée : {euros(received)} reçus."
     until = f"pour le {formatting.long_date(invoice.due_on)}" if invoice.due_on else ""
     late = ", en retard" if invoice.due_on and invoice.due_on < day else ""
-    part = f" ({formatting.euros(received)} reçus)" if received else ""
-    return f"À régler : {formatting.euros(owed)}{part} {until}{late}."
+    part = f" ({euros(received)} reçus)" if received else ""
+    return f"À régler : {euros(owed)}{part} {until}{late}."
 
 
 def is_to_deposit(invoice: Invoice) -> bool:
@@ -186,25 +192,16 @@ def describe_deposit(invoice: Invoice) -> str:
     )
 
 
-class TurnedDownFilter(admin.SimpleListFilter):
-    title = "ce qui attend"
-    parameter_name = "attend"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the choices."""
-        return [("rejetees", "rejetée ou refusée, à refaire"), ("litiges", "en litige, à répondre")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        """Keep the invoices to reissue, or those that their buyer disputes."""
-        invoices = cast("InvoiceQuerySet", queryset)
-        kept = {"rejetees": invoices.rejected, "litiges": invoices.disputed}.get(self.value() or "")
-        return kept() if kept else queryset
+TurnedDownFilter = choice_filter(
+    "ce qui attend",
+    "attend",
+    {"rejetees": "rejetée ou refusée, à refaire", "litiges": "en litige, à répondre"},
+    lambda invoices, waiting: invoices.rejected() if waiting == "rejetees" else invoices.disputed(),
+)
 
 
-class StatusInline(ReadOnlyAdminMixin, TabularInline):
+class StatusInline(ReadOnlyInline):
     model = PlatformStatus
-    extra = 0
-    show_title = False
     fields = ("at", "described", "reason", "by")
     readonly_fields = ("described",)
     ordering = ("-at", "-pk")
@@ -233,17 +230,8 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> tuple[str, ...]:
         """Return the fields; a credit note shows the invoice it corrects instead of a due date."""
         is_credit_note = obj is not None and obj.kind == InvoiceKind.CREDIT_NOTE
-        return (
-            "kind",
-            "number",
-            "order",
-            "buyer_kind",
-            "corrects" if is_credit_note else "due_on",
-            "issued_on",
-            "ht",
-            "vat",
-            "money",
-        )
+        other = "corrects" if is_credit_note else "due_on"
+        return ("kind", "number", "order", "buyer_kind", other, "issued_on", "ht", "vat", "money")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         """Return the invoices annotated with their platform status, without their large columns."""
@@ -256,25 +244,10 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
         """Search by number, amount, order or client, as they are typed."""
         return (search_invoices(queryset, search_term) if search_term.strip() else queryset), False
 
-    @admin.display(description="payeur")
-    def payer(self, invoice: Invoice) -> str:
-        """Return the billed name."""
-        return invoice.order.bill_name
-
-    @admin.display(description="total TTC", ordering="total_ttc")
-    def money(self, invoice: Invoice) -> str:
-        """Return the total, VAT included."""
-        return formatting.euros(invoice.total_ttc)
-
-    @admin.display(description="total HT")
-    def ht(self, invoice: Invoice) -> str:
-        """Return the total, VAT excluded."""
-        return formatting.euros(invoice.total_ht)
-
-    @admin.display(description="TVA")
-    def vat(self, invoice: Invoice) -> str:
-        """Return the VAT."""
-        return formatting.euros(invoice.total_vat)
+    payer = column("payeur", "order.bill_name")
+    money = column("total TTC", "total_ttc", euros, ordering="total_ttc")
+    ht = column("total HT", "total_ht", euros)
+    vat = column("TVA", "total_vat", euros)
 
     @admin.display(description="plateforme")
     def platform(self, invoice: Invoice) -> str:
@@ -286,8 +259,8 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
         """Return who pays, whether they did, how to file it, what was taken back, and how the transmission went."""
         notes = row.credit_notes.defer("xml", "snapshot").order_by("pk")
         sentences = [
-            f"{'Reprise en partie' if one.is_partial else 'Annulée'} par l'avoir {one}, de {self.money(one)}."
-            for one in notes
+            f"{'Reprise en partie' if note.is_partial else 'Annulée'} par l'avoir {note}, de {euros(note.total_ttc)}."
+            for note in notes
         ]
         if row.corrects is not None:
             sentences = [f"{'Avoir partiel' if row.is_partial else 'Avoir'} sur la facture {row.corrects}."]
@@ -317,15 +290,10 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
             ("Ses règlements", f"{payments}?{urlencode({'order__id__exact': row.order_id})}"),
         ]
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the PDF and XML downloads before the model's own pages."""
-        view = self.admin_site.admin_view
-        urls: list[URLPattern] = super().get_urls()
-        return [
-            path("<int:pk>/document/", view(self.document), name="billing_invoice_document"),
-            path("<int:pk>/donnees/", view(self.data), name="billing_invoice_data"),
-            *urls,
-        ]
+    pages: Pages = (
+        ("<int:pk>/document/", "document", "billing_invoice_document"),
+        ("<int:pk>/donnees/", "data", "billing_invoice_data"),
+    )
 
     def document(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the issued PDF, rendering it now if the worker has not yet."""

@@ -6,22 +6,19 @@ redeems it.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import tenant_context
-from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.account_journal import record_event
 from accounts.models import AccountEvent, User
@@ -33,7 +30,8 @@ from licensing.classes import tokens
 from licensing.classes.models import ApplicationToken, Classroom, DeletionCertificate
 from licensing.entitlements import keys, operations, queries
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, Subscription
-from sites.back_office.model_admins import ReadOnlyAdminMixin
+from sites.back_office.forms import use_admin_widgets
+from sites.back_office.model_admins import ReadOnlyAdmin, ReadOnlyInline, column
 
 # Back office of classes: application tokens are created and revoked here; the rest is read-only.
 #
@@ -44,13 +42,12 @@ class ApplicationTokenForm(forms.Form):
     name = forms.CharField(
         label="À quoi il sert",
         max_length=80,
-        widget=UnfoldAdminTextInputWidget,
         help_text="Par exemple « Application, production ». Un jeton par serveur : ils se révoquent un à un.",
     )
 
 
 @admin.register(ApplicationToken)
-class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class ApplicationTokenAdmin(ReadOnlyAdmin):
     """API tokens of the pupils' application. A secret is shown once, when it is created."""
 
     list_display = ("name", "hint", "created_at", "created_by", "last_used_at", "revoked_at")
@@ -58,14 +55,10 @@ class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
     list_select_related = ("created_by",)
     fields = list_display
     ordering = ("-pk",)
-    actions_list: ClassVar = ["make"]
+    actions_list = ("make",)
     actions = ("revoke",)
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the creation page before the model's own pages."""
-        new = path("nouveau/", self.admin_site.admin_view(self.new), name="classes_applicationtoken_new")
-        urls: list[URLPattern] = super().get_urls()
-        return [new, *urls]
+    pages = (("nouveau/", "new", "classes_applicationtoken_new"),)
 
     def has_operate_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Allow whoever may add tokens."""
@@ -74,18 +67,18 @@ class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
     @action(description="Créer un jeton", url_path="make", permissions=["operate"])
     def make(self, request: HttpRequest) -> HttpResponse:
         """Redirect to the creation form."""
-        return HttpResponseRedirect(reverse("admin:classes_applicationtoken_new"))
+        return redirect("admin:classes_applicationtoken_new")
 
     @method_decorator(sensitive_variables("created", "content"))
     def new(self, request: HttpRequest) -> HttpResponse:
         """Show the form; by POST, create the token and show its secret once, on an uncached page."""
-        form = ApplicationTokenForm(request.POST or None)
-        content = {**self.admin_site.each_context(request), "title": "Créer un jeton", "opts": self.opts, "form": form}
+        form = use_admin_widgets(ApplicationTokenForm(request.POST or None))
+        content: dict[str, Any] = {}
         if request.method == "POST" and form.is_valid():
             created = tokens.create(name=form.cleaned_data["name"], by=get_operator(request), at=timezone.now())
             self.log_addition(request, created.token, "Jeton créé.")
-            content |= {"token": created.token, "secret": created.secret}
-        response = TemplateResponse(request, "back_office/classes/token.html", content)
+            content = {"token": created.token, "secret": created.secret}
+        response = self.render_page(request, "classes/token.html", "Créer un jeton", form=form, **content)
         response["Cache-Control"] = "no-store"
         return response
 
@@ -93,13 +86,7 @@ class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApplicationToken]) -> HttpResponse | None:
         """Revoke the selected tokens, after a confirmation page."""
         if "confirmed" not in request.POST:
-            content = {
-                **self.admin_site.each_context(request),
-                "title": "Révoquer",
-                "opts": self.opts,
-                "chosen": chosen,
-            }
-            return TemplateResponse(request, "back_office/classes/revoke.html", content)
+            return self.render_page(request, "classes/revoke.html", "Révoquer", chosen=chosen)
         for token in chosen.filter(revoked_at__isnull=True):
             tokens.revoke(token_id=token.pk, at=timezone.now())
             self.log_change(request, token, "Jeton révoqué.")
@@ -108,7 +95,7 @@ class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(Classroom)
-class ClassroomAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class ClassroomAdmin(ReadOnlyAdmin):
     """Classes with their teachers and numbers of pupils."""
 
     list_display = ("code", "name", "school", "teacher", "pupils_count", "opened_at", "tried_at", "purged_at")
@@ -130,24 +117,13 @@ class ClassroomAdmin(ReadOnlyAdminMixin, ModelAdmin):
         classes: QuerySet[Classroom] = super().get_queryset(request)
         return classes.annotate(pupil_count=Count("pupils"))
 
-    @admin.display(description="comptes élèves", ordering="pupil_count")
-    def pupils_count(self, classroom: Classroom) -> str:
-        """Return the number of pupil accounts."""
-        return formatting.number(getattr(classroom, "pupil_count", 0))
-
-    @admin.display(description="enseignant")
-    def teacher(self, classroom: Classroom) -> object:
-        """Return the holder of the class's seat."""
-        return classroom.seat.holder
-
-    @admin.display(description="établissement")
-    def school(self, classroom: Classroom) -> object:
-        """Return the school of the class's subscription."""
-        return classroom.seat.subscription.school
+    pupils_count = column("comptes élèves", "pupil_count", formatting.number, ordering="pupil_count")
+    teacher = column("enseignant", "seat.holder")
+    school = column("établissement", "seat.subscription.school")
 
 
 @admin.register(DeletionCertificate)
-class DeletionCertificateAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class DeletionCertificateAdmin(ReadOnlyAdmin):
     """Certificates of the erasure of pupil accounts."""
 
     list_display = ("number", "school", "classroom", "pupils", "licence_ended_on", "erased_at")
@@ -158,24 +134,18 @@ class DeletionCertificateAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(Entitlement)
-class EntitlementAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class EntitlementAdmin(ReadOnlyAdmin):
     """Entitlements, which keys are minted from."""
 
     list_display = (
-        "__str__",
-        "collectivity",
-        "first_day",
-        "last_day",
-        "provisional_until",
-        "unpaid_until",
-        "suspended_at",
-    )
+        "__str__", "collectivity", "first_day", "last_day", "provisional_until", "unpaid_until", "suspended_at"
+    )  # fmt: skip
     list_filter = ("last_day", ("suspended_at", admin.EmptyFieldListFilter))
     list_select_related = ("collectivity", "product")
 
 
 @admin.register(ActivationKey)
-class ActivationKeyAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class ActivationKeyAdmin(ReadOnlyAdmin):
     """Activation keys. Searchable by full key, UAI, or the redeemer's username or e-mail address."""
 
     list_display = ("__str__", "school", "units", "giver", "issued_at", "redeemed_at", "redeemed_by", "revoked_at")
@@ -186,19 +156,14 @@ class ActivationKeyAdmin(ReadOnlyAdminMixin, ModelAdmin):
     )
     list_select_related = ("school", "entitlement__collectivity", "redeemed_by")
     search_fields = (
-        "school__uai__istartswith",
-        "redeemed_by__email__istartswith",
-        "redeemed_by__username__istartswith",
-    )
+        "school__uai__istartswith", "redeemed_by__email__istartswith", "redeemed_by__username__istartswith"
+    )  # fmt: skip
     search_help_text = "Une clé entière, un UAI, l'identifiant ou l'adresse de qui l'a activée"
     exclude = ("sealed_code", "sealed_under")
     ordering = ("-pk",)
     actions = ("reveal",)
 
-    @admin.display(description="provenance")
-    def giver(self, key: ActivationKey) -> str:
-        """Return the collectivity that the key comes from, or « boutique »."""
-        return str(key.entitlement.collectivity or "boutique")
+    giver = column("provenance", lambda row: str(row.entitlement.collectivity or "boutique"))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ActivationKey], search_term: str
@@ -220,7 +185,7 @@ class ActivationKeyAdmin(ReadOnlyAdminMixin, ModelAdmin):
             self.message_user(request, "Choisissez une seule clé.", messages.WARNING)
             return None
         key = chosen.get()
-        content = {**self.admin_site.each_context(request), "title": str(key), "opts": self.opts, "key": key}
+        code = ""
         if (page := ask_for_confirmation(request)) is not None:
             return page
         if "confirmed" in request.POST:
@@ -228,21 +193,21 @@ class ActivationKeyAdmin(ReadOnlyAdminMixin, ModelAdmin):
                 key = operations.expose(key_id=key.pk, at=timezone.now())
                 self.log_change(request, key, "Code affiché à l'exploitant.")
                 _record_reveal(key, by=get_operator(request))
-            content["code"] = queries.unseal_key(key)
-        return TemplateResponse(request, "back_office/entitlements/reveal.html", content)
+            code = queries.unseal_key(key)
+        return self.render_page(request, "entitlements/reveal.html", str(key), key=key, code=code)
 
 
-class SeatInline(ReadOnlyAdminMixin, TabularInline):
+class SeatInline(ReadOnlyInline):
     """The seats of a subscription."""
 
+    show_title = True
     model = Seat
     fields = ("number", "holder", "held_since", "mode", "reserved_at")
-    extra = 0
     ordering = ("number",)
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class SubscriptionAdmin(ReadOnlyAdmin):
     """Subscriptions opened by redeemed keys."""
 
     list_display = ("__str__", "school", "principal", "size", "opened_at")
@@ -253,7 +218,7 @@ class SubscriptionAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(SeatEvent)
-class SeatEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class SeatEventAdmin(ReadOnlyAdmin):
     """History of seats: assigned, claimed, released."""
 
     list_display = ("at", "kind", "teacher", "by", "seat")

@@ -11,30 +11,31 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from bounces.models import BounceMailbox, FailedSending, RefusedAddress, UnreadMail
 from core.formatting import pluralize
 from mailing import kinds, refusals
 from mailing.models import LOST, Message
-from sites.back_office.model_admins import ReadOnlyAdminMixin
+from sites.back_office.model_admins import ReadOnlyAdmin, choice_filter, column
+
+
+def _name_schema(schema: str) -> str:
+    """Return « portail », or the office's schema."""
+    return "portail" if schema == "public" else schema
 
 
 @admin.register(RefusedAddress)
-class RefusedAddressAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class RefusedAddressAdmin(ReadOnlyAdmin):
     """Addresses that a server refused: not written to again without a hand."""
 
     list_display = ("address", "reason", "refused_at", "tried_at", "waiting")
     search_fields = ("address",)
     ordering = ("-refused_at", "-pk")
-    fields = ("address", "reason", "refused_at", "tried_at", "waiting")
+    fields = list_display
     readonly_fields = ("waiting",)
     actions = ("forget",)
 
-    @admin.display(description="e-mails retenus dans")
-    def waiting(self, row: RefusedAddress) -> str:
-        """Return where messages are held, or were: « portail », or the offices' schemas."""
-        return ", ".join("portail" if schema == "public" else schema for schema in row.waiting_in)
+    waiting = column("e-mails retenus dans", lambda row: ", ".join(map(_name_schema, row.waiting_in)))
 
     @admin.action(description="Écrire de nouveau à ces adresses")
     def forget(self, request: HttpRequest, queryset: QuerySet[RefusedAddress]) -> None:
@@ -45,25 +46,18 @@ class RefusedAddressAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(FailedSending)
-class FailedSendingAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class FailedSendingAdmin(ReadOnlyAdmin):
     """Sendings of which a large share did not arrive; the operator's list of work has those that are not seen."""
 
     list_display = ("found_at", "place", "label", "queued_at", "handled", "lost", "seen_at")
     list_filter = (("seen_at", admin.EmptyFieldListFilter),)
     ordering = ("-found_at", "-pk")
-    fields = ("found_at", "place", "label", "queued_at", "handled", "lost", "seen_at")
+    fields = list_display
     readonly_fields = ("place", "label")
     actions = ("mark_seen",)
 
-    @admin.display(description="espace", ordering="schema")
-    def place(self, row: FailedSending) -> str:
-        """Return « portail », or the office's schema."""
-        return "portail" if row.schema == "public" else row.schema
-
-    @admin.display(description="type d'e-mail", ordering="kind")
-    def label(self, row: FailedSending) -> str:
-        """Return the kind as the office's page « Messages » names it."""
-        return kinds.get_label(row.kind)
+    place = column("espace", "schema", _name_schema, ordering="schema")
+    label = column("type d'e-mail", "kind", kinds.get_label, ordering="kind")
 
     @admin.action(description="Vus : les retirer du travail en attente")
     def mark_seen(self, request: HttpRequest, queryset: QuerySet[FailedSending]) -> None:
@@ -74,7 +68,7 @@ class FailedSendingAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(BounceMailbox)
-class BounceMailboxAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class BounceMailboxAdmin(ReadOnlyAdmin):
     """How the reading of the bounce mailbox goes."""
 
     list_display = ("read_at", "failure", "failing_since", "reports", "auto_replies")
@@ -92,31 +86,23 @@ class BounceMailboxAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(UnreadMail)
-class UnreadMailAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class UnreadMailAdmin(ReadOnlyAdmin):
     """Mails of the bounce mailbox that a person reads there: read, moved or deleted there, they leave this list."""
 
     list_display = ("found_at", "cause", "sender", "subject", "size")
     list_filter = ("cause",)
     search_fields = ("sender", "subject")
     ordering = ("-found_at", "-pk")
-    fields = ("found_at", "cause", "sender", "subject", "size")
+    fields = list_display
 
 
-class LostFilter(admin.SimpleListFilter):
-    title = "arrivée"
-    parameter_name = "arrivee"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the only choice besides « tous »."""
-        return [("non", "en échec")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
-        """Keep the messages that failed or bounced."""
-        return queryset.filter(state__in=LOST) if self.value() == "non" else queryset
+LostFilter = choice_filter(
+    "arrivée", "arrivee", {"non": "en échec"}, lambda messages, _: messages.filter(state__in=LOST)
+)
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class MessageAdmin(ReadOnlyAdmin):
     """E-mails of the outbox. Their text is not stored: it is rendered when they are sent."""
 
     list_display = ("type", "recipient", "state", "created_at", "sent_at", "reason")
@@ -125,7 +111,4 @@ class MessageAdmin(ReadOnlyAdminMixin, ModelAdmin):
     ordering = ("-pk",)
     fields = ("type", "recipient", "state", "created_at", "due_at", "attempts", "sent_at", "message_id", "reason")
 
-    @admin.display(description="nature")
-    def type(self, message: Message) -> str:
-        """Return the French label of the message's kind."""
-        return kinds.get_label(message.kind)
+    type = column("nature", "kind", kinds.get_label)

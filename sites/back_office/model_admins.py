@@ -1,5 +1,7 @@
 """Model admins: read-only, as only operations write; and with actions on one row, each behind a confirmation page.
 
+What differs by values alone is declared: pages of an admin's own, columns that format a value, filters by choices.
+
 Optimistic locking: the page carries the id of the order's last event; the order is locked and that id compared before
 the operation runs, so that a double click runs it once.
 """
@@ -8,18 +10,21 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import messages
-from django.db.models import Model
+from django.contrib import admin, messages
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.models import User
 from accounts.second_factor import get_operator
@@ -27,6 +32,7 @@ from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.order_events import apply_if_unchanged, get_order_version
+from sites.back_office.forms import use_admin_widgets
 
 
 class ReadOnlyAdminMixin:
@@ -39,13 +45,134 @@ class ReadOnlyAdminMixin:
         """Return False."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    has_change_permission = has_delete_permission = has_add_permission
+
+
+#: Route below the model's, method, and name in the admin's namespace.
+type Pages = tuple[tuple[str, str, str], ...]
+
+
+class PagesAdmin(ModelAdmin):
+    """Model admins with pages of their own beside those of the model."""
+
+    #: Those of base classes are there as well.
+    pages: Pages = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        """Put the pages before the model's own."""
+        view = self.admin_site.admin_view
+        declared = [page for kind in type(self).__mro__ for page in vars(kind).get("pages", ())]
+        own = [path(route, view(getattr(self, method)), name=name) for route, method, name in declared]
+        return [*own, *super().get_urls()]
+
+    def render_page(
+        self, request: HttpRequest, template: str, title: str, *, status: int = 200, **context: Any
+    ) -> HttpResponse:
+        """Render a page within the admin's layout."""
+        frame = self.admin_site.each_context(request) | {"opts": self.opts, "title": title}
+        return render(request, f"back_office/{template}", frame | context, status=status)
+
+
+class FixedRowsAdmin(PagesAdmin):
+    """Rows that are corrected here, and neither added nor deleted."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Return False."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Return False."""
         return False
+
+
+class SingleRowAdmin(FixedRowsAdmin):
+    """A table of one row, under primary key 1: created once, then edited."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether there is none yet."""
+        return not self.model._default_manager.exists()  # noqa: SLF001 - documented
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: Any) -> None:
+        """Save under primary key 1."""
+        obj.pk = 1
+        super().save_model(request, obj, form, change)
+
+
+class ReadOnlyAdmin(ReadOnlyAdminMixin, PagesAdmin):
+    """Rows that are looked at, and changed by actions at most."""
+
+
+class ReadOnlyInline(ReadOnlyAdminMixin, TabularInline):
+    """Read-only rows without a title: one of their columns identifies them."""
+
+    extra = 0
+    show_title = False
+
+
+def column(
+    description: str,
+    source: str | Callable[[Any], object],
+    formatted: Callable[[Any], object] = lambda value: value,
+    *,
+    ordering: str | None = None,
+    empty_value: str | None = None,
+) -> Callable[[Any, Any], Any]:
+    """Return a column of an admin: an attribute of the row, named with dots, or what a function makes of the row.
+
+    `formatted` gets the value, unless it is None; then the column shows `empty_value`.
+    """
+    read = operator.attrgetter(source) if isinstance(source, str) else source
+
+    @admin.display(description=description, ordering=ordering, empty_value=empty_value)
+    def show(_admin: object, row: Any) -> Any:
+        value = read(row)
+        return None if value is None else formatted(value)
+
+    return show
+
+
+class FurtherSearchAdmin(PagesAdmin):
+    """A search by fields that finds more than these say."""
+
+    def search_further(self, term: str) -> Q | None:
+        """Return the condition of what else a term means; None for nothing."""
+        raise NotImplementedError
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search by the fields, and further."""
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+        further = self.search_further(search_term) if search_term.strip() else None
+        if further is None:
+            return found
+        return queryset.filter(Q(pk__in=found[0].order_by().values("pk")) | further), False
+
+
+def link_to(name: str, pk: object, text: object) -> SafeString:
+    """Return a link of the admin to a page of a row."""
+    return format_html('<a class="underline" href="{}">{}</a>', reverse(f"admin:{name}", args=[pk]), text)
+
+
+def choice_filter(
+    title: str, parameter: str, choices: Mapping[str, str], keep: Callable[[Any, str], QuerySet[Any]]
+) -> type[admin.SimpleListFilter]:
+    """Return a filter of a list by one of these choices; it keeps all rows for what is none of them."""
+
+    class ChoiceFilter(admin.SimpleListFilter):
+        def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+            """Return the choices."""
+            return list(choices.items())
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            """Keep the rows of the choice."""
+            chosen = self.value()
+            return keep(queryset, chosen) if chosen is not None and chosen in choices else queryset
+
+    ChoiceFilter.title, ChoiceFilter.parameter_name = title, parameter
+    return ChoiceFilter
 
 
 class ConfirmationForm(forms.Form):
@@ -62,7 +189,7 @@ class AdminAction[Row: Model]:
     is_available: Callable[[Row], bool]
     #: Sentences that explain the effect, shown before confirmation.
     explanation: Callable[[Row, datetime.datetime], list[str]]
-    #: The operation, called with `by`, `at` and the form's fields; returns the success message.
+    #: The operation (`call`), called with `by`, `at` and the form's fields; returns the success message.
     run: Callable[..., str]
     form: type[forms.Form] = ConfirmationForm
     #: Sentences beside the button: whether an e-mail leaves, and to whom.
@@ -76,6 +203,26 @@ class AdminAction[Row: Model]:
     is_held_back: Callable[[Row], bool] = field(default=lambda _row: False)
     #: Whether it is listed first, because the others depend on it.
     is_priority: Callable[[Row], bool] = field(default=lambda _row: False)
+
+
+def call(
+    operation: Callable[..., Any], id_name: str, message: str | Callable[[Any, Any, dict[str, Any]], str]
+) -> Callable[..., str]:
+    """Return the `run` of an action that calls an operation with the row's id, as `id_name`, and the form's fields.
+
+    `message`: what it says, or a function of the row, of what the operation returned and of the form's fields.
+    """
+
+    def run(row: Model, *, by: User, at: datetime.datetime, **typed: Any) -> str:
+        done = operation(**{id_name: row.pk}, **typed, by=by, at=at)
+        return message if isinstance(message, str) else message(row, done, typed)
+
+    return run
+
+
+def format_sentences(sentences: Iterable[str]) -> list[str]:
+    """Return French sentences with their non-breaking spaces."""
+    return [add_nonbreaking_spaces(sentence) for sentence in sentences]
 
 
 def apply_action[Row: Model](
@@ -119,7 +266,7 @@ def _find_field(refusal: DomainError, form: forms.Form) -> str | None:
     return next((name for name in names if name in form.fields), None)
 
 
-class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
+class ActionAdmin[Row: Model](ReadOnlyAdmin):
     """Rows that operations write: read-only here, changed only by their admin actions."""
 
     admin_actions: tuple[AdminAction[Row], ...] = ()
@@ -150,18 +297,11 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the confirmation page of the actions before the model's own pages."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_action"
-        urls: list[URLPattern] = super().get_urls()
-        return [
-            path("<int:pk>/faire/<slug:action_path>/", self.admin_site.admin_view(self.action_page), name=name),
-            *urls,
-        ]
+        page = path("<int:pk>/faire/<slug:action_path>/", self.admin_site.admin_view(self.action_page), name=name)
+        return [page, *super().get_urls()]
 
     def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the row with its status, its available actions and its links."""
         row = self.get_object(request, object_id)
@@ -171,11 +311,11 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
 
     def _row_context(self, row: Row) -> dict[str, Any]:
         return {
-            "status_sentences": [add_nonbreaking_spaces(sentence) for sentence in self.status_sentences(row)],
+            "status_sentences": format_sentences(self.status_sentences(row)),
             "admin_actions": [
-                (one.label, self.page_url("action", row.pk, one.path), one.primary and not one.is_held_back(row))
-                for one in sorted(self.admin_actions, key=lambda one: not one.is_priority(row))
-                if one.is_available(row)
+                (act.label, self.page_url("action", row.pk, act.path), act.primary and not act.is_held_back(row))
+                for act in sorted(self.admin_actions, key=lambda act: not act.is_priority(row))
+                if act.is_available(row)
             ],
             "links": self.links(row),
         }
@@ -183,45 +323,32 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
     def action_page(self, request: HttpRequest, pk: int, action_path: str) -> HttpResponse:
         """Explain the action's effect; by POST, run it."""
         row = get_object_or_404(self.get_queryset(request), pk=pk)
-        admin_action = next((one for one in self.admin_actions if one.path == action_path), None)
-        if admin_action is None:
+        act = next((act for act in self.admin_actions if act.path == action_path), None)
+        if act is None:
             raise Http404
         at = timezone.now()
-        if not admin_action.is_available(row):
+        if not act.is_available(row):
             # Mostly the second of a double click: the first has run the action.
-            messages.info(
-                request,
-                add_nonbreaking_spaces(f"Rien de plus n'a été fait : « {admin_action.label} » n'est plus à faire."),
-            )
+            sentence = f"Rien de plus n'a été fait : « {act.label} » n'est plus à faire."
+            messages.info(request, add_nonbreaking_spaces(sentence))
             return redirect(self.page_url("change", row.pk))
-        form = admin_action.form(request.POST or None, request.FILES or None, initial=admin_action.initial(row, at))
+        form = use_admin_widgets(act.form(request.POST or None, request.FILES or None, initial=act.initial(row, at)))
+        order_id, version = self.get_order_id(row), request.POST.get("page_version", "")
         if request.method == "POST" and form.is_valid():
-            message = apply_action(
-                admin_action,
-                row,
-                form=form,
-                order_id=self.get_order_id(row),
-                version=request.POST.get("page_version", ""),
-                by=get_operator(request),
-                at=at,
-            )
+            by = get_operator(request)
+            message = apply_action(act, row, form=form, order_id=order_id, version=version, by=by, at=at)
             if message is not None:
                 messages.success(request, add_nonbreaking_spaces(message))
-                return redirect(self.get_next_url(request, row, admin_action, form.cleaned_data))
-        return self._render_confirmation(request, admin_action, row, form=form, at=at)
-
-    def _render_confirmation(
-        self, request: HttpRequest, admin_action: AdminAction[Row], row: Row, *, form: forms.Form, at: datetime.datetime
-    ) -> HttpResponse:
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": f"{row} – {admin_action.label}",
-            "explanation": [add_nonbreaking_spaces(sentence) for sentence in admin_action.explanation(row, at)],
-            "form": form,
-            "notice": [add_nonbreaking_spaces(sentence) for sentence in admin_action.notice(row)],
-            "submit_label": admin_action.label,
-            "page_version": get_order_version(self.get_order_id(row)),
-            "back": self.page_url("change", row.pk),
-        }
-        status = 422 if form.is_bound else 200
-        return render(request, "back_office/sales/ask.html", context, status=status)
+                return redirect(self.get_next_url(request, row, act, form.cleaned_data))
+        return self.render_page(
+            request,
+            "sales/ask.html",
+            f"{row} – {act.label}",
+            status=422 if form.is_bound else 200,
+            explanation=format_sentences(act.explanation(row, at)),
+            form=form,
+            notice=format_sentences(act.notice(row)),
+            submit_label=act.label,
+            page_version=get_order_version(order_id),
+            back=self.page_url("change", row.pk),
+        )

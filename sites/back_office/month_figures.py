@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.db import connection
@@ -165,7 +165,6 @@ def list_sent_keys(month: CalendarMonth) -> list[tuple[Collectivity, int]]:
 #: Before it nothing was sold.
 _FIRST_YEAR = 2020
 _MONTHS_OF_YEAR = 12
-_ORDERS_COUNTED = "sans les licences offertes, ni ce qui a été annulé depuis"
 
 
 class MonthRow(NamedTuple):
@@ -213,70 +212,61 @@ def list_groups(
     days = (month.first_day.isoformat(), month.next_first_day.isoformat())
     moments = (start_of_day(month.first_day).isoformat(), start_of_day(month.next_first_day).isoformat())
     orders = _list_url("orders_order", "placed_at", moments, state__in=",".join(SOLD_STATES))
+    owed = f"{reverse('admin:orders_order_changelist')}?state__exact=confirmed"
     invoices = _list_url("billing_invoice", "issued_on", days, kind__exact="invoice")
     notes = _list_url("billing_invoice", "issued_on", days, kind__exact="credit_note")
     payments = _list_url("payments_payment", "received_on", days)
     offices = _list_url("tenants_collectivity", "created_at", moments)
+    sent = f"{get_month_url(month)}#cles-envoyees"
     keys = _list_url("entitlements_activationkey", "redeemed_at", moments, entitlement__collectivity__isempty="0")
+    owed_label = "Dû aujourd'hui" if is_running else "Dû à la fin du mois"
+    owed_note = "factures de tous les mois, restant à régler" + (" ; le mois d'avant : à sa fin" if is_running else "")
+    groups = {
+        "Ventes": (
+            (
+                "Commandes passées",
+                "orders",
+                orders,
+                "sans les licences offertes, ni celles qui ont été annulées depuis",
+            ),
+            ("Commandé TTC", "ordered", orders, "ces commandes, moins les avoirs"),
+            ("Licences commandées", "licences", orders, "facturées ou non"),
+            (
+                "Licences vendues",
+                "invoiced_licences",
+                invoices,
+                "celles des factures du mois, sans ce qui a été annulé ou repris depuis",
+            ),
+        ),
+        "Argent": (
+            ("Factures émises", "invoices", invoices, ""),
+            ("Facturé TTC", "invoiced", invoices, ""),
+            ("Avoirs TTC", "credited", notes, ""),
+            ("Chiffre d'affaires HT", "revenue", invoices, "facturé, moins les avoirs"),
+            ("Reçu", "received", payments, "moins ce qui a été rendu"),
+            (owed_label, "owed", owed, owed_note),
+        ),
+        "Collectivités et clés": (
+            ("Nouveaux bureaux", "offices", offices, ""),
+            (
+                "Clés envoyées",
+                "keys_sent",
+                sent,
+                "parties par e-mail vers une école ; les e-mails sont gardés trois ans",
+            ),
+            ("Clés activées", "keys_redeemed", keys, "parmi celles des collectivités"),
+            ("Licences activées", "licences_redeemed", keys, "celles de ces clés"),
+        ),
+    }
     return [
         (
-            "Ventes",
+            title,
             [
-                _count(
-                    "Commandes passées",
-                    now.orders,
-                    before.orders,
-                    orders,
-                    "sans les licences offertes, ni celles qui ont été annulées depuis",
-                ),
-                _amount("Commandé TTC", now.ordered, before.ordered, orders, "ces commandes, moins les avoirs"),
-                _count("Licences commandées", now.licences, before.licences, orders, "facturées ou non"),
-                _count(
-                    "Licences vendues",
-                    now.invoiced_licences,
-                    before.invoiced_licences,
-                    invoices,
-                    "celles des factures du mois, sans ce qui a été annulé ou repris depuis",
-                ),
+                _build_row(label, getattr(now, name), getattr(before, name), url, note)
+                for label, name, url, note in rows
             ],
-        ),
-        (
-            "Argent",
-            [
-                _count("Factures émises", now.invoices, before.invoices, invoices),
-                _amount("Facturé TTC", now.invoiced, before.invoiced, invoices),
-                _amount("Avoirs TTC", now.credited, before.credited, notes),
-                _amount("Chiffre d'affaires HT", now.revenue, before.revenue, invoices, "facturé, moins les avoirs"),
-                _amount("Reçu", now.received, before.received, payments, "moins ce qui a été rendu"),
-                _amount(
-                    "Dû aujourd'hui" if is_running else "Dû à la fin du mois",
-                    now.owed,
-                    before.owed,
-                    f"{reverse('admin:orders_order_changelist')}?state__exact=confirmed",
-                    "factures de tous les mois, restant à régler"
-                    + (" ; le mois d'avant : à sa fin" if is_running else ""),
-                ),
-            ],
-        ),
-        (
-            "Collectivités et clés",
-            [
-                _count("Nouveaux bureaux", now.offices, before.offices, offices),
-                _count(
-                    "Clés envoyées",
-                    now.keys_sent,
-                    before.keys_sent,
-                    f"{get_month_url(month)}#cles-envoyees",
-                    "parties par e-mail vers une école ; les e-mails sont gardés trois ans",
-                ),
-                _count(
-                    "Clés activées", now.keys_redeemed, before.keys_redeemed, keys, "parmi celles des collectivités"
-                ),
-                _count(
-                    "Licences activées", now.licences_redeemed, before.licences_redeemed, keys, "celles de ces clés"
-                ),
-            ],
-        ),
+        )
+        for title, rows in groups.items()
     ]
 
 
@@ -299,23 +289,14 @@ def _list_url(model: str, path: str, between: tuple[str, str], **filters: str) -
     return f"{reverse(f'admin:{model}_changelist')}?{query}"
 
 
-def _count(label: str, now: int, before: int, url: str, note: str = "") -> MonthRow:
-    change = now - before
-    return MonthRow(
-        label,
-        formatting.number(now),
-        formatting.number(before),
-        _sign(change, formatting.number(abs(change))),
-        url,
-        note,
-    )
+def _build_row(label: str, now: int | Decimal, before: int | Decimal, url: str, note: str) -> MonthRow:
+    """Return a row of numbers, or of amounts in euros where they are decimal."""
 
+    def describe(value: int | Decimal) -> str:
+        return formatting.number(value) if isinstance(value, int) else formatting.euros(value)
 
-def _amount(label: str, now: Decimal, before: Decimal, url: str, note: str = "") -> MonthRow:
-    change = now - before
-    return MonthRow(
-        label, formatting.euros(now), formatting.euros(before), _sign(change, formatting.euros(abs(change))), url, note
-    )
+    change: Any = now - before
+    return MonthRow(label, describe(now), describe(before), _sign(change, describe(abs(change))), url, note)
 
 
 def _sign(change: Decimal | int, size: str) -> str:

@@ -17,10 +17,10 @@ from accounts.models import User
 from licensing.billing.models import Invoice
 from licensing.billing.queries import ClientText
 from licensing.orders.models import Order, OrderState
-from licensing.orders.queries import is_under_review
 from schools import queries as school_queries
 from schools.folding import edit_distance, fold
 from schools.models import DirectoryWord, Fold, School
+from sites.back_office.sale_search import describe_orders
 from tenants.models import Collectivity, OfficeRequest
 
 #: A shorter word is near to too many; a longer one with a slip is found by its trigrams.
@@ -147,34 +147,24 @@ def find_invoices(words: list[str]) -> list[Invoice]:
 
 def find_orders(words: list[str]) -> list[Order]:
     """Return the orders that are not invoiced yet, by the name of who pays or is served, the latest first."""
-    orders = (
-        Order.objects.filter(state__in=_NOT_INVOICED)
-        .annotate(under_review=is_under_review())
-        .select_related("collectivity", "school", "placed_by")
-        .order_by("-pk")
-    )
+    orders = describe_orders(Order.objects.filter(state__in=_NOT_INVOICED))
     names = Concat("bill_name", Value(" "), "collectivity__name", Value(" "), "school__name")
     return find_rows(orders, Concat(Value(" "), Fold(names), output_field=TextField()), words)
 
 
 def find_orders_by_email(words: list[str]) -> list[Order]:
     """Return the orders whose invoices go to an address that is nearly this one, the latest first."""
-    orders = Order.objects.select_related("collectivity", "school", "placed_by").order_by("-pk")
-    orders = orders.annotate(under_review=is_under_review())
-    return find_rows(orders, Concat(Value(" "), Fold("bill_email"), output_field=TextField()), words)
+    text = Concat(Value(" "), Fold("bill_email"), output_field=TextField())
+    return find_rows(describe_orders(Order.objects.all()), text, words)
 
 
 def find_sales_of(collectivities: list[Collectivity], schools: list[School]) -> tuple[list[Order], list[Invoice]]:
     """Return the latest orders and invoices of clients. Two queries."""
     ordered = Q(collectivity__in=collectivities) | Q(school__in=[one.pk for one in schools])
     billed = Q(order__collectivity__in=collectivities) | Q(order__school__in=[one.pk for one in schools])
-    orders = (
-        Order.objects.filter(ordered)
-        .annotate(under_review=is_under_review())
-        .select_related("collectivity", "school", "placed_by")
-    )
-    invoices = Invoice.objects.filter(billed).select_related("order").defer("xml")
-    return list(orders.order_by("-pk")[:MAX_NAMED]), list(invoices.order_by("-year", "-sequence")[:MAX_NAMED])
+    orders = describe_orders(Order.objects.filter(ordered))
+    invoices = Invoice.objects.filter(billed).select_related("order").defer("xml").order_by("-year", "-sequence")
+    return list(orders[:MAX_NAMED]), list(invoices[:MAX_NAMED])
 
 
 def find_rows[Row: Model](rows: QuerySet[Row], text: Expression | Func, words: list[str]) -> list[Row]:

@@ -28,10 +28,8 @@ from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanSt
 from licensing.orders.order_events import get_order_version
 from licensing.payments.models import Payment, ReversalReason
 from licensing.payments.queries import list_payments_left
-from sites.back_office.forms import use_plain_widgets
 from sites.back_office.model_admins import AdminAction, apply_action
-from sites.back_office.money_actions import describe_unknown_payer
-from sites.back_office.order_actions import ORDER_ACTIONS, describe_deposit
+from sites.back_office.order_actions import ORDER_ACTIONS, describe_deposit, describe_unknown_payer
 from sites.back_office.order_status import (
     AWAITING_PURCHASE_ORDER,
     describe_order_status,
@@ -146,9 +144,7 @@ def _find_mistake(order: Order, payment_id: str) -> Payment | None:
 def _build_form(
     act: AdminAction[Order], order: Order, *, at: datetime.datetime, request: HttpRequest | None = None
 ) -> forms.Form:
-    form = act.form(request.POST if request else None, initial=act.initial(order, at))
-    use_plain_widgets(form)
-    return form
+    return act.form(request.POST if request else None, initial=act.initial(order, at))
 
 
 def _describe(order: Order, scan: PurchaseOrderScan | None, at: datetime.datetime) -> dict[str, Any]:

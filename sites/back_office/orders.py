@@ -9,18 +9,15 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.text import capfirst
 from stdnum.exceptions import ValidationError as BadNumber
 from stdnum.fr import siret as sirets
-from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.second_factor import get_operator
 from core import formatting
@@ -36,8 +33,17 @@ from licensing.orders.operations import get_last_grant
 from licensing.orders.queries import is_under_review
 from licensing.payments.models import CardPayment, Payment
 from sites.back_office import work_items
-from sites.back_office.forms import GrantForm, RegistrationNumberField
-from sites.back_office.model_admins import ActionAdmin, ReadOnlyAdminMixin
+from sites.back_office.forms import GrantForm, RegistrationNumberField, use_admin_widgets
+from sites.back_office.model_admins import (
+    ActionAdmin,
+    FurtherSearchAdmin,
+    PagesAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    choice_filter,
+    column,
+    link_to,
+)
 from sites.back_office.order_actions import ORDER_ACTIONS, describe_vat
 from sites.back_office.order_status import describe_order_status, describe_state
 from web.generic_forms import ModelForm
@@ -47,7 +53,7 @@ from web.page_actions import RefusalsOn
 class PublicBodyForm(ModelForm[PublicBody]):
     """A public body and its services, one per line: code, then name."""
 
-    siret = RegistrationNumberField(label="SIRET")
+    siret = RegistrationNumberField(label="SIRET", widget=UnfoldAdminTextInputWidget)
     lines = forms.CharField(
         label="Services",
         required=False,
@@ -84,7 +90,7 @@ class PublicBodyForm(ModelForm[PublicBody]):
 
 
 @admin.register(PublicBody)
-class PublicBodyAdmin(ModelAdmin):
+class PublicBodyAdmin(PagesAdmin):
     """Public payers. Orders copy what they need, so a body can be corrected or deleted."""
 
     form = PublicBodyForm
@@ -109,7 +115,7 @@ class PublicBodyAdmin(ModelAdmin):
 
 
 @admin.register(PurchaseOrderScan)
-class PurchaseOrderScanAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class PurchaseOrderScanAdmin(ReadOnlyAdmin):
     """Uploaded scans and the decisions on them."""
 
     list_display = ("filename", "order", "state", "received_at", "uploaded_by", "reason")
@@ -127,31 +133,9 @@ class PurchaseOrderScanAdmin(ReadOnlyAdminMixin, ModelAdmin):
         scans: QuerySet[PurchaseOrderScan] = super().get_queryset(request)
         return scans.defer("content")
 
-    @admin.display(description="fichier")
-    def file(self, scan: PurchaseOrderScan) -> str:
-        """Link to the file."""
-        return format_html(
-            '<a class="underline" href="{}">{}</a>',
-            reverse("admin:orders_purchaseorderscan_file", args=[scan.pk]),
-            scan.filename,
-        )
-
-    @admin.display(description="commande")
-    def decision(self, scan: PurchaseOrderScan) -> str:
-        """Link to the order, where the scan is accepted or refused."""
-        return format_html(
-            '<a class="underline" href="{}">{}</a>',
-            reverse("admin:orders_order_change", args=[scan.order_id]),
-            scan.order,
-        )
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the file download before the model's own pages."""
-        file = path(
-            "<int:pk>/fichier/", self.admin_site.admin_view(self.file_view), name="orders_purchaseorderscan_file"
-        )
-        urls: list[URLPattern] = super().get_urls()
-        return [file, *urls]
+    file = column("fichier", lambda scan: link_to("orders_purchaseorderscan_file", scan.pk, scan.filename))
+    decision = column("commande", lambda scan: link_to("orders_order_change", scan.order_id, scan.order))
+    pages = (("<int:pk>/fichier/", "file_view", "orders_purchaseorderscan_file"),)
 
     def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the file as it was uploaded."""
@@ -161,71 +145,44 @@ class PurchaseOrderScanAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 def list_document_links(order: Order) -> list[tuple[str, str]]:
     """Return (label, URL) of each document; signed purchase orders first, as they need review."""
-    return [
-        (add_nonbreaking_spaces(label), url)
-        for label, url in [
-            *_scan_links(order),
-            *_invoice_links(order),
-            *_document_links(order),
-            *_card_payment_links(order),
-        ]
-    ]
+    documents = _list_documents(order)
+    return [(add_nonbreaking_spaces(label), reverse(f"admin:{page}", args=[pk])) for label, page, pk in documents]
 
 
-def _scan_links(order: Order) -> Iterator[tuple[str, str]]:
+def _list_documents(order: Order) -> Iterator[tuple[str, str, int]]:
+    """Yield the label of each document, its page and its id."""
     for scan in order.scans.defer("content").order_by("-pk"):
         received, decision = long_date(date_in_paris(scan.received_at)), scan.get_state_display().lower()
-        yield (
-            f"Bon de commande signé « {scan.filename} », déposé le {received} ({decision})",
-            reverse("admin:orders_purchaseorderscan_file", args=[scan.pk]),
-        )
-
-
-def _invoice_links(order: Order) -> Iterator[tuple[str, str]]:
+        label = f"Bon de commande signé « {scan.filename} », déposé le {received} ({decision})"
+        yield label, "orders_purchaseorderscan_file", scan.pk
     for invoice in order.invoices.defer("xml", "snapshot").order_by("-pk"):
-        yield (
-            f"{invoice.get_kind_display()} {invoice.number}, {euros(invoice.total_ttc)}",
-            reverse("admin:billing_invoice_change", args=[invoice.pk]),
-        )
-
-
-def _card_payment_links(order: Order) -> Iterator[tuple[str, str]]:
-    for payment in CardPayment.objects.filter(order=order).order_by("-pk"):
-        yield f"{payment}", reverse("admin:payments_cardpayment_change", args=[payment.pk])
-
-
-def _document_links(order: Order) -> Iterator[tuple[str, str]]:
+        label = f"{invoice.get_kind_display()} {invoice.number}, {euros(invoice.total_ttc)}"
+        yield label, "billing_invoice_change", invoice.pk
     for document in order.documents.filter(invoice__isnull=True).defer("content").order_by("-pk"):
-        yield (
-            f"{document.get_kind_display()} {document.number}",
-            reverse("admin:orders_order_document", args=[document.pk]),
-        )
+        yield f"{document.get_kind_display()} {document.number}", "orders_order_document", document.pk
+    for payment in CardPayment.objects.filter(order=order).order_by("-pk"):
+        yield str(payment), "payments_cardpayment_change", payment.pk
 
 
-def download_document(request: HttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - Django's signature
-    """Return a document as it was issued."""
-    document = get_object_or_404(BillingDocument, pk=pk)
-    return build_file_response(
-        document.content, name=f"{document.number}.pdf", content_type="application/pdf", inline=True
-    )
+#: What is said before an action on chosen orders.
+_SUSPENSION = (
+    "Plus rien ne sera attribué de ces lots, leurs clés ne s'activeront plus, et les licences activées "
+    "seront en pause. Rien n'est perdu : « Rétablir » rend tout, aussitôt."
+)
+_RESTORATION = "Les lots suspendus de ces commandes reprennent où ils étaient."
 
 
-class GrantActions(ModelAdmin):
+class GrantActions(PagesAdmin):
     """Actions of the order list."""
 
     actions_list = ("open_pool",)
     actions = ("suspend", "restore")
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the grant form before the model's own pages."""
-        grant = path("ouvrir-un-lot/", self.admin_site.admin_view(self.grant), name="orders_order_grant")
-        urls: list[URLPattern] = super().get_urls()
-        return [grant, *urls]
+    pages = (("ouvrir-un-lot/", "grant", "orders_order_grant"),)
 
     @action(description="Ouvrir un lot", url_path="open-pool", permissions=["grant"])
     def open_pool(self, request: HttpRequest) -> HttpResponse:
         """Redirect to the grant form."""
-        return HttpResponseRedirect(reverse("admin:orders_order_grant"))
+        return redirect("admin:orders_order_grant")
 
     def has_grant_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Allow whoever may add orders."""
@@ -234,58 +191,49 @@ class GrantActions(ModelAdmin):
     @action(description="Suspendre", permissions=["grant"])
     def suspend(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
         """Suspend the entitlements of the selected orders, after a confirmation page."""
-        if "confirmed" not in request.POST:
-            return self._confirm(
-                request,
-                orders,
-                "suspend",
-                "Suspendre",
-                "Plus rien ne sera attribué de ces lots, leurs clés ne s'activeront plus, et les licences activées "
-                "seront en pause. Rien n'est perdu : « Rétablir » rend tout, aussitôt.",
-            )
-        done = self._apply_to_each(request, orders, operations.suspend)
-        messages.success(request, f"{formatting.pluralize(done, 'lot suspendu', 'lots suspendus')}.")
-        return None
+        done = ("lot suspendu", "lots suspendus")
+        return self._apply(request, orders, operations.suspend, title="Suspendre", warning=_SUSPENSION, done=done)
 
     @action(description="Rétablir", permissions=["grant"])
     def restore(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
         """Restore the suspended entitlements of the selected orders, after a confirmation page."""
-        if "confirmed" not in request.POST:
-            return self._confirm(
-                request, orders, "restore", "Rétablir", "Les lots suspendus de ces commandes reprennent où ils étaient."
-            )
-        done = self._apply_to_each(request, orders, operations.restore)
-        messages.success(request, f"{formatting.pluralize(done, 'lot rétabli', 'lots rétablis')}.")
-        return None
+        done = ("lot rétabli", "lots rétablis")
+        return self._apply(request, orders, operations.restore, title="Rétablir", warning=_RESTORATION, done=done)
 
-    def _apply_to_each(self, request: HttpRequest, orders: QuerySet[Order], operation: Callable[..., int]) -> int:
-        """Return how many pools changed. A refusal is shown as a warning and does not stop the other orders."""
+    def _apply(
+        self,
+        request: HttpRequest,
+        orders: QuerySet[Order],
+        operation: Callable[..., int],
+        *,
+        title: str,
+        warning: str,
+        done: tuple[str, str],
+    ) -> HttpResponse | None:
+        """Ask first; then tell how many pools changed. A refusal is a warning and does not stop the other orders."""
+        if "confirmed" not in request.POST:
+            return self.render_page(
+                request,
+                "sales/confirm.html",
+                title,
+                orders=orders.select_related("collectivity", "school", "placed_by"),
+                action=operation.__name__,
+                warning=add_nonbreaking_spaces(warning),
+            )
         changed = 0
         for order in orders:
             try:
                 changed += operation(order_id=order.pk, by=get_operator(request), at=timezone.now())
             except DomainError as refusal:
                 messages.warning(request, refusal.sentence)
-        return changed
-
-    def _confirm(
-        self, request: HttpRequest, orders: QuerySet[Order], name: str, title: str, warning: str
-    ) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": Order._meta,  # noqa: SLF001 - required by the admin's templates
-            "orders": orders.select_related("collectivity", "school", "placed_by"),
-            "action": name,
-            "warning": formatting.add_nonbreaking_spaces(warning),
-        }
-        return TemplateResponse(request, "back_office/sales/confirm.html", context)
+        messages.success(request, f"{formatting.pluralize(changed, *done)}.")
+        return None
 
     def grant(self, request: HttpRequest) -> HttpResponse:
         """Show the grant form; by POST, open the pool with the same operation as the command."""
         if not self.has_grant_permission(request):
             raise PermissionDenied
-        form = GrantForm(request.POST or None)
+        form = use_admin_widgets(GrantForm(request.POST or None))
         if request.method == "POST" and form.is_valid():
             with RefusalsOn(form):
                 pool = operations.grant(
@@ -295,90 +243,44 @@ class GrantActions(ModelAdmin):
                     at=timezone.now(),
                 )
                 units = formatting.pluralize(pool.capacity, "licence")
-                messages.success(
-                    request, f"Lot « {pool.name} » ouvert pour {form.cleaned_data['collectivity']} : {units}."
-                )
-                return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Ouvrir un lot de licences",
-            "opts": Order._meta,  # noqa: SLF001 - required by the admin's templates
-            "form": form,
-            "page_version": get_last_grant(),
-        }
-        return TemplateResponse(request, "back_office/sales/grant.html", context)
+                collectivity = form.cleaned_data["collectivity"]
+                messages.success(request, f"Lot « {pool.name} » ouvert pour {collectivity} : {units}.")
+                return redirect("admin:orders_order_changelist")
+        title = "Ouvrir un lot de licences"
+        return self.render_page(request, "sales/grant.html", title, form=form, page_version=get_last_grant())
 
 
-class WaitingFilter(admin.SimpleListFilter):
-    """Filter by work queue, as counted on the home page."""
-
-    title = "ce qui attend"
-    parameter_name = "attend"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the queues."""
-        return [(name, one.label) for name, one in work_items.ORDER_QUEUES.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
-        """Keep the orders of the chosen queue."""
-        name = self.value()
-        if name not in work_items.ORDER_QUEUES:
-            return queryset
-        return work_items.list_waiting_orders(name, date_in_paris(timezone.now()), among=queryset)
+#: By work queue, as counted on the home page.
+WaitingFilter = choice_filter(
+    "ce qui attend",
+    "attend",
+    {name: queue.label for name, queue in work_items.ORDER_QUEUES.items()},
+    lambda orders, name: work_items.list_waiting_orders(name, date_in_paris(timezone.now()), among=orders),
+)
 
 
-class _Inline(ReadOnlyAdminMixin, TabularInline):
-    """Read-only rows without a title: one of their columns identifies them."""
-
-    extra = 0
-    show_title = False
-
-
-class LineInline(_Inline):
+class LineInline(ReadOnlyInline):
     model = OrderLine
     fields = (
-        "product",
-        "school_year",
-        "quantity",
-        "taken_back",
-        "description",
-        "billed_quantity",
-        "unit",
-        "rate",
-        "sum",
-    )
+        "product", "school_year", "quantity", "taken_back", "description", "billed_quantity", "unit", "rate", "sum"
+    )  # fmt: skip
     readonly_fields = ("unit", "rate", "sum")
 
-    @admin.display(description="prix unitaire HT")
-    def unit(self, line: OrderLine) -> str:
-        """Return the unit price, VAT excluded."""
-        return formatting.euros(line.unit_ht)
-
-    @admin.display(description="TVA")
-    def rate(self, line: OrderLine) -> str:
-        """Return the VAT rate."""
-        return formatting.percent(line.vat_rate)
-
-    @admin.display(description="total TTC")
-    def sum(self, line: OrderLine) -> str:
-        """Return the line's total, VAT included."""
-        return formatting.euros(line.total_ttc)
+    unit = column("prix unitaire HT", "unit_ht", euros)
+    rate = column("TVA", "vat_rate", formatting.percent)
+    sum = column("total TTC", "total_ttc", euros)
 
 
-class PaymentInline(_Inline):
+class PaymentInline(ReadOnlyInline):
     model = Payment
     fields = ("received_on", "kind", "method", "money", "reference", "recorded_by")
     readonly_fields = ("money",)
     ordering = ("pk",)
 
-    @admin.display(description="montant")
-    def money(self, payment: Payment) -> str:
-        """Return the amount, negative if it went back, with a link to its page."""
-        url = reverse("admin:payments_payment_change", args=[payment.pk])
-        return format_html('<a class="underline" href="{}">{}</a>', url, formatting.euros(payment.amount))
+    money = column("montant", lambda row: link_to("payments_payment_change", row.pk, euros(row.amount)))
 
 
-class EventInline(_Inline):
+class EventInline(ReadOnlyInline):
     """The order's timeline."""
 
     model = OrderEvent
@@ -387,10 +289,7 @@ class EventInline(_Inline):
     readonly_fields = ("sentence",)
     ordering = ("-at", "-pk")
 
-    @admin.display(description="en clair")
-    def sentence(self, event: OrderEvent) -> str:
-        """Return the event's summary, capitalised."""
-        return capfirst(event.summary)
+    sentence = column("en clair", "summary", capfirst)
 
 
 _FIELDSETS = {
@@ -417,23 +316,16 @@ def _has_value(order: Order | None, name: str) -> bool:
 
 
 @admin.register(Order)
-class OrderAdmin(GrantActions, ActionAdmin[Order]):
+class OrderAdmin(GrantActions, ActionAdmin[Order], FurtherSearchAdmin):
     """Sales and grants."""
 
     list_display = ("number", "buyer", "step", "licences", "money", "method", "placed_at", "until")
     list_select_related = ("collectivity", "school", "placed_by")
     list_filter = (WaitingFilter, "state", "kind", "method", "placed_at")
     search_fields = (
-        "id__exact",
-        "collectivity__name",
-        "collectivity__slug",
-        "school__uai__istartswith",
-        "school__name",
-        "bill_name",
-        "siret__startswith",
-        "quote_number__iexact",
-        "reason",
-    )
+        "id__exact", "collectivity__name", "collectivity__slug", "school__uai__istartswith", "school__name",
+        "bill_name", "siret__startswith", "quote_number__iexact", "reason",
+    )  # fmt: skip
     search_help_text = (
         "Numéro de commande, de devis ou de facture (P2026 000010) ; montant TTC (1 234,50), collectivité, "
         "établissement, UAI, SIRET, motif"
@@ -441,6 +333,7 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
     ordering = ("-created_at", "-pk")
     inlines = (LineInline, PaymentInline, EventInline)
     readonly_fields = _COMPUTED
+    pages = (("papiers/<int:pk>/", "document", "orders_order_document"),)
     admin_actions = ORDER_ACTIONS
 
     def get_order_id(self, row: Order) -> int:
@@ -457,45 +350,21 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
         fieldsets = {title: [name for name in names if _has_value(obj, name)] for title, names in _FIELDSETS.items()}
         return tuple((title, {"fields": names}) for title, names in fieldsets.items() if names)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
-    ) -> tuple[QuerySet[Order], bool]:
-        """Search by the fields above, or by amount or invoice."""
-        found: tuple[QuerySet[Order], bool] = super().get_search_results(request, queryset, search_term)
-        if not search_term.strip():
-            return found
-        invoiced = search_invoices(Invoice.objects.all(), search_term)
-        meant = Q(pk__in=found[0].order_by().values("pk")) | Q(pk__in=invoiced.values("order"))
-        if (amount := parse_amount(search_term)) is not None:
-            meant |= Q(total_ttc=amount, total_ttc__gt=0)
-        return queryset.filter(meant), False
+    def search_further(self, term: str) -> Q:
+        """Search by invoice as well, and by amount."""
+        meant, amount = Q(pk__in=search_invoices(Invoice.objects.all(), term).values("order")), parse_amount(term)
+        return meant if amount is None else meant | Q(total_ttc=amount, total_ttc__gt=0)
 
-    @admin.display(description="n°", ordering="pk")
-    def number(self, order: Order) -> str:
-        """Return the number without thousands separators, as documents and e-mails write it."""
-        return str(order.pk)
+    number = column("n°", "pk", str, ordering="pk")
+    buyer = column("acheteur", lambda row: str(row.collectivity or row.school or row.bill_name or row.placed_by or ""))
+    step = column("état", describe_state, ordering="state")
+    licences = column("licences", lambda row: formatting.number(sum(line.remaining for line in row.lines.all())))
 
-    @admin.display(description="acheteur")
-    def buyer(self, order: Order) -> str:
-        """Return the buyer: a collectivity, a school or a person."""
-        return str(order.collectivity or order.school or order.bill_name or order.placed_by or "")
-
-    @admin.display(description="état", ordering="state")
-    def step(self, order: Order) -> str:
-        """Return the state, with that of the signed purchase order."""
-        return describe_state(order)
-
-    @admin.display(description="licences")
-    def licences(self, order: Order) -> str:
-        """Return the total quantity of the order's lines."""
-        return formatting.number(sum(line.remaining for line in order.lines.all()))
-
-    @admin.display(description="total TTC", ordering="total_ttc")
-    def money(self, order: Order) -> str:
-        """Return the total, VAT included; a dash for a grant."""
-        if order.kind == OrderKind.GRANT:
-            return "–"
-        return formatting.euros(order.total_ttc)
+    money = column(
+        "total TTC",
+        lambda order: "–" if order.kind == OrderKind.GRANT else euros(order.total_ttc),
+        ordering="total_ttc",
+    )
 
     @admin.display(description="droits temporaires jusqu'au")
     def until(self, order: Order) -> str:
@@ -516,10 +385,9 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
         """Return the links to the order's documents."""
         return list_document_links(row)
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the document download before the model's own pages."""
-        document = path(
-            "papiers/<int:pk>/", self.admin_site.admin_view(download_document), name="orders_order_document"
+    def document(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return a document as it was issued."""
+        document = get_object_or_404(BillingDocument, pk=pk)
+        return build_file_response(
+            document.content, name=f"{document.number}.pdf", content_type="application/pdf", inline=True
         )
-        urls: list[URLPattern] = super().get_urls()
-        return [document, *urls]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from payments import PaymentStatus
-from unfold.admin import ModelAdmin
 
 from accounts.models import User
-from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import end_sentence, euros, join_words, long_date
 from licensing.bank.models import LinePayment
@@ -30,7 +29,15 @@ from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment, Payment, PaymentKind, ProviderEvent, ReversalReason
 from licensing.payments.queries import get_amount_left, get_refundable
 from sites.back_office.forms import RefundForm, ReversalForm
-from sites.back_office.model_admins import ActionAdmin, AdminAction, ReadOnlyAdminMixin
+from sites.back_office.model_admins import (
+    ActionAdmin,
+    AdminAction,
+    FurtherSearchAdmin,
+    ReadOnlyAdmin,
+    call,
+    choice_filter,
+    column,
+)
 from sites.back_office.waiting import TO_CHECK, TO_COLLECT, order_url
 
 #: French labels of django-payments' states.
@@ -46,27 +53,9 @@ _STATE_LABELS = {
 }
 
 
-class CardPaymentStateFilter(admin.SimpleListFilter):
-    title = "état"
-    parameter_name = "etat"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the states."""
-        return list(_STATE_LABELS.items())
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[CardPayment]) -> QuerySet[CardPayment]:
-        """Keep the attempts in the state that was chosen."""
-        return queryset.filter(status=self.value()) if self.value() in _STATE_LABELS else queryset
-
-
-def _retry_refund(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
-    card.retry_refund(card_payment_id=payment.pk, by=by, at=at)
-    return "Remboursement redemandé au prestataire."
-
-
-def _mark_handled(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
-    card.dismiss_message(card_payment_id=payment.pk, by=by, at=at)
-    return "Noté : ce paiement n'attend plus."
+CardPaymentStateFilter = choice_filter(
+    "état", "etat", _STATE_LABELS, lambda attempts, state: attempts.filter(status=state)
+)
 
 
 def _refund_failed(payment: CardPayment) -> bool:
@@ -83,9 +72,9 @@ CARD_PAYMENT_ACTIONS: tuple[AdminAction[CardPayment], ...] = (
         is_available=_refund_failed,
         explanation=lambda payment, _at: [
             str(payment.message),
-            f"{formatting.euros(payment.total)} sont redemandés au prestataire, pour la carte qui a payé.",
+            f"{euros(payment.total)} sont redemandés au prestataire, pour la carte qui a payé.",
         ],
-        run=_retry_refund,
+        run=call(card.retry_refund, "card_payment_id", "Remboursement redemandé au prestataire."),
     ),
     AdminAction(
         path="vu",
@@ -95,9 +84,13 @@ CARD_PAYMENT_ACTIONS: tuple[AdminAction[CardPayment], ...] = (
             str(payment.message),
             "Dites-le une fois l'argent rendu par virement, la contestation close ou le reste décidé.",
         ],
-        run=_mark_handled,
+        run=call(card.dismiss_message, "card_payment_id", "Noté : ce paiement n'attend plus."),
     ),
 )
+
+
+def _format_moment(moment: datetime.datetime) -> str:
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
 @admin.register(CardPayment)
@@ -122,44 +115,17 @@ class CardPaymentAdmin(ActionAdmin[CardPayment]):
         attempts: QuerySet[CardPayment] = super().get_queryset(request)
         return attempts.defer("token", "extra_data")
 
-    @admin.display(description="état", ordering="status")
-    def state(self, payment: CardPayment) -> str:
-        """Return the French label of the attempt's state."""
-        return _STATE_LABELS.get(str(payment.status), str(payment.status))
-
-    @admin.display(description="montant", ordering="total")
-    def amount(self, payment: CardPayment) -> str:
-        """Return the requested amount."""
-        return formatting.euros(payment.total)
-
-    @admin.display(description="prestataire")
-    def provider(self, payment: CardPayment) -> str:
-        """Return the provider's name."""
-        return str(payment.variant)
-
-    @admin.display(description="référence du prestataire")
-    def reference(self, payment: CardPayment) -> str:
-        """Return the provider's identifier."""
-        return str(payment.transaction_id)
-
-    @admin.display(description="ce qu'il en a dit")
-    def provider_message(self, payment: CardPayment) -> str:
-        """Return the provider's failure message."""
-        return str(payment.message)
-
-    @admin.display(description="commencé le", ordering="created")
-    def started_at(self, payment: CardPayment) -> str:
-        """Return when the attempt started."""
-        return date_format(timezone.localtime(payment.created), "DATETIME_FORMAT")
-
-    @admin.display(description="dernier changement", ordering="modified")
-    def modified_at(self, payment: CardPayment) -> str:
-        """Return when the attempt last changed."""
-        return date_format(timezone.localtime(payment.modified), "DATETIME_FORMAT")
+    state = column("état", lambda row: _STATE_LABELS.get(row.status, row.status), ordering="status")
+    amount = column("montant", "total", euros, ordering="total")
+    provider = column("prestataire", "variant")
+    reference = column("référence du prestataire", "transaction_id")
+    provider_message = column("ce qu'il en a dit", "message")
+    started_at = column("commencé le", "created", _format_moment, ordering="created")
+    modified_at = column("dernier changement", "modified", _format_moment, ordering="modified")
 
 
 @admin.register(ProviderEvent)
-class ProviderEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class ProviderEventAdmin(ReadOnlyAdmin):
     """Webhook events received from the provider, deduplicated."""
 
     list_display = ("received_at", "kind", "reference")
@@ -168,15 +134,8 @@ class ProviderEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
     ordering = ("-pk",)
     fields = ("received_at", "kind", "reference", "provider")
 
-    @admin.display(description="référence du prestataire")
-    def reference(self, event: ProviderEvent) -> str:
-        """Return the provider's identifier."""
-        return event.event_id
-
-    @admin.display(description="prestataire")
-    def provider(self, event: ProviderEvent) -> str:
-        """Return the provider's name."""
-        return event.variant
+    reference = column("référence du prestataire", "event_id")
+    provider = column("prestataire", "variant")
 
 
 def get_correction_url(payment: Payment, slug: str) -> str:
@@ -286,14 +245,8 @@ def _is_refundable(payment: Payment) -> bool:
     return payment.amount > 0 and get_refundable(payment) > 0
 
 
-def _record_refund(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
-    refunded = payment_operations.refund(payment_id=payment.pk, reference=reference, by=by, at=at)
-    return f"Remboursement de {formatting.euros(-refunded.amount)} inscrit."
-
-
-def _refund_card(payment: Payment, *, by: User, at: datetime.datetime) -> str:
-    refunded = card.refund(payment_id=payment.pk, by=by, at=at)
-    return f"Remboursement de {formatting.euros(-refunded.amount)} demandé au prestataire."
+def _describe_refund(what: str) -> Callable[[Payment, Payment, dict[str, Any]], str]:
+    return lambda _payment, refunded, _typed: f"Remboursement de {euros(-refunded.amount)} {what}."
 
 
 PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
@@ -302,13 +255,10 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         label="Inscrire le remboursement",
         is_available=lambda payment: payment.card_id is None and _is_refundable(payment),
         explanation=lambda payment, _at: [
-            (
-                f"Rien n'est viré d'ici : faites d'abord partir {formatting.euros(get_refundable(payment))} de votre"
-                " banque."
-            ),
+            (f"Rien n'est viré d'ici : faites d'abord partir {euros(get_refundable(payment))} de votre banque."),
             "Inscrivez-le ensuite ici : l'acheteur reçoit un e-mail.",
         ],
-        run=_record_refund,
+        run=call(payment_operations.refund, "payment_id", _describe_refund("inscrit")),
         form=RefundForm,
     ),
     AdminAction(
@@ -316,32 +266,25 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         label="Rembourser sur la carte",
         is_available=lambda payment: payment.card_id is not None and _is_refundable(payment),
         explanation=lambda payment, _at: [
-            f"{formatting.euros(get_refundable(payment))} sont rendus sur la carte, par le prestataire.",
+            f"{euros(get_refundable(payment))} sont rendus sur la carte, par le prestataire.",
             "L'acheteur reçoit un e-mail.",
         ],
-        run=_refund_card,
+        run=call(card.refund, "payment_id", _describe_refund("demandé au prestataire")),
     ),
     PAYMENT_REVERSAL,
 )
 
 
-class DirectionFilter(admin.SimpleListFilter):
-    title = "sens"
-    parameter_name = "sens"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return « came in » and « went back »."""
-        return [("recus", "reçus"), ("rendus", "rendus ou annulés")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
-        """Keep what came in, or what went back."""
-        if self.value() not in ("recus", "rendus"):
-            return queryset
-        return queryset.filter(refunds__isnull=self.value() == "recus")
+DirectionFilter = choice_filter(
+    "sens",
+    "sens",
+    {"recus": "reçus", "rendus": "rendus ou annulés"},
+    lambda payments, way: payments.filter(refunds__isnull=way == "recus"),
+)
 
 
 @admin.register(Payment)
-class PaymentAdmin(ActionAdmin[Payment]):
+class PaymentAdmin(ActionAdmin[Payment], FurtherSearchAdmin):
     """Payments and refunds, with their order."""
 
     list_display = ("money", "payer", "order", "kind", "method", "received_on", "reference", "recorded_by")
@@ -357,18 +300,10 @@ class PaymentAdmin(ActionAdmin[Payment]):
     readonly_fields = ("money",)
     admin_actions = PAYMENT_ACTIONS
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Payment], search_term: str
-    ) -> tuple[QuerySet[Payment], bool]:
-        """Search by the fields above, or by amount, whichever way it went, or by the order's invoices."""
-        found: tuple[QuerySet[Payment], bool] = super().get_search_results(request, queryset, search_term)
-        if not search_term.strip():
-            return found
-        invoiced = search_invoices(Invoice.objects.all(), search_term)
-        meant = Q(pk__in=found[0].order_by().values("pk")) | Q(order__in=invoiced.values("order"))
-        if (amount := parse_amount(search_term)) is not None:
-            meant |= Q(amount__in=[amount, -amount])
-        return queryset.filter(meant), False
+    def search_further(self, term: str) -> Q:
+        """Search by the order's invoices as well, and by amount, whichever way it went."""
+        meant, amount = Q(order__in=search_invoices(Invoice.objects.all(), term).values("order")), parse_amount(term)
+        return meant if amount is None else meant | Q(amount__in=[amount, -amount])
 
     def status_sentences(self, row: Payment) -> list[str]:
         """Return whether the payment was reversed, when and why."""
@@ -391,12 +326,5 @@ class PaymentAdmin(ActionAdmin[Payment]):
         ]
         return [(str(row.order), reverse("admin:orders_order_change", args=[row.order_id])), *lines]
 
-    @admin.display(description="payeur", ordering="order__bill_name")
-    def payer(self, payment: Payment) -> str:
-        """Return who is billed for the order."""
-        return payment.order.bill_name
-
-    @admin.display(description="montant", ordering="amount")
-    def money(self, payment: Payment) -> str:
-        """Return the amount; what went back is negative."""
-        return formatting.euros(payment.amount)
+    payer = column("payeur", "order.bill_name", ordering="order__bill_name")
+    money = column("montant", "amount", euros, ordering="amount")

@@ -163,22 +163,17 @@ def _find_near(amount: Decimal, *, without_cents: bool) -> Sales:
     return list_sales(Invoice.objects.filter(price), Order.objects.filter(price), Payment.objects.filter(paid))
 
 
-def select_orders(condition: Q) -> QuerySet[Order]:
-    """Return the orders of a condition with their client and whether they are under review, the latest first."""
-    return (
-        Order.objects.filter(condition)
-        .select_related("collectivity", "school", "placed_by")
-        .annotate(under_review=is_under_review())
-        .order_by("-pk")[:MAX_SALES]
-    )
+def describe_orders(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """Return orders with their client and whether they are under review, the latest first."""
+    described = orders.select_related("collectivity", "school", "placed_by").annotate(under_review=is_under_review())
+    return described.order_by("-pk")
 
 
 def list_sales(invoices: QuerySet[Invoice], orders: QuerySet[Order], payments: QuerySet[Payment]) -> Sales:
     """Return these sales as results, the latest first. Three queries."""
-    described = orders.annotate(under_review=is_under_review()).select_related("collectivity", "school", "placed_by")
     return Sales(
         invoices=list(invoices.select_related("order").defer("xml").order_by("-year", "-sequence")[:MAX_SALES]),
-        orders=list(described.order_by("-pk")[:MAX_SALES]),
+        orders=list(describe_orders(orders)[:MAX_SALES]),
         payments=list(payments.select_related("order").order_by("-pk")[:MAX_SALES]),
     )
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.response import TemplateResponse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from accounts.models import Profile
 from accounts.second_factor import get_operator
@@ -22,7 +18,7 @@ from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySy
 from schools.directory.updates import NothingHeld, accept_held_file
 from schools.models import Affiliation, PrincipalEvent, School, Verification
 from schools.queries import search
-from sites.back_office.model_admins import ReadOnlyAdminMixin
+from sites.back_office.model_admins import ReadOnlyAdmin, column
 
 _RUNS, _SCHOOLS = 50, 200
 _WHY = (
@@ -95,7 +91,7 @@ def _name_fields(change: DirectoryChange) -> str:
 
 
 @admin.register(School)
-class SchoolAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class SchoolAdmin(ReadOnlyAdmin):
     """Schools of the directory, as of its last synchronisation."""
 
     list_display = ("uai", "name", "commune", "postal_code", "state", "email", "changed_at")
@@ -115,7 +111,7 @@ class SchoolAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(DirectorySync)
-class DirectorySyncAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class DirectorySyncAdmin(ReadOnlyAdmin):
     """Synchronisations of the directory, with their file and row counts."""
 
     list_display = (
@@ -128,30 +124,21 @@ class DirectorySyncAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(Affiliation)
-class AffiliationAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class AffiliationAdmin(ReadOnlyAdmin):
     """Affiliations of users to schools. « À vérifier » lists principals awaiting verification."""
 
     list_display = ("user", "profile", "place", "since", "verified_at", "verified_by")
     list_filter = (("verified_at", admin.EmptyFieldListFilter), "user__profile", "verified_by")
     search_fields = (
-        "school__uai__istartswith",
-        "user__username__istartswith",
-        "user__email__istartswith",
+        "school__uai__istartswith", "user__username__istartswith", "user__email__istartswith",
         "user__last_name__istartswith",
-    )
+    )  # fmt: skip
     list_select_related = ("user", "school")
     ordering = ("-since", "-pk")
     actions = ("verify",)
 
-    @admin.display(description="profil", ordering="user__profile")
-    def profile(self, affiliation: Affiliation) -> str:
-        """Return the person's profile."""
-        return affiliation.user.get_profile_display()
-
-    @admin.display(description="établissement")
-    def place(self, affiliation: Affiliation) -> str:
-        """Return the school, or its manually entered name."""
-        return str(affiliation.school) if affiliation.school else f"{affiliation.name} (saisi à la main)"
+    profile = column("profil", lambda row: row.user.get_profile_display(), ordering="user__profile")
+    place = column("établissement", lambda row: str(row.school) if row.school else f"{row.name} (saisi à la main)")
 
     @admin.action(description="Vérifier la direction de l'établissement…", permissions=["view"])
     def verify(self, request: HttpRequest, chosen: QuerySet[Affiliation]) -> HttpResponse | None:
@@ -163,31 +150,18 @@ class AffiliationAdmin(ReadOnlyAdminMixin, ModelAdmin):
             self.message_user(request, "Aucun chef d'établissement à vérifier dans ce choix.", messages.WARNING)
             return None
         if "confirmed" not in request.POST:
-            return TemplateResponse(
-                request, "back_office/schools/verify.html", self._confirmation_context(request, waiting)
-            )
+            title = "Vérifier la direction d'un établissement"
+            return self.render_page(request, "schools/verify.html", title, waiting=waiting)
         for affiliation in waiting:
-            if affiliations.verify(
-                affiliation=affiliation,
-                means=Verification.OPERATOR,
-                by=get_operator(request),
-                at=timezone.now(),
-            ):
+            means, by = Verification.OPERATOR, get_operator(request)
+            if affiliations.verify(affiliation=affiliation, means=means, by=by, at=timezone.now()):
                 self.log_change(request, affiliation, "Direction de l'établissement vérifiée par l'exploitant.")
         self.message_user(request, f"Directions vérifiées : {len(waiting)}.", messages.SUCCESS)
         return None
 
-    def _confirmation_context(self, request: HttpRequest, waiting: QuerySet[Affiliation]) -> dict[str, Any]:
-        return {
-            **self.admin_site.each_context(request),
-            "title": "Vérifier la direction d'un établissement",
-            "opts": self.opts,
-            "waiting": waiting,
-        }
-
 
 @admin.register(PrincipalEvent)
-class PrincipalEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class PrincipalEventAdmin(ReadOnlyAdmin):
     """History of each school's principals (claimed, verified, handed over, left), to settle competing claims."""
 
     list_display = ("at", "school", "kind", "user", "means", "by")

@@ -6,17 +6,16 @@ import datetime
 import io
 import tempfile
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import URLPattern, path, reverse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from accounts.second_factor import get_operator
@@ -31,7 +30,7 @@ from licensing.billing.transmission import operations, platforms
 from licensing.billing.transmission.models import Transmission, TransmissionState
 from licensing.billing.transmission.operations import request_transmissions
 from licensing.orders.models import ZERO
-from sites.back_office.model_admins import ConfirmationForm
+from sites.back_office.model_admins import ConfirmationForm, Pages, PagesAdmin, format_sentences
 
 #: How each platform is named after « à ».
 PLATFORM_NAMES = {InvoiceRoute.CHORUS_PRO: "Chorus Pro", InvoiceRoute.PLATFORM: "la plateforme agréée"}
@@ -50,14 +49,10 @@ class TransmissionLine:
     again_url: str = ""
 
 
-class TransmissionPages(ModelAdmin):
+class TransmissionPages(PagesAdmin):
     """The confirmation page of « Transmettre », under the page of what is to be deposited."""
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the page before the model's own."""
-        urls: list[URLPattern] = super().get_urls()
-        view = self.admin_site.admin_view(self.transmit_page)
-        return [path("a-deposer/<str:route>/transmettre/", view, name="billing_invoice_transmit"), *urls]
+    pages: Pages = (("a-deposer/<str:route>/transmettre/", "transmit_page", "billing_invoice_transmit"),)
 
     def transmit_page(self, request: HttpRequest, route: str) -> HttpResponse:
         """Ask for a confirmation; by POST, ask for the invoices to be sent."""
@@ -74,16 +69,16 @@ class TransmissionPages(ModelAdmin):
         if not listed:
             messages.info(request, "Ces documents sont déjà partis : plus rien n'est à transmettre.")
             return redirect("admin:billing_invoice_batch")
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": f"Transmettre à {name}",
-            "explanation": [add_nonbreaking_spaces(sentence) for sentence in _explain(list(listed), name)],
-            "form": ConfirmationForm(),
-            "submit_label": f"Transmettre à {name}",
-            "page_version": "",
-            "back": reverse("admin:billing_invoice_batch"),
-        }
-        return render(request, "back_office/sales/ask.html", context)
+        return self.render_page(
+            request,
+            "sales/ask.html",
+            f"Transmettre à {name}",
+            explanation=format_sentences(_explain(list(listed), name)),
+            form=ConfirmationForm(),
+            submit_label=f"Transmettre à {name}",
+            page_version="",
+            back=reverse("admin:billing_invoice_batch"),
+        )
 
 
 def list_chosen_invoices(request: HttpRequest, route: InvoiceRoute) -> QuerySet[Invoice]:
@@ -98,7 +93,7 @@ def read_invoice_ids(request: HttpRequest) -> list[int]:
     return [int(number) for number in joined.split("-")[:MAX_BATCH_SIZE] if number.isdecimal()]
 
 
-def describe_progress(at: datetime.datetime) -> dict[str, object]:
+def describe_progress(at: datetime.datetime) -> dict[str, Any]:
     """Return the page's lists of what needs a look, and of what is on its way."""
     refused = [_describe(one) for one in operations.list_refused()[:_MAX_SHOWN]]
     silent = [_describe(one, is_late=True) for one in operations.list_silent(at)[:_MAX_SHOWN]]
@@ -177,21 +172,15 @@ def _explain(listed: list[Invoice], name: str) -> list[str]:
 # Downloading changes nothing: the operator records the deposit once the platform has accepted it.
 
 
-class DepositBatchActions(ModelAdmin):
+class DepositBatchActions(PagesAdmin):
     """Actions of the invoice list."""
 
     actions_list = ("open_batch",)
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the batch pages before the model's own."""
-        view = self.admin_site.admin_view
-        urls: list[URLPattern] = super().get_urls()
-        return [
-            path("a-deposer/", view(self.batch_page), name="billing_invoice_batch"),
-            path("a-deposer/<str:route>/fichier/", view(self.batch_file), name="billing_invoice_batch_file"),
-            path("a-deposer/<str:route>/liste/", view(self.batch_list), name="billing_invoice_batch_list"),
-            *urls,
-        ]
+    pages: Pages = (
+        ("a-deposer/", "batch_page", "billing_invoice_batch"),
+        ("a-deposer/<str:route>/fichier/", "batch_file", "billing_invoice_batch_file"),
+        ("a-deposer/<str:route>/liste/", "batch_list", "billing_invoice_batch_list"),
+    )
 
     @action(description="Factures à déposer", url_path="open-batch")
     def open_batch(self, request: HttpRequest) -> HttpResponse:
@@ -203,15 +192,15 @@ class DepositBatchActions(ModelAdmin):
         if request.method == "POST":
             return self._record(request) if "confirmed" in request.POST else self._ask(request)
         batches = [_list_batch(route) for route in InvoiceRoute]
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": "Factures à déposer",
-            "batches": [batch for batch in batches if batch.invoices],
+        return self.render_page(
+            request,
+            "sales/batch.html",
+            "Factures à déposer",
+            batches=[batch for batch in batches if batch.invoices],
             **describe_progress(timezone.now()),
-            "rejected": Invoice.objects.rejected().count(),
-            "back": reverse("admin:billing_invoice_changelist"),
-        }
-        return render(request, "back_office/sales/batch.html", context)
+            rejected=Invoice.objects.rejected().count(),
+            back=reverse("admin:billing_invoice_changelist"),
+        )
 
     def _ask(self, request: HttpRequest) -> HttpResponse:
         """Ask whether the invoices that the page listed were deposited: how many, what they are worth, and which."""
@@ -222,14 +211,14 @@ class DepositBatchActions(ModelAdmin):
             return redirect("admin:billing_invoice_batch")
         places = sorted({PLATFORM_NAMES[invoice.route] for invoice in listed if invoice.route is not None})
         counted = formatting.pluralize(len(listed), "document comme déposé", "documents comme déposés")
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": f"Noter {counted} sur {formatting.join_words(places)} ?",
-            "invoices": listed,
-            "numbers": _join_ids(listed),
-            "submit_label": f"Noter {counted}",
-        }
-        return render(request, "back_office/sales/deposit_question.html", context)
+        return self.render_page(
+            request,
+            "sales/deposit_question.html",
+            f"Noter {counted} sur {formatting.join_words(places)} ?",
+            invoices=listed,
+            numbers=_join_ids(listed),
+            submit_label=f"Noter {counted}",
+        )
 
     def _record(self, request: HttpRequest) -> HttpResponse:
         done = billing_operations.record_deposit(

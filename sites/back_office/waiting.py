@@ -35,22 +35,26 @@ class WaitingItem:
     label: str
     client: str
     url: str
-    #: The day since which it waits, and the current one, in Europe/Paris.
-    since: datetime.date
-    today: datetime.date
+    #: The moment since which it waits, or the day where only that is known; and the current moment.
+    since: datetime.datetime | datetime.date
+    now: datetime.datetime
     detail: str = ""
     amount: Decimal | None = None
     is_late: bool = False
-    #: The moment since which it waits, in Europe/Paris; None where only the day is known.
-    moment: datetime.datetime | None = None
+
+    @property
+    def since_day(self) -> datetime.date:
+        """The day since which it waits, in Europe/Paris."""
+        return date_in_paris(self.since) if isinstance(self.since, datetime.datetime) else self.since
 
     @property
     def age(self) -> str:
         """For how long it has waited: « aujourd'hui à 14:05 », « 12 jours »."""
-        days = (self.today - self.since).days
+        days = (date_in_paris(self.now) - self.since_day).days
         if days > 0:
             return pluralize(days, "jour")
-        return f"aujourd'hui à {self.moment:%H:%M}" if self.moment else "aujourd'hui"
+        moment = self.since if isinstance(self.since, datetime.datetime) else None
+        return f"aujourd'hui à {moment.astimezone(PARIS):%H:%M}" if moment else "aujourd'hui"
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class WaitingList:
 
 def merge_parts(slug: str, title: str, parts: list[WaitingPart], *, limit: int) -> WaitingList:
     """Return the list that the parts make, with at most `limit` items; its total is that of the parts with one."""
-    items = sorted((item for part in parts for item in part.items), key=operator.attrgetter("since"))
+    items = sorted((item for part in parts for item in part.items), key=operator.attrgetter("since_day"))
     totals = [part.total for part in parts if part.total is not None]
     return WaitingList(
         slug=slug,
@@ -116,9 +120,8 @@ def list_office_requests(now: datetime.datetime, limit: int) -> WaitingPart:
             client=request.name,
             detail=f"par {request.applicant}, {request.phone or request.email}",
             url=reverse("admin:tenants_officerequest_change", args=[request.pk]),
-            since=date_in_paris(request.created_at),
-            moment=request.created_at.astimezone(PARIS),
-            today=date_in_paris(now),
+            since=request.created_at,
+            now=now,
         )
         for request in pending.order_by("created_at", "pk")[:limit]
     ]
@@ -134,9 +137,8 @@ def list_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
             client=message.recipient,
             detail=message.reason or message.about,
             url=reverse("admin:mailing_message_change", args=[message.pk]),
-            since=date_in_paris(message.created_at),
-            moment=message.created_at.astimezone(PARIS),
-            today=date_in_paris(now),
+            since=message.created_at,
+            now=now,
         )
         for message in lost.order_by("created_at", "pk")[:limit]
     ]
@@ -145,21 +147,19 @@ def list_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
 
 def list_offices_with_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the offices whose e-mails of the last fourteen days did not all arrive."""
+    rows = _query_concerned(OfficeConcern.Kind.LOST_MESSAGES, _LOST_MESSAGES_SQL, now - FAILURE_WINDOW)
     items = [
-        _describe_office(row.collectivity, "E-mails non remis", pluralize(row.values[0], "e-mail"), row.values[1], now)
-        for row in _query_concerned(OfficeConcern.Kind.LOST_MESSAGES, _LOST_MESSAGES_SQL, now - FAILURE_WINDOW)
+        _describe_office(row, "E-mails non remis", pluralize(row.values[0], "e-mail"), row.values[1], now)
+        for row in rows
     ]
     return WaitingPart(len(items), items[:limit])
 
 
 def list_empty_offices(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the offices that nobody has entered a week after the invitation."""
-    items = [
-        _describe_office(
-            row.collectivity, "Bureau vide", "personne n'est encore entré dans le bureau", row.values[0], now
-        )
-        for row in _query_concerned(OfficeConcern.Kind.EMPTY, _EMPTY_OFFICES_SQL, now - INVITATION_GRACE)
-    ]
+    rows = _query_concerned(OfficeConcern.Kind.EMPTY, _EMPTY_OFFICES_SQL, now - INVITATION_GRACE)
+    detail = "personne n'est encore entré dans le bureau"
+    items = [_describe_office(row, "Bureau vide", detail, row.values[0], now) for row in rows]
     return WaitingPart(len(items), items[:limit])
 
 
@@ -170,17 +170,10 @@ def _query_concerned(kind: OfficeConcern.Kind, query: str, since: datetime.datet
 
 
 def _describe_office(
-    collectivity: Collectivity, label: str, detail: str, since: datetime.datetime, now: datetime.datetime
+    row: SchemaRow, label: str, detail: str, since: datetime.datetime, now: datetime.datetime
 ) -> WaitingItem:
-    return WaitingItem(
-        label=label,
-        client=str(collectivity),
-        detail=detail,
-        url=reverse("admin:client_collectivity", args=[collectivity.pk]),
-        since=date_in_paris(since),
-        moment=since.astimezone(PARIS),
-        today=date_in_paris(now),
-    )
+    url = reverse("admin:client_collectivity", args=[row.collectivity.pk])
+    return WaitingItem(label=label, client=str(row.collectivity), detail=detail, url=url, since=since, now=now)
 
 
 # Sales that wait for the operator: signed orders to check, invoices and bank lines to settle, invoices to deposit.
@@ -206,7 +199,6 @@ def list_signed_orders(now: datetime.datetime, limit: int) -> WaitingPart:
     # Orders of unknown buyers are checked first, whether their purchase order is there or not.
     scans = PurchaseOrderScan.objects.filter(state=ScanState.WAITING).exclude(order__state=OrderState.IN_REVIEW)
     summed = scans.aggregate(count=Count("pk"), total=Sum("order__total_ttc"))
-    today = date_in_paris(now)
     oldest = scans.select_related("order__collectivity", "order__school").defer("content")
     items = [
         WaitingItem(
@@ -214,9 +206,8 @@ def list_signed_orders(now: datetime.datetime, limit: int) -> WaitingPart:
             client=get_client(scan.order),
             detail=f"{scan.order}, payeur : {scan.order.bill_name}",
             url=order_url(TO_CHECK, scan.order_id),
-            since=date_in_paris(scan.received_at),
-            moment=scan.received_at.astimezone(PARIS),
-            today=today,
+            since=scan.received_at,
+            now=now,
             amount=scan.order.total_ttc,
         )
         for scan in oldest.order_by("received_at", "pk")[:limit]
@@ -228,16 +219,14 @@ def list_reviews(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the orders of unknown buyers, whose rights the operator opens or not."""
     orders = Order.objects.filter(state=OrderState.IN_REVIEW)
     summed = orders.aggregate(count=Count("pk"), total=Sum("total_ttc"))
-    today = date_in_paris(now)
     items = [
         WaitingItem(
             label="Acheteur hors annuaire",
             client=order.bill_name,
             detail=f"{order} : ouvrir ses droits, ou la refuser",
             url=order_url(TO_CHECK, order.pk),
-            since=date_in_paris(order.placed_at or order.created_at),
-            moment=(order.placed_at or order.created_at).astimezone(PARIS),
-            today=today,
+            since=order.placed_at or order.created_at,
+            now=now,
             amount=order.total_ttc,
         )
         for order in orders.order_by("placed_at", "pk")[:limit]
@@ -257,14 +246,13 @@ def list_unpaid(now: datetime.datetime, limit: int) -> WaitingPart:
         for invoice in Invoice.objects.current().filter(order__in=oldest).only("order", "number", "due_on")
     }
     paid = _sum_payments([order.pk for order in oldest])
-    today = date_in_paris(now)
-    items = [_describe_unpaid(order, invoices.get(order.pk), paid.get(order.pk, ZERO), today) for order in oldest]
+    items = [_describe_unpaid(order, invoices.get(order.pk), paid.get(order.pk, ZERO), now) for order in oldest]
     return WaitingPart(summed["count"], items, total)
 
 
-def _describe_unpaid(order: Order, invoice: Invoice | None, paid: Decimal, today: datetime.date) -> WaitingItem:
+def _describe_unpaid(order: Order, invoice: Invoice | None, paid: Decimal, now: datetime.datetime) -> WaitingItem:
     parts = [f"{euros(paid)} déjà reçus"] if paid else []
-    late = (today - invoice.due_on).days if invoice else 0
+    late = (date_in_paris(now) - invoice.due_on).days if invoice else 0
     if invoice:
         parts.append(f"échéance le {short_date(invoice.due_on)}")
     if late > 0:
@@ -274,9 +262,8 @@ def _describe_unpaid(order: Order, invoice: Invoice | None, paid: Decimal, today
         client=get_client(order),
         detail=" ; ".join([f"payeur : {order.bill_name}", *parts]),
         url=order_url(TO_COLLECT, order.pk),
-        since=date_in_paris(order.confirmed_at or order.created_at),
-        moment=(order.confirmed_at or order.created_at).astimezone(PARIS),
-        today=today,
+        since=order.confirmed_at or order.created_at,
+        now=now,
         amount=order.owed - paid,
         is_late=late > 0,
     )
@@ -290,7 +277,6 @@ def _sum_payments(order_ids: list[int]) -> dict[int, Decimal]:
 def list_bank_lines(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the lines of bank statements to match with orders. They add nothing to what is owed."""
     lines = StatementLine.objects.filter(state=LineState.WAITING)
-    today = date_in_paris(now)
     items = [
         WaitingItem(
             label="Ligne de relevé bancaire",
@@ -298,7 +284,7 @@ def list_bank_lines(now: datetime.datetime, limit: int) -> WaitingPart:
             detail="à rapprocher d'une commande",
             url=reverse("admin:bank_statementline_choice", args=[line.pk]),
             since=line.booked_on,
-            today=today,
+            now=now,
             amount=line.amount - line.booked_amount - line.set_aside_amount,
         )
         for line in lines.order_by("booked_on", "pk")[:limit]
@@ -312,7 +298,6 @@ def list_deposits(now: datetime.datetime, limit: int) -> WaitingPart:
     waiting = list(invoicing.list_undeposited().values_list("pk", "kind", "total_ttc"))
     total = sum((_sign(kind, amount) for _, kind, amount in waiting), ZERO)
     oldest = Invoice.objects.filter(pk__in=[pk for pk, _, _ in waiting[:limit]]).select_related("order").defer("xml")
-    today = date_in_paris(now)
     items = [
         WaitingItem(
             label=f"{invoice.get_kind_display()} {invoice}",
@@ -320,7 +305,7 @@ def list_deposits(now: datetime.datetime, limit: int) -> WaitingPart:
             detail=" ; ".join(_describe_deposit(invoice)),
             url=reverse("admin:billing_invoice_change", args=[invoice.pk]),
             since=invoice.issued_on,
-            today=today,
+            now=now,
             amount=_sign(invoice.kind, invoice.total_ttc),
         )
         for invoice in oldest.order_by("year", "sequence")

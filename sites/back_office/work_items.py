@@ -45,39 +45,15 @@ class OrderQueue(NamedTuple):
     label: str
     singular: str
     plural: str
-    urgent: bool
     select: Callable[[QuerySet[Order], datetime.date], QuerySet[Order]]
+    urgent: bool = False
 
 
-def _has_waiting_scan() -> Exists:
-    return Exists(PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING))
-
-
-def _in_review(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    return orders.filter(state=OrderState.IN_REVIEW)
-
-
-def _with_scan_to_check(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    return orders.filter(_has_waiting_scan())
-
-
-def _overdue(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
-    """Keep unpaid orders past their date whose rights still run: the operator suspends or prolongs them."""
-    return orders.filter(
-        state=OrderState.CONFIRMED,
-        lines__entitlement__unpaid_until__lt=day,
-        lines__entitlement__suspended_at__isnull=True,
-    )
-
-
-def _to_refund(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    """Keep cancelled orders with money to refund."""
-    return orders.filter(pk__in=_with_received(OrderState.CANCELLED, ZERO))
-
-
-def _overpaid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    """Keep paid orders that received more than they cost."""
-    return orders.filter(pk__in=_with_received(OrderState.PAID, F("order__total_ttc") - F("order__credited")))
+def _with_received(state: OrderState, more_than: Decimal | CombinedExpression) -> QuerySet[Payment, Any]:
+    """Return the ids of the orders in that state that received more than that, less what went back."""
+    # One grouped sum: a subquery per order takes a second on tens of thousands of orders.
+    received = Payment.objects.filter(order__state=state).order_by().values("order").annotate(received=Sum("amount"))
+    return received.filter(received__gt=more_than).values("order")
 
 
 def _to_credit(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
@@ -90,13 +66,6 @@ def _to_credit(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
     )
 
 
-def _with_received(state: OrderState, more_than: Decimal | CombinedExpression) -> QuerySet[Payment, Any]:
-    """Return the ids of the orders in that state that received more than that, less what went back."""
-    # One grouped sum: a subquery per order takes a second on tens of thousands of orders.
-    received = Payment.objects.filter(order__state=state).order_by().values("order").annotate(received=Sum("amount"))
-    return received.filter(received__gt=more_than).values("order")
-
-
 def _with_card_to_reconcile(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
     """Keep orders with a card charge that is not recorded, or whose provider reported a problem."""
     attempts = CardPayment.objects.filter(order=OuterRef("pk"))
@@ -104,101 +73,89 @@ def _with_card_to_reconcile(orders: QuerySet[Order], _day: datetime.date) -> Que
     return orders.filter(Exists(unrecorded) | Exists(attempts.exclude(message="")))
 
 
-def _partly_paid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    return orders.alias(received=sum_received()).filter(state=OrderState.CONFIRMED, received__gt=0)
-
-
-def _awaiting_post(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    return orders.filter(~_has_waiting_scan(), state=OrderState.PLACED)
-
-
-def _unpaid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    return orders.filter(state=OrderState.CONFIRMED)
-
-
-def _lapsed(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
-    """Keep lapsed orders of a current school year: a purchase order may still arrive."""
-    return orders.filter(state=OrderState.LAPSED, lines__entitlement__last_day__gte=day)
-
-
+_HAS_WAITING_SCAN = Exists(PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING))
 #: By priority.
 ORDER_QUEUES: dict[str, OrderQueue] = {
     "ouvrir": OrderQueue(
         "droits à ouvrir après vérification",
         "commande d'un établissement hors annuaire à vérifier : ouvrir ses droits, ou la refuser",
         "commandes d'établissements hors annuaire à vérifier : ouvrir leurs droits, ou les refuser",
+        lambda orders, _: orders.filter(state=OrderState.IN_REVIEW),
         urgent=True,
-        select=_in_review,
     ),
     "verifier": OrderQueue(
         "bon de commande signé à vérifier",
         "bon de commande signé à vérifier",
         "bons de commande signés à vérifier",
+        lambda orders, _: orders.filter(_HAS_WAITING_SCAN),
         urgent=True,
-        select=_with_scan_to_check,
     ),
+    # Their rights still run: the operator suspends or prolongs them.
     "echues": OrderQueue(
         "règlement en retard",
         "commande facturée n'est pas réglée quarante-cinq jours après sa facture : suspendre, ou prolonger",
         "commandes facturées ne sont pas réglées quarante-cinq jours après leur facture : suspendre, ou prolonger",
+        lambda orders, day: orders.filter(
+            state=OrderState.CONFIRMED,
+            lines__entitlement__unpaid_until__lt=day,
+            lines__entitlement__suspended_at__isnull=True,
+        ),
         urgent=True,
-        select=_overdue,
     ),
     "cartes": OrderQueue(
         "paiement par carte à rapprocher",
         "commande dont le paiement par carte est à rapprocher",
         "commandes dont le paiement par carte est à rapprocher",
+        _with_card_to_reconcile,
         urgent=True,
-        select=_with_card_to_reconcile,
     ),
     "avoirs": OrderQueue(
         "remboursée en partie : avoir à établir",
         "commande remboursée en partie chez le prestataire : établir l'avoir, ou dire que le reste est dû",
         "commandes remboursées en partie chez le prestataire : établir les avoirs, ou dire que le reste est dû",
+        _to_credit,
         urgent=True,
-        select=_to_credit,
     ),
     "rembourser": OrderQueue(
         "à rembourser",
         "commande annulée à rembourser",
         "commandes annulées à rembourser",
+        lambda orders, _: orders.filter(pk__in=_with_received(OrderState.CANCELLED, ZERO)),
         urgent=True,
-        select=_to_refund,
     ),
     "trop-percus": OrderQueue(
         "trop-perçu à rendre",
         "trop-perçu à rendre, ou à reporter sur une autre commande du même payeur",
         "trop-perçus à rendre, ou à reporter sur d'autres commandes des mêmes payeurs",
+        lambda orders, _: orders.filter(
+            pk__in=_with_received(OrderState.PAID, F("order__total_ttc") - F("order__credited"))
+        ),
         urgent=True,
-        select=_overpaid,
     ),
     "partielles": OrderQueue(
         "réglée en partie",
         "commande réglée en partie",
         "commandes réglées en partie",
-        urgent=False,
-        select=_partly_paid,
+        lambda orders, _: orders.alias(received=sum_received()).filter(state=OrderState.CONFIRMED, received__gt=0),
     ),
     "courrier": OrderQueue(
         "bon de commande signé attendu",
         "commande passée, bon de commande signé attendu",
         "commandes passées, bons de commande signés attendus",
-        urgent=False,
-        select=_awaiting_post,
+        lambda orders, _: orders.filter(~_HAS_WAITING_SCAN, state=OrderState.PLACED),
     ),
     "regler": OrderQueue(
         "facturée, à régler",
         "commande facturée dont le règlement est attendu",
         "commandes facturées dont le règlement est attendu",
-        urgent=False,
-        select=_unpaid,
+        lambda orders, _: orders.filter(state=OrderState.CONFIRMED),
     ),
+    # Of a current school year: a purchase order may still arrive.
     "caduques": OrderQueue(
         "droits suspendus sans bon de commande",
         "commande restée sans bon de commande : droits suspendus",
         "commandes restées sans bon de commande : droits suspendus",
-        urgent=False,
-        select=_lapsed,
+        lambda orders, day: orders.filter(state=OrderState.LAPSED, lines__entitlement__last_day__gte=day),
     ),
 }
 
@@ -221,6 +178,13 @@ class WorkItem(NamedTuple):
     urgent: bool
 
 
+def _count(count: int, singular: str, plural: str, page: str, *, urgent: bool, query: str = "") -> Iterator[WorkItem]:
+    """Yield the item of so many things on a list of the admin; none where there are none."""
+    if count:
+        sentence = f"{number(count)}\u00a0{singular if count == 1 else plural}"
+        yield WorkItem(sentence, f"{reverse(f'admin:{page}')}{query}", urgent=urgent)
+
+
 def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
     """Yield the work items of sales."""
     day = date_in_paris(now)
@@ -228,10 +192,54 @@ def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
     yield from _product()
     yield from _test_mode()
     yield from _prices(day)
-    yield from _orders(day)
-    yield from _invoices()
-    yield from _transmissions(now)
-    yield from _statement_lines()
+    for name, queue in ORDER_QUEUES.items():
+        if name not in _LISTED:
+            count = list_waiting_orders(name, day).values("pk").distinct().count()
+            yield from _count(
+                count,
+                queue.singular,
+                queue.plural,
+                "orders_order_changelist",
+                urgent=queue.urgent,
+                query=f"?attend={name}",
+            )
+    yield from _count(
+        Invoice.objects.rejected().count(),
+        "facture rejetée ou refusée : à refaire sous un nouveau numéro",
+        "factures rejetées ou refusées : à refaire sous un nouveau numéro",
+        "billing_invoice_changelist",
+        urgent=True,
+        query="?attend=rejetees",
+    )
+    yield from _count(
+        Invoice.objects.disputed().count(),
+        "facture en litige : lisez pourquoi, et répondez à l'acheteur",
+        "factures en litige : lisez pourquoi, et répondez à l'acheteur",
+        "billing_invoice_changelist",
+        urgent=True,
+        query="?attend=litiges",
+    )
+    yield from _count(
+        operations.list_refused().count(),
+        "document n'a pas été pris par la plateforme : lisez pourquoi",
+        "documents n'ont pas été pris par la plateforme : lisez pourquoi",
+        "billing_invoice_batch",
+        urgent=True,
+    )
+    yield from _count(
+        operations.list_silent(now).count(),
+        "transmission reste sans réponse depuis deux jours",
+        "transmissions restent sans réponse depuis deux jours",
+        "billing_invoice_batch",
+        urgent=True,
+    )
+    yield from _count(
+        StatementLine.objects.filter(state=LineState.WAITING).count(),
+        "ligne de relevé bancaire à rapprocher",
+        "lignes de relevé bancaire à rapprocher",
+        "bank_statementline_reconciliation",
+        urgent=False,
+    )
     yield from _periods(day)
 
 
@@ -270,50 +278,6 @@ def _prices(day: datetime.date) -> Iterator[WorkItem]:
         yield WorkItem(sentence.rstrip("."), url, urgent=on_sale is None or year == on_sale)
 
 
-def _orders(day: datetime.date) -> Iterator[WorkItem]:
-    page = reverse("admin:orders_order_changelist")
-    for name, kind in ORDER_QUEUES.items():
-        if name in _LISTED:
-            continue
-        count = list_waiting_orders(name, day).values("pk").distinct().count()
-        if count:
-            sentence = f"{number(count)}\u00a0{kind.singular if count == 1 else kind.plural}"
-            yield WorkItem(sentence, f"{page}?attend={name}", urgent=kind.urgent)
-
-
-def _transmissions(now: datetime.datetime) -> Iterator[WorkItem]:
-    url = reverse("admin:billing_invoice_batch")
-    refused = operations.list_refused().count()
-    if refused:
-        counted = pluralize(refused, "document n'a pas été pris", "documents n'ont pas été pris")
-        yield WorkItem(f"{counted} par la plateforme : lisez pourquoi", url, urgent=True)
-    silent = operations.list_silent(now).count()
-    if silent:
-        counted = pluralize(silent, "transmission reste", "transmissions restent")
-        yield WorkItem(f"{counted} sans réponse depuis deux jours", url, urgent=True)
-
-
-def _statement_lines() -> Iterator[WorkItem]:
-    waiting = StatementLine.objects.filter(state=LineState.WAITING).count()
-    if waiting:
-        counted = pluralize(waiting, "ligne de relevé bancaire", "lignes de relevé bancaire")
-        url = reverse("admin:bank_statementline_reconciliation")
-        yield WorkItem(f"{counted} à rapprocher", url, urgent=False)
-
-
-def _invoices() -> Iterator[WorkItem]:
-    turned_down = Invoice.objects.rejected().count()
-    if turned_down:
-        url = reverse("admin:billing_invoice_changelist") + "?attend=rejetees"
-        counted = pluralize(turned_down, "facture rejetée ou refusée", "factures rejetées ou refusées")
-        yield WorkItem(f"{counted} : à refaire sous un nouveau numéro", url, urgent=True)
-    disputed = Invoice.objects.disputed().count()
-    if disputed:
-        url = reverse("admin:billing_invoice_changelist") + "?attend=litiges"
-        counted = pluralize(disputed, "facture en litige", "factures en litige")
-        yield WorkItem(f"{counted} : lisez pourquoi, et répondez à l'acheteur", url, urgent=True)
-
-
 def _periods(day: datetime.date) -> Iterator[WorkItem]:
     waiting = [one for one in list_statements(day=day, since=day - RECENT) if one.waits]
     if waiting:
@@ -347,10 +311,18 @@ def list_work_items(now: datetime.datetime) -> list[WorkItem]:
         *_mail_server(now),
         *_mailbox(now),
         *_failed_sendings(),
-        *_set_aside(),
+        *_count(
+            SetAsideItem.objects.filter(seen_at=None).count(),
+            "élément reçu n'a pas pu être lu",
+            "éléments reçus n'ont pas pu être lus",
+            "jobs_setasideitem_changelist",
+            urgent=False,
+            query="?seen_at__isempty=1",
+        ),
+        *_checkpoints(now),
+        *_workers(now),
     ]
-    items += [*_checkpoints(now), *_workers(now)]
-    return sorted(items, key=lambda one: not one.urgent)
+    return sorted(items, key=lambda item: not item.urgent)
 
 
 def _hold() -> Iterator[WorkItem]:
@@ -385,12 +357,6 @@ def _failed_sendings() -> Iterator[WorkItem]:
         sendings = pluralize(counted["sendings"], "envoi échoue", "envois échouent")
         words = f"{sendings} : {number(counted['lost'])} des {pluralize(counted['handled'], 'e-mail')} non remis"
         yield WorkItem(words, f"{reverse('admin:bounces_failedsending_changelist')}?seen_at__isempty=1", urgent=True)
-
-
-def _set_aside() -> Iterator[WorkItem]:
-    if count := SetAsideItem.objects.filter(seen_at=None).count():
-        words = pluralize(count, "élément reçu n'a pas pu être lu", "éléments reçus n'ont pas pu être lus")
-        yield WorkItem(words, f"{reverse('admin:jobs_setasideitem_changelist')}?seen_at__isempty=1", urgent=False)
 
 
 def _checkpoints(now: datetime.datetime) -> Iterator[WorkItem]:

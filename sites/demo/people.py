@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.test import Client
+from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User
+from collectivities.operations.members import join_with_new_account
+from core.connections import connected_as_owner
 from core.links import LINK_FIELD
+from tenants.models import Collectivity
 
 #: Password of all demo accounts.
 PASSWORD = "Pomme-Cerise-2026"  # noqa: S105 - a demo password, printed by the command
+#: The link of an invitation, to an office or to a licence.
+INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 _LINK = re.compile(r"(/adresse/confirmer/)#jeton=(\S+)")
 
 
@@ -45,6 +54,26 @@ SPARING_PRINCIPAL = DemoPerson("paul", "Paul", "Durand", Profile.PRINCIPAL)
 #: Invited, and yet to answer.
 INVITED_TEACHER = DemoPerson("lea.martin", "Léa", "Martin", Profile.TEACHER)
 OPERATOR = DemoPerson("exploitant", "Dominique", "Lambert", Profile.AGENT)
+
+
+def create_operator(**options: Any) -> User:
+    """Create the operator's account, as its command does: as the owner of the tables."""
+    with connected_as_owner("Le compte d'exploitation de la démonstration"):
+        user = User.objects.create_superuser(
+            username=OPERATOR.username, email=OPERATOR.email, first_name=OPERATOR.first_name,
+            last_name=OPERATOR.last_name, **options,
+        )  # fmt: skip
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    return user
+
+
+def join_by_letter(text: str, office: Collectivity, *, at: datetime.datetime, **names: str) -> User:
+    """Create a member's account by the link of a letter. `names`: of the account. Raises `SignUpFailed`."""
+    token = INVITATION.search(text)
+    if token is None:
+        raise SignUpFailed(f"L'invitation reçue par {names['username']} ne contient pas de lien.")
+    with tenant_context(office):
+        return join_with_new_account(token=token[1], password=PASSWORD, at=at, **names).user
 
 
 def sign_up(person: DemoPerson, school: dict[str, str], email_to: Callable[[str], str]) -> User:
@@ -84,11 +113,6 @@ def sign_in(username: str, *, slug: str = "") -> Client:
     client = Client(HTTP_HOST=_build_host(slug))
     client.post("/connexion/", {"login": username, "password": PASSWORD})
     return client
-
-
-def can_sign_in(username: str, *, slug: str = "") -> bool:
-    """Return whether the account can sign in."""
-    return "_auth_user_id" in sign_in(username, slug=slug).session
 
 
 def _build_host(slug: str = "") -> str:

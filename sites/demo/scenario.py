@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
@@ -19,17 +17,16 @@ from django_tenants.utils import schema_context, tenant_context
 from accounts.known_origins import Origin
 from accounts.models import User
 from collectivities.capabilities import Role
-from collectivities.operations.members import invite, join_with_new_account
+from collectivities.operations.members import invite
 from collectivities.operations.offices import open_office
 from collectivities.operations.portfolio import add_to_portfolio
 from core.calendar import date_in_paris
-from core.connections import connected_as_owner
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
 from licensing.classes import operations, pupils, words
-from licensing.classes.entry_check import EntryDecision, check_pupil_entry, check_user_entry
+from licensing.classes.entry_check import check_pupil_entry, check_user_entry
 from licensing.classes.pupils import Credential
 from licensing.entitlements import operations as subscriptions
 from licensing.entitlements.models import Subscription
@@ -52,8 +49,8 @@ from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
 from sites.demo import directory, people
-from sites.demo.directory import list_eligible_schools
 from sites.demo.people import (
+    INVITATION,
     INVITED_TEACHER,
     OPERATOR,
     PASSWORD,
@@ -71,107 +68,15 @@ from tenants.models import Collectivity, CollectivityKind
 UNITS = 2
 
 
-def ask_for_licences(
-    principal: User,
-    teacher: User,
-    office: Collectivity,
-    *,
-    expect: Callable[[bool, str], None],
-    print_line: Callable[[str], None],
-) -> None:
-    """Have the teacher ask the principal, and the principal the collectivity, without the teacher's name."""
-    now = timezone.now()
-    uai = principal.affiliations.values_list("school", flat=True).get()
-    requests.ask_principal(uai=uai, by=teacher, at=now)
-    expect(TeacherRequest.objects.pending().count() == 1, "la demande de l'enseignante attend sa direction")
-    print_line(f"   {teacher} demande une licence à {principal}, qui le voit à côté de son nom.")
-    request = requests.ask_collectivity(
-        uai=uai,
-        collectivity_id=office.pk,
-        school_year=list_years_to_ask(date_in_paris(now))[0],
-        units=UNITS,
-        reason="Deux classes de plus à la rentrée de janvier.",
-        by=principal,
-        at=now,
-    )
-    expect(LicenceRequest.objects.pending().count() == 1, "la demande de l'école attend la collectivité")
-    print_line(f"   {principal} demande {describe_asked(request)} : {office.name} la trouve sous « Demandes ».")
-
-
 PUPILS = 24
 NAME = "CE1 de Benoît"
-
-
-class DemoClass(NamedTuple):
-    """Result of the step: the pupils' credentials, and whether teacher and pupil may enter."""
-
-    cards: list[Credential]
-    teacher: EntryDecision
-    pupil: EntryDecision
-
-
-def run_class(teacher: User) -> DemoClass:
-    """Open the class of the teacher's seat, add pupils, sign the first one in, and check access."""
-    now = timezone.now()
-    seat = teacher.seats.get()
-    classroom = operations.open_class(seat_id=seat.pk, by=teacher, name=NAME, at=now)
-    created = pupils.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
-    # As their cards show them.
-    cards = [one._replace(login=words.spell(one.login), password=words.spell(one.password)) for one in created]
-    first = cards[0]
-    pupil, _ = operations.sign_in(
-        login=first.login.replace("-", " ").upper(), password=first.password, origin=Origin("127.0.0.1"), at=now
-    )
-    return DemoClass(cards, check_user_entry(teacher.pk, at=now), check_pupil_entry(pupil.pk, at=now))
-
-
 #: Of the list: the school whose principal gives licences back.
 SPARING_SCHOOL = 7
 _UNITS_BACK = 2
 #: Of the list: a school whose contact is wrong, and one whose own mailbox refuses.
 _LOST = (20, 12)
 _REASON = f"Cette adresse n'existe pas : corrigez-la et renvoyez le message.{REPLY_SEPARATOR}550 5.1.1 User unknown"
-
-
-def refuse_addresses(
-    office: Collectivity, *, expect: Callable[[bool, str], None], print_line: Callable[[str], None]
-) -> None:
-    """Have the servers of two schools report that the address of the key does not exist."""
-    now, eligible = timezone.now(), list_eligible_schools()
-    uais = [eligible[index]["Identifiant_de_l_etablissement"] for index in _LOST]
-    with tenant_context(office):
-        messages = list(Message.objects.filter(about__regex=rf"\(({'|'.join(uais)})\)"))
-        reports = [
-            DeliveryReport(
-                MessageReference(office.schema_name, message.pk, get_timestamp(message)),
-                ReportedFate.BOUNCED,
-                _REASON,
-                (message.recipient,),
-            )
-            for message in messages
-        ]
-        record_reports(reports, at=now)
-        corrections = build_corrections(list(list_undelivered(now)))
-    expect(len(corrections) == len(_LOST), "deux clés ne sont pas arrivées")
-    proposed = [one.proposed for one in corrections if one.proposed]
-    expect(len(proposed) == 1, "une adresse est proposée")
-    print_line(f"   Deux adresses sont refusées : « Adresses à corriger » propose {proposed[0]} pour l'une.")
-
-
-def give_back(
-    principal: User, code: str, office: Collectivity, *, expect: Callable[[bool, str], None],
-    print_line: Callable[[str], None],
-) -> None:  # fmt: skip
-    """Have a principal redeem a key, then give some of its licences back."""
-    now = timezone.now()
-    subscription = subscriptions.redeem(code=code, by=principal, at=now)
-    done = returns.give_back(subscription_id=subscription.pk, units=_UNITS_BACK, by=principal, at=now)
-    expect(done.left == subscription.size - _UNITS_BACK, "les licences rendues quittent la clé")
-    print_line(f"   {principal} active une clé et rend {_UNITS_BACK} licences : {office.name} les a de nouveau.")
-
-
 KEY = re.compile(r"\b[A-Z0-9]{2,10}(?:-[0-9A-Z]{4}){3}\b")
-INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 NIMES = {
     "name": "Ville de Nîmes",
     "kind": CollectivityKind.COMMUNE,
@@ -241,7 +146,7 @@ class DemoScenario:
         self.print_line(f"   Relu une seconde fois : {counts['added']} ajouté, {counts['changed']} modifié.")
 
     def open_offices(self) -> None:
-        self._create_operator()
+        people.create_operator(password=PASSWORD)
         for collectivity, username, first_name in ((NIMES, "nora", "Nora"), (GARD, "gilles", "Gilles")):
             email = f"{username}@{collectivity['slug']}-demo.example"
             contact = {"contact_name": f"{first_name} Delmas", "contact_phone": "04 66 00 00 00"}
@@ -373,26 +278,67 @@ class DemoScenario:
         self.print_line(f"   {principal} invite {INVITED_TEACHER.email} : une licence attend sa réponse.")
 
     def ask_for_licences(self) -> None:
+        """Have the teacher ask the principal, and the principal the collectivity, without the teacher's name."""
         principal, teacher = (User.objects.get(username=one.username) for one in (PRINCIPAL, TEACHERS[1]))
-        ask_for_licences(principal, teacher, self.offices["nimes"], expect=self._expect, print_line=self.print_line)
+        office, now = self.offices["nimes"], timezone.now()
+        uai = principal.affiliations.values_list("school", flat=True).get()
+        requests.ask_principal(uai=uai, by=teacher, at=now)
+        self._expect(TeacherRequest.objects.pending().count() == 1, "la demande de l'enseignante attend sa direction")
+        self.print_line(f"   {teacher} demande une licence à {principal}, qui le voit à côté de son nom.")
+        request = requests.ask_collectivity(
+            uai=uai,
+            collectivity_id=office.pk,
+            school_year=list_years_to_ask(date_in_paris(now))[0],
+            units=UNITS,
+            reason="Deux classes de plus à la rentrée de janvier.",
+            by=principal,
+            at=now,
+        )
+        self._expect(LicenceRequest.objects.pending().count() == 1, "la demande de l'école attend la collectivité")
+        asked = describe_asked(request)
+        self.print_line(f"   {principal} demande {asked} : {office.name} la trouve sous « Demandes ».")
 
     def follow_up(self) -> None:
-        office, school = self.offices["nimes"], directory.list_eligible_schools()[SPARING_SCHOOL]
-        uai, mailbox = school["Identifiant_de_l_etablissement"], school["Mail"]
+        """Have a principal give licences back, and the servers of two schools refuse the address of the key."""
+        office, eligible, now = self.offices["nimes"], directory.list_eligible_schools(), timezone.now()
+        uai, mailbox = (eligible[SPARING_SCHOOL][name] for name in ("Identifiant_de_l_etablissement", "Mail"))
         principal = people.sign_up(SPARING_PRINCIPAL, {"uai": uai}, self._wait_for_email)
-        code = self._read_key_from_email(mailbox)
-        give_back(principal, code, office, expect=self._expect, print_line=self.print_line)
-        refuse_addresses(office, expect=self._expect, print_line=self.print_line)
+        subscription = subscriptions.redeem(code=self._read_key_from_email(mailbox), by=principal, at=now)
+        done = returns.give_back(subscription_id=subscription.pk, units=_UNITS_BACK, by=principal, at=now)
+        self._expect(done.left == subscription.size - _UNITS_BACK, "les licences rendues quittent la clé")
+        self.print_line(
+            f"   {principal} active une clé et rend {_UNITS_BACK} licences : {office.name} les a de nouveau."
+        )
+        uais = [eligible[index]["Identifiant_de_l_etablissement"] for index in _LOST]
+        with tenant_context(office):
+            for message in Message.objects.filter(about__regex=rf"\(({'|'.join(uais)})\)"):
+                reference = MessageReference(office.schema_name, message.pk, get_timestamp(message))
+                report = DeliveryReport(reference, ReportedFate.BOUNCED, _REASON, (message.recipient,))
+                record_reports([report], at=now)
+            corrections = build_corrections(list(list_undelivered(now)))
+        self._expect(len(corrections) == len(_LOST), "deux clés ne sont pas arrivées")
+        proposed = [correction.proposed for correction in corrections if correction.proposed]
+        self._expect(len(proposed) == 1, "une adresse est proposée")
+        self.print_line(f"   Deux adresses sont refusées : « Adresses à corriger » propose {proposed[0]} pour l'une.")
 
     def open_a_class(self) -> None:
-        teacher = User.objects.get(username=TEACHERS[0].username)
-        demo_class = run_class(teacher)
-        self.card = demo_class.cards[0]
-        self._expect(len({card.login for card in demo_class.cards}) == PUPILS, "chaque élève a son identifiant")
-        self._expect(demo_class.teacher.allowed and demo_class.pupil.allowed, "l'enseignant et l'élève peuvent entrer")
+        """Open the class of the teacher's seat, add pupils, sign the first one in, and check access."""
+        teacher, now = User.objects.get(username=TEACHERS[0].username), timezone.now()
+        classroom = operations.open_class(seat_id=teacher.seats.get().pk, by=teacher, name=NAME, at=now)
+        created = pupils.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
+        first = created[0]
+        # As their cards show them.
+        self.card = card = first._replace(login=words.spell(first.login), password=words.spell(first.password))
+        typed = card.login.replace("-", " ").upper()
+        pupil, _ = operations.sign_in(login=typed, password=card.password, origin=Origin("127.0.0.1"), at=now)
+        entry = check_pupil_entry(pupil.pk, at=now)
+        self._expect(len({one.login for one in created}) == PUPILS, "chaque élève a son identifiant")
+        self._expect(
+            check_user_entry(teacher.pk, at=now).allowed and entry.allowed, "l'enseignant et l'élève peuvent entrer"
+        )
         self.print_line(f"   {teacher} ouvre « {NAME} » et crée {PUPILS} comptes élèves, sans aucun nom.")
-        self.print_line(f"   L'élève n° 1 se connecte : « {self.card.login} », mot de passe « {self.card.password} ».")
-        self.print_line(f"   L'application peut les laisser entrer jusqu'au {demo_class.pupil.until:%d/%m/%Y}.")
+        self.print_line(f"   L'élève n° 1 se connecte : « {card.login} », mot de passe « {card.password} ».")
+        self.print_line(f"   L'application peut les laisser entrer jusqu'au {entry.until:%d/%m/%Y}.")
 
     def sell_by_card(self) -> None:
         now = timezone.now()
@@ -409,45 +355,15 @@ class DemoScenario:
         )
 
     def add_up(self) -> None:
-        for office in self.offices.values():
-            with tenant_context(office):
-                for position in list_pool_positions():
-                    self._expect(position.is_balanced, f"le compte du lot « {position.name} » tombe juste")
-                    self.print_line(
-                        f"   {office.name} : {position.bought} achetées = {position.free} libres "
-                        f"+ {position.issued} non activées + {position.redeemed_free} activées, non utilisées "
-                        f"+ {position.held} utilisées."
-                    )
-        findings = check_all()
-        broken = [finding.rule for finding in findings if finding.broken]
-        self._expect(not broken, f"les règles tiennent ({'; '.join(broken)})")
-        self.print_line(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
+        describe_result(self.offices.values(), self.print_line)
 
     def _build_shop(self) -> ShopSteps:
         return ShopSteps(self.print_line, self._expect)
 
-    def _create_operator(self) -> None:
-        with connected_as_owner("Le compte d'exploitation de la démonstration"):
-            user = User.objects.create_superuser(
-                username=OPERATOR.username, email=OPERATOR.email, password=PASSWORD,
-                first_name=OPERATOR.first_name, last_name=OPERATOR.last_name,
-            )  # fmt: skip
-        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-
     def _join(self, office: Collectivity, email: str, username: str, first_name: str, last_name: str) -> None:
         """Create an account from the link of the invitation e-mail."""
-        token = INVITATION.search(self._wait_for_email(email))
-        if token is None:
-            raise StepFailed(f"L'invitation reçue par {email} ne contient pas de lien.")
-        with tenant_context(office):
-            join_with_new_account(
-                token=token[1],
-                username=username,
-                first_name=first_name,
-                last_name=last_name,
-                password=PASSWORD,
-                at=timezone.now(),
-            )
+        names = {"username": username, "first_name": first_name, "last_name": last_name}
+        people.join_by_letter(self._wait_for_email(email), office, at=timezone.now(), **names)
 
     def _fill_portfolio(self, office: Collectivity, *, commune: str) -> None:
         uais = list(School.objects.filter(commune=commune, type="Ecole").values_list("uai", flat=True))
@@ -486,6 +402,28 @@ class DemoScenario:
     def _expect(self, condition: bool, description: str) -> None:  # noqa: FBT001 - like an assertion
         if not condition:
             raise StepFailed(f"Attendu : {description}.")
+
+
+class RuleBroken(Exception):
+    """The licences of a pool do not add up, or the audit found something."""
+
+
+def describe_result(offices: Iterable[Collectivity], print_line: Callable[[str], None]) -> None:
+    """Print where each licence is, and how many rules hold. Raises `RuleBroken`."""
+    for office in offices:
+        with tenant_context(office):
+            for position in list_pool_positions():
+                if not position.is_balanced:
+                    raise RuleBroken(f"Le compte du lot « {position.name} » de {office.name} ne tombe pas juste.")
+                print_line(
+                    f"   {office.name}, {position.name} : {position.bought} achetées = {position.free} libres "
+                    f"+ {position.issued} non activées + {position.redeemed_free} activées, non utilisées "
+                    f"+ {position.held} utilisées."
+                )
+    findings = check_all()
+    if broken := [f"{finding.rule} : {'; '.join(finding.examples)}" for finding in findings if finding.broken]:
+        raise RuleBroken("\n".join(broken))
+    print_line(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
 
 
 def list_unsent_messages() -> list[str]:

@@ -19,7 +19,7 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
-from licensing.catalogue.models import PriceBand, SchoolTier, Seller
+from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.orders import billing_details, operations, purchase_orders
@@ -57,7 +57,44 @@ PRICE_BANDS = ((1, "35.00"), (100, "30.00"), (500, "25.00"), (1000, "20.00"))
 CLASSES, UNITS = 5, 2000
 #: (schools, licences for each) allocated on the day of the purchase.
 SAME_DAY_ALLOCATIONS = (4, 25)
-_SIGNED_PDF = b"%PDF-1.4\n% Bon de commande, signature et cachet de la demonstration.\n%%EOF\n"
+SIGNED_PDF = b"%PDF-1.4\n% Bon de commande, signature et cachet de la demonstration.\n%%EOF\n"
+
+
+def describe_licences() -> None:
+    """Create the seller, and say what the licences are for."""
+    Seller.objects.create(pk=1, **SELLER)
+    product = get_licence_product()
+    product.summary = SUMMARY
+    product.save(update_fields=["summary"])
+
+
+def set_prices(year: SchoolYear) -> None:
+    """Create the prices of a school year."""
+    sold = {"product": get_licence_product(), "school_year": year}
+    SchoolTier.objects.bulk_create(
+        SchoolTier(**sold, from_classes=first, to_classes=last, price_ttc=Decimal(price))
+        for first, last, price in TIERS
+    )
+    PriceBand.objects.bulk_create(
+        PriceBand(**sold, from_units=first, unit_ht=Decimal(price)) for first, price in PRICE_BANDS
+    )
+
+
+def build_billing(office: Collectivity, buyer: User, address: tuple[str, str, str], engagement: str) -> BillingDetails:
+    """Return how a collectivity's order is billed."""
+    street, postal_code, city = address
+    prefilled = billing_details.prefill_billing_details(Order(kind="purchase", collectivity=office, placed_by=buyer))
+    return BillingDetails(
+        payer="collectivity",
+        name=office.name,
+        address=street,
+        postal_code=postal_code,
+        city=city,
+        email=buyer.email,
+        siret=prefilled.siret,
+        service_code="EDUCATION",
+        engagement_number=engagement,
+    )
 
 
 @dataclass
@@ -69,25 +106,11 @@ class ShopSteps:
 
     def open(self, now: datetime.datetime) -> None:
         """Create the seller and the prices, and open sales of the year."""
-        Seller.objects.create(pk=1, **SELLER)
-        product = get_licence_product()
-        product.summary = SUMMARY
-        product.save(update_fields=["summary"])
+        describe_licences()
         year = get_school_year(date_in_paris(now))
         year.sold_from = year.starts_on - datetime.timedelta(days=90)
         year.save()
-        for first, last, price in TIERS:
-            SchoolTier.objects.create(
-                product=get_licence_product(),
-                school_year=year,
-                from_classes=first,
-                to_classes=last,
-                price_ttc=Decimal(price),
-            )
-        for first, price in PRICE_BANDS:
-            PriceBand.objects.create(
-                product=get_licence_product(), school_year=year, from_units=first, unit_ht=Decimal(price)
-            )
+        set_prices(year)
         self.print_line(
             f"   Vendeur : {SELLER['name']} (inventé). En vente : l'année {year}, {len(TIERS)} paliers d'écoles,"
         )
@@ -140,7 +163,11 @@ class ShopSteps:
             f"   {office.name}, devis {order.quote_number} : {number(UNITS)} licences, {self._format_total(order)}."
         )
         order = operations.place(
-            order_id=order.pk, billing=self._build_billing(office, buyer), terms_version=terms.CURRENT, by=buyer, at=now
+            order_id=order.pk,
+            billing=build_billing(office, buyer, ("3 rue Guillemette", "30044", "Nîmes"), "EJ-2026-0147"),
+            terms_version=terms.CURRENT,
+            by=buyer,
+            at=now,
         )
         purchase_order = get_or_create_purchase_order(order, at=now)
         entitlement = Entitlement.objects.get(order_line__order=order)
@@ -157,7 +184,7 @@ class ShopSteps:
             f" {long_date(entitlement.open_until)}."
         )
         self._allocate_same_day(office, entitlement, manager, now)
-        purchase_orders.receive_scan(order_id=order.pk, filename="bon-signe.pdf", content=_SIGNED_PDF, by=buyer, at=now)
+        purchase_orders.receive_scan(order_id=order.pk, filename="bon-signe.pdf", content=SIGNED_PDF, by=buyer, at=now)
         invoice = billing_operations.confirm(order_id=order.pk, by=operator, at=now)
         entitlement.refresh_from_db()
         self.expect(
@@ -203,21 +230,6 @@ class ShopSteps:
             (pool.capacity, pool.allocated) == (UNITS, schools * units), "des licences sont données le jour même"
         )
         self.print_line(f"   Le jour même, {schools} écoles en reçoivent {units} chacune.")
-
-    def _build_billing(self, office: Collectivity, buyer: User) -> BillingDetails:
-        return BillingDetails(
-            payer="collectivity",
-            name=office.name,
-            address="3 rue Guillemette",
-            postal_code="30044",
-            city="Nîmes",
-            email=buyer.email,
-            siret=billing_details.prefill_billing_details(
-                Order(kind="purchase", collectivity=office, placed_by=buyer)
-            ).siret,
-            service_code="EDUCATION",
-            engagement_number="EJ-2026-0147",
-        )
 
     def _wait_for_document(self, order: Order, kind: BillingDocumentKind) -> None:
         """Wait until the worker has generated the PDF."""

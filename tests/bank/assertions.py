@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.db import connection
 
-from sites.audit.sales_invariants import BANK_INVARIANTS
+from sites.audit.invariants import read_invariants
 
 
 def list_bank_violations():
     """Return the violations of the rule on statements, a sentence each."""
     with connection.cursor() as cursor:
-        cursor.execute(BANK_INVARIANTS[0].sql)
+        cursor.execute(read_invariants("bank")[0].sql)
         return [sentence for (sentence,) in cursor.fetchall()]

@@ -12,7 +12,7 @@ from core.exceptions import DomainError
 from licensing.entitlements.models import Entitlement
 from mailing.models import Message
 from sites.audit.checks import set_audited_moment
-from sites.audit.sales_invariants import SALES_INVARIANTS
+from sites.audit.invariants import read_invariants
 
 
 def assert_refused(code, act, /, *given, **named):
@@ -45,9 +45,10 @@ def list_email_kinds(order):
         return [kind.removeprefix("order.") for kind in list_messages(order).values_list("kind", flat=True)]
 
 
-def list_violations(invariants=SALES_INVARIANTS):
-    """Return the codes of the violated invariants, by default of sales."""
-    query = " UNION ALL ".join(f"SELECT '{rule.code}' WHERE EXISTS ({rule.sql})" for rule in invariants)
+def list_violations(invariants=None):
+    """Return the codes of the violated invariants of the public schema, by default of sales."""
+    rules = [rule for rule in invariants or read_invariants("sales") if rule.place == "public"]
+    query = " UNION ALL ".join(f"SELECT '{rule.code}' WHERE EXISTS ({rule.sql})" for rule in rules)
     with schema_context("public"), connection.cursor() as cursor:
         set_audited_moment(timezone.now())
         cursor.execute(query)

@@ -22,7 +22,7 @@ from licensing.orders.order_events import apply_if_unchanged, get_order_version
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment
-from sites.audit.licence_invariants import LICENCE_INVARIANTS
+from sites.audit.invariants import read_invariants
 from tests import races
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory, PrincipalFactory, TeacherFactory
@@ -125,7 +125,7 @@ def test_starting_confirming_and_teaching_at_once_uses_nothing_before_its_first_
             lambda pk=seat.pk: classes.open_class(seat_id=pk, by=teacher.user, name="CE1 B", at=june),
         ]
     at_once(*steps)
-    assert list_violations() | list_violations(LICENCE_INVARIANTS) == set()
+    assert list_violations() | list_violations(read_invariants("licences")) == set()
     for order in orders:
         assert order.events.filter(action="started").count() == 1
         # Counted from the first day that the confirmation found: it shortens no time to pay.

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Collection, Mapping
-from decimal import Decimal
 from io import BytesIO
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django_tenants.utils import tenant_context
 from openpyxl import Workbook, load_workbook
 
-from accounts.models import User
 from collectivities.capabilities import Role
 from collectivities.letters import choose_letters
 from collectivities.models import Letter, Member
-from collectivities.operations.members import invite, join_with_new_account
+from collectivities.operations.members import invite
 from collectivities.operations.offices import open_office as open_one
 from collectivities.operations.offices import set_presentation
 from collectivities.operations.portfolio import add_to_portfolio
 from core.calendar import date_in_paris
-from core.connections import connected_as_owner
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose
 from licensing.billing import operations as billing_operations
 from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.catalogue import terms
-from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
-from licensing.catalogue.operations import get_licence_product
+from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.office_keys import find_redeemed
-from licensing.orders import billing_details, operations, purchase_orders
-from licensing.orders.billing_details import BillingDetails
+from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order
 from licensing.payments import operations as payment_operations
 from licensing.pools import bulk_views, checks, key_emails
@@ -47,8 +40,8 @@ from licensing.renewals.queries import RenewalList, read_list
 from schools.directory.operations import synchronise
 from schools.operations import load_calendar
 from sites.demo.directory import HEADER, write_csv
-from sites.demo.people import PASSWORD, DemoPerson
-from sites.demo.shop import PRICE_BANDS, SELLER, SUMMARY, TIERS
+from sites.demo.people import PASSWORD, DemoPerson, create_operator, join_by_letter
+from sites.demo.shop import SIGNED_PDF, build_billing, describe_licences, set_prices
 from sites.demo.year.places import OPERATOR, OfficeStory, SchoolPlan, list_rows
 from sites.demo.year.world import YearWorld, run_jobs
 from sites.office.renewal_spreadsheets import build_list_workbook
@@ -64,8 +57,7 @@ def edit_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Map
             year=year,
             version=found.version,
             units={row.uai: units.get(row.uai, 0) for row in found.rows},
-            by=world.user(office.buyer),
-            at=world.at,
+            **world.by(office.buyer),
         )
 
 
@@ -103,8 +95,7 @@ def quote_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Ma
             year=year,
             version=found.version,
             units=found.to_order,
-            by=world.user(office.buyer),
-            at=world.at,
+            **world.by(office.buyer),
         )
     get_or_create_quote(order, at=world.at)
     world.orders[office.slug, year] = order.pk
@@ -118,24 +109,21 @@ def give_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Map
             year=year,
             version=found.version,
             expected=application_plan.build_plan(found, world.at).fingerprint,
-            by=world.user(office.manager),
-            at=world.at,
+            **world.by(office.manager),
         )
 
 
 def undo_renewal(world: YearWorld, *, office: OfficeStory, year: int) -> None:
     """Have the manager take it all back, before any school knows of it."""
     with tenant_context(world.office(office)):
-        renewal_operations.undo_application(year=year, by=world.user(office.manager), at=world.at)
+        renewal_operations.undo_application(year=year, **world.by(office.manager))
 
 
 def decline_renewal(world: YearWorld, *, office: OfficeStory, year: int, sentence: str) -> None:
     """Have the buyer say that nothing is renewed."""
     with tenant_context(world.office(office)):
         found = read_list(year, world.at)
-        renewal_operations.decline_renewal(
-            year=year, version=found.version, reason=sentence, by=world.user(office.buyer), at=world.at
-        )
+        renewal_operations.decline_renewal(year=year, version=found.version, reason=sentence, **world.by(office.buyer))
 
 
 def _read_list_of(units: Mapping[str, int], year: int, world: YearWorld) -> RenewalList:
@@ -198,8 +186,7 @@ def give_in_bulk(world: YearWorld, *, office: OfficeStory) -> None:
             pool_id=world.get_pool(office, world.story.ends_in).pk,
             rows=rows,
             all_or_nothing=True,
-            by=world.user(office.manager),
-            at=world.at,
+            **world.by(office.manager),
         )
 
 
@@ -208,10 +195,7 @@ def give_many(world: YearWorld, *, office: OfficeStory) -> None:
     demands = [checks.Demand(plan.uai, plan.units, plan.address) for plan in _list_given(world, office)]
     with tenant_context(world.office(office)):
         pools.allocate_many(
-            pool_id=world.get_pool(office, world.story.ends_in).pk,
-            demands=demands,
-            by=world.user(office.manager),
-            at=world.at,
+            pool_id=world.get_pool(office, world.story.ends_in).pk, demands=demands, **world.by(office.manager)
         )
 
 
@@ -222,14 +206,14 @@ def correct_addresses(world: YearWorld, *, office: OfficeStory) -> None:
         found = bulk_views.build_corrections(lost)
         recipients = {one.allocation.pk: one.proposed for one in found if one.proposed}
         if recipients:
-            key_emails.readdress_many(recipients=recipients, by=world.user(office.manager), at=world.at)
+            key_emails.readdress_many(recipients=recipients, **world.by(office.manager))
 
 
 def remind_by_hand(world: YearWorld, *, office: OfficeStory) -> None:
     """Remind all schools whose key sleeps."""
     with tenant_context(world.office(office)):
         waiting = Allocation.objects.active().exclude(key__in=find_redeemed()).values_list("pk", flat=True)
-        key_emails.remind_many(allocation_ids=list(waiting), by=world.user(office.manager), at=world.at)
+        key_emails.remind_many(allocation_ids=list(waiting), **world.by(office.manager))
 
 
 def rebalance(world: YearWorld, *, office: OfficeStory, answered: Collection[str]) -> None:
@@ -247,8 +231,7 @@ def rebalance(world: YearWorld, *, office: OfficeStory, answered: Collection[str
             given=given,
             asked=frozenset(),
             expected=plan.fingerprint,
-            by=world.user(office.manager),
-            at=world.at,
+            **world.by(office.manager),
         )
         if made is not None:
             world.rebalancings[office.slug] = made.pk
@@ -257,9 +240,7 @@ def rebalance(world: YearWorld, *, office: OfficeStory, answered: Collection[str
 def undo_rebalancing(world: YearWorld, *, office: OfficeStory) -> None:
     """Undo what was just applied."""
     with tenant_context(world.office(office)):
-        rebalancing.undo_rebalancing(
-            rebalancing_id=world.rebalancings[office.slug], by=world.user(office.manager), at=world.at
-        )
+        rebalancing.undo_rebalancing(rebalancing_id=world.rebalancings[office.slug], **world.by(office.manager))
 
 
 def _list_given(world: YearWorld, office: OfficeStory) -> list[SchoolPlan]:
@@ -278,13 +259,10 @@ def _write_workbook(plans: list[SchoolPlan]) -> bytes:
     return file.getvalue()
 
 
-_SIGNED_PDF = b"%PDF-1.4\n% Bon de commande, signature et cachet de la demonstration.\n%%EOF\n"
-
-
 def quote(world: YearWorld, *, office: OfficeStory, year: int, units: int) -> None:
     """Have the buyer ask for a quote."""
     order = _draft(world, office, year, units)
-    order = operations.issue_quote(order_id=order.pk, by=world.user(office.buyer), at=world.at)
+    order = operations.issue_quote(order_id=order.pk, **world.by(office.buyer))
     get_or_create_quote(order, at=world.at)
 
 
@@ -293,8 +271,9 @@ def order(world: YearWorld, *, office: OfficeStory, year: int, units: int) -> No
     quoted = world.orders.get((office.slug, year))
     placed = _draft(world, office, year, units) if quoted is None else Order.objects.get(pk=quoted)
     buyer = world.user(office.buyer)
+    billing = build_billing(world.office(office), buyer, office.address, f"EJ-{world.at:%Y}-0147")
     placed = operations.place(
-        order_id=placed.pk, billing=_build_billing(world, office), terms_version=terms.CURRENT, by=buyer, at=world.at
+        order_id=placed.pk, billing=billing, terms_version=terms.CURRENT, **world.by(office.buyer)
     )
     get_or_create_purchase_order(placed, at=world.at)
 
@@ -303,13 +282,13 @@ def send_purchase_order(world: YearWorld, *, office: OfficeStory, year: int) -> 
     """Have the buyer upload the signed purchase order."""
     number = world.orders[office.slug, year]
     purchase_orders.receive_scan(
-        order_id=number, filename="bon-signe.pdf", content=_SIGNED_PDF, by=world.user(office.buyer), at=world.at
+        order_id=number, filename="bon-signe.pdf", content=SIGNED_PDF, **world.by(office.buyer)
     )
 
 
 def confirm_purchase_order(world: YearWorld, *, office: OfficeStory, year: int) -> None:
     """Have the operator confirm it: the invoice is issued."""
-    billing_operations.confirm(order_id=world.orders[office.slug, year], by=world.user(OPERATOR), at=world.at)
+    billing_operations.confirm(order_id=world.orders[office.slug, year], **world.by(OPERATOR))
 
 
 def pay(world: YearWorld, *, office: OfficeStory, year: int) -> None:
@@ -321,71 +300,33 @@ def pay(world: YearWorld, *, office: OfficeStory, year: int) -> None:
         amount=owed.total_ttc,
         received_on=date_in_paris(world.at) - datetime.timedelta(days=1),
         reference=f"Mandat {year}-{owed.pk}",
-        by=world.user(OPERATOR),
-        at=world.at,
+        **world.by(OPERATOR),
     )
 
 
 def _draft(world: YearWorld, office: OfficeStory, year: int, units: int) -> Order:
     draft = operations.create_collectivity_draft(
-        collectivity=world.office(office), units=units, by=world.user(office.buyer), at=world.at, ends_in=year
+        collectivity=world.office(office), units=units, **world.by(office.buyer), ends_in=year
     )
     world.orders[office.slug, year] = draft.pk
     return draft
 
 
-def _build_billing(world: YearWorld, office: OfficeStory) -> BillingDetails:
-    address, postal_code, city = office.address
-    buyer = world.user(office.buyer)
-    prefilled = billing_details.prefill_billing_details(
-        Order(kind="purchase", collectivity=world.office(office), placed_by=buyer)
-    )
-    return BillingDetails(
-        payer="collectivity",
-        name=office.name,
-        address=address,
-        postal_code=postal_code,
-        city=city,
-        email=buyer.email,
-        siret=prefilled.siret,
-        service_code="EDUCATION",
-        engagement_number=f"EJ-{world.at:%Y}-0147",
-    )
-
-
-_INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 #: Days before it begins from which a school year is sold.
 _SOLD_BEFORE = datetime.timedelta(days=120)
 
 
 def open_shop(world: YearWorld) -> None:
     """Create the operator, the seller and the prices of both school years."""
-    with connected_as_owner("Le compte d'exploitation de la démonstration"):
-        user = User.objects.create(
-            username=OPERATOR.username, email=OPERATOR.email, password=world.password_hash,
-            first_name=OPERATOR.first_name, last_name=OPERATOR.last_name, is_staff=True, is_superuser=True,
-            date_joined=world.at,
-        )  # fmt: skip
-    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    world.users[OPERATOR.username] = user
-    Seller.objects.create(pk=1, **SELLER)
-    product = get_licence_product()
-    product.summary = SUMMARY
-    product.save(update_fields=["summary"])
+    world.users[OPERATOR.username] = create_operator(password=PASSWORD, date_joined=world.at)
+    describe_licences()
     for year in (world.story.ends_in, world.story.ends_in + 1):
         starts_on = datetime.date(year - 1, 9, 1)
         school_year, _ = SchoolYear.objects.update_or_create(
             ends_on=datetime.date(year, 8, 31),
             defaults={"starts_on": starts_on, "sold_from": starts_on - _SOLD_BEFORE},
         )
-        sold = {"product": product, "school_year": school_year}
-        SchoolTier.objects.bulk_create(
-            SchoolTier(**sold, from_classes=first, to_classes=last, price_ttc=Decimal(price))
-            for first, last, price in TIERS
-        )
-        PriceBand.objects.bulk_create(
-            PriceBand(**sold, from_units=first, unit_ht=Decimal(price)) for first, price in PRICE_BANDS
-        )
+        set_prices(school_year)
 
 
 def load_directory(world: YearWorld) -> None:
@@ -409,8 +350,7 @@ def open_office(world: YearWorld, *, office: OfficeStory) -> None:
         contact_name=str(office.officer.first_name + " " + office.officer.last_name),
         contact_phone="04 66 00 00 00",
         manager_email=office.manager.email,
-        by=world.user(OPERATOR),
-        at=world.at,
+        **world.by(OPERATOR),
     )
 
 
@@ -420,7 +360,7 @@ def join_office(world: YearWorld, *, office: OfficeStory) -> None:
     roles = {office.buyer: [Role.BUYER], office.officer: [Role.DATA_OFFICER]}
     with tenant_context(world.office(office)):
         for person, wanted in roles.items():
-            invite(email=person.email, roles=wanted, by=world.user(office.manager), at=world.at)
+            invite(email=person.email, roles=wanted, **world.by(office.manager))
 
 
 def accept_membership(world: YearWorld, *, office: OfficeStory) -> None:
@@ -433,7 +373,7 @@ def fill_portfolio(world: YearWorld, *, office: OfficeStory) -> None:
     """Add the collectivity's schools to its portfolio."""
     uais = [plan.uai for plan in world.story.plans if plan.office is office]
     with tenant_context(world.office(office)):
-        add_to_portfolio(uais=uais, by=world.user(office.manager), at=world.at)
+        add_to_portfolio(uais=uais, **world.by(office.manager))
 
 
 def present_office(world: YearWorld, *, office: OfficeStory) -> None:
@@ -445,8 +385,7 @@ def present_office(world: YearWorld, *, office: OfficeStory) -> None:
             signature=f"{office.name}, direction de l'éducation",
             contact_name=f"{office.manager.first_name} {office.manager.last_name}",
             contact_phone="04 66 00 00 00",
-            by=world.user(office.manager),
-            at=world.at,
+            **world.by(office.manager),
         )
 
 
@@ -458,16 +397,6 @@ def stop_weekly_letter(world: YearWorld, *, office: OfficeStory) -> None:
 
 
 def _join(world: YearWorld, office: OfficeStory, person: DemoPerson) -> None:
-    token = _INVITATION.search(world.book.find_latest(person.email).text)
-    if token is None:
-        raise LookupError(f"The invitation of {person.username} has no link.")
-    with tenant_context(world.office(office)):
-        member = join_with_new_account(
-            token=token[1],
-            username=person.username,
-            first_name=person.first_name,
-            last_name=person.last_name,
-            password=PASSWORD,
-            at=world.at,
-        )
-    world.users[person.username] = member.user
+    text = world.book.find_latest(person.email).text
+    names = {"username": person.username, "first_name": person.first_name, "last_name": person.last_name}
+    world.users[person.username] = join_by_letter(text, world.office(office), at=world.at, **names)

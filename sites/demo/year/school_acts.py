@@ -30,20 +30,20 @@ from licensing.returns import operations as returns
 from licensing.returns.models import ReturnRequest
 from schools import principals
 from schools.models import Affiliation
-from sites.demo.people import PASSWORD
+from sites.demo.people import INVITATION, PASSWORD
 from sites.demo.year.places import OfficeStory, SchoolPlan
 from sites.demo.year.world import YearWorld
 
 
 def ask_principal(world: YearWorld, *, plan: SchoolPlan, place: int) -> None:
     """Have a teacher ask the head for a licence."""
-    requests.ask_principal(uai=plan.uai, by=world.user(plan.teachers[place]), at=world.at)
+    requests.ask_principal(uai=plan.uai, **world.by(plan.teachers[place]))
 
 
 def refuse_teacher(world: YearWorld, *, plan: SchoolPlan, place: int, sentence: str) -> None:
     """Have the head refuse a teacher's request."""
     asked = TeacherRequest.objects.pending().get(teacher=world.user(plan.teachers[place]))
-    requests.refuse_teacher_request(request_id=asked.pk, sentence=sentence, by=world.user(plan.head), at=world.at)
+    requests.refuse_teacher_request(request_id=asked.pk, sentence=sentence, **world.by(plan.head))
 
 
 def ask_collectivity(world: YearWorld, *, plan: SchoolPlan, year: int, units: int, reason: str) -> None:
@@ -54,8 +54,7 @@ def ask_collectivity(world: YearWorld, *, plan: SchoolPlan, year: int, units: in
         school_year=year,
         units=units,
         reason=reason,
-        by=world.user(plan.head),
-        at=world.at,
+        **world.by(plan.head),
     )
 
 
@@ -77,18 +76,14 @@ def decide(
 
 def give_back(world: YearWorld, *, plan: SchoolPlan, year: int, units: int) -> None:
     """Have the head give unused licences back, unasked."""
-    returns.give_back(
-        subscription_id=world.get_subscription(plan, year).pk, units=units, by=world.user(plan.head), at=world.at
-    )
+    returns.give_back(subscription_id=world.get_subscription(plan, year).pk, units=units, **world.by(plan.head))
 
 
 def ask_back(world: YearWorld, *, office: OfficeStory) -> None:
     """Have the manager ask every school for what it does not use."""
     with tenant_context(world.office(office)):
         given = Allocation.objects.filter(revoked_at=None, pool=world.get_pool(office, world.story.ends_in))
-        returns.ask_many(
-            allocation_ids=list(given.values_list("pk", flat=True)), by=world.user(office.manager), at=world.at
-        )
+        returns.ask_many(allocation_ids=list(given.values_list("pk", flat=True)), **world.by(office.manager))
 
 
 def answer_return(world: YearWorld, *, plan: SchoolPlan, year: int, kept: str) -> None:
@@ -151,7 +146,6 @@ def hand_over(world: YearWorld, *, plan: SchoolPlan, year: int, giver: int, rece
 
 
 _VERIFICATION = re.compile(r"/direction/#jeton=(\S+)")
-_INVITATION = re.compile(r"/invitation/#jeton=(\S+)")
 
 
 def sign_up(world: YearWorld, *, plan: SchoolPlan, places: Sequence[int]) -> None:
@@ -202,7 +196,7 @@ def confirm_verification(world: YearWorld, *, plan: SchoolPlan) -> None:
 def redeem(world: YearWorld, *, plan: SchoolPlan) -> None:
     """Have the head, who has an account, redeem the key of the letter."""
     key, _ = world.book.find_latest(plan.mailbox, "key", "reminder").key_and_proof
-    subscriptions.redeem(code=key, by=world.user(plan.head), at=world.at)
+    subscriptions.redeem(code=key, **world.by(plan.head))
 
 
 def assign(world: YearWorld, *, plan: SchoolPlan, year: int, places: Sequence[int]) -> None:
@@ -210,8 +204,7 @@ def assign(world: YearWorld, *, plan: SchoolPlan, year: int, places: Sequence[in
     subscriptions.assign_many(
         subscription_id=world.get_subscription(plan, year).pk,
         teacher_ids=[world.user(plan.teachers[place]).pk for place in places],
-        by=world.user(plan.head),
-        at=world.at,
+        **world.by(plan.head),
     )
 
 
@@ -220,10 +213,7 @@ def invite(world: YearWorld, *, plan: SchoolPlan, year: int, places: Sequence[in
     people = [plan.teachers[place] for place in places]
     addresses = "\n".join(f"{one.first_name} {one.last_name} <{one.email}>" for one in people)
     invitations.invite_teachers(
-        subscription_id=world.get_subscription(plan, year).pk,
-        addresses=addresses,
-        by=world.user(plan.head),
-        at=world.at,
+        subscription_id=world.get_subscription(plan, year).pk, addresses=addresses, **world.by(plan.head)
     )
 
 
@@ -231,7 +221,7 @@ def accept_invitation(world: YearWorld, *, plan: SchoolPlan, place: int) -> None
     """Have an invited teacher create an account by the link of the letter."""
     person = plan.teachers[place]
     letter = world.book.find_latest(person.email, "teacher.invited", "teacher.reminded")
-    token = _INVITATION.search(letter.text)
+    token = INVITATION.search(letter.text)
     if token is None:
         raise LookupError(f"The invitation of {person.username} has no link.")
     seat = invitations.accept_with_new_account(
@@ -245,7 +235,7 @@ def accept_invitation(world: YearWorld, *, plan: SchoolPlan, place: int) -> None
 def claim(world: YearWorld, *, plan: SchoolPlan, place: int) -> None:
     """Have a teacher type the key that the head gave on paper."""
     key, _ = world.book.find_latest(plan.mailbox, "key", "reminder").key_and_proof
-    subscriptions.claim(code=key, by=world.user(plan.teachers[place]), at=world.at)
+    subscriptions.claim(code=key, **world.by(plan.teachers[place]))
 
 
 def replace(world: YearWorld, *, plan: SchoolPlan, year: int, place: int, successor: int) -> None:
@@ -255,14 +245,13 @@ def replace(world: YearWorld, *, plan: SchoolPlan, year: int, place: int, succes
         seat_id=seat.pk,
         holder_id=world.user(plan.teachers[place]).pk,
         successor_id=world.user(plan.teachers[successor]).pk,
-        by=world.user(plan.head),
-        at=world.at,
+        **world.by(plan.head),
     )
 
 
 def release(world: YearWorld, *, plan: SchoolPlan, year: int, place: int) -> None:
     """Have the head take a licence back from a teacher who leaves."""
-    subscriptions.release(seat_id=world.get_seat(plan, year, place).pk, by=world.user(plan.head), at=world.at)
+    subscriptions.release(seat_id=world.get_seat(plan, year, place).pk, **world.by(plan.head))
 
 
 def stop_reminders(world: YearWorld, *, plan: SchoolPlan) -> None:

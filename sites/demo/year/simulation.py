@@ -12,14 +12,12 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.test.utils import override_settings
 from django.utils import timezone
-from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from core.calendar import PARIS, date_in_paris
 from core.formatting import long_date, number
-from licensing.pools.positions import list_pool_positions
-from sites.audit.checks import check_all
 from sites.demo.people import PASSWORD
+from sites.demo.scenario import describe_result
 from sites.demo.year import letters, office_acts, school_acts
 from sites.demo.year.letters import LetterBook, write_letters
 from sites.demo.year.places import OFFICES, OPERATOR
@@ -28,25 +26,12 @@ from sites.demo.year.story import YearStory, list_days
 from sites.demo.year.world import YearClock, YearWorld, run_jobs, run_periodic_tasks, simulated_time
 
 #: What does the acts, which have their names.
-_ACTS: list[Callable[..., None]] = [
-    office_acts.open_shop, office_acts.load_directory, office_acts.open_office, office_acts.join_office,
-    office_acts.accept_membership, office_acts.fill_portfolio, office_acts.present_office,
-    office_acts.stop_weekly_letter,
-    office_acts.quote, office_acts.order, office_acts.send_purchase_order, office_acts.confirm_purchase_order,
-    office_acts.pay,
-    office_acts.import_workbook, office_acts.give_in_bulk, office_acts.give_many, office_acts.correct_addresses,
-    office_acts.remind_by_hand, office_acts.rebalance, office_acts.undo_rebalancing,
-    office_acts.edit_renewal, office_acts.take_renewal_workbook, office_acts.quote_renewal,
-    office_acts.give_renewal, office_acts.undo_renewal, office_acts.decline_renewal,
-    school_acts.sign_up, school_acts.redeem_with_new_account, school_acts.ask_for_verification,
-    school_acts.confirm_verification, school_acts.redeem, school_acts.assign, school_acts.invite,
-    school_acts.accept_invitation, school_acts.claim, school_acts.replace, school_acts.release,
-    school_acts.stop_reminders,
-    school_acts.open_class, school_acts.carry_on, school_acts.hand_over,
-    school_acts.ask_principal, school_acts.refuse_teacher, school_acts.ask_collectivity, school_acts.decide,
-    school_acts.give_back, school_acts.ask_back, school_acts.answer_return,
-]  # fmt: skip
-_PERFORMERS = {performer.__name__: performer for performer in _ACTS}
+_PERFORMERS: dict[str, Callable[..., None]] = {
+    name: function
+    for module in (office_acts, school_acts)
+    for name, function in vars(module).items()
+    if getattr(function, "__module__", "") == module.__name__
+}
 _BACKEND = "sites.demo.year.letters.LetterBackend"
 #: When workers do what is due: the tasks and reminders of the day, what waits an hour, the evening.
 _MORNING, _AFTERNOON, _EVENING = (datetime.time(*one) for one in ((8, 0), (14, 0), (18, 30)))
@@ -130,10 +115,6 @@ _DAY = datetime.timedelta(days=1)
 LETTERS_FILE = "lettres.txt"
 
 
-class RuleBroken(Exception):
-    """The audit of the year found something."""
-
-
 def choose_first_year(today: datetime.date) -> int:
     """Return the latest year in which a story can begin whose last day is over."""
     year = today.year - 1
@@ -165,7 +146,7 @@ class YearDemonstration:
             logging.disable(logging.NOTSET)
         letters: Path = settings.DATA / LETTERS_FILE
         letters.write_text(write_letters(simulation.book.letters), encoding="utf-8")
-        self._add_up(world)
+        describe_result(world.offices.values(), self._print_line)
         self._print_line(
             f"   {number(len(simulation.book.letters))} lettres, par destinataire et dans l'ordre : {letters}\n"
             f"   ({time.monotonic() - started:.0f} s)"
@@ -210,20 +191,6 @@ class YearDemonstration:
     def _print_month(self, day: datetime.date) -> None:
         if day.day == 1:
             self._print_line(f"   {long_date(day)}")
-
-    def _add_up(self, world: YearWorld) -> None:
-        for office in world.offices.values():
-            with tenant_context(office):
-                for position in list_pool_positions():
-                    self._print_line(
-                        f"   {office.name}, {position.name} : {position.bought} achetées = {position.free} libres "
-                        f"+ {position.issued} non activées + {position.redeemed_free} activées, non utilisées "
-                        f"+ {position.held} utilisées."
-                    )
-        findings = check_all()
-        if broken := [f"{finding.rule} : {'; '.join(finding.examples)}" for finding in findings if finding.broken]:
-            raise RuleBroken("\n".join(broken))
-        self._print_line(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
 
     def _choose_school(self) -> SchoolYearStory:
         """Return a school in its second year, where a class was taken along."""

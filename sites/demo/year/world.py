@@ -7,6 +7,7 @@ import datetime
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from unittest import mock
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -149,6 +150,10 @@ class YearWorld:
 
     def user(self, person: DemoPerson) -> User:
         return self.users[person.username]
+
+    def by(self, person: DemoPerson) -> dict[str, Any]:
+        """Return who acts, and when: now."""
+        return {"by": self.user(person), "at": self.at}
 
     def office(self, office: OfficeStory) -> Collectivity:
         return self.offices[office.slug]

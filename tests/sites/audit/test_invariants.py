@@ -27,7 +27,8 @@ from licensing.pools.tasks import note_key_event
 from licensing.reminders.models import Reminder
 from mailing import operations as mailing
 from schools import calendar
-from sites.audit.checks import OFFICE_INVARIANTS, PUBLIC_INVARIANTS, check_all, list_rules
+from sites.audit import invariants
+from sites.audit.checks import OFFICE_INVARIANTS, PUBLIC_INVARIANTS, TOPICS, check_all, list_rules
 from tests.api.client import create_token
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
@@ -310,3 +311,18 @@ def test_each_audited_rule_is_written_down_under_its_number():
     written = {int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)}
     audited = {int(rule.partition(".")[0]) for _, rule in list_rules()}
     assert audited == written
+
+
+@pytest.mark.small
+def test_no_file_of_rules_is_left_out():
+    files = {path.stem for path in (ROOT / "sites" / "audit" / "rules").iterdir()}
+    assert files == {*TOPICS, "public_rows"}
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("head", ["paid 12. Payée", "paid (nowhere) 12. Payée", "paid (public) Payée"])
+def test_a_rule_without_place_or_number_is_refused(head, tmp_path, monkeypatch):
+    monkeypatch.setattr(invariants, "FOLDER", tmp_path)
+    (tmp_path / "sales.sql").write_text(f"--- {head}\nSELECT 'x'\n")
+    with pytest.raises(ValueError, match="heads no rule"):
+        invariants.read_invariants("sales")

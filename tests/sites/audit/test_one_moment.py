@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from sites.audit.invariants import KEYS, OfficeRows
+from sites.audit.invariants import PUBLIC_ROWS, OfficeRows
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.races import run_concurrently
@@ -24,7 +24,7 @@ def test_a_key_given_while_an_office_is_audited_breaks_no_rule(committing, monke
 
     def read_then_give(self, wanted):
         rows = read(self, wanted)
-        if KEYS in wanted and not given:
+        if PUBLIC_ROWS["key"] in wanted and not given:
             given.append(run_concurrently(committing.schema_name, [give], expected_errors=()))
         return rows
 

@@ -12,7 +12,7 @@ from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.models import Transmission
 from licensing.billing.transmission.platforms import DepositVerdict
 from sites.audit.checks import check_all
-from sites.audit.sales_invariants import TRANSMISSION_INVARIANTS
+from sites.audit.invariants import read_invariants
 from tests.billing.transmission.scripted_platform import entry, follow_script
 from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory
@@ -69,7 +69,7 @@ def test_each_disagreement_of_a_transmission_is_detected(transmitted):
         for breach in BREACHES:
             cursor.execute("SAVEPOINT before")
             execute_as_administrator(breach)
-            if not list_violations(TRANSMISSION_INVARIANTS):
+            if not list_violations(read_invariants("transmissions")):
                 missed.append(breach)
             cursor.execute("ROLLBACK TO SAVEPOINT before")
         assert missed == []

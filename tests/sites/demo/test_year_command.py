@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from sites.demo import database, processes
-from sites.demo.scenario import DemoScenario
-from sites.demo.year.simulation import RuleBroken, YearDemonstration, choose_first_year
+from sites.demo.scenario import DemoScenario, RuleBroken
+from sites.demo.year.simulation import YearDemonstration, choose_first_year
 from sites.demo.year.story import YearStory
 
 

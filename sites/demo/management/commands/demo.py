@@ -16,8 +16,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sites.demo import database, processes
 from sites.demo.people import INVITED_TEACHER, PASSWORD, PRINCIPAL, SPARING_PRINCIPAL, TEACHER_BY_HAND, TEACHERS
-from sites.demo.scenario import DemoScenario, list_unsent_messages
-from sites.demo.year.simulation import RuleBroken, YearDemonstration
+from sites.demo.scenario import DemoScenario, RuleBroken, list_unsent_messages
+from sites.demo.year.simulation import YearDemonstration
 
 #: Environment variable set once the process runs with the demo's ports and data folder.
 _PREPARED_VARIABLE = "PEPS_DEMO"
