@@ -166,7 +166,7 @@ def receive_pupils(*, symbols: str, classroom_id: int, by: User, at: datetime.da
         received_by=by,
         received=len(coming.pupils),
     )
-    emails.notify_giver_of_pupils(handover, at)
+    emails.notify(emails.PUPILS_RECEIVED, handover.by, at, handover=handover.pk)
     return coming
 
 
