@@ -7,9 +7,10 @@ lead to the portal; no attachment, no tracking.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.core import signing
@@ -33,11 +34,12 @@ from licensing.entitlements.emails import render_portal_email
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import describe_start, format_long_date
-from licensing.pools.models import REVEALED_ACTION, Allocation, MessageKind, Pool
+from licensing.pools.models import ALLOCATION_TOPIC, REVEALED_ACTION, Allocation, MessageKind, Pool
 from licensing.pools.wording import describe_hold
 from mailing.email_templates import read_email_template
 from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, OnHold, RenderedEmail
 from mailing.models import Message
+from mailing.operations import NewMessage
 from schools.calendar import WritingCalendar, find_place
 from schools.models import School
 from schools.wording import format_school_name
@@ -389,3 +391,10 @@ def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
 def school_label(allocation: Allocation) -> str:
     """Return the school as shown in the list of messages."""
     return f"{format_school_name(allocation.school.name)} ({allocation.school_id})"
+
+
+def build_message(allocation: Allocation, kind: str, context: Mapping[str, Any] = MappingProxyType({})) -> NewMessage:
+    """Return an e-mail about an allocation, to its address."""
+    return NewMessage(
+        str(kind), allocation.recipient, ALLOCATION_TOPIC, allocation.pk, school_label(allocation), context
+    )
