@@ -137,7 +137,7 @@ def _read_erasure_warning(message: Message, teacher: User) -> dict[str, Any]:
 
 
 def _read_certificates(message: Message, reader: User) -> dict[str, Any]:
-    readable = pupil_erasure.list_readable_among(reader, message.context["certificates"])
+    readable = pupil_erasure.list_readable(reader, pk__in=message.context["certificates"])
     if not readable:
         raise NoLongerDue("La personne n’enseigne plus dans cet établissement, et ne le dirige plus.")
     first = readable[0].certificate
