@@ -19,11 +19,21 @@ from licensing.classes import words
 from licensing.classes.queries import UnusableCase, find_unusable_case, format_entry_refusal
 from licensing.entitlements.models import Entitlement
 
-_TEACHER_SQL = """
-SELECT person.is_active, person.profile, seat.id, entitlement.first_day, entitlement.last_day,
-       entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at, entitlement.suspension_cause,
-       entitlement.cancelled_at,
-       classroom.id, classroom.code, classroom.name
+_ENTITLEMENT_COLUMNS = (
+    "first_day",
+    "last_day",
+    "provisional_until",
+    "unpaid_until",
+    "suspended_at",
+    "suspension_cause",
+    "cancelled_at",
+)
+_LICENCE = f"""
+    seat.id, {", ".join(f"entitlement.{column}" for column in _ENTITLEMENT_COLUMNS)},
+    classroom.id, classroom.code, classroom.name
+"""
+_TEACHER_SQL = f"""
+SELECT person.is_active, person.profile, {_LICENCE}
 FROM accounts_user AS person
 LEFT JOIN LATERAL (
     SELECT held.id FROM entitlements_seat AS held WHERE held.holder_id = person.id
@@ -40,16 +50,13 @@ LEFT JOIN entitlements_activationkey AS key ON key.id = subscription.key_id
 LEFT JOIN entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id
 LEFT JOIN classes_classroom AS classroom ON classroom.seat_id = seat.id AND classroom.purged_at IS NULL
 WHERE person.id = %s
-"""
-_PUPIL_SQL = """
+"""  # noqa: S608 - constants
+_PUPIL_SQL = f"""
 SELECT pupil.number, pupil.word || coalesce(
            -- Two leopards in a class are told apart by the flower that follows: « léopard-harpe ».
            (SELECT '-' || split_part(pupil.code, '-', 1) FROM classes_pupilaccount AS other
             WHERE other.classroom_id = pupil.classroom_id AND other.word = pupil.word AND other.id <> pupil.id LIMIT 1),
-           ''), classroom.purged_at, seat.holder_id,
-       seat.id, entitlement.first_day, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until,
-       entitlement.suspended_at, entitlement.suspension_cause, entitlement.cancelled_at,
-       classroom.id, classroom.code, classroom.name
+           ''), classroom.purged_at, seat.holder_id, {_LICENCE}
 FROM classes_pupilaccount AS pupil
 JOIN classes_classroom AS classroom ON classroom.id = pupil.classroom_id
 JOIN entitlements_seat AS seat ON seat.id = classroom.seat_id
@@ -57,7 +64,7 @@ JOIN entitlements_subscription AS subscription ON subscription.id = seat.subscri
 JOIN entitlements_activationkey AS key ON key.id = subscription.key_id
 JOIN entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id
 WHERE pupil.id = %s
-"""
+"""  # noqa: S608 - constants
 
 # Short sentences for six-year-olds; the teacher's page gives the details.
 _ASK_TEACHER = "Dis-le à ton maître ou à ta maîtresse."
@@ -115,32 +122,13 @@ class EntryDecision:
 
 
 class _Licence(NamedTuple):
-    """A seat's entitlement, and its class if one was opened."""
+    """A seat's entitlement, unsaved, with the columns that the shared rules read, and its class if one was opened."""
 
     seat: int
-    first_day: datetime.date
-    last_day: datetime.date
-    provisional_until: datetime.date | None
-    unpaid_until: datetime.date | None
-    suspended_at: datetime.datetime | None
-    suspension_cause: str | None
-    cancelled_at: datetime.datetime | None
+    entitlement: Entitlement
     classroom: int | None
     code: str
     name: str
-
-    @property
-    def entitlement(self) -> Entitlement:
-        """An unsaved entitlement with the columns that the shared rules read."""
-        return Entitlement(
-            first_day=self.first_day,
-            last_day=self.last_day,
-            provisional_until=self.provisional_until,
-            unpaid_until=self.unpaid_until,
-            suspended_at=self.suspended_at,
-            suspension_cause=self.suspension_cause or "",
-            cancelled_at=self.cancelled_at,
-        )
 
     @property
     def until(self) -> datetime.date:
@@ -167,7 +155,7 @@ def check_user_entry(user_id: int, at: datetime.datetime) -> EntryDecision:
     active, profile = rows[0][:2]
     if not active:
         return _deny("teacher", "account_closed", "Ce compte est fermé.")
-    licences = [_Licence(*row[2:]) for row in rows if row[2] is not None]
+    licences = [_read_licence(row[2:]) for row in rows if row[2] is not None]
     if not licences:
         return _deny("teacher", "no_licence", _NO_LICENCE[Profile(profile)])
     day = date_in_paris(at)
@@ -177,7 +165,7 @@ def check_user_entry(user_id: int, at: datetime.datetime) -> EntryDecision:
         # Next year's licence explains nothing while this year's is suspended.
         last, case = max(
             unusable,
-            key=lambda pair: (_is_suspended(pair[1]), pair[0].last_day, pair[0].until, pair[0].seat),
+            key=lambda pair: (_is_suspended(pair[1]), pair[0].entitlement.last_day, pair[0].until, pair[0].seat),
         )
         return _deny("teacher", case.code, format_entry_refusal(case, last.entitlement))
     return EntryDecision(
@@ -204,7 +192,7 @@ def check_pupil_entry(pupil_id: int, at: datetime.datetime) -> EntryDecision:
     if not rows:
         raise UnknownPerson("Ce compte d’élève n’existe pas, ou n’existe plus.")
     number, word, purged, holder = rows[0][:4]
-    licence = _Licence(*rows[0][4:])
+    licence = _read_licence(rows[0][4:])
     case = licence.unusable_on(date_in_paris(at))
     if purged is not None or case in (UnusableCase.CANCELLED, UnusableCase.ENDED):
         return _deny("pupil", "licence_ended", f"Ta classe est finie pour cette année. {_ASK_TEACHER}")
@@ -219,6 +207,13 @@ def check_pupil_entry(pupil_id: int, at: datetime.datetime) -> EntryDecision:
         classes=licence.open_classes(),
         number=number,
         nickname=words.spell(word),
+    )
+
+
+def _read_licence(row: Sequence[Any]) -> _Licence:
+    seat, *entitlement, classroom, code, name = row
+    return _Licence(
+        seat, Entitlement(**dict(zip(_ENTITLEMENT_COLUMNS, entitlement, strict=True))), classroom, code, name
     )
 
 

@@ -6,6 +6,7 @@ Messages to pupils, who are six, use short sentences.
 from __future__ import annotations
 
 from core.exceptions import DomainError
+from licensing.entitlements.exceptions import TooManyGuesses, TooManyTries
 
 
 class ClassNotTaught(DomainError):
@@ -75,24 +76,16 @@ class NoInvitation(DomainError):
     code = "no_invitation"
 
 
-class TooManyInvitations(DomainError):
+class TooManyInvitations(TooManyTries):
     """The account exceeded the rate limit on invitations, which could be used to probe usernames."""
 
     code = "too_many_invitations"
 
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
-
-class TooManyHandoverCodes(DomainError):
+class TooManyHandoverCodes(TooManyGuesses):
     """Too many codes that do not exist were typed."""
 
     code = "too_many_codes"
-
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
 
 class WrongCredentials(DomainError):
@@ -114,11 +107,5 @@ class ClassClosed(DomainError):
         self.reason = reason
 
 
-class TooManyAttempts(DomainError):
-    """The login, the device or the network has to wait after failed attempts: `retry_after` seconds."""
-
-    code = "too_many_attempts"
-
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
+class TooManyAttempts(TooManyTries):
+    """The login, the device or the network has to wait after failed attempts."""

@@ -32,6 +32,7 @@ from licensing.classes.views import (
     parse_numbers,
     redirect_to_class,
     render_class_page,
+    set_no_store,
 )
 from licensing.entitlements.wording import format_long_date
 from web.access import signed_in
@@ -187,9 +188,7 @@ def handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpRespo
         "pupils": pending.pupils.order_by("number"),
         "name_keys": derive_name_keys(classroom.pk),
     }
-    response = render(request, "classes/handover.html", content)
-    response["Cache-Control"] = "no-store"
-    return response
+    return set_no_store(render(request, "classes/handover.html", content))
 
 
 @signed_in
@@ -241,9 +240,8 @@ def receive(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     enter = handovers.receive if is_confirmed else handovers.look_up
     coming = enter(code=typed, classroom_id=pk, by=request.user, address=get_client_ip(request), at=timezone.now())
     if not is_confirmed:
-        response = render(request, "classes/receive.html", {"classroom": classroom, "coming": coming, "code": typed})
-        response["Cache-Control"] = "no-store"
-        return response
+        content = {"classroom": classroom, "coming": coming, "code": typed}
+        return set_no_store(render(request, "classes/receive.html", content))
     return _describe(coming)
 
 

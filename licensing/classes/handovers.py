@@ -6,17 +6,15 @@ change; numbers do where they are taken.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import throttling
 from accounts.models import User
 from core.exceptions import Refusal
 from core.formatting import join_words, pluralize
@@ -35,6 +33,7 @@ from licensing.classes.models import MAX_PUPILS, Classroom, HandoverOutcome, Pup
 from licensing.classes.operations import check_licence_running, get_class_school, lock_classes, lock_taught_class
 from licensing.classes.queries import NOT_TAUGHT_MESSAGE, is_taught_by, taught_by
 from licensing.entitlements import code_sealing
+from licensing.entitlements.guesses import GuessLimit
 
 #: Validity of a code.
 VALID_DAYS = 14
@@ -166,7 +165,7 @@ def receive_pupils(*, symbols: str, classroom_id: int, by: User, at: datetime.da
         received_by=by,
         received=len(coming.pupils),
     )
-    emails.notify_giver_of_pupils(handover, at)
+    emails.notify(emails.PUPILS_RECEIVED, handover.by, at, handover=handover.pk)
     return coming
 
 
@@ -282,19 +281,22 @@ def _end(handovers: QuerySet[PupilHandover], outcome: HandoverOutcome, at: datet
 
 # A colleague types the code of pupils that are handed over: a look before, then the act; guesses are counted.
 #
-# Ten codes that do not exist an hour per account, thirty per network; only well-formed ones count, and those of another
-# school as those that nobody has.
+# Only well-formed codes count, and those of another school as those that nobody has.
 
-_HOUR = datetime.timedelta(hours=1)
-_ACCOUNT_LIMIT = throttling.RateLimit("handover/account", 10, _HOUR)
-_NETWORK_LIMIT = throttling.RateLimit("handover/address", 30, _HOUR)
+_GUESSES = GuessLimit(
+    scope="handover",
+    failure=UnknownHandover,
+    refusal=TooManyHandoverCodes,
+    sentence="Trop de codes inexistants ont été saisis : patientez {}, puis recopiez le code depuis la feuille de "
+    "votre collègue.",
+)
 
 
 @sensitive_variables("code", "symbols")
 def look_up(*, code: str, classroom_id: int, by: User, address: str, at: datetime.datetime) -> ComingPupils:
     """Return what a code would bring to a class of `by`, and change nothing. Raises as `receive` does."""
     symbols = handover_codes.parse(code)
-    with _limit_guesses(by, address, at):
+    with _GUESSES.count(by, address, at):
         return preview(symbols=symbols, classroom_id=classroom_id, by=by, at=at)
 
 
@@ -306,19 +308,5 @@ def receive(*, code: str, classroom_id: int, by: User, address: str, at: datetim
     `TooManyHandoverCodes`.
     """
     symbols = handover_codes.parse(code)
-    with _limit_guesses(by, address, at):
+    with _GUESSES.count(by, address, at):
         return receive_pupils(symbols=symbols, classroom_id=classroom_id, by=by, at=at)
-
-
-@contextlib.contextmanager
-def _limit_guesses(by: User, address: str, at: datetime.datetime) -> Iterator[None]:
-    counters = [(_ACCOUNT_LIMIT, str(by.pk)), (_NETWORK_LIMIT, throttling.get_network(address))]
-    try:
-        with throttling.count_failures(counters, failure=UnknownHandover, at=at):
-            yield
-    except throttling.RateLimitExceeded as throttled:
-        raise TooManyHandoverCodes(
-            f"Trop de codes inexistants ont été saisis : patientez {throttling.format_wait(throttled.wait)}, puis "
-            "recopiez le code depuis la feuille de votre collègue.",
-            throttled.retry_after,
-        ) from None

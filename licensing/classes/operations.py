@@ -257,7 +257,7 @@ def note_tries(*, code: str, at: datetime.datetime) -> int:
             one for one in (classroom.seat.holder, get_second_teacher(classroom)) if one is not None and one.email
         ]
         for teacher in teachers:
-            emails.notify_teacher_of_tries(classroom, teacher, at)
+            emails.notify(emails.TRIED, teacher, at, classroom=classroom.pk)
         count += len(teachers)
     return count
 
@@ -332,7 +332,7 @@ def create_invitation(*, classroom_id: int, username: str, by: User, at: datetim
     invitation, _ = ClassInvitation.objects.update_or_create(
         classroom=classroom, defaults={"teacher": teacher, "by": by, "created_at": at}
     )
-    emails.notify_invited_teacher(invitation)
+    emails.notify(emails.INVITED, teacher, at, classroom=classroom.pk, by=by.pk)
     return invitation
 
 
@@ -356,7 +356,7 @@ def accept(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
     invitation.delete()
     classroom.second_teacher, classroom.second_invited_by, classroom.invited_at = by, invitation.by, None
     classroom.save(update_fields=["second_teacher", "second_invited_by", "invited_at"])
-    emails.notify_holder_of_acceptance(classroom, invitation.by, at)
+    emails.notify(emails.ACCEPTED, invitation.by, at, classroom=classroom.pk, second=by.pk)
     return classroom
 
 
@@ -379,9 +379,9 @@ def end_sharing(*, classroom_id: int, by: User, at: datetime.datetime) -> Classr
     if by.pk == classroom.seat.holder_id:
         ClassInvitation.objects.filter(classroom=classroom).delete()
         if second is not None:
-            emails.notify_removed_teacher(classroom, second, at)
+            emails.notify(emails.TEACHER_REMOVED, second, at, classroom=classroom.pk)
     elif classroom.seat.holder is not None:
-        emails.notify_holder_of_departure(classroom, classroom.seat.holder, by, at)
+        emails.notify(emails.LEFT, classroom.seat.holder, at, classroom=classroom.pk, second=by.pk)
     return classroom
 
 

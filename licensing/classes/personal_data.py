@@ -50,9 +50,9 @@ def leave_all(user: User, *, was_shared: Sequence[Classroom], at: datetime.datet
     for classroom in was_shared:
         holder, second = classroom.seat.holder, classroom.second_teacher
         if second == user and holder is not None:
-            emails.notify_holder_of_departure(classroom, holder, user, at)
+            emails.notify(emails.LEFT, holder, at, classroom=classroom.pk, second=user.pk)
         elif second is not None:
-            emails.notify_removed_teacher(classroom, second, at)
+            emails.notify(emails.TEACHER_REMOVED, second, at, classroom=classroom.pk)
 
 
 def export_personal_data(user: User) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -99,33 +99,19 @@ class ReadableCertificate(NamedTuple):
         return [(label, value) for label, value in lines if value]
 
 
-def list_readable(user: User) -> list[ReadableCertificate]:
-    """Return the certificates that a user may read, the newest first."""
-    return _list_readable(user, Q())
-
-
-def list_readable_among(user: User, numbers: Sequence[int]) -> list[ReadableCertificate]:
-    """Return those of the given certificates that a user may read, for the e-mail about them."""
-    return _list_readable(user, Q(pk__in=numbers))
-
-
-def find_readable(user: User, pk: int) -> ReadableCertificate | None:
-    """Return a certificate, or None where it does not exist or the user may not read it."""
-    return next(iter(_list_readable(user, Q(pk=pk))), None)
-
-
-def _list_readable(user: User, condition: Q) -> list[ReadableCertificate]:
+def list_readable(user: User, **condition: Any) -> list[ReadableCertificate]:
+    """Return the certificates under a condition that a user may read, the newest first."""
     led_schools = at_verified_schools(user)
     certificates = (
         DeletionCertificate.objects.filter(
-            condition, Q(teacher=user) | Q(classroom__seat__subscription__principal=user) | led_schools
+            Q(teacher=user) | Q(classroom__seat__subscription__principal=user) | led_schools, **condition
         )
         .select_related("classroom__seat__subscription__principal")
         .select_related("teacher", "school")
         .prefetch_related("classroom__seat__subscription__principal__affiliations__school")
         .order_by("-erased_at", "-pk")
     )
-    led_ids = set(DeletionCertificate.objects.filter(condition, led_schools).values_list("pk", flat=True))
+    led_ids = set(DeletionCertificate.objects.filter(led_schools, **condition).values_list("pk", flat=True))
     return [ReadableCertificate(one, one.teacher_id == user.pk or one.pk in led_ids) for one in certificates]
 
 

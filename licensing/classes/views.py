@@ -145,10 +145,10 @@ def certificate_print(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 
 def _get_certificate_or_404(request: AuthenticatedRequest, pk: int) -> pupil_erasure.ReadableCertificate:
-    found = pupil_erasure.find_readable(request.user, pk)
-    if found is None:
+    readable = pupil_erasure.list_readable(request.user, pk=pk)
+    if not readable:
         raise Http404
-    return found
+    return readable[0]
 
 
 # Create accounts, reset passwords; show passwords once, and print those that the page posts back.
@@ -230,7 +230,7 @@ def show_credentials(
         "cards_file": pupil_cards.build_cards_file_name(view.classroom, [card.login for card in credentials]),
         **_describe_sheet(view.classroom, rows),
     }
-    return _set_no_store(render(request, "classes/credentials.html", content))
+    return set_no_store(render(request, "classes/credentials.html", content))
 
 
 @signed_in
@@ -240,7 +240,7 @@ def sheet(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the sheet of first names, which the teacher fills in in the browser only."""
     view, pupils = queries.get_class(get_taught_class_or_404(request, pk), request.user, at=timezone.now())
     content = _describe_sheet(view.classroom, [(pupil, "") for pupil in pupils])
-    return _set_no_store(render(request, "classes/sheet.html", content))
+    return set_no_store(render(request, "classes/sheet.html", content))
 
 
 @sensitive_variables("rows")
@@ -295,7 +295,7 @@ def _show_cards(
         "name_keys": derive_name_keys(classroom.pk),
         "address": pupil_cards.build_printed_address(),
     }
-    return _set_no_store(render(request, "classes/cards.html", content))
+    return set_no_store(render(request, "classes/cards.html", content))
 
 
 @sensitive_variables("lines", "password", "typed", "login", "line", "parsed_cards")
@@ -318,7 +318,7 @@ def _parse_cards(pupils: Sequence[PupilAccount], lines: Sequence[str]) -> list[p
     return [parsed_cards[number] for number in sorted(parsed_cards)]
 
 
-def _set_no_store(response: HttpResponse) -> HttpResponse:
+def set_no_store(response: HttpResponse) -> HttpResponse:
     """Forbid all caches, including the browser's back-forward cache, to store the page."""
     response["Cache-Control"] = "no-store"
     return response

@@ -7,7 +7,8 @@ whatever the collectivities; a row a person and year makes it once, however many
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, cast
 
 from django.db import connection, transaction
@@ -18,15 +19,15 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from accounts.models import Profile, User
 from core.calendar import PARIS, date_in_paris, extend_to_working_day
 from core.formatting import collectivity_forms, join_words, pluralize, start_sentence
-from core.links import portal_url
 from licensing.classes import operations
+from licensing.classes.emails import render_class_email
 from licensing.classes.models import Classroom
 from licensing.classes.pupil_erasure import get_erasure_date
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import administered_by, ends_in_school_year, get_school_year
-from licensing.entitlements.wording import describe_account, format_long_date
+from licensing.entitlements.wording import describe_account
 from mailing import kinds
-from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation, render_email
+from mailing.kinds import NoLongerDue, RenderedEmail
 from mailing.models import Message
 from mailing.operations import NewMessage, enqueue_many
 
@@ -158,63 +159,52 @@ def render_year_letter(message: Message) -> RenderedEmail:
 
 def _render(person: User, seats: Sequence[Seat], year: int, at: datetime.datetime) -> RenderedEmail:
     """Say to a teacher or a principal what of their licences ended, what continues, and until when to choose."""
-    label = f"{year - 1}-{year}"
     is_principal = person.profile == Profile.PRINCIPAL
-    paragraphs = _describe_schools(person, year, at) if is_principal else []
-    paragraphs += _describe_seats(person, seats, year, at)
-    if not person.is_active or not paragraphs:
+    schools = [_describe_school(turn) for turn in _list_schools(person, year, at)] if is_principal else []
+    own = _describe_own(person, seats, year, at)
+    if not person.is_active or not (schools or own):
         raise NoLongerDue("La personne n’a plus de licence de l’année finie, et ne dirige plus d’école qui en ait eu.")
-    reason = "vous dirigez une école qui avait des licences" if is_principal else "vous aviez une licence"
-    return render_email(
-        greeting=format_salutation(person.first_name),
-        subject=f"Rentrée : ce qui continue, et ce qui a pris fin avec l’année {label}",
-        paragraphs=paragraphs,
-        button="Ouvrir Mon compte",
-        address=portal_url("mon-compte/"),
-        notes=[
-            f"Vous recevez ce message parce que {reason} Pep’s en {label}. Il n’est envoyé qu’une fois, à la rentrée.",
-            "Une question ? Écrivez-nous par la page Contact du site.",
-        ],
-    )
+    context = {"label": f"{year - 1}-{year}", "is_principal": is_principal, "schools": schools, "own": own}
+    return render_class_email(YEAR_ENDED, context, reader=person, path="mon-compte/")
 
 
-def _describe_seats(person: User, seats: Sequence[Seat], year: int, at: datetime.datetime) -> list[str]:
+def _describe_own(person: User, seats: Sequence[Seat], year: int, at: datetime.datetime) -> dict[str, Any]:
     """Return what becomes of the person's own licences and classes; empty where they had none."""
     day = date_in_paris(at)
     ended = [seat for seat in seats if _get_year(seat.subscription) == year]
     if not ended:
-        return []
+        return {}
     new = [
         seat
         for seat in seats
         if _get_year(seat.subscription) > year and seat.subscription.key.entitlement.available_on(day)
     ]
-    last_day = max(seat.subscription.key.entitlement.last_day for seat in ended)
-    accounts = join_words(list(dict.fromkeys(describe_account(seat.subscription) for seat in ended)))
-    end = f"Votre licence ({accounts}) a pris fin" if len(ended) == 1 else f"Vos licences ({accounts}) ont pris fin"
-    waiting = [seat for seat in ended if cast("Any", seat).pupils and seat.classroom.purged_at is None]
-    return [
-        f"{end} le {format_long_date(last_day)}, avec l’année scolaire.",
-        *(_describe_new_seats(new) if new else [_describe_no_seat(ended, year, day)]),
-        *_describe_waiting(person, waiting, at),
-    ]
-
-
-def _describe_no_seat(ended: Sequence[Seat], year: int, day: datetime.date) -> str:
-    """Say whom to ask for a licence; nobody is sent to the shop whose school has one left."""
+    opened = [f"« {seat.classroom.name} »" for seat in new if hasattr(seat, "classroom")]
     uais = {uai for seat in ended if (uai := seat.subscription.school_id)}
-    if _list_waiting_keys(list(uais), year, day) or _list_free_seats(list(uais), year, day):
-        return (
-            "Votre école a des licences pour l’année nouvelle, et aucune n’est encore à vous : demandez-en une à votre "
-            "direction, qui la donne depuis son compte."
-        )
-    return (
-        "Aucune licence de l’année nouvelle ne vous est attribuée pour le moment : demandez-la à votre direction, qui "
-        "la donne depuis son compte, ou prenez-en une dans la boutique."
-    )
+    waiting = [seat for seat in ended if cast("Any", seat).pupils and seat.classroom.purged_at is None]
+    erased_on = get_erasure_date(max((_get_last_day(seat.subscription) for seat in waiting), default=day))
+    return {
+        "count": len(ended),
+        "accounts": join_words(list(dict.fromkeys(describe_account(seat.subscription) for seat in ended))),
+        "ended_on": max(_get_last_day(seat.subscription) for seat in ended),
+        "opened": join_words(opened),
+        "opened_count": len(opened),
+        "new_count": len(new),
+        "new_until": max((seat.subscription.key.entitlement.open_until for seat in new), default=None),
+        # Nobody is sent to the shop whose school has one left.
+        "school_has_licences": not new
+        and bool(_list_waiting_keys(uais, year, day) or _list_free_seats(uais, year, day)),
+        "waiting": join_words(
+            [f"« {seat.classroom.name} » ({pluralize(cast('Any', seat).pupils, 'élève')})" for seat in waiting]
+        ),
+        "waiting_count": len(waiting),
+        "can_carry_on": bool(waiting and operations.list_offers(person, at=at)),
+        "kept_until": erased_on - _DAY,
+        "erased_on": erased_on,
+    }
 
 
-def _list_free_seats(uais: Sequence[str], year: int, day: datetime.date) -> list[Seat]:
+def _list_free_seats(uais: Collection[str], year: int, day: datetime.date) -> list[Seat]:
     """Return the seats of later years at these schools that nobody has, nor is promised."""
     seats = Seat.objects.filter(
         subscription__school__in=uais,
@@ -223,62 +213,6 @@ def _list_free_seats(uais: Sequence[str], year: int, day: datetime.date) -> list
         subscription__key__entitlement__last_day__gt=datetime.date(year, 8, 31),
     ).select_related("subscription__key__entitlement")
     return [seat for seat in seats.order_by("pk") if seat.subscription.key.entitlement.available_on(day)]
-
-
-def _describe_new_seats(new: Sequence[Seat]) -> list[str]:
-    until = format_long_date(max(seat.subscription.key.entitlement.open_until for seat in new))
-    opened = [seat.classroom.name for seat in new if hasattr(seat, "classroom")]
-    if opened:
-        names = join_words([f"« {name} »" for name in opened])
-        classes = f"Votre classe {names} est ouverte" if len(opened) == 1 else f"Vos classes {names} sont ouvertes"
-        return [f"{classes} dans l’année nouvelle, jusqu’au {until} : il n’y a rien à faire."]
-    have = "une licence" if len(new) == 1 else f"{len(new)} licences"
-    return [f"Vous avez {have} pour l’année nouvelle, jusqu’au {until}."]
-
-
-def _describe_waiting(person: User, waiting: Sequence[Seat], at: datetime.datetime) -> list[str]:
-    """Return until when the pupils of last year's classes are kept, and what may be done with them."""
-    if not waiting:
-        return []
-    classes = join_words(
-        [f"« {seat.classroom.name} » ({pluralize(cast('Any', seat).pupils, 'élève')})" for seat in waiting]
-    )
-    whose = f"de votre classe {classes}" if len(waiting) == 1 else f"de vos classes {classes}"
-    erased_on = get_erasure_date(max(seat.subscription.key.entitlement.last_day for seat in waiting))
-    until, day = format_long_date(erased_on - _DAY), format_long_date(erased_on)
-    if operations.list_offers(person, at=at):
-        choice = (
-            f"Jusqu’au {until} inclus, « Emmener ma classe », sur sa page, l’amène dans l’année nouvelle : les élèves "
-            "gardent leur carte. Vous préférez une classe vide ? Ouvrez-en une nouvelle."
-        )
-    else:
-        choice = f"Jusqu’au {until} inclus, une licence de l’année nouvelle, une fois à vous, permet de l’emmener."
-        if len(waiting) > 1:
-            choice = f"Jusqu’au {until} inclus, des licences de l’année nouvelle permettent de les emmener."
-    return [
-        f"Les comptes élèves {whose} n’ouvrent plus l’application. {choice}",
-        (
-            "D’ici là, un élève qui change d’enseignant se confie à un collègue de l’école par un code, et les prénoms "
-            "que vous gardez s’enregistrent dans un fichier, depuis « Écrire les prénoms ». Sans choix de votre part, "
-            f"les comptes sont effacés le {day}, et vous en recevez le certificat."
-        ),
-    ]
-
-
-def _describe_schools(person: User, year: int, at: datetime.datetime) -> list[str]:
-    """Return what ended and what is there for each school that the principal leads."""
-    paragraphs = []
-    for turn in _list_schools(person, year, at):
-        paragraphs += [_describe_ended(turn, year), _describe_new(turn)]
-        if (classes := _count_waiting_classes(turn)) and turn.new:
-            erased_on = get_erasure_date(max(one.key.entitlement.last_day for one in turn.ended))
-            until = format_long_date(erased_on - _DAY)
-            wait = "classe de l’an dernier attend" if classes == 1 else "classes de l’an dernier attendent"
-            paragraphs.append(
-                f"{classes} {wait} : un enseignant à qui vous donnez une licence de l’année nouvelle peut emmener la "
-                f"sienne, avec ses élèves, jusqu’au {until} inclus."
-            )
-    return paragraphs
 
 
 def _list_schools(person: User, year: int, at: datetime.datetime) -> list[SchoolTurn]:
@@ -307,7 +241,7 @@ def _list_schools(person: User, year: int, at: datetime.datetime) -> list[School
     return [turn for turn in schools.values() if turn.ended]
 
 
-def _list_waiting_keys(uais: Sequence[str], year: int, day: datetime.date) -> list[ActivationKey]:
+def _list_waiting_keys(uais: Collection[str], year: int, day: datetime.date) -> list[ActivationKey]:
     """Return the keys of later years that collectivities gave to these schools and nobody activated."""
     keys = ActivationKey.objects.filter(
         school__in=uais,
@@ -320,61 +254,34 @@ def _list_waiting_keys(uais: Sequence[str], year: int, day: datetime.date) -> li
     return [key for key in keys.order_by("pk") if key.entitlement.available_on(day)]
 
 
-def _describe_ended(turn: SchoolTurn, year: int) -> str:
-    size, held = sum(one.size for one in turn.ended), sum(cast("Any", one).held for one in turn.ended)
-    last_day = format_long_date(max(one.key.entitlement.last_day for one in turn.ended))
-    label = f"{year - 1}-{year}"
-    if size == 1:
-        given = "donnée à un enseignant" if held else "que personne n’avait"
-        return f"{turn.name} : la licence de {label}, {given}, a pris fin le {last_day}."
-    given = "était donnée" if held == 1 else "étaient données"
-    return f"{turn.name} : les {size} licences de {label} ont pris fin le {last_day} ; {held} {given}."
-
-
-def _describe_waiting_keys(turn: SchoolTurn) -> str:
-    """Say who gave licences that the school has yet to activate; empty where there are none."""
-    if not turn.waiting:
-        return ""
-    units: dict[str, int] = {}
+def _describe_school(turn: SchoolTurn) -> dict[str, Any]:
+    ended_on = max(_get_last_day(subscription) for subscription in turn.ended)
+    gifts: Counter[str] = Counter()
     for key in turn.waiting:
         if key.entitlement.collectivity is not None:
-            giver = start_sentence(collectivity_forms(key.entitlement.collectivity.name).the)
-            units[giver] = units.get(giver, 0) + key.units
-    gifts = [f"{giver} donne {pluralize(count, 'licence')} pour l’année nouvelle." for giver, count in units.items()]
-    if sum(units.values()) == 1:
-        way = "Sa clé vient par e-mail à l’adresse de l’école : activez-la, puis donnez la licence à un enseignant."
-    elif len(turn.waiting) == 1:
-        way = "Leur clé vient par e-mail à l’adresse de l’école : activez-la, puis donnez-les à vos enseignants."
-    else:
-        way = "Leurs clés viennent par e-mail à l’adresse de l’école : activez-les, puis donnez les licences."
-    return " ".join([*gifts, way])
-
-
-def _describe_new(turn: SchoolTurn) -> str:
-    waiting = _describe_waiting_keys(turn)
-    if not turn.new and waiting:
-        return waiting
-    if not turn.new:
-        givers = {
-            collectivity_forms(collectivity.name).to_the
-            for one in turn.ended
-            if (collectivity := one.key.entitlement.collectivity) is not None
-        }
-        whom = f"demandez-en {join_words(sorted(givers))}, ou " if givers else ""
-        return (
-            f"Aucune licence de l’année nouvelle n’est encore là : {whom}commandez-en dans la boutique. Une clé reçue "
-            "par e-mail s’active dans « Mon compte »."
-        )
-    size = sum(one.size for one in turn.new)
-    taken = sum(cast("Any", one).held + cast("Any", one).reserved for one in turn.new)
-    there = f"{pluralize(size, 'licence')} de l’année nouvelle {'est là' if size == 1 else 'sont là'}"
-    left = size - taken
-    if left:
-        rest = f"{left} {'reste' if left == 1 else 'restent'} à donner à vos enseignants, depuis « Mon compte »."
-        return f"{there} : {rest} {waiting}".rstrip()
-    if waiting:
-        return f"{there}, {'donnée ou réservée' if size == 1 else 'toutes données ou réservées'}. {waiting}"
-    return f"{there}, {'donnée ou réservée' if size == 1 else 'toutes données ou réservées'} : rien à faire."
+            gifts[start_sentence(collectivity_forms(key.entitlement.collectivity.name).the)] += key.units
+    givers = {
+        collectivity_forms(collectivity.name).to_the
+        for subscription in turn.ended
+        if (collectivity := subscription.key.entitlement.collectivity) is not None
+    }
+    size = sum(subscription.size for subscription in turn.new)
+    return {
+        "name": turn.name,
+        "size": sum(subscription.size for subscription in turn.ended),
+        "held": sum(cast("Any", subscription).held for subscription in turn.ended),
+        "ended_on": ended_on,
+        "has_new": bool(turn.new),
+        "new_size": size,
+        "left": size - sum(cast("Any", one).held + cast("Any", one).reserved for one in turn.new),
+        "givers": join_words(sorted(givers)),
+        # Licences that the school has yet to activate, by who gave them.
+        "gifts": list(gifts.items()),
+        "given_units": gifts.total(),
+        "waiting_keys": len(turn.waiting),
+        "waiting_classes": _count_waiting_classes(turn) if turn.new else 0,
+        "kept_until": get_erasure_date(ended_on) - _DAY,
+    }
 
 
 def _count_waiting_classes(turn: SchoolTurn) -> int:
@@ -384,8 +291,12 @@ def _count_waiting_classes(turn: SchoolTurn) -> int:
     return classes.distinct().count()
 
 
+def _get_last_day(subscription: Subscription) -> datetime.date:
+    return subscription.key.entitlement.last_day
+
+
 def _get_year(subscription: Subscription) -> int:
-    return get_school_year(subscription.key.entitlement.last_day)
+    return get_school_year(_get_last_day(subscription))
 
 
 kinds.register(YEAR_ENDED, label="Lettre de rentrée", render=render_year_letter, prefetch=build_year_letters)

@@ -99,14 +99,18 @@ class UndoTooLate(DomainError):
     code = "undo_too_late"
 
 
-class TooManyGuesses(DomainError):
-    """Too many keys that do not exist were tried by this account, or from this address."""
+class TooManyTries(DomainError):
+    """Somebody has to wait: `retry_after` seconds."""
 
     code = "too_many_attempts"
 
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class TooManyGuesses(TooManyTries):
+    """Too many keys that do not exist were tried by this account, or from this address."""
 
 
 class LicencesInUse(DomainError):

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import emails, personal_data, throttling, usernames
+from accounts import emails, personal_data, usernames
 from accounts.emails import queue_email_to_user
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
@@ -32,6 +32,7 @@ from licensing.entitlements.exceptions import (
     TooManyGuesses,
     UnknownKey,
 )
+from licensing.entitlements.guesses import GuessLimit
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, SeatMode, Subscription
 from licensing.entitlements.queries import get_key
 from licensing.entitlements.seat_holders import assign, assign_many, replace
@@ -278,13 +279,14 @@ def expose(*, key_id: int, at: datetime.datetime) -> ActivationKey:
 
 
 # Key entry in « Mon compte » and on the page of a key, rate-limited against guessing.
-#
-# Ten wrong keys an hour per account, thirty per network, as whole schools share an address. Only well-formed keys
-# that do not exist count.
 
-_HOUR = datetime.timedelta(hours=1)
-_ACCOUNT_LIMIT = throttling.RateLimit("key/account", 10, _HOUR)
-_NETWORK_LIMIT = throttling.RateLimit("key/address", 30, _HOUR)
+_GUESSES = GuessLimit(
+    scope="key",
+    failure=UnknownKey,
+    refusal=TooManyGuesses,
+    sentence="Trop de clés inexistantes ont été saisies : patientez {}, puis réessayez en copiant la clé depuis "
+    "l'e-mail.",
+)
 
 
 @sensitive_variables("code", "symbols")
@@ -296,7 +298,7 @@ def enter_key(
     Raises what these operations raise, `MistypedKey` before any count or look-up, and `TooManyGuesses`.
     """
     symbols = key_checks.parse_code(code)
-    with _name_other_cell(code), _limit_guesses(by, address, at):
+    with _name_other_cell(code), _GUESSES.count(by, address, at):
         if by.profile == Profile.PRINCIPAL:
             return redeem(code=symbols, by=by, at=at, school=school)
         return claim(code=symbols, by=by, at=at)
@@ -310,7 +312,7 @@ def look_up(*, code: str, by: User | None, address: str, at: datetime.datetime) 
     `TooManyGuesses`.
     """
     symbols = key_checks.parse_code(code)
-    with _name_other_cell(code), _limit_guesses(by, address, at):
+    with _name_other_cell(code), _GUESSES.count(by, address, at):
         key = get_key(symbols)
         if key is None:
             raise key_checks.unknown_key_error(by)
@@ -329,23 +331,6 @@ def _name_other_cell(code: str) -> Iterator[None]:
             raise
         sentence = f"Cette clé n'existe pas ici : elle vient du site « {cell.name} », où elle s'active."
         raise KeyOfAnotherCell(sentence, cell) from None
-
-
-@contextlib.contextmanager
-def _limit_guesses(by: User | None, address: str, at: datetime.datetime) -> Iterator[None]:
-    """Count the key that is looked up in the block where it does not exist. Raises `TooManyGuesses`."""
-    counters = [(_NETWORK_LIMIT, throttling.get_network(address))]
-    if by is not None:
-        counters.insert(0, (_ACCOUNT_LIMIT, str(by.pk)))
-    try:
-        with throttling.count_failures(counters, failure=UnknownKey, at=at):
-            yield
-    except throttling.RateLimitExceeded as throttled:
-        raise TooManyGuesses(
-            f"Trop de clés inexistantes ont été saisies : patientez {throttling.format_wait(throttled.wait)}, puis "
-            "réessayez en copiant la clé depuis l'e-mail.",
-            throttled.retry_after,
-        ) from None
 
 
 class NewPrincipal(NamedTuple):

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Aggregate, Count, Max, Model, Q, QuerySet, Subquery, Sum, Value
 
@@ -86,23 +87,45 @@ def build_figure[M: Model](rows: QuerySet[M], aggregate: Aggregate) -> Subquery:
 _USE_OF_SEAT = ("holder", "classroom")
 
 
-@dataclass
-class SubscriptionCard:
-    """A subscription as shown to a principal."""
+@dataclass(kw_only=True)
+class _ShownLicences:
+    """Licences of an entitlement, as they are on a day."""
 
-    subscription: Subscription
-    key: str
-    # Whether its seats may be assigned, be it for a later first day.
+    # Whether they may be assigned, be it for a later first day.
     available: bool
     suspended: bool
     cancelled: bool
-    # Whether its school year is over.
+    # Whether their school year is over.
     ended: bool
     # The first day of use, if it is to come.
     begins_on: datetime.date | None
     # The last day, inclusive; while the order is unpaid, the provisional deadline first.
     validity: str
-    # The same in words: « jusqu'au 31 août 2027 inclus ».
+
+    @property
+    def opens_classes(self) -> bool:
+        """Whether they open classes now."""
+        return self.available and self.begins_on is None
+
+
+def _describe_licences(entitlement: Entitlement, day: datetime.date) -> dict[str, Any]:
+    return {
+        "available": entitlement.available_on(day),
+        "suspended": entitlement.suspended_on(day),
+        "cancelled": entitlement.cancelled_at is not None,
+        "ended": entitlement.last_day < day,
+        "begins_on": None if entitlement.begun_on(day) else entitlement.first_day,
+        "validity": format_validity(entitlement, day),
+    }
+
+
+@dataclass(kw_only=True)
+class SubscriptionCard(_ShownLicences):
+    """A subscription as shown to a principal."""
+
+    subscription: Subscription
+    key: str
+    # Its validity in words: « jusqu'au 31 août 2027 inclus ».
     until: str
     # What is awaited, and until when; empty where the licences are paid for and have begun.
     status_text: str
@@ -155,11 +178,6 @@ class SubscriptionCard:
     def is_current(self) -> bool:
         """Whether it is available, or may become so again."""
         return self.available or self.suspended
-
-    @property
-    def opens_classes(self) -> bool:
-        """Whether its seats open classes now."""
-        return self.available and self.begins_on is None
 
     @property
     def can_assign(self) -> bool:
@@ -317,14 +335,9 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
         asked_until: datetime.datetime | None = getattr(subscription, "asked_until", None)
         cards.append(
             SubscriptionCard(
-                subscription,
-                _read_key(subscription.key),
-                available=entitlement.available_on(day),
-                suspended=entitlement.suspended_on(day),
-                cancelled=entitlement.cancelled_at is not None,
-                ended=entitlement.last_day < day,
-                begins_on=_get_start_to_come(entitlement, day),
-                validity=format_validity(entitlement, day),
+                **_describe_licences(entitlement, day),
+                subscription=subscription,
+                key=_read_key(subscription.key),
                 until=format_until(entitlement, day),
                 status_text=status_text(entitlement, day),
                 temporary=entitlement.temporary_until is not None,
@@ -342,12 +355,8 @@ def _read_key(key: ActivationKey) -> str:
         return "illisible : écrivez-nous"
 
 
-def _get_start_to_come(entitlement: Entitlement, day: datetime.date) -> datetime.date | None:
-    return None if entitlement.begun_on(day) else entitlement.first_day
-
-
-@dataclass
-class TeacherLicence:
+@dataclass(kw_only=True)
+class TeacherLicence(_ShownLicences):
     """A seat as shown to the teacher who holds it."""
 
     seat: Seat
@@ -355,14 +364,6 @@ class TeacherLicence:
     account: str
     # The key that they typed or bought; empty where a principal gave the licence: the key opens others' too.
     key: str
-    available: bool
-    suspended: bool
-    cancelled: bool
-    # Whether its school year is over.
-    ended: bool
-    # The first day of use, if it is to come.
-    begins_on: datetime.date | None
-    validity: str
     # Time left in the provisional period; empty where the rights are firm.
     countdown: str
 
@@ -371,11 +372,6 @@ class TeacherLicence:
     # Whether the teacher bought it.
     is_bought: bool
     has_class: bool
-
-    @property
-    def opens_class(self) -> bool:
-        """Whether it opens a class now."""
-        return self.available and self.begins_on is None
 
 
 def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
@@ -396,15 +392,10 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
         entitlement = seat.subscription.key.entitlement
         licences.append(
             TeacherLicence(
-                seat,
-                describe_account(seat.subscription),
-                "" if seat.mode == SeatMode.AUTOMATIC else _read_key(seat.subscription.key),
-                available=entitlement.available_on(day),
-                suspended=entitlement.suspended_on(day),
-                cancelled=entitlement.cancelled_at is not None,
-                ended=entitlement.last_day < day,
-                begins_on=_get_start_to_come(entitlement, day),
-                validity=format_validity(entitlement, day),
+                **_describe_licences(entitlement, day),
+                seat=seat,
+                account=describe_account(seat.subscription),
+                key="" if seat.mode == SeatMode.AUTOMATIC else _read_key(seat.subscription.key),
                 countdown=countdown(entitlement.temporary_until, day) if entitlement.temporary_until else "",
                 since=_get_day_received(seat),
                 is_bought=seat.mode == SeatMode.BOUGHT,

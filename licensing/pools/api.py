@@ -119,7 +119,7 @@ def _serialize_pools() -> dict[int, dict[str, Any]]:
     today = date_in_paris(timezone.now())
     return {
         position.pool_id: PoolSerializer(
-            position._asdict() | {"status": position.entitlement.status_on(today).value}
+            position._asdict() | vars(position.entitlement) | {"status": position.entitlement.status_on(today).value}
         ).data
         for position in list_pool_positions()
     }

@@ -151,18 +151,6 @@ class LeftReason(Enum):
     WRITTEN_THIS_WEEK = ("école déjà relancée cette semaine", "écoles déjà relancées cette semaine")
 
 
-class _PreviewedAllocation(NamedTuple):
-    """What decides on an allocation."""
-
-    pk: int
-    uai: str
-    pool: str
-    units: int
-    state: str
-    redeemed_at: datetime.datetime | None
-    revoked_at: datetime.datetime | None
-
-
 class PoolShare(NamedTuple):
     """What an act changes in one pool."""
 
@@ -209,21 +197,21 @@ def preview_reminding(allocation_ids: Collection[int], at: datetime.datetime) ->
     numbers = [row.pk for row in rows]
     emailed = find_emailed_ids(numbers)
     reminded = find_reminded_ids(start_of_day(date_in_paris(at)), numbers)
-    written = set(calendar.find_written([row.uai for row in rows], at=at))
+    written = set(calendar.find_written([row.school_id for row in rows], at=at))
     reasons = {}
     # In the order of `remind_many`, which writes once to a school.
-    for row in sorted(rows):
+    for row in sorted(rows, key=lambda row: row.pk):
         reason = _find_obstacle(row)
         if reason is None and row.pk not in emailed:
             reason = LeftReason.NEVER_SENT
         elif reason is None and row.pk in reminded:
             reason = LeftReason.REMINDED_TODAY
-        elif reason is None and row.uai in written:
+        elif reason is None and row.school_id in written:
             reason = LeftReason.WRITTEN_THIS_WEEK
         if reason is not None:
             reasons[row.pk] = reason
         else:
-            written.add(row.uai)
+            written.add(row.school_id)
     preview = _count(rows, reasons)
     return preview._replace(
         just_sent=len(find_just_sent_ids(at - _JUST_SENT, preview.allocation_ids)),
@@ -262,39 +250,33 @@ def _build_letters_guard(preview: BulkPreview, schools_served: int) -> Confirmat
     return ConfirmationGuard(preview.emails, f"{letters}, pour {of_all}. Tapez ce nombre d'e-mails pour confirmer.")
 
 
-def _read(allocation_ids: Collection[int], at: datetime.datetime) -> list[_PreviewedAllocation]:
-    found = list_allocations(date_in_paris(at)).filter(pk__in_array=allocation_ids).order_by("pool__name", "pk")
+def _read(allocation_ids: Collection[int], at: datetime.datetime) -> list[AnnotatedAllocation]:
+    listed = list_allocations(date_in_paris(at)).filter(pk__in_array=allocation_ids).order_by("pool__name", "pk")
     keys = ActivationKey.objects.only("redeemed_at")
-    rows = found.prefetch_related(None).prefetch_related(Prefetch("key", keys))
-    return [
-        _PreviewedAllocation(
-            row.pk, row.school_id, row.pool.name, row.units, row.state, row.key.redeemed_at, row.revoked_at
-        )
-        for row in rows
-    ]
+    return list(listed.prefetch_related(None).prefetch_related(Prefetch("key", keys)))
 
 
-def _find_end(row: _PreviewedAllocation) -> LeftReason | None:
+def _find_end(row: AnnotatedAllocation) -> LeftReason | None:
     if row.revoked_at is not None:
         return LeftReason.REVOKED
-    return LeftReason.REDEEMED if row.redeemed_at is not None else None
+    return LeftReason.REDEEMED if row.key.redeemed_at is not None else None
 
 
-def _find_obstacle(row: _PreviewedAllocation) -> LeftReason | None:
+def _find_obstacle(row: AnnotatedAllocation) -> LeftReason | None:
     """Return why no e-mail may be sent about this key, if so."""
     return _find_end(row) or (LeftReason.POOL_NOT_OPEN if row.state != AllocationState.ISSUED else None)
 
 
 def _count(
-    rows: list[_PreviewedAllocation], reasons: Mapping[int, LeftReason], *, emails: int | None = None
+    rows: list[AnnotatedAllocation], reasons: Mapping[int, LeftReason], *, emails: int | None = None
 ) -> BulkPreview:
     changed = [row for row in rows if row.pk not in reasons]
-    schools, units = Counter(row.pool for row in changed), Counter[str]()
+    schools, units = Counter(row.pool.name for row in changed), Counter[str]()
     for row in changed:
-        units[row.pool] += row.units
+        units[row.pool.name] += row.units
     return BulkPreview(
         allocation_ids=[row.pk for row in changed],
-        schools=len({row.uai for row in changed}),
+        schools=len({row.school_id for row in changed}),
         units=sum(units.values()),
         pools=[PoolShare(pool, count, units[pool]) for pool, count in schools.items()],
         emails=len(changed) if emails is None else emails,

@@ -20,14 +20,8 @@ from licensing.pools.exceptions import (
     AllocationRedeemed,
     AllocationRevoked,
     BadAddress,
-    BadUnits,
-    DuplicateSchool,
-    NoAddress,
     PoolExhausted,
-    SchoolClosed,
-    SchoolNotInDirectory,
     UnknownAllocation,
-    WouldShrink,
 )
 from licensing.pools.models import Allocation, Pool
 from schools.models import School, SchoolState
@@ -275,37 +269,38 @@ def no_progress(_stage: str, _done: int, _total: int, /) -> None:
 _MAX_NAMED = 5
 _CLOSED = SchoolState.CLOSED.value
 
-#: Message by error, formatted with the `name`s of the rejected demands. In order of precedence.
-_SENTENCES: dict[type[DomainError], str] = {
-    BadUnits: "{} : indiquez un nombre entier de licences, au moins 1.",
+#: Message by error code, formatted with the `name`s of the rejected demands. In order of precedence.
+_SENTENCES = {
+    "invalid_units": "{} : indiquez un nombre entier de licences, au moins 1.",
     # The name is the full message.
-    BadAddress: "{}",
-    DuplicateSchool: "Un établissement n'est servi qu'une fois d'un même geste : {}.",
-    SchoolNotInDirectory: "Aucun établissement de l'annuaire ne porte cet UAI : {}.",
-    SchoolClosed: "Fermé d'après l'annuaire, donc rien n'y est attribué : {}.",
-    NoAddress: "Ni contact dans votre périmètre, ni adresse officielle dans l'annuaire : indiquez l'adresse e-mail à "
-    "laquelle envoyer la clé : {}.",
-    WouldShrink: "Une attribution ne se réduit pas de cette manière, il faut la réduire ou la reprendre d'abord : {}.",
+    "invalid_recipient": "{}",
+    "duplicate_school": "Un établissement n'est servi qu'une fois d'un même geste : {}.",
+    "unknown_school": "Aucun établissement de l'annuaire ne porte cet UAI : {}.",
+    "school_closed": "Fermé d'après l'annuaire, donc rien n'y est attribué : {}.",
+    "recipient_missing": "Ni contact dans votre périmètre, ni adresse officielle dans l'annuaire : indiquez l'adresse "
+    "e-mail à laquelle envoyer la clé : {}.",
+    "would_reduce": "Une attribution ne se réduit pas de cette manière, il faut la réduire ou la reprendre d'abord : "
+    "{}.",
 }
 
 
 class RejectedDemand(NamedTuple):
-    """A rejected demand: the error class, and the school's name in the message."""
+    """A rejected demand: the error code, and the school's name in the message."""
 
-    kind: type[DomainError]
+    code: str
     name: str
 
     def refusal(self) -> DomainError:
         """Return the error for this demand alone."""
-        return self.kind(_SENTENCES[self.kind].format(self.name))
+        return Refusal(self.code, _SENTENCES[self.code].format(self.name))
 
 
 def build_error(rejected: Collection[RejectedDemand]) -> DomainError:
-    """Return one error for all: the first error class by precedence, with the schools concerned."""
-    kind = min((one.kind for one in rejected), key=list(_SENTENCES).index)
-    names = [one.name for one in rejected if one.kind is kind]
-    text = names[0] if kind is BadAddress else _join_names(names)
-    return kind(_SENTENCES[kind].format(text))
+    """Return one error for all: the first error code by precedence, with the schools concerned."""
+    code = min((demand.code for demand in rejected), key=list(_SENTENCES).index)
+    names = [demand.name for demand in rejected if demand.code == code]
+    text = names[0] if code == BadAddress.code else _join_names(names)
+    return Refusal(code, _SENTENCES[code].format(text))
 
 
 def check_demands(
@@ -325,18 +320,18 @@ def check_demands(
         uai, units, recipient, total = demand[:4]
         school = schools.get(uai)
         if units < 1:
-            yield RejectedDemand(BadUnits, uai)
+            yield RejectedDemand("invalid_units", uai)
         elif uai in checked_uais:
-            yield RejectedDemand(DuplicateSchool, uai)
+            yield RejectedDemand("duplicate_school", uai)
         elif school is None:
-            yield RejectedDemand(SchoolNotInDirectory, uai)
+            yield RejectedDemand("unknown_school", uai)
         elif school.state == _CLOSED:
-            yield RejectedDemand(SchoolClosed, f"{school.name} ({uai})")
+            yield RejectedDemand("school_closed", f"{school.name} ({uai})")
         elif error := _check_recipient(recipient):
-            not_found = recipients_looked_up and not recipient
-            yield (
-                RejectedDemand(NoAddress, f"{school.name} ({uai})") if not_found else RejectedDemand(BadAddress, error)
-            )
+            if recipients_looked_up and not recipient:
+                yield RejectedDemand("recipient_missing", f"{school.name} ({uai})")
+            else:
+                yield RejectedDemand("invalid_recipient", error)
         else:
             existing = existing_allocations.get(uai)
             had = existing.units if existing is not None else 0
@@ -344,7 +339,7 @@ def check_demands(
             yield (
                 CheckedDemand(demand, school, added, existing)
                 if added >= 0
-                else RejectedDemand(WouldShrink, f"{uai} (en a {had})")
+                else RejectedDemand("would_reduce", f"{uai} (en a {had})")
             )
         checked_uais.add(uai)
 

@@ -7,9 +7,10 @@ lead to the portal; no attachment, no tracking.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.core import signing
@@ -25,17 +26,20 @@ from collectivities.queries import OfficeContact, describe_contact, get_office_c
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
-from core.formatting import collectivity_forms, is_elided, school_forms
+from core.formatting import collectivity_forms, is_elided
 from core.links import portal_url
 from licensing.catalogue.operations import get_last_day, get_product_summary
 from licensing.entitlements import mailbox_proof
+from licensing.entitlements.emails import render_portal_email
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import describe_start, format_long_date
-from licensing.pools.models import REVEALED_ACTION, Allocation, MessageKind, Pool
+from licensing.pools.models import ALLOCATION_TOPIC, REVEALED_ACTION, Allocation, MessageKind, Pool
 from licensing.pools.wording import describe_hold
-from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, OnHold, RenderedEmail, render_email
+from mailing.email_templates import read_email_template
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, OnHold, RenderedEmail
 from mailing.models import Message
+from mailing.operations import NewMessage
 from schools.calendar import WritingCalendar, find_place
 from schools.models import School
 from schools.wording import format_school_name
@@ -75,23 +79,10 @@ def render_many_revealed(message: Message) -> RenderedEmail:
     since = datetime.datetime.fromisoformat(message.context["since"])
     shown = AuditEntry.objects.filter(action=REVEALED_ACTION, actor_id=actor.pk, at__gte=since).count()
     office = Collectivity.objects.get(schema_name=connection.schema_name)
-    who = f"{actor} (identifiant « {actor.username} »)"
-    start = f"{formatting.long_date(date_in_paris(since))} à {timezone.localtime(since):%H:%M}"
-    return render_email(
-        subject=f"{formatting.number(shown)} clés affichées dans le bureau {office.name}",
-        paragraphs=[
-            (
-                f"{who} a fait afficher {formatting.number(shown)} clés d'activation depuis le {start}. "
-                "Une clé affichée peut être activée par qui la connaît."
-            ),
-            (
-                "Si c'est voulu, il n'y a rien à faire. Sinon, retirez cette personne du bureau, puis reprenez les "
-                "licences dont la clé n'est pas activée : le journal dit lesquelles."
-            ),
-        ],
-        button="Ouvrir le journal",
+    return render_portal_email(
+        "pools/emails/keys_revealed.txt",
+        {"actor": actor, "since": since, "shown": shown, "office": office},
         address=office.office_url(f"/journal/?{urlencode({'text': actor.username, 'subject': 'keys'})}"),
-        notes=["Les gestionnaires du bureau reçoivent ce message, une fois par jour au plus pour une même personne."],
     )
 
 
@@ -124,13 +115,6 @@ def check_automatic_due(message: Message, allocation: Allocation, calendar: Writ
         raise NoLongerDue("La relance n'a pas pu partir le jour prévu, et l'on n'écrit pas à l'école aujourd'hui.")
     if allocation.pool.entitlement.suspended_on(today):
         raise NoLongerDue("Le lot a été suspendu avant l'envoi : la relance n'aurait pas d'objet.")
-
-
-# What the e-mails about keys say, in French: their parts, without the frame. Read from rows, writes nothing.
-#
-# `giver`: the name of the collectivity with its article, « la Ville de Nîmes ».
-
-_ONE_LICENCE = "1 licence = 1 classe = 1 enseignant et 30 comptes élèves."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,27 +151,6 @@ def describe_end(allocation: Allocation) -> str:
     return f"{start}, {end}" if start else end
 
 
-def _access(allocation: Allocation) -> str:
-    """Return from when a teacher who is assigned a licence uses it."""
-    return describe_start(allocation.pool.entitlement, date_in_paris(timezone.now())) or "aussitôt"
-
-
-def answer_request(email: KeyEmail, *, asked: int, given: int) -> KeyEmail:
-    """Return the e-mail with the sentence that its licences are the answer to the school's request."""
-    licences = formatting.pluralize(asked, "licence")
-    answer = (
-        "c'est la réponse à votre demande." if given >= asked else "c'est ce que nous pouvons donner à votre école."
-    )
-    gift, *rest = email.introduction
-    return replace(email, introduction=(gift, f"Vous aviez demandé {licences} : {answer}", *rest))
-
-
-def explain_move(email: KeyEmail, giver: str) -> KeyEmail:
-    """Return the e-mail with the sentence why its licences came unasked, to a school that uses all that it has."""
-    why = f"Vous n'aviez plus de licence à donner : {giver} répartit celles qui ne servaient pas ailleurs."
-    return replace(email, introduction=(*email.introduction, why))
-
-
 def describe_extension(allocation: Allocation) -> tuple[str, ...]:
     """Return the note that licences which end earlier are to be extended; empty where they run until the last day."""
     entitlement = allocation.pool.entitlement
@@ -197,148 +160,6 @@ def describe_extension(allocation: Allocation) -> tuple[str, ...]:
     extended = "prolongée" if allocation.units == 1 else "prolongées"
     last = format_long_date(entitlement.last_day)
     return (f"{these} être {extended} jusqu'au {last} inclus, sans que vous ayez rien à ressaisir.",)
-
-
-def build_with_key(
-    allocation: Allocation, giver: str, key: str, link: str, *, reminder: bool = False, grown: bool = False
-) -> KeyEmail:
-    units = allocation.units
-    licences, school, single = (
-        formatting.pluralize(units, "licence"),
-        school_forms(allocation.school.name),
-        units == 1,
-    )
-    validity = "Elle est valable" if single else "Elles sont valables"
-    the_giver = formatting.start_sentence(giver)
-    if reminder:
-        since = formatting.long_date(date_in_paris(allocation.created_at))
-        subject = f"Rappel : {licences} Pep's {'attend' if single else 'attendent'} {school.the}"
-        introduction = (
-            (
-                f"Le {since}, {giver} a attribué {licences} Pep's {school.to_the} {describe_place(allocation)}, "
-                f"{describe_end(allocation)}."
-            ),
-            PRODUCT_SENTENCE,
-            "Votre clé n'a pas encore été activée. La voici de nouveau :",
-        )
-    else:
-        subject = f"{the_giver} vous attribue {licences} Pep's pour {school.the}"
-        introduction = (
-            (
-                f"{the_giver} attribue {licences} Pep's {school.to_the} {describe_place(allocation)}. "
-                f"{validity} {describe_end(allocation)}."
-            ),
-            PRODUCT_SENTENCE,
-            "Ce total remplace celui de notre message précédent ; votre clé reste la même :"
-            if grown
-            else "Voici votre clé d'activation :",
-        )
-    return KeyEmail(
-        subject=with_plain_spaces(subject),
-        introduction=introduction,
-        key=key,
-        button="Activer ma licence" if single else f"Activer mes {licences}",
-        address=link,
-        steps=(
-            (
-                "Ouvrez le lien ci-dessus : créez votre compte avec votre nom et un mot de passe, ou connectez-vous si "
-                "vous en avez un."
-            ),
-            "Activez : votre compte affiche « 0 sur 1 », car la licence n'est pas encore attribuée."
-            if single
-            else f"Activez : votre compte affiche « 0 sur {units} », car aucune licence n'est encore attribuée.",
-            f"Attribuez votre licence à l'enseignant de votre choix : il y accède {_access(allocation)}."
-            if single
-            else f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
-        ),
-        notes=(
-            *describe_extension(allocation),
-            _ONE_LICENCE,
-            f"Le lien ne s'ouvre pas ? Saisissez la clé à l'adresse {portal_url('/cle/')}",
-            "Majuscules, tirets et espaces n'ont pas d'importance quand on recopie la clé."
-            if single
-            else f"La même clé sert pour vos {licences}. Majuscules, tirets et espaces n'ont pas d'importance "
-            "quand on la recopie.",
-        ),
-    )
-
-
-def build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
-    licences, school = formatting.pluralize(added, "licence"), school_forms(allocation.school.name)
-    the_giver = formatting.start_sentence(giver)
-    credited = "déjà créditée sur votre compte" if added == 1 else "déjà créditées sur votre compte"
-    return KeyEmail(
-        subject=with_plain_spaces(f"{the_giver} vous attribue {licences} Pep's de plus pour {school.the}"),
-        introduction=(
-            (
-                f"{the_giver} attribue {licences} Pep's de plus {school.to_the} {describe_place(allocation)}, "
-                f"{describe_end(allocation)}."
-            ),
-            (
-                f"{'Elle est' if added == 1 else 'Elles sont'} {credited}, qui en compte désormais "
-                f"{formatting.number(allocation.units)} : vous n'avez aucune clé à saisir."
-            ),
-        ),
-        button="Ouvrir « Mon compte »",
-        address=portal_url("/mon-compte/"),
-        steps=(
-            "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous.",
-            f"Dans « Mes abonnements », vérifiez le nouveau total : {formatting.number(allocation.units)}.",
-            f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
-        ),
-        notes=(*describe_extension(allocation), _ONE_LICENCE),
-    )
-
-
-def build_reduced(allocation: Allocation, giver: str, key: str, link: str) -> KeyEmail:
-    units, school = allocation.units, school_forms(allocation.school.name)
-    licences, the_giver = formatting.pluralize(units, "licence"), formatting.start_sentence(giver)
-    subject = with_plain_spaces(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
-    reduction = (
-        f"{the_giver} ramène à {licences} Pep's ce qui était attribué {school.to_the} {describe_place(allocation)}, "
-        f"{describe_end(allocation)}."
-    )
-    if allocation.key.redeemed_at is not None:
-        return KeyEmail(
-            subject=subject,
-            introduction=(reduction, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
-            button="Ouvrir « Mon compte »",
-            address=portal_url("/mon-compte/"),
-            notes=(*describe_extension(allocation), _ONE_LICENCE),
-        )
-    return KeyEmail(
-        subject=subject,
-        introduction=(reduction, "Ce total remplace celui de notre message précédent ; votre clé reste la même :"),
-        key=key,
-        button="Activer ma licence" if units == 1 else f"Activer mes {licences}",
-        address=link,
-        steps=(
-            "Ouvrez le lien ci-dessus : créez votre compte, ou connectez-vous si vous en avez un.",
-            f"Activez : votre compte est crédité et affiche « 0 sur {units} ».",
-        ),
-        notes=(*describe_extension(allocation), _ONE_LICENCE),
-    )
-
-
-def build_revoked(allocation: Allocation, giver: str, key: str) -> KeyEmail:
-    """Name the key by its last symbols: the school may have another one, which it must keep."""
-    single, school = allocation.units == 1, school_forms(allocation.school.name)
-    licences = "la licence" if single else f"les {formatting.pluralize(allocation.units, 'licence')}"
-    given, the_giver = formatting.long_date(date_in_paris(allocation.created_at)), formatting.start_sentence(giver)
-    return KeyEmail(
-        subject=with_plain_spaces(f"La clé Pep's envoyée {school.to_the} n'est plus valable"),
-        introduction=(
-            (
-                f"{the_giver} a repris {licences} Pep's {'attribuée' if single else 'attribuées'} le {given} "
-                f"{school.to_the} {describe_place(allocation)}."
-            ),
-            (
-                f"La clé qui se termine par {key.rpartition('-')[2]} ne peut donc plus être activée. Vous n'avez rien "
-                "à faire ; vous pouvez supprimer le message qui la contenait."
-            ),
-            "Cela ne change rien aux autres clés Pep's que vous auriez reçues : gardez-les.",
-        ),
-    )
 
 
 def with_plain_spaces(subject: str) -> str:
@@ -473,33 +294,54 @@ def _render(
     `summary`: what pupils do with the product; `proof`: the token that lets its link prove the mailbox, empty in
     previews, as is `stop_url`; `logo`: an address of the logo other than the public one.
     """
-    giver = collectivity_forms(get_giver(allocation)).the
     # In the fragment, which reaches no server log and no referrer.
     link = portal_url(f"/cle/#cle={key}{f'&jeton={proof}' if proof else ''}")
-    if message.kind == MessageKind.REVOKED:
-        email = build_revoked(allocation, giver, key)
-    elif message.kind == MessageKind.REDUCED:
-        email = build_reduced(allocation, giver, key, link)
-    elif message.kind == MessageKind.REMINDER:
-        email = build_with_key(allocation, giver, key, link, reminder=True)
-        if is_automatic(message):
-            email = replace(email, reason=describe_reason(get_giver(allocation), "votre clé n'est pas activée"))
-    elif message.context.get("added") and allocation.key.redeemed_at is not None:
-        email = build_grown(allocation, giver, int(message.context["added"]))
-    else:
-        email = build_with_key(allocation, giver, key, link, grown=bool(message.context.get("added")))
-    if presentation.letter_note and message.kind not in (MessageKind.REDUCED, MessageKind.REVOKED):
-        gift, *rest = email.introduction
-        added = f"{formatting.start_sentence(giver)} ajoute : « {presentation.letter_note} »"
-        email = replace(email, introduction=(gift, added, *rest))
-    if asked := int(message.context.get("asked", 0)):
-        email = answer_request(email, asked=asked, given=int(message.context.get("added", allocation.units)))
-    elif message.context.get("moved"):
-        email = explain_move(email, giver)
-    if summary and email.key:
-        # Whoever opens a key may not know what it is for.
-        email = replace(email, notes=(formatting.end_sentence(summary), *email.notes))
+    email = _read_parts(message, allocation, key, link, summary=summary, note=presentation.letter_note)
     return frame_email(email, allocation, presentation, contact, logo=logo, stop_url=stop_url)
+
+
+def _read_parts(message: Message, allocation: Allocation, key: str, link: str, *, summary: str, note: str) -> KeyEmail:
+    entitlement, giver, added = allocation.pool.entitlement, get_giver(allocation), message.context.get("added", 0)
+    is_grown, is_reduced = message.kind == MessageKind.KEY and bool(added), message.kind == MessageKind.REDUCED
+    is_credited = (is_grown or is_reduced) and allocation.key.redeemed_at is not None
+    shows_key = message.kind != MessageKind.REVOKED and not is_credited
+    template = "key_grown" if is_grown and is_credited else message.kind
+    parts = read_email_template(
+        f"pools/emails/{template}.txt",
+        {
+            "giver": giver,
+            "school": allocation.school.name,
+            "place": describe_place(allocation),
+            "units": allocation.units,
+            "added": added,
+            "created_at": allocation.created_at,
+            "end": describe_end(allocation),
+            "access": describe_start(entitlement, date_in_paris(timezone.now())) or "aussitôt",
+            "is_credited": is_credited,
+            "last_symbols": key.rpartition("-")[2],
+            "note": "" if is_reduced else note,
+            "asked": message.context.get("asked", 0),
+            "given": added or allocation.units,
+            "is_moved": bool(message.context.get("moved")),
+            "product": PRODUCT_SENTENCE,
+            # Whoever opens a key may not know what it is for.
+            "summary": formatting.end_sentence(summary) if summary and shows_key else "",
+            "extension": "".join(describe_extension(allocation)),
+            "key_page": portal_url("/cle/"),
+        },
+    )
+    subject, *introduction = parts[""]
+    button = "".join(parts["button"])
+    return KeyEmail(
+        subject=with_plain_spaces(subject),
+        introduction=tuple(introduction),
+        key=key if shows_key else "",
+        button=button,
+        address=(portal_url("/mon-compte/") if is_credited else link) if button else "",
+        steps=tuple(parts["step"]),
+        notes=tuple(parts["note"]),
+        reason=describe_reason(giver, "votre clé n'est pas activée") if is_automatic(message) else "",
+    )
 
 
 def frame_email(
@@ -549,3 +391,10 @@ def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
 def school_label(allocation: Allocation) -> str:
     """Return the school as shown in the list of messages."""
     return f"{format_school_name(allocation.school.name)} ({allocation.school_id})"
+
+
+def build_message(allocation: Allocation, kind: str, context: Mapping[str, Any] = MappingProxyType({})) -> NewMessage:
+    """Return an e-mail about an allocation, to its address."""
+    return NewMessage(
+        str(kind), allocation.recipient, ALLOCATION_TOPIC, allocation.pk, school_label(allocation), context
+    )

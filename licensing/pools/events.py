@@ -61,11 +61,6 @@ def build_grown_events(pool: Pool, allocation: Allocation, *, units: int, added:
     yield from _build_low_events(pool, added)
 
 
-def build_returned_events(allocation: Allocation, *, units: int, returned: int) -> Iterator[NewEvent]:
-    """Yield the event of licences that a school gave back; `units`: what it has left."""
-    yield _build_event(PoolEvent.ALLOCATION_RETURNED, allocation, units=units, returned=returned)
-
-
 def build_reduced_events(moving: Sequence[tuple[Allocation, int]], *, import_id: int | None) -> Iterator[NewEvent]:
     """Yield an `allocation.issued` event per reduction, with a negative `added`."""
     for allocation, now in moving:
@@ -79,16 +74,10 @@ def build_reduced_events(moving: Sequence[tuple[Allocation, int]], *, import_id:
         )
 
 
-def build_revoked_events(taken: Sequence[Allocation]) -> Iterator[NewEvent]:
-    """Yield an event per revoked allocation."""
-    for allocation in taken:
-        yield _build_event(PoolEvent.ALLOCATION_REVOKED, allocation, units=allocation.units)
-
-
-def build_restored_events(given_back: Sequence[Allocation]) -> Iterator[NewEvent]:
-    """Yield an event per allocation whose revocation was undone."""
-    for allocation in given_back:
-        yield _build_event(PoolEvent.ALLOCATION_RESTORED, allocation, units=allocation.units)
+def build_events(kind: PoolEvent, allocations: Sequence[Allocation]) -> Iterator[NewEvent]:
+    """Yield an event per allocation, with all its units."""
+    for allocation in allocations:
+        yield build_event(kind, allocation, units=allocation.units)
 
 
 def build_key_events(allocation: Allocation, event: str, *, held: int, size: int) -> Iterator[NewEvent]:
@@ -97,14 +86,14 @@ def build_key_events(allocation: Allocation, event: str, *, held: int, size: int
     `held`, `size`: the counts when it happened. Two concurrent claims of the last two seats do not see each other, so
     the current counts are checked as well.
     """
-    yield _build_event(_KEY_EVENT_TYPES[event], allocation, units=size, held=held)
+    yield build_event(_KEY_EVENT_TYPES[event], allocation, units=size, held=held)
     if event != "held":
         return
     now = Seat.objects.filter(subscription__key=allocation.key_id).aggregate(held=Count("holder"), size=Count("pk"))
     is_full = held == size or now["held"] == now["size"]
     ends = (PoolEvent.ALLOCATION_EXHAUSTED, PoolEvent.SEAT_RELEASED, PoolEvent.ALLOCATION_ISSUED)
     if is_full and get_last_event_type(_subject_of(allocation.pk), among=ends) != PoolEvent.ALLOCATION_EXHAUSTED:
-        yield _build_event(PoolEvent.ALLOCATION_EXHAUSTED, allocation, units=size, held=size)
+        yield build_event(PoolEvent.ALLOCATION_EXHAUSTED, allocation, units=size, held=size)
 
 
 def _build_low_events(pool: Pool, units: int) -> Iterator[NewEvent]:
@@ -127,6 +116,7 @@ def _build_issued_event(
     return NewEvent(PoolEvent.ALLOCATION_ISSUED, _subject_of(number), data)
 
 
-def _build_event(kind: PoolEvent, allocation: Allocation, **counts: Any) -> NewEvent:
+def build_event(kind: PoolEvent, allocation: Allocation, **counts: Any) -> NewEvent:
+    """Return an event of an allocation with these counts."""
     data = {"allocation": allocation.pk, "pool": allocation.pool_id, "uai": allocation.school_id} | counts
     return NewEvent(kind, _subject_of(allocation.pk), data)

@@ -12,32 +12,12 @@ class PoolExhausted(DomainError):
     code = "pool_exhausted"
 
 
-class SchoolNotInDirectory(DomainError):
-    code = "unknown_school"
-
-
-class SchoolClosed(DomainError):
-    code = "school_closed"
-
-
-class DuplicateSchool(DomainError):
-    code = "duplicate_school"
-
-
 class BadAddress(DomainError):
     code = "invalid_recipient"
 
 
-class NoAddress(DomainError):
-    code = "recipient_missing"
-
-
 class BadUnits(DomainError):
     code = "invalid_units"
-
-
-class WouldShrink(DomainError):
-    code = "would_reduce"
 
 
 class UnknownAllocation(DomainError):

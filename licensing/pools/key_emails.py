@@ -16,7 +16,6 @@ from django_tenants.utils import get_public_schema_name
 from accounts import throttling
 from accounts.models import User
 from accounts.throttling import RateLimit
-from collectivities import audit_log
 from collectivities.capabilities import Capability
 from collectivities.models import AuditEntry
 from collectivities.operations.portfolio import ContactChange, lock_contacts, write_portfolio
@@ -32,9 +31,10 @@ from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import ActivationKey, available_on
 from licensing.entitlements.queries import unseal_key
 from licensing.pools import checks
-from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
-from licensing.pools.emails import school_label
-from licensing.pools.exceptions import AllocationRedeemed, WrittenThisWeek
+from licensing.pools.checks import AllocationActionResult, lock_allocations, redeemed_error, revoked_error
+from licensing.pools.emails import build_message
+from licensing.pools.exceptions import WrittenThisWeek
+from licensing.pools.journal import record_allocations
 from licensing.pools.models import ALLOCATION_TOPIC, MANY_REVEALED, REVEALED_ACTION, Allocation, MessageKind, Pool
 from licensing.pools.queries import find_emailed_ids, find_reminded_ids
 from mailing import operations as mailing
@@ -145,7 +145,7 @@ def resend(*, allocation_id: int, recipient: str | None = None, by: User | None,
     with transaction.atomic():
         for result in _resend({allocation_id: corrected}, by=by, at=at):
             result.raise_for_refusal()
-        return _last_message(allocation_id)
+        return latest_by_topic(ALLOCATION_TOPIC, [allocation_id])[allocation_id]
 
 
 @transaction.atomic
@@ -157,12 +157,6 @@ def resend_many(
     `summary`: the audit summary of each, formatted with the address.
     """
     return _resend(dict.fromkeys(allocation_ids), by=by, at=at, summary=summary)
-
-
-@transaction.atomic
-def resend_to(*, recipients: Mapping[int, str], by: User | None, at: datetime.datetime) -> list[AllocationActionResult]:
-    """Resend these keys, by allocation, to checked addresses, in one transaction; return a result for each."""
-    return _resend(dict(recipients), by=by, at=at)
 
 
 def remind(*, allocation_id: int, by: User | None, at: datetime.datetime, anyway: bool = False) -> None:
@@ -227,21 +221,18 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
     if allocation.revoked_at is not None:
         raise revoked_error(allocation.revoked_at)
     ActivationKey.objects.filter(pk=allocation.key_id, exposed_at=None).update(exposed_at=at)
-    audit_log.record(
-        action=REVEALED_ACTION,
-        by=by,
-        at=at,
-        summary=f"Clé {school_forms(allocation.school.name).of_the} affichée.",
-        school_id=allocation.school_id,
-        object_type="allocation",
-        object_id=allocation.pk,
-    )
+    summary = f"Clé {school_forms(allocation.school.name).of_the} affichée."
+    record_allocations(REVEALED_ACTION, [(allocation, summary)], by=by, at=at)
     notify_managers(by=by, at=at)
     return unseal_key(allocation.key)
 
 
 def _resend(
-    recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime, summary: str = _RESENT_SUMMARY
+    recipients: Mapping[int, str] | Mapping[int, str | None],
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    summary: str = _RESENT_SUMMARY,
 ) -> list[AllocationActionResult]:
     allocations, results = lock_allocations(list(recipients))
     due: list[Allocation] = []
@@ -270,8 +261,7 @@ def _refusal(allocation: Allocation, at: datetime.datetime) -> DomainError | Non
     if allocation.revoked_at is not None:
         return revoked_error(allocation.revoked_at)
     if allocation.key.redeemed_at is not None:
-        day = formatting.long_date(date_in_paris(allocation.key.redeemed_at))
-        return AllocationRedeemed(f"La clé a été activée le {day} : l'établissement s'en sert déjà.")
+        return redeemed_error(allocation.key.redeemed_at, "l'établissement s'en sert déjà")
     try:
         checks.check_open(allocation.pool.entitlement, at)
     except DomainError as refusal:
@@ -292,16 +282,12 @@ def _claim_weeks(
         else:
             refused.append(allocation)
     written = calendar.find_written([allocation.school_id for allocation in refused], at=at) if refused else {}
+    days = {uai: formatting.long_date(date_in_paris(written_at)) for uai, written_at in written.items()}
+    sentence = "Une relance est déjà partie pour cet établissement cette semaine, le {} : une par semaine suffit."
     return free, [
-        AllocationActionResult(allocation.pk, _written_error(written[allocation.school_id])) for allocation in refused
+        AllocationActionResult(allocation.pk, WrittenThisWeek(sentence.format(days[allocation.school_id])))
+        for allocation in refused
     ]
-
-
-def _written_error(written_at: datetime.datetime) -> WrittenThisWeek:
-    day = formatting.long_date(date_in_paris(written_at))
-    return WrittenThisWeek(
-        f"Une relance est déjà partie pour cet établissement cette semaine, le {day} : une par semaine suffit."
-    )
 
 
 def _queue_and_record(
@@ -314,35 +300,12 @@ def _queue_and_record(
     at: datetime.datetime,
 ) -> None:
     """Queue a message about each and record it in the audit log; `summary` is formatted with the address."""
-    outgoing = [
-        mailing.NewMessage(
-            kind=kind,
-            recipient=allocation.recipient,
-            topic=ALLOCATION_TOPIC,
-            topic_id=allocation.pk,
-            about=school_label(allocation),
-        )
+    mailing.enqueue_many([build_message(allocation, kind) for allocation in allocations], at=at)
+    summaries = [
+        (allocation, f"{format_school_name(allocation.school.name)} : {summary.format(allocation.recipient)}")
         for allocation in allocations
     ]
-    mailing.enqueue_many(outgoing, at=at)
-    audit_log.record_many(
-        [
-            audit_log.NewAuditEntry(
-                action=action,
-                summary=f"{format_school_name(allocation.school.name)} : {summary.format(allocation.recipient)}",
-                school_id=allocation.school_id,
-                object_type="allocation",
-                object_id=allocation.pk,
-            )
-            for allocation in allocations
-        ],
-        by=by,
-        at=at,
-    )
-
-
-def _last_message(allocation_id: int) -> Message:
-    return latest_by_topic(ALLOCATION_TOPIC, [allocation_id])[allocation_id]
+    record_allocations(action, summaries, by=by, at=at)
 
 
 def request_resend(*, uai: str) -> None:
@@ -405,22 +368,18 @@ def readdress_many(*, recipients: Mapping[int, str], by: User, at: datetime.date
     results: list[AllocationActionResult] = []
     corrected: dict[int, str] = {}
     refused = find_refused_addresses(recipients.values())
-    for allocation_id, address in recipients.items():
+    for allocation_id, text in recipients.items():
         try:
-            corrected[allocation_id] = _check_address(address, refused)
+            address = checks.clean_address(text)
+            if reason := refused.get(normalise_address(address)):
+                raise Refusal("recipient_refused", f"L'adresse {address} a été refusée. {reason}")
         except DomainError as refusal:
             results.append(AllocationActionResult(allocation_id, refusal))
-    resent = resend_to(recipients=corrected, by=by, at=at)
+        else:
+            corrected[allocation_id] = address
+    resent = _resend(corrected, by=by, at=at)
     _learn_contacts([result.allocation_id for result in resent if result.refusal is None], by=by, at=at)
     return [*results, *resent]
-
-
-def _check_address(text: str, refused: Mapping[str, str]) -> str:
-    """Return a corrected address. Raises `BadAddress`, or `RecipientRefused` for one that would be held."""
-    address = checks.clean_address(text)
-    if reason := refused.get(normalise_address(address)):
-        raise Refusal("recipient_refused", f"L'adresse {address} a été refusée. {reason}")
-    return address
 
 
 def _learn_contacts(allocation_ids: Iterable[int], *, by: User, at: datetime.datetime) -> None:

@@ -61,20 +61,17 @@ def _get_allocation_id(message: Message) -> int:
 
 def register_kinds() -> None:
     """Register the kinds of messages."""
-    for kind in (MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED):
+    for kind in MessageKind:
+        has_key = kind != MessageKind.REVOKED
         kinds.register(
             kind,
             label=str(kind.label),
             render=emails.render,
             prefetch=emails.build_renderer,
             preview=emails.preview,
-            reveal=reveal,
-            resend=resend,
+            reveal=reveal if has_key else None,
+            resend=resend if has_key else None,
         )
-    revoked = MessageKind.REVOKED
-    kinds.register(
-        revoked, label=str(revoked.label), render=emails.render, prefetch=emails.build_renderer, preview=emails.preview
-    )
     kinds.register(
         MANY_REVEALED,
         label="Beaucoup de clés affichées",

@@ -66,42 +66,26 @@ def record_and_notify(
 
     No audit entries for an import: its own rows document the allocations, up to 60,000 of them.
     """
-    if len(demands) == 1 and import_id is None:
-        # A single message is sent before the thousands of an import.
-        message = _build_message(demands[0], allocation_ids)
-        audit_log.record_many(
-            _build_entries(demands, allocation_ids, pool.name, "pools.allocated", "pools.grown"), by=by, at=at
-        )
-        mailing.enqueue(
-            kind=message.kind,
-            recipient=message.recipient,
-            topic=message.topic,
-            topic_id=message.topic_id,
-            about=message.about,
-            context=message.context,
-            at=at,
-            due_at=due_at,
-        )
-        return
     on_progress(AllocationStage.JOURNAL, 0, len(demands))
     if import_id is None:
-        entries = _build_entries(demands, allocation_ids, pool.name, ALLOCATED_IN_BULK, GROWN_IN_BULK)
-        audit_log.record_many(entries, by=by, at=at)
+        alone = len(demands) == 1
+        created, grown = ("pools.allocated", "pools.grown") if alone else (ALLOCATED_IN_BULK, GROWN_IN_BULK)
+        audit_log.record_many(
+            (
+                audit_log.NewAuditEntry(
+                    created if checked.existing is None else grown,
+                    _summary(checked, pool.name),
+                    checked.demand.uai,
+                    "allocation",
+                    allocation_ids[checked.demand.uai],
+                )
+                for checked in demands
+            ),
+            by=by,
+            at=at,
+        )
     on_progress(AllocationStage.MESSAGES, 0, len(demands))
     mailing.enqueue_many((_build_message(checked, allocation_ids) for checked in demands), at=at, due_at=due_at)
-
-
-def _build_entries(
-    demands: Sequence[CheckedDemand],
-    allocation_ids: Mapping[str, int],
-    pool_name: str,
-    created_action: str,
-    grown_action: str,
-) -> Iterator[audit_log.NewAuditEntry]:
-    for checked in demands:
-        uai = checked.demand.uai
-        action = created_action if checked.existing is None else grown_action
-        yield audit_log.NewAuditEntry(action, _summary(checked, pool_name), uai, "allocation", allocation_ids[uai])
 
 
 def _build_message(checked: CheckedDemand, allocation_ids: Mapping[str, int]) -> mailing.NewMessage:
@@ -259,8 +243,8 @@ def allocate_many(
     A school that already has its total is left unchanged. `import_id`: the import whose rows document the allocations,
     which are then not written to the audit log. `known_schools`: schools just read in this transaction. `notify_at`:
     when the schools are told, in place of `send_on`. `on_progress` is called before each stage; its exceptions roll
-    everything back. Raises what `allocate` raises, `DuplicateSchool` where a school is named twice, and `WouldShrink`
-    where a total is below what the school has.
+    everything back. Raises what `allocate` raises, and refuses a school that is named twice (`duplicate_school`) and
+    a total below what the school has (`would_reduce`).
     """
     on_progress(AllocationStage.CHECKING, 0, len(demands))
     pool = checks.lock_pool(pool_id)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from core.calendar import date_in_paris, start_of_day
 from core.connections import connection
 from core.registry import Registry
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import Entitlement, EntitlementKind
 from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.entitlements.queries import find_orders_under_review
 from licensing.pools.filters import DORMANT_DAYS
@@ -48,19 +48,11 @@ class PoolPosition(NamedTuple):
     redeemed_free: int
     held: int
     opened_at: datetime.datetime
-    first_day: datetime.date
-    last_day: datetime.date
-    provisional_until: datetime.date | None
-    unpaid_until: datetime.date | None
-    suspended_at: datetime.datetime | None
-    suspension_cause: str
-    cancelled_at: datetime.datetime | None
-    order_number: int
-    #: Ordered by the collectivity, which has a page for the order; otherwise a grant of the operator.
-    is_purchase: bool
     #: Number of schools with licences, and of those that redeemed their key.
     schools: int
     redeemed_schools: int
+    #: Unsaved, with the columns of `ENTITLEMENTS`.
+    entitlement: Entitlement
     #: The signed purchase order was received, and is being checked.
     under_review: bool = False
 
@@ -70,18 +62,21 @@ class PoolPosition(NamedTuple):
         return self.bought == self.free + self.issued + self.redeemed_free + self.held
 
     @property
-    def entitlement(self) -> Entitlement:
-        """An unsaved entitlement with the columns read, for its status rules."""
-        return Entitlement(
-            first_day=self.first_day,
-            last_day=self.last_day,
-            provisional_until=self.provisional_until,
-            unpaid_until=self.unpaid_until,
-            suspended_at=self.suspended_at,
-            suspension_cause=self.suspension_cause,
-            cancelled_at=self.cancelled_at,
-        )
+    def last_day(self) -> datetime.date:
+        return self.entitlement.last_day
 
+    @property
+    def order_number(self) -> int:
+        return self.entitlement.number
+
+    @property
+    def is_purchase(self) -> bool:
+        """Whether the collectivity ordered it, and has a page for the order; otherwise the operator granted it."""
+        return self.entitlement.kind == EntitlementKind.PURCHASE
+
+
+#: Fields of `PoolPosition` that its statement returns before the entitlement.
+_COUNTS = PoolPosition._fields[: PoolPosition._fields.index("entitlement")]
 
 #: Reads `REDEEMED_KEYS`.
 ALLOCATED_SQL = """
@@ -97,8 +92,8 @@ LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
 WHERE allocation.revoked_at IS NULL
 """
 
-#: One row per pool, with the columns of `PoolPosition` but the last; `allocated` has the rows of `ALLOCATED_SQL`.
-#: Reads `ENTITLEMENTS`.
+#: One row per pool, with the columns of `PoolPosition` up to `redeemed_schools`, then those of `ENTITLEMENTS`, which it
+#: reads; `allocated` has the rows of `ALLOCATED_SQL`.
 POSITIONS_SQL = """
 SELECT
     pool.id,
@@ -109,17 +104,9 @@ SELECT
     coalesce(counted.redeemed_free, 0)::bigint,
     coalesce(counted.held, 0)::bigint,
     pool.opened_at,
-    entitlement.first_day,
-    entitlement.last_day,
-    entitlement.provisional_until,
-    entitlement.unpaid_until,
-    entitlement.suspended_at,
-    entitlement.suspension_cause,
-    entitlement.cancelled_at,
-    entitlement.number,
-    entitlement.kind = 'purchase',
     coalesce(counted.schools, 0),
-    coalesce(counted.redeemed_schools, 0)
+    coalesce(counted.redeemed_schools, 0),
+    entitlement.*
 FROM pools_pool AS pool
 JOIN entitlement ON entitlement.id = pool.entitlement_id
 LEFT JOIN (
@@ -146,14 +133,19 @@ def list_pool_positions() -> list[PoolPosition]:
     public_rows = {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
     with connection.cursor() as cursor:
         cursor.execute(_POSITIONS, public_rows)
-        return mark_reviewed([PoolPosition(*row) for row in cursor.fetchall()])
+        return _read_positions(cursor.fetchall())
 
 
-def mark_reviewed(positions: list[PoolPosition]) -> list[PoolPosition]:
-    """Return the positions with `under_review`. One query at most: none where all are paid for."""
-    unpaid = [one.order_number for one in positions if one.is_purchase and (one.provisional_until or one.unpaid_until)]
-    reviewed = find_orders_under_review(unpaid)
-    return [one._replace(under_review=True) if one.order_number in reviewed else one for one in positions]
+def _read_positions(rows: Sequence[Sequence[Any]]) -> list[PoolPosition]:
+    """Return the positions of rows of `POSITIONS_SQL`. One query at most: none where all are paid for."""
+    entitlements = [Entitlement(**dict(zip(ENTITLEMENTS.columns, row[len(_COUNTS) :], strict=False))) for row in rows]
+    reviewed = find_orders_under_review(
+        [each.number for each in entitlements if each.kind == EntitlementKind.PURCHASE and each.temporary_until]
+    )
+    return [
+        PoolPosition._make((*row[: len(_COUNTS)], entitlement, entitlement.number in reviewed))
+        for row, entitlement in zip(rows, entitlements, strict=True)
+    ]
 
 
 # How far the licences of each pool have come, and which schools need help: for the home page of an office.
@@ -164,8 +156,6 @@ def mark_reviewed(positions: list[PoolPosition]) -> list[PoolPosition]:
 type OfficeRights = Mapping[str, str | None]
 
 
-#: Fields of `PoolPosition` that its statement returns.
-_COLUMNS = PoolPosition._fields[: PoolPosition._fields.index("under_review")]
 _ARRIVED = [MessageState.SENT.value, MessageState.DELIVERED.value]
 
 # Asked for each unredeemed allocation, by the index of messages. Joined and then grouped, the letters of 10,000
@@ -190,7 +180,7 @@ _LETTERS = """LATERAL (
 _PROGRESS_SQL = f"""
 WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
 allocated AS MATERIALIZED ({ALLOCATED_SQL}),
-position ({", ".join(_COLUMNS)}) AS ({POSITIONS_SQL}),
+position ({", ".join((*_COUNTS, *ENTITLEMENTS.columns))}) AS ({POSITIONS_SQL}),
 arrived AS (
     SELECT allocation.pool_id, sum(allocation.units) AS units
     FROM allocated AS allocation
@@ -316,8 +306,7 @@ def list_pool_progress(rights: OfficeRights | None = None) -> list[PoolProgress]
     with connection.cursor() as cursor:
         cursor.execute(_PROGRESS_SQL, {**_letter_parameters(), **(rights or read_rights())})
         rows = cursor.fetchall()
-    positions = mark_reviewed([PoolPosition(*row[: len(_COLUMNS)]) for row in rows])
-    return [PoolProgress(position, *row[-2:]) for position, row in zip(positions, rows, strict=True)]
+    return [PoolProgress(position, *row[-2:]) for position, row in zip(_read_positions(rows), rows, strict=True)]
 
 
 def list_stuck_keys(at: datetime.datetime, *, limit: int, rights: OfficeRights | None = None) -> StuckKeys:
@@ -325,7 +314,7 @@ def list_stuck_keys(at: datetime.datetime, *, limit: int, rights: OfficeRights |
 
     One query beside those of `rights`.
 
-    Dormant is what `filter_not_redeemed_since` finds after `DORMANT_DAYS`, lost what `filter_lost_email` finds.
+    Dormant is what `filter_not_redeemed_since` finds after `DORMANT_DAYS`, lost what `Situation.UNDELIVERED` finds.
     """
     day, dormant_before = date_in_paris(at), at - datetime.timedelta(days=DORMANT_DAYS)
     parameters = {

@@ -20,8 +20,10 @@ from licensing.entitlements.keys import shrink_many
 from licensing.entitlements.models import ActivationKey
 from licensing.pools import checks, events
 from licensing.pools.checks import AllocationActionResult, lock_allocations, redeemed_error, revoked_error
-from licensing.pools.emails import school_label
+from licensing.pools.emails import build_message
+from licensing.pools.events import PoolEvent
 from licensing.pools.exceptions import BadUnits, UnknownAllocation
+from licensing.pools.journal import record_allocations
 from licensing.pools.models import (
     ALLOCATION_TOPIC,
     REDUCED_IN_BULK,
@@ -32,6 +34,7 @@ from licensing.pools.models import (
     Pool,
 )
 from licensing.pools.queries import find_emailed_ids
+from licensing.pools.wording import describe_reduction, describe_revocation
 from mailing import operations as mailing
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
@@ -144,38 +147,21 @@ def _apply_revocation(
         Pool.objects.filter(pk=pool_id).update(allocated=F("allocated") - units)
     mailing.cancel(ALLOCATION_TOPIC, allocation_ids, at)
     mailing.enqueue_many(
-        [
-            mailing.NewMessage(
-                kind=MessageKind.REVOKED,
-                recipient=allocation.recipient,
-                topic=ALLOCATION_TOPIC,
-                topic_id=allocation.pk,
-                about=school_label(allocation),
-            )
-            for allocation in allocations
-            if allocation.pk in notified
-        ],
+        [build_message(allocation, MessageKind.REVOKED) for allocation in allocations if allocation.pk in notified],
         at=at,
         # Not before the revocation is final: one that is undone has written to nobody.
         due_at=at + RESTORABLE_FOR,
     )
-    audit_log.record_many(
+    record_allocations(
+        action,
         [
-            audit_log.NewAuditEntry(
-                action=action,
-                summary=f"{formatting.pluralize(allocation.units, 'licence reprise', 'licences reprises')} à "
-                f"{format_school_name(allocation.school.name)} et "
-                f"{'rendue' if allocation.units == 1 else 'rendues'} au lot « {allocation.pool.name} ».",
-                school_id=allocation.school_id,
-                object_type="allocation",
-                object_id=allocation.pk,
-            )
+            (allocation, describe_revocation(allocation.units, allocation.school.name, allocation.pool.name))
             for allocation in allocations
         ],
         by=by,
         at=at,
     )
-    webhooks.emit(events=events.build_revoked_events(allocations), at=at)
+    webhooks.emit(events=events.build_events(PoolEvent.ALLOCATION_REVOKED, allocations), at=at)
     return notified
 
 
@@ -316,34 +302,16 @@ def _apply(
     # Pending first e-mails need no correction: they state the number when they are sent.
     mailing.cancel(ALLOCATION_TOPIC, notified, at)
     mailing.enqueue_many(
-        [
-            mailing.NewMessage(
-                kind=MessageKind.REDUCED.value,
-                recipient=allocation.recipient,
-                topic=ALLOCATION_TOPIC,
-                topic_id=allocation.pk,
-                about=school_label(allocation),
-            )
-            for allocation, _ in changing
-            if allocation.pk in notified
-        ],
+        [build_message(allocation, MessageKind.REDUCED) for allocation, _ in changing if allocation.pk in notified],
         at=at,
         due_at=notify_at,
     )
-    audit_log.record_many(
-        (
-            audit_log.NewAuditEntry(
-                action,
-                f"{formatting.pluralize(allocation.units - now, 'licence retirée', 'licences retirées')} à "
-                f"{format_school_name(allocation.school.name)} et "
-                f"{'rendue' if allocation.units - now == 1 else 'rendues'} au lot « {pool.name} » "
-                f"(désormais {formatting.number(now)}, même clé).",
-                allocation.school_id,
-                "allocation",
-                allocation.pk,
-            )
+    record_allocations(
+        action,
+        [
+            (allocation, describe_reduction(allocation.units - now, now, allocation.school.name, pool.name))
             for allocation, now in changing
-        ),
+        ],
         by=by,
         at=at,
     )

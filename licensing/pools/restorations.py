@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from django.db import transaction
@@ -12,7 +12,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
-from collectivities import audit_log
 from core import formatting
 from core.exceptions import DomainError, Refusal
 from licensing.entitlements.keys import grow_many
@@ -20,12 +19,14 @@ from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.seat_holders import remove_seats
 from licensing.pools import checks, events
 from licensing.pools.checks import AllocationActionResult, lock_allocations, pool_exhausted_error
-from licensing.pools.emails import school_label
+from licensing.pools.emails import build_message
+from licensing.pools.events import PoolEvent
 from licensing.pools.exceptions import UnknownAllocation
+from licensing.pools.journal import record_allocations
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, Pool
 from licensing.pools.queries import find_notified_ids, list_stopped_emails
+from licensing.pools.wording import describe_restoration
 from mailing import operations as mailing
-from schools.wording import format_school_name
 from webhooks import operations as webhooks
 
 # Licences of a redeemed key that its school gives back, and takes again: between the lot and the key.
@@ -64,8 +65,10 @@ def take_units_back(
     Allocation.objects.filter(pk=allocation.pk).update(units=F("units") - units)
     # F() and not -=: were the lock ever forgotten, the sums would still agree.
     Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") - units)
-    _record("pools.returned", allocation, summarise(left), at)
-    webhooks.emit(events=events.build_returned_events(allocation, units=left, returned=units), at=at)
+    # By nobody: the office is told what the school did, not who in it.
+    record_allocations("pools.returned", [(allocation, summarise(left))], by=None, at=at)
+    returned = events.build_event(PoolEvent.ALLOCATION_RETURNED, allocation, units=left, returned=units)
+    webhooks.emit(events=[returned], at=at)
     return left
 
 
@@ -84,22 +87,9 @@ def give_units_again(
     Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") + units)
     Allocation.objects.filter(pk=allocation.pk).update(units=F("units") + units)
     grow_many({key.pk: units})
-    _record("pools.return_undone", allocation, summarise(total), at)
+    record_allocations("pools.return_undone", [(allocation, summarise(total))], by=None, at=at)
     webhooks.emit(events=events.build_grown_events(pool, allocation, units=total, added=units), at=at)
     return total
-
-
-def _record(action: str, allocation: Allocation, summary: str, at: datetime.datetime) -> None:
-    # By nobody: the office is told what the school did, not who in it.
-    audit_log.record(
-        action=action,
-        by=None,
-        at=at,
-        summary=summary,
-        school_id=allocation.school_id,
-        object_type="allocation",
-        object_id=allocation.pk,
-    )
 
 
 def restore(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:
@@ -203,8 +193,16 @@ def _apply(allocations: Sequence[Allocation], *, by: User | None, at: datetime.d
         Pool.objects.filter(pk=pool_id).update(allocated=F("allocated") + units)
     mailing.cancel(ALLOCATION_TOPIC, allocation_ids, at)
     queue_again(allocations, at)
-    audit_log.record_many(_build_restored_entries(allocations), by=by, at=at)
-    webhooks.emit(events=events.build_restored_events(allocations), at=at)
+    record_allocations(
+        "pools.revocation_undone",
+        [
+            (allocation, describe_restoration(allocation.units, allocation.school.name, allocation.pool.name))
+            for allocation in allocations
+        ],
+        by=by,
+        at=at,
+    )
+    webhooks.emit(events=events.build_events(PoolEvent.ALLOCATION_RESTORED, allocations), at=at)
 
 
 def queue_again(
@@ -217,31 +215,7 @@ def queue_again(
     outgoing: dict[datetime.datetime, list[mailing.NewMessage]] = defaultdict(list)
     by_number = {allocation.pk: allocation for allocation in allocations}
     for stopped in list_stopped_emails(list(by_number), undone=undone):
-        allocation = by_number[stopped.topic_id or 0]
-        outgoing[max(stopped.due_at, at)].append(
-            mailing.NewMessage(
-                kind=stopped.kind,
-                recipient=allocation.recipient,
-                topic=ALLOCATION_TOPIC,
-                topic_id=allocation.pk,
-                about=school_label(allocation),
-                context=stopped.context,
-            )
-        )
+        message = build_message(by_number[stopped.topic_id or 0], stopped.kind, stopped.context)
+        outgoing[max(stopped.due_at, at)].append(message)
     for due_at, messages in sorted(outgoing.items()):
         mailing.enqueue_many(messages, at=at, due_at=due_at)
-
-
-def _build_restored_entries(allocations: Iterable[Allocation]) -> list[audit_log.NewAuditEntry]:
-    return [
-        audit_log.NewAuditEntry(
-            action="pools.revocation_undone",
-            summary="Reprise annulée : "
-            f"{formatting.pluralize(allocation.units, 'licence rendue', 'licences rendues')} à "
-            f"{format_school_name(allocation.school.name)} sur le lot « {allocation.pool.name} », avec la même clé.",
-            school_id=allocation.school_id,
-            object_type="allocation",
-            object_id=allocation.pk,
-        )
-        for allocation in allocations
-    ]

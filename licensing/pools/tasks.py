@@ -16,6 +16,7 @@ from core import formatting
 from jobs.due import declare_due_work
 from jobs.tasks import task
 from licensing.pools import events, key_emails
+from licensing.pools.journal import record_allocations
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
@@ -47,15 +48,7 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
     same = AuditEntry.objects.filter(action=action, object_type="allocation", object_id=allocation.pk)
     if same.filter(audit_log.written_as(at=happened_at, summary=summary)).exists():
         return
-    audit_log.record(
-        action=action,
-        by=None,
-        at=happened_at,
-        summary=summary,
-        school_id=allocation.school_id,
-        object_type="allocation",
-        object_id=allocation.pk,
-    )
+    record_allocations(action, [(allocation, summary)], by=None, at=happened_at)
     happenings = events.build_key_events(allocation, event, held=held, size=size)
     webhooks.emit(events=happenings, at=happened_at, emitted_at=timezone.now())
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -27,11 +27,11 @@ from collectivities.operations import portfolio
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
-from core.exceptions import DomainError
+from core.exceptions import DomainError, Refusal
 from core.formatting import school_forms
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools import checks, key_emails, operations, restorations
-from licensing.pools.exceptions import WrittenThisWeek
+from licensing.pools.exceptions import BadAddress, WrittenThisWeek
 from licensing.pools.filters import ALL_YEARS, AllocationFilter, build_parameters
 from licensing.pools.forms import AllocateForm, ResendForm, RestoreForm, UnitsForm
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, Pool
@@ -55,6 +55,7 @@ from schools.calendar import find_written
 from schools.models import School
 from schools.queries import find_by_uai, search
 from schools.wording import format_school_name
+from web.page_actions import page_action
 
 #: Longest query of a list that is led back to.
 _MAX_QUERY = 1000
@@ -108,20 +109,16 @@ def pool_list(request: OfficeHttpRequest) -> HttpResponse:
 
 @require_POST
 @office(Capability.PLAN_LICENCES)
-def rename(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+@page_action("pools:pools")
+def rename(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Rename a pool."""
     before = get_object_or_404(Pool, pk=pk).name
-    try:
-        pool = operations.rename_pool(
-            pool_id=pk, name=request.POST.get("name", ""), by=request.member.user, at=timezone.now()
-        )
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        if pool.name == before:
-            messages.info(request, f"Le lot s'appelle déjà « {pool.name} » : rien n'a changé.")
-        else:
-            messages.success(request, f"Le lot « {before} » s'appelle maintenant « {pool.name} ».")
+    pool = operations.rename_pool(
+        pool_id=pk, name=request.POST.get("name", ""), by=request.member.user, at=timezone.now()
+    )
+    if pool.name != before:
+        return f"Le lot « {before} » s'appelle maintenant « {pool.name} »."
+    messages.info(request, f"Le lot s'appelle déjà « {pool.name} » : rien n'a changé.")
     return redirect("pools:pools")
 
 
@@ -144,36 +141,42 @@ def return_to_page(request: OfficeHttpRequest, allocation: Allocation) -> HttpRe
     return redirect("pools:allocation", pk=allocation.pk)
 
 
+def _refuse(request: OfficeHttpRequest, refusal: DomainError, pk: int) -> HttpResponse:
+    messages.error(request, str(refusal))
+    return return_to_page(request, get_object_or_404(Allocation, pk=pk))
+
+
+#: For acts on an allocation: why one was not done is told where its form stood.
+_allocation_act = page_action(refused=_refuse)
+
+
 @require_POST
 @office(Capability.GIVE_LICENCES)
+@_allocation_act
 def set_units(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Set the number of licences, and say what became of them."""
     allocation = get_object_or_404(Allocation, pk=pk)
     form = UnitsForm(request.POST)
     if not form.is_valid():
-        messages.error(
-            request,
+        raise Refusal(
+            "invalid_units",
             "Indiquez un nombre entier de licences, au moins 1 : rien n'a été changé. Pour n'en laisser aucune, "
             "reprenez les licences.",
         )
-        return return_to_page(request, allocation)
-    try:
-        change = operations.set_units(
-            allocation_id=pk,
-            units=form.cleaned_data["units"],
-            expected=form.cleaned_data["shown"],
-            by=request.member.user,
-            at=timezone.now(),
-        )
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        _show_change(request, change)
+    change = operations.set_units(
+        allocation_id=pk,
+        units=form.cleaned_data["units"],
+        expected=form.cleaned_data["shown"],
+        by=request.member.user,
+        at=timezone.now(),
+    )
+    _show_change(request, change)
     return return_to_page(request, allocation)
 
 
 @require_POST
 @office(Capability.GIVE_LICENCES)
+@_allocation_act
 def remind(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Remind the school of its key, at most once a day.
 
@@ -190,10 +193,7 @@ def remind(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         key_emails.remind(allocation_id=pk, by=request.member.user, at=now, anyway=anyway)
     except WrittenThisWeek as refusal:
         return _ask_before(request, allocation, str(refusal))
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, f"Une relance part pour {allocation.recipient}, avec la même clé.")
+    messages.success(request, f"Une relance part pour {allocation.recipient}, avec la même clé.")
     return return_to_page(request, allocation)
 
 
@@ -258,8 +258,9 @@ def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
         "counted": _count_rows(rows),
         "manages": manages,
         "revocations": list_restorable_revocations(timezone.now()) if manages else [],
-        "query": _get_list_query(request.GET),
-        "all_years_query": _get_all_years_query(request.GET),
+        # No act keeps the ticks.
+        "query": _change_query(request.GET, "cocher"),
+        "all_years_query": _change_query(request.GET, "cocher", "page", year=ALL_YEARS),
         "ticked": ticked,
         "held": [
             (describe_held_keys(held.keys, held.pool.name, held.pool.entitlement, today), held.pool.pk)
@@ -275,19 +276,12 @@ def _count_rows(rows: AllocationRows) -> str:
     return f"{counted}, {formatting.pluralize(rows.units, 'licence')}." if len(rows) else f"{counted}."
 
 
-def _get_list_query(parameters: QueryDict) -> str:
-    """Return the parameters of the list without the ticks, which no act keeps."""
+def _change_query(parameters: QueryDict, *removed: str, **added: str) -> str:
     kept = parameters.copy()
-    kept.pop("cocher", None)
-    return kept.urlencode()
-
-
-def _get_all_years_query(parameters: QueryDict) -> str:
-    """Return the parameters of the same list with past years too."""
-    kept = parameters.copy()
-    for name in ("cocher", "page"):
+    for name in removed:
         kept.pop(name, None)
-    kept["year"] = ALL_YEARS
+    for name, value in added.items():
+        kept[name] = value
     return kept.urlencode()
 
 
@@ -350,18 +344,13 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
     }
     holdings = list_holdings_beside(school.uai)
     form = AllocateForm(request.POST or None, positions=pools, holdings=holdings, classes=classes, initial=initial)
-    status = 200
-    if request.method == "POST":
-        if form.is_valid():
-            try:
-                allocation_id = _allocate(request, school, form)
-            except DomainError as refusal:
-                messages.error(request, str(refusal))
-                status = 409
-            else:
-                return redirect("pools:allocation", pk=allocation_id)
-        else:
-            status = 422
+    status = 422 if request.method == "POST" else 200
+    if form.is_valid():
+        try:
+            return _allocate(request, school, form)
+        except DomainError as refusal:
+            messages.error(request, str(refusal))
+            status = 409
     running = find_entitlements(Q(last_day__gte=today, cancelled_at=None))
     of_school = Allocation.objects.active().filter(school=school, pool__entitlement__in=running)
     already = list_allocations(today, of_school)
@@ -389,22 +378,18 @@ def _search(request: OfficeHttpRequest) -> HttpResponse:
     found = [(school, format_school_name(school.name), True) for school in own]
     found += [(school, format_school_name(school.name), False) for school in others]
     waiting = list_schools_without_licences(date_in_paris(timezone.now())).filter(school__closed_at=None)
+    first = waiting.select_related("school").order_by("school__commune", "school__name", "pk")[:_MAX_RESULTS]
     context = {
         "q": text,
         "found": found[:_MAX_RESULTS],
         "more": len(found) > _MAX_RESULTS,
-        "waiting": [] if text else _list_waiting(waiting),
+        "waiting": [] if text else [(row.school, format_school_name(row.school.name), False) for row in first],
         "waiting_count": 0 if text else waiting.count(),
     }
     return render(request, "pools/allocate_find.html", context)
 
 
-def _list_waiting(waiting: QuerySet[PortfolioSchool]) -> list[tuple[School, str, bool]]:
-    rows = waiting.select_related("school").order_by("school__commune", "school__name", "pk")[:_MAX_RESULTS]
-    return [(row.school, format_school_name(row.school.name), False) for row in rows]
-
-
-def _allocate(request: OfficeHttpRequest, school: School, form: AllocateForm) -> int:
+def _allocate(request: OfficeHttpRequest, school: School, form: AllocateForm) -> HttpResponse:
     data = form.cleaned_data
     allocation = operations.allocate(
         pool_id=data["pool"],
@@ -420,7 +405,7 @@ def _allocate(request: OfficeHttpRequest, school: School, form: AllocateForm) ->
     messages.success(
         request, f"{units} {school_forms(school.name).to_the}. L'e-mail part{when} pour {data['recipient']}."
     )
-    return allocation.pk
+    return redirect("pools:allocation", pk=allocation.pk)
 
 
 _RESTORED = (
@@ -462,25 +447,21 @@ def _show_restored(request: OfficeHttpRequest, results: Sequence[checks.Allocati
 
 @require_POST
 @office(Capability.GIVE_LICENCES)
+@_allocation_act
 def resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Resend the key, to the corrected address; with `keep`, the school's next keys go there as well."""
     allocation = get_object_or_404(Allocation, pk=pk)
     form = ResendForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Cette adresse e-mail n'est pas valable : corrigez-la, rien n'a été envoyé.")
-        return return_to_page(request, allocation)
+        raise BadAddress("Cette adresse e-mail n'est pas valable : corrigez-la, rien n'a été envoyé.")
     by, now, recipient = request.member.user, timezone.now(), form.cleaned_data["recipient"]
-    try:
-        message = key_emails.resend(allocation_id=pk, recipient=recipient, by=by, at=now)
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        words = f"La même clé part pour {message.recipient}."
-        if form.cleaned_data["keep"] and recipient != allocation.recipient:
-            with suppress(NotInPortfolio):
-                portfolio.set_contact_email(uai=allocation.school_id, email=recipient, by=by, at=now)
-                words += " Les prochaines y partiront aussi."
-        messages.success(request, words)
+    message = key_emails.resend(allocation_id=pk, recipient=recipient, by=by, at=now)
+    words = f"La même clé part pour {message.recipient}."
+    if form.cleaned_data["keep"] and recipient != allocation.recipient:
+        with suppress(NotInPortfolio):
+            portfolio.set_contact_email(uai=allocation.school_id, email=recipient, by=by, at=now)
+            words += " Les prochaines y partiront aussi."
+    messages.success(request, words)
     return return_to_page(request, allocation)
 
 
@@ -488,14 +469,11 @@ def resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_POST
 @office(Capability.GIVE_LICENCES)
+@page_action("pools:allocation", "pk")
 def reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then show the key once, recording it in the audit log."""
     allocation = get_object_or_404(Allocation.objects.select_related("school"), pk=pk)
     key = ""
     if "confirmed" in request.POST:
-        try:
-            key = key_emails.reveal(allocation_id=pk, by=request.member.user, at=timezone.now())
-        except DomainError as refusal:
-            messages.error(request, str(refusal))
-            return redirect("pools:allocation", pk=pk)
+        key = key_emails.reveal(allocation_id=pk, by=request.member.user, at=timezone.now())
     return render(request, "pools/reveal.html", {"allocation": allocation, "key": key})

@@ -37,12 +37,15 @@ def _format_units(units: int) -> str:
     return formatting.pluralize(units, "licence")
 
 
+def _agree(participle: str, units: int) -> str:
+    return participle if units == 1 else f"{participle}s"
+
+
 def describe_allocation(units: int, name: str, pool_name: str, recipient: str) -> str:
     """Return the audit summary of a new allocation."""
-    participle = "attribuée" if units == 1 else "attribuées"
     return (
-        f"{_format_units(units)} {participle} à {format_school_name(name)} sur le lot «\u00a0{pool_name}\u00a0»\u00a0; "
-        f"clé pour {recipient}."
+        f"{_format_units(units)} {_agree('attribuée', units)} à {format_school_name(name)} "
+        f"sur le lot «\u00a0{pool_name}\u00a0»\u00a0; clé pour {recipient}."
     )
 
 
@@ -54,11 +57,31 @@ def describe_growth(added: int, total: int, name: str, pool_name: str, recipient
     )
 
 
+def describe_revocation(units: int, name: str, pool_name: str) -> str:
+    """Return the audit summary of a revoked allocation."""
+    taken, returned = formatting.pluralize(units, "licence reprise", "licences reprises"), _agree("rendue", units)
+    return f"{taken} à {format_school_name(name)} et {returned} au lot « {pool_name} »."
+
+
+def describe_restoration(units: int, name: str, pool_name: str) -> str:
+    """Return the audit summary of a revocation that was undone."""
+    returned = formatting.pluralize(units, "licence rendue", "licences rendues")
+    return f"Reprise annulée : {returned} à {format_school_name(name)} sur le lot « {pool_name} », avec la même clé."
+
+
+def describe_reduction(units: int, now: int, name: str, pool_name: str) -> str:
+    """Return the audit summary of units taken from an allocation, which has `now`."""
+    taken, returned = formatting.pluralize(units, "licence retirée", "licences retirées"), _agree("rendue", units)
+    return (
+        f"{taken} à {format_school_name(name)} et {returned} au lot « {pool_name} » "
+        f"(désormais {formatting.number(now)}, même clé)."
+    )
+
+
 def describe_bulk_allocation(units: int, schools: int, pool_name: str) -> str:
     """Return the audit summary of a bulk allocation."""
-    participle = "attribuée" if units == 1 else "attribuées"
     return (
-        f"{_format_units(units)} {participle} à {formatting.pluralize(schools, 'établissement')} "
+        f"{_format_units(units)} {_agree('attribuée', units)} à {formatting.pluralize(schools, 'établissement')} "
         f"sur le lot «\u00a0{pool_name}\u00a0»."
     )
 

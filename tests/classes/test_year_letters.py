@@ -10,7 +10,6 @@ from django_tenants.utils import schema_context
 
 from licensing.classes import operations, tasks, year_letters
 from licensing.classes.models import YearLetter
-from licensing.entitlements.emails import render_assigned
 from licensing.entitlements.models import Entitlement
 from mailing.models import Message
 from tests.classes.class_rows import create_class, create_principal, create_subscription, hold_seat, paris_time
@@ -169,7 +168,7 @@ def test_a_teacher_who_gets_a_licence_of_the_new_year_reads_that_the_class_may_c
 
     def render(seat):
         message = Message(kind="seat.assigned", context={"user": seat.holder_id, "seat": seat.pk})
-        return render_assigned(message).text
+        return render_email(message).text
 
     letter = render(years.seat)
     assert "Vous aviez une classe l'an dernier ? Emmenez-la" in letter

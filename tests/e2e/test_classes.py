@@ -10,13 +10,13 @@ from playwright.sync_api import expect
 
 from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
-from licensing.entitlements import emails
 from licensing.entitlements import operations as seats
 from mailing.models import Message
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
 from tests.e2e.page_checks import find_problems
 from tests.e2e.sessions import create_session
+from tests.emails import render_email
 from tests.entitlements.school_scenario import SchoolScenario
 
 #: Occurs in no page, word list or factory.
@@ -285,7 +285,7 @@ def test_from_the_letter_to_the_cards_are_two_clicks_and_two_fields(school, site
     _, subscription = school.subscription()
     teacher = school.teacher()
     seat = seats.assign(subscription_id=subscription.pk, teacher=teacher, by=school.principal, at=TERM)
-    letter = emails.render_assigned(Message(context={"seat": seat.pk, "user": teacher.pk}))
+    letter = render_email(Message(kind="seat.assigned", context={"seat": seat.pk, "user": teacher.pk}))
     assert "Ouvrir ma classe" in letter.html
     path = re.search(r"https?://[^/\s]+(/mes-classes/ouvrir/\d+/)", letter.text)[1]
     page = site.person(session=create_session(site, teacher)).open(path)

@@ -6,18 +6,17 @@ import datetime
 from typing import Any
 
 import pytest
-from django_tenants.utils import schema_context
 
 from accounts.known_origins import Origin
 from licensing.classes import entry_check, pupils
 from licensing.classes import operations as classes
 from licensing.classes.exceptions import ClassClosed, LicenceNotRunning
-from licensing.entitlements import emails, operations, overview, wording
+from licensing.entitlements import operations, overview, wording
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.vouchers import render_vouchers
-from mailing.models import Message
 from tests.classes.class_rows import create_class, create_principal, create_subscription, hold_seat
 from tests.conftest import TERM
+from tests.emails import render_only_email
 from tests.entitlements.status_cases import STATUS_CASES, TODAY, build_entitlement
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -109,8 +108,7 @@ def test_a_principal_and_a_teacher_read_from_when_a_licence_is_used(upcoming, pr
 def test_the_teacher_s_email_does_not_call_an_upcoming_licence_active(upcoming, principal, school):
     teacher = AffiliationFactory(user=TeacherFactory(), school=school).user
     operations.assign(subscription_id=upcoming.pk, teacher=teacher, by=principal, at=TERM)
-    with schema_context("public"):
-        email = emails.render_assigned(Message.objects.get(kind="seat.assigned"))
+    email = render_only_email("seat.assigned")
     text = " ".join(email.text.split())
     assert "utilisable à partir du 25 novembre 2026, jusqu'au 31 août 2027 inclus" in text.replace("\xa0", " ")
     assert "active" not in email.subject + text

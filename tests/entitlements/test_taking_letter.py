@@ -11,9 +11,9 @@ from django_tenants.utils import schema_context
 from accounts.models import User
 from core.exceptions import DomainError
 from licensing.entitlements import operations
-from licensing.entitlements.emails import describe_taking, write_accepted, write_typed
 from licensing.entitlements.notifications import SEAT_TAKEN, TAKING_PERIOD
 from mailing import dispatch
+from mailing.email_templates import read_email_template
 from mailing.kinds import NoLongerDue
 from schools.models import Affiliation
 from sites.portal.privacy import close_account
@@ -220,21 +220,40 @@ LEA, PAUL = (User(first_name=first, last_name="Martin", email=f"{first}@x.exampl
     ],
 )
 def test_the_subject_says_what_happened(typed, accepted, words):
-    assert describe_taking(typed, accepted) == words
+    assert read_taken(typed, accepted)[0] == f"{words} : 2 licences sur 3 en usage"
+
+
+def read_taken(typed, accepted, *, may_see_names=True):
+    """Return the subject and the paragraphs of the letter, but the last, which counts."""
+    parts = read_email_template(
+        "entitlements/emails/taken.txt",
+        {
+            "typed": typed,
+            "accepted": accepted,
+            "count": len(typed) + len(accepted),
+            "may_see_names": may_see_names,
+            "line_break": "\n",
+            "licence": "Pep's",
+            "held": 2,
+            "size": 3,
+            "use": "2 licences sur 3 en usage",
+        },
+    )
+    return parts[""][:-1]
 
 
 def test_each_sentence_has_its_singular_and_its_plural():
-    assert write_accepted([LEA]) == [
+    assert read_taken([], [LEA])[1:] == [
         "Léa Martin (Léa@x.example) a accepté votre invitation et bénéficie désormais d'une licence.",
         "Ce n'est pas la personne que vous avez invitée ? Retirez-lui la licence depuis votre compte.",
     ]
-    assert write_accepted([LEA, PAUL]) == [
+    assert read_taken([], [LEA, PAUL])[1:] == [
         (
             "2\xa0enseignants ont accepté votre invitation et bénéficient désormais chacun d'une licence :\n"
             "– Léa Martin (Léa@x.example)\n– Paul Martin (Paul@x.example)"
         ),
         "L'une de ces personnes n'est pas celle que vous avez invitée ? Retirez-lui la licence depuis votre compte.",
     ]
-    assert write_typed([LEA, PAUL], may_see_names=False)[0] == (
+    assert read_taken([LEA, PAUL], [], may_see_names=False)[1] == (
         "2\xa0enseignants ont saisi la clé de votre abonnement et bénéficient désormais chacun d'une licence."
     )

@@ -16,9 +16,10 @@ from licensing.pools.key_emails import remind_many, resend_many
 from licensing.pools.models import Allocation, MessageKind
 from licensing.pools.positions import list_pool_positions, list_pool_progress, list_stuck_keys
 from licensing.pools.queries import (
+    Situation,
     filter_delivered,
-    filter_lost_email,
     filter_not_redeemed_since,
+    filter_situation,
     list_allocations,
     list_held_keys,
 )
@@ -174,7 +175,7 @@ def test_stuck_keys_are_what_the_filters_find_and_the_lost_come_first(old_pool, 
     current = list_allocations(date_in_paris(now))
     stuck = list_stuck_keys(now, limit=5)
     assert [key.school_name for key in stuck.first] == ["lost", "older", "newer"]
-    assert stuck.lost == filter_lost_email(current).count() == 1
+    assert stuck.lost == filter_situation(Situation.UNDELIVERED, current).count() == 1
     assert stuck.dormant == filter_not_redeemed_since(now - DORMANT_DAYS * DAY, current).count() == 2
     Entitlement.objects.update(suspended_at=now)
     assert list_stuck_keys(now, limit=5).first == ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any, cast
 
 from django import template
@@ -21,16 +20,8 @@ from licensing.entitlements.wording import describe_account, describe_start, for
 register = template.Library()
 
 
-@register.filter
-def day(value: datetime.date) -> str:
-    """Return « 31 août 2027 »; for a datetime, its day in Paris."""
-    return format_long_date(value)
-
-
-@register.filter
-def spelled(text: str) -> str:
-    """Return a login, a word, a class code or a password with its accents."""
-    return words.spell(text)
+register.filter("day", format_long_date)
+register.filter("spelled", words.spell)
 
 
 @register.filter

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-
 from django import template
 
 from core.formatting import collectivity_forms, pluralize
@@ -13,10 +11,7 @@ from licensing.entitlements.wording import format_long_date, format_short_date
 register = template.Library()
 
 
-@register.filter
-def short_date(value: datetime.date) -> str:
-    """Return « 31/08/2027 »; for a datetime, the date in Paris."""
-    return format_short_date(value)
+register.filter("short_date", format_short_date)
 
 
 @register.filter
@@ -63,7 +58,7 @@ def school_year(ends_in: int) -> str:
 @register.filter
 def opening_classes(licences: list[TeacherLicence]) -> list[TeacherLicence]:
     """Return the licences that open a class now."""
-    return [licence for licence in licences if licence.opens_class]
+    return [licence for licence in licences if licence.opens_classes]
 
 
 @register.filter

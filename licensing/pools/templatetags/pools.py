@@ -6,7 +6,6 @@ import datetime
 from typing import NamedTuple
 
 from django import template
-from django.forms import BoundField
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -19,7 +18,7 @@ from licensing.entitlements.wording import status_text as status_in_words
 from licensing.pools.positions import PoolPosition
 from licensing.pools.tables import render_badge
 from licensing.pools.wording import POSITION_WORDS
-from schools import wording as names
+from schools.wording import format_school_name
 
 register = template.Library()
 
@@ -113,25 +112,6 @@ def _today() -> datetime.date:
     return date_in_paris(timezone.now())
 
 
-@register.filter
-def situation_badge(situation: str) -> SafeString:
-    """Render the situation of an allocation as a coloured badge."""
-    return render_badge(situation)
-
-
-@register.filter
-def french_number(value: int) -> str:
-    """Format a number in French."""
-    return formatting.number(value)
-
-
-@register.filter
-def school_name(value: str) -> str:
-    """Return a school's name with accents."""
-    return names.format_school_name(value)
-
-
-@register.filter
-def with_class(field: BoundField, css: str) -> SafeString:
-    """Return the field's widget with a CSS class."""
-    return field.as_widget(attrs={"class": css})
+register.filter("situation_badge", render_badge)
+register.filter("french_number", formatting.number)
+register.filter("school_name", format_school_name)
