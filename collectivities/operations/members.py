@@ -276,7 +276,7 @@ def _record(action: str, about: Invitation | Member, summary: str, *, by: User |
 
 
 def _locked_member(member_id: int, *, stays_manager: bool) -> Member:
-    """Lock all members and return one. Raises `NotAMember`, and `LastManager` where no manager would be left."""
+    """Lock all members and return one. Raises `Refusal`, and `LastManager` where no manager would be left."""
     members = {member.pk: member for member in Member.objects.active().locked()}
     if member_id not in members:
         raise Refusal("not_a_member", "Cette personne ne fait plus partie du bureau : rechargez la page.")

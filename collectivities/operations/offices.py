@@ -256,7 +256,7 @@ def accept_request(
 ) -> Collectivity:
     """Open the requested office and invite the applicant as its first manager; return the collectivity.
 
-    Raises `AlreadyDecided`, and `OpeningRefused`, having changed nothing.
+    Raises `Refusal`, and `OpeningRefused`, having changed nothing.
     """
     request = _lock_pending(request_id)
     collectivity = open_office(
@@ -279,7 +279,7 @@ def accept_request(
 
 @transaction.atomic
 def decline_request(*, request_id: int, reason: str, by: User, at: datetime.datetime) -> OfficeRequest:
-    """Decline a request and e-mail the reason. Raises `AlreadyDecided`; `DomainError` without a reason."""
+    """Decline a request and e-mail the reason. Raises `Refusal`; `DomainError` without a reason."""
     if not reason.strip():
         raise DomainError("Indiquez le motif du refus : il est envoyé au demandeur.")
     request = _lock_pending(request_id)
@@ -291,7 +291,7 @@ def decline_request(*, request_id: int, reason: str, by: User, at: datetime.date
 
 
 def _lock_pending(request_id: int) -> OfficeRequest:
-    """Lock and return a pending request. Raises `AlreadyDecided`."""
+    """Lock and return a pending request. Raises `Refusal`."""
     request = OfficeRequest.objects.locked().get(pk=request_id)
     if request.state != OfficeRequest.State.PENDING:
         raise Refusal(

@@ -159,7 +159,7 @@ def write_portfolio(
     """Insert or update portfolio schools by UAI; return those added and updated, and the previous contacts.
 
     Empty fields of a `SchoolContact` and absent fields of a `ContactChange` keep their value. The caller has checked
-    every value; a school that the directory does not know raises `UnknownPortfolioSchool`. `one_by_one`: log each
+    every value; a school that the directory does not know raises `Refusal`. `one_by_one`: log each
     school as an action of its own, not as part of a list.
     """
     if not entries:
@@ -202,7 +202,7 @@ def write_portfolio(
 def insert_schools(contacts: Mapping[str, SchoolContact], *, at: datetime.datetime) -> list[str]:
     """Insert those of the schools that are not in the portfolio, and return them. Writes nothing to the audit log.
 
-    A transaction that inserts some of them at this moment is waited for. Raises `UnknownPortfolioSchool`.
+    A transaction that inserts some of them at this moment is waited for. Raises `Refusal`.
     """
     if not contacts:
         return []
@@ -332,7 +332,7 @@ def check_contact(contact_email: str, classes: int | None) -> Iterator[tuple[str
 def set_contact_email(*, uai: str, email: str, by: User, at: datetime.datetime) -> PortfolioSchool:
     """Set the address of the contact of a portfolio school, and nothing else.
 
-    Raises `NotInPortfolio`, `InvalidContact`.
+    Raises `NotInPortfolio`, `Refusal`.
     """
     row = PortfolioSchool.objects.filter(school_id=uai).locked().first()
     if row is None:
@@ -361,7 +361,7 @@ def set_contact(
 ) -> PortfolioSchool:
     """Set the contact and the number of classes of a portfolio school.
 
-    An empty e-mail address means the directory's. Raises `NotInPortfolio`, `InvalidContact`.
+    An empty e-mail address means the directory's. Raises `NotInPortfolio`, `Refusal`.
     """
     row = PortfolioSchool.objects.select_related("school").filter(school_id=uai).locked().first()
     if row is None:
@@ -548,7 +548,7 @@ class PortfolioRowResult(models.TextChoices):
 def put_in_portfolio(
     *, uai: str, fields: Mapping[str, Any], by: User | None, at: datetime.datetime
 ) -> PortfolioRowResult:
-    """Add a school to the portfolio, or update its fields. Raises `UnknownPortfolioSchool`, `InvalidRows`."""
+    """Add a school to the portfolio, or update its fields. Raises `Refusal`, `InvalidRows`."""
     with transaction.atomic():
         code = codes.normalise(uai)
         if not _known_schools([code]):

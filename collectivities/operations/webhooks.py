@@ -22,7 +22,7 @@ from webhooks.models import Delivery, WebhookEndpoint
 def add_webhook(*, url: str, types: Collection[str], by: User | None, at: datetime.datetime) -> NewEndpoint:
     """Add a webhook for these types of events (none: all), and return it with its secret.
 
-    Raises `AddressRefused`, `AddressTaken`, `UnknownEventType`, `TooManyEndpoints`.
+    Raises `Refusal`, `AddressTaken`, `TooManyEndpoints`.
     """
     created = endpoints.add(url=url, types=types, by_id=by.pk if by else None, at=at)
     _record("created", created.endpoint, "ajouté", by=by, at=at)
@@ -41,7 +41,7 @@ def change_webhook(
 ) -> WebhookEndpoint:
     """Change the given fields of a webhook and return it. Nothing is logged where no value differs.
 
-    Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownEventType`.
+    Raises `UnknownEndpoint`, `Refusal`, `AddressTaken`.
     """
     before = endpoints.get_locked(webhook_id)
     after = endpoints.update(endpoint_id=webhook_id, url=url, types=types, is_enabled=is_enabled)

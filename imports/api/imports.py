@@ -320,7 +320,7 @@ def _get_row_or_404(pk: int, row: int) -> ImportRow:
 
 
 def _check_editable(purpose: Purpose, edits: Mapping[str, str]) -> None:
-    """Raise `NotEditable` for a column that cannot be edited for this purpose."""
+    """Raise `Refusal` for a column that cannot be edited for this purpose."""
     for meaning in edits:
         if meaning not in EDITABLE_COLUMNS[purpose]:
             named = ", ".join(f"« {one.label} »" for one in EDITABLE_COLUMNS[purpose])

@@ -76,7 +76,7 @@ def compute_problem_digest(spreadsheet_import: SpreadsheetImport) -> str:
 def request_annotation(*, import_id: int, at: datetime.datetime) -> AnnotationState:
     """Queue the annotated workbook unless it is being built or up to date; return its state.
 
-    Raises `UnknownImport`, `WrongImportState` unless the import is in review.
+    Raises `Refusal` unless the import is in review.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     stage = get_annotation_state(spreadsheet_import, at)

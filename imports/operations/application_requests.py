@@ -212,8 +212,8 @@ def list_managers_to_ask(*, by: User) -> list[User]:
 def request_application(*, import_id: int, by: User, at: datetime.datetime) -> SpreadsheetImport:
     """Ask the managers by e-mail and on their home page to apply an import, once for each of its contents.
 
-    Asked again after a change, the new request replaces the old one. Raises `UnknownImport`, `WrongImportState`,
-    `NothingToApply`, `NotEnoughLicences`; `NobodyToAsk` where no other manager has an e-mail address.
+    Asked again after a change, the new request replaces the old one. Raises `Refusal`,
+    `NothingToApply`; `Refusal` where no other manager has an e-mail address.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     digest = queries.compute_digest(spreadsheet_import)
@@ -265,7 +265,7 @@ def request_application(*, import_id: int, by: User, at: datetime.datetime) -> S
 
 @transaction.atomic
 def withdraw_request(*, import_id: int, by: User, at: datetime.datetime) -> SpreadsheetImport:
-    """Withdraw the request to apply an import. Idempotent. Raises `UnknownImport`, `WrongImportState`."""
+    """Withdraw the request to apply an import. Idempotent. Raises `Refusal`."""
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     if spreadsheet_import.requested_at is None:
         return spreadsheet_import

@@ -93,9 +93,9 @@ def confirm(
     """Queue the application of the rows identified by `digest`. Idempotent for the same digest.
 
     `only_valid`: skip the rows in error. `confirmed_count`: the number required by the confirmation guard. Raises
-    `WrongImportState`, `NothingToApply` if no row is ticked, `Outdated` if a row changed since, `RowsInError` if some
-    are in error without `only_valid`, `NotEnoughLicences`, `ConfirmationRequired` if that number is missing,
-    `BadSendDate` if the e-mails cannot be sent on that day.
+    `Refusal`, `NothingToApply` if no row is ticked, `Refusal` if a row changed since, `RowsInError` if some
+    are in error without `only_valid`, `ConfirmationRequired` if that number is missing,
+    `Refusal` if the e-mails cannot be sent on that day.
     """
     spreadsheet_import = SpreadsheetImport.objects.locked().filter(pk=import_id).first()
     if spreadsheet_import is not None and spreadsheet_import.state in (ImportState.APPLYING, ImportState.APPLIED):
@@ -154,7 +154,7 @@ def apply(
 ) -> SpreadsheetImport:
     """Apply a confirmed import, all or nothing, once: licences, keys and e-mails, or the portfolio.
 
-    Doubtful rows are checked again under the pool's lock. Raises `Outdated` if one differs from what was confirmed, and
+    Doubtful rows are checked again under the pool's lock. Raises `Refusal` if one differs from what was confirmed, and
     errors of the pool operations; `return_to_review` then handles the import. `on_progress`: called before each
     stage; an exception rolls everything back.
     """
@@ -199,7 +199,7 @@ def _check_unchanged(spreadsheet_import: SpreadsheetImport, rows: Sequence[Confi
 
 
 def _check_other_pools(spreadsheet_import: SpreadsheetImport, rows: Sequence[ConfirmedRow]) -> None:
-    """Raise `Outdated` where a school got licences of another pool since: whether to give more was not asked."""
+    """Raise `Refusal` where a school got licences of another pool since: whether to give more was not asked."""
     pool = spreadsheet_import.pool
     giving = [row.uai for row in rows if not row.conflict_resolution and (row.units or 0) > row.units_before]
     held = list_holdings(list_sibling_pools(pool), giving) if pool else {}
@@ -271,7 +271,7 @@ def _take_back(
     at: datetime.datetime,
     import_id: int,
 ) -> int:
-    """Revoke and reduce as resolved; return the number of schools notified. Raises `Outdated`."""
+    """Revoke and reduce as resolved; return the number of schools notified. Raises `Refusal`."""
     held = dict(
         Allocation.objects.active()
         .filter(school_id__in_array=[shown.uai for shown in revoked], pool_id=pool_id)

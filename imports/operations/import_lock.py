@@ -29,7 +29,7 @@ OPEN_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED, Impo
 
 
 def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:
-    """Lock an import in one of `states` and return it. Raises `UnknownImport`, `WrongImportState`."""
+    """Lock an import in one of `states` and return it. Raises `Refusal`."""
     spreadsheet_import = SpreadsheetImport.objects.locked().filter(pk=import_id).first()
     if spreadsheet_import is None:
         raise Refusal("unknown_import", "Ce tableau n'existe pas dans votre collectivité.")

@@ -99,8 +99,7 @@ def answer_all_pool_questions(
 ) -> AnsweredRows:
     """Give the schools that hold licences of other pools what they lack of the file's number, or all of it `besides`.
 
-    What was answered before is answered anew; a number that a member typed stays. Raises `UnknownImport`,
-    `WrongImportState`.
+    What was answered before is answered anew; a number that a member typed stays. Raises `Refusal`.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     found = queries.filter_rows(spreadsheet_import, **filters)
@@ -118,7 +117,7 @@ def answer_pool_question(
     by: User | None,  # noqa: ARG001 - only the application is audited
     at: datetime.datetime,  # noqa: ARG001
 ) -> ImportRow:
-    """Answer for one row, whatever was typed in it; return it. Raises `UnknownRow` where it is not asked about."""
+    """Answer for one row, whatever was typed in it; return it. Raises `Refusal` where it is not asked about."""
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
     answered = _answer(spreadsheet_import, [row] if row else [], besides=besides, overrides=True)
@@ -199,7 +198,7 @@ def resume_arrived(
 ) -> SpreadsheetImport:
     """Resume the arrived schools, in the import itself or, once applied, in a follow-up; return it.
 
-    `pool_id`: another pool, if the original one has ended. Raises `NothingArrived`, `PoolEnded`.
+    `pool_id`: another pool, if the original one has ended. Raises `NothingArrived`, `Refusal`.
     """
     spreadsheet_import = lock_import(import_id, *_STATES)
     rows = list(_arrived_rows().filter(import_id=spreadsheet_import.pk).order_by("sheet", "number"))
@@ -415,8 +414,7 @@ def amend_row(
     `edits`: new cell texts by meaning; a UAI alone is a school chosen by the member, whatever the other cells say.
     `awaited`: set aside until the directory knows the school. `conflict_resolution`: how the conflict is resolved, ""
     to reopen it. All affected rows are checked again; `others_changed` of the row returned tells whether any changed.
-    Raises `UnknownRow`, `RowCannotBeTicked`, `CannotAwait`, `CannotResolveConflict`, `UnknownImport`,
-    `WrongImportState`, having changed nothing.
+    Raises `Refusal`, having changed nothing.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
@@ -457,8 +455,8 @@ def keep_row(
 ) -> int:
     """Settle a school that several rows cite: set aside those that contradict what is kept; return how many.
 
-    `units`: the number to keep, whichever row states it; None to keep this row alone. Raises `UnknownRow`,
-    `UnknownImport`, `WrongImportState`, having changed nothing.
+    `units`: the number to keep, whichever row states it; None to keep this row alone. Raises `Refusal`,
+    having changed nothing.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).exclude(uai="").first()

@@ -228,7 +228,7 @@ def get_undo_plan(import_id: int) -> UndoPlan:
 def request_undo(*, import_id: int, by: User | None, at: datetime.datetime) -> SpreadsheetImport:
     """Queue the undoing of an applied import. Idempotent.
 
-    Raises `UnknownImport`, `WrongImportState`; `ContentsDeleted` where its rows are kept no longer.
+    Raises `Refusal`; `ContentsDeleted` where its rows are kept no longer.
     """
     spreadsheet_import = _lock_undoable(import_id, ImportState.APPLIED, ImportState.UNDONE)
     if spreadsheet_import.state == ImportState.APPLIED:

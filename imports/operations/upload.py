@@ -211,8 +211,8 @@ def upload(
     """Check what a person or a program sends, then store the file and queue its parsing.
 
     `content`: an uploaded file is read in chunks, and never whole in memory.
-    Raises `EmptyFile`, `FileTooLarge`; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation;
-    `PortfolioHasNoUnits` if a pool or a volume is passed for the portfolio. No argument is silently ignored.
+    Raises `Refusal`; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation;
+    `Refusal` if a pool or a volume is passed for the portfolio. No argument is silently ignored.
     """
     check_size(_get_size(content))
     if purpose == Purpose.PORTFOLIO:
@@ -261,7 +261,7 @@ def upload_again(
 
 
 def check_size(size: int) -> None:
-    """Check the bytes of a file, before or after they are loaded. Raises `EmptyFile`, `FileTooLarge`."""
+    """Check the bytes of a file, before or after they are loaded. Raises `Refusal`."""
     if not size:
         raise Refusal("empty_file", "Ce fichier est vide.")
     if size > limits.MAX_BYTES:

@@ -323,7 +323,7 @@ def _build_deferral(row: dict[str, Any], *, on: datetime.date, is_reversal: bool
 def iterate_entries(period: Period, accounting: AccountingSettings) -> Iterator[AccountingEntry]:
     """Yield the entries of a period by day, numbered in each journal from the first entry of the books on.
 
-    A few rows are held at a time, whatever the period. Raises `UnbalancedEntry`.
+    A few rows are held at a time, whatever the period. Raises `Refusal`.
     """
     last_numbers = _count_entries_before(period.start, accounting)
     streams = (

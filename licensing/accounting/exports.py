@@ -150,7 +150,7 @@ class PeriodTotals:
 
 
 def sum_period(period: Period) -> PeriodTotals:
-    """Return the totals of a period as its file would have them. Raises `UnbalancedEntry`."""
+    """Return the totals of a period as its file would have them. Raises `Refusal`."""
     totals = PeriodTotals()
     for entry in iterate_entries(period, get_accounting_settings()):
         totals.add(entry)
@@ -161,8 +161,7 @@ def sum_period(period: Period) -> PeriodTotals:
 def export_period(file: IO[bytes], period: Period, *, by: User, at: datetime.datetime) -> str:
     """Write the entries of a period and note the download in the accounts' journal; return the file's name.
 
-    The same period has the same bytes, as long as the accounts are the same. Raises `PeriodNotOver`, `NoSeller` or
-    `UnbalancedEntry`.
+    The same period has the same bytes, as long as the accounts are the same. Raises `Refusal`.
     """
     if at < end_of_day(period.end) + _MARGIN:
         raise Refusal(
@@ -193,7 +192,7 @@ def export_period(file: IO[bytes], period: Period, *, by: User, at: datetime.dat
 
 
 def get_file_name(period: Period, accounting: AccountingSettings) -> str:
-    """Return the name of a period's file: that of article A47 A-1 for a whole fiscal year. Raises `NoSeller`."""
+    """Return the name of a period's file: that of article A47 A-1 for a whole fiscal year. Raises `Refusal`."""
     seller = Seller.objects.filter(pk=1).first()
     if seller is None:
         raise Refusal(

@@ -59,7 +59,7 @@ class UploadReport:
 
 
 def receive_file(*, filename: str, content: bytes, by: User, at: datetime.datetime) -> UploadReport:
-    """Store the lines of an uploaded file, each once. Raises `UnreadableStatement` or `WrongAccount`.
+    """Store the lines of an uploaded file, each once. Raises `UnreadableStatement` or `Refusal`.
 
     The file is read before the transaction, in a process of its own.
     """
@@ -90,7 +90,7 @@ def store_statements(
 ) -> UploadReport:
     """Store the statements of the seller's account, and those of their lines that are new.
 
-    `name`: of the format. Raises `WrongAccount`, or `UnreadableStatement` where another format has the same days.
+    `name`: of the format. Raises `Refusal`, or `UnreadableStatement` where another format has the same days.
     """
     iban = _get_seller_iban()
     account = iban[_BBAN] if name == CFONB120 else iban
@@ -251,7 +251,7 @@ def book_line(
     """Book a line as it was chosen: record its payments, find those recorded before, or reverse one; return the line.
 
     What is chosen makes up the line, or `rest_reason` says why its rest is set aside. Raises `LineNotWaiting`,
-    `BadShares`, `ChangedMeanwhile` if more would be an overpayment than was shown, and what payments raise.
+    `Refusal` if more would be an overpayment than was shown, and what payments raise.
     """
     line = _lock_waiting_line(line_id)
     if chosen.reversed_id is not None:
@@ -413,7 +413,7 @@ def _reverse(line: StatementLine, payment_id: int, *, by: User, at: datetime.dat
 
 
 def _check_total(line: StatementLine, total: Decimal, rest_reason: str) -> None:
-    """Raise `BadShares` unless what is booked makes up what is left of the line, or its rest is set aside."""
+    """Raise `Refusal` unless what is booked makes up what is left of the line, or its rest is set aside."""
     if not total:
         raise Refusal("invalid_shares", "Choisissez au moins une commande : rien n'a été fait.")
     if abs(total) > abs(line.open_amount):

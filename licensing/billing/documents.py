@@ -267,7 +267,7 @@ _FILE_NAMES = {
 
 
 def get_seller() -> Seller:
-    """Return the seller. Raises `DocumentUnavailable` if it is not configured yet."""
+    """Return the seller. Raises `Refusal` if it is not configured yet."""
     found_seller = Seller.objects.first()
     if found_seller is None:
         raise Refusal(
@@ -311,7 +311,7 @@ def build_download(document: BillingDocument) -> HttpResponse:
 
 @transaction.atomic
 def get_or_create_quote(order: Order, *, at: datetime.datetime) -> BillingDocument:
-    """Return the stored quote of an order; render and store it if absent. Raises `DocumentUnavailable`."""
+    """Return the stored quote of an order; render and store it if absent. Raises `Refusal`."""
     order = Order.objects.locked().get(pk=order.pk)
     if not order.quote_number:
         raise Refusal("document_missing", "Cette commande n'a pas de devis.")
@@ -430,7 +430,7 @@ _SIGNATURE_BLOCK_HEIGHT, _NAME_LINE_HEIGHT, _LETTERS_A_LINE = 97.0, 5.6, 36
 def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> BillingDocument:
     """Return the stored purchase order document; render and store it if absent or outdated.
 
-    Raises `DocumentUnavailable`.
+    Raises `Refusal`.
     """
     order = Order.objects.locked().get(pk=order.pk)
     if order.placed_at is None or not order.has_purchase_order:

@@ -87,7 +87,7 @@ def issue_invoice(order: Order, *, at: datetime.datetime, paid_by_card: bool = F
     """Issue the invoice of an order and queue its PDF; return it.
 
     It states the amount already received; `paid_by_card` marks it fully paid before the payment is recorded. Raises
-    `AlreadyInvoiced`, `NoSeller` or `NotInvoiceable`; no number is used then.
+    `Refusal` or `NotInvoiceable`; no number is used then.
     """
     current = order.invoices.current().first()
     if current is not None:
@@ -105,7 +105,7 @@ def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str, r
     It says how the amount goes back: as it was paid, or not at all where nothing was or where another invoice follows
     that takes what was paid (`replaced`).
 
-    Raises `NotInvoiceable` or `AlreadyCredited`; no number is used then.
+    Raises `NotInvoiceable` or `Refusal`; no number is used then.
     """
     _check_creditable(invoice, reason)
     credited = sum_credited(invoice)
@@ -128,7 +128,7 @@ def issue_partial_credit_note(
 
     `ttc`: in euros, VAT included. `licences`: how many the part is for, 0 for a reduction of the price alone.
     `goes_back`: whether money goes back; otherwise the invoice is to be paid less the part. Raises `NotInvoiceable`,
-    `AlreadyCredited`, or `BadAmount` for what is not a part of what is left; no number is used then.
+    `Refusal`, or `BadAmount` for what is not a part of what is left; no number is used then.
     """
     _check_creditable(invoice, reason)
     total, credited = _get_amounts(invoice), sum_credited(invoice)

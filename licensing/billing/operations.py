@@ -42,7 +42,7 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime, by_payment: bool 
     """Confirm that the signed purchase order was received, by post or as a scan; issue the invoice and return it.
 
     `by_payment`: it was not, and a payment that has been recorded stands for it. A lapsed order gets its rights back.
-    Idempotent. Raises `NotInThisState` or `IncompleteForInvoice`.
+    Idempotent. Raises `Refusal`.
     """
     order = lock_order(order_id)
     if order.state == OrderState.CONFIRMED:
@@ -104,7 +104,7 @@ def cancel(
     """Cancel an order: issue a credit note if it was invoiced, withdraw its rights; return it. Nothing is deleted.
 
     `by` is None when the card provider refunded it. `notification`: the kind of the buyer's e-mail. Payments are
-    refunded separately. Idempotent. Raises `NoReason` or `NotInThisState`.
+    refunded separately. Idempotent. Raises `NoReason` or `Refusal`.
     """
     reason = reason.strip()
     if not reason:
@@ -144,7 +144,7 @@ def reissue_invoice(
     Its partial credit notes are issued anew on the other, to the cent. `change`: what is done to the order between
     both, while no invoice of it counts.
 
-    Raises `NoReason`, `NotInThisState` or `IncompleteForInvoice`.
+    Raises `NoReason`, `Refusal`.
     """
     reason = reason.strip()
     if not reason:
@@ -189,7 +189,7 @@ def reissue_invoice(
 
 
 def _check_not_being_paid(order: Order, invoice: Invoice) -> None:
-    """Raise `NotInThisState` where the payer pays this invoice, or has paid a part of it: under its number."""
+    """Raise `Refusal` where the payer pays this invoice, or has paid a part of it: under its number."""
     last = invoice.get_latest_status()
     if last is not None and last.state in PAYING_STATES:
         raise Refusal(
@@ -220,7 +220,7 @@ def reissue_with_vat(
     """Reissue an order's rejected invoice with the VAT that `correct_vat` would give it; return the new invoice.
 
     Both happen at once: an order has never another VAT than its invoice. Raises what `correct_vat` and
-    `reissue_invoice` do; `NotInThisState` also where nothing would change, or the total would although something was
+    `reissue_invoice` do; `Refusal` also where nothing would change, or the total would although something was
     paid, or credited in part.
     """
     order = lock_order(order_id)
@@ -302,7 +302,7 @@ def record_platform_status(
 ) -> PlatformStatus:
     """Record the status of an invoice or credit note on its platform; return it. Idempotent.
 
-    Raises `NoReason` where the state needs one, or `BadStatus` for a transition that is not allowed, or for an invoice
+    Raises `NoReason` where the state needs one, or `Refusal` for a transition that is not allowed, or for an invoice
     « encaissée » that is not paid.
     """
     new_state, reason = PlatformState(state), " ".join(reason.split())
@@ -334,7 +334,7 @@ def record_platform_status(
 def take_back_platform_status(*, status_id: int, reason: str, by: User, at: datetime.datetime) -> PlatformStatus:
     """Take back the latest status of an invoice, recorded by mistake; return the row that does. Idempotent.
 
-    The invoice is then as it was before. Raises `NoReason`, or `BadStatus` if another status followed, or if the
+    The invoice is then as it was before. Raises `NoReason`, or `Refusal` if another status followed, or if the
     invoice was cancelled since.
     """
     reason = " ".join(reason.split())
@@ -398,7 +398,7 @@ def complete_billing_details(
 ) -> Order:
     """Complete the references an invoice needs, before it is issued or after a rejection; return the order.
 
-    `siren`: of a business without a SIRET; None to leave it as it is. Raises `NotInThisState` or `BadBilling`.
+    `siren`: of a business without a SIRET; None to leave it as it is. Raises `Refusal` or `BadBilling`.
     """
     order = lock_order(order_id)
     if order.state != OrderState.DRAFT:
@@ -420,7 +420,7 @@ def correct_billing_details(*, order_id: int, billing: BillingDetails, by: User,
     """Correct who pays a placed order, before its invoice or after it was rejected; return the order.
 
     Documents stay as issued: the quote is not made anew, and the purchase order gets another rank. The VAT follows the
-    new place. Notifies the buyer when another person corrects. Idempotent. Raises `NotInThisState` or `BadBilling`.
+    new place. Notifies the buyer when another person corrects. Idempotent. Raises `Refusal` or `BadBilling`.
     """
     order = lock_order(order_id)
     _check_correctable(order)

@@ -286,7 +286,7 @@ class PaidAmount(NamedTuple):
 def build_invoice(order: Order, *, buyer_kind: BuyerKind, paid: PaidAmount, at: datetime.datetime) -> InvoiceSnapshot:
     """Build the snapshot of an order's invoice, without its number and dates, which `add_number` adds.
 
-    Raises `NoSeller` or `NotInvoiceable`.
+    Raises `Refusal` or `NotInvoiceable`.
     """
     seller = _get_seller()
     lines = list(order.lines.select_related("school_year", "entitlement").order_by("pk"))
@@ -364,7 +364,7 @@ def _purchase_order_number(order: Order) -> str:
 
 
 def build_seller() -> SellerSnapshot:
-    """Build the snapshot of the seller as it is now. Raises `NoSeller`."""
+    """Build the snapshot of the seller as it is now. Raises `Refusal`."""
     return _seller_snapshot(_get_seller())
 
 
@@ -475,7 +475,7 @@ def build_credit_note(
 
     `refund_by`: the `PaymentMethod` of the refund, empty if nothing is to go back; `replaced`: another invoice follows.
     `left`: what partial credit notes left of it; None where there is none. The seller's details are the current ones.
-    Raises `NoSeller`.
+    Raises `Refusal`.
     """
     scope = CreditScope.TOTAL if left is None else CreditScope.REST
     terms = format_refund_terms(refund_by, replaced=replaced)
@@ -488,7 +488,7 @@ def build_partial_credit_note(
 ) -> InvoiceSnapshot:
     """Build the snapshot of a credit note that takes back a part of an invoice, without its number and date.
 
-    `licences`: how many are taken back, 0 for a reduction of the price alone. Raises `NoSeller`.
+    `licences`: how many are taken back, 0 for a reduction of the price alone. Raises `Refusal`.
     """
     terms = format_refund_terms(refund_by, partial=True)
     snapshot = _start(invoice, reason=reason, scope=CreditScope.PART, refund_by=refund_by, refund_terms=terms)

@@ -91,13 +91,13 @@ def list_bands(year: SchoolYear | None) -> list[PriceBand]:
 def price_classes(classes: int, day: datetime.date, ends_in: int | None = None) -> PricedLine:
     """Price a number of classes for a school, by its tier, which credits the tier's upper bound.
 
-    `ends_in`: see `get_year_on_sale`. Raises `BadQuantity` or `NotOnSale`.
+    `ends_in`: see `get_year_on_sale`. Raises `Refusal` or `NotOnSale`.
     """
     return price_tier(find_tier(classes, list_tiers(get_year_on_sale(day, ends_in))), classes)
 
 
 def find_tier(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
-    """Return the tier of a number of classes. Raises `BadQuantity` or `NotOnSale`."""
+    """Return the tier of a number of classes. Raises `Refusal` or `NotOnSale`."""
     if not 0 < classes <= MAX_CLASSES:
         raise Refusal("invalid_quantity", f"Indiquez un nombre de classes, de 1 à {MAX_CLASSES}.")
     if not tiers:
@@ -130,7 +130,7 @@ def price_tier(tier: SchoolTier, classes: int) -> PricedLine:
 def price_volume(units: int, day: datetime.date, ends_in: int | None = None) -> PricedLine:
     """Price a number of licences for a collectivity, all at the unit price of the band they reach.
 
-    `ends_in`: see `get_year_on_sale`. Raises `BadQuantity` or `NotOnSale`.
+    `ends_in`: see `get_year_on_sale`. Raises `Refusal` or `NotOnSale`.
     """
     if not 0 < units <= MAX_UNITS:
         raise Refusal("invalid_quantity", f"Indiquez un nombre de licences, de 1 à {formatting.number(MAX_UNITS)}.")

@@ -34,7 +34,7 @@ def display(symbols: str) -> str:
 
 @sensitive_variables()
 def parse(text: str) -> str:
-    """Parse typed text into eight symbols. Raises `MistypedHandoverCode`, before anything is looked up."""
+    """Parse typed text into eight symbols. Raises `Refusal`, before anything is looked up."""
     symbols = "".join(keys.split_groups(text))
     if not symbols:
         raise Refusal("typo", "Saisissez le code que votre collègue vous a donné.")

@@ -138,7 +138,7 @@ def preview(*, symbols: str, classroom_id: int, by: User, at: datetime.datetime)
 def receive_pupils(*, symbols: str, classroom_id: int, by: User, at: datetime.datetime) -> ComingPupils:
     """Move the pupils of a code to a class of `by`, and tell the giver.
 
-    All or nothing. Raises `ClassNotTaught`, `ClassOnAnotherSeat`, `LicenceNotRunning`, `ClassFull`, `SameLoginWords`,
+    All or nothing. Raises `ClassNotTaught`, `Refusal`, `LicenceNotRunning`, `ClassFull`,
     `HandoverEnded`, and `UnknownHandover`, also for the code of another school.
     """
     given_in = _find(symbols).classroom_id
@@ -249,7 +249,7 @@ def _check_room(present: int, coming: int) -> None:
 
 
 def _check_words(present: Sequence[PupilAccount], coming: Sequence[PupilAccount]) -> None:
-    """Raise `SameLoginWords` where animal and flower are those of somebody present: only a number would differ."""
+    """Raise `Refusal` where animal and flower are those of somebody present: only a number would differ."""
     by_words: dict[tuple[str, str], list[PupilAccount]] = defaultdict(list)
     for pupil in (*present, *coming):
         by_words[pupil.word, pupil.code.partition("-")[0]].append(pupil)
@@ -304,7 +304,7 @@ def look_up(*, code: str, classroom_id: int, by: User, address: str, at: datetim
 def receive(*, code: str, classroom_id: int, by: User, address: str, at: datetime.datetime) -> ComingPupils:
     """Receive the pupils in a class of `by`.
 
-    Raises what `operations.receive_pupils` raises, `MistypedHandoverCode` before any count or look-up, and
+    Raises what `operations.receive_pupils` raises, `Refusal` before any count or look-up, and
     `TooManyHandoverCodes`.
     """
     symbols = handover_codes.parse(code)

@@ -183,7 +183,7 @@ def lock_seat(seat_id: int | None) -> Seat | None:
 def lock_taught_class(classroom_id: int, by: User) -> Classroom:
     """Lock the seat and the class that the user teaches, and return the class.
 
-    Raises `ClassNotTaught`, `ClassOnAnotherSeat`.
+    Raises `ClassNotTaught`, `Refusal`.
     """
     (classroom,) = lock_classes([classroom_id])
     if not is_taught_by(classroom, by):
@@ -195,7 +195,7 @@ def lock_classes(classroom_ids: Collection[int], *, seat_ids: Collection[int] = 
     """Lock the seats of the classes and these seats, then the classes; return the classes in the requested order.
 
     Each with its seat and entitlement, of which all that is known was read under the lock. Raises `ClassNotTaught`
-    where one does not exist, `ClassOnAnotherSeat` where one was carried on while its seat was waited for.
+    where one does not exist, `Refusal` where one was carried on while its seat was waited for.
     """
     own = Classroom.objects.filter(pk__in=classroom_ids).values_list("seat_id", flat=True)
     seats = {seat.pk: seat for seat in lock_seats({*own, *seat_ids})}
@@ -218,7 +218,7 @@ def lock_seats(seat_ids: Collection[int]) -> list[Seat]:
 
 
 def lock_held_class(classroom_id: int, by: User) -> Classroom:
-    """Do as `lock_taught_class`, for the holder of the seat only. Raises `ClassNotTaught`, `NotSeatHolder`."""
+    """Do as `lock_taught_class`, for the holder of the seat only. Raises `ClassNotTaught`, `Refusal`."""
     classroom = lock_taught_class(classroom_id, by)
     if classroom.seat.holder_id != by.pk:
         raise Refusal(
@@ -284,7 +284,7 @@ def request_invitation(*, classroom_id: int, username: str, by: User, at: dateti
     """Queue an invitation to share the class to the teacher with this username, if any; return the class.
 
     They can accept it within a week. The result is the same whether or not the username exists. Raises
-    `ClassNotTaught`, `NotSeatHolder`, `AlreadyShared`, `TooManyInvitations`.
+    `ClassNotTaught`, `Refusal`, `TooManyInvitations`.
     """
     return _queue_invitation(classroom_id=classroom_id, username=username.strip()[:150], by=by, at=at)
 
@@ -340,7 +340,7 @@ def create_invitation(*, classroom_id: int, username: str, by: User, at: datetim
 def accept(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
     """Make the invited teacher the second teacher of the class, and notify the inviter. Idempotent.
 
-    Raises `NoInvitation` and `AlreadyShared`.
+    Raises `NoInvitation` and `Refusal`.
     """
     try:
         (classroom,) = lock_classes([classroom_id])
@@ -538,7 +538,7 @@ def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> C
     """Open the class of a seat that `by` holds and return it, or return the existing one.
 
     A class passes on with its seat, including its pupils. Raises `ClassNotTaught`, `LicenceNotRunning`,
-    `InvalidClassName`.
+    `Refusal`.
     """
     seat = lock_seat(seat_id)
     if seat is None or seat.holder_id != by.pk:
@@ -555,7 +555,7 @@ def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> C
 
 @transaction.atomic
 def rename(*, classroom_id: int, by: User, name: str, at: datetime.datetime) -> Classroom:  # noqa: ARG001 - as all
-    """Rename the class. Raises `ClassNotTaught`, `InvalidClassName`."""
+    """Rename the class. Raises `ClassNotTaught`, `Refusal`."""
     classroom = lock_taught_class(classroom_id, by)
     classroom.name = clean_class_name(name)
     classroom.save(update_fields=["name"])
@@ -563,7 +563,7 @@ def rename(*, classroom_id: int, by: User, name: str, at: datetime.datetime) -> 
 
 
 def clean_class_name(name: str) -> str:
-    """Return the name without superfluous spaces. Raises `InvalidClassName`."""
+    """Return the name without superfluous spaces. Raises `Refusal`."""
     name = " ".join(name.split())
     if not name or len(name) > _MAX_NAME_LENGTH or not name.isprintable():
         raise Refusal(
@@ -602,8 +602,8 @@ def carry_on(
     """Move a class to a seat of the next year that `by` holds, with the pupils of those numbers. Idempotent.
 
     Their logins and passwords stay. The others stay with the old licence, in a class of their own that is erased as
-    today. Those who wait for a colleague come along. Raises `ClassNotTaught`, `NotSeatHolder`, `ClassOnAnotherSeat`,
-    `CannotCarryOn`, `LicenceNotRunning`, `NoSuchPupil`, `InvalidPupilCount`, `InvalidClassName`.
+    today. Those who wait for a colleague come along. Raises `ClassNotTaught`, `Refusal`,
+    `CannotCarryOn`, `LicenceNotRunning`, `NoSuchPupil`, `InvalidPupilCount`.
     """
     (classroom,) = lock_classes([classroom_id], seat_ids=[seat_id])
     # Locked already.

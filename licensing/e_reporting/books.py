@@ -127,7 +127,7 @@ def build_content(
     rank: int,
     made_at: datetime.datetime,
 ) -> dict[str, Any]:
-    """Return what a report declares, as it is frozen: JSON. Raises `ReportRefused` where the seller is unknown."""
+    """Return what a report declares, as it is frozen: JSON. Raises `Refusal` where the seller is unknown."""
     seller = Seller.objects.first()
     if seller is None:
         raise Refusal("period_not_reportable", "Le vendeur n'est pas décrit : décrivez-le d'abord.")

@@ -61,7 +61,7 @@ _LOCK = "e_reporting.make_report"
 def make_report(*, kind: str, begins_on: datetime.date, by: User | None, at: datetime.datetime) -> PeriodReport:
     """Return the report that says what the books say of a period: the one that exists, or a new one.
 
-    The first is initial; a later one corrects it, and takes its place. Raises `ReportRefused`.
+    The first is initial; a later one corrects it, and takes its place. Raises `Refusal`.
     """
     # Two at once would both be the first.
     hold_transaction_lock(_LOCK)

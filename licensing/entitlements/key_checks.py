@@ -31,7 +31,7 @@ from schools.models import Affiliation
 
 @sensitive_variables("code")
 def parse_code(code: str) -> str:
-    """Return the twelve symbols of a typed key. Raises `MistypedKey`."""
+    """Return the twelve symbols of a typed key. Raises `Refusal`."""
     try:
         return keys.parse(code)
     except keys.InvalidKey as typo:
@@ -52,7 +52,7 @@ def unknown_key_error(by: User | None) -> UnknownKey:
 
 
 def check_not_revoked(key: ActivationKey, by: User | None) -> None:
-    """Raise `KeyRevoked` where the collectivity revoked the key."""
+    """Raise `Refusal` where the collectivity revoked the key."""
     if key.revoked_at is None:
         return
     giver = key.entitlement.collectivity.name if key.entitlement.collectivity else "Pep's"
@@ -177,7 +177,7 @@ def not_yet_redeemed_error() -> NotYetRedeemed:
 
 
 def get_credited_affiliation(key: ActivationKey, by: User, school: str | None) -> Affiliation:
-    """Return the principal's affiliation that the key credits. Raises `SchoolNotChosen` or `KeyOfAnotherSchool`."""
+    """Return the principal's affiliation that the key credits. Raises `SchoolNotChosen` or `Refusal`."""
     candidates = list(by.affiliations.select_related("school").order_by("since", "pk"))
     if key.school is None:
         matching = [one for one in candidates if school is None or one.school_id == school]

@@ -53,7 +53,7 @@ from schools.principals import ConfirmationResult, share_principals
 def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime.datetime) -> Affiliation:
     """Attach a proposed teacher to the school that `by` is verified to lead, and notify the teacher.
 
-    Raises `PrincipalNotVerified`, and `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals.
+    Raises `Refusal`, and `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals.
     """
     school = School.objects.filter(
         pk__in=Affiliation.objects.filter(user=by, school=uai, verified_at__isnull=False).values("school")
@@ -161,7 +161,7 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
 
     `school`: the UAI to credit, for a principal of several schools and a key meant for none in particular. A key that
     only the school's official mailbox could know also verifies the principal. Raises a `DomainError`;
-    `MistypedKey` before any look-up.
+    `Refusal` before any look-up.
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.PRINCIPAL:
@@ -209,7 +209,7 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
 def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
     """Claim a seat: assign a free seat of a redeemed key to the teacher who typed it.
 
-    Teachers of any school may. The principals are notified. Raises a `DomainError`; `MistypedKey` before any
+    Teachers of any school may. The principals are notified. Raises a `DomainError`; `Refusal` before any
     look-up.
     """
     symbols = key_checks.parse_code(code)
@@ -295,7 +295,7 @@ def enter_key(
 ) -> Subscription | Seat:
     """Redeem the key for a principal, or claim a seat of it for a teacher.
 
-    Raises what these operations raise, `MistypedKey` before any count or look-up, and `TooManyGuesses`.
+    Raises what these operations raise, `Refusal` before any count or look-up, and `TooManyGuesses`.
     """
     symbols = key_checks.parse_code(code)
     with _name_other_cell(code), _GUESSES.count(by, address, at):
@@ -308,7 +308,7 @@ def enter_key(
 def look_up(*, code: str, by: User | None, address: str, at: datetime.datetime) -> ActivationKey:
     """Return the key that a visitor typed or whose link they opened, for a page that changes nothing.
 
-    `by`: None for whoever is not signed in. Raises `UnknownKey`, `MistypedKey` before any count or look-up, and
+    `by`: None for whoever is not signed in. Raises `UnknownKey`, `Refusal` before any count or look-up, and
     `TooManyGuesses`.
     """
     symbols = key_checks.parse_code(code)
@@ -351,7 +351,7 @@ def create_account_and_redeem(
 ) -> Subscription:
     """Create a principal's account with the proven mailbox as its address, and redeem the key for the key's school.
 
-    Another address becomes the account's once it is confirmed, as in « Mon compte ». Raises `MailboxNotProven`, and
+    Another address becomes the account's once it is confirmed, as in « Mon compte ». Raises `Refusal`, and
     what `operations.redeem` raises, having created nothing.
     """
     symbols = key_checks.parse_code(code)

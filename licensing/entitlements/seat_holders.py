@@ -106,7 +106,7 @@ def get_administered_subscription(subscription_id: int | None, by: User) -> Subs
 
 
 def check_may_see_teachers(subscription: Subscription, by: User) -> None:
-    """Raise `PrincipalNotVerified` unless this principal may see the teachers of the subscription's school."""
+    """Raise `Refusal` unless this principal may see the teachers of the subscription's school."""
     if not may_see_teachers_of(by, subscription):
         raise Refusal(
             "not_verified",
@@ -357,7 +357,7 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
 
 
 def _get_eligible(selected: set[int], subscription: Subscription, by: User) -> list[User]:
-    """Return the selected teachers ordered by name. Raises `PrincipalNotVerified` or `TeacherOfAnotherSchool`."""
+    """Return the selected teachers ordered by name. Raises `Refusal` or `TeacherOfAnotherSchool`."""
     others = selected - {by.pk}
     teachers: dict[int, User] = {}
     if others:

@@ -83,7 +83,7 @@ KEPT = datetime.timedelta(days=90)
 def get_administered_invitation(invitation_id: int, by: User) -> TeacherInvitation:
     """Return an invitation of a subscription that this principal administers, and whose teachers they may see.
 
-    Raises `SubscriptionNotAdministered`, also if there is none, and `PrincipalNotVerified`.
+    Raises `SubscriptionNotAdministered`, also if there is none, and `Refusal`.
     """
     subscription_id = (
         TeacherInvitation.objects.filter(pk=invitation_id).values_list("subscription_id", flat=True).first()
@@ -186,7 +186,7 @@ _BATCH_SIZE = 500
 def remind_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> TeacherInvitation:
     """E-mail the invited person again.
 
-    Raises `invitation_ended`, `AlreadyReminded` within a day of the last letter, `TooManyTeachersInvited`, and what
+    Raises `invitation_ended`, `Refusal` within a day of the last letter, `TooManyTeachersInvited`, and what
     `get_administered_invitation` and `key_checks.check_available` raise.
     """
     invitation = get_administered_invitation(invitation_id, by)
@@ -341,7 +341,7 @@ def invite_teachers(
 
     A teacher of the school who has an account with the address receives the seat at once. Raises a `DomainError`,
     having changed nothing: `BadAddresses` for a line that cannot be read, unless these are to be skipped,
-    `NobodyToInvite`, `NoSeatLeft`, `PrincipalNotVerified`, `TooManyTeachersInvited`.
+    `Refusal`, `NoSeatLeft`, `TooManyTeachersInvited`.
     """
     listed = parse_addresses(addresses)
     subscription = _get_inviting_subscription(subscription_id, by, at)

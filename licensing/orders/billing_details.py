@@ -366,7 +366,7 @@ def correct_vat(
     """Tax an order otherwise than by its payer's place, or so again; return it.
 
     `exemption`: what documents state under `VatTreatment.EXEMPT`; `vat_number`: the payer's, for a reverse charge. The
-    buyer is told. Idempotent. Raises `NotInThisState`, `NoReason` or `BadBilling`.
+    buyer is told. Idempotent. Raises `Refusal`, `NoReason` or `BadBilling`.
     """
     order = lock_order(order_id)
     if order.state not in UNSIGNED_STATES:

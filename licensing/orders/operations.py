@@ -47,7 +47,7 @@ def create_school_draft(
     """Create a shop draft for a number of classes, or replace the buyer's current draft; return it.
 
     `ends_in`: the school year, as `pricing.get_year_on_sale` takes it. A teacher buys one class, for themselves. A
-    draft that is being paid by card is kept, and another created. Raises `NotABuyer`, `BadQuantity` or `NotOnSale`.
+    draft that is being paid by card is kept, and another created. Raises `Refusal` or `NotOnSale`.
     """
     if by.profile == Profile.AGENT:
         raise Refusal(
@@ -76,7 +76,7 @@ def create_school_draft(
 def create_collectivity_draft(
     *, collectivity: Collectivity, units: int, by: User, at: datetime.datetime, ends_in: int | None = None
 ) -> Order:
-    """Create a collectivity's draft for a number of licences; return it. Raises `BadQuantity` or `NotOnSale`.
+    """Create a collectivity's draft for a number of licences; return it. Raises `Refusal` or `NotOnSale`.
 
     `ends_in`: the school year, as `pricing.get_year_on_sale` takes it.
     """
@@ -93,7 +93,7 @@ def issue_quote(*, order_id: int, by: User, at: datetime.datetime, billing: Bill
 
     `billing`: the addressee, if the buyer entered one. A valid quote is returned unchanged; with other billing details
     it gets a new number, at the same price until the same day, with the VAT of the new address; an expired quote is
-    replaced at today's price. Raises `NotADraft`, `NotOnSale` or `BadBilling`.
+    replaced at today's price. Raises `Refusal`, `NotOnSale` or `BadBilling`.
     """
     order = lock_order(order_id)
     if order.state != OrderState.DRAFT:
@@ -127,7 +127,7 @@ def issue_quote(*, order_id: int, by: User, at: datetime.datetime, billing: Bill
 
 @transaction.atomic
 def discard_draft(*, order_id: int, by: User, at: datetime.datetime) -> None:
-    """Cancel a draft, which has opened no rights. Idempotent. Raises `NotADraft`."""
+    """Cancel a draft, which has opened no rights. Idempotent. Raises `Refusal`."""
     order = lock_order(order_id)
     if order.state == OrderState.CANCELLED and order.placed_at is None:
         return
@@ -141,7 +141,7 @@ def discard_draft(*, order_id: int, by: User, at: datetime.datetime) -> None:
 
 
 def check_price(order: Order, *, at: datetime.datetime) -> None:
-    """Raise `PriceChanged` if the draft's price is outdated; a valid quote holds its price."""
+    """Raise `Refusal` if the draft's price is outdated; a valid quote holds its price."""
     day = date_in_paris(at)
     if order.quote_until is not None:
         if day > order.quote_until:
@@ -255,7 +255,7 @@ def open_reviewed_order(*, order_id: int, by: User, at: datetime.datetime) -> Or
     """Open the provisional rights of an order that the operator looked at; return it.
 
     Their 45 days begin now; no countdown runs while a signed purchase order waits to be checked. Idempotent. Raises
-    `NotInThisState`.
+    `Refusal`.
     """
     order = lock_order(order_id)
     if order.state == OrderState.PLACED:
@@ -298,8 +298,7 @@ def place(
     """Place an order for which a purchase order is signed, and open its provisional rights; return it.
 
     What an unknown buyer orders in number opens none until the operator has looked (docs/decisions/0050). `basket`: the
-    fingerprint of what the page showed. Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`,
-    `TermsNotAccepted` or `LapsedBefore`.
+    fingerprint of what the page showed. Idempotent. Raises `Refusal`, `BadBilling`.
     """
     _lock_buyer(order_id)
     order = lock_order(order_id)
@@ -339,7 +338,7 @@ def prepare_card_payment(
     """Prepare a draft for payment by card; return it. No rights open before the payment.
 
     Its invoice is issued with the payment, so the references of a public payer must already be complete.
-    Raises `NotADraft`, `PriceChanged`, `BadBilling` or `TermsNotAccepted`.
+    Raises `Refusal`, `BadBilling`.
     """
     order = lock_order(order_id)
     _check_basket(order, basket)
@@ -364,7 +363,7 @@ def compute_basket_fingerprint(order: Order, line: OrderLine | None = None) -> s
 
 
 def _check_basket(order: Order, basket: str | None) -> None:
-    """Raise `PriceChanged` if the basket differs, VAT apart, from the one that the page showed."""
+    """Raise `Refusal` if the basket differs, VAT apart, from the one that the page showed."""
     if basket is not None and _without_vat(compute_basket_fingerprint(order)) != _without_vat(basket):
         raise Refusal(
             "price_changed",
@@ -378,7 +377,7 @@ def _without_vat(fingerprint: str) -> str:
 
 
 def _check_vat(order: Order, basket: str | None) -> None:
-    """Raise `PriceChanged` if the payer's address gives another VAT than the page showed."""
+    """Raise `Refusal` if the payer's address gives another VAT than the page showed."""
     if basket is None or compute_basket_fingerprint(order) == basket:
         return
     line = order.lines.get()
@@ -426,7 +425,7 @@ def _lock_buyer(order_id: int) -> None:
 
 
 def _check_no_lapsed_order(order: Order, day: datetime.date) -> None:
-    """Raise `LapsedBefore` if an earlier order of the same school year lapsed."""
+    """Raise `Refusal` if an earlier order of the same school year lapsed."""
     # Rights that expired at midnight count as lapsed, whether or not the periodic task has run since.
     has_lapsed = Q(state=OrderState.LAPSED) | Q(state=OrderState.PLACED, lines__entitlement__provisional_until__lt=day)
     same = Q(collectivity=order.collectivity_id) if order.collectivity_id else Q(placed_by=order.placed_by_id)
@@ -467,7 +466,7 @@ def _same_school(order: Order) -> Q:
 
 
 def _check_open_orders(order: Order) -> None:
-    """Raise `LapsedBefore` if too many of the buyer's orders await their purchase order."""
+    """Raise `Refusal` if too many of the buyer's orders await their purchase order."""
     if order.kind != OrderKind.SHOP:
         return
     mine = Order.objects.filter(kind=OrderKind.SHOP, placed_by=order.placed_by_id, state__in=_AWAITED)
@@ -491,7 +490,7 @@ OWED_STATES = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 def get_collectivity(slug: str) -> Collectivity:
-    """Return the collectivity with this slug. Raises `UnknownCollectivity`, which lists those that exist."""
+    """Return the collectivity with this slug. Raises `Refusal`, which lists those that exist."""
     found: Collectivity | None = Collectivity.objects.filter(slug=slug.strip().lower()).first()
     if found is None:
         known = ", ".join(Collectivity.objects.order_by("slug").values_list("slug", flat=True)[:20]) or "aucune"
@@ -522,7 +521,7 @@ def grant(
     """Grant licences to a collectivity: create order, line, entitlement and, in its schema, the pool; return the pool.
 
     `school_year` defaults to the one that `at` falls in. `last_grant`: what `get_last_grant` returned when the form was
-    shown, so that a double click grants once. Raises `BadQuantity`, `NoReason`, `NameTooLong` or `ChangedMeanwhile`.
+    shown, so that a double click grants once. Raises `Refusal`, `NoReason`.
     """
     if last_grant is not None:
         Collectivity.objects.select_for_update(no_key=True).get(pk=collectivity.pk)
@@ -567,14 +566,14 @@ def suspend(*, order_id: int, by: User | None, at: datetime.datetime, cause: Sus
     """Suspend an order's entitlements: no allocation, no redemption, no use of its licences; return how many changed.
 
     Updates one row per line, however many keys. Notifies the buyer. Only a suspension for want of payment is lifted by
-    the payment; it is the cause of an order that is owed unless another is given. Idempotent. Raises `NotInThisState`
+    the payment; it is the cause of an order that is owed unless another is given. Idempotent. Raises `Refusal`
     for a cancelled order, or where no payment is awaited.
     """
     return _set_suspended(order_id, by=by, at=at, suspended_at=at, cause=cause)
 
 
 def restore(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
-    """Undo `suspend`; return how many entitlements changed. Raises `NotInThisState` for a cancelled order."""
+    """Undo `suspend`; return how many entitlements changed. Raises `Refusal` for a cancelled order."""
     return _set_suspended(order_id, by=by, at=at, suspended_at=None)
 
 
@@ -626,7 +625,7 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     """Make an order's licences usable in class from today on; return it, with its buyer notified.
 
     A first day only ever moves to an earlier one, so that nothing that was used becomes unused. Provisional rights that
-    were counted from the first day are counted from today. Raises `NotInThisState` where there is no day to come.
+    were counted from the first day are counted from today. Raises `Refusal` where there is no day to come.
     """
     order = lock_order(order_id)
     today = date_in_paris(at)

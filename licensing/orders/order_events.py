@@ -86,7 +86,7 @@ def list_order_recipients(order: Order) -> list[User]:
 
 
 def lock_order(order_id: int) -> Order:
-    """Lock the order until the transaction ends, and return it. Raises `UnknownOrder`."""
+    """Lock the order until the transaction ends, and return it. Raises `Refusal`."""
     order = Order.objects.locked().filter(pk=order_id).first()
     if order is None:
         raise Refusal("unknown_order", "Cette commande n'existe pas.")
@@ -96,7 +96,7 @@ def lock_order(order_id: int) -> Order:
 def lock_orders(*order_ids: int) -> dict[int, Order]:
     """Lock several orders in the order of their keys, as all who lock several do; return them by id.
 
-    Raises `UnknownOrder`.
+    Raises `Refusal`.
     """
     return {order_id: lock_order(order_id) for order_id in sorted(set(order_ids))}
 
@@ -113,7 +113,7 @@ def apply_if_unchanged[Result](
     """Run an operation on an order that is still at `version`, under its lock; return the operation's result.
 
     A page is so applied once, however often its button is clicked. `other_order_ids`: orders that the operation locks
-    as well. Raises `ChangedMeanwhile`.
+    as well. Raises `Refusal`.
     """
     lock_orders(order_id, *other_order_ids)
     if get_order_version(order_id) != version:

@@ -96,7 +96,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     """Extend the temporary rights of an order to a later day, inclusive; return it.
 
     A lapsed order starts a new countdown, with its reminders; no countdown runs while a scan waits to be checked.
-    Raises `NotInThisState` or `InvalidOrderDate`.
+    Raises `Refusal` or `InvalidOrderDate`.
     """
     order = lock_order(order_id)
     if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
@@ -200,7 +200,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     """Store an uploaded signed purchase order, and stop the countdown until the operator has checked it.
 
     It replaces the one that waits, if any; an identical upload is stored once. After a lapse, the rights resume only
-    once it is accepted. Raises `BadScan` or `NotInThisState`. An order keeps 40 MB at most, a person adds 80 MB a day.
+    once it is accepted. Raises `Refusal`. An order keeps 40 MB at most, a person adds 80 MB a day.
     """
     (content_type, extensions), sha256 = _detect_type(content), hashlib.sha256(content).hexdigest()
     order = lock_order(order_id)
@@ -245,7 +245,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
 def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -> Order:
     """Refuse an uploaded purchase order, notify the buyer and resume the countdown; return the order.
 
-    Raises `NothingToCheck` or `NoReason`.
+    Raises `Refusal` or `NoReason`.
     """
     reason = reason.strip()
     if not reason:
@@ -276,7 +276,7 @@ def _countdown_end(order: Order) -> datetime.date:
 
 
 def _detect_type(content: bytes) -> tuple[str, tuple[str, ...]]:
-    """Return the content type of an upload and its extensions, from its first bytes. Raises `BadScan`."""
+    """Return the content type of an upload and its extensions, from its first bytes. Raises `Refusal`."""
     if len(content) > MAX_SCAN_BYTES:
         raise Refusal(
             "invalid_scan",

@@ -121,7 +121,7 @@ def find_price_of_one_class(day: datetime.date) -> Decimal | None:
 
 
 def find_offer(on_offer: list[TierOffer], classes: int) -> tuple[TierOffer, PricedLine]:
-    """Return the offer for a number of classes, and their price. Raises `BadQuantity` or `NotOnSale`."""
+    """Return the offer for a number of classes, and their price. Raises `Refusal` or `NotOnSale`."""
     tier = pricing.find_tier(classes, [offer.tier for offer in on_offer])
     return next(offer for offer in on_offer if offer.tier == tier), pricing.price_tier(tier, classes)
 

@@ -66,8 +66,8 @@ _REFUNDS, _OTHERWISE = "refunds", "otherwise"
 def refund(*, payment_id: int, by: User | None, at: datetime.datetime, amount: Decimal | None = None) -> Payment:
     """Refund a card payment: record it now, and queue the refund at the provider; return the negative payment.
 
-    `amount`, in euros: None for all that the order can spare. Idempotent once nothing is left. Raises `NotToPay` if it
-    was not paid by card, `NotInThisState` if the order still needs the money, or `BadAmount`.
+    `amount`, in euros: None for all that the order can spare. Idempotent once nothing is left. Raises `Refusal` if it
+    was not paid by card, `Refusal` if the order still needs the money, or `BadAmount`.
     """
     payment = Payment.objects.select_related("card").get(pk=payment_id)
     if payment.card is None:
@@ -81,7 +81,7 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime, amount: D
 def retry_refund(*, card_payment_id: int, by: User, at: datetime.datetime) -> CardPayment:
     """Retry the refunds that failed at the provider; return the card payment.
 
-    Raises `NotToPay` if nothing is to be refunded, or all already is.
+    Raises `Refusal` if nothing is to be refunded, or all already is.
     """
     order, payment = lock_order_and_payment(card_payment_id)
     is_recorded = Payment.objects.filter(card=payment, kind=PaymentKind.RECEIVED).exists()
@@ -224,7 +224,7 @@ def pay_draft(
 def start_attempt(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
     """Return the open attempt to pay the order by card, or create one.
 
-    Open attempts for another amount are abandoned. Raises `CardsClosed`, `NotToPay` or `PriceChanged`.
+    Open attempts for another amount are abandoned. Raises `CardsClosed`, `Refusal`.
     """
     if not card_providers.is_available():
         raise CardsClosed("Le paiement par carte n'est pas ouvert sur ce site : choisissez le chèque ou le mandat.")

@@ -37,8 +37,8 @@ from licensing.payments.queries import get_amount_left, get_refundable
 def withdraw_from_contract(*, order_id: int, name: str, by: User, at: datetime.datetime) -> ContractWithdrawal:
     """Record a consumer's withdrawal, cancel the order and refund its card payments; return the withdrawal.
 
-    Other payments wait for the operator. The receipt is e-mailed at once. Idempotent. Raises `UnknownOrder` for
-    anybody but the buyer, `NotInThisState` where nobody may withdraw, or no longer, or `BadBilling` for the name.
+    Other payments wait for the operator. The receipt is e-mailed at once. Idempotent. Raises `Refusal` for
+    anybody but the buyer, `Refusal` where nobody may withdraw, or no longer, or `BadBilling` for the name.
     """
     order = lock_order(order_id)
     if order.placed_by_id != by.pk:
@@ -100,7 +100,7 @@ def credit_in_part(
 
     `licences`: 0 for a reduction of the price alone. `amount`: in euros, VAT included; None for the price of the
     licences. What was paid by card beyond what is owed then is refunded. The buyer is told. Raises `NoReason`,
-    `NotInThisState`, `BadLicences`, `LicencesInUse` or `BadAmount`.
+    `Refusal`, `LicencesInUse` or `BadAmount`.
     """
     reason = " ".join(reason.split())
     if not reason:
@@ -139,7 +139,7 @@ def credit_in_part(
 def demand_refunded_part(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     """Ask again for what was refunded in the card provider's dashboard: the order still costs it; return the order.
 
-    It awaits its payment, by cheque or transfer. The buyer is told. Raises `NotInThisState` if nothing is missing.
+    It awaits its payment, by cheque or transfer. The buyer is told. Raises `Refusal` if nothing is missing.
     """
     order = lock_order(order_id)
     missing = get_balance(order)

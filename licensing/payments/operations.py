@@ -93,7 +93,7 @@ def record_payment(
 
     A payment stands for the signed purchase order, if that is awaited still: the invoice is issued, and rights that had
     lapsed are restored. What comes in beyond what is owed is recorded too, as an overpayment. Idempotent: amount, day
-    and reference identify a payment. Raises `NotInThisState`, `IncompleteForInvoice`, `BadAmount`, `BadReference` or
+    and reference identify a payment. Raises `Refusal`, `BadAmount`, `BadReference` or
     `InvalidOrderDate`.
     """
     reference = " ".join(reference.split())
@@ -131,7 +131,7 @@ def record_payment(
 
 
 def _check_payable(order: Order, *, at: datetime.datetime) -> None:
-    """Raise `NotInThisState` for a draft, an order in review, and one whose licences expired before its invoice.
+    """Raise `Refusal` for a draft, an order in review, and one whose licences expired before its invoice.
 
     Money for an order that is no longer owed is in the bank all the same: it is recorded, to be given back.
     """
@@ -233,7 +233,7 @@ def give_back_surplus(
 def move_surplus(*, order_id: int, target_id: int, amount: Decimal, by: User, at: datetime.datetime) -> list[Payment]:
     """Move an overpayment to another order that the same payer owes; return the payments of that order.
 
-    Once fully paid, its rights become firm. `amount`: in euros. Raises `BadAmount` or `NotInThisState`.
+    Once fully paid, its rights become firm. `amount`: in euros. Raises `BadAmount` or `Refusal`.
     """
     orders = lock_orders(order_id, target_id)
     order, target = orders[order_id], orders[target_id]
@@ -318,7 +318,7 @@ def reverse_payment(
     """Take back a cheque or a transfer, in whole or in part; return the negative payment.
 
     An order that is no longer fully paid awaits its payment again: its rights run until their unpaid date. The buyer is
-    told if the payment bounced. `amount`: in euros. Raises `NoReason`, `NotInThisState` or `BadAmount`.
+    told if the payment bounced. `amount`: in euros. Raises `NoReason`, `Refusal` or `BadAmount`.
     """
     text = " ".join(text.split())
     if reason == ReversalReason.OTHER and not text:
@@ -372,7 +372,7 @@ def refund(
     """Record the refund of a payment of a cancelled or overpaid order; return the negative payment.
 
     `amount`, in euros: None for all of the payment that the order can spare. Once nothing is left, the last refund is
-    returned. Raises `BadAmount`, or `NotInThisState` if the order would no longer be fully paid.
+    returned. Raises `BadAmount`, or `Refusal` if the order would no longer be fully paid.
     """
     order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
     order = lock_order(order_id)

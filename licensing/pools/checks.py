@@ -91,7 +91,7 @@ _MAX_ADDRESS_LENGTH = 254
 
 
 def lock_pool(pool_id: int) -> Pool:
-    """Lock the pool and return it with its entitlement. Raises `UnknownPool`."""
+    """Lock the pool and return it with its entitlement. Raises `Refusal`."""
     pool = Pool.objects.locked().prefetch_related("entitlement__collectivity").filter(pk=pool_id).first()
     if pool is None:
         raise Refusal(
@@ -101,7 +101,7 @@ def lock_pool(pool_id: int) -> Pool:
 
 
 def check_open(entitlement: Entitlement, at: datetime.datetime) -> None:
-    """Raise `PoolSuspended` or `PoolClosed` where the entitlement forbids allocating and sending keys."""
+    """Raise `Refusal` where the entitlement forbids allocating and sending keys."""
     match entitlement.status_on(date_in_paris(at)):
         case EntitlementStatus.SUSPENDED if entitlement.suspension_cause == SuspensionCause.OPERATOR:
             raise Refusal(
@@ -155,7 +155,7 @@ def compute_due_at(
 ) -> datetime.datetime:
     """Return when to send the e-mails: at once, or at 8:00 in Paris on the given day.
 
-    Raises `BadSendDate` for a past day, or one after the last day of the licences.
+    Raises `Refusal` for a past day, or one after the last day of the licences.
     """
     if send_on is None:
         return at

@@ -162,7 +162,7 @@ def resend_many(
 def remind(*, allocation_id: int, by: User | None, at: datetime.datetime, anyway: bool = False) -> None:
     """Remind the school of an unredeemed key that it received.
 
-    Raises what `resend` raises, `NotYetSent` where no e-mail has arrived yet, `AlreadyRemindedToday`, and, but with
+    Raises what `resend` raises, `Refusal` where no e-mail has arrived yet, and, but with
     `anyway`, `WrittenThisWeek`.
     """
     for result in remind_many(allocation_ids=[allocation_id], by=by, at=at, anyway=anyway):

@@ -336,7 +336,7 @@ def set_units(
     """Give a school this number of licences in all from the pool of its allocation; its key stays the same.
 
     More grow the key, and its subscription once redeemed; fewer return to the pool. Idempotent. `expected`: the number
-    that the caller saw, None to change whatever there is. Raises, having changed nothing, `UnitsChanged` where there
+    that the caller saw, None to change whatever there is. Raises, having changed nothing, `Refusal` where there
     are others by now, `AllocationRevoked`, `UnknownAllocation`, and what `allocate` and `reduce` raise:
     `AllocationRedeemed` for fewer.
     """
@@ -373,7 +373,7 @@ MAX_NAME_LENGTH = 120
 def rename_pool(*, pool_id: int, name: str, by: User | None, at: datetime.datetime) -> Pool:
     """Rename a pool and return it. Idempotent.
 
-    Raises `UnknownPool`, and `BadPoolName` for a name that is empty, too long, or that of another pool.
+    Raises `Refusal` for a name that is empty, too long, or that of another pool.
     """
     pool = checks.lock_pool(pool_id)
     cleaned = " ".join("".join(character if character.isprintable() else " " for character in name).split())
@@ -452,8 +452,8 @@ def allocate_rows(
     """Allocate what each row requests, in a constant number of statements.
 
     `all_or_nothing`: raises `RowsRefused` with the error of every refused row, or `PoolExhausted`. Otherwise
-    best effort, in order: a row that is refused or exceeds the rest of the pool is skipped. Raises `UnknownPool`,
-    `PoolSuspended`, `PoolClosed` and `BadSendDate`, which concern all rows.
+    best effort, in order: a row that is refused or exceeds the rest of the pool is skipped. Raises
+    `Refusal` for what concerns all rows.
     """
     pool = checks.lock_pool(pool_id)
     checks.check_open(pool.entitlement, at)

@@ -232,7 +232,7 @@ def reduce_many(
     """Reduce these schools' allocations from a pool, in one transaction; return a result for each.
 
     Best effort: a refusal does not affect the others. `import_id`: the import that requests it, recorded as one audit
-    entry. `notify_at`: when the schools are told, as part of one act that its own entry records. Raises `UnknownPool`.
+    entry. `notify_at`: when the schools are told, as part of one act that its own entry records. Raises `Refusal`.
     """
     pool = checks.lock_pool(pool_id)
     of_schools = Q(school_id__in_array=[reduction.uai for reduction in reductions])

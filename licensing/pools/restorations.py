@@ -171,7 +171,7 @@ def _get_moment(allocation: Allocation) -> tuple[datetime.datetime, int]:
 
 
 def _check_in_time(allocation: Allocation, at: datetime.datetime, *, is_notified: bool) -> None:
-    """Raise `RestorationTooLate` where the time to undo is over, or the school was told of the revocation."""
+    """Raise `Refusal` where the time to undo is over, or the school was told of the revocation."""
     moment, _ = _get_moment(allocation)
     if is_notified or at >= moment + RESTORABLE_FOR:
         raise Refusal(

@@ -94,7 +94,7 @@ def rebalance(
     """Apply a plan, all or nothing; return the rebalancing, None where licences were only asked for.
 
     `expected`: the fingerprint of the plan as it was shown. Raises `PlanOutdated` where it is another by now,
-    `PlanRefused`, `UnknownPool`, `PoolSuspended` or `PoolClosed`, having changed nothing. Schools are told in an hour,
+    `Refusal`, having changed nothing. Schools are told in an hour,
     when the requests that it answers are accepted (`answer_requests`); nobody else answers them meanwhile.
     """
     asked_of = Pool.objects.prefetch_related("entitlement").filter(pk=pool_id).first()
@@ -184,8 +184,8 @@ def _summarise(plan: Plan) -> str:
 def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datetime) -> Rebalancing:
     """Undo a rebalancing of the last hour, all or nothing; no school is told of either. Idempotent.
 
-    Requests that it made of schools stay. Raises `UnknownRebalancing`, `RebalancingNotUndoable` with the reason,
-    `PoolSuspended` or `PoolClosed`, having changed nothing.
+    Requests that it made of schools stay. Raises `UnknownRebalancing`, `Refusal` with the reason, having changed
+    nothing.
     """
     pool_id = Rebalancing.objects.filter(pk=rebalancing_id).values_list("pool_id", flat=True).first()
     if pool_id is None:

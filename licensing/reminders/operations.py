@@ -255,7 +255,7 @@ class PolicyValues(NamedTuple):
 def set_policy(*, pool_id: int, values: PolicyValues, by: User | None, at: datetime.datetime) -> ReminderPolicy:
     """Change the policy of a pool, plan anew, and return the policy. Idempotent.
 
-    Raises `UnknownPool` and `BadReminderDays`.
+    Raises `Refusal`.
     """
     pool = Pool.objects.locked().filter(pk=pool_id).first()
     if pool is None:
@@ -308,7 +308,7 @@ def _check_day(day: int) -> int:
 def cancel(*, reminder_id: int, by: User | None, at: datetime.datetime) -> Reminder:
     """Cancel a planned reminder and return it. Idempotent.
 
-    Raises `UnknownReminder`, also where it is no longer due, and `ReminderAlreadySent`.
+    Raises `UnknownReminder`, also where it is no longer due, and `Refusal`.
     """
     planning.hold_plan_lock()
     reminder = Reminder.objects.locked().select_related("school", "allocation__pool").filter(pk=reminder_id).first()

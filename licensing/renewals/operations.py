@@ -66,7 +66,7 @@ _STATE_WORDS = {
 def lock_renewal(year: int, version: int, *states: RenewalState, at: datetime.datetime) -> RenewalList:
     """Lock the renewal's row, made where there is none, and return the list as it stands.
 
-    `version`: the one that was shown. Raises `RenewalNotOpen`, `RenewalChanged`, or `WrongRenewalState` where it is in
+    `version`: the one that was shown. Raises `RenewalChanged`, or `Refusal` also where it is in
     none of these states.
     """
     if year not in queries.list_years(date_in_paris(at)):
@@ -120,8 +120,8 @@ def order_renewal(
 ) -> Order:
     """Draft the order of what the list lacks, issue its quote, and keep the list as it is ordered; return the order.
 
-    `units`: how many the page showed. Raises `RenewalChanged`, `RenewalNotOpen`, `WrongRenewalState`, `NothingToOrder`,
-    `NotOnSale` or `BadQuantity`, having changed nothing.
+    `units`: how many the page showed. Raises `RenewalChanged`, `Refusal`,
+    `NotOnSale` or `Refusal`, having changed nothing.
     """
     found = lock_renewal(year, version, RenewalState.OPEN, at=at)
     if found.to_order != units:
@@ -187,7 +187,7 @@ def edit_lines(
 ) -> RenewalList:
     """Set the numbers of schools; return the list. None, or the number proposed: it follows the proposal again.
 
-    Raises `BadRenewalLine`, `RenewalChanged`, `RenewalNotOpen` or `WrongRenewalState`, having changed nothing. What
+    Raises `Refusal`, `RenewalChanged`, having changed nothing. What
     changes nothing is no change.
     """
     found = lock_renewal(year, version, *_EDITABLE, at=at)
@@ -271,7 +271,7 @@ def _finish(found: RenewalList, what: str, *, by: User | None, at: datetime.date
 def decline_renewal(*, year: int, version: int, reason: str, by: User | None, at: datetime.datetime) -> Renewal:
     """Decline a renewal that is open, with a sentence that the office's members read; return it.
 
-    Raises `BadRenewalReason`, `RenewalChanged`, `RenewalNotOpen` or `WrongRenewalState`.
+    Raises `Refusal`, `RenewalChanged`.
     """
     sentence = " ".join(reason.split())
     if not sentence:
@@ -309,7 +309,7 @@ def apply_renewal(
     """Give each school of the list what it lacks, all or nothing; the schools are told on 1 September.
 
     `expected`: the fingerprint of the plan that was shown. Raises `RenewalChanged` where it is another by now,
-    `RenewalRefused`, `RenewalNotOpen`, `WrongRenewalState`, or what `allocate_many` raises, having changed nothing.
+    `Refusal`, or what `allocate_many` raises, having changed nothing.
     """
     found = lock_renewal(year, version, *_EDITABLE, at=at)
     _lock_all(found)
@@ -363,7 +363,7 @@ def _give(application: RenewalApplication, plan: ApplicationPlan, *, by: User | 
 def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> None:
     """Take back what an application gave, all or nothing, before the schools are told of it. Idempotent.
 
-    Raises `WrongRenewalState` for a renewal that was never applied, `RenewalNotUndoable` with the reason.
+    Raises `Refusal` where it was never applied, or with the reason.
     """
     renewal = Renewal.objects.locked().filter(school_year=year).first()
     application = queries.find_application(renewal)

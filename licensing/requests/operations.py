@@ -113,7 +113,7 @@ PER_TEACHER = throttling.RateLimit("request/teacher", 5, _DAY)
 
 
 def count_request(limit: throttling.RateLimit, subject: str, *, at: datetime.datetime) -> None:
-    """Count a request in the caller's transaction. Raises `TooManyLicenceRequests`."""
+    """Count a request in the caller's transaction. Raises `Refusal`."""
     try:
         throttling.count_attempts([(limit, subject)], at=at)
     except throttling.RateLimitExceeded as throttled:
@@ -155,7 +155,7 @@ _ANSWERED = "Cette demande n'attend plus de réponse : rechargez la page."
 def ask_principal(*, uai: str, by: User, at: datetime.datetime) -> TeacherRequest:
     """Ask the principals of the teacher's school for a licence.
 
-    Raises `NotATeacherOfTheSchool`, `LicenceHeldAlready`, `RequestOpenAlready` and `TooManyLicenceRequests`.
+    Raises `Refusal`.
     """
     is_of_school = Affiliation.objects.filter(user=by, school=uai, school__isnull=False).exists()
     if by.profile != Profile.TEACHER or not is_of_school:
@@ -179,7 +179,7 @@ def ask_principal(*, uai: str, by: User, at: datetime.datetime) -> TeacherReques
 
 @transaction.atomic
 def withdraw_teacher_request(*, request_id: int, by: User, at: datetime.datetime) -> TeacherRequest:
-    """Withdraw one's own request. Idempotent. Raises `UnknownRequest`, and `RequestAnswered` once it was answered."""
+    """Withdraw one's own request. Idempotent. Raises `Refusal` once it was answered."""
     unknown = Refusal("unknown_request", "Cette demande n'existe pas : rechargez la page.")
     request = TeacherRequest.objects.filter(teacher=by).lock_one(request_id, unknown)
     request.withdraw(at, ended=Refusal("request_answered", _ANSWERED))
@@ -190,7 +190,7 @@ def withdraw_teacher_request(*, request_id: int, by: User, at: datetime.datetime
 def refuse_teacher_request(*, request_id: int, sentence: str, by: User, at: datetime.datetime) -> TeacherRequest:
     """Refuse a teacher's request, perhaps with a sentence, and write to them.
 
-    Raises `UnknownRequest` (also where it is another school's), `NotPrincipalOfSchool`, `RequestAnswered` and
+    Raises `Refusal` (also where it is another school's), `Refusal` and
     `BadRequestSentence`.
     """
     unknown = "Cette demande n'est pas celle d'un enseignant de votre école : rechargez la page."
@@ -206,7 +206,7 @@ def refuse_teacher_request(*, request_id: int, sentence: str, by: User, at: date
 
 
 def check_leads(user: User, uai: str) -> None:
-    """Raise `NotPrincipalOfSchool` unless the user is verified to lead the school."""
+    """Raise `Refusal` unless the user is verified to lead the school."""
     led = Affiliation.objects.filter(user=user, school=uai, verified_at__isnull=False)
     if user.profile != Profile.PRINCIPAL or not led.exists():
         raise Refusal(
@@ -255,8 +255,8 @@ def ask_collectivity(
 ) -> LicenceRequest:
     """Ask a collectivity for licences in a school's name; its managers are told.
 
-    Raises `NotPrincipalOfSchool`, `unknown_collectivity`, `invalid_school_year`, `BadRequestUnits`,
-    `BadRequestSentence`, `RequestOpenAlready` and `TooManyLicenceRequests`.
+    Raises `Refusal`, `unknown_collectivity`, `invalid_school_year`, `BadRequestUnits`,
+    `BadRequestSentence`.
     """
     check_leads(by, uai)
     school = School.objects.get(pk=uai)
@@ -298,7 +298,7 @@ def ask_collectivity(
 def withdraw_request(*, request_id: int, by: User, at: datetime.datetime) -> LicenceRequest:
     """Withdraw a school's request. Idempotent.
 
-    Raises `UnknownRequest` (also where the school is not the user's), `NotPrincipalOfSchool` and `RequestAnswered`.
+    Raises `Refusal` (also where the school is not the user's).
     """
     request = lock_school_request(request_id, by)
     if request.granted_until is not None:
@@ -377,8 +377,8 @@ def accept_requests(
 ) -> list[AcceptedRequest]:
     """Give each school its licences of one pool, as one gift, and answer the requests; write to those who asked.
 
-    A school that has a key of the pool gets no second one: it grows. Raises `UnknownRequest`, `RequestAnswered`,
-    `BadRequestUnits`, `PoolOfAnotherYear`, and what `pools.allocate_many` raises, having changed nothing.
+    A school that has a key of the pool gets no second one: it grows. Raises `Refusal`,
+    `BadRequestUnits`, and what `pools.allocate_many` raises, having changed nothing.
     """
     if not grants or any(not 1 <= grant.units <= MAX_GRANTED for grant in grants):
         raise BadRequestUnits(f"Donnez à chaque école entre 1 et {formatting.number(MAX_GRANTED)} licences.")
@@ -471,7 +471,7 @@ def _lock_waiting(request_ids: Sequence[int]) -> list[LicenceRequest]:
 
 
 def _check_pool(pool_id: int, requests: Sequence[LicenceRequest]) -> None:
-    """Raise `PoolOfAnotherYear` unless the pool's licences are those that each request is for."""
+    """Raise `Refusal` unless the pool's licences are those that each request is for."""
     pool = Pool.objects.prefetch_related("entitlement").filter(pk=pool_id).first()
     if pool is None:
         return  # `allocate_many` says so

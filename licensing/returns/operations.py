@@ -92,7 +92,7 @@ class ReturnResult(NamedTuple):
 def check_may_give_back(subscription_id: int, by: User) -> tuple[Subscription, Collectivity]:
     """Return the subscription, and the collectivity that gave it.
 
-    Raises `SubscriptionNotAdministered`, `PrincipalNotVerified` or `NotGivenByCollectivity`.
+    Raises `SubscriptionNotAdministered`, `Refusal`.
     """
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
     if not may_see_teachers_of(by, subscription):
@@ -137,7 +137,7 @@ def give_back(*, subscription_id: int, units: int, by: User, at: datetime.dateti
 def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> ReturnResult:
     """Undo a return of the last hour: the same key has its licences again, if the lot still has them.
 
-    The request that it answered is open again. Raises `ReturnNotUndoable`, what `check_may_give_back` raises,
+    The request that it answered is open again. Raises `Refusal`, what `check_may_give_back` raises,
     `KeySuspended` or `KeyExpired`, having changed nothing. Idempotent.
     """
     key_id = LicenceReturn.objects.filter(pk=return_id).values_list("key__subscription", flat=True).first()
@@ -177,7 +177,7 @@ def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> ReturnRes
 def keep(*, request_id: int, by: User, at: datetime.datetime, comment: str = "") -> ReturnRequest:
     """Answer a collectivity's request: the school keeps its licences, with a sentence if it wishes.
 
-    Raises `RequestEnded`, and what `check_may_give_back` raises, having changed nothing.
+    Raises `Refusal`, and what `check_may_give_back` raises, having changed nothing.
     """
     subscription_id = ReturnRequest.objects.filter(pk=request_id).values_list("key__subscription", flat=True).first()
     _, collectivity = check_may_give_back(subscription_id or 0, by)
@@ -273,7 +273,7 @@ def ask_many(
 
 
 def _build_dormant_check(allocation_ids: Collection[int], at: datetime.datetime) -> Callable[[Allocation], None]:
-    """Return what raises `AsksForMore` or `GivenLately` for an allocation of these. Two queries."""
+    """Return what raises `Refusal` for an allocation of these. Two queries."""
     for_more = find_asking()
     dormant = set(Allocation.objects.filter(pk__in=allocation_ids).dormant(at).values_list("pk", flat=True))
 
@@ -376,7 +376,7 @@ def _apply(
 def withdraw(*, request_id: int, by: User | None, at: datetime.datetime) -> ReturnRequest:
     """Withdraw a request of the current collectivity that nobody answered; an e-mail that waits does not leave.
 
-    Raises `UnknownReturnRequest` or `RequestEnded`, having changed nothing. Idempotent.
+    Raises `UnknownReturnRequest` or `Refusal`, having changed nothing. Idempotent.
     """
     unknown = UnknownReturnRequest("Cette demande n'existe pas dans votre collectivité.")
     request = select_requests().lock_one(request_id, unknown)

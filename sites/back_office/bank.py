@@ -289,7 +289,7 @@ class LineChoicePages(PagesAdmin):
 
 
 def _read_chosen(request: HttpRequest) -> ChosenMatch:
-    """Return what was chosen: a proposal, or orders that were ticked. Raises `BadShares`."""
+    """Return what was chosen: a proposal, or orders that were ticked. Raises `Refusal`."""
     if key := request.POST.get("choix", ""):
         chosen = parse_key(key)
         if chosen is None:

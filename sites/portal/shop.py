@@ -178,7 +178,7 @@ def _get_shop_address(typed: str, year: str) -> str:
 
 
 def _find_affiliation(user: User, chosen: str) -> Affiliation | None:
-    """Return the principal's only or chosen affiliation; None for others. Raises `NotABuyer` if none is chosen."""
+    """Return the principal's only or chosen affiliation; None for others. Raises `Refusal` if none is chosen."""
     if user.profile != Profile.PRINCIPAL:
         return None
     affiliations = list(user.affiliations.select_related("school"))

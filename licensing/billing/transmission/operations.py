@@ -121,7 +121,7 @@ def request_declared_state(
     """Ask for a state to be told to the platform that took an invoice; return the transmission. Idempotent.
 
     `content`: « state », « at » and « amounts », as `delivery.build_collection_statement` reads them. Raises
-    `NotToTransmit` where the invoice is not on a platform by us.
+    `Refusal` where the invoice is not on a platform by us.
     """
     lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
     known = Transmission.objects.filter(tracking_id=tracking_id).first()
@@ -221,7 +221,7 @@ def record_refusal(*, transmission_id: int, message: str, at: datetime.datetime)
 def give_up(*, transmission_id: int, reason: str, by: User, at: datetime.datetime) -> Transmission:
     """Stop waiting for a platform that has not answered for two days; return the transmission. Idempotent.
 
-    The invoice is then to be deposited again. Raises `NoReason`, or `NotToTransmit` where the platform did answer.
+    The invoice is then to be deposited again. Raises `NoReason`, or `Refusal` where the platform did answer.
     """
     reason = " ".join(reason.split())
     if not reason:

@@ -57,7 +57,7 @@ class LoadReport:
 def load(*, content: bytes, at: datetime.datetime) -> LoadReport:
     """Upsert the public bodies of a CSV file, with one row per body or per service. Idempotent.
 
-    Raises `UnreadableBodyList` if the columns are missing or the CSV is malformed; nothing is changed then.
+    Raises `Refusal` if the columns are missing or the CSV is malformed; nothing is changed then.
     """
     report = LoadReport()
     bodies: dict[str, PublicBody] = {}
