@@ -76,7 +76,7 @@ look-for-browser:
 fuzz: setup
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-25} $(BIN)/pytest tests/api/test_fuzzed.py -n 0 -s
 
-# Which changed conditions of a package do its tests let pass: ARGS="licensing/returns --share 0.2", minutes.
+# Which changed conditions of a package do its tests let pass: ARGS="licensing/requests/returns --share 0.2", minutes.
 mutants: setup
 	$(BIN)/python -m tests.mutants $(ARGS)
 

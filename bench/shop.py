@@ -24,7 +24,7 @@ from bench.query_plans import QueryPlans
 from bench.raw_copy import insert_rows
 from bench.registry import measure
 from bench.scratch_database import as_owner
-from licensing.billing.models import Invoice
+from licensing.books.billing.models import Invoice
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.entitlements.models import Entitlement
 from licensing.orders.models import Order, OrderLine, OrderState

@@ -10,7 +10,7 @@ from django.db import connection
 
 from imports.models import CONTENTS_KEPT
 from jobs import retention
-from licensing.invitations.operations import KEPT as INVITATIONS_KEPT
+from licensing.requests.invitations.operations import KEPT as INVITATIONS_KEPT
 from mailing.models import MESSAGES_KEPT
 from tests.test_documents import ROOT, resolves
 

@@ -22,7 +22,7 @@ from webhooks.models import Delivery, WebhookEndpoint
 def add_webhook(*, url: str, types: Collection[str], by: User | None, at: datetime.datetime) -> NewEndpoint:
     """Add a webhook for these types of events (none: all), and return it with its secret.
 
-    Raises `Refusal`, `AddressTaken`, `TooManyEndpoints`.
+    Raises `Refusal`.
     """
     created = endpoints.add(url=url, types=types, by_id=by.pk if by else None, at=at)
     _record("created", created.endpoint, "ajouté", by=by, at=at)
@@ -41,7 +41,7 @@ def change_webhook(
 ) -> WebhookEndpoint:
     """Change the given fields of a webhook and return it. Nothing is logged where no value differs.
 
-    Raises `UnknownEndpoint`, `Refusal`, `AddressTaken`.
+    Raises `UnknownEndpoint`, `Refusal`.
     """
     before = endpoints.get_locked(webhook_id)
     after = endpoints.update(endpoint_id=webhook_id, url=url, types=types, is_enabled=is_enabled)
@@ -66,7 +66,7 @@ def rotate_webhook_secret(
     """Rotate a webhook's secret and return webhook and secret; the old one also signs for 24 hours.
 
     `current_rotation`: the `rotation` that the page showed, against double submission. Raises `UnknownEndpoint`,
-    `AlreadyRotated`.
+    `Refusal`.
     """
     created = endpoints.rotate_secret(endpoint_id=webhook_id, at=at, expected_rotation=current_rotation)
     _record("rotated", created.endpoint, "secret renouvelé", by=by, at=at)
@@ -81,7 +81,7 @@ def remove_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -
 
 @transaction.atomic
 def test_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> Delivery:
-    """Queue a test event and return its delivery. Raises `UnknownEndpoint`, `EndpointDisabled`."""
+    """Queue a test event and return its delivery. Raises `UnknownEndpoint`, `Refusal`."""
     delivery = endpoints.send_test(endpoint_id=webhook_id, at=at)
     _record("tested", delivery.endpoint, "essai envoyé", by=by, at=at)
     return delivery
@@ -91,7 +91,7 @@ def test_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> 
 def replay_delivery(*, webhook_id: int, delivery_id: int, by: User | None, at: datetime.datetime) -> Delivery:
     """Queue a delivery again and return it.
 
-    Raises `UnknownEndpoint`, `EndpointDisabled`, `UnknownDelivery`, `DeliveryPending`.
+    Raises `UnknownEndpoint`, `Refusal`.
     """
     delivery = endpoints.replay(endpoint_id=webhook_id, delivery_id=delivery_id, at=at)
     _record("replayed", delivery.endpoint, f"envoi n° {delivery.pk} rejoué", by=by, at=at)

@@ -337,7 +337,7 @@ class Seat(models.Model):
     )
     held_since = models.DateTimeField("attribuée le", null=True, blank=True)
     mode = models.CharField("manière", max_length=10, choices=SeatMode, blank=True)
-    # Since when it waits for a teacher who was invited: see `licensing.invitations`.
+    # Since when it waits for a teacher who was invited: see `licensing.requests.invitations`.
     reserved_at = models.DateTimeField("réservée le", null=True, blank=True)
 
     objects = SeatQuerySet.as_manager()

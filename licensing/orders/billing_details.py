@@ -1,6 +1,6 @@
 """Billing details: prefilled from known data, then entered by the buyer; and the VAT of the payer's place.
 
-`licensing.billing.operations` completes and corrects them later.
+`licensing.books.billing.operations` completes and corrects them later.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from accounts.models import User
 from core import formatting
 from core.exceptions import DomainError, Refusal
 from jobs.tasks import defer
-from licensing.billing import operations as billing_operations
-from licensing.billing.queries import get_balance
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.orders import order_events, payers
 from licensing.orders.billing_details import BillingDetails

@@ -17,10 +17,17 @@ from django.db.models.functions import Cast, Concat
 from core.calendar import PARIS
 from core.formatting import euros
 from core.money import CENT, round_to_cents
-from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, InvoiceRoute, PlatformState, PlatformStatus
-from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
-from licensing.billing.transmission.operations import request_declared_state
-from licensing.billing.transmission.platforms import is_configured
+from licensing.books.billing.models import (
+    REJECTED_STATES,
+    Invoice,
+    InvoiceKind,
+    InvoiceRoute,
+    PlatformState,
+    PlatformStatus,
+)
+from licensing.books.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
+from licensing.books.billing.transmission.operations import request_declared_state
+from licensing.books.billing.transmission.platforms import is_configured
 from licensing.catalogue.models import Seller
 from licensing.orders import order_events
 from licensing.orders.payers import BuyerKind

@@ -18,10 +18,10 @@ from core.calendar import PARIS
 from core.contact_details import check_plain_name
 from core.exceptions import Refusal
 from core.money import round_to_cents
-from licensing.billing import invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import Invoice
-from licensing.billing.queries import get_amount_received, get_balance
+from licensing.books.billing import invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events, rights
 from licensing.orders.exceptions import BadAmount, BadBilling, NoReason
 from licensing.orders.models import ContractWithdrawal, Order, OrderLine, OrderState

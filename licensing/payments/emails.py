@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from licensing.billing.models import InvoiceKind
-from licensing.billing.queries import get_amount_received, get_balance
+from licensing.books.billing.models import InvoiceKind
+from licensing.books.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events
 from licensing.orders.emails import OrderEmail, get_today, register_order_emails
 from licensing.orders.models import ZERO, Order, OrderState

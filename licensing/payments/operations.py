@@ -14,10 +14,10 @@ from accounts.models import User
 from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import Refusal
-from licensing.billing import invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.operations import get_rights_end
-from licensing.billing.queries import get_amount_received, get_balance
+from licensing.books.billing import invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.operations import get_rights_end
+from licensing.books.billing.queries import get_amount_received, get_balance
 from licensing.orders import order_events, rights
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.models import UNSIGNED_STATES, ZERO, Order, OrderLine, OrderState, ScanState

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from licensing.billing.queries import get_amount_received
+from licensing.books.billing.queries import get_amount_received
 from licensing.orders.models import ZERO, Order, OrderState
 from licensing.payments.models import CardPayment, Payment
 

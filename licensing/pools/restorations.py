@@ -31,7 +31,7 @@ from webhooks import operations as webhooks
 
 # Licences of a redeemed key that its school gives back, and takes again: between the lot and the key.
 #
-# Who may, and what is told to whom, is decided above: `licensing.returns`.
+# Who may, and what is told to whom, is decided above: `licensing.requests.returns`.
 
 
 class LockedAllocation(NamedTuple):

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import env
 from core.leaked_passwords import UnusableFile, check_file
-from licensing.billing.transmission.accounts import ApprovedPlatformAccount, ChorusProAccount
+from licensing.books.billing.transmission.accounts import ApprovedPlatformAccount, ChorusProAccount
 
 
 def read_leaks_file() -> Path | None:
@@ -85,8 +85,8 @@ def list_variants(chosen: str) -> dict[str, tuple[str, dict[str, str]]]:
 
 #: Route of an invoice → the class that sends it.
 _CLASSES = {
-    "chorus_pro": "licensing.billing.transmission.chorus_pro.ChorusPro",
-    "platform": "licensing.billing.transmission.approved_platform.ApprovedPlatform",
+    "chorus_pro": "licensing.books.billing.transmission.chorus_pro.ChorusPro",
+    "platform": "licensing.books.billing.transmission.approved_platform.ApprovedPlatform",
 }
 # Of the number that the administration gives an approved platform.
 _NUMBER_LENGTH = 4

@@ -13,12 +13,12 @@ from collectivities.api.portfolio import PortfolioViewSet
 from collectivities.api.webhooks import DeliveryViewSet, EventViewSet, WebhookViewSet
 from imports.api import actions as import_actions
 from imports.api import imports
+from licensing.plans.renewals.api import RenewalViewSet
 from licensing.pools.actions_api import AllocationActionViewSet, UndeliveredKeyViewSet
 from licensing.pools.api import AllocationViewSet, PoolViewSet
 from licensing.reminders.api import ReminderPolicyViewSet, ReminderViewSet
-from licensing.renewals.api import RenewalViewSet
-from licensing.requests.api import LicenceRequestViewSet
-from licensing.returns.api import ReturnRequestViewSet
+from licensing.requests.returns.api import ReturnRequestViewSet
+from licensing.requests.school_requests.api import LicenceRequestViewSet
 from schools.api import SchoolViewSet
 from sites.office.messages_api import MessageViewSet
 from sites.office.report_api import ReportViewSet

@@ -13,9 +13,9 @@ urlpatterns = [
     path("", include("collectivities.urls_office")),
     path("", include("licensing.pools.urls")),
     path("", include("licensing.reminders.urls")),
-    path("", include("licensing.returns.urls")),
-    path("", include("licensing.rebalancing.urls")),
-    path("", include("licensing.requests.urls")),
+    path("", include("licensing.requests.returns.urls")),
+    path("", include("licensing.plans.rebalancing.urls")),
+    path("", include("licensing.requests.school_requests.urls")),
     path("", include("imports.web.urls")),
     path("", include("sites.office.urls")),
 ]

@@ -17,7 +17,7 @@ from core import formatting
 from core.formatting import number
 from core.schemas import UNREADABLE, surviving_errors
 from jobs import retention
-from licensing.billing.models import SEALED_INVOICES
+from licensing.books.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
 from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.positions import list_pool_positions

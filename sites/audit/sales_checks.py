@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from django.db import connection
 
-from licensing.billing.models import Invoice
-from licensing.e_reporting import books
-from licensing.e_reporting.models import PeriodReport, ReportKind
+from licensing.books.billing.models import Invoice
+from licensing.books.e_reporting import books
+from licensing.books.e_reporting.models import PeriodReport, ReportKind
 from licensing.orders.exceptions import NotInvoiceable
 from licensing.orders.models import Order, OrderKind, OrderLine
 from licensing.orders.payers import BuyerKind

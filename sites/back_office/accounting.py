@@ -21,22 +21,22 @@ from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces, euros, long_date, month_name
-from licensing.accounting.exports import ENCODING, export_period, list_remarks, sum_period
-from licensing.accounting.journals import ONE_DAY, Period, get_fiscal_year, get_month, get_quarter
-from licensing.accounting.models import (
+from licensing.books.accounting.exports import ENCODING, export_period, list_remarks, sum_period
+from licensing.books.accounting.journals import ONE_DAY, Period, get_fiscal_year, get_month, get_quarter
+from licensing.books.accounting.models import (
     ACCOUNT_FIELDS,
     JOURNAL_FIELDS,
     AccountingSettings,
     BalanceTransaction,
     get_accounting_settings,
 )
-from licensing.billing.models import InvoiceRoute
-from licensing.billing.transmission import platforms
-from licensing.billing.transmission.e_reporting_xml import UNREPORTABLE, UnreportableAmount, write_report
+from licensing.books.billing.models import InvoiceRoute
+from licensing.books.billing.transmission import platforms
+from licensing.books.billing.transmission.e_reporting_xml import UNREPORTABLE, UnreportableAmount, write_report
+from licensing.books.e_reporting import queries, reports
+from licensing.books.e_reporting.models import PeriodReport
+from licensing.books.e_reporting.queries import RECENT, PeriodStatement
 from licensing.catalogue.models import Seller
-from licensing.e_reporting import queries, reports
-from licensing.e_reporting.models import PeriodReport
-from licensing.e_reporting.queries import RECENT, PeriodStatement
 from sites.back_office.forms import DayInput, use_admin_widgets
 from sites.back_office.model_admins import ReadOnlyAdmin, SingleRowAdmin, column
 

@@ -21,12 +21,26 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from accounts.second_factor import get_operator
 from core.exceptions import DomainError, Refusal
 from core.formatting import add_nonbreaking_spaces, euros, join_words, long_date, number, pluralize, short_date
-from licensing.bank import operations
-from licensing.bank.books import BookedOrder, OpenBooks, find_invoice_numbers, load_books, load_orders, search_orders
-from licensing.bank.matching import Certainty, ChosenMatch, MatchProposal, PaymentShare, parse_key, propose_for_lines
-from licensing.bank.models import BankStatement, LinePayment, LineState, StatementLine
-from licensing.bank.operations import UploadReport, list_releasable
-from licensing.billing.queries import parse_amount
+from licensing.books.bank import operations
+from licensing.books.bank.books import (
+    BookedOrder,
+    OpenBooks,
+    find_invoice_numbers,
+    load_books,
+    load_orders,
+    search_orders,
+)
+from licensing.books.bank.matching import (
+    Certainty,
+    ChosenMatch,
+    MatchProposal,
+    PaymentShare,
+    parse_key,
+    propose_for_lines,
+)
+from licensing.books.bank.models import BankStatement, LinePayment, LineState, StatementLine
+from licensing.books.bank.operations import UploadReport, list_releasable
+from licensing.books.billing.queries import parse_amount
 from licensing.orders.models import ZERO
 from licensing.payments.models import Payment
 from sites.back_office.forms import use_admin_widgets

@@ -22,16 +22,16 @@ from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import collectivity_forms
-from licensing.billing.models import Invoice
-from licensing.billing.queries import sum_received
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import sum_received
 from licensing.entitlements.models import ActivationKey, EntitlementStatus, Seat
 from licensing.orders.models import ZERO, Order, OrderKind, OrderState
 from licensing.orders.queries import is_under_review
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
 from licensing.pools.positions import PoolPosition, list_pool_positions
-from licensing.requests.models import LicenceRequest
-from licensing.requests.queries import get_state
-from licensing.requests.wording import describe_asked, format_day
+from licensing.requests.school_requests.models import LicenceRequest
+from licensing.requests.school_requests.queries import get_state
+from licensing.requests.school_requests.wording import describe_asked, format_day
 from mailing import kinds
 from mailing.models import LOST, UNSENT, Message, MessageState
 from schools.folding import fold

@@ -16,8 +16,8 @@ from unfold.widgets import (
 )
 
 from core import formatting
-from licensing.billing.models import REASONED_STATES, PlatformState
-from licensing.billing.queries import parse_amount
+from licensing.books.billing.models import REASONED_STATES, PlatformState
+from licensing.books.billing.queries import parse_amount
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import SuspensionCause
 from licensing.orders.models import Payer

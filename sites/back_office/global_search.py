@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.models import User
 from collectivities.operations.members import format_roles
 from core.foreign_values import MAX_SEARCH_LENGTH
-from licensing.billing.models import Invoice
+from licensing.books.billing.models import Invoice
 from licensing.entitlements import keys
 from licensing.entitlements.keys import InvalidKey
 from licensing.entitlements.models import ActivationKey

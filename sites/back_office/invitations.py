@@ -24,7 +24,7 @@ from collectivities.operations.members import format_roles, renew_invitation
 from core import formatting
 from core.exceptions import DomainError
 from licensing.entitlements.wording import name_with_commune
-from licensing.invitations.models import TOPIC, InvitationEnd, TeacherInvitation
+from licensing.requests.invitations.models import TOPIC, InvitationEnd, TeacherInvitation
 from mailing.models import LOST, UNSENT, Message, MessageState
 from schools.models import Fold, School
 from sites.back_office import name_search

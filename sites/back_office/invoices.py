@@ -17,20 +17,20 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
 from core.formatting import euros
-from licensing.billing import invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import (
+from licensing.books.billing import invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import (
     Invoice,
     InvoiceKind,
     InvoiceRoute,
     PlatformStatus,
     latest_platform_status,
 )
-from licensing.billing.operations import list_next_states
-from licensing.billing.queries import get_amount_received, get_balance, search_invoices
-from licensing.billing.transmission import platforms
-from licensing.billing.transmission.models import PENDING_STATES, TransmissionKind
-from licensing.billing.transmission.operations import get_latest_transmission, give_up, list_silent
+from licensing.books.billing.operations import list_next_states
+from licensing.books.billing.queries import get_amount_received, get_balance, search_invoices
+from licensing.books.billing.transmission import platforms
+from licensing.books.billing.transmission.models import PENDING_STATES, TransmissionKind
+from licensing.books.billing.transmission.operations import get_latest_transmission, give_up, list_silent
 from licensing.orders import payers
 from sites.back_office.forms import PlatformStatusForm, ReasonForm, TakingBackForm
 from sites.back_office.model_admins import (

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from core import formatting
 from core.calendar import date_in_paris, start_of_day
-from licensing.billing.models import Invoice, InvoiceKind
+from licensing.books.billing.models import Invoice, InvoiceKind
 from licensing.entitlements.models import ActivationKey
 from licensing.orders.models import ZERO, Order, OrderLine
 from licensing.orders.queries import SOLD_STATES

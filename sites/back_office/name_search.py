@@ -14,8 +14,8 @@ from django.db.models import CharField, Expression, F, Func, Model, Q, QuerySet,
 from django.db.models.functions import Concat, Right
 
 from accounts.models import User
-from licensing.billing.models import Invoice
-from licensing.billing.queries import ClientText
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import ClientText
 from licensing.orders.models import Order, OrderState
 from schools import queries as school_queries
 from schools.folding import edit_distance, fold

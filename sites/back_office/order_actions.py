@@ -14,10 +14,10 @@ from django.utils import timezone
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, number, percent, pluralize
-from licensing.billing import invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import Invoice, InvoiceRoute
-from licensing.billing.queries import get_amount_received, get_balance
+from licensing.books.billing import invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import Invoice, InvoiceRoute
+from licensing.books.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.models import Seat, SuspensionCause
 from licensing.orders import billing_details, operations, payers, purchase_orders, rights
 from licensing.orders.billing_details import find_expected_treatment

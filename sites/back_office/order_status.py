@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from accounts.queries import list_confirmed_addresses
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
-from licensing.billing.queries import get_amount_received
+from licensing.books.billing.queries import get_amount_received
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import describe_review, describe_start
 from licensing.orders.models import ContractWithdrawal, Order, OrderState, PurchaseOrderScan, ScanState

@@ -21,8 +21,8 @@ from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
 from core.documents import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date, pluralize
-from licensing.billing.models import Invoice
-from licensing.billing.queries import get_amount_received
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import get_amount_received
 from licensing.orders import payers
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.order_events import get_order_version

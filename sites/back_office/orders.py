@@ -25,8 +25,8 @@ from core.calendar import date_in_paris
 from core.documents import build_file_response
 from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces, euros, long_date
-from licensing.billing.models import BillingDocument, Invoice
-from licensing.billing.queries import parse_amount, search_invoices
+from licensing.books.billing.models import BillingDocument, Invoice
+from licensing.books.billing.queries import parse_amount, search_invoices
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine, PublicBody, PurchaseOrderScan
 from licensing.orders.operations import get_last_grant

@@ -18,9 +18,9 @@ from payments import PaymentStatus
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import end_sentence, euros, join_words, long_date
-from licensing.bank.models import LinePayment
-from licensing.billing.models import Invoice
-from licensing.billing.queries import get_amount_received, get_balance, parse_amount, search_invoices
+from licensing.books.bank.models import LinePayment
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import get_amount_received, get_balance, parse_amount, search_invoices
 from licensing.orders.models import OrderState
 from licensing.orders.order_events import list_order_recipients
 from licensing.orders.settlement import PaymentMethod

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Abs
 
-from licensing.billing import queries
-from licensing.billing.models import Invoice
+from licensing.books.billing import queries
+from licensing.books.billing.models import Invoice
 from licensing.orders.models import Order
 from licensing.orders.queries import is_under_review
 from licensing.payments.models import Payment

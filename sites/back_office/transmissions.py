@@ -22,13 +22,13 @@ from accounts.second_factor import get_operator
 from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import add_nonbreaking_spaces
-from licensing.billing import invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing import MAX_BATCH_SIZE
-from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute
-from licensing.billing.transmission import operations, platforms
-from licensing.billing.transmission.models import Transmission, TransmissionState
-from licensing.billing.transmission.operations import request_transmissions
+from licensing.books.billing import invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.invoicing import MAX_BATCH_SIZE
+from licensing.books.billing.models import Invoice, InvoiceKind, InvoiceRoute
+from licensing.books.billing.transmission import operations, platforms
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
+from licensing.books.billing.transmission.operations import request_transmissions
 from licensing.orders.models import ZERO
 from sites.back_office.model_admins import ConfirmationForm, Pages, PagesAdmin, format_sentences
 

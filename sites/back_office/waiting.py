@@ -17,9 +17,9 @@ from django.utils import timezone
 from collectivities.operations.members import FAILURE_WINDOW, INVITATION_GRACE
 from core.calendar import PARIS, date_in_paris
 from core.formatting import euros, pluralize, short_date
-from licensing.bank.models import LineState, StatementLine
-from licensing.billing import invoicing
-from licensing.billing.models import Invoice, InvoiceKind
+from licensing.books.bank.models import LineState, StatementLine
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import Invoice, InvoiceKind
 from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.payments.models import Payment
 from mailing.models import LOST, Message

@@ -19,15 +19,15 @@ from core.formatting import join_words, number, pluralize
 from installation.hold import find_hold
 from jobs.housekeeping import LATE_AFTER, WorkStatus, list_due_tasks, read_work_status
 from jobs.models import SetAsideItem
-from licensing.bank.models import LineState, StatementLine
-from licensing.billing.models import Invoice
-from licensing.billing.queries import sum_received
-from licensing.billing.transmission import operations
+from licensing.books.bank.models import LineState, StatementLine
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import sum_received
+from licensing.books.billing.transmission import operations
+from licensing.books.e_reporting.queries import RECENT, list_statements
 from licensing.catalogue.models import Seller
 from licensing.catalogue.operations import get_licence_product, get_product_summary
 from licensing.catalogue.price_lists import list_missing_prices
 from licensing.catalogue.pricing import get_year_on_sale
-from licensing.e_reporting.queries import RECENT, list_statements
 from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.payments.models import CardPayment, Payment
 from mailing import mail_server

@@ -30,17 +30,17 @@ from licensing.classes.entry_check import check_pupil_entry, check_user_entry
 from licensing.classes.pupils import Credential
 from licensing.entitlements import operations as subscriptions
 from licensing.entitlements.models import Subscription
-from licensing.invitations import operations as invitations
 from licensing.orders.operations import grant
 from licensing.pools import operations as pools
 from licensing.pools.bulk_views import build_corrections, list_undelivered
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.positions import list_pool_positions
-from licensing.requests import operations as requests
-from licensing.requests.models import LicenceRequest, TeacherRequest
-from licensing.requests.queries import list_years_to_ask
-from licensing.requests.wording import describe_asked
-from licensing.returns import operations as returns
+from licensing.requests.invitations import operations as invitations
+from licensing.requests.returns import operations as returns
+from licensing.requests.school_requests import operations as requests
+from licensing.requests.school_requests.models import LicenceRequest, TeacherRequest
+from licensing.requests.school_requests.queries import list_years_to_ask
+from licensing.requests.school_requests.wording import describe_asked
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
 from mailing.mime import MessageReference, get_timestamp
 from mailing.models import Message, MessageState

@@ -15,9 +15,9 @@ from django_tenants.utils import tenant_context
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, number
-from licensing.billing import operations as billing_operations
-from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
-from licensing.billing.models import BillingDocument, BillingDocumentKind
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.documents import get_or_create_purchase_order, get_or_create_quote
+from licensing.books.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product, get_school_year

@@ -18,7 +18,7 @@ from collectivities.capabilities import Capability
 from collectivities.models import PortfolioSchool
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.catalogue import pricing, terms
 from licensing.catalogue.models import SchoolYear
 from licensing.catalogue.pricing import PricedLine

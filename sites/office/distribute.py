@@ -23,8 +23,8 @@ from imports.operations import (
 )
 from licensing.pools.positions import PoolPosition, list_pool_positions
 from licensing.pools.year_use import list_schools_without_licences
-from licensing.requests import queries as requests
-from licensing.returns.queries import count_unused_of_office
+from licensing.requests.returns.queries import count_unused_of_office
+from licensing.requests.school_requests import queries as requests
 from sites.office.purchases import get_current_collectivity
 
 #: From so many schools without a licence on, a workbook is the shorter way.

@@ -29,10 +29,10 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
 from core.documents import build_file_response
-from licensing.billing import documents
-from licensing.billing.invoicing import get_or_create_document
-from licensing.billing.models import Invoice, InvoiceKind
-from licensing.billing.queries import get_balance, has_rejected_invoice
+from licensing.books.billing import documents
+from licensing.books.billing.invoicing import get_or_create_document
+from licensing.books.billing.models import Invoice, InvoiceKind
+from licensing.books.billing.queries import get_balance, has_rejected_invoice
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
 from licensing.catalogue.pricing import MAX_UNITS

@@ -31,12 +31,12 @@ from imports.operations import list_numbered_lists
 from licensing.catalogue import pricing
 from licensing.orders import billing_details
 from licensing.orders.queries import list_years_to_order
-from licensing.renewals import operations, queries
-from licensing.renewals.application_plan import build_plan
-from licensing.renewals.models import MAX_REASON, MAX_UNITS, Renewal, RenewalState
-from licensing.renewals.operations import EverySchool, RenewalChanged
-from licensing.renewals.queries import RenewalList, RenewalRow, count_ordered, read_list
-from licensing.requests.queries import format_school_year
+from licensing.plans.renewals import operations, queries
+from licensing.plans.renewals.application_plan import build_plan
+from licensing.plans.renewals.models import MAX_REASON, MAX_UNITS, Renewal, RenewalState
+from licensing.plans.renewals.operations import EverySchool, RenewalChanged
+from licensing.plans.renewals.queries import RenewalList, RenewalRow, count_ordered, read_list
+from licensing.requests.school_requests.queries import format_school_year
 from schools.folding import fold
 from sites.office.purchases import get_current_collectivity
 from sites.office.year_report import read_price

@@ -20,10 +20,10 @@ from core.documents import build_file_response
 from core.exceptions import DomainError
 from core.spreadsheets import WorksheetContent, build_workbook
 from imports.operations import ListedNumbers, read_numbers
-from licensing.renewals import operations
-from licensing.renewals.models import MAX_UNITS
-from licensing.renewals.queries import RenewalList, RenewalRow
-from licensing.requests.queries import format_school_year
+from licensing.plans.renewals import operations
+from licensing.plans.renewals.models import MAX_UNITS
+from licensing.plans.renewals.queries import RenewalList, RenewalRow
+from licensing.requests.school_requests.queries import format_school_year
 from sites.office.renewal import find_list, get_list, read_number
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

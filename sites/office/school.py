@@ -30,11 +30,11 @@ from licensing.pools.queries import AllocationState, AnnotatedAllocation, Situat
 from licensing.pools.tables import render_situation_badge
 from licensing.pools.views import build_list_url, can_change_units
 from licensing.reminders.queries import describe_next_of_school, find_next
-from licensing.requests import queries as requests
-from licensing.returns.models import ReturnRequest
-from licensing.returns.queries import count_unused, find_last_requests, find_return_days
-from licensing.returns.views import RequestRow, build_row
-from licensing.returns.wording import describe_return_day
+from licensing.requests.returns.models import ReturnRequest
+from licensing.requests.returns.queries import count_unused, find_last_requests, find_return_days
+from licensing.requests.returns.views import RequestRow, build_row
+from licensing.requests.returns.wording import describe_return_day
+from licensing.requests.school_requests import queries as requests
 from mailing import kinds
 from mailing.models import Message, MessageState
 from schools.models import School

@@ -32,7 +32,7 @@ from licensing.pools.filters import DORMANT_DAYS
 from licensing.pools.queries import AllocationState, KeyLetters, list_key_letters
 from licensing.pools.wording import SchoolKey
 from licensing.pools.year_use import SchoolHolding, list_running_years, list_school_holdings
-from licensing.requests.queries import format_school_year
+from licensing.requests.school_requests.queries import format_school_year
 from schools.wording import format_school_name
 from sites.office.school import LIST_PARAMETER
 

@@ -26,19 +26,19 @@ from core.connections import connection
 from imports.enums import REQUESTED, ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import count_arrived, describe_request_changes, describe_requests, describe_wait
-from licensing.billing.queries import has_rejected_invoice
+from licensing.books.billing.queries import has_rejected_invoice
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import Order, OrderState
+from licensing.plans.renewals.models import Renewal, RenewalApplication, RenewalState
+from licensing.plans.renewals.queries import find_state, get_renewed_year, is_open
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, HELD
 from licensing.pools.positions import PoolPosition, PoolProgress, StuckKeys
 from licensing.pools.wording import describe_held_keys
 from licensing.pools.year_use import list_schools_without_licences
-from licensing.renewals.models import Renewal, RenewalApplication, RenewalState
-from licensing.renewals.queries import find_state, get_renewed_year, is_open
-from licensing.requests.models import LicenceRequest
-from licensing.requests.queries import format_school_year
+from licensing.requests.school_requests.models import LicenceRequest
+from licensing.requests.school_requests.queries import format_school_year
 from sites.office.year_figures import count_available
 
 # What waits for a member besides the licences themselves: orders, imports, settings, API tokens.

@@ -37,6 +37,7 @@ from imports.models import SpreadsheetImport
 from jobs import due
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed, list_entitlements
+from licensing.plans.renewals.models import RenewalState
 from licensing.pools.models import Allocation
 from licensing.pools.positions import (
     PoolPosition,
@@ -47,10 +48,9 @@ from licensing.pools.positions import (
     read_rights,
 )
 from licensing.pools.year_use import list_schools_without_licences
-from licensing.renewals.models import RenewalState
-from licensing.requests.emails import OFFICE_TOPIC
-from licensing.requests.models import LicenceRequest
-from licensing.returns.queries import count_unused_of_office, list_office_returns
+from licensing.requests.returns.queries import count_unused_of_office, list_office_returns
+from licensing.requests.school_requests.emails import OFFICE_TOPIC
+from licensing.requests.school_requests.models import LicenceRequest
 from mailing import kinds
 from mailing import operations as mailing
 from mailing.kinds import EmailItem, NoLongerDue, RenderedEmail, format_salutation, render_email

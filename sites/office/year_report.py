@@ -25,7 +25,7 @@ from licensing.pools.year_use import (
     read_seats_by_week,
     read_uses,
 )
-from licensing.requests.queries import format_school_year
+from licensing.requests.school_requests.queries import format_school_year
 from schools.models import School
 from schools.wording import format_school_name
 from sites.office.purchases import list_purchases

@@ -20,11 +20,11 @@ from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
-from licensing.billing import documents, invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus
-from licensing.billing.queries import get_amount_received, has_rejected_invoice
-from licensing.billing.snapshots import DAYS_TO_PAY
+from licensing.books.billing import documents, invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import Invoice, InvoiceKind, PlatformStatus
+from licensing.books.billing.queries import get_amount_received, has_rejected_invoice
+from licensing.books.billing.snapshots import DAYS_TO_PAY
 from licensing.catalogue import terms
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import format_long_date, status_text

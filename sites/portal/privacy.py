@@ -30,17 +30,17 @@ from collectivities.exceptions import LastManager
 from core.calendar import date_in_paris
 from core.links import portal_url
 from jobs.tasks import defer
-from licensing.billing.queries import has_invoiced_orders
+from licensing.books.billing.queries import has_invoiced_orders
 from licensing.classes import personal_data as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import personal_data as subscriptions
 from licensing.entitlements.models import Seat, Subscription
-from licensing.invitations import personal_data as invitations
 from licensing.orders import personal_data as orders
 from licensing.orders.models import Order
 from licensing.payments import operations as payments
-from licensing.requests import personal_data as requests
-from licensing.returns import personal_data as returns
+from licensing.requests.invitations import personal_data as invitations
+from licensing.requests.returns import personal_data as returns
+from licensing.requests.school_requests import personal_data as requests
 from mailing import personal_data as outbox
 from mailing.email_templates import render_email_template
 from mailing.kinds import RenderedEmail, format_salutation, register

@@ -27,11 +27,11 @@ from core.contact_details import MAX_LENGTH
 from core.exceptions import DomainError
 from licensing.entitlements.models import Seat
 from licensing.entitlements.wording import describe_start, format_until
-from licensing.invitations import operations
-from licensing.invitations.exceptions import InvitationRefused, MeantForAnotherAccount
-from licensing.invitations.models import TeacherInvitation, guess_name
-from licensing.invitations.operations import check_meant_for
-from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
+from licensing.requests.invitations import operations
+from licensing.requests.invitations.exceptions import InvitationRefused, MeantForAnotherAccount
+from licensing.requests.invitations.models import TeacherInvitation, guess_name
+from licensing.requests.invitations.operations import check_meant_for
+from licensing.requests.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
 from web.access import public_page, signed_in
 from web.link_page import forget_link_token, get_link_token, keep_link_token, opens_link, sign_out_and_keep
 

@@ -14,9 +14,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.calendar import date_in_paris
 from installation import hold
-from licensing.billing.models import Invoice, InvoiceSequence, SkippedNumbers
-from licensing.billing.snapshots import skip_numbers
-from licensing.billing.transmission.models import PENDING_STATES, Transmission
+from licensing.books.billing.models import Invoice, InvoiceSequence, SkippedNumbers
+from licensing.books.billing.snapshots import skip_numbers
+from licensing.books.billing.transmission.models import PENDING_STATES, Transmission
 from licensing.reminders.models import Reminder
 from mailing import kinds
 from mailing.models import Message, MessageState

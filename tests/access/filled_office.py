@@ -35,11 +35,11 @@ from imports.enums import Purpose
 from imports.models import ImportProgress, RememberedLayout, SpreadsheetImport
 from licensing.entitlements.models import ActivationKey
 from licensing.orders.models import Order
+from licensing.plans.rebalancing.models import LicenceMove, Rebalancing
+from licensing.plans.renewals.models import Renewal, RenewalApplication, RenewalGift, RenewalLine, RenewalOrder
 from licensing.pools.models import Allocation, Pool
-from licensing.rebalancing.models import LicenceMove, Rebalancing
 from licensing.reminders.models import ReminderPolicy, ReminderStop
-from licensing.renewals.models import Renewal, RenewalApplication, RenewalGift, RenewalLine, RenewalOrder
-from licensing.returns.models import ReturnRequest
+from licensing.requests.returns.models import ReturnRequest
 from tenants.models import Collectivity, Domain
 from tests.access import samples
 from tests.access.routes import list_routes

@@ -19,11 +19,11 @@ from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Verdict
 from imports.layout import Layout
 from imports.models import AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import BillingDocument
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import BillingDocument
 from licensing.orders.models import OrderKind, OrderState
+from licensing.plans.rebalancing.models import Rebalancing
 from licensing.pools.models import Allocation
-from licensing.rebalancing.models import Rebalancing
 from licensing.reminders.models import Reminder
 from mailing.models import Message
 from tests.conftest import TERM

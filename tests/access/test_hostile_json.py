@@ -23,7 +23,7 @@ from django_tenants.utils import schema_context
 
 from api.parsers import StrictJsonParser
 from core.foreign_values import MAX_DEPTH, UnreadableJson, parse_json, parse_json_object
-from licensing.billing.transmission.platforms import PlatformSilent, TokenHttp
+from licensing.books.billing.transmission.platforms import PlatformSilent, TokenHttp
 from licensing.classes import tokens
 from mailing import provider_events
 from tests.access.routes import OFFICE, PORTAL
@@ -113,7 +113,7 @@ def test_nothing_else_reads_foreign_json():
     allowed = {
         "platform/core/foreign_values.py",  # the reader itself
         "platform/core/bounded_process.py", "platform/core/bounded_process_server.py",  # between our own processes
-        "imports/rows.py", "licensing/accounting/entries.py", "licensing/payments/models.py",  # our own rows
+        "imports/rows.py", "licensing/books/accounting/entries.py", "licensing/payments/models.py",  # our own rows
         "sites/demo/year/world.py",
         "schools/outlines.py",  # in a child with limits of its own, 100 MB that shrink while they are read
     }  # fmt: skip

@@ -14,10 +14,10 @@ from django.utils import timezone
 from core.calendar import PARIS, date_in_paris
 from core.exceptions import DomainError
 from core.money import CENT
-from licensing.accounting.exports import export_period
-from licensing.accounting.journals import Period
-from licensing.billing import operations as billing
-from licensing.billing.queries import get_balance
+from licensing.books.accounting.exports import export_period
+from licensing.books.accounting.journals import Period
+from licensing.books.billing import operations as billing
+from licensing.books.billing.queries import get_balance
 from licensing.orders.models import Order, OrderKind
 from licensing.payments import operations as payments
 from licensing.payments.models import Payment

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from licensing.accounting.models import BalanceTransaction
+from licensing.books.accounting.models import BalanceTransaction
 from tests.conftest import TERM
 
 

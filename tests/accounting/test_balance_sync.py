@@ -10,9 +10,9 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
 from jobs.models import SetAsideItem
-from licensing.accounting import balance_sync, tasks
-from licensing.accounting.balance_sync import retrieve_balance_transactions
-from licensing.accounting.models import BalanceTransaction
+from licensing.books.accounting import balance_sync, tasks
+from licensing.books.accounting.balance_sync import retrieve_balance_transactions
+from licensing.books.accounting.models import BalanceTransaction
 from licensing.payments import card
 from licensing.payments.card_providers import ProviderSilent
 from tests.accounting.books import export_lines

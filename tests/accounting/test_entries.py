@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from licensing.accounting.entries import iterate_sales_entries
-from licensing.accounting.journals import Period
-from licensing.accounting.models import AccountingSettings
-from licensing.accounting.order_ledger import load_postings
-from licensing.billing import operations as billing
+from licensing.books.accounting.entries import iterate_sales_entries
+from licensing.books.accounting.journals import Period
+from licensing.books.accounting.models import AccountingSettings
+from licensing.books.accounting.order_ledger import load_postings
+from licensing.books.billing import operations as billing
 from licensing.orders import billing_details
 from licensing.payments.operations import refund
 from tests.accounting.books import export, export_lines

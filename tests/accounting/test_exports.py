@@ -9,9 +9,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import AccountEvent
-from licensing.accounting.exports import format_header, get_file_name, list_remarks, sum_period
-from licensing.accounting.journals import Period, get_fiscal_year, get_quarter, list_closing_dates
-from licensing.accounting.models import AccountingSettings, get_accounting_settings
+from licensing.books.accounting.exports import format_header, get_file_name, list_remarks, sum_period
+from licensing.books.accounting.journals import Period, get_fiscal_year, get_quarter, list_closing_dates
+from licensing.books.accounting.models import AccountingSettings, get_accounting_settings
 from licensing.catalogue.models import Seller
 from licensing.orders import billing_details
 from tests.accounting.books import export, export_lines

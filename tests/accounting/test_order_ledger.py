@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.accounting.journals import ClientAccount
-from licensing.accounting.order_ledger import MovementKind, OrderMovement, replay_order
+from licensing.books.accounting.journals import ClientAccount
+from licensing.books.accounting.order_ledger import MovementKind, OrderMovement, replay_order
 from tests.conftest import TERM
 from tests.orders.dates import DAY
 

@@ -8,8 +8,8 @@ from collections import Counter
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from licensing.accounting.balance_sync import retrieve_balance_transactions
-from licensing.accounting.models import BalanceTransaction
+from licensing.books.accounting.balance_sync import retrieve_balance_transactions
+from licensing.books.accounting.models import BalanceTransaction
 from tests import races
 from tests.factories.payments import StartedPaymentFactory
 

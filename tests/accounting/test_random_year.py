@@ -10,7 +10,7 @@ import pytest
 from django.db.models import Sum
 
 from core.calendar import date_in_paris
-from licensing.billing.models import Invoice
+from licensing.books.billing.models import Invoice
 from licensing.orders.models import Order
 from licensing.payments.models import Payment
 from tests.accounting.books import MoneyYear, export, export_lines

@@ -13,7 +13,7 @@ from accounts import account_journal
 from accounts.models import SEALED_ACCOUNT_EVENTS, AccountEvent
 from collectivities import audit_log
 from collectivities.models import SEALED_AUDIT_LOG, AuditEntry
-from licensing.billing.models import SEALED_INVOICES, Invoice, InvoiceSequence
+from licensing.books.billing.models import SEALED_INVOICES, Invoice, InvoiceSequence
 from licensing.payments.models import SEALED_PAYMENTS, Payment
 from tenants.checks import check_moments
 from tests.database_roles import execute_as_administrator

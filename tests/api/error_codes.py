@@ -29,6 +29,15 @@ USED_BY_OTHERS = ("webhooks",)
 
 #: Error codes of these apps that only pages can meet.
 PAGE_ONLY_CODES = {
+    "verification_link_invalid",
+    "unknown_choice",
+    "requested_too_often",
+    "principals_changed",
+    "nothing_to_lead",
+    "not_a_principal",
+    "no_mailbox",
+    "no_chosen_school",
+    "already_verified",
     "addition_not_undoable",
     "given_lately",
     "school_asks_for_more",
@@ -102,7 +111,8 @@ def _refusal_codes(packages: tuple[str, ...]) -> set[str]:
         ):
             module = ".".join([app.name, *file.relative_to(app.path).with_suffix("").parts])
             if module.startswith(packages):
-                found |= set(_in_source(ast.parse(file.read_text(encoding="utf-8")), first={"Refusal"}, named=set()))
+                tree = ast.parse(file.read_text(encoding="utf-8"))
+                found |= set(_in_source(tree, first={"Refusal", "RejectedDemand"}, named=set()))
     return found
 
 

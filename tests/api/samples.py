@@ -11,7 +11,7 @@ from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from licensing.reminders.models import Reminder
-from licensing.requests.models import LicenceRequest
+from licensing.requests.school_requests.models import LicenceRequest
 from mailing.models import Message
 from tenants.models import Collectivity
 from tests.factories.accounts import UserFactory

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from core.calendar import PARIS
-from licensing.renewals.models import Renewal, RenewalLine
+from licensing.plans.renewals.models import Renewal, RenewalLine
 from tests.api.client import assert_problem, create_client
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory

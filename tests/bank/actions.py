@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-from licensing.bank import books, matching, operations
-from licensing.bank.formats import parse_statements
-from licensing.bank.matching import ChosenMatch, PaymentShare
-from licensing.bank.models import LineState, StatementLine
-from licensing.bank.operations import get_due
+from licensing.books.bank import books, matching, operations
+from licensing.books.bank.formats import parse_statements
+from licensing.books.bank.matching import ChosenMatch, PaymentShare
+from licensing.books.bank.models import LineState, StatementLine
+from licensing.books.bank.operations import get_due
 from tests.bank.statement_files import StatementFile, write_camt
 from tests.factories.accounts import OperatorFactory
 from tests.factories.shop import get_seller

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from licensing.bank import operations
-from licensing.bank.matching import ChosenMatch, PaymentShare
-from licensing.bank.models import LinePayment, LineState, StatementLine
+from licensing.books.bank import operations
+from licensing.books.bank.matching import ChosenMatch, PaymentShare
+from licensing.books.bank.models import LinePayment, LineState, StatementLine
 from licensing.orders.models import OrderState
 from licensing.payments.models import Payment
 from tests.bank.actions import AFTERWARDS, book, choose, propose, receive

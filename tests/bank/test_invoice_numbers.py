@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from licensing.bank.books import find_invoice_numbers, find_registration_numbers
+from licensing.books.bank.books import find_invoice_numbers, find_registration_numbers
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from licensing.bank.books import load_books, search_orders
-from licensing.bank.matching import Certainty, ChosenMatch, parse_key, propose_for_lines
-from licensing.bank.models import StatementLine
+from licensing.books.bank.books import load_books, search_orders
+from licensing.books.bank.matching import Certainty, ChosenMatch, parse_key, propose_for_lines
+from licensing.books.bank.models import StatementLine
 from licensing.orders.settlement import PaymentMethod
 from licensing.payments import operations as payment_operations
 from tests.bank.actions import book, choose, propose, receive, upload

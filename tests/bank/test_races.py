@@ -9,11 +9,11 @@ import pytest
 from django_tenants.utils import schema_context
 
 from core.exceptions import DomainError
-from licensing.bank import operations
-from licensing.bank.exceptions import LineNotWaiting
-from licensing.bank.formats import parse_statements
-from licensing.bank.matching import ChosenMatch, PaymentShare
-from licensing.bank.models import BankStatement, LinePayment, LineState, StatementLine
+from licensing.books.bank import operations
+from licensing.books.bank.exceptions import LineNotWaiting
+from licensing.books.bank.formats import parse_statements
+from licensing.books.bank.matching import ChosenMatch, PaymentShare
+from licensing.books.bank.models import BankStatement, LinePayment, LineState, StatementLine
 from licensing.payments.models import Payment
 from tests import races
 from tests.bank.actions import AFTERWARDS, book, choose, receive

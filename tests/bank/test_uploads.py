@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.bank.exceptions import UnreadableStatement
-from licensing.bank.models import BankStatement, LineState, StatementLine
-from licensing.bank.operations import receive_file
+from licensing.books.bank.exceptions import UnreadableStatement
+from licensing.books.bank.models import BankStatement, LineState, StatementLine
+from licensing.books.bank.operations import receive_file
 from tests.bank.actions import AFTERWARDS, upload
 from tests.bank.statement_files import LAST, OTHER_IBAN, FileLine, StatementFile, write_camt, write_cfonb
 from tests.factories.accounts import OperatorFactory

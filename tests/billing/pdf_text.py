@@ -7,7 +7,7 @@ import re
 
 from pypdf import PdfReader
 
-from licensing.billing.models import BillingDocument
+from licensing.books.billing.models import BillingDocument
 
 
 def extract_pages(document: BillingDocument) -> list[str]:

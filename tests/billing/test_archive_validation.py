@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import pytest
 
-from licensing.billing import invoicing
-from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
+from licensing.books.billing import invoicing
+from licensing.books.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from tests.conftest import TERM
 from tests.factories.orders import OrderFactory, StoredOrderFactory
 from tests.waits import LAST_S

@@ -8,8 +8,8 @@ import pytest
 from django_tenants.utils import schema_context
 
 from core.exceptions import DomainError
-from licensing.billing import documents
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import documents
+from licensing.books.billing import operations as billing_operations
 from licensing.orders import billing_details
 from licensing.orders.models import Order, Payer
 from tests.billing.pdf_text import extract_text

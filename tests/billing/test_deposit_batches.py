@@ -9,9 +9,9 @@ import zipfile
 import pytest
 from django.db import ProgrammingError, transaction
 
-from licensing.billing import invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
+from licensing.books.billing import invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import InvoiceRoute, PlatformState, PlatformStatus
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent, Payer, PublicBody
 from licensing.orders.payers import BuyerKind, get_buyer_kind

@@ -8,9 +8,9 @@ import hashlib
 
 import pytest
 
-from licensing.billing import operations as billing_operations
-from licensing.billing.documents import build_download, get_or_create_purchase_order, get_or_create_quote
-from licensing.billing.models import BillingDocument
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.documents import build_download, get_or_create_purchase_order, get_or_create_quote
+from licensing.books.billing.models import BillingDocument
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
 from licensing.orders import operations, purchase_orders

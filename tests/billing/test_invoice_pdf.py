@@ -12,8 +12,8 @@ from facturx import get_facturx_xml_from_pdf
 from lxml import etree
 from pypdf import PdfReader
 
-from licensing.billing import invoicing
-from licensing.billing.documents import get_or_create_purchase_order
+from licensing.books.billing import invoicing
+from licensing.books.billing.documents import get_or_create_purchase_order
 from licensing.catalogue.models import Seller
 from licensing.orders.models import Payer
 from tests.conftest import TERM

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from licensing.billing import invoicing
-from licensing.billing.models import Invoice
-from licensing.billing.queries import parse, parse_amount, search_invoices
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import parse, parse_amount, search_invoices
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
 

@@ -11,7 +11,7 @@ from lxml import etree
 
 from core.calendar import date_in_paris
 from core.money import extract_vat
-from licensing.billing import cii, invoicing
+from licensing.books.billing import cii, invoicing
 from licensing.catalogue import pricing
 from licensing.catalogue.models import SchoolTier, Seller
 from licensing.orders.models import Payer

@@ -11,9 +11,9 @@ from django.db import IntegrityError, ProgrammingError, transaction
 from django.db.models import F
 
 from jobs.models import Job
-from licensing.billing import invoicing
-from licensing.billing.models import BillingDocument, Invoice, InvoiceKind, InvoiceSequence
-from licensing.billing.tasks import render_invoice_pdf
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import BillingDocument, Invoice, InvoiceKind, InvoiceSequence
+from licensing.books.billing.tasks import render_invoice_pdf
 from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from tests.conftest import TERM

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from licensing.billing import invoicing
-from licensing.billing.models import Invoice, InvoiceRoute, PlatformStatus
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import Invoice, InvoiceRoute, PlatformStatus
 from licensing.orders.exceptions import BadAmount
 from licensing.payments.credits import price_licences
 from tests.billing.pdf_text import extract_text

@@ -7,9 +7,9 @@ from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context
 
 from core.exceptions import DomainError
-from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing import list_undeposited
-from licensing.billing.models import Invoice, PlatformState, PlatformStatus, latest_platform_status
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.invoicing import list_undeposited
+from licensing.books.billing.models import Invoice, PlatformState, PlatformStatus, latest_platform_status
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.factories.orders import OrderFactory

@@ -8,8 +8,8 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
-from licensing.billing import invoicing, snapshots
-from licensing.billing.models import BillingDocument, Invoice, InvoiceSequence, SkippedNumbers
+from licensing.books.billing import invoicing, snapshots
+from licensing.books.billing.models import BillingDocument, Invoice, InvoiceSequence, SkippedNumbers
 from licensing.orders.models import Order
 from licensing.orders.order_events import lock_order
 from tests.conftest import TERM

@@ -9,8 +9,8 @@ from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context
 
 from core.exceptions import DomainError
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import InvoiceKind, PlatformState
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import InvoiceKind, PlatformState
 from licensing.orders.models import OrderLine
 from licensing.orders.vat import VatTreatment
 from sites.audit.sales_checks import find_vat_violations

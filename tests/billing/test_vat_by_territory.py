@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.billing import invoicing
-from licensing.billing.documents import get_or_create_quote
-from licensing.billing.models import BillingDocumentKind
+from licensing.books.billing import invoicing
+from licensing.books.billing.documents import get_or_create_quote
+from licensing.books.billing.models import BillingDocumentKind
 from licensing.orders.models import Order, Payer
 from tests.billing.pdf_text import extract_text
 from tests.billing.schematron import list_violations

@@ -16,7 +16,7 @@ from collectivities import audit_log
 from collectivities.journal import describe_action, group_choices, journal_actions, subject_labels
 from collectivities.models import ACCOUNT_ACTIONS
 from jobs import due
-from licensing.billing.models import PlatformState
+from licensing.books.billing.models import PlatformState
 from tests.conftest import TERM
 
 ROOT = Path(__file__).parents[2]

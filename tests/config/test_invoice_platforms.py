@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from config import external_services
-from licensing.billing.transmission.accounts import ChorusProAccount
+from licensing.books.billing.transmission.accounts import ChorusProAccount
 
 VARIABLES = ("CHORUS_PRO_CLIENT_ID", "CHORUS_PRO_CLIENT_SECRET", "CHORUS_PRO_LOGIN", "CHORUS_PRO_PASSWORD")
 

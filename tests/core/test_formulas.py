@@ -13,7 +13,7 @@ from openpyxl import Workbook, load_workbook
 
 from core import contact_details, spreadsheets
 from core.spreadsheets import begins_formula, quote_formula
-from licensing.accounting import exports
+from licensing.books.accounting import exports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FORMULAS = ["=1+1", "+33 4 66", "-1+2", "@SUM(A1)", " =1+1", "\t=1+1", "\r=1+1", "＝1+1", "＠x", '=HYPERLINK("x")']

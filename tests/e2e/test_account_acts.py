@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from licensing.entitlements import keys, operations
-from licensing.invitations.models import TeacherInvitation
+from licensing.requests.invitations.models import TeacherInvitation
 from tests.conftest import PASSWORD, TERM
 from tests.e2e.page_checks import find_overflow
 from tests.e2e.sessions import create_session

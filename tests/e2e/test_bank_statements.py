@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from core.calendar import date_in_paris
-from licensing.bank.models import StatementLine
+from licensing.books.bank.models import StatementLine
 from tests.bank.statement_files import FileLine, StatementFile, write_camt
 from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import assert_no_problems, run_axe_at_both_widths

@@ -13,11 +13,11 @@ from collectivities import audit_log
 from collectivities.capabilities import Role
 from collectivities.operations import members as operations
 from core.calendar import date_in_paris
+from licensing.books.e_reporting.queries import list_statements
+from licensing.books.e_reporting.reports import make_report
 from licensing.catalogue.models import Seller
 from licensing.classes import operations as classes
 from licensing.classes import tokens
-from licensing.e_reporting.queries import list_statements
-from licensing.e_reporting.reports import make_report
 from licensing.entitlements import operations as subscriptions
 from licensing.orders import operations as orders
 from licensing.orders.models import Order, PublicBody

@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 
 from collectivities.capabilities import Role
 from core import formatting
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import BillingDocument
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import BillingDocument
 from licensing.entitlements.models import Entitlement
 from licensing.orders import purchase_orders
 from licensing.orders.models import Order, OrderState

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 from collectivities.capabilities import Role
 from core.calendar import date_in_paris
 from licensing.orders import operations as orders
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd
-from licensing.requests.queries import list_years_to_ask
+from licensing.requests.school_requests.models import LicenceRequest, LicenceRequestEnd
+from licensing.requests.school_requests.queries import list_years_to_ask
 from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.e2e.sessions import create_session, open_signed_in

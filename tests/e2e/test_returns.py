@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from collectivities.capabilities import Role
 from licensing.entitlements.queries import get_school_year
-from licensing.requests.models import LicenceRequest
+from licensing.requests.school_requests.models import LicenceRequest
 from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.e2e.sessions import open_signed_in

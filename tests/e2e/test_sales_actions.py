@@ -12,9 +12,9 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from core.calendar import date_in_paris
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import PlatformState
-from licensing.billing.transmission.operations import request_transmissions
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import PlatformState
+from licensing.books.billing.transmission.operations import request_transmissions
 from licensing.orders import operations
 from licensing.payments import operations as payment_operations
 from sites.back_office.model_admins import ActionAdmin

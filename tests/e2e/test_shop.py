@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.entitlements.models import Subscription
 from licensing.orders.models import Order, OrderState, ScanState
 from licensing.orders.settlement import PaymentMethod

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from accounts.models import User
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import emails, operations
+from licensing.requests.invitations import emails, operations
 from tests.accounts.emails import find_link
 from tests.conftest import PASSWORD
 from tests.e2e.effort import count_effort

@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from licensing.billing import invoicing
-from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.models import Transmission
-from licensing.billing.transmission.platforms import PlatformRefuses
+from licensing.books.billing import invoicing
+from licensing.books.billing.transmission import delivery, operations
+from licensing.books.billing.transmission.models import Transmission
+from licensing.books.billing.transmission.platforms import PlatformRefuses
 from tests.billing.transmission.scripted_platform import PATH, Script
 from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import assert_no_problems, run_axe_at_both_widths

@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from licensing.e_reporting import reports
-from licensing.e_reporting.models import PeriodReport, ReportKind
+from licensing.books.e_reporting import reports
+from licensing.books.e_reporting.models import PeriodReport, ReportKind
 from sites.audit.sales_checks import find_report_violations
 from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory

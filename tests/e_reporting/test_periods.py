@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
+from licensing.books.e_reporting.models import ReportingPeriod, ReportKind, list_periods
 from licensing.catalogue.models import VatRegime
-from licensing.e_reporting.models import ReportingPeriod, ReportKind, list_periods
 
 
 def list_one(kind, regime, *, since=date(2026, 9, 1), until=date(2026, 9, 30)):

@@ -8,10 +8,10 @@ import pytest
 from django_tenants.utils import schema_context
 
 from core.exceptions import DomainError
-from licensing.billing.transmission.models import Transmission
+from licensing.books.billing.transmission.models import Transmission
+from licensing.books.e_reporting import reports
+from licensing.books.e_reporting.models import PeriodReport
 from licensing.catalogue.models import Seller
-from licensing.e_reporting import reports
-from licensing.e_reporting.models import PeriodReport
 from tests import races
 from tests.billing.transmission.scripted_platform import PATH, Script
 from tests.factories.orders import OrderFactory

@@ -10,12 +10,12 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from core.calendar import date_in_paris
-from licensing.billing.models import Invoice, InvoiceKind
-from licensing.billing.transmission import delivery
-from licensing.billing.transmission.platforms import PlatformRefuses
+from licensing.books.billing.models import Invoice, InvoiceKind
+from licensing.books.billing.transmission import delivery
+from licensing.books.billing.transmission.platforms import PlatformRefuses
+from licensing.books.e_reporting import queries, reports
+from licensing.books.e_reporting.models import PeriodReport, ReportKind
 from licensing.catalogue.models import Seller, VatRegime
-from licensing.e_reporting import queries, reports
-from licensing.e_reporting.models import PeriodReport, ReportKind
 from licensing.payments.models import Payment
 from tests.billing.transmission.scripted_platform import follow_script
 from tests.conftest import TERM

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.e_reporting.models import ReportingPeriod, ReportKind
-from licensing.e_reporting.queries import PeriodStatement, describe_period
+from licensing.books.e_reporting.models import ReportingPeriod, ReportKind
+from licensing.books.e_reporting.queries import PeriodStatement, describe_period
 
 
 @pytest.mark.parametrize(

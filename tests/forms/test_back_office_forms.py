@@ -16,14 +16,14 @@ from collectivities.capabilities import Role
 from collectivities.operations.members import invite
 from collectivities.operations.offices import request_office
 from core.calendar import date_in_paris
-from licensing.bank import operations as bank_operations
-from licensing.bank.models import StatementLine
-from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing import list_undeposited
-from licensing.billing.models import Invoice, PlatformState
+from licensing.books.bank import operations as bank_operations
+from licensing.books.bank.models import StatementLine
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.invoicing import list_undeposited
+from licensing.books.billing.models import Invoice, PlatformState
+from licensing.books.e_reporting.queries import list_statements
 from licensing.catalogue.models import SchoolYear, Seller
 from licensing.classes import tokens
-from licensing.e_reporting.queries import list_statements
 from licensing.payments.models import CardPayment, ProviderEvent
 from schools.directory.models import DirectorySync, HeldDirectoryFile
 from tenants.models import Collectivity, OfficeRequest

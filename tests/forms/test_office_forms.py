@@ -26,7 +26,7 @@ from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate
 from licensing.pools.reductions import revoke
 from licensing.reminders.models import Reminder
-from licensing.requests.models import LicenceRequest
+from licensing.requests.school_requests.models import LicenceRequest
 from mailing.models import Message, MessageState
 from schools.calendar import claim_week
 from tenants.models import Collectivity

@@ -19,10 +19,10 @@ from licensing.classes import handover_codes, handovers
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
-from licensing.invitations.models import TeacherInvitation
 from licensing.pools.emails import build_stop_url
-from licensing.requests.models import TeacherRequest
-from licensing.requests.queries import list_years_to_ask
+from licensing.requests.invitations.models import TeacherInvitation
+from licensing.requests.school_requests.models import TeacherRequest
+from licensing.requests.school_requests.queries import list_years_to_ask
 from tests.access import routes
 from tests.access.routes import build_url
 from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in

@@ -13,7 +13,7 @@ import pypdf
 import pytest
 from django.utils import timezone
 
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.entitlements.models import Subscription
 from licensing.orders.models import Order

@@ -9,7 +9,7 @@ from django.utils import timezone
 from installation import hold
 from installation.hold import HoldCause, InstallationHeld, find_hold, refuse_while_held
 from installation.models import Installation
-from licensing.billing.transmission.platforms import TokenHttp
+from licensing.books.billing.transmission.platforms import TokenHttp
 from licensing.payments.card_providers import get_provider_by_name
 from mailing.bounce_mailbox import read_mailbox
 from mailing.dispatch import drain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from licensing.invitations import operations
+from licensing.requests.invitations import operations
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario
 

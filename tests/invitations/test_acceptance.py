@@ -12,8 +12,8 @@ from accounts.models import Profile, User
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement, SeatEvent
 from licensing.entitlements.notifications import SEAT_TAKEN
-from licensing.invitations import exceptions, operations, queries
-from licensing.invitations.models import InvitationEnd
+from licensing.requests.invitations import exceptions, operations, queries
+from licensing.requests.invitations.models import InvitationEnd
 from schools.models import Affiliation
 from tests.conftest import TERM
 from tests.emails import list_emails

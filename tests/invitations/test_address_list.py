@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from licensing.invitations.address_list import parse_addresses
+from licensing.requests.invitations.address_list import parse_addresses
 
 
 def read(text):

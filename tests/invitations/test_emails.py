@@ -10,8 +10,8 @@ from django_tenants.utils import schema_context
 
 from accounts.models import User
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import emails, operations
-from licensing.invitations.models import TeacherInvitation
+from licensing.requests.invitations import emails, operations
+from licensing.requests.invitations.models import TeacherInvitation
 from mailing import kinds
 from tests.emails import list_emails, render_email, render_only_email
 

@@ -13,8 +13,8 @@ from jobs import retention
 from licensing.entitlements import exceptions as seat_exceptions
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import emails, operations
-from licensing.invitations.models import InvitationEnd, TeacherInvitation
+from licensing.requests.invitations import emails, operations
+from licensing.requests.invitations.models import InvitationEnd, TeacherInvitation
 from mailing.models import Message, MessageState
 from schools.models import HolidayZone, SchoolHoliday
 from tests.conftest import PASSWORD, TERM

@@ -15,8 +15,8 @@ from licensing.entitlements import operations as seats
 from licensing.entitlements import seat_holders, vouchers
 from licensing.entitlements.models import Entitlement, Seat
 from licensing.entitlements.overview import compute_version, of_principal
-from licensing.invitations import emails, exceptions, operations, queries
-from licensing.invitations.models import TeacherInvitation
+from licensing.requests.invitations import emails, exceptions, operations, queries
+from licensing.requests.invitations.models import TeacherInvitation
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS, list_emails
@@ -175,7 +175,7 @@ def test_an_invitation_waits_thirty_days_from_the_first_day_and_not_beyond_the_l
 @pytest.mark.slow
 def test_a_principal_writes_to_so_many_people_a_day(jaures, monkeypatch):
     limit = RateLimit("invite/principal", 2, datetime.timedelta(days=1))
-    monkeypatch.setattr("licensing.invitations.operations.PER_PRINCIPAL", limit)
+    monkeypatch.setattr("licensing.requests.invitations.operations.PER_PRINCIPAL", limit)
     jaures.invite(LEA, PAUL)
     with pytest.raises(exceptions.TooManyTeachersInvited, match="Rien n’a été envoyé"):
         jaures.invite(INES)
@@ -186,12 +186,12 @@ def test_a_principal_writes_to_so_many_people_a_day(jaures, monkeypatch):
 @pytest.mark.slow
 def test_a_school_and_a_mailbox_receive_so_many_letters_a_day(jaures, monkeypatch):
     day = datetime.timedelta(days=1)
-    monkeypatch.setattr("licensing.invitations.operations.PER_SCHOOL", RateLimit("invite/school", 1, day))
+    monkeypatch.setattr("licensing.requests.invitations.operations.PER_SCHOOL", RateLimit("invite/school", 1, day))
     jaures.invite(LEA)
     with pytest.raises(exceptions.TooManyTeachersInvited):
         jaures.invite(PAUL, by=jaures.add_principal(verified=True))
-    monkeypatch.setattr("licensing.invitations.operations.PER_SCHOOL", RateLimit("invite/school", 9, day))
-    monkeypatch.setattr("licensing.invitations.operations.PER_MAILBOX", RateLimit("invite/mailbox", 1, day))
+    monkeypatch.setattr("licensing.requests.invitations.operations.PER_SCHOOL", RateLimit("invite/school", 9, day))
+    monkeypatch.setattr("licensing.requests.invitations.operations.PER_MAILBOX", RateLimit("invite/mailbox", 1, day))
     with pytest.raises(exceptions.TooManyTeachersInvited):
         jaures.invite(f"Paul Durand <{LEA}>")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from licensing.invitations.models import guess_name, split_name, suggest_username
+from licensing.requests.invitations.models import guess_name, split_name, suggest_username
 
 
 @pytest.mark.parametrize(

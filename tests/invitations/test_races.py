@@ -14,8 +14,8 @@ from accounts.models import User
 from core.exceptions import DomainError
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import SeatEvent
-from licensing.invitations import emails, operations
-from licensing.invitations.models import InvitationEnd, TeacherInvitation
+from licensing.requests.invitations import emails, operations
+from licensing.requests.invitations.models import InvitationEnd, TeacherInvitation
 from mailing.models import Message
 from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import TeacherFactory

@@ -10,8 +10,8 @@ from django_tenants.utils import schema_context
 from licensing.entitlements import exceptions as seat_exceptions
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import emails, operations, queries
-from licensing.invitations.models import RESTORABLE_FOR, InvitationEnd, TeacherInvitation
+from licensing.requests.invitations import emails, operations, queries
+from licensing.requests.invitations.models import RESTORABLE_FOR, InvitationEnd, TeacherInvitation
 from mailing.models import Message, MessageState
 from tests.classes.class_rows import create_subscription
 from tests.conftest import PASSWORD, TERM

@@ -11,7 +11,7 @@ from accounts.models import User
 from core.exceptions import DomainError
 from licensing.entitlements import operations as seats
 from licensing.entitlements.notifications import SEAT_TAKEN
-from licensing.invitations import operations
+from licensing.requests.invitations import operations
 from mailing import kinds
 from tests.conftest import PASSWORD, TERM
 from tests.emails import list_emails, render_only_email

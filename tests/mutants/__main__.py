@@ -1,4 +1,4 @@
-"""`make mutants ARGS="licensing/returns --share 0.2"`: which mutants of a package do its tests let live?"""
+"""`make mutants ARGS="licensing/requests/returns --share 0.2"`: which mutants of a package do its tests let live?"""
 
 from __future__ import annotations
 

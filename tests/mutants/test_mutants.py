@@ -115,7 +115,7 @@ def test_the_code_of_a_decorated_function_is_replaced(rules):
 
 
 def test_the_tests_of_a_package_are_those_named_after_its_app():
-    tests = list_tests([Path("licensing/returns/operations")], ROOT)
+    tests = list_tests([Path("licensing/requests/returns/operations")], ROOT)
     assert tests[:2] == ["tests/returns", "tests/api/pools/test_returns.py"]
     assert {Path(name).name for name in tests} == {"returns", "test_returns.py"}
     assert not any("e2e" in name for name in tests)

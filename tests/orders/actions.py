@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from core.calendar import date_in_paris
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import operations, purchase_orders
 from licensing.orders.settlement import PaymentMethod

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs.periodic_tasks import registered_tasks
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.orders import operations, order_events, purchase_orders, tasks
 from licensing.orders.exceptions import InvalidOrderDate
 from licensing.orders.models import OrderReminder, OrderState

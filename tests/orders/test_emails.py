@@ -9,7 +9,7 @@ from django_tenants.utils import schema_context
 
 from collectivities.capabilities import Role
 from collectivities.models import Member
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.catalogue.models import Seller
 from licensing.orders import billing_details, operations, order_events, purchase_orders
 from licensing.orders.models import PublicBody

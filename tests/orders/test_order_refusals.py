@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import Profile
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import Invoice, PlatformState
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import Invoice, PlatformState
 from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, Seller
 from licensing.orders import billing_details, operations

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from collectivities.models import AuditEntry
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import Invoice
-from licensing.billing.queries import get_amount_received, get_balance
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import get_amount_received, get_balance
 from licensing.catalogue import terms
 from licensing.catalogue.models import SchoolTier
 from licensing.orders import operations, purchase_orders

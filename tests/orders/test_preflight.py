@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.orders import payers, siret_numbers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Payer, PublicBody

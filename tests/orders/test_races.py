@@ -10,8 +10,8 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from core.exceptions import DomainError
-from licensing.billing import operations as billing_operations
-from licensing.billing.queries import get_balance
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.classes import operations as classes
 from licensing.entitlements.models import Entitlement, Seat

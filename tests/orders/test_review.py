@@ -7,8 +7,8 @@ import datetime
 import pytest
 from allauth.account.models import EmailAddress
 
-from licensing.billing import operations as billing_operations
-from licensing.billing.documents import get_or_create_purchase_order
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.documents import get_or_create_purchase_order
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations, personal_data, purchase_orders
 from licensing.orders.models import OrderState, ScanState

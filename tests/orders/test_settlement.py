@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from licensing.accounting.journals import Journal
+from licensing.books.accounting.journals import Journal
 from licensing.orders.models import Order
 from licensing.orders.settlement import BY_PURCHASE_ORDER, PaymentMethod, SettlementMethod
 

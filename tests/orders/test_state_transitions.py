@@ -6,8 +6,8 @@ import pytest
 from django.db import connection, transaction
 
 from core.exceptions import DomainError
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import Invoice
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import Invoice
 from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order, OrderEvent, PurchaseOrderScan
 from licensing.payments import operations as payment_operations

@@ -8,8 +8,8 @@ import pytest
 from django_tenants.utils import schema_context
 
 from core.exceptions import DomainError
-from licensing.billing import operations as billing_operations
-from licensing.billing.documents import get_or_create_purchase_order
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.documents import get_or_create_purchase_order
 from licensing.orders import billing_details
 from licensing.orders.exceptions import BadBilling, NoReason
 from licensing.orders.vat import VatCategory, VatTreatment

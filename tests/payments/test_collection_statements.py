@@ -6,11 +6,11 @@ import datetime
 
 import pytest
 
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import PlatformState
-from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.models import Transmission, TransmissionKind
-from licensing.billing.transmission.platforms import DepositVerdict
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import PlatformState
+from licensing.books.billing.transmission import delivery, operations
+from licensing.books.billing.transmission.models import Transmission, TransmissionKind
+from licensing.books.billing.transmission.platforms import DepositVerdict
 from licensing.catalogue.models import Seller
 from licensing.orders.models import Payer
 from licensing.payments import operations as payment_operations

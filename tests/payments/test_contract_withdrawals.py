@@ -14,8 +14,8 @@ from django_tenants.utils import schema_context
 from core.calendar import PARIS, extend_to_working_day, get_easter, is_public_holiday
 from core.exceptions import DomainError
 from jobs.models import Job
-from licensing.billing.models import InvoiceKind
-from licensing.billing.queries import get_amount_received
+from licensing.books.billing.models import InvoiceKind
+from licensing.books.billing.queries import get_amount_received
 from licensing.catalogue.terms import render_terms_pdf
 from licensing.orders.models import ContractWithdrawal, OrderState, Payer
 from licensing.orders.queries import get_last_withdrawal_day

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.calendar import date_in_paris
-from licensing.billing.queries import get_balance
+from licensing.books.billing.queries import get_balance
 from licensing.orders.models import OrderState
 from licensing.orders.settlement import PaymentMethod
 from licensing.payments.models import PaymentKind

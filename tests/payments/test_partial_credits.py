@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from core.calendar import date_in_paris
-from licensing.billing import operations as billing_operations
-from licensing.billing.queries import get_balance
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.queries import get_balance
 from licensing.entitlements import seat_holders
 from licensing.entitlements.models import Seat, SeatMode, Subscription
 from licensing.orders.models import OrderState

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from licensing.billing.queries import get_amount_received, get_balance
+from licensing.books.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations, purchase_orders
 from licensing.orders.models import OrderState

@@ -23,5 +23,5 @@ def giving_slowly(monkeypatch):
 
     # In rebalancings alone: the tests give licences by it as well.
     slow = SimpleNamespace(**{**vars(pools), "allocate_many": allocate_slowly})
-    monkeypatch.setattr("licensing.rebalancing.operations.pools", slow)
+    monkeypatch.setattr("licensing.plans.rebalancing.operations.pools", slow)
     return taken

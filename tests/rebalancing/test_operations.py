@@ -11,11 +11,11 @@ from collectivities.models import AuditEntry
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.entitlements.queries import unseal_key
+from licensing.plans.rebalancing import operations
+from licensing.plans.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
+from licensing.plans.rebalancing.operations import PlanOutdated, UnknownRebalancing
 from licensing.pools import reductions
-from licensing.rebalancing import operations
-from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
-from licensing.rebalancing.operations import PlanOutdated, UnknownRebalancing
-from licensing.returns.models import ReturnRequest
+from licensing.requests.returns.models import ReturnRequest
 from mailing.models import Message
 from sites.audit.checks import check_all
 from tests.conftest import TERM

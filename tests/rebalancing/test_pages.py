@@ -11,8 +11,8 @@ from django_tenants.utils import tenant_context
 
 from collectivities.capabilities import Role
 from licensing.entitlements.queries import get_school_year
-from licensing.rebalancing.models import Rebalancing
-from licensing.requests.models import LicenceRequest
+from licensing.plans.rebalancing.models import Rebalancing
+from licensing.requests.school_requests.models import LicenceRequest
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory

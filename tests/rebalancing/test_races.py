@@ -15,10 +15,10 @@ from core.exceptions import DomainError
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
+from licensing.plans.rebalancing.models import Rebalancing
 from licensing.pools import key_emails
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.positions import list_pool_positions
-from licensing.rebalancing.models import Rebalancing
 from licensing.reminders import operations as reminders
 from licensing.reminders.models import Reminder
 from sites.audit.checks import check_all

@@ -13,12 +13,12 @@ import pytest
 
 from core.connections import connection
 from core.exceptions import DomainError
+from licensing.plans.rebalancing.models import UNDOABLE_FOR, LicenceMove
+from licensing.plans.rebalancing.operations import rebalance
+from licensing.plans.rebalancing.plan import build_plan
 from licensing.pools.models import Allocation, Pool
-from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove
-from licensing.rebalancing.operations import rebalance
-from licensing.rebalancing.plan import build_plan
-from licensing.requests.models import LicenceRequestEnd
-from licensing.requests.personal_data import withdraw_requests
+from licensing.requests.school_requests.models import LicenceRequestEnd
+from licensing.requests.school_requests.personal_data import withdraw_requests
 from tests.races import run_concurrently, three_rounds
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.requests.asking_school import accept, open_pool, read, refuse

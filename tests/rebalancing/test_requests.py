@@ -14,15 +14,15 @@ from jobs.models import DueWork
 from licensing.catalogue.models import Product
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.queries import unseal_key
+from licensing.plans.rebalancing.models import UNDOABLE_FOR, LicenceMove
+from licensing.plans.rebalancing.operations import ANSWER_REQUESTS, PlanOutdated
 from licensing.pools import reductions
 from licensing.pools.models import Allocation
-from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove
-from licensing.rebalancing.operations import ANSWER_REQUESTS, PlanOutdated
-from licensing.requests import emails, operations
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd
-from licensing.requests.personal_data import withdraw_requests
-from licensing.requests.queries import RequestState, count_waiting, get_state
-from licensing.requests.wording import describe_to_office, describe_to_school
+from licensing.requests.school_requests import emails, operations
+from licensing.requests.school_requests.models import LicenceRequest, LicenceRequestEnd
+from licensing.requests.school_requests.personal_data import withdraw_requests
+from licensing.requests.school_requests.queries import RequestState, count_waiting, get_state
+from licensing.requests.school_requests.wording import describe_to_office, describe_to_school
 from mailing import kinds
 from mailing.models import Message
 from schools.models import School, SchoolState

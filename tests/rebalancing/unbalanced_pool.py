@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 
 from licensing.orders import operations as orders
+from licensing.plans.rebalancing import operations
+from licensing.plans.rebalancing.models import UNDOABLE_FOR
+from licensing.plans.rebalancing.operations import answer_requests
+from licensing.plans.rebalancing.plan import build_plan
 from licensing.pools.models import Allocation, Pool
-from licensing.rebalancing import operations
-from licensing.rebalancing.models import UNDOABLE_FOR
-from licensing.rebalancing.operations import answer_requests
-from licensing.rebalancing.plan import build_plan
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_sent

@@ -8,9 +8,9 @@ from core.calendar import PARIS
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Seat
 from licensing.orders import operations as orders
-from licensing.renewals import operations
-from licensing.renewals.application_plan import build_plan
-from licensing.renewals.queries import read_list
+from licensing.plans.renewals import operations
+from licensing.plans.renewals.application_plan import build_plan
+from licensing.plans.renewals.queries import read_list
 from schools.models import School
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

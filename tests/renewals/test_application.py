@@ -12,11 +12,11 @@ from licensing.catalogue.operations import get_school_year
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
+from licensing.plans.renewals import queries
+from licensing.plans.renewals.models import RenewalApplication, RenewalGift, RenewalState
+from licensing.plans.renewals.operations import RenewalChanged
 from licensing.pools.models import Allocation, Pool
-from licensing.renewals import queries
-from licensing.renewals.models import RenewalApplication, RenewalGift, RenewalState
-from licensing.renewals.operations import RenewalChanged
-from licensing.requests.models import LicenceRequest
+from licensing.requests.school_requests.models import LicenceRequest
 from mailing.models import Message
 from schools.models import School, SchoolHoliday
 from tests.pools.actions import allocate_units, mark_sent

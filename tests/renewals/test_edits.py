@@ -8,9 +8,9 @@ import pytest
 
 from collectivities.models import AuditEntry
 from core.calendar import PARIS
-from licensing.renewals import operations, queries
-from licensing.renewals.models import Renewal, RenewalLine, RenewalState
-from licensing.renewals.operations import RenewalChanged
+from licensing.plans.renewals import operations, queries
+from licensing.plans.renewals.models import Renewal, RenewalLine, RenewalState
+from licensing.plans.renewals.operations import RenewalChanged
 from schools.models import School
 from tests.refusals import refuses
 from tests.renewals.renewed_office import MAY, YEAR, RenewedOffice

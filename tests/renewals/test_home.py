@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from collectivities.capabilities import Role
 from core.calendar import PARIS
-from licensing.renewals.models import RenewalApplication, RenewalGift
+from licensing.plans.renewals.models import RenewalApplication, RenewalGift
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.html import collapse

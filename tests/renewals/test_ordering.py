@@ -10,10 +10,10 @@ from licensing.catalogue.operations import get_school_year
 from licensing.catalogue.pricing import NotOnSale
 from licensing.orders import operations as orders
 from licensing.orders.models import Order, OrderLine, OrderState
-from licensing.renewals import queries
-from licensing.renewals.models import Renewal, RenewalLine, RenewalOrder, RenewalState
-from licensing.renewals.operations import RenewalChanged
-from licensing.renewals.queries import count_ordered
+from licensing.plans.renewals import queries
+from licensing.plans.renewals.models import Renewal, RenewalLine, RenewalOrder, RenewalState
+from licensing.plans.renewals.operations import RenewalChanged
+from licensing.plans.renewals.queries import count_ordered
 from tests.factories.shop import put_on_sale
 from tests.pools.actions import allocate_units
 from tests.refusals import refuses

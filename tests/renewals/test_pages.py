@@ -19,9 +19,9 @@ from imports.enums import Purpose
 from licensing.catalogue.models import SchoolYear
 from licensing.orders import operations as orders
 from licensing.orders.models import Order
+from licensing.plans.renewals import queries
+from licensing.plans.renewals.models import Renewal, RenewalLine, RenewalState
 from licensing.pools.models import Allocation
-from licensing.renewals import queries
-from licensing.renewals.models import Renewal, RenewalLine, RenewalState
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory

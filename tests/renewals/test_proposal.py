@@ -7,9 +7,9 @@ import datetime
 import pytest
 
 from licensing.entitlements.seat_holders import undo_assignments
-from licensing.renewals.proposal import SchoolUse, propose
-from licensing.requests.models import LicenceRequest
-from licensing.returns import operations as returns
+from licensing.plans.renewals.proposal import SchoolUse, propose
+from licensing.requests.returns import operations as returns
+from licensing.requests.school_requests.models import LicenceRequest
 from schools.models import School
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory

@@ -18,8 +18,8 @@ from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
 from licensing.orders.models import Order
+from licensing.plans.renewals.models import Renewal, RenewalApplication, RenewalLine, RenewalOrder
 from licensing.pools.models import Allocation, Pool
-from licensing.renewals.models import Renewal, RenewalApplication, RenewalLine, RenewalOrder
 from tests.races import run_concurrently, three_rounds
 from tests.renewals.assertions import assert_sound
 from tests.renewals.renewed_office import AUGUST, YEAR_ENDS, RenewedOffice

@@ -16,9 +16,9 @@ from core.calendar import PARIS
 from jobs.models import DueWork
 from licensing.catalogue.models import PriceBand
 from licensing.entitlements.models import Entitlement
+from licensing.plans.renewals import emails
+from licensing.plans.renewals.tasks import remind_buyers
 from licensing.pools.models import Pool
-from licensing.renewals import emails
-from licensing.renewals.tasks import remind_buyers
 from mailing import kinds, mime
 from mailing.kinds import NoLongerDue
 from mailing.models import Message

@@ -8,8 +8,8 @@ from django_tenants.utils import schema_context
 
 from core.connections import connection
 from licensing.orders import operations as orders
-from licensing.requests import operations
-from licensing.requests.models import LicenceRequest
+from licensing.requests.school_requests import operations
+from licensing.requests.school_requests.models import LicenceRequest
 from schools.models import Verification
 from tenants.models import Collectivity
 from tests.conftest import TERM

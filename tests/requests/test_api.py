@@ -6,7 +6,7 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from licensing.pools.models import Pool
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd
+from licensing.requests.school_requests.models import LicenceRequest, LicenceRequestEnd
 from tests.api.client import assert_problem, create_client
 from tests.rebalancing.unbalanced_pool import UnbalancedPool
 from tests.requests.asking_school import AskingSchool, open_pool, read, refuse

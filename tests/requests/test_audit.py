@@ -7,7 +7,7 @@ from django.db import connection
 
 from licensing.entitlements import operations as seats
 from licensing.pools.models import Allocation
-from licensing.requests import operations
+from licensing.requests.school_requests import operations
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.pools.actions import mark_redeemed

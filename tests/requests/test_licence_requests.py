@@ -12,10 +12,10 @@ from collectivities.capabilities import Role
 from collectivities.models import AuditEntry, OfficeSettings
 from licensing.pools.exceptions import PoolExhausted
 from licensing.pools.models import Allocation
-from licensing.requests import emails, operations, queries, tasks
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd
-from licensing.requests.operations import BadRequestSentence, BadRequestUnits
-from licensing.requests.queries import list_years_to_ask
+from licensing.requests.school_requests import emails, operations, queries, tasks
+from licensing.requests.school_requests.models import LicenceRequest, LicenceRequestEnd
+from licensing.requests.school_requests.operations import BadRequestSentence, BadRequestUnits
+from licensing.requests.school_requests.queries import list_years_to_ask
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message, MessageState

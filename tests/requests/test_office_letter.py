@@ -6,7 +6,7 @@ import pytest
 
 from collectivities.letters import choose_letters, find_wanted
 from collectivities.models import Letter, Member
-from licensing.requests import emails
+from licensing.requests.school_requests import emails
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message

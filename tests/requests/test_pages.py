@@ -12,7 +12,7 @@ from collectivities.models import LetterChoice
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.pools.models import Allocation, Pool
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd
+from licensing.requests.school_requests.models import LicenceRequest, LicenceRequestEnd
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.pools.actions import allocate_units, mark_redeemed

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from licensing.requests import operations
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd, MutedLetter, TeacherRequest
+from licensing.requests.school_requests import operations
+from licensing.requests.school_requests.models import LicenceRequest, LicenceRequestEnd, MutedLetter, TeacherRequest
 from sites.portal.privacy import close_account, export_personal_data
 from tests.conftest import TERM
 from tests.requests.asking_school import AskingSchool, read, refuse

@@ -18,8 +18,13 @@ from core.exceptions import DomainError
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import SeatEvent
 from licensing.pools.models import Allocation, Pool
-from licensing.requests import emails, operations
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd, TeacherRequest, TeacherRequestEnd
+from licensing.requests.school_requests import emails, operations
+from licensing.requests.school_requests.models import (
+    LicenceRequest,
+    LicenceRequestEnd,
+    TeacherRequest,
+    TeacherRequestEnd,
+)
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.pools.actions import mark_redeemed

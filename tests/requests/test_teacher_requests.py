@@ -10,9 +10,9 @@ from django_tenants.utils import schema_context
 from jobs import retention
 from licensing.entitlements import operations as seats
 from licensing.entitlements import seat_holders
-from licensing.requests import emails, operations, queries
-from licensing.requests.models import TeacherRequest, TeacherRequestEnd
-from licensing.requests.operations import BadRequestSentence
+from licensing.requests.school_requests import emails, operations, queries
+from licensing.requests.school_requests.models import TeacherRequest, TeacherRequestEnd
+from licensing.requests.school_requests.operations import BadRequestSentence
 from tests.classes.class_rows import create_subscription, hold_seat
 from tests.conftest import TERM
 from tests.emails import list_emails, render_email

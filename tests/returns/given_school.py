@@ -9,7 +9,7 @@ from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
-from licensing.returns import operations
+from licensing.requests.returns import operations
 from schools.models import Verification
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory

@@ -17,12 +17,12 @@ from licensing.entitlements.models import Entitlement, Subscription
 from licensing.pools import reductions
 from licensing.pools.bulk_views import LeftReason
 from licensing.pools.exceptions import UnknownAllocation
-from licensing.returns import operations
-from licensing.returns.emails import list_addressees
-from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
-from licensing.returns.operations import UnknownReturnRequest
-from licensing.returns.views import preview_asking
-from licensing.returns.wording import ReturnStatus, describe_excluded, describe_unused, find_status
+from licensing.requests.returns import operations
+from licensing.requests.returns.emails import list_addressees
+from licensing.requests.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
+from licensing.requests.returns.operations import UnknownReturnRequest
+from licensing.requests.returns.views import preview_asking
+from licensing.requests.returns.wording import ReturnStatus, describe_excluded, describe_unused, find_status
 from mailing import kinds
 from mailing.models import Message
 from schools.models import Verification

@@ -11,15 +11,15 @@ from collectivities.models import AuditEntry
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.exceptions import KeySuspended, LicencesInUse, NoSeatLeft, SubscriptionNotAdministered
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat
-from licensing.invitations import operations as invitations
 from licensing.pools.emails import check_due
 from licensing.pools.exceptions import BadUnits
 from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.queries import list_allocations
-from licensing.returns import operations
-from licensing.returns.models import UNDOABLE_FOR, LicenceReturn
-from licensing.returns.personal_data import export_personal_data
+from licensing.requests.invitations import operations as invitations
+from licensing.requests.returns import operations
+from licensing.requests.returns.models import UNDOABLE_FOR, LicenceReturn
+from licensing.requests.returns.personal_data import export_personal_data
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from schools.models import Affiliation

@@ -11,11 +11,11 @@ from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.capabilities import Role
 from licensing.pools.year_use import list_school_holdings, list_schools_without_licences
-from licensing.requests.operations import ask_collectivity
-from licensing.requests.queries import list_years_to_ask
-from licensing.returns import operations
-from licensing.returns.models import ReturnRequest
-from licensing.returns.queries import select_returns
+from licensing.requests.returns import operations
+from licensing.requests.returns.models import ReturnRequest
+from licensing.requests.returns.queries import select_returns
+from licensing.requests.school_requests.operations import ask_collectivity
+from licensing.requests.school_requests.queries import list_years_to_ask
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.pools.actions import allocate_units

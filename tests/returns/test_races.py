@@ -19,8 +19,8 @@ from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Seat, SeatEvent
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.positions import list_pool_positions
-from licensing.returns import operations
-from licensing.returns.models import LicenceReturn, ReturnRequest
+from licensing.requests.returns import operations
+from licensing.requests.returns.models import LicenceReturn, ReturnRequest
 from sites.audit.checks import check_all
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory

@@ -46,6 +46,7 @@ def linted(monkeypatch):
     return given
 
 
+@pytest.mark.slow
 def test_the_project_s_migrations_are_as_released(db):
     call_command("check_migrations")
 

@@ -39,8 +39,8 @@ from imports.requested_licences import get_requested_licences, list_pool_choices
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
 from imports.web.forms import LayoutForm
 from imports.web.remarks import RemarkLine, build_lines, find_shared_sentence, is_gathered, load_choices
-from licensing.renewals.queries import list_years
-from licensing.requests.queries import format_school_year
+from licensing.plans.renewals.queries import list_years
+from licensing.requests.school_requests.queries import format_school_year
 from schools.wording import format_school_name
 from web.page_actions import page_action
 

@@ -21,22 +21,22 @@ from core.calendar import date_in_paris
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose
-from licensing.billing import operations as billing_operations
-from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.catalogue import terms
 from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.office_keys import find_redeemed
 from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order
 from licensing.payments import operations as payment_operations
+from licensing.plans.rebalancing import operations as rebalancing
+from licensing.plans.rebalancing.plan import build_plan
+from licensing.plans.renewals import application_plan
+from licensing.plans.renewals import operations as renewal_operations
+from licensing.plans.renewals.queries import RenewalList, read_list
 from licensing.pools import bulk_views, checks, key_emails
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
-from licensing.rebalancing import operations as rebalancing
-from licensing.rebalancing.plan import build_plan
-from licensing.renewals import application_plan
-from licensing.renewals import operations as renewal_operations
-from licensing.renewals.queries import RenewalList, read_list
 from schools.directory.operations import synchronise
 from schools.operations import load_calendar
 from sites.demo.directory import HEADER, write_csv

@@ -20,14 +20,14 @@ from licensing.classes.pupils import add_pupils
 from licensing.entitlements import operations as subscriptions
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.entitlements.operations import NewPrincipal, create_account_and_redeem
-from licensing.invitations import operations as invitations
 from licensing.pools.models import Allocation
 from licensing.reminders import operations as reminders
-from licensing.requests import operations as requests
-from licensing.requests.models import LicenceRequest, TeacherRequest
-from licensing.requests.operations import GrantedUnits
-from licensing.returns import operations as returns
-from licensing.returns.models import ReturnRequest
+from licensing.requests.invitations import operations as invitations
+from licensing.requests.returns import operations as returns
+from licensing.requests.returns.models import ReturnRequest
+from licensing.requests.school_requests import operations as requests
+from licensing.requests.school_requests.models import LicenceRequest, TeacherRequest
+from licensing.requests.school_requests.operations import GrantedUnits
 from schools import principals
 from schools.models import Affiliation
 from sites.demo.people import INVITATION, PASSWORD

@@ -14,10 +14,10 @@ from core.exceptions import DomainError
 from core.formatting import join_words, long_moment, pluralize
 from licensing.entitlements.exceptions import NoSeatLeft
 from licensing.entitlements.wording import format_long_date
-from licensing.invitations import operations
-from licensing.invitations.exceptions import BadAddresses
-from licensing.invitations.models import TeacherInvitation
-from licensing.invitations.operations import InvitationResult
+from licensing.requests.invitations import operations
+from licensing.requests.invitations.exceptions import BadAddresses
+from licensing.requests.invitations.models import TeacherInvitation
+from licensing.requests.invitations.operations import InvitationResult
 from sites.portal.my_account.page import INVITE_FORM, Notice, parse_pk, refuse, respond
 from web.access import signed_in
 from web.page_actions import page_action

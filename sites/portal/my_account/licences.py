@@ -33,10 +33,10 @@ from licensing.entitlements.queries import administered_by, may_see_teachers_of
 from licensing.entitlements.seat_holders import SeatAssignments
 from licensing.entitlements.vouchers import render_vouchers
 from licensing.entitlements.wording import describe_start
-from licensing.returns import operations as return_operations
-from licensing.returns import queries
-from licensing.returns.models import MAX_COMMENT
-from licensing.returns.wording import describe_demand, describe_given_back, describe_unused
+from licensing.requests.returns import operations as return_operations
+from licensing.requests.returns import queries
+from licensing.requests.returns.models import MAX_COMMENT
+from licensing.requests.returns.wording import describe_demand, describe_given_back, describe_unused
 from sites.portal.my_account import page
 from sites.portal.my_account.page import (
     SCHOOL_SESSION_KEY,

@@ -29,10 +29,10 @@ from licensing.catalogue.models import SchoolYear
 from licensing.classes import operations
 from licensing.entitlements import overview, seat_holders
 from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
-from licensing.requests import queries as requests
-from licensing.requests.models import LicenceRequestEnd
-from licensing.returns import queries
-from licensing.returns.wording import describe_demand
+from licensing.requests.returns import queries
+from licensing.requests.returns.wording import describe_demand
+from licensing.requests.school_requests import queries as requests
+from licensing.requests.school_requests.models import LicenceRequestEnd
 from sites.portal.my_account import roster, verification
 from sites.portal.my_account.roster import SchoolRoster
 from sites.portal.orders import list_unsigned_progress

@@ -22,10 +22,10 @@ from core.exceptions import DomainError
 from core.formatting import collectivity_forms
 from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.overview import count_free_licences
-from licensing.requests import operations, queries
-from licensing.requests.models import MAX_REASON, MAX_UNITS, TeacherRequest
-from licensing.requests.operations import BadRequestSentence, BadRequestUnits
-from licensing.requests.queries import format_school_year, list_collectivities_to_ask, list_years_to_ask
+from licensing.requests.school_requests import operations, queries
+from licensing.requests.school_requests.models import MAX_REASON, MAX_UNITS, TeacherRequest
+from licensing.requests.school_requests.operations import BadRequestSentence, BadRequestUnits
+from licensing.requests.school_requests.queries import format_school_year, list_collectivities_to_ask, list_years_to_ask
 from schools.models import Affiliation, School
 from sites.portal.my_account.page import SCHOOL_SESSION_KEY, Notice, parse_pk, render_page, respond
 from tenants.models import Collectivity

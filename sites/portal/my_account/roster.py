@@ -13,11 +13,11 @@ from licensing.entitlements import overview
 from licensing.entitlements.models import Seat
 from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
 from licensing.entitlements.wording import format_long_date
-from licensing.invitations import queries as invitations
-from licensing.invitations.models import TeacherInvitation, guess_name, is_same_person, split_name
-from licensing.invitations.queries import WaitingInvitation
-from licensing.requests import queries as requests
-from licensing.requests.models import TeacherRequest
+from licensing.requests.invitations import queries as invitations
+from licensing.requests.invitations.models import TeacherInvitation, guess_name, is_same_person, split_name
+from licensing.requests.invitations.queries import WaitingInvitation
+from licensing.requests.school_requests import queries as requests
+from licensing.requests.school_requests.models import TeacherRequest
 from schools import queries
 from schools.folding import fold
 from schools.wording import format_school_name

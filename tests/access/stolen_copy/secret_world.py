@@ -23,9 +23,9 @@ from collectivities.models import Invitation
 from licensing.classes import tokens as application_tokens
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import unseal_key
-from licensing.invitations import operations as invitations
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
+from licensing.requests.invitations import operations as invitations
 from schools.models import School
 from sites.demo.smtp_sink import SmtpSink
 from tenants.models import Collectivity

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from licensing.returns.models import ANSWER_PERIOD, ReturnRequest
-from licensing.returns.wording import ReturnStatus
+from licensing.requests.returns.models import ANSWER_PERIOD, ReturnRequest
+from licensing.requests.returns.wording import ReturnStatus
 from tests.api.client import assert_problem
 from tests.returns.given_school import GivenSchool
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from licensing.billing import invoicing
+from licensing.books.billing import invoicing
 from tests.billing.transmission.scripted_platform import follow_script
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory

@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from facturx import get_xml_from_pdf, xml_check_xsd
 
-from licensing.billing.transmission import chorus_pro
-from licensing.billing.transmission.accounts import ChorusProAccount
+from licensing.books.billing.transmission import chorus_pro
+from licensing.books.billing.transmission.accounts import ChorusProAccount
 from tests.billing.schematron import list_violations
 from tests.billing.xml_text import xml_texts
 

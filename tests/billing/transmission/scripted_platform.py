@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from licensing.billing.models import PlatformState
-from licensing.billing.transmission.platforms import DepositVerdict, PlatformSilent, PlatformStory, StoryEntry
+from licensing.books.billing.models import PlatformState
+from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformSilent, PlatformStory, StoryEntry
 
 #: What to put under a route in `INVOICE_PLATFORMS`.
 PATH = "tests.billing.transmission.scripted_platform.ScriptedPlatform"

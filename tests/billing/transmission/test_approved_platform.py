@@ -11,14 +11,14 @@ import pytest
 
 from core.calendar import PARIS, date_in_paris
 from jobs.models import SetAsideItem
-from licensing.billing import invoicing
-from licensing.billing.models import PlatformState
-from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.accounts import ApprovedPlatformAccount
-from licensing.billing.transmission.approved_platform import ApprovedPlatform
-from licensing.billing.transmission.cdar import CollectedAmount, CollectionStatement
-from licensing.billing.transmission.models import Transmission, TransmissionState
-from licensing.billing.transmission.platforms import (
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import PlatformState
+from licensing.books.billing.transmission import delivery, operations
+from licensing.books.billing.transmission.accounts import ApprovedPlatformAccount
+from licensing.books.billing.transmission.approved_platform import ApprovedPlatform
+from licensing.books.billing.transmission.cdar import CollectedAmount, CollectionStatement
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
+from licensing.books.billing.transmission.platforms import (
     DepositVerdict,
     NotSupported,
     PlatformRefuses,
@@ -33,7 +33,7 @@ from tests.factories.orders import StoredOrderFactory
 pytestmark = pytest.mark.django_db
 
 SIREN, SIRET = "732829320", "73282932000074"
-PATH = "licensing.billing.transmission.approved_platform.ApprovedPlatform"
+PATH = "licensing.books.billing.transmission.approved_platform.ApprovedPlatform"
 
 
 DECLARED = CollectionStatement(

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from core.calendar import PARIS
-from licensing.billing.transmission import cdar
+from licensing.books.billing.transmission import cdar
 from tests.billing.transmission.lifecycle_messages import write_lifecycle_message
 from tests.billing.transmission.norm_schemas import list_cdar_violations, needs_norm_schemas
 

@@ -6,13 +6,13 @@ import logging
 
 import pytest
 
-from licensing.billing import invoicing
-from licensing.billing.models import Invoice, PlatformState
-from licensing.billing.operations import take_back_platform_status
-from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.chorus_pro import ChorusPro
-from licensing.billing.transmission.models import Transmission, TransmissionState
-from licensing.billing.transmission.platforms import NotSupported
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import Invoice, PlatformState
+from licensing.books.billing.operations import take_back_platform_status
+from licensing.books.billing.transmission import delivery, operations
+from licensing.books.billing.transmission.chorus_pro import ChorusPro
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
+from licensing.books.billing.transmission.platforms import NotSupported
 from tests.billing.transmission import fake_chorus_pro
 from tests.billing.transmission.fake_chorus_pro import FakeChorusProServer
 from tests.conftest import TERM
@@ -21,7 +21,7 @@ from tests.factories.orders import StoredOrderFactory
 
 pytestmark = pytest.mark.django_db
 
-PATH = "licensing.billing.transmission.chorus_pro.ChorusPro"
+PATH = "licensing.books.billing.transmission.chorus_pro.ChorusPro"
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_a_token_is_asked_anew_before_it_expires(chorus_pro, invoice):
 
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_is_not_waited_for(chorus_pro, invoice, monkeypatch):
-    monkeypatch.setattr("licensing.billing.transmission.platforms.TIMEOUTS", (0.2, 0.2))
+    monkeypatch.setattr("licensing.books.billing.transmission.platforms.TIMEOUTS", (0.2, 0.2))
     with chorus_pro.lock:
         (transmission,) = transmit(invoice)
     assert (transmission.state, transmission.failures) == (TransmissionState.TO_SEND, 1)
@@ -211,7 +211,7 @@ def test_another_account_is_reported_without_its_secrets(chorus_pro, invoice, mo
 
 @pytest.mark.slow
 def test_a_file_that_chorus_pro_does_not_take_is_refused_in_its_words(chorus_pro, invoice, monkeypatch):
-    monkeypatch.setattr("licensing.billing.transmission.chorus_pro.SYNTAX", "IN_DP_E1_UBL_INVOICE")
+    monkeypatch.setattr("licensing.books.billing.transmission.chorus_pro.SYNTAX", "IN_DP_E1_UBL_INVOICE")
     (transmission,) = transmit(invoice)
     assert transmission.state == TransmissionState.REJECTED
     assert "Paramètre inconnu ou manquant" in transmission.message

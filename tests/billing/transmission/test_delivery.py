@@ -7,12 +7,12 @@ import datetime
 import pytest
 from django.db import IntegrityError, transaction
 
-from licensing.billing import invoicing
-from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
-from licensing.billing.operations import record_platform_status
-from licensing.billing.transmission import delivery, operations, tasks
-from licensing.billing.transmission.models import Transmission, TransmissionState
-from licensing.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import InvoiceRoute, PlatformState, PlatformStatus
+from licensing.books.billing.operations import record_platform_status
+from licensing.books.billing.transmission import delivery, operations, tasks
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
+from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
 from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderEvent, Payer
 from tests.billing.transmission.scripted_platform import entry

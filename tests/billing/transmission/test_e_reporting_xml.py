@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from licensing.billing.transmission.e_reporting_xml import UnreportableAmount, set_off_returns, write_report
+from licensing.books.billing.transmission.e_reporting_xml import UnreportableAmount, set_off_returns, write_report
 from tests.billing.transmission.norm_schemas import list_report_violations, needs_norm_schemas
 
 SALES_DAYS = [

@@ -14,12 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from licensing.billing import invoicing
-from licensing.billing.models import PlatformState, PlatformStatus
-from licensing.billing.operations import record_deposit
-from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.models import Transmission
-from licensing.billing.transmission.platforms import DepositVerdict, PlatformStory
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import PlatformState, PlatformStatus
+from licensing.books.billing.operations import record_deposit
+from licensing.books.billing.transmission import delivery, operations
+from licensing.books.billing.transmission.models import Transmission
+from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformStory
 from licensing.orders.models import OrderEvent
 from licensing.orders.order_events import lock_order
 from tests.billing.transmission.fake_chorus_pro import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from licensing.billing.models import Invoice
+from licensing.books.billing.models import Invoice
 from licensing.entitlements.models import Subscription
 from licensing.payments.models import Payment
 

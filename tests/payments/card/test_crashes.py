@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 from payments import PaymentStatus
 
-from licensing.billing.models import Invoice
+from licensing.books.billing.models import Invoice
 from licensing.payments import card
 from licensing.payments.card_providers import ACCEPTED, ProviderNotification
 from licensing.payments.models import CardPayment, ProviderEvent

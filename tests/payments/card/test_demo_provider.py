@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from payments import PaymentStatus
 
-from licensing.billing.operations import cancel
+from licensing.books.billing.operations import cancel
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments.card_providers import CardsClosed, DemoProvider, get_provider

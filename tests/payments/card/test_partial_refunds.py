@@ -10,7 +10,7 @@ from django.utils import timezone
 from payments import PaymentStatus
 
 from core.calendar import date_in_paris
-from licensing.billing.queries import get_balance
+from licensing.books.billing.queries import get_balance
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments.credits import demand_refunded_part

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from payments import PaymentStatus
 
-from licensing.billing.operations import cancel
+from licensing.books.billing.operations import cancel
 from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderState
 from licensing.payments import card

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from payments import PaymentStatus
 
-from licensing.billing.operations import cancel
+from licensing.books.billing.operations import cancel
 from licensing.payments import card
 from licensing.payments.card_providers import ProviderSilent, get_provider
 from licensing.payments.models import CardPayment

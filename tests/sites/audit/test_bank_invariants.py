@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from licensing.bank import operations
-from licensing.bank.matching import ChosenMatch
+from licensing.books.bank import operations
+from licensing.books.bank.matching import ChosenMatch
 from tests.bank.actions import AFTERWARDS, book, choose, receive
 from tests.bank.assertions import list_bank_violations
 from tests.bank.statement_files import FileLine

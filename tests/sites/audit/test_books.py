@@ -11,9 +11,9 @@ from django_tenants.utils import schema_context
 
 from core.calendar import date_in_paris
 from core.cells import Cell, CellMap
-from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing import get_or_create_document
-from licensing.billing.models import Invoice
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.invoicing import get_or_create_document
+from licensing.books.billing.models import Invoice
 from licensing.orders import purchase_orders
 from licensing.orders.models import Order
 from sites.audit.checks import PUBLIC_INVARIANTS, check_all

@@ -21,10 +21,10 @@ from licensing.classes.models import PupilAccount, PupilHandover
 from licensing.entitlements import code_sealing, seat_holders
 from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements.models import ActivationKey, Seat, SeatMode
-from licensing.invitations.models import TeacherInvitation
 from licensing.orders import operations as orders
 from licensing.pools.tasks import note_key_event
 from licensing.reminders.models import Reminder
+from licensing.requests.invitations.models import TeacherInvitation
 from mailing import operations as mailing
 from schools import calendar
 from sites.audit import invariants

@@ -11,14 +11,14 @@ import pytest
 from django_tenants.utils import schema_context
 
 from core.exceptions import DomainError
-from licensing.bank.matching import ChosenMatch, PaymentShare
-from licensing.bank.models import StatementLine
-from licensing.billing.models import Invoice, PlatformState
-from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.models import Transmission
-from licensing.billing.transmission.platforms import DepositVerdict, PlatformStory
+from licensing.books.bank.matching import ChosenMatch, PaymentShare
+from licensing.books.bank.models import StatementLine
+from licensing.books.billing.models import Invoice, PlatformState
+from licensing.books.billing.transmission import delivery, operations
+from licensing.books.billing.transmission.models import Transmission
+from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformStory
+from licensing.books.e_reporting.reports import make_report
 from licensing.catalogue.models import Seller
-from licensing.e_reporting.reports import make_report
 from licensing.orders.models import Order, Payer
 from licensing.payments.collection_statements import declare_collections
 from licensing.payments.credits import credit_in_part

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from licensing.billing.models import SEALED_INVOICES
+from licensing.books.billing.models import SEALED_INVOICES
 from licensing.orders.models import OrderLine
 from licensing.payments.models import SEALED_PAYMENTS, Payment
 from sites.audit.checks import check_all

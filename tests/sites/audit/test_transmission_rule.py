@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from licensing.billing import invoicing
-from licensing.billing.models import PlatformState
-from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.models import Transmission
-from licensing.billing.transmission.platforms import DepositVerdict
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import PlatformState
+from licensing.books.billing.transmission import delivery, operations
+from licensing.books.billing.transmission.models import Transmission
+from licensing.books.billing.transmission.platforms import DepositVerdict
 from sites.audit.checks import check_all
 from sites.audit.invariants import read_invariants
 from tests.billing.transmission.scripted_platform import entry, follow_script

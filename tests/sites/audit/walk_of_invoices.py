@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from core.calendar import date_in_paris
-from licensing.billing import operations as billing_operations
-from licensing.billing.invoicing import list_undeposited
-from licensing.billing.models import PlatformState
-from licensing.billing.transmission import delivery
-from licensing.billing.transmission.models import Transmission
-from licensing.billing.transmission.operations import give_up, request_transmissions
-from licensing.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
-from licensing.e_reporting.queries import list_statements
-from licensing.e_reporting.reports import make_report
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.invoicing import list_undeposited
+from licensing.books.billing.models import PlatformState
+from licensing.books.billing.transmission import delivery
+from licensing.books.billing.transmission.models import Transmission
+from licensing.books.billing.transmission.operations import give_up, request_transmissions
+from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
+from licensing.books.e_reporting.queries import list_statements
+from licensing.books.e_reporting.reports import make_report
 from tests.billing.transmission.scripted_platform import entry
 from tests.sites.audit.walk_steps import Steps, WalkSteps
 

@@ -15,17 +15,17 @@ from licensing.classes import operations as classes
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import get_school_year, unseal_key
-from licensing.invitations import operations as invitations
-from licensing.invitations.models import TeacherInvitation
+from licensing.plans.rebalancing import operations as moves
+from licensing.plans.rebalancing.operations import answer_requests
+from licensing.plans.rebalancing.plan import build_plan
 from licensing.pools import key_emails, reductions, restorations
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
-from licensing.rebalancing import operations as moves
-from licensing.rebalancing.operations import answer_requests
-from licensing.rebalancing.plan import build_plan
-from licensing.requests import operations as requests
-from licensing.returns import operations as returns
-from licensing.returns.models import ReturnRequest
+from licensing.requests.invitations import operations as invitations
+from licensing.requests.invitations.models import TeacherInvitation
+from licensing.requests.returns import operations as returns
+from licensing.requests.returns.models import ReturnRequest
+from licensing.requests.school_requests import operations as requests
 from mailing import dispatch, kinds
 from schools import affiliations
 from schools.models import Affiliation, Verification

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.models import SuspensionCause
 from licensing.orders import billing_details, operations, purchase_orders

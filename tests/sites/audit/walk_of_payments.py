@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from licensing.billing.queries import get_balance
+from licensing.books.billing.queries import get_balance
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.card_providers import EURO, ProviderOutcome, ProviderRefund, SessionState, to_cents

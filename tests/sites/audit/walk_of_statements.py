@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from licensing.bank import operations as bank
-from licensing.bank.matching import parse_key
-from licensing.bank.models import StatementLine
-from licensing.billing.models import Invoice
-from licensing.billing.queries import get_balance
+from licensing.books.bank import operations as bank
+from licensing.books.bank.matching import parse_key
+from licensing.books.bank.models import StatementLine
+from licensing.books.billing.models import Invoice
+from licensing.books.billing.queries import get_balance
 from tests.bank.actions import propose, upload
 from tests.bank.statement_files import FileLine, StatementFile
 from tests.sites.audit.walk_steps import Steps, WalkSteps

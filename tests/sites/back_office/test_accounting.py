@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import AccountEvent
 from core.calendar import date_in_paris
-from licensing.accounting.models import AccountingSettings
+from licensing.books.accounting.models import AccountingSettings
 from licensing.catalogue.models import Seller
 from tests.accounting.fec_checker import list_faults, read_fec
 from tests.accounting.provider_balance import record_movements

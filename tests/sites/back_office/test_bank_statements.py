@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from licensing.bank.models import LinePayment, LineState, StatementLine
+from licensing.books.bank.models import LinePayment, LineState, StatementLine
 from licensing.orders.models import Order, OrderState
 from licensing.payments.models import Payment
 from sites.back_office.bank import PAGE_LINES

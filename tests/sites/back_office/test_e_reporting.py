@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.formatting import long_date
-from licensing.billing.transmission import delivery
-from licensing.billing.transmission.platforms import PlatformRefuses
+from licensing.books.billing.transmission import delivery
+from licensing.books.billing.transmission.platforms import PlatformRefuses
+from licensing.books.e_reporting.models import PeriodReport
+from licensing.books.e_reporting.queries import list_statements
 from licensing.catalogue.models import Seller
-from licensing.e_reporting.models import PeriodReport
-from licensing.e_reporting.queries import list_statements
 from licensing.orders.settlement import PaymentMethod
 from licensing.payments import operations as payment_operations
 from tests.billing.transmission.norm_schemas import list_report_violations, needs_norm_schemas

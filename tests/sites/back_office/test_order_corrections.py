@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from core.formatting import long_date
-from licensing.billing.models import Invoice
+from licensing.books.billing.models import Invoice
 from tests.factories.orders import OrderFactory
 from tests.factories.shop import sell_next_year
 from tests.sites.back_office.pages import order_url, page_text

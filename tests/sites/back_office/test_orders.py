@@ -13,9 +13,9 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from core.calendar import date_in_paris
-from licensing.billing import invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import Invoice
+from licensing.books.billing import invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import Invoice
 from licensing.entitlements.models import Entitlement
 from licensing.orders import purchase_orders
 from licensing.orders.models import Order, OrderState

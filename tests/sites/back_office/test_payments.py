@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date
-from licensing.billing.queries import get_balance
+from licensing.books.billing.queries import get_balance
 from licensing.orders.models import OrderState
 from sites.back_office.forms import AmountField
 from tests.factories.orders import OrderFactory

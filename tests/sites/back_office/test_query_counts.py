@@ -8,12 +8,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.calendar import date_in_paris
-from licensing.billing.transmission import delivery
-from licensing.billing.transmission.operations import request_transmissions
-from licensing.billing.transmission.platforms import PlatformRefuses
+from licensing.books.billing.transmission import delivery
+from licensing.books.billing.transmission.operations import request_transmissions
+from licensing.books.billing.transmission.platforms import PlatformRefuses
+from licensing.books.e_reporting.queries import list_statements
+from licensing.books.e_reporting.reports import make_report
 from licensing.catalogue.models import Seller
-from licensing.e_reporting.queries import list_statements
-from licensing.e_reporting.reports import make_report
 from tests.accounting.provider_balance import record_movements
 from tests.bank.actions import upload
 from tests.bank.statement_files import FileLine, StatementFile

@@ -7,12 +7,12 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from licensing.billing import invoicing
-from licensing.billing import operations as billing_operations
-from licensing.billing.models import PlatformStatus
-from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.models import Transmission
-from licensing.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
+from licensing.books.billing import invoicing
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.models import PlatformStatus
+from licensing.books.billing.transmission import delivery, operations
+from licensing.books.billing.transmission.models import Transmission
+from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
 from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent

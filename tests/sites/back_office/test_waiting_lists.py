@@ -13,7 +13,7 @@ from django_tenants.utils import schema_context, tenant_context
 from collectivities.models import Invitation
 from collectivities.operations.members import check_office
 from core.calendar import PARIS
-from licensing.billing.models import Invoice
+from licensing.books.billing.models import Invoice
 from licensing.orders.models import Order, PurchaseOrderScan
 from licensing.payments.models import Payment
 from mailing.models import Message

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.formatting import long_date
-from licensing.billing.models import Invoice
+from licensing.books.billing.models import Invoice
 from licensing.orders.models import OrderState, PurchaseOrderScan
 from licensing.payments.models import Payment
 from tests.factories.accounts import UserFactory

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from licensing.bank.models import LineState, StatementLine
+from licensing.books.bank.models import LineState, StatementLine
 from tests.bank.statement_files import FileLine, StatementFile
 from tests.sites.month.month_of_sales import FIRST_DAY, LAST_DAY, PAYOUT_DAYS, PlayedSale, moment
 

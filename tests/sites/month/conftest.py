@@ -11,15 +11,15 @@ from django.utils import timezone
 from lxml import etree
 from pypdf import PdfWriter
 
-from licensing.billing import invoice_pdf
-from licensing.billing.transmission.accounts import ApprovedPlatformAccount
+from licensing.books.billing import invoice_pdf
+from licensing.books.billing.transmission.accounts import ApprovedPlatformAccount
 from tests.billing.transmission import fake_chorus_pro, fake_platform
 from tests.payments.card.conftest import stripe, tell
 from tests.sites.month.month_of_sales import MonthClock, MonthOfSales, moment
 
 __all__ = ["stripe", "tell"]
 
-_TRANSMISSION = "licensing.billing.transmission"
+_TRANSMISSION = "licensing.books.billing.transmission"
 #: One invoice of as many has its real sheet, which takes 0.2 s to draw; the others embed their XML in a blank page.
 _DRAWN = 50
 #: What the schematrons look at, of texts: they are run once for each combination.
@@ -60,7 +60,7 @@ def plain_sheets(monkeypatch):
         writer.write(file)
         return file.getvalue()
 
-    monkeypatch.setattr("licensing.billing.invoice_pdf.render_pdf", render)
+    monkeypatch.setattr("licensing.books.billing.invoice_pdf.render_pdf", render)
 
 
 @pytest.fixture

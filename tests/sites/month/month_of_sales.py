@@ -13,8 +13,8 @@ from stdnum import luhn
 
 from collectivities.capabilities import Role
 from core.calendar import PARIS
-from licensing.accounting.balance_sync import retrieve_balance_transactions
-from licensing.billing import operations as billing_operations
+from licensing.books.accounting.balance_sync import retrieve_balance_transactions
+from licensing.books.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import operations
 from licensing.orders.models import Order, Payer

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from django.conf import settings
 
-from licensing.bank.models import StatementLine
+from licensing.books.bank.models import StatementLine
 from tests.bank.statement_files import StatementFile
 from tests.host_client import HostClient
 from tests.sites.back_office.pages import page_text

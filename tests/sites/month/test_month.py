@@ -15,13 +15,13 @@ from lxml import etree
 
 from accounts.tasks import delete_expired_sessions
 from core.money import CENT
-from licensing.bank.models import LineState, StatementLine
-from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute, PlatformState
-from licensing.billing.queries import get_balance
-from licensing.billing.transmission import delivery
-from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
+from licensing.books.bank.models import LineState, StatementLine
+from licensing.books.billing.models import Invoice, InvoiceKind, InvoiceRoute, PlatformState
+from licensing.books.billing.queries import get_balance
+from licensing.books.billing.transmission import delivery
+from licensing.books.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
+from licensing.books.e_reporting.models import PeriodReport
 from licensing.catalogue.models import Seller
-from licensing.e_reporting.models import PeriodReport
 from licensing.orders.models import Order, OrderState
 from licensing.payments.collection_statements import declare_collections
 from sites.audit.checks import check_all

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from collectivities.capabilities import Role
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import billing_details, purchase_orders
 from licensing.orders.models import Order, OrderState, PublicBody, ScanState

@@ -16,10 +16,10 @@ from collectivities.models import Invitation, Member
 from licensing.catalogue.operations import get_licence_product
 from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
 from licensing.entitlements import operations
-from licensing.invitations.emails import notify_invited
-from licensing.invitations.models import TeacherInvitation
 from licensing.orders.models import Order, OrderKind, OrderState
-from licensing.requests.models import LicenceRequest, MutedLetter, TeacherRequest
+from licensing.requests.invitations.emails import notify_invited
+from licensing.requests.invitations.models import TeacherInvitation
+from licensing.requests.school_requests.models import LicenceRequest, MutedLetter, TeacherRequest
 from mailing.models import MessageState
 from mailing.operations import enqueue
 from schools import affiliations

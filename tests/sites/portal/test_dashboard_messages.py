@@ -10,7 +10,7 @@ from django_tenants.utils import tenant_context
 from collectivities.models import OfficeSettings
 from core.formatting import of_name
 from licensing.entitlements import operations
-from licensing.invitations import operations as invitations
+from licensing.requests.invitations import operations as invitations
 from tests.conftest import TERM
 from tests.sites.portal.my_account_page import HTMX, PAGE, visible_text
 

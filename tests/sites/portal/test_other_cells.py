@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from core.cells import Cell, CellMap
-from licensing.bank.books import find_invoice_numbers
-from licensing.billing import queries, snapshots
+from licensing.books.bank.books import find_invoice_numbers
+from licensing.books.billing import queries, snapshots
 from licensing.entitlements import keys
 from tenants import provisioning
 from tests.factories.accounts import PrincipalFactory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from licensing.billing.documents import get_or_create_quote
+from licensing.books.billing.documents import get_or_create_quote
 from licensing.catalogue.models import Product
 from licensing.catalogue.operations import get_licence_product
 from licensing.orders import operations

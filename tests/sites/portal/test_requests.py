@@ -6,8 +6,8 @@ import pytest
 from django_tenants.utils import schema_context, tenant_context
 
 from licensing.entitlements import operations as seats
-from licensing.requests import operations
-from licensing.requests.models import LicenceRequest, MutedLetter, TeacherRequest, TeacherRequestEnd
+from licensing.requests.school_requests import operations
+from licensing.requests.school_requests.models import LicenceRequest, MutedLetter, TeacherRequest, TeacherRequestEnd
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from licensing.entitlements.models import Entitlement
-from licensing.returns.models import LicenceReturn, ReturnRequest
+from licensing.requests.returns.models import LicenceReturn, ReturnRequest
 from schools.models import Affiliation
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.returns.given_school import GivenSchool

@@ -12,8 +12,8 @@ from django_tenants.utils import schema_context
 from licensing.classes import operations as classes
 from licensing.entitlements import operations, overview
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import operations as invitations
-from licensing.invitations.models import TeacherInvitation
+from licensing.requests.invitations import operations as invitations
+from licensing.requests.invitations.models import TeacherInvitation
 from sites.portal.my_account import roster
 from sites.portal.my_account.roster import TeacherState
 from tests.classes.class_rows import create_subscription, hold_seat

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from core import formatting
-from licensing.billing import operations as billing_operations
-from licensing.billing.snapshots import format_refund_terms
+from licensing.books.billing import operations as billing_operations
+from licensing.books.billing.snapshots import format_refund_terms
 from licensing.orders.rights import get_entitlement
 from licensing.payments import operations as payment_operations
 from tests.factories.accounts import OperatorFactory

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from licensing.billing import operations as billing_operations
+from licensing.books.billing import operations as billing_operations
 from licensing.catalogue.models import Seller
 from licensing.entitlements.models import Subscription
 from licensing.orders import operations, purchase_orders

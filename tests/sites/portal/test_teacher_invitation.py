@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts.models import AccountEvent, User
 from licensing.entitlements.models import Entitlement
-from licensing.invitations import emails, operations
-from licensing.invitations.models import InvitationEnd, TeacherInvitation
+from licensing.requests.invitations import emails, operations
+from licensing.requests.invitations.models import InvitationEnd, TeacherInvitation
 from tests.conftest import PASSWORD
 from tests.emails import list_emails, render_only_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, enable_second_factor, get_totp_code

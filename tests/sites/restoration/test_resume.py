@@ -13,8 +13,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from installation.hold import find_hold
-from licensing.billing import invoicing
-from licensing.billing.models import Invoice, SkippedNumbers
+from licensing.books.billing import invoicing
+from licensing.books.billing.models import Invoice, SkippedNumbers
 from mailing.models import Message, MessageState
 from sites.audit.checks import check_all
 from sites.restoration import operations

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from core.connections import OwnerUnknown, connected_as_owner
 from core.formatting import long_moment, number, pluralize
 from installation.hold import find_hold
-from licensing.billing.snapshots import format_number
+from licensing.books.billing.snapshots import format_number
 from sites.restoration import operations
 
 _INVOICE = re.compile(r"P(\d{4})-(\d{6,})")

@@ -9,7 +9,7 @@ from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.pools.models import Allocation
-from licensing.returns.models import LicenceReturn
+from licensing.requests.returns.models import LicenceReturn
 from mailing import kinds
 from mailing.models import Message
 from sites.office import weekly_letter

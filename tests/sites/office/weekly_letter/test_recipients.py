@@ -10,8 +10,8 @@ from collectivities.letters import choose_letters
 from collectivities.models import Letter, Member, MemberLetter, OfficeSettings
 from licensing.catalogue.models import SchoolYear
 from licensing.orders import operations as orders
-from licensing.renewals import emails as renewal_letters
-from licensing.requests import emails
+from licensing.plans.renewals import emails as renewal_letters
+from licensing.requests.school_requests import emails
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message

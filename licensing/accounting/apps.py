@@ -1,7 +1,0 @@
-from django.apps import AppConfig
-
-
-class AccountingConfig(AppConfig):
-    name = "licensing.accounting"
-    label = "accounting"
-    verbose_name = "Comptabilité"

@@ -1,7 +1,0 @@
-from django.apps import AppConfig
-
-
-class BillingConfig(AppConfig):
-    name = "licensing.billing"
-    label = "billing"
-    verbose_name = "Facturation"

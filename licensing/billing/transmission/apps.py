@@ -1,7 +1,0 @@
-from django.apps import AppConfig
-
-
-class TransmissionConfig(AppConfig):
-    name = "licensing.billing.transmission"
-    label = "transmission"
-    verbose_name = "Transmission des factures"

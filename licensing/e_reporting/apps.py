@@ -1,7 +1,0 @@
-from django.apps import AppConfig
-
-
-class EReportingConfig(AppConfig):
-    name = "licensing.e_reporting"
-    label = "e_reporting"
-    verbose_name = "E-reporting"

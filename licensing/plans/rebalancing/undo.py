@@ -1,0 +1,69 @@
+"""Undo what was changed for many schools as a whole: of a rebalancing, and of a renewal."""
+
+from __future__ import annotations
+
+import datetime
+from typing import NamedTuple
+
+from django.db.models import F
+
+from accounts.models import User
+from collectivities import audit_log
+from core import formatting
+from core.exceptions import Refusal
+from core.formatting import school_forms
+from licensing.entitlements.exceptions import LicencesInUse
+from licensing.entitlements.keys import grow_many, shrink_many
+from licensing.entitlements.seat_holders import remove_seats
+from licensing.pools import events
+from licensing.pools.models import ALLOCATION_TOPIC, GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
+from webhooks import operations as webhooks
+
+
+class UndoneAct(NamedTuple):
+    """What is undone as a whole: « Rééquilibrage », and the code of the refusal to undo it."""
+
+    name: str
+    code: str
+
+    def refuse(self, sentence: str) -> Refusal:
+        """Return the refusal, with a sentence without a full stop."""
+        return Refusal(self.code, f"{sentence} : tout est annulé, ou rien.")
+
+    def refuse_changed(self, allocation: Allocation) -> Refusal:
+        """Return the refusal for an allocation that is not what it was left as."""
+        return self.refuse(f"Ce qu'a {school_forms(allocation.school.name).the} a changé depuis")
+
+
+def set_back(
+    allocation: Allocation, act: UndoneAct, *, before: int, after: int, by: User | None, at: datetime.datetime
+) -> None:
+    """Give an allocation the units that it had before; the caller has locked its pool, it and its key.
+
+    Raises the act's refusal where teachers hold what it was given.
+    """
+    change = after - before
+    name = school_forms(allocation.school.name).the
+    if change < 0:
+        grow_many({allocation.key_id: -change})
+    elif allocation.key.redeemed_at is None:
+        shrink_many({allocation.key_id: before})
+    else:
+        try:
+            remove_seats(key_id=allocation.key_id, units=change)
+        except LicencesInUse:
+            given = f"{formatting.start_sentence(name)} a déjà donné ses nouvelles licences à des enseignants"
+            raise act.refuse(given) from None
+    Allocation.objects.filter(pk=allocation.pk).update(units=before)
+    Pool.objects.filter(pk=allocation.pool_id).update(allocated=F("allocated") - change)
+    audit_log.record(
+        action=REDUCED_IN_BULK if change > 0 else GROWN_IN_BULK,
+        by=by,
+        at=at,
+        summary=f"{act.name} : {name} a de nouveau {formatting.pluralize(before, 'licence')} du lot "
+        f"« {allocation.pool.name} », avec la même clé.",
+        school_id=allocation.school_id,
+        object_type=ALLOCATION_TOPIC,
+        object_id=allocation.pk,
+    )
+    webhooks.emit(events=events.build_reduced_events([(allocation, before)], import_id=None), at=at)

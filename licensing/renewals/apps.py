@@ -1,7 +1,0 @@
-from django.apps import AppConfig
-
-
-class RenewalsConfig(AppConfig):
-    name = "licensing.renewals"
-    label = "renewals"
-    verbose_name = "Reconductions"

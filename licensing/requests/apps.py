@@ -1,7 +1,0 @@
-from django.apps import AppConfig
-
-
-class RequestsConfig(AppConfig):
-    name = "licensing.requests"
-    label = "requests"
-    verbose_name = "Demandes de licences"

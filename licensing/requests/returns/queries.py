@@ -1,0 +1,113 @@
+"""Read-only queries on licences that came back, are asked for, or could come back."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection
+from typing import NamedTuple
+
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+
+from core.calendar import date_in_paris
+from core.connections import connection
+from licensing.entitlements.models import available_on
+from licensing.entitlements.office_keys import find_entitlements, find_redeemed
+from licensing.entitlements.seat_holders import list_unused_seats
+from licensing.pools.filters import find_asking
+from licensing.pools.models import Allocation
+from licensing.requests.returns.models import (
+    MIN_PAUSE,
+    UNDOABLE_FOR,
+    LicenceReturn,
+    ReturnOutcome,
+    ReturnRequest,
+    ReturnRequestQuerySet,
+)
+
+
+class UnusedLicences(NamedTuple):
+    """Licences of redeemed keys that nobody uses, and in how many schools."""
+
+    units: int
+    schools: int
+    #: Of these schools, those that may be asked: not asked within `MIN_PAUSE`.
+    schools_to_ask: int
+    #: Licences that nobody uses either, of schools that have them lately, or ask for more and wait.
+    excluded_units: int
+
+
+def count_unused(key_ids: Collection[int]) -> dict[int, int]:
+    """Return how many licences of each key are unused, by primary key, for those that have any. One query."""
+    unused = list_unused_seats().filter(subscription__key__in=key_ids).order_by()
+    return dict(unused.values_list("subscription__key").annotate(Count("pk")))
+
+
+def list_open_requests(key_ids: Collection[int], at: datetime.datetime) -> dict[int, ReturnRequest]:
+    """Return by key the requests that a school may answer now. One query."""
+    found = (
+        ReturnRequest.objects.open_at(at).filter(key__in=key_ids).select_related("collectivity", "key__subscription")
+    )
+    return {request.key_id: request for request in found}
+
+
+def list_undoable_returns(key_ids: Collection[int], at: datetime.datetime) -> list[LicenceReturn]:
+    """Return what was given back within the hour and not taken again, the latest first. One query."""
+    recent = LicenceReturn.objects.filter(key__in=key_ids, returned_at__gt=at - UNDOABLE_FOR, undone_at=None)
+    return list(recent.select_related("key__entitlement__collectivity").order_by("-returned_at", "-pk"))
+
+
+def find_return_days(key_ids: Collection[int]) -> dict[int, datetime.datetime]:
+    """Return by key when licences were last given back. One query."""
+    kept = LicenceReturn.objects.filter(key__in=key_ids, undone_at=None)
+    return dict(kept.order_by().values_list("key").annotate(Max("returned_at")))
+
+
+def find_last_requests(key_ids: Collection[int]) -> dict[int, ReturnRequest]:
+    """Return by key what was last asked for. One query."""
+    found = ReturnRequest.objects.filter(key__in=key_ids).order_by("key", "-pk").distinct("key")
+    return {request.key_id: request for request in found}
+
+
+def select_requests() -> ReturnRequestQuerySet:
+    """Return the requests of the current collectivity."""
+    return ReturnRequest.objects.filter(collectivity__schema_name=connection.schema_name)
+
+
+def get_allocation_ids(requests: Collection[ReturnRequest]) -> dict[int, int]:
+    """Return by key the allocations that requests are about. One query."""
+    allocations = Allocation.objects.filter(key__in=[request.key_id for request in requests])
+    return dict(allocations.values_list("key_id", "pk"))
+
+
+def list_office_returns() -> QuerySet[LicenceReturn]:
+    """Return all that the schools of the current collectivity gave back, in no order."""
+    return LicenceReturn.objects.filter(key__entitlement__collectivity__schema_name=connection.schema_name).order_by()
+
+
+def select_returns() -> QuerySet[LicenceReturn]:
+    """Return what the schools of the current collectivity gave back, the latest first, without what was undone."""
+    own = list_office_returns().filter(undone_at=None)
+    return own.select_related("key__school", "key__entitlement").order_by("-returned_at", "-pk")
+
+
+def count_unused_of_office(at: datetime.datetime) -> UnusedLicences:
+    """Return what nobody uses of the current collectivity's lots that can be given at a moment. Six queries."""
+    available = find_entitlements(available_on(date_in_paris(at), ""))
+    given = Allocation.objects.active().filter(pool__entitlement__in=available, key__in_array=find_redeemed())
+    asked = ReturnRequest.objects.filter(key=OuterRef("subscription__key"), asked_at__gt=at - MIN_PAUSE)
+    may_be_asked = ~Exists(asked.exclude(outcome=ReturnOutcome.WITHDRAWN))
+    keys = set(given.values_list("key_id", flat=True))
+    asleep = given.dormant(at).exclude(school__in=find_asking()).values_list("key_id", flat=True)
+    dormant = Q(subscription__key__in_array=list(asleep))
+    counted = (
+        list_unused_seats()
+        .filter(subscription__key__in_array=keys)
+        .order_by()
+        .aggregate(
+            units=Count("pk", filter=dormant),
+            schools=Count("subscription__school", distinct=True, filter=dormant),
+            schools_to_ask=Count("subscription__school", distinct=True, filter=dormant & Q(may_be_asked)),
+            excluded_units=Count("pk", filter=~dormant),
+        )
+    )
+    return UnusedLicences(**counted)
