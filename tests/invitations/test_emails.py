@@ -31,7 +31,7 @@ def remind(jaures, invitation):
 
 def test_the_letter_says_who_invites_which_school_and_until_when(jaures, invitation):
     letter = render_only_email(emails.INVITED)
-    assert letter.subject == "Une licence Pep’s vous attend à l’École Jean Jaurès"
+    assert letter.subject == "Une licence Pep's vous attend à l’École Jean Jaurès"
     assert letter.reply_to == jaures.principal.email
     assert letter.from_name == "Pep’s – École Jean Jaurès"
     for text in (letter.text, letter.html):
@@ -87,7 +87,7 @@ def test_the_principal_reads_once_who_did_not_answer(jaures, invitation):
     operations.expire_invitations(at=second.expires_at)
     letter = render_only_email(emails.EXPIRED)
     assert letter.subject == "2 invitations sont restées sans réponse"
-    assert f"Léa Martin ({LEA}) et paul@x.example n’ont pas répondu" in letter.text
+    assert f"Léa Martin ({LEA}) et paul@x.example n'ont pas répondu" in letter.text
     jaures.principal.affiliations.update(verified_at=None, verified_by="")
     with pytest.raises(kinds.NoLongerDue):
         render_only_email(emails.EXPIRED)

@@ -148,7 +148,7 @@ def test_verified_principals_are_written_to_once_a_week_while_somebody_waits(jau
     assert [write(uai, TERM), write(uai, TERM + WEEK / 2), write(uai, TERM + WEEK)] == [1, 0, 1]
     letter = list_emails(emails.SCHOOL_WAITING, recipient=jaures.head.email)[0]
     email = render_email(letter)
-    assert email.subject.startswith("Une personne vous demande une licence Pep’s")
+    assert email.subject.startswith("Une personne vous demande une licence Pep's")
     assert "une fois par semaine au plus" in email.text
     assert str(request.teacher) not in email.text
     refuse(jaures, request)
