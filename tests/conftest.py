@@ -22,6 +22,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from accounts import attempt_delays
 from core.connections import connection
 from licensing.classes.passwords import PupilHasher
 from sites.demo.smtp_sink import SmtpSink
@@ -276,6 +277,16 @@ def pytest_runtest_logfinish():
 def _starts_in_the_public_schema():
     """Reset the schema: a request of the previous test left the connection in its host's."""
     connection.set_schema_to_public()
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_ends_by_itself(request, monkeypatch):
+    """Stop the clock of the delays between attempts in a test of one transaction: `let_pass` alone moves them.
+
+    On a slow machine six attempts take longer than the wait that they begin.
+    """
+    if "transactional_db" not in request.fixturenames:
+        monkeypatch.setattr(attempt_delays, "_CLOCK", "now()")
 
 
 @functools.cache

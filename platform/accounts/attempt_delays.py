@@ -201,17 +201,21 @@ def _forgive(row: _Row, counted: _CountedRow, failures: int, now: datetime.datet
     )
 
 
+#: What time it is: now() is when the transaction began, which may have waited for these rows.
+_CLOCK = "clock_timestamp()"
+
+
 def _lock(subjects: Sequence[_Subject]) -> tuple[dict[_Subject, _Row], datetime.datetime]:
     """Lock the subjects' rows, made where there is none, in one order for all; return them, and the database's time."""
     ordered = sorted(subjects, key=lambda subject: (subject[0].scope, subject[1]))
-    values = ", ".join(["(%s, %s, clock_timestamp(), clock_timestamp(), 0)"] * len(ordered))
+    values = ", ".join([f"(%s, %s, {_CLOCK}, {_CLOCK}, 0)"] * len(ordered))
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             INSERT INTO {_TABLE} AS delay (scope, subject, empties_at, open_at, refused) VALUES {values}
             ON CONFLICT (scope, subject) DO UPDATE SET scope = excluded.scope
-            RETURNING scope, subject, empties_at, open_at, refused, clock_timestamp()
-            """,  # noqa: S608 - the table's name and placeholders
+            RETURNING scope, subject, empties_at, open_at, refused, {_CLOCK}
+            """,  # noqa: S608 - names and placeholders
             [value for rule, subject in ordered for value in (rule.scope, subject)],
         )
         locked = {(scope, subject): columns for scope, subject, *columns in cursor.fetchall()}

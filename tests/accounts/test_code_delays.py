@@ -221,7 +221,7 @@ def test_the_owner_is_notified_once_of_codes_tried_with_their_password(device, p
     [email] = list_emails("account.codes_tried")
     assert email.recipient == person.email
     sent = render_email(email)
-    assert sent.subject == "Quelqu'un connaît le mot de passe du compte « awa.diop »"
+    assert sent.subject == "Quelqu'un connaît le mot de passe du compte «\u00a0awa.diop\u00a0»"
     assert "elle connaît votre mot de passe" in sent.text
     assert "http://peps.localhost/securite/appareils/" in sent.text.replace(":8000", "")
     assert "/mot-de-passe/oublie/" in sent.text
