@@ -184,7 +184,10 @@ def list_tests(targets: list[Path], root: Path) -> list[str]:
     """Return the tests of packages or files: the folder of each app, and what is named after it elsewhere."""
     found: dict[Path, None] = {}
     for target in targets:
-        app = next((part for part in target.with_suffix("").parts if (root / "tests" / part).is_dir()), None)
+        folders = [target.with_suffix(""), *target.parents]
+        innermost = [folder.name for folder in folders if (root / folder / "apps.py").is_file()]
+        names = [*innermost, *target.with_suffix("").parts]
+        app = next((name for name in names if name and (root / "tests" / name).is_dir()), None)
         if app is None:
             raise SystemExit(f"No folder of tests is named after a part of {target}: name some with --tests.")
         found |= dict.fromkeys(sorted((root / "tests").glob(f"**/{app}")))
