@@ -61,14 +61,21 @@ class PoolSerializer(serializers.Serializer[Any]):
     )
     opened_at = UtcDateTimeField(help_text="Quand il a été ouvert.")
     first_day = serializers.DateField(
+        source="entitlement.first_day",
         help_text="Le premier jour où elles s'utilisent en classe : elles s'attribuent, s'activent et se distribuent"
-        " avant."
+        " avant.",
     )
-    last_day = serializers.DateField(help_text="Le dernier jour des licences, inclus.")
+    last_day = serializers.DateField(source="entitlement.last_day", help_text="Le dernier jour des licences, inclus.")
     provisional_until = serializers.DateField(
-        allow_null=True, help_text="Le dernier jour des droits temporaires, tant que le bon de commande est attendu."
+        source="entitlement.provisional_until",
+        allow_null=True,
+        help_text="Le dernier jour des droits temporaires, tant que le bon de commande est attendu.",
     )
-    unpaid_until = serializers.DateField(allow_null=True, help_text="Le jour avant lequel le paiement est attendu.")
+    unpaid_until = serializers.DateField(
+        source="entitlement.unpaid_until",
+        allow_null=True,
+        help_text="Le jour avant lequel le paiement est attendu.",
+    )
 
 
 _POOL_EXAMPLE = {
@@ -119,7 +126,7 @@ def _serialize_pools() -> dict[int, dict[str, Any]]:
     today = date_in_paris(timezone.now())
     return {
         position.pool_id: PoolSerializer(
-            position._asdict() | vars(position.entitlement) | {"status": position.entitlement.status_on(today).value}
+            position._asdict() | {"status": position.entitlement.status_on(today).value}
         ).data
         for position in list_pool_positions()
     }
