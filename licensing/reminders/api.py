@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from api.fields import StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
 from api.filters import StrictNumberFilter
 from api.models import TokenScope
-from api.viewsets import ApiViewSet, answers, listing, operation, sends
+from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from licensing.pools.models import Pool
 from licensing.reminders import operations
 from licensing.reminders.models import MAX_DAYS, MAX_STEPS, Reminder, ReminderCause, ReminderPolicy
@@ -155,10 +155,11 @@ class ReminderViewSet(ApiViewSet):
 
     @operation("POST reminders/<int:pk>/cancel", "reminder_cancel", "cancelReminder", "Annuler une relance prévue")
     @answers(examples={"Elle est annulée": _REMINDER | {"cancelled_at": "2026-12-02T09:14:00.251907Z"}})
+    @refuses("reminder_already_sent")
     def cancel(self, pk: int) -> Reminder:
         """Annule une relance : celle du délai suivant reste prévue. Annulée deux fois, elle l'est une.
 
-        Refus (409) : `reminder_already_sent`. Une relance qui n'est plus prévue est une absence (404).
+        Une relance qui n'est plus prévue est une absence (404).
         """
         self.read_body()
         return operations.cancel(reminder_id=pk, by=self.actor(), at=timezone.now())
