@@ -412,9 +412,9 @@ class AllocationViewSet(ApiViewSet):
     )
     @answers(
         success={
-            201: "Attribuée ; l'e-mail part.",
             200: "L'établissement avait une attribution de ce lot : elle a grandi, sous la même clé, ou avait déjà ce "
             "total.",
+            201: "Attribuée ; l'e-mail part.",
         }
     )
     @refuses(
@@ -445,7 +445,7 @@ class AllocationViewSet(ApiViewSet):
         allocation = serialize_allocation(allocation_id)
         if row_result.result is AllocationRowStatus.CREATED:
             return self.respond_created(allocation, "allocation", pk=allocation_id)
-        return self.respond(allocation, 200)
+        return self.respond(allocation)
 
     @operation(
         "POST allocations/bulk", "allocations_bulk", "createAllocations", "Attribuer à des milliers d'établissements"
