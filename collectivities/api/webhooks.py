@@ -188,7 +188,7 @@ class DeliveryViewSet(ApiViewSet):
 
     tag = "Webhooks"
     read_scope = write_scope = TokenScope.WEBHOOKS
-    queryset = Delivery.objects.select_related("event")
+    queryset = Delivery.objects.all()
     serializer_class = DeliverySerializer
     filterset_class = ApiDeliveryFilter
     statuses = {rules.UnknownEndpoint.code: 404}
@@ -196,7 +196,7 @@ class DeliveryViewSet(ApiViewSet):
 
     def get_queryset(self) -> QuerySet[Delivery]:
         """Return the deliveries of the URL's webhook."""
-        return super().get_queryset().filter(endpoint_id=self.kwargs.get("pk"))
+        return list_deliveries(self.kwargs["pk"])
 
     @listing("webhooks/<int:pk>/deliveries", "deliveries", "listDeliveries", "Lire les envois d'un webhook")
     def list(self, pk: int) -> Response:
@@ -211,7 +211,7 @@ class DeliveryViewSet(ApiViewSet):
     def retrieve(self, pk: int, number: int) -> Delivery:
         """L'événement entier, et chaque essai : quand, ce qui a été répondu, pourquoi il a échoué."""
         attempts = Prefetch("tries", Attempt.objects.order_by("pk"))
-        return get_object_or_404(list_deliveries(pk).prefetch_related(attempts), pk=number)
+        return get_object_or_404(self.get_queryset().prefetch_related(attempts), pk=number)
 
     @operation(
         "POST webhooks/<int:pk>/deliveries/<int:number>/replay", "delivery_replay", "replayDelivery", "Rejouer un envoi"

@@ -122,10 +122,6 @@ _EXAMPLE = {
 _ENDED = _EXAMPLE | {"ended_at": "2026-11-05T08:02:11.114872Z"}
 
 
-def _list_own() -> QuerySet[LicenceRequest]:
-    return LicenceRequest.objects.filter(collectivity__schema_name=connection.schema_name)
-
-
 class LicenceRequestViewSet(ApiViewSet):
     """`/requests`."""
 
@@ -138,7 +134,7 @@ class LicenceRequestViewSet(ApiViewSet):
 
     def get_queryset(self) -> QuerySet[LicenceRequest]:
         """Return the requests to the current collectivity alone."""
-        return _list_own()
+        return LicenceRequest.objects.filter(collectivity__schema_name=connection.schema_name)
 
     @listing("requests", "requests", "listRequests", "Lire les demandes des écoles")
     def list(self) -> Response:
@@ -176,7 +172,7 @@ class LicenceRequestViewSet(ApiViewSet):
         """
         data = self.read_body()
         rows = data["requests"]
-        asked = dict(_list_own().filter(pk__in=[row["request"] for row in rows]).values_list("pk", "units"))
+        asked = dict(self.get_queryset().filter(pk__in=[row["request"] for row in rows]).values_list("pk", "units"))
         grants = [
             operations.GrantedUnits(row["request"], row.get("units") or asked.get(row["request"], 1)) for row in rows
         ]
