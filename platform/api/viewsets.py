@@ -145,12 +145,18 @@ class ApiViewSet(ViewSetMixin, ScopedListView):
 
 
 def operation[View: ApiViewSet, **P](
-    route: str, url_name: str, operation_id: str, summary: str, **options: Any
+    route: str,
+    url_name: str,
+    operation_id: str,
+    summary: str,
+    *,
+    parameters: Sequence[OpenApiParameter] = (),
+    is_list: bool = False,
 ) -> Callable[[Callable[Concatenate[View, P], object]], Callable[..., HttpResponseBase]]:
-    """Declare a method of a viewset as an operation; `route`: `POST pools/<int:pk>`, `options`: see `Operation`.
+    """Declare a method of a viewset as an operation; `route`: `POST pools/<int:pk>`.
 
     Its docstring is the description; what it returns is the answer, or makes it (`respond`). Every POST is idempotent.
-    `sends`, `answers` and `refuses` stand below it.
+    `sends`, `answers`, `refuses` and `refuses_rows` stand below it.
     """
     method, _, address = route.partition(" ")
     defaults = {"body": EmptySerializer} if method == "POST" else {}
@@ -162,9 +168,16 @@ def operation[View: ApiViewSet, **P](
             return result if isinstance(result, HttpResponseBase) else view.respond(result)
 
         decorated: Any = idempotent(handler) if method == "POST" else handler
-        declared = defaults | getattr(function, "declared", {}) | options
+        declared = defaults | getattr(function, "declared", {})
         decorated.operation = Operation(
-            method=method, path=address, url_name=url_name, operation_id=operation_id, summary=summary, **declared
+            method=method,
+            path=address,
+            url_name=url_name,
+            operation_id=operation_id,
+            summary=summary,
+            parameters=parameters,
+            is_list=is_list,
+            **declared,
         )
         return cast("Callable[..., HttpResponseBase]", decorated)
 
