@@ -246,6 +246,9 @@ class ApiAutoSchema(AutoSchema):
             schema.update(schema.pop("oneOf")[0])
 
     def _is_list_view(self, serializer: Any = None) -> bool:
+        if not isinstance(self.view, ScopedView):
+            is_list: bool = super()._is_list_view(serializer)
+            return is_list
         return self.method == "GET" and self.view.get_known_parameters(self.method) is None
 
     def _has_parameters(self) -> bool:
