@@ -155,23 +155,25 @@ class ApiAutoSchema(AutoSchema):
         """Return the serializer of each successful status, with its description."""
         if self._declared is None:
             return super().get_response_serializers()
-        answer = self._declared.answer or self.view.serializer_class
+        serializer = self._declared.response or self.view.serializer_class
         return {
-            status: OpenApiResponse(None if status == HTTPStatus.NO_CONTENT else answer, description)
+            status: OpenApiResponse(None if status == HTTPStatus.NO_CONTENT else serializer, description)
             for status, description in self._declared.success.items()
         }
 
     def get_examples(self) -> list[OpenApiExample]:
-        """Return the examples of the body and of the answer."""
+        """Return the examples of the body and of the response."""
         if self._declared is None:
             return super().get_examples()
-        sent, answered = self._declared.sent, self._declared.answered
+        body_examples, response_examples = self._declared.body_examples, self._declared.response_examples
+        if response_examples is None:
+            response_examples = self.view.examples
         statuses = list(self._declared.success)
         return [
-            *(OpenApiExample(title, value, request_only=True) for title, value in sent.items()),
+            *(OpenApiExample(title, value, request_only=True) for title, value in body_examples.items()),
             *(
                 OpenApiExample(title, value, response_only=True, status_codes=statuses)
-                for title, value in (self.view.examples if answered is None else answered).items()
+                for title, value in response_examples.items()
             ),
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, ClassVar, Concatenate, cast
 
 from django.http import Http404
@@ -23,8 +24,6 @@ from api.idempotency import idempotent
 from api.models import TokenScope
 from api.views import ScopedListView
 
-_NO_CONTENT = 204
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
@@ -37,13 +36,13 @@ class Operation:
     summary: str
     #: What is sent; a POST sends an empty object at least.
     body: type[BaseSerializer[Any]] | None = None
-    #: What is answered; None: the viewset's `serializer_class`.
-    answer: type[BaseSerializer[Any]] | None = None
+    #: What is returned; None: the viewset's `serializer_class`.
+    response: type[BaseSerializer[Any]] | None = None
     #: Successful statuses, each with its description or an empty text; the first is that of what the method returns.
     success: Mapping[int, str] = field(default_factory=lambda: {200: ""})
-    #: Examples of the body, and of the answer (None: the viewset's), by title.
-    sent: Mapping[str, Any] = field(default_factory=dict)
-    answered: Mapping[str, Any] | None = None
+    #: Examples of the body, and of the response (None: the viewset's), by title.
+    body_examples: Mapping[str, Any] = field(default_factory=dict)
+    response_examples: Mapping[str, Any] | None = None
     #: Descriptions of parameters, of the path or the query.
     parameters: Sequence[OpenApiParameter] = ()
     #: Codes of the refusals, of the whole or of one row.
@@ -79,7 +78,7 @@ class ApiViewSet(ViewSetMixin, ScopedListView):
     tag: ClassVar[str]
     read_scope: ClassVar[TokenScope] = TokenScope.READ
     write_scope: ClassVar[TokenScope]
-    #: Examples of answers by title, for operations that declare none.
+    #: Examples of responses by title, for operations that declare none.
     examples: ClassVar[Mapping[str, Any]] = {}
     #: Exceptions of operations that mean an absence: a 404.
     absences: ClassVar[tuple[type[Exception], ...]] = ()
@@ -132,9 +131,9 @@ class ApiViewSet(ViewSetMixin, ScopedListView):
         declared = cast("Operation", self.operation)
         if status is None:
             status = declared.status
-        if status == _NO_CONTENT:
+        if status == HTTPStatus.NO_CONTENT:
             return Response(status=status)
-        serializer_class = declared.answer or cast("type[BaseSerializer[Any]]", self.serializer_class)
+        serializer_class = declared.response or cast("type[BaseSerializer[Any]]", self.serializer_class)
         data = result if isinstance(result, dict) else serializer_class(result).data
         return Response(data, status=status, headers=headers)
 
@@ -155,8 +154,8 @@ def operation[View: ApiViewSet, **P](
 ) -> Callable[[Callable[Concatenate[View, P], object]], Callable[..., HttpResponseBase]]:
     """Declare a method of a viewset as an operation; `route`: `POST pools/<int:pk>`.
 
-    Its docstring is the description; what it returns is the answer, or makes it (`respond`). Every POST is idempotent.
-    `sends`, `answers`, `refuses` and `refuses_rows` stand below it.
+    Its docstring is the description; what it returns is the response, or makes it (`respond`). Every POST is
+    idempotent. `sends`, `answers`, `refuses` and `refuses_rows` stand below it.
     """
     method, _, address = route.partition(" ")
     defaults = {"body": EmptySerializer} if method == "POST" else {}
@@ -194,17 +193,17 @@ def _declare[F: Callable[..., object]](**options: Any) -> Callable[[F], F]:
 
 def sends[F: Callable[..., object]](body: type[BaseSerializer[Any]], examples: Mapping[str, Any]) -> Callable[[F], F]:
     """Declare the body of an operation, with examples by title."""
-    return _declare(body=body, sent=examples)
+    return _declare(body=body, body_examples=examples)
 
 
 def answers[F: Callable[..., object]](
-    answer: type[BaseSerializer[Any]] | None = None,
+    response: type[BaseSerializer[Any]] | None = None,
     examples: Mapping[str, Any] | None = None,
     *,
     success: Mapping[int, str] | None = None,
 ) -> Callable[[F], F]:
     """Declare what is answered, with examples by title, where they are not the viewset's; and the statuses."""
-    return _declare(answer=answer, answered=examples, success=success or {200: ""})
+    return _declare(response=response, response_examples=examples, success=success or {200: ""})
 
 
 def refuses[F: Callable[..., object]](*errors: str) -> Callable[[F], F]:
