@@ -50,7 +50,7 @@ def idempotent[View: ScopedView, **P](
 ) -> Callable[Concatenate[View, Request, P], HttpResponseBase]:
     """Decorate a view method so that requests with the same idempotency key are executed once.
 
-    Every POST of the API must be decorated; a test checks it.
+    `operation` decorates every POST of a viewset; any other must be decorated, which a test checks.
     """
 
     @functools.wraps(method)

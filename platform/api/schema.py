@@ -1,6 +1,6 @@
 """OpenAPI 3.1 generation: adds what all endpoints have in common to drf-spectacular's output.
 
-An `Operation` of a viewset has what is its own (an endpoint beside the viewsets has `extend_schema`); error responses,
+What is particular to an endpoint is in its `Operation` (viewsets) or its `extend_schema` (the others). Error responses,
 rate limit headers, idempotency and conditional requests are added here.
 """
 

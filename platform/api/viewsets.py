@@ -72,7 +72,7 @@ def _write_code(error: str) -> str:
 
 
 class ApiViewSet(ViewSetMixin, ScopedListView):
-    """What one resource of the API answers: at most one list, and operations beside it."""
+    """The operations on one resource: at most one list, and others beside it."""
 
     #: OpenAPI tag: the page of the documentation.
     tag: ClassVar[str]
@@ -117,7 +117,7 @@ class ApiViewSet(ViewSetMixin, ScopedListView):
         return super().handle_exception(Http404() if isinstance(exc, self.absences) else exc)
 
     def find(self, **lookup: Any) -> Any:
-        """Return the one of the list. Raises `Http404`."""
+        """Return the object of the queryset that matches the lookup. Raises `Http404`."""
         return get_object_or_404(self.get_queryset(), **lookup)
 
     def read_body(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class ApiViewSet(ViewSetMixin, ScopedListView):
         return cast("dict[str, Any]", body.validated_data)
 
     def respond(self, result: Any, status: int | None = None, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer of an object, which is serialized, or of a dictionary, which has been."""
+        """Return the response; an object is serialized, a dictionary is sent as it is."""
         declared = cast("Operation", self.operation)
         if status is None:
             status = declared.status
@@ -138,7 +138,7 @@ class ApiViewSet(ViewSetMixin, ScopedListView):
         return Response(data, status=status, headers=headers)
 
     def respond_created(self, result: Any, url_name: str, **kwargs: object) -> Response:
-        """Return a 201 that says where what was created is."""
+        """Return a 201 with its `Location`."""
         location = reverse(f"api:{url_name}", kwargs=kwargs, request=self.request)
         return self.respond(result, 201, {"Location": location})
 
@@ -155,7 +155,8 @@ def operation[View: ApiViewSet, **P](
     """Declare a method of a viewset as an operation; `route`: `POST pools/<int:pk>`.
 
     Its docstring is the description; what it returns is the response, or makes it (`respond`). Every POST is
-    idempotent. `sends`, `answers`, `refuses` and `refuses_rows` stand below it.
+    idempotent. `parameters` describes those of the path or the query; `listing` sets `is_list`. `sends`, `answers`,
+    `refuses` and `refuses_rows` stand below it.
     """
     method, _, address = route.partition(" ")
     defaults = {"body": EmptySerializer} if method == "POST" else {}

@@ -1,4 +1,7 @@
-"""URLs of a tenant's API, under `/api/v1/`; none ends in a slash. The viewsets say their own."""
+"""URLs of a tenant's API, under `/api/v1/`; none ends in a slash.
+
+Viewsets declare their own; those of imports are listed here.
+"""
 
 from __future__ import annotations
 
