@@ -175,9 +175,9 @@ class AllocationActionViewSet(ApiViewSet):
     @operation("POST allocations/<int:pk>/remind", "allocation_remind", "remindAllocation", "Relancer un établissement")
     @sends(RemindSerializer, {"Malgré une relance de la semaine": {"anyway": True}})
     @refuses(
-        *("already_redeemed", "already_revoked", "not_yet_sent", "reminded_today", "written_this_week"),
-        *("pool_suspended", "pool_closed"),
-    )
+        "already_redeemed", "already_revoked", "not_yet_sent", "reminded_today", "written_this_week",
+        "pool_suspended", "pool_closed",
+    )  # fmt: skip
     def remind(self, pk: int) -> dict[str, Any]:
         """Rappelle sa clé à un établissement qui l'a reçue et ne l'a pas activée ; une fois par jour au plus.
 
@@ -207,9 +207,9 @@ class AllocationActionViewSet(ApiViewSet):
     @_sends_ids
     @_answers_each
     @refuses_rows(
-        *("unknown_allocation", "restoration_too_late", "school_served_again"),
-        *("pool_exhausted", "pool_suspended", "pool_closed"),
-    )
+        "unknown_allocation", "restoration_too_late", "school_served_again",
+        "pool_exhausted", "pool_suspended", "pool_closed",
+    )  # fmt: skip
     def restore_list(self) -> dict[str, Any]:
         """Annule 1 à 10 000 reprises de moins d'une heure, la dernière d'abord, et dit ce qu'il en est de chacune."""
         return self.act_on_all(restorations.restore_many)
@@ -226,9 +226,9 @@ class AllocationActionViewSet(ApiViewSet):
     @_sends_ids
     @_answers_each
     @refuses_rows(
-        *("unknown_allocation", "already_redeemed", "already_revoked", "not_yet_sent", "reminded_today"),
-        *("pool_suspended", "pool_closed"),
-    )
+        "unknown_allocation", "already_redeemed", "already_revoked", "not_yet_sent", "reminded_today",
+        "pool_suspended", "pool_closed",
+    )  # fmt: skip
     def remind_list(self) -> dict[str, Any]:
         """Rappelle leur clé à 1 à 10 000 établissements qui l'ont reçue et ne l'ont pas activée."""
         return self.act_on_all(key_emails.remind_many)
@@ -367,9 +367,9 @@ class UndeliveredKeyViewSet(ApiViewSet):
     @sends(ReaddressSerializer, {"Deux adresses": {"corrections": _CORRECTIONS}})
     @answers(BulkActionResultSerializer, {"Une adresse refusée elle aussi": _READDRESSED})
     @refuses_rows(
-        *("unknown_allocation", "already_redeemed", "already_revoked", "pool_suspended", "pool_closed"),
-        *("invalid_recipient", "recipient_refused"),
-    )
+        "unknown_allocation", "already_redeemed", "already_revoked", "pool_suspended", "pool_closed",
+        "invalid_recipient", "recipient_refused",
+    )  # fmt: skip
     def readdress(self) -> dict[str, Any]:
         """Écrit 1 à 10 000 clés une fois de plus, à ces adresses, qui deviennent les contacts de votre périmètre."""
         rows = [(row["allocation"], row["recipient"]) for row in self.read_body()["corrections"]]

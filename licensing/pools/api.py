@@ -418,12 +418,12 @@ class AllocationViewSet(ApiViewSet):
         }
     )
     @refuses(
-        *("unknown_pool", "pool_exhausted", "pool_suspended", "pool_closed", "unknown_school", "school_closed"),
+        "unknown_pool", "pool_exhausted", "pool_suspended", "pool_closed", "unknown_school", "school_closed",
         "invalid_recipient",
         "recipient_missing (ni contact ni adresse officielle)",
         "would_reduce (l'établissement a plus que ce total)",
         "invalid_send_date",
-    )
+    )  # fmt: skip
     def create(self) -> Response:
         """Donne des licences d'un lot à un établissement, et lui écrit sa clé."""
         data = self.read_body()

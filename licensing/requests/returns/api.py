@@ -162,9 +162,9 @@ class ReturnRequestViewSet(ApiViewSet):
     @sends(AskSerializer, {"Toutes celles qui dorment": {"again": False}})
     @answers(success={201: "Demandée ; un e-mail part à la direction."})
     @refuses(
-        *("not_redeemed", "already_revoked", "nothing_unused", "more_than_unused", "return_already_requested"),
-        *("return_requested_lately", "pool_suspended", "pool_closed"),
-    )
+        "not_redeemed", "already_revoked", "nothing_unused", "more_than_unused", "return_already_requested",
+        "return_requested_lately", "pool_suspended", "pool_closed",
+    )  # fmt: skip
     def request_return(self, pk: int) -> Response:
         """Demande à une école les licences d'une clé activée que personne n'a jamais utilisées.
 

@@ -161,9 +161,9 @@ class LicenceRequestViewSet(ApiViewSet):
         {"Deux licences données sur trois": {"results": [_ENDED | {"state": "accepted", "accepted_units": 2}]}},
     )
     @refuses(
-        *("unknown_request", "request_answered", "invalid_units", "pool_of_another_year", "unknown_pool"),
-        *("pool_exhausted", "pool_suspended", "pool_closed", "school_closed"),
-    )
+        "unknown_request", "request_answered", "invalid_units", "pool_of_another_year", "unknown_pool",
+        "pool_exhausted", "pool_suspended", "pool_closed", "school_closed",
+    )  # fmt: skip
     def accept(self) -> dict[str, Any]:
         """Donne à chaque école ses licences du lot, toutes ou aucune, et le dit par e-mail à qui a demandé.
 
