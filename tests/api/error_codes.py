@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.apps import apps
+from django.conf import settings
 from django.urls import get_resolver
 
 from api import problem_details, views
@@ -21,7 +22,6 @@ from core.exceptions import DomainError
 _FIRST = {"ApiProblem", "Unauthorised", "TooManyRequests", "FieldError", "build_problem_response", "__init__"}
 _THIRD = {"PortfolioRowError"}
 _NAMED = {"ErrorDetail", "ValidationError", "ApiProblem", "FieldError"}
-_ROOT = Path(__file__).parents[2]
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
 #: Packages whose rules are used by endpoints of other apps.
@@ -29,19 +29,10 @@ USED_BY_OTHERS = ("webhooks",)
 
 #: Error codes of these apps that only pages can meet.
 PAGE_ONLY_CODES = {
-    "verification_link_invalid",
-    "unknown_choice",
-    "requested_too_often",
-    "principals_changed",
-    "nothing_to_lead",
-    "not_a_principal",
-    "no_mailbox",
-    "no_chosen_school",
-    "already_verified",
     "addition_not_undoable",
-    "given_lately",
-    "school_asks_for_more",
     "already_decided",
+    "already_verified",
+    "given_lately",
     "invalid_address",
     "invalid_logo",
     "invalid_pool_name",
@@ -53,27 +44,36 @@ PAGE_ONLY_CODES = {
     "invited_at_another_address",
     "last_manager",
     "licence_held",
+    "no_awaited_school_found",
+    "no_chosen_school",
+    "no_mailbox",
+    "nobody_to_ask",
+    "not_a_member",
+    "not_a_principal",
     "not_a_teacher",
+    "not_given",
     "not_principal",
     "not_verified",
-    "request_open",
-    "too_many_licence_requests",
-    "unknown_collectivity",
     "nothing_held",
+    "nothing_to_lead",
     "nothing_to_order",
+    "principals_changed",
     "renewal_not_undoable",
     "renewal_refused",
-    "not_a_member",
-    "not_given",
-    "no_awaited_school_found",
-    "nobody_to_ask",
+    "request_open",
+    "requested_too_often",
     "return_not_undoable",
+    "school_asks_for_more",
     "second_factor_required",
     "token_already_created",
+    "too_many_licence_requests",
     "units_changed",
+    "unknown_choice",
+    "unknown_collectivity",
     "unknown_return_request",
     "unknown_row",
     "unknown_token",
+    "verification_link_invalid",
     "visit_refused",
 }
 
@@ -104,11 +104,14 @@ def all_rule_codes() -> set[str]:
 
 def _refusal_codes(packages: tuple[str, ...]) -> set[str]:
     """Return the codes of the refusals that have no class, in the modules of these packages."""
+    ours = [
+        app
+        for app in apps.get_app_configs()
+        if Path(app.path).is_relative_to(settings.ROOT) and ".venv" not in app.path
+    ]
     found = set()
-    for app in apps.get_app_configs():
-        for file in (
-            Path(app.path).rglob("*.py") if Path(app.path).is_relative_to(_ROOT) and ".venv" not in app.path else ()
-        ):
+    for app in ours:
+        for file in Path(app.path).rglob("*.py"):
             module = ".".join([app.name, *file.relative_to(app.path).with_suffix("").parts])
             if module.startswith(packages):
                 tree = ast.parse(file.read_text(encoding="utf-8"))

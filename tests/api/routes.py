@@ -12,7 +12,8 @@ from api.views import NotFoundView, ScopedView
 from api.viewsets import ApiViewSet
 from tests.access import routes
 
-VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+VERBS = ("GET", *WRITES)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,10 @@ from api import tokens
 from api.models import Token, TokenScope
 from tests.access import routes
 from tests.api.client import ApiClient, assert_problem, create_token
-from tests.api.routes import API_ROUTES
+from tests.api.routes import API_ROUTES, VERBS, WRITES
 from tests.api.samples import SAMPLES
 from tests.tiers import sampled
 
-WRITES = ("POST", "PUT", "PATCH", "DELETE")
 every_route = pytest.mark.parametrize("route", sampled(API_ROUTES), ids=str)
 
 
@@ -40,7 +39,7 @@ def test_a_url_allows_exactly_the_methods_that_have_a_scope(name, nimes):
     there = [route for route in API_ROUTES if route.name == name]
     methods = {route.method for route in there}
     client = ApiClient(create_token(scopes=TokenScope.values).secret)
-    for method in {"GET", *WRITES} - methods:
+    for method in set(VERBS) - methods:
         answer = client.request(method, there[0].path(), {} if method in WRITES else None)
         assert_problem(answer, 405, "method_not_allowed")
         assert {*answer["Allow"].split(", ")} - {"HEAD"} == methods
