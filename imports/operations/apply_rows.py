@@ -21,7 +21,7 @@ from imports.checks import context_queries
 from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.checks.row_checks import check_row
 from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RequestAnswer, Verdict
-from imports.exceptions import ConfirmationRequired, NothingToApply, RowsInError
+from imports.exceptions import NothingToApply, RowsInError
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
 from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task, record_act
@@ -125,7 +125,7 @@ def confirm(
         )
     confirmation_guard = build_guard(spreadsheet_import, tally)
     if confirmation_guard is not None and confirmed_count != confirmation_guard.number:
-        raise ConfirmationRequired(confirmation_guard.why)
+        raise Refusal("confirmation_required", confirmation_guard.why)
     _check_send_date(spreadsheet_import, send_on, at)
     spreadsheet_import.state, spreadsheet_import.confirmed_digest = ImportState.APPLYING, digest
     spreadsheet_import.send_on, spreadsheet_import.refusal = send_on, ""

@@ -27,7 +27,6 @@ from imports.checks.problem_codes import OTHER_POOL_CODES, RESOLUTIONS_BY_CODE
 from imports.checks.unit_checks import get_complement
 from imports.columns import TEMPLATE_COLUMNS, Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RowMatchMethod, Verdict, Volume
-from imports.exceptions import NothingArrived
 from imports.layout import LayoutChoices
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
@@ -198,12 +197,15 @@ def resume_arrived(
 ) -> SpreadsheetImport:
     """Resume the arrived schools, in the import itself or, once applied, in a follow-up; return it.
 
-    `pool_id`: another pool, if the original one has ended. Raises `NothingArrived`, `Refusal`.
+    `pool_id`: another pool, if the original one has ended. Raises `Refusal`.
     """
     spreadsheet_import = lock_import(import_id, *_STATES)
     rows = list(_arrived_rows().filter(import_id=spreadsheet_import.pk).order_by("sheet", "number"))
     if not rows:
-        raise NothingArrived("Aucune école attendue par ce tableau n'est à reprendre : un autre membre l'a déjà fait.")
+        raise Refusal(
+            "no_awaited_school_found",
+            "Aucune école attendue par ce tableau n'est à reprendre : un autre membre l'a déjà fait.",
+        )
     if spreadsheet_import.state == ImportState.CHECKED:
         change_rows(spreadsheet_import, rows, _restore, look_up=True)
         follow_up = spreadsheet_import

@@ -22,7 +22,7 @@ from core.spreadsheets import clean_sheet_name
 from imports import queries
 from imports.columns import ADDED_TITLES, Meaning, is_added_title
 from imports.enums import ImportState, Purpose, Volume
-from imports.exceptions import ContentsDeleted, PoolMissing, PoolNotOpen, WrongVolume
+from imports.exceptions import PoolMissing, PoolNotOpen, WrongVolume
 from imports.formats import limits
 from imports.layout import LayoutChoices
 from imports.models import CONTENTS_KEPT, ImportFile, SpreadsheetImport
@@ -242,12 +242,12 @@ def upload_again(
 ) -> SpreadsheetImport:
     """Store the file of a list of schools anew, to give the licences that it asks for, read on the same sheets.
 
-    Raises `PoolMissing`, `PoolNotOpen`; `ContentsDeleted` where the file is kept no longer.
+    Raises `PoolMissing`, `PoolNotOpen`; `Refusal` where the file is kept no longer.
     """
     check_pool(pool_id, date_in_paris(at))
     file = ImportFile.objects.filter(pk=earlier.pk).first()
     if file is None:
-        raise ContentsDeleted("Le fichier de ce tableau n'est plus gardé : déposez-le de nouveau.")
+        raise Refusal("contents_deleted", "Le fichier de ce tableau n'est plus gardé : déposez-le de nouveau.")
     return store_upload(
         purpose=Purpose.ALLOCATION,
         pool_id=pool_id,
