@@ -212,8 +212,8 @@ def list_managers_to_ask(*, by: User) -> list[User]:
 def request_application(*, import_id: int, by: User, at: datetime.datetime) -> SpreadsheetImport:
     """Ask the managers by e-mail and on their home page to apply an import, once for each of its contents.
 
-    Asked again after a change, the new request replaces the old one. Raises `Refusal`,
-    `NothingToApply`; `Refusal` where no other manager has an e-mail address.
+    Asked again after a change, the new request replaces the old one. Raises `NothingToApply`; `Refusal` where licences
+    are missing or no other manager has an e-mail address.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     digest = queries.compute_digest(spreadsheet_import)

@@ -244,8 +244,7 @@ def choose_layout(
     """Store layout choices and queue the file to be parsed again. `answers`: option by code of the question.
 
     Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. The columns, and the answers
-    about them, are remembered for the next file with the same titles. Raises `Refusal`,
-    `WrongVolume`.
+    about them, are remembered for the next file with the same titles. Raises `Refusal`, `WrongVolume`.
     """
     check_volume(volume, units_for_all)
     spreadsheet_import = lock_import(import_id, ImportState.READ, ImportState.CHECKED)

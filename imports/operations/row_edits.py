@@ -457,8 +457,8 @@ def keep_row(
 ) -> int:
     """Settle a school that several rows cite: set aside those that contradict what is kept; return how many.
 
-    `units`: the number to keep, whichever row states it; None to keep this row alone. Raises `Refusal`,
-    having changed nothing.
+    `units`: the number to keep, whichever row states it; None to keep this row alone. Raises `Refusal`, having changed
+    nothing.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).exclude(uai="").first()

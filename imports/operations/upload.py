@@ -210,9 +210,9 @@ def upload(
 ) -> SpreadsheetImport:
     """Check what a person or a program sends, then store the file and queue its parsing.
 
-    `content`: an uploaded file is read in chunks, and never whole in memory.
-    Raises `Refusal`; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation;
-    `Refusal` if a pool or a volume is passed for the portfolio. No argument is silently ignored.
+    `content`: an uploaded file is read in chunks, and never whole in memory. Raises `Refusal` for an empty or too large
+    file, or a pool or volume passed for the portfolio; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation.
+    No argument is silently ignored.
     """
     check_size(_get_size(content))
     if purpose == Purpose.PORTFOLIO:

@@ -1,7 +1,8 @@
 """Map columns to meanings, by title and by content.
 
-UAI and e-mail columns are recognised by content whatever their title. Where two columns fit one that has consequences,
-the member is asked. For meanings that only help to find the school, the more certain column is taken.
+UAI and e-mail columns are recognised by content whatever their title. Where two columns fit a meaning with consequences
+(`Column.is_critical`), the member is asked. For meanings that only help to find the school, the more certain column is
+taken.
 """
 
 from __future__ import annotations
