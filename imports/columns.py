@@ -393,9 +393,8 @@ class Meaning(StrEnum):
         return self.column.label
 
 
-#: The columns that name a school, those that locate it as well, and those of numbers.
+#: The columns that name a school, and those of numbers.
 NAMING_COLUMNS = frozenset({Meaning.UAI, Meaning.NAME})
-SCHOOL_COLUMNS = tuple(meaning for meaning in Meaning if meaning.column.group is ColumnGroup.SCHOOL)
 NUMBER_COLUMNS = (Meaning.UNITS, Meaning.CLASSES)
 #: Where the portfolio keeps them, in the order of `SchoolContact`, by the meaning that is the field of a row.
 PORTFOLIO_FIELDS = {
