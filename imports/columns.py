@@ -402,10 +402,6 @@ PORTFOLIO_FIELDS = {
     for meaning in (Meaning.CONTACT_NAME, Meaning.EMAIL, Meaning.PHONE, Meaning.CLASSES)
     if (field := meaning.column.portfolio) is not None
 }
-#: Those that give the telephone number of a row: the first that is filled.
-PHONE_COLUMNS = tuple(
-    meaning for meaning in Meaning if meaning.column.portfolio and meaning.column.portfolio.name == "contact_phone"
-)
 #: Editable columns, on the pages and in the API. On the pages the school can also be picked from search results.
 EDITABLE_COLUMNS = {
     Purpose.ALLOCATION: (Meaning.UAI, Meaning.UNITS, Meaning.EMAIL),
