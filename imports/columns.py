@@ -100,7 +100,8 @@ class Column:
     identifying: CellContent | None = None
     #: Types of which a remembered column must still hold some; none: it is not looked at.
     remembered: tuple[int, ...] = ()
-    #: The beginning of the remark, where a value written once per group is filled down; "" where it never is.
+    #: The beginning of the remark, before « sur 3 lignes », where a value written once per group is filled down; ""
+    #: where it never is.
     filled_down: str = ""
     #: What is wrong with a text that a member types, "" for nothing.
     find_fault: Callable[[str], str] = lambda _: ""
@@ -281,7 +282,7 @@ class Meaning(StrEnum):
             expected=CellContent((CellType.TEXT, CellType.COMMUNE), 0.5),
             preferred=CellType.COMMUNE,
             identifying=CellContent((CellType.COMMUNE,), DOMINANT_SHARE),
-            filled_down="La commune, écrite",
+            filled_down="La commune, écrite une fois par groupe, a été reportée",
             workbook=WorkbookColumn(26, "school__commune"),
         ),
     )
@@ -298,7 +299,7 @@ class Meaning(StrEnum):
             expected=CellContent((CellType.POSTAL_CODE, CellType.POSTAL_TOWN), 0.5),
             identifying=CellContent((CellType.POSTAL_CODE,), 0.9),
             remembered=(CellType.POSTAL_CODE,),
-            filled_down="Le code postal, écrit",
+            filled_down="Le code postal, écrit une fois par groupe, a été reporté",
         ),
     )
     DEPARTEMENT = (
@@ -308,7 +309,7 @@ class Meaning(StrEnum):
             group=ColumnGroup.SCHOOL,
             titles=(pattern("departement", allows="code nom libelle numero ecole etablissement", head="departement"),),
             identifying=CellContent((CellType.DEPARTEMENT,), 0.9),
-            filled_down="Le département, écrit",
+            filled_down="Le département, écrit une fois par groupe, a été reporté",
         ),
     )
     ADDRESS = (
@@ -337,7 +338,7 @@ class Meaning(StrEnum):
             is_in_data=True,
             expected=CellContent((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
             identifying=CellContent((CellType.KIND,), 0.8),
-            filled_down="Le type, écrit",
+            filled_down="Le type, écrit une fois par groupe, a été reporté",
         ),
     )
     CONTACT_NAME = (
