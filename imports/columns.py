@@ -53,10 +53,10 @@ class PortfolioField(NamedTuple):
 
 
 class WorkbookColumn(NamedTuple):
-    """The column of a blank workbook: its width, and where its value is from a school of the portfolio, "" for none."""
+    """The column of a blank workbook: its width, and where its value is from a school of the portfolio."""
 
     width: int
-    source: str = ""
+    source: str
     #: "" for the label.
     title: str = ""
 

@@ -156,8 +156,12 @@ def _answer(
 
 #: States of imports with awaited rows: not those of a cancelled or undone import.
 _STATES = (ImportState.CHECKED, ImportState.APPLIED)
-#: All columns of the blank workbooks.
-_COLUMNS = dict.fromkeys(itertools.chain(*TEMPLATE_COLUMNS.values()))
+#: The width of each column of the blank workbooks.
+_COLUMN_WIDTHS = {
+    meaning: column.width
+    for meaning in itertools.chain(*TEMPLATE_COLUMNS.values())
+    if (column := meaning.column.workbook) is not None
+}
 _SHEET = "Écoles"
 
 
@@ -220,7 +224,7 @@ def resume_arrived(
             choices=LayoutChoices(
                 sheets=[_SHEET],
                 header_row=1,
-                columns={meaning: index for index, meaning in enumerate(_COLUMNS)},
+                columns={meaning: index for index, meaning in enumerate(_COLUMN_WIDTHS)},
             ),
             by=by,
             at=at,
@@ -272,7 +276,7 @@ def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport
             Meaning.EMAIL: row.email,
             Meaning.CLASSES: row.classes,
         }
-        rows_of_cells.append([values.get(meaning, "") for meaning in _COLUMNS])
+        rows_of_cells.append([values.get(meaning, "") for meaning in _COLUMN_WIDTHS])
     day = formatting.long_date(date_in_paris(spreadsheet_import.created_at))
     provenance_note = (
         f"Tableau « {spreadsheet_import.filename} » du {day} : ces écoles n'étaient pas encore dans l'annuaire."
@@ -280,8 +284,8 @@ def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport
     return build_workbook(
         WorksheetContent(
             _SHEET,
-            [meaning.label for meaning in _COLUMNS],
-            [meaning.column.workbook.width for meaning in _COLUMNS if meaning.column.workbook],
+            [meaning.label for meaning in _COLUMN_WIDTHS],
+            list(_COLUMN_WIDTHS.values()),
             rows_of_cells,
         ),
         WorksheetContent("Origine", [provenance_note], (100,), ()),
