@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from imports.cells import DOMINANT_SHARE, MIN_SHARE, CellType, parse_class_count, parse_email, parse_quantity
+from imports.cells import CellType, parse_class_count, parse_email, parse_quantity
 from imports.enums import Purpose
 from imports.formats.sheet_types import CellValue
 from imports.problems import Problem
 from imports.title_patterns import NON_COUNT_WORDS, TitlePattern, pattern, split_words
 from schools import uai
 from schools.folding import fold
+
+#: From this share of the filled cells on, the content alone identifies a column.
+DOMINANT_SHARE = 0.6
+#: Below this share, a title alone does not identify a column: « Code établissement » may be any code.
+MIN_SHARE = 0.2
 
 _CODE = split_words("code numero identifiant")
 _SCHOOL = split_words("ecole etablissement structure college")
