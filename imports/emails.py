@@ -8,7 +8,7 @@ from accounts.models import User
 from core import formatting
 from core.connections import connection
 from imports import queries
-from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState
+from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, RequestAnswer
 from imports.models import SpreadsheetImport
 from imports.operations.application_requests import RequestFigures
 from mailing import kinds
@@ -59,7 +59,7 @@ def render_answer(message: Message) -> RenderedEmail:
         "application_answer",
         spreadsheet_import,
         by_id=context["by"],
-        answer=context["answer"],
+        answer=RequestAnswer(context["answer"]),
         figures=RequestFigures(context["schools"] or 0, context["units"]),
         units=outcome.get("units", 0),
         changed=outcome.get("added", 0) + outcome.get("updated", 0),
