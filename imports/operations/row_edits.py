@@ -211,7 +211,7 @@ def resume_arrived(
             "Aucune école attendue par ce tableau n'est à reprendre : un autre membre l'a déjà fait.",
         )
     if spreadsheet_import.state == ImportState.CHECKED:
-        change_rows(spreadsheet_import, rows, _restore, look_up=True)
+        change_rows(spreadsheet_import, rows, _resume, look_up=True)
         follow_up = spreadsheet_import
     else:
         follow_up = store_upload(
@@ -245,7 +245,7 @@ def resume_arrived(
     return follow_up
 
 
-def _restore(row: ImportRow) -> None:
+def _resume(row: ImportRow) -> None:
     row.awaited = row.set_aside = False
 
 
@@ -355,7 +355,7 @@ def _set_aside(row: ImportRow) -> None:
     row.set_aside = True
 
 
-def _take_up(row: ImportRow) -> None:
+def _restore(row: ImportRow) -> None:
     row.set_aside = row.awaited = False
     row.ignored_reason = ""
 
@@ -372,10 +372,10 @@ write_to_first_addresses = _build_bulk_edit(
 )
 set_all_aside = _build_bulk_edit(lambda rows: rows.filter(set_aside=False, ignored_reason=""), _set_aside)
 #: Take up again the rows that were set aside or ignored.
-restore_all = _build_bulk_edit(lambda rows: rows.filter(Q(set_aside=True) | ~Q(ignored_reason="")), _take_up)
+restore_all = _build_bulk_edit(lambda rows: rows.filter(Q(set_aside=True) | ~Q(ignored_reason="")), _restore)
 #: Set aside the rows with an unknown school until the directory knows it.
 await_all = _build_bulk_edit(
-    lambda rows: rows.filter(~Q(uai=""), codes__contains=["unknown_school"], verdict=Verdict.ERROR), _await
+    lambda rows: rows.filter(codes__contains=["unknown_school"], verdict=Verdict.ERROR).exclude(uai=""), _await
 )
 
 
