@@ -24,7 +24,7 @@ from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpo
 from imports.exceptions import NothingToApply, RowsInError
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
-from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task, record_act
+from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task, record_in_journal
 from imports.operations.intake import remember_layout
 from imports.operations.recheck import recheck_import
 from imports.rows import ConfirmedRow
@@ -173,7 +173,7 @@ def apply(
     spreadsheet_import.save(update_fields=["state", "applied_at", "outcome"])
     _mark_awaited(spreadsheet_import)
     answer_request(spreadsheet_import, RequestAnswer.APPLIED, by=by, at=at)
-    record_act(APPLIED_ACTION, spreadsheet_import, f"appliqué : {summary}", by=by, at=at)
+    record_in_journal(APPLIED_ACTION, spreadsheet_import, f"appliqué : {summary}", by=by, at=at)
     return spreadsheet_import
 
 

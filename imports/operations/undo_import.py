@@ -18,7 +18,7 @@ from core.exceptions import Refusal
 from imports.enums import ImportState, Purpose, RequestAnswer, RowEffect
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
-from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task, record_act
+from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task, record_in_journal
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.checks import AllocationStage, ProgressCallback, no_progress
 from licensing.pools.models import Allocation, Pool
@@ -270,7 +270,7 @@ def undo(
     spreadsheet_import.outcome = spreadsheet_import.outcome | {"undone": done}
     spreadsheet_import.save(update_fields=["state", "undone_at", "undone_by_id", "outcome"])
     answer_request(spreadsheet_import, RequestAnswer.UNDONE, by=by, at=at)
-    record_act("import.undone", spreadsheet_import, f"défait : {summary}", by=by, at=at)
+    record_in_journal("import.undone", spreadsheet_import, f"défait : {summary}", by=by, at=at)
     return spreadsheet_import
 
 

@@ -26,7 +26,7 @@ from imports.exceptions import PoolMissing, PoolNotOpen, WrongVolume
 from imports.formats import limits
 from imports.layout import LayoutChoices
 from imports.models import CONTENTS_KEPT, ImportFile, SpreadsheetImport
-from imports.operations.import_lock import READ_TASK, queue_task, record_act
+from imports.operations.import_lock import READ_TASK, queue_task, record_in_journal
 from imports.parsing.spreadsheet import ParsedSheet
 from imports.workbooks import provenance
 from imports.workbooks.provenance import extract_properties
@@ -327,7 +327,7 @@ def store_upload(
     spreadsheet_import.save()
     copy_file("imports_importfile", ("of_id", "content"), spreadsheet_import.pk, file, size)
     target = f"le lot « {pool.name} »" if pool else "le périmètre"
-    record_act("import.uploaded", spreadsheet_import, f"déposé pour {target}", by=by, at=at)
+    record_in_journal("import.uploaded", spreadsheet_import, f"déposé pour {target}", by=by, at=at)
     queue_task(READ_TASK, spreadsheet_import)
     schedule_weekly_letter(at)
     schedule_pruning(at + CONTENTS_KEPT)
