@@ -11,11 +11,6 @@ from imports.formats import limits
 from imports.formats.sheet_types import CellValue
 from imports.problems import Problem
 
-#: From this share of the filled cells on, the content alone identifies a column.
-DOMINANT_SHARE = 0.6
-#: Below this share, a title alone does not identify a column: « Code établissement » may be any code.
-MIN_SHARE = 0.2
-
 
 class CellType:
     """Types of a cell, as bits: a cell may have several. Plain integers, as `enum.Flag` took most of the time."""

@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from imports.cells import DOMINANT_SHARE, MIN_SHARE, CellType, parse_class_count, parse_email, parse_quantity
+from imports.cells import CellType, parse_class_count, parse_email, parse_quantity
 from imports.enums import Purpose
 from imports.formats.sheet_types import CellValue
 from imports.problems import Problem
 from imports.title_patterns import NON_COUNT_WORDS, TitlePattern, pattern, split_words
 from schools import uai
 from schools.folding import fold
+
+#: From this share of the filled cells on, the content alone identifies a column.
+DOMINANT_SHARE = 0.6
+#: Below this share, a title alone does not identify a column: « Code établissement » may be any code.
+MIN_SHARE = 0.2
 
 _CODE = split_words("code numero identifiant")
 _SCHOOL = split_words("ecole etablissement structure college")
@@ -53,10 +58,10 @@ class PortfolioField(NamedTuple):
 
 
 class WorkbookColumn(NamedTuple):
-    """The column of a blank workbook: its width, and where its value is from a school of the portfolio, "" for none."""
+    """The column of a blank workbook: its width, and where its value is from a school of the portfolio."""
 
     width: int
-    source: str = ""
+    source: str
     #: "" for the label.
     title: str = ""
 
@@ -100,7 +105,8 @@ class Column:
     identifying: CellContent | None = None
     #: Types of which a remembered column must still hold some; none: it is not looked at.
     remembered: tuple[int, ...] = ()
-    #: The beginning of the remark, where a value written once per group is filled down; "" where it never is.
+    #: The beginning of the remark, before « sur 3 lignes », where a value written once per group is filled down; ""
+    #: where it never is.
     filled_down: str = ""
     #: What is wrong with a text that a member types, "" for nothing.
     find_fault: Callable[[str], str] = lambda _: ""
@@ -281,7 +287,7 @@ class Meaning(StrEnum):
             expected=CellContent((CellType.TEXT, CellType.COMMUNE), 0.5),
             preferred=CellType.COMMUNE,
             identifying=CellContent((CellType.COMMUNE,), DOMINANT_SHARE),
-            filled_down="La commune, écrite",
+            filled_down="La commune, écrite une fois par groupe, a été reportée",
             workbook=WorkbookColumn(26, "school__commune"),
         ),
     )
@@ -298,7 +304,7 @@ class Meaning(StrEnum):
             expected=CellContent((CellType.POSTAL_CODE, CellType.POSTAL_TOWN), 0.5),
             identifying=CellContent((CellType.POSTAL_CODE,), 0.9),
             remembered=(CellType.POSTAL_CODE,),
-            filled_down="Le code postal, écrit",
+            filled_down="Le code postal, écrit une fois par groupe, a été reporté",
         ),
     )
     DEPARTEMENT = (
@@ -308,7 +314,7 @@ class Meaning(StrEnum):
             group=ColumnGroup.SCHOOL,
             titles=(pattern("departement", allows="code nom libelle numero ecole etablissement", head="departement"),),
             identifying=CellContent((CellType.DEPARTEMENT,), 0.9),
-            filled_down="Le département, écrit",
+            filled_down="Le département, écrit une fois par groupe, a été reporté",
         ),
     )
     ADDRESS = (
@@ -337,7 +343,7 @@ class Meaning(StrEnum):
             is_in_data=True,
             expected=CellContent((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
             identifying=CellContent((CellType.KIND,), 0.8),
-            filled_down="Le type, écrit",
+            filled_down="Le type, écrit une fois par groupe, a été reporté",
         ),
     )
     CONTACT_NAME = (
@@ -393,9 +399,8 @@ class Meaning(StrEnum):
         return self.column.label
 
 
-#: The columns that name a school, those that locate it as well, and those of numbers.
+#: The columns that name a school, and those of numbers.
 NAMING_COLUMNS = frozenset({Meaning.UAI, Meaning.NAME})
-SCHOOL_COLUMNS = tuple(meaning for meaning in Meaning if meaning.column.group is ColumnGroup.SCHOOL)
 NUMBER_COLUMNS = (Meaning.UNITS, Meaning.CLASSES)
 #: Where the portfolio keeps them, in the order of `SchoolContact`, by the meaning that is the field of a row.
 PORTFOLIO_FIELDS = {
@@ -403,10 +408,6 @@ PORTFOLIO_FIELDS = {
     for meaning in (Meaning.CONTACT_NAME, Meaning.EMAIL, Meaning.PHONE, Meaning.CLASSES)
     if (field := meaning.column.portfolio) is not None
 }
-#: Those that give the telephone number of a row: the first that is filled.
-PHONE_COLUMNS = tuple(
-    meaning for meaning in Meaning if meaning.column.portfolio and meaning.column.portfolio.name == "contact_phone"
-)
 #: Editable columns, on the pages and in the API. On the pages the school can also be picked from search results.
 EDITABLE_COLUMNS = {
     Purpose.ALLOCATION: (Meaning.UAI, Meaning.UNITS, Meaning.EMAIL),

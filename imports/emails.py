@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
-from core import formatting
 from core.connections import connection
 from imports import queries
-from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState
+from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, RequestAnswer
 from imports.models import SpreadsheetImport
-from imports.operations.application_requests import RequestFigures
+from imports.operations.application_requests import RequestFigures, describe_unresolved
 from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail
@@ -37,13 +36,14 @@ def preview_application_request(message: Message) -> RenderedEmail:
 
 def _render_request(spreadsheet_import: SpreadsheetImport, message: Message) -> RenderedEmail:
     tally = queries.get_tally(spreadsheet_import)
+    to_resolve = queries.count_to_resolve(spreadsheet_import)
     return _render(
         "application_request",
         spreadsheet_import,
         by_id=spreadsheet_import.requested_by_id,
         schools=tally.schools,
         units=max(tally.units, 0),
-        unresolved=queries.count_to_resolve(spreadsheet_import),
+        unresolved=describe_unresolved(to_resolve) if to_resolve else "",
         replaced=message.context.get("replaces"),
     )
 
@@ -54,16 +54,15 @@ def render_answer(message: Message) -> RenderedEmail:
     if spreadsheet_import is None:
         raise NoLongerDue("Ce tableau n'existe plus.")
     context, outcome = message.context, spreadsheet_import.outcome
-    reason = context.get("reason")
     return _render(
         "application_answer",
         spreadsheet_import,
         by_id=context["by"],
-        answer=context["answer"],
+        answer=RequestAnswer(context["answer"]),
         figures=RequestFigures(context["schools"] or 0, context["units"]),
         units=outcome.get("units", 0),
         changed=outcome.get("added", 0) + outcome.get("updated", 0),
-        reason=formatting.end_sentence(reason) if reason else "",
+        reason=context.get("reason", ""),
     )
 
 
@@ -76,7 +75,7 @@ def _render(name: str, spreadsheet_import: SpreadsheetImport, *, by_id: int | No
     by = User.objects.filter(pk=by_id or 0).first()
     return render_email_template(
         f"imports/emails/{name}.txt",
-        context | {"office": office, "by": by, "table": spreadsheet_import},
+        context | {"office": office, "by": by, "spreadsheet_import": spreadsheet_import},
         address=office.office_url(f"/imports/{spreadsheet_import.pk}/"),
     )
 

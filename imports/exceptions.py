@@ -5,12 +5,6 @@ from __future__ import annotations
 from core.exceptions import DomainError
 
 
-class ContentsDeleted(DomainError):
-    """The file and the rows of the import are kept no longer."""
-
-    code = "contents_deleted"
-
-
 class NothingToApply(DomainError):
     code = "nothing_to_apply"
 
@@ -19,12 +13,6 @@ class RowsInError(DomainError):
     """Some rows are in error, and `only_valid` was not set."""
 
     code = "rows_in_error"
-
-
-class ConfirmationRequired(DomainError):
-    """The confirmation guard is set, and its number was not typed."""
-
-    code = "confirmation_required"
 
 
 class PoolMissing(DomainError):
@@ -43,9 +31,3 @@ class WrongVolume(DomainError):
     """`volume` and `units_for_all` contradict each other."""
 
     code = "invalid_volume"
-
-
-class NothingArrived(DomainError):
-    """No awaited school of the import is in the directory yet, or another member acted first."""
-
-    code = "no_awaited_school_found"

@@ -1,6 +1,7 @@
-"""Words of column titles in real lists, and patterns of them. Data only: `columns` combines them to patterns of titles.
+"""Words of column titles in real lists, and how patterns of them match.
 
-Words are folded as by `schools.folding.fold`: lower case, no accents.
+`columns` combines them into the patterns of each kind. Words are folded as by `schools.folding.fold`: lower
+case, no accents.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ NESTED_CLASS_NAMES = {"Kind", "State"}
 #: Words that no identifier contains, with the word to use.
 REPLACED_WORDS = {
     "brake": "confirmation_guard",
-    "braked": "ConfirmationRequired",
+    "braked": "confirmation_required",
     "deed": "admin_action",
     "deeds": "admin_actions",
     "desk": "back_office or work_queue",
@@ -55,7 +55,7 @@ REPLACED_NAMES = {
 REPLACED_CLASSES = {
     "Asked": "AllocationRequest",
     "Became": "RowOutcome",
-    "Braked": "ConfirmationRequired",
+    "Braked": "ConfirmationGuard",
     "Entry": "AuditEntry",
     "Given": "AllocationResult",
     "Line": "OrderLine",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -235,16 +234,13 @@ class ImportRowUpdateSerializer(StrictSerializer):
     ticked = StrictBooleanField(required=False, help_text="La cocher, ou la décocher.")
 
 
-_EDITED = {purpose: formatting.join_words(list(columns)) for purpose, columns in EDITABLE_COLUMNS.items()}
+_EDITABLE_NAMES = {purpose: formatting.join_words(list(columns)) for purpose, columns in EDITABLE_COLUMNS.items()}
 _UPDATE_DESCRIPTION = (
     "La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.\n\n"
-    + textwrap.fill(
-        "Refusé (409), rien n'ayant changé : `invalid_state`, le tableau n'attend plus d'être appliqué ; "
-        "`row_cannot_be_ticked` ; `cannot_await` ; `cannot_resolve` ; `not_editable`, cette colonne n'est pas de "
-        "celles qui se corrigent dans un tel tableau. "
-        f"Une attribution corrige {_EDITED[Purpose.ALLOCATION]} ; le périmètre {_EDITED[Purpose.PORTFOLIO]}.",
-        112,
-    )
+    "Refusé (409), rien n'ayant changé : `invalid_state`, le tableau n'attend plus d'être appliqué ; "
+    "`row_cannot_be_ticked` ; `cannot_await` ; `cannot_resolve` ; `not_editable`, cette colonne n'est pas de celles "
+    f"qui se corrigent dans un tel tableau. Une attribution corrige {_EDITABLE_NAMES[Purpose.ALLOCATION]} ; "
+    f"le périmètre {_EDITABLE_NAMES[Purpose.PORTFOLIO]}."
 )
 
 

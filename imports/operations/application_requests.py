@@ -20,7 +20,7 @@ from imports import queries
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, Purpose, RequestAnswer
 from imports.exceptions import NothingToApply
 from imports.models import SpreadsheetImport
-from imports.operations.import_lock import lock_import, record_act
+from imports.operations.import_lock import lock_import, record_in_journal
 from imports.queries import needs_decision_q
 from mailing import operations as mailing
 
@@ -212,8 +212,8 @@ def list_managers_to_ask(*, by: User) -> list[User]:
 def request_application(*, import_id: int, by: User, at: datetime.datetime) -> SpreadsheetImport:
     """Ask the managers by e-mail and on their home page to apply an import, once for each of its contents.
 
-    Asked again after a change, the new request replaces the old one. Raises `Refusal`,
-    `NothingToApply`; `Refusal` where no other manager has an e-mail address.
+    Asked again after a change, the new request replaces the old one. Raises `NothingToApply`; `Refusal` where licences
+    are missing or no other manager has an e-mail address.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     digest = queries.compute_digest(spreadsheet_import)
@@ -259,7 +259,7 @@ def request_application(*, import_id: int, by: User, at: datetime.datetime) -> S
     schools = formatting.pluralize(figures.schools, "école")
     what = schools if figures.units is None else f"{schools} et {figures}"
     what = f": application demandée aux gestionnaires, pour {what}"
-    record_act(REQUESTED_ACTION, spreadsheet_import, what, by=by, at=at)
+    record_in_journal(REQUESTED_ACTION, spreadsheet_import, what, by=by, at=at)
     return spreadsheet_import
 
 
@@ -271,5 +271,5 @@ def withdraw_request(*, import_id: int, by: User, at: datetime.datetime) -> Spre
         return spreadsheet_import
     end_request(spreadsheet_import, RequestAnswer.WITHDRAWN, by=by, at=at)
     spreadsheet_import.save(update_fields=REQUEST_FIELDS)
-    record_act(WITHDRAWN_ACTION, spreadsheet_import, ": demande d'application retirée", by=by, at=at)
+    record_in_journal(WITHDRAWN_ACTION, spreadsheet_import, ": demande d'application retirée", by=by, at=at)
     return spreadsheet_import

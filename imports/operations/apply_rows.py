@@ -21,10 +21,10 @@ from imports.checks import context_queries
 from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.checks.row_checks import check_row
 from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RequestAnswer, Verdict
-from imports.exceptions import ConfirmationRequired, NothingToApply, RowsInError
+from imports.exceptions import NothingToApply, RowsInError
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
-from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task, record_act
+from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task, record_in_journal
 from imports.operations.intake import remember_layout
 from imports.operations.recheck import recheck_import
 from imports.rows import ConfirmedRow
@@ -93,9 +93,8 @@ def confirm(
     """Queue the application of the rows identified by `digest`. Idempotent for the same digest.
 
     `only_valid`: skip the rows in error. `confirmed_count`: the number required by the confirmation guard. Raises
-    `Refusal`, `NothingToApply` if no row is ticked, `Refusal` if a row changed since, `RowsInError` if some
-    are in error without `only_valid`, `ConfirmationRequired` if that number is missing,
-    `Refusal` if the e-mails cannot be sent on that day.
+    `NothingToApply`, `RowsInError` without `only_valid`; else `Refusal`: not in review, changed since (`outdated`), too
+    few licences in the pool, that number missing (`confirmation_required`), or no e-mail can leave on that day.
     """
     spreadsheet_import = SpreadsheetImport.objects.locked().filter(pk=import_id).first()
     if spreadsheet_import is not None and spreadsheet_import.state in (ImportState.APPLYING, ImportState.APPLIED):
@@ -125,7 +124,7 @@ def confirm(
         )
     confirmation_guard = build_guard(spreadsheet_import, tally)
     if confirmation_guard is not None and confirmed_count != confirmation_guard.number:
-        raise ConfirmationRequired(confirmation_guard.why)
+        raise Refusal("confirmation_required", confirmation_guard.why)
     _check_send_date(spreadsheet_import, send_on, at)
     spreadsheet_import.state, spreadsheet_import.confirmed_digest = ImportState.APPLYING, digest
     spreadsheet_import.send_on, spreadsheet_import.refusal = send_on, ""
@@ -174,7 +173,7 @@ def apply(
     spreadsheet_import.save(update_fields=["state", "applied_at", "outcome"])
     _mark_awaited(spreadsheet_import)
     answer_request(spreadsheet_import, RequestAnswer.APPLIED, by=by, at=at)
-    record_act(APPLIED_ACTION, spreadsheet_import, f"appliqué : {summary}", by=by, at=at)
+    record_in_journal(APPLIED_ACTION, spreadsheet_import, f"appliqué : {summary}", by=by, at=at)
     return spreadsheet_import
 
 

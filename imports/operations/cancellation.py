@@ -18,7 +18,7 @@ from imports.layout import Layout
 from imports.models import AnnotatedFile, ImportFile, ImportProgress, ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
 from imports.operations.apply_rows import return_to_review
-from imports.operations.import_lock import OPEN_STATES, lock_import, record_act
+from imports.operations.import_lock import OPEN_STATES, lock_import, record_in_journal
 from imports.operations.intake import reject
 
 #: States in which a job works on the import.
@@ -48,7 +48,7 @@ def cancel(*, import_id: int, by: User | None, at: datetime.datetime, reason: st
         return spreadsheet_import
     busy = spreadsheet_import is not None and spreadsheet_import.state in BUSY_STATES and not _try_lock(import_id)
     if spreadsheet_import is not None and busy and progress.request_stop(import_id):
-        record_act(STOP_REQUESTED_ACTION, spreadsheet_import, ": arrêt demandé", by=by, at=at)
+        record_in_journal(STOP_REQUESTED_ACTION, spreadsheet_import, ": arrêt demandé", by=by, at=at)
         return spreadsheet_import
     spreadsheet_import = lock_import(import_id, *OPEN_STATES, ImportState.CANCELLED)
     if spreadsheet_import.state == ImportState.CANCELLED:
@@ -141,7 +141,7 @@ def cancel_locked(
     spreadsheet_import.confirmed_digest, spreadsheet_import.applied_by_id = "", None
     spreadsheet_import.save(update_fields=["state", "confirmed_digest", "applied_by_id"])
     answer_request(spreadsheet_import, RequestAnswer.CANCELLED, by=by, at=at, reason=reason)
-    record_act("import.cancelled", spreadsheet_import, ": annulé, rien n'en a été appliqué", by=by, at=at)
+    record_in_journal("import.cancelled", spreadsheet_import, ": annulé, rien n'en a été appliqué", by=by, at=at)
 
 
 #: When the last thing happened to an import: PostgreSQL leaves out what is null.

@@ -42,10 +42,13 @@ def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:
     return spreadsheet_import
 
 
-def record_act(
+def record_in_journal(
     action: str, spreadsheet_import: SpreadsheetImport, what: str, *, by: User | None, at: datetime.datetime
 ) -> None:
-    """Record in the journal what was done to an import: « Tableau « ecoles.xlsx » défait : … »."""
+    """Record in the journal what was done to an import: « Tableau « ecoles.xlsx » défait : … ».
+
+    `what` follows the file's name.
+    """
     audit_log.record(
         action=action,
         by=by,

@@ -22,7 +22,7 @@ from imports.enums import APPLICABLE, ImportState, Purpose, RequestAnswer, Volum
 from imports.layout import NO_COLUMN, Layout, LayoutChoices
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from imports.operations.application_requests import REQUEST_FIELDS, answer_request, end_request
-from imports.operations.import_lock import READ_TASK, lock_import, queue_task, record_act
+from imports.operations.import_lock import READ_TASK, lock_import, queue_task, record_in_journal
 from imports.operations.recheck import change_rows
 from imports.operations.upload import check_volume, lock_with_corrected, requeue_if_moved, requeue_without_choices
 from imports.parsing.column_mapping import column_index
@@ -158,7 +158,7 @@ def _cancel_replaced(earlier: SpreadsheetImport, spreadsheet_import: Spreadsheet
     earlier.save(update_fields=["state"])
     answer_request(earlier, RequestAnswer.REPLACED, by=by, at=spreadsheet_import.created_at)
     what = f"remplacé par « {spreadsheet_import.filename} » : rien n'en a été appliqué"
-    record_act("import.replaced", earlier, what, by=by, at=spreadsheet_import.created_at)
+    record_in_journal("import.replaced", earlier, what, by=by, at=spreadsheet_import.created_at)
 
 
 def load_remembered(spreadsheet_import: SpreadsheetImport) -> dict[str, RememberedMapping]:
@@ -244,8 +244,7 @@ def choose_layout(
     """Store layout choices and queue the file to be parsed again. `answers`: option by code of the question.
 
     Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. The columns, and the answers
-    about them, are remembered for the next file with the same titles. Raises `Refusal`,
-    `WrongVolume`.
+    about them, are remembered for the next file with the same titles. Raises `Refusal`, `WrongVolume`.
     """
     check_volume(volume, units_for_all)
     spreadsheet_import = lock_import(import_id, ImportState.READ, ImportState.CHECKED)

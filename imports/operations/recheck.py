@@ -12,18 +12,21 @@ from imports.checks.cross_row_checks import build_comparable_row, compare_rows
 from imports.checks.problem_codes import UNTICKING
 from imports.checks.row_checks import check_row
 from imports.checks.school_resolution import collect_uais, resolve_schools
-from imports.columns import SCHOOL_COLUMNS
+from imports.columns import Meaning
 from imports.enums import APPLICABLE, Verdict
 from imports.models import ImportRow, SpreadsheetImport
 from imports.rows import StoredRow
 
 
 class _RowSnapshot(NamedTuple):
-    """Relevant values of a row before it was changed. `naming`: its school is resolved again only if they differ."""
+    """Relevant values of a row before it was changed.
+
+    `edited_uai`: the only edit that names a school, which is resolved again only if it differs.
+    """
 
     uai: str
     email: str
-    naming: tuple[str | None, ...]
+    edited_uai: str | None
     ignored_reason: str
 
 
@@ -107,9 +110,7 @@ def is_ticked_by_default(row: ImportRow) -> bool:
 
 
 def _snapshot(row: ImportRow) -> _RowSnapshot:
-    return _RowSnapshot(
-        row.uai, row.email.lower(), tuple(row.edits.get(meaning) for meaning in SCHOOL_COLUMNS), row.ignored_reason
-    )
+    return _RowSnapshot(row.uai, row.email.lower(), row.edits.get(Meaning.UAI), row.ignored_reason)
 
 
 def _build_requests(
@@ -121,7 +122,7 @@ def _build_requests(
     to_resolve = [
         index
         for index, (row, was) in enumerate(zip(rows, before, strict=True))
-        if look_up or (was.naming, was.ignored_reason) != (_snapshot(row).naming, row.ignored_reason)
+        if look_up or (was.edited_uai, was.ignored_reason) != (row.edits.get(Meaning.UAI), row.ignored_reason)
     ]
     if to_resolve:
         for index, school in zip(

@@ -27,7 +27,6 @@ from imports.checks.problem_codes import OTHER_POOL_CODES, RESOLUTIONS_BY_CODE
 from imports.checks.unit_checks import get_complement
 from imports.columns import TEMPLATE_COLUMNS, Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RowMatchMethod, Verdict, Volume
-from imports.exceptions import NothingArrived
 from imports.layout import LayoutChoices
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
@@ -157,8 +156,12 @@ def _answer(
 
 #: States of imports with awaited rows: not those of a cancelled or undone import.
 _STATES = (ImportState.CHECKED, ImportState.APPLIED)
-#: All columns of the blank workbooks.
-_COLUMNS = dict.fromkeys(itertools.chain(*TEMPLATE_COLUMNS.values()))
+#: The width of each column of the blank workbooks.
+_COLUMN_WIDTHS = {
+    meaning: column.width
+    for meaning in itertools.chain(*TEMPLATE_COLUMNS.values())
+    if (column := meaning.column.workbook) is not None
+}
 _SHEET = "Écoles"
 
 
@@ -198,14 +201,17 @@ def resume_arrived(
 ) -> SpreadsheetImport:
     """Resume the arrived schools, in the import itself or, once applied, in a follow-up; return it.
 
-    `pool_id`: another pool, if the original one has ended. Raises `NothingArrived`, `Refusal`.
+    `pool_id`: another pool, if the original one has ended. Raises `Refusal`.
     """
     spreadsheet_import = lock_import(import_id, *_STATES)
     rows = list(_arrived_rows().filter(import_id=spreadsheet_import.pk).order_by("sheet", "number"))
     if not rows:
-        raise NothingArrived("Aucune école attendue par ce tableau n'est à reprendre : un autre membre l'a déjà fait.")
+        raise Refusal(
+            "no_awaited_school_found",
+            "Aucune école attendue par ce tableau n'est à reprendre : un autre membre l'a déjà fait.",
+        )
     if spreadsheet_import.state == ImportState.CHECKED:
-        change_rows(spreadsheet_import, rows, _restore, look_up=True)
+        change_rows(spreadsheet_import, rows, _resume, look_up=True)
         follow_up = spreadsheet_import
     else:
         follow_up = store_upload(
@@ -218,7 +224,7 @@ def resume_arrived(
             choices=LayoutChoices(
                 sheets=[_SHEET],
                 header_row=1,
-                columns={meaning: index for index, meaning in enumerate(_COLUMNS)},
+                columns={meaning: index for index, meaning in enumerate(_COLUMN_WIDTHS)},
             ),
             by=by,
             at=at,
@@ -239,7 +245,7 @@ def resume_arrived(
     return follow_up
 
 
-def _restore(row: ImportRow) -> None:
+def _resume(row: ImportRow) -> None:
     row.awaited = row.set_aside = False
 
 
@@ -270,7 +276,7 @@ def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport
             Meaning.EMAIL: row.email,
             Meaning.CLASSES: row.classes,
         }
-        rows_of_cells.append([values.get(meaning, "") for meaning in _COLUMNS])
+        rows_of_cells.append([values.get(meaning, "") for meaning in _COLUMN_WIDTHS])
     day = formatting.long_date(date_in_paris(spreadsheet_import.created_at))
     provenance_note = (
         f"Tableau « {spreadsheet_import.filename} » du {day} : ces écoles n'étaient pas encore dans l'annuaire."
@@ -278,8 +284,8 @@ def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport
     return build_workbook(
         WorksheetContent(
             _SHEET,
-            [meaning.label for meaning in _COLUMNS],
-            [meaning.column.workbook.width for meaning in _COLUMNS if meaning.column.workbook],
+            [meaning.label for meaning in _COLUMN_WIDTHS],
+            list(_COLUMN_WIDTHS.values()),
             rows_of_cells,
         ),
         WorksheetContent("Origine", [provenance_note], (100,), ()),
@@ -349,7 +355,7 @@ def _set_aside(row: ImportRow) -> None:
     row.set_aside = True
 
 
-def _take_up(row: ImportRow) -> None:
+def _restore(row: ImportRow) -> None:
     row.set_aside = row.awaited = False
     row.ignored_reason = ""
 
@@ -366,10 +372,10 @@ write_to_first_addresses = _build_bulk_edit(
 )
 set_all_aside = _build_bulk_edit(lambda rows: rows.filter(set_aside=False, ignored_reason=""), _set_aside)
 #: Take up again the rows that were set aside or ignored.
-restore_all = _build_bulk_edit(lambda rows: rows.filter(Q(set_aside=True) | ~Q(ignored_reason="")), _take_up)
+restore_all = _build_bulk_edit(lambda rows: rows.filter(Q(set_aside=True) | ~Q(ignored_reason="")), _restore)
 #: Set aside the rows with an unknown school until the directory knows it.
 await_all = _build_bulk_edit(
-    lambda rows: rows.filter(~Q(uai=""), codes__contains=["unknown_school"], verdict=Verdict.ERROR), _await
+    lambda rows: rows.filter(codes__contains=["unknown_school"], verdict=Verdict.ERROR).exclude(uai=""), _await
 )
 
 
@@ -455,8 +461,8 @@ def keep_row(
 ) -> int:
     """Settle a school that several rows cite: set aside those that contradict what is kept; return how many.
 
-    `units`: the number to keep, whichever row states it; None to keep this row alone. Raises `Refusal`,
-    having changed nothing.
+    `units`: the number to keep, whichever row states it; None to keep this row alone. Raises `Refusal`, having changed
+    nothing.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).exclude(uai="").first()

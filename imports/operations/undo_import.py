@@ -14,11 +14,11 @@ from accounts.models import User
 from collectivities.operations.portfolio import SchoolContact, lock_contacts, remove_from_portfolio, restore_contacts
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import Refusal
 from imports.enums import ImportState, Purpose, RequestAnswer, RowEffect
-from imports.exceptions import ContentsDeleted
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
 from imports.operations.application_requests import answer_request
-from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task, record_act
+from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task, record_in_journal
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.checks import AllocationStage, ProgressCallback, no_progress
 from licensing.pools.models import Allocation, Pool
@@ -228,7 +228,7 @@ def get_undo_plan(import_id: int) -> UndoPlan:
 def request_undo(*, import_id: int, by: User | None, at: datetime.datetime) -> SpreadsheetImport:
     """Queue the undoing of an applied import. Idempotent.
 
-    Raises `Refusal`; `ContentsDeleted` where its rows are kept no longer.
+    Raises `Refusal`, also where its rows are kept no longer (`contents_deleted`).
     """
     spreadsheet_import = _lock_undoable(import_id, ImportState.APPLIED, ImportState.UNDONE)
     if spreadsheet_import.state == ImportState.APPLIED:
@@ -270,7 +270,7 @@ def undo(
     spreadsheet_import.outcome = spreadsheet_import.outcome | {"undone": done}
     spreadsheet_import.save(update_fields=["state", "undone_at", "undone_by_id", "outcome"])
     answer_request(spreadsheet_import, RequestAnswer.UNDONE, by=by, at=at)
-    record_act("import.undone", spreadsheet_import, f"défait : {summary}", by=by, at=at)
+    record_in_journal("import.undone", spreadsheet_import, f"défait : {summary}", by=by, at=at)
     return spreadsheet_import
 
 
@@ -280,9 +280,10 @@ def _lock_undoable(import_id: int, *states: ImportState) -> SpreadsheetImport:
     deleted_at = spreadsheet_import.contents_deleted_at
     if spreadsheet_import.state == ImportState.APPLIED and deleted_at is not None:
         day = formatting.long_date(date_in_paris(deleted_at))
-        raise ContentsDeleted(
+        raise Refusal(
+            "contents_deleted",
             f"Le fichier et les lignes de ce tableau ont été supprimés le {day} : il ne se défait plus. Reprenez les "
-            "licences des écoles, ou retirez-les du périmètre, une à une ou par lot."
+            "licences des écoles, ou retirez-les du périmètre, une à une ou par lot.",
         )
     return spreadsheet_import
 

@@ -22,11 +22,11 @@ from core.spreadsheets import clean_sheet_name
 from imports import queries
 from imports.columns import ADDED_TITLES, Meaning, is_added_title
 from imports.enums import ImportState, Purpose, Volume
-from imports.exceptions import ContentsDeleted, PoolMissing, PoolNotOpen, WrongVolume
+from imports.exceptions import PoolMissing, PoolNotOpen, WrongVolume
 from imports.formats import limits
 from imports.layout import LayoutChoices
 from imports.models import CONTENTS_KEPT, ImportFile, SpreadsheetImport
-from imports.operations.import_lock import READ_TASK, queue_task, record_act
+from imports.operations.import_lock import READ_TASK, queue_task, record_in_journal
 from imports.parsing.spreadsheet import ParsedSheet
 from imports.workbooks import provenance
 from imports.workbooks.provenance import extract_properties
@@ -210,9 +210,9 @@ def upload(
 ) -> SpreadsheetImport:
     """Check what a person or a program sends, then store the file and queue its parsing.
 
-    `content`: an uploaded file is read in chunks, and never whole in memory.
-    Raises `Refusal`; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation;
-    `Refusal` if a pool or a volume is passed for the portfolio. No argument is silently ignored.
+    `content`: an uploaded file is read in chunks, and never whole in memory. Raises `Refusal` for an empty or too large
+    file, or a pool or volume passed for the portfolio; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation.
+    No argument is silently ignored.
     """
     check_size(_get_size(content))
     if purpose == Purpose.PORTFOLIO:
@@ -242,12 +242,12 @@ def upload_again(
 ) -> SpreadsheetImport:
     """Store the file of a list of schools anew, to give the licences that it asks for, read on the same sheets.
 
-    Raises `PoolMissing`, `PoolNotOpen`; `ContentsDeleted` where the file is kept no longer.
+    Raises `PoolMissing`, `PoolNotOpen`; `Refusal` where the file is kept no longer.
     """
     check_pool(pool_id, date_in_paris(at))
     file = ImportFile.objects.filter(pk=earlier.pk).first()
     if file is None:
-        raise ContentsDeleted("Le fichier de ce tableau n'est plus gardé : déposez-le de nouveau.")
+        raise Refusal("contents_deleted", "Le fichier de ce tableau n'est plus gardé : déposez-le de nouveau.")
     return store_upload(
         purpose=Purpose.ALLOCATION,
         pool_id=pool_id,
@@ -327,7 +327,7 @@ def store_upload(
     spreadsheet_import.save()
     copy_file("imports_importfile", ("of_id", "content"), spreadsheet_import.pk, file, size)
     target = f"le lot « {pool.name} »" if pool else "le périmètre"
-    record_act("import.uploaded", spreadsheet_import, f"déposé pour {target}", by=by, at=at)
+    record_in_journal("import.uploaded", spreadsheet_import, f"déposé pour {target}", by=by, at=at)
     queue_task(READ_TASK, spreadsheet_import)
     schedule_weekly_letter(at)
     schedule_pruning(at + CONTENTS_KEPT)

@@ -1,7 +1,8 @@
 """Map columns to meanings, by title and by content.
 
-UAI and e-mail columns are recognised by content whatever their title. Where two columns fit one that has consequences,
-the member is asked. For meanings that only help to find the school, the more certain column is taken.
+UAI and e-mail columns are recognised by content whatever their title. Where two columns fit a meaning with consequences
+(`Column.is_critical`), the member is asked. For meanings that only help to find the school, the more certain column is
+taken.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import NamedTuple
 
 from openpyxl.utils import column_index_from_string, get_column_letter
 
-from imports.cells import DOMINANT_SHARE, MIN_SHARE, CellType
-from imports.columns import NUMBER_COLUMNS, Meaning, is_added_title
+from imports.cells import CellType
+from imports.columns import DOMINANT_SHARE, MIN_SHARE, NUMBER_COLUMNS, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
 from imports.layout import LayoutQuestion
 from imports.parsing.cell_classification import ColumnSample, sample_columns

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from imports.cells import DOMINANT_SHARE, CellType, cell_to_text
-from imports.columns import Meaning, is_added_title
+from imports.cells import CellType, cell_to_text
+from imports.columns import DOMINANT_SHARE, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell

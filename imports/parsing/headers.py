@@ -27,7 +27,6 @@ from schools.folding import fold
 
 #: With so many titles, others in the row may be unknown.
 CERTAIN_TITLES = 3
-#: One of these is among the titles of a table of schools.
 #: « École », « Élémentaire », « Ville » may be cells of a school as well.
 _WORDS_OF_SCHOOLS = frozenset({Meaning.NAME, Meaning.KIND, Meaning.COMMUNE})
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from imports.cells import MIN_SHARE, cell_to_text, parse_quantity
-from imports.columns import NUMBER_COLUMNS, Meaning
+from imports.cells import cell_to_text, parse_quantity
+from imports.columns import MIN_SHARE, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS

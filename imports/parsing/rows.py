@@ -17,7 +17,7 @@ from imports.cells import (
     parse_email,
     parse_quantity,
 )
-from imports.columns import PHONE_COLUMNS, Meaning
+from imports.columns import Meaning
 from imports.formats.sheet_types import CellRow, CellValue
 from imports.problems import LEFT_OUT_CODES, Problem, RowNote
 
@@ -139,15 +139,8 @@ def parse_cells(
     if is_excel_error(shown.get("uai", "")):
         problems.append(_UAI_ERROR)
     contact = shown.get("contact_name", "")[:MAX_NAME_LENGTH]
-    phone = _read_phone(raw)
+    phone = normalize_phone(raw[Meaning.PHONE]) if Meaning.PHONE in raw else ""
     return ParsedRow(sheet, number, shown, email, units, classes, contact, phone, problems, "")
-
-
-def _read_phone(raw: Mapping[Meaning, CellValue]) -> str:
-    for meaning in PHONE_COLUMNS:
-        if meaning in raw and (number := normalize_phone(raw[meaning])):
-            return number
-    return ""
 
 
 def ignore_row(row: ParsedRow, reason: str) -> ParsedRow:

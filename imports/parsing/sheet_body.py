@@ -57,8 +57,7 @@ def fill_values(
 def describe_filled(meaning: Meaning, count: int) -> str:
     """Return the French sentence about values that were filled in."""
     lines = "une ligne" if count == 1 else f"{count} lignes"
-    ending = "e" if meaning is Meaning.COMMUNE else ""
-    return f"{meaning.column.filled_down} une fois par groupe, a été reporté{ending} sur {lines}."
+    return f"{meaning.column.filled_down} sur {lines}."
 
 
 def _fill_merged(rows: Sequence[ParsedRow], meaning: Meaning, covered: Mapping[int, int]) -> int:

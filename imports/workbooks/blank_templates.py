@@ -193,5 +193,5 @@ def _schools(purpose: Purpose, pool: Pool | None) -> list[dict[str, Any]]:
     )
     rows = PortfolioSchool.objects.annotate(units=Subquery(active_allocations.values("units")[:1]))
     rows = rows.order_by("school__commune_folded", "school__name_folded", "school_id")
-    sources = [column.source for column in _list_columns(purpose) if column.source]
+    sources = [column.source for column in _list_columns(purpose)]
     return [school | {"school__name": format_school_name(school["school__name"])} for school in rows.values(*sources)]

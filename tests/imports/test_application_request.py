@@ -7,7 +7,7 @@ import pytest
 from collectivities.capabilities import Role
 from collectivities.models import AuditEntry, Member
 from imports import operations, tasks
-from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState
+from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, RequestAnswer
 from imports.exceptions import NothingToApply
 from imports.models import SpreadsheetImport
 from licensing.pools import operations as pools
@@ -320,6 +320,17 @@ def test_who_asked_learns_that_another_ended_the_request(checked, data_officer, 
     text = read_email(answers().get())
     assert str(boss) in text
     assert ("annulé" in text) == (act is operations.cancel)
+
+
+def test_each_answer_has_a_subject_of_its_own(checked):
+    def render_subject(answer):
+        context = {"answer": answer.value, "by": None, "schools": 2, "units": 7}
+        message = Message(kind=APPLICATION_ANSWERED, topic_id=checked.pk, context=context)
+        return kinds.get(APPLICATION_ANSWERED).render(message).subject
+
+    subjects = [render_subject(answer).partition("dans le bureau")[0].strip() for answer in RequestAnswer]
+    assert all(subjects)
+    assert len(set(subjects)) == len(RequestAnswer)
 
 
 def test_who_ends_their_own_request_gets_no_e_mail(checked, data_officer):

@@ -11,7 +11,6 @@ from core.connections import connection
 from core.exceptions import DomainError
 from imports import operations, tasks
 from imports.enums import ImportState, Purpose, Verdict
-from imports.exceptions import NothingArrived
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations import row_edits
 from licensing.pools.models import Allocation
@@ -57,7 +56,7 @@ def test_unknown_schools_are_offered_again_once_the_directory_has_them(waiting):
     row = ImportRow.objects.get(import_id=follow_up.pk)
     assert (row.uai, row.verdict, row.units, row.recipient) == (uais[0], Verdict.NEW, 4, "a@b.fr")
     assert row_edits.list_arrivals() == []
-    with pytest.raises(NothingArrived):
+    with refuses("no_awaited_school_found"):
         resume(spreadsheet_import)
     confirm_and_apply(follow_up, only_valid=True)
     assert Allocation.objects.filter(school_id=uais[0], units=4).count() == 1
@@ -126,5 +125,6 @@ def test_two_members_resume_at_once_and_one_import_is_created(committing):
     outcomes = run_concurrently(
         connection.schema_name, [lambda: resume(spreadsheet_import)] * 4, expected_errors=DomainError
     )
-    assert sum(isinstance(outcome, NothingArrived) for outcome in outcomes) == 3
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, DomainError)]
+    assert [refusal.code for refusal in refusals] == ["no_awaited_school_found"] * 3
     assert SpreadsheetImport.objects.count() == 2

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from collectivities.capabilities import Role
 from collectivities.models import AuditEntry
+from core.exceptions import Refusal
 from imports import on_demand_tasks, operations
 from imports.enums import ImportState
-from imports.exceptions import ContentsDeleted, NothingArrived
 from imports.models import ANNOTATED_FILE_KEPT, CONTENTS_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from imports.operations import row_edits
 from imports.operations.cancellation import delete_contents
@@ -35,6 +35,7 @@ from tests.imports.actions import apply_portfolio_list, build_annotated, confirm
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
 from tests.races import run_concurrently, wait_for_blocked_session
+from tests.refusals import refuses
 from tests.waits import wait_until
 
 pytestmark = pytest.mark.slow
@@ -161,9 +162,9 @@ def test_what_needs_the_rows_is_refused_in_words(pool, manager):
         partial(operations.request_undo, import_id=spreadsheet_import.pk, by=None, at=OLD),
         partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=OLD),
     ):
-        with pytest.raises(ContentsDeleted, match="ont été supprimés le 26\u00a0mai 2028"):
+        with refuses("contents_deleted", match="ont été supprimés le 26\u00a0mai 2028"):
             act()
-    with pytest.raises(NothingArrived):
+    with refuses("no_awaited_school_found"):
         row_edits.resume_arrived(import_id=spreadsheet_import.pk, by=None, at=OLD)
     response = manager.get(import_url("undo", spreadsheet_import.pk), follow=True)
     assert "il ne se défait plus" in page_text(response)
@@ -172,7 +173,7 @@ def test_what_needs_the_rows_is_refused_in_words(pool, manager):
 def test_a_list_without_its_file_is_not_given(pool):
     spreadsheet_import = apply_portfolio_list((SchoolFactory(), 1))
     ImportFile.objects.all().delete()
-    with pytest.raises(ContentsDeleted, match="déposez-le de nouveau"):
+    with refuses("contents_deleted", match="déposez-le de nouveau"):
         upload_again(spreadsheet_import, pool_id=pool.pk, by=None, at=TERM)
 
 
@@ -257,10 +258,10 @@ def test_an_undoing_that_waited_for_the_deletion_is_refused(committing, monkeypa
     pruned, *refusals = run_concurrently(
         committing.schema_name,
         [partial(retention.prune_schema, at=OLD), undo, undo],
-        expected_errors=ContentsDeleted,
+        expected_errors=Refusal,
     )
     assert pruned == {"imports_spreadsheetimport": 1, "imports_importrow": 2}
-    assert [type(one) for one in refusals] == [ContentsDeleted] * 2
+    assert [one.code for one in refusals] == ["contents_deleted"] * 2
     spreadsheet_import.refresh_from_db()
     assert spreadsheet_import.state == ImportState.APPLIED
     assert Allocation.objects.active().count() == 2

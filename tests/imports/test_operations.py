@@ -12,7 +12,7 @@ from collectivities.models import AuditEntry
 from imports import operations, queries, tasks
 from imports.columns import Meaning
 from imports.enums import ImportState, Verdict
-from imports.exceptions import ConfirmationRequired, NothingToApply, RowsInError
+from imports.exceptions import NothingToApply, RowsInError
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate
@@ -276,7 +276,7 @@ def test_an_unusually_large_import_asks_for_its_number(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 90)))
     amend(spreadsheet_import, 2, ticked=True)
     for confirmed_count in (None, 89):
-        with pytest.raises(ConfirmationRequired, match="90"):
+        with refuses("confirmation_required", match="90"):
             operations.confirm(
                 import_id=spreadsheet_import.pk,
                 digest=queries.compute_digest(spreadsheet_import),

@@ -7,7 +7,6 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from imports import on_demand_tasks, operations, queries, tasks
 from imports.enums import ConflictResolution, ImportState, Purpose
-from imports.exceptions import ConfirmationRequired
 from imports.models import ImportRow, SpreadsheetImport
 from imports.wording import describe_time_left
 from licensing.pools.models import Allocation
@@ -18,6 +17,7 @@ from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
+from tests.refusals import refuses
 
 pytestmark = pytest.mark.slow
 
@@ -240,7 +240,7 @@ def test_an_unusually_large_import_is_confirmed_by_typing_its_number(manager, po
     assert "Tapez ce nombre" in page_text(manager.get(import_url("confirm", spreadsheet_import.pk)))
     assert "tapez 90 dans cette case" in page_text(post_confirmation(manager, spreadsheet_import))
     assert "Vous avez tapé 9," in page_text(post_confirmation(manager, spreadsheet_import, confirmed_count="9"))
-    with pytest.raises(ConfirmationRequired, match="Tapez ce nombre"):
+    with refuses("confirmation_required", match="Tapez ce nombre"):
         operations.confirm(
             import_id=spreadsheet_import.pk,
             digest=queries.compute_digest(spreadsheet_import),

@@ -212,11 +212,12 @@ def test_schools_of_a_territory_are_added_and_undone_while_an_import_writes_them
     def undo():
         return additions.undo_addition(added_at=moment, holding=School.objects.none().values("uai"), by=None, at=moment)
 
-    run_concurrently(
+    outcomes = run_concurrently(
         committing.schema_name,
         [add, undo, partial(tasks.apply, import_id=spreadsheet_import.pk), add, undo],
         expected_errors=Refusal,
     )
+    assert {outcome.code for outcome in outcomes if isinstance(outcome, Refusal)} <= {"addition_not_undoable"}
     spreadsheet_import.refresh_from_db()
     if spreadsheet_import.state == ImportState.CHECKED:
         assert not PortfolioSchool.objects.filter(classes__isnull=False).exists()

@@ -28,6 +28,7 @@ from imports.queries import BaseRowQuery, count_remarks_of
 from imports.web.remarks import describe_rows, load_choices
 from imports.web.views.detail import build_common_context, build_summary_context, get_row_filter
 from schools.queries import search
+from web.page_actions import page_action
 
 
 class RowField(NamedTuple):
@@ -73,8 +74,14 @@ def find_faults(typed: Mapping[str, str]) -> dict[str, str]:
 MAX_SEARCH_RESULTS = 10
 
 
+def _refuse_row(request: OfficeHttpRequest, refusal: DomainError, pk: int, **_place: int) -> HttpResponse:
+    messages.error(request, refusal.sentence)
+    return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)
+
+
 @office(Capability.PREPARE_IMPORTS)
 @require_http_methods(["GET", "POST"])
+@page_action(refused=_refuse_row)
 def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> HttpResponse:
     """Show a row with its editing form; edit it, set it aside, resolve its conflict or tick it."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
@@ -85,25 +92,21 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
     changes = _requested_changes(request, found, spreadsheet_import)
     if request.POST.get("action") == "fix" and (faults := find_faults(changes.get("edits", {}))):
         return _render_row(request, spreadsheet_import, found, typed=changes["edits"], faults=faults)
-    try:
-        if request.POST.get("action") == "add_to_portfolio":
-            operations.add_all_to_portfolio(import_id=pk, text=found.uai, by=by, at=at)
-            changed = ImportRow.objects.get(pk=found.pk)
-        elif request.POST.get("action") == "keep":
-            stated = request.POST.get("units", "")
-            units = int(stated) if stated.isascii() and stated.isdecimal() else None
-            set_aside = operations.keep_row(import_id=pk, sheet=sheet, number=number, units=units, by=by, at=at)
-            changed = ImportRow.objects.get(pk=found.pk)
-            changed.others_changed = bool(set_aside)
-        elif request.POST.get("action") == "answer":
-            changed = operations.answer_pool_question(
-                import_id=pk, sheet=sheet, number=number, besides="besides" in request.POST, by=by, at=at
-            )
-        else:
-            changed = operations.amend_row(import_id=pk, sheet=sheet, number=number, **changes, by=by, at=at)
-    except DomainError as refusal:
-        messages.error(request, refusal.sentence)
-        return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)
+    if request.POST.get("action") == "add_to_portfolio":
+        operations.add_all_to_portfolio(import_id=pk, text=found.uai, by=by, at=at)
+        changed = ImportRow.objects.get(pk=found.pk)
+    elif request.POST.get("action") == "keep":
+        stated = request.POST.get("units", "")
+        units = int(stated) if stated.isascii() and stated.isdecimal() else None
+        set_aside = operations.keep_row(import_id=pk, sheet=sheet, number=number, units=units, by=by, at=at)
+        changed = ImportRow.objects.get(pk=found.pk)
+        changed.others_changed = bool(set_aside)
+    elif request.POST.get("action") == "answer":
+        changed = operations.answer_pool_question(
+            import_id=pk, sheet=sheet, number=number, besides="besides" in request.POST, by=by, at=at
+        )
+    else:
+        changed = operations.amend_row(import_id=pk, sheet=sheet, number=number, **changes, by=by, at=at)
     if not request.htmx:
         # In place the row itself says so; a page that is loaded anew begins with this.
         verdict = changed.get_verdict_display()
@@ -321,8 +324,14 @@ ACTIONS = {
 }
 
 
+def _refuse_bulk(request: OfficeHttpRequest, refusal: DomainError, pk: int) -> HttpResponse:
+    messages.error(request, refusal.sentence)
+    return redirect_back(request, pk)
+
+
 @office(Capability.PREPARE_IMPORTS)
 @require_POST
+@page_action(refused=_refuse_bulk)
 def bulk(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Run a bulk action on the filtered rows, and report how many changed."""
     get_object_or_404(SpreadsheetImport, pk=pk)
@@ -330,15 +339,11 @@ def bulk(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if action is None:
         return redirect_back(request, pk)
     signature = {"by": request.member.user, "at": timezone.now()} if action.is_audited else {}
-    try:
-        done = action.does(import_id=pk, **get_row_filter(request).as_row_query(), **signature)
-    except DomainError as refusal:
-        messages.error(request, refusal.sentence)
+    done = action.does(import_id=pk, **get_row_filter(request).as_row_query(), **signature)
+    result = done if isinstance(done, BulkResult) else BulkResult(done)
+    if result.changed:
+        sentence = f"{formatting.pluralize(result.changed, action.one, action.several)}."
+        messages.success(request, f"{sentence} {result.left}".rstrip())
     else:
-        result = done if isinstance(done, BulkResult) else BulkResult(done)
-        if result.changed:
-            sentence = f"{formatting.pluralize(result.changed, action.one, action.several)}."
-            messages.success(request, f"{sentence} {result.left}".rstrip())
-        else:
-            messages.info(request, result.left or action.none)
+        messages.info(request, result.left or action.none)
     return redirect_back(request, pk)
