@@ -308,7 +308,7 @@ def _render(
         "beneficiary": beneficiary_label(order),
         "line": line,
         "form": form,
-        "ways_to_settle": ", ou ".join(method.rules.by for method in SettlementMethod),
+        "ways_to_settle": ", ou ".join(method.by for method in SettlementMethod),
         "basket_fingerprint": compute_basket_fingerprint(order, line),
         "refusal": refusal,
         "proposed": proposed,

@@ -9,7 +9,7 @@ from licensing.orders.settlement import BY_PURCHASE_ORDER, PaymentMethod, Settle
 
 def test_each_settlement_method_is_offered_in_words():
     for method in SettlementMethod:
-        assert method.rules.by.startswith("par "), method
+        assert method.by.startswith("par "), method
         assert method.rules.pitch.endswith("."), method
 
 
