@@ -66,8 +66,6 @@ class PaymentRules:
     #: UNTDID 4461, as Chorus Pro accepts it (BT-81): of an invoice that was paid so; of an amount that goes back so.
     code: str
     refund_code: str
-    #: Whether an invoice so paid names the seller's account (BG-17), as BR-61 has it.
-    names_account: bool = False
     #: How the amount of a credit note goes back.
     refund_terms: str
     #: After « Nous vous remboursons 49,00 € », in an e-mail.
@@ -121,7 +119,6 @@ _PAYMENTS = {
         code="30",
         # To an account that the credit note need not name: 30 must, and it is the buyer's.
         refund_code="42",
-        names_account=True,
         refund_terms="Remboursement par virement, sur le compte qui a réglé la facture. Pour un autre compte, "
         "écrivez-nous à l'adresse e-mail ci-dessus.",
         refunded="par virement",
