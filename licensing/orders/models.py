@@ -39,9 +39,12 @@ class OrderState(models.TextChoices):
     CANCELLED = "cancelled", "Annulée"
 
 
-#: States of a placed order whose signed purchase order is awaited; and of one that is not paid.
+#: States of a placed order whose signed purchase order is awaited.
 UNSIGNED_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+#: States of a placed order that is not paid.
 UNPAID_STATES = (*UNSIGNED_STATES, OrderState.CONFIRMED)
+#: States of an order that a payment is awaited for: not while it is in review.
+OWED_STATES = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 class Payer(models.TextChoices):

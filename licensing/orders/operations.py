@@ -28,7 +28,7 @@ from licensing.orders.billing_details import (
     find_expected_treatment,
 )
 from licensing.orders.exceptions import BadBilling, NoReason
-from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, ScanState
+from licensing.orders.models import OWED_STATES, UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order
 from licensing.orders.settlement import SettlementMethod
 from licensing.orders.vat import VatTreatment, get_vat
@@ -483,10 +483,6 @@ def _check_open_orders(order: Order) -> None:
 # A grant is an order with a line, like any other, and has a reason.
 
 _NAME_LENGTH = Pool._meta.get_field("name").max_length or 0  # noqa: SLF001 - Django's documented access to fields
-
-
-#: States of an order that a payment is awaited for.
-OWED_STATES = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 def get_collectivity(slug: str) -> Collectivity:
