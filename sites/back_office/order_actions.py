@@ -22,7 +22,7 @@ from licensing.entitlements.models import Seat, SuspensionCause
 from licensing.orders import billing_details, operations, payers, purchase_orders, rights
 from licensing.orders.billing_details import find_expected_treatment
 from licensing.orders.exceptions import BadAmount
-from licensing.orders.models import OWED_STATES, UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, Payer
+from licensing.orders.models import OWED_STATES, Order, OrderKind, OrderLine, OrderState, Payer
 from licensing.orders.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
 from licensing.orders.settlement import PaymentMethod
@@ -436,9 +436,7 @@ def _correct_vat(order: Order, **typed: Any) -> str:
 VAT_CORRECTION = AdminAction[Order](
     path="tva",
     label="Corriger la TVA",
-    is_available=lambda order: (
-        order.kind != OrderKind.GRANT and (order.state in UNSIGNED_STATES or order.invoices.rejected().exists())
-    ),
+    is_available=billing_operations.is_correctable,
     explanation=_explain_vat_correction,
     run=_correct_vat,
     form=VatCorrectionForm,
