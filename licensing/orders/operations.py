@@ -598,21 +598,17 @@ def _set_suspended(
     Entitlement.objects.filter(pk__in=numbers).update(
         suspended_at=suspended_at, suspension_cause=cause if suspended_at else ""
     )
-    if suspended_at is None:
-        rights.release_emails(order)
     if suspended_at:
         summary = f"suspendue ({cause.label.lower()}) : ses clés ne s'activent plus, ses licences sont en pause."
         order_events.record(order, "suspended", summary, by=by, at=at)
+        action, what = "pools.suspended", " suspendu : ses clés ne s'activent plus et ses licences sont en pause."
     else:
+        rights.release_emails(order)
         order_events.record(order, "restored", "rétablie : tout reprend où il en était.", by=by, at=at)
+        action, what = "pools.resumed", " rétabli : tout reprend où il en était."
     if order.kind != OrderKind.GRANT:
         order_events.notify_buyer(order, order_events.SUSPENDED if suspended_at else order_events.RESTORED, at=at)
-    if suspended_at:
-        what = " suspendu : ses clés ne s'activent plus et ses licences sont en pause."
-        rights.record_in_pools(order, "suspended", what, by=by, at=at, entitlements=numbers)
-    else:
-        what = " rétabli : tout reprend où il en était."
-        rights.record_in_pools(order, "resumed", what, by=by, at=at, entitlements=numbers)
+    rights.record_in_pools(order, action, what, by=by, at=at)
     return len(numbers)
 
 
@@ -632,5 +628,5 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     if order.kind != OrderKind.GRANT:
         order_events.notify_buyer(order, order_events.STARTED, at=at)
     what = " : licences utilisables en classe dès aujourd'hui."
-    rights.record_in_pools(order, "started", what, by=by, at=at)
+    rights.record_in_pools(order, "pools.started", what, by=by, at=at)
     return order
