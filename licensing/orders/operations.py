@@ -298,7 +298,7 @@ def place(
     """Place an order for which a purchase order is signed, and open its provisional rights; return it.
 
     What an unknown buyer orders in number opens none until the operator has looked (docs/decisions/0050). `basket`: the
-    fingerprint of what the page showed. Idempotent. Raises `Refusal`, `BadBilling`.
+    fingerprint of what the page showed. Idempotent. Raises `Refusal` or `BadBilling`.
     """
     _lock_buyer(order_id)
     order = lock_order(order_id)
@@ -338,7 +338,7 @@ def prepare_card_payment(
     """Prepare a draft for payment by card; return it. No rights open before the payment.
 
     Its invoice is issued with the payment, so the references of a public payer must already be complete.
-    Raises `Refusal`, `BadBilling`.
+    Raises `Refusal` or `BadBilling`.
     """
     order = lock_order(order_id)
     _check_basket(order, basket)
@@ -517,7 +517,7 @@ def grant(
     """Grant licences to a collectivity: create order, line, entitlement and, in its schema, the pool; return the pool.
 
     `school_year` defaults to the one that `at` falls in. `last_grant`: what `get_last_grant` returned when the form was
-    shown, so that a double click grants once. Raises `Refusal`, `NoReason`.
+    shown, so that a double click grants once. Raises `Refusal` or `NoReason`.
     """
     if last_grant is not None:
         Collectivity.objects.select_for_update(no_key=True).get(pk=collectivity.pk)
