@@ -197,7 +197,7 @@ class Order(models.Model):
 
     @property
     def has_purchase_order(self) -> bool:
-        """Whether a purchase order is signed for it, as the way wants in which it is to be settled."""
+        """Whether it is placed by a signed purchase order, as its settlement method requires."""
         return self.method in BY_PURCHASE_ORDER
 
 

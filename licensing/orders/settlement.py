@@ -50,7 +50,7 @@ _SETTLEMENTS = {
         "commande.",
     ),
 }
-#: Methods of orders that a purchase order is signed for.
+#: Settlement methods that need a signed purchase order.
 BY_PURCHASE_ORDER = [method for method in SettlementMethod if method.rules.has_purchase_order]
 
 
@@ -72,10 +72,10 @@ class PaymentRules:
     refunded: str
     #: After « Il dit : », what the buyer reads of one that the bank returned; empty where it cannot.
     returned: str = ""
-    #: Journals of the accounting export, of what comes in or did not, and of what is given back.
+    #: Journal of receipts and of their reversals; journal of refunds.
     journal: str
     refund_journal: str
-    #: The label of its accounting entry, of its `order_id` and `reference`.
+    #: Format of its accounting label; may name `{order_id}` and `{reference}`.
     entry_label: str
     #: Whether the operator records it; else the card provider's events do.
     is_recorded_by_hand: bool = True
