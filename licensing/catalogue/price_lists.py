@@ -109,7 +109,7 @@ def get_next_year(year: SchoolYear) -> SchoolYear:
 def copy_to_next_year(*, school_year_id: int) -> SchoolYear:
     """Copy a year's prices, and from when it is used, to the next year; return that year, which is not on sale yet.
 
-    Raises `Refusal` if there are no prices, `Refusal` if the next year already has some.
+    Raises `Refusal` if there are no prices, or if the next year already has some.
     """
     # Locked so that the second of a double click finds the prices that the first has copied.
     year = SchoolYear.objects.locked().get(pk=school_year_id)

@@ -56,10 +56,11 @@ class BillingDetails:
     vat_number: str = ""
 
 
-_ADDRESS = ("name", "address", "address_extra", "postal_code", "city", "country", "email")
+#: Fields whose column begins with `bill_`.
+_BILL_FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country", "email")
 #: Field of `BillingDetails` → column of `Order`.
 _COLUMNS = {
-    field.name: f"bill_{field.name}" if field.name in _ADDRESS else field.name for field in fields(BillingDetails)
+    field.name: f"bill_{field.name}" if field.name in _BILL_FIELDS else field.name for field in fields(BillingDetails)
 }
 #: Columns of `Order` that hold billing details.
 BILLING_COLUMNS = tuple(_COLUMNS.values())

@@ -39,9 +39,12 @@ class OrderState(models.TextChoices):
     CANCELLED = "cancelled", "Annulée"
 
 
-#: States of a placed order whose signed purchase order is awaited; and of one that is not paid.
+#: States of a placed order whose signed purchase order is awaited.
 UNSIGNED_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+#: States of a placed order that is not paid.
 UNPAID_STATES = (*UNSIGNED_STATES, OrderState.CONFIRMED)
+#: States of an order that a payment is awaited for: not while it is in review.
+OWED_STATES = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 class Payer(models.TextChoices):
@@ -194,7 +197,7 @@ class Order(models.Model):
 
     @property
     def has_purchase_order(self) -> bool:
-        """Whether a purchase order is signed for it, as the way wants in which it is to be settled."""
+        """Whether it is placed by a signed purchase order, as its settlement method requires."""
         return self.method in BY_PURCHASE_ORDER
 
 

@@ -28,7 +28,7 @@ from licensing.orders.billing_details import (
     find_expected_treatment,
 )
 from licensing.orders.exceptions import BadBilling, NoReason
-from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, ScanState
+from licensing.orders.models import OWED_STATES, UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order
 from licensing.orders.settlement import SettlementMethod
 from licensing.orders.vat import VatTreatment, get_vat
@@ -298,7 +298,7 @@ def place(
     """Place an order for which a purchase order is signed, and open its provisional rights; return it.
 
     What an unknown buyer orders in number opens none until the operator has looked (docs/decisions/0050). `basket`: the
-    fingerprint of what the page showed. Idempotent. Raises `Refusal`, `BadBilling`.
+    fingerprint of what the page showed. Idempotent. Raises `Refusal` or `BadBilling`.
     """
     _lock_buyer(order_id)
     order = lock_order(order_id)
@@ -338,7 +338,7 @@ def prepare_card_payment(
     """Prepare a draft for payment by card; return it. No rights open before the payment.
 
     Its invoice is issued with the payment, so the references of a public payer must already be complete.
-    Raises `Refusal`, `BadBilling`.
+    Raises `Refusal` or `BadBilling`.
     """
     order = lock_order(order_id)
     _check_basket(order, basket)
@@ -485,10 +485,6 @@ def _check_open_orders(order: Order) -> None:
 _NAME_LENGTH = Pool._meta.get_field("name").max_length or 0  # noqa: SLF001 - Django's documented access to fields
 
 
-#: States of an order that a payment is awaited for.
-OWED_STATES = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
-
-
 def get_collectivity(slug: str) -> Collectivity:
     """Return the collectivity with this slug. Raises `Refusal`, which lists those that exist."""
     found: Collectivity | None = Collectivity.objects.filter(slug=slug.strip().lower()).first()
@@ -521,7 +517,7 @@ def grant(
     """Grant licences to a collectivity: create order, line, entitlement and, in its schema, the pool; return the pool.
 
     `school_year` defaults to the one that `at` falls in. `last_grant`: what `get_last_grant` returned when the form was
-    shown, so that a double click grants once. Raises `Refusal`, `NoReason`.
+    shown, so that a double click grants once. Raises `Refusal` or `NoReason`.
     """
     if last_grant is not None:
         Collectivity.objects.select_for_update(no_key=True).get(pk=collectivity.pk)
@@ -602,21 +598,17 @@ def _set_suspended(
     Entitlement.objects.filter(pk__in=numbers).update(
         suspended_at=suspended_at, suspension_cause=cause if suspended_at else ""
     )
-    if suspended_at is None:
-        rights.release_emails(order)
     if suspended_at:
         summary = f"suspendue ({cause.label.lower()}) : ses clés ne s'activent plus, ses licences sont en pause."
         order_events.record(order, "suspended", summary, by=by, at=at)
+        action, what = "pools.suspended", " suspendu : ses clés ne s'activent plus et ses licences sont en pause."
     else:
+        rights.release_emails(order)
         order_events.record(order, "restored", "rétablie : tout reprend où il en était.", by=by, at=at)
+        action, what = "pools.resumed", " rétabli : tout reprend où il en était."
     if order.kind != OrderKind.GRANT:
         order_events.notify_buyer(order, order_events.SUSPENDED if suspended_at else order_events.RESTORED, at=at)
-    if suspended_at:
-        what = " suspendu : ses clés ne s'activent plus et ses licences sont en pause."
-        rights.record_in_pools(order, "suspended", what, by=by, at=at, entitlements=numbers)
-    else:
-        what = " rétabli : tout reprend où il en était."
-        rights.record_in_pools(order, "resumed", what, by=by, at=at, entitlements=numbers)
+    rights.record_in_pools(order, action, what, by=by, at=at)
     return len(numbers)
 
 
@@ -636,5 +628,5 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     if order.kind != OrderKind.GRANT:
         order_events.notify_buyer(order, order_events.STARTED, at=at)
     what = " : licences utilisables en classe dès aujourd'hui."
-    rights.record_in_pools(order, "started", what, by=by, at=at)
+    rights.record_in_pools(order, "pools.started", what, by=by, at=at)
     return order

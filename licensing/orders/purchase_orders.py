@@ -20,7 +20,16 @@ from core.calendar import PARIS, date_in_paris
 from core.exceptions import Refusal
 from licensing.orders import order_events, rights
 from licensing.orders.exceptions import InvalidOrderDate, NoReason
-from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState, PurchaseOrderScan, ScanState
+from licensing.orders.models import (
+    OWED_STATES,
+    UNSIGNED_STATES,
+    Order,
+    OrderEvent,
+    OrderReminder,
+    OrderState,
+    PurchaseOrderScan,
+    ScanState,
+)
 from licensing.orders.order_events import lock_order
 
 # The countdown: reminders while the purchase order is awaited, then the lapse, unless the operator prolongs it.
@@ -99,7 +108,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     Raises `Refusal` or `InvalidOrderDate`.
     """
     order = lock_order(order_id)
-    if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
+    if order.state not in OWED_STATES:
         raise Refusal(
             "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires."
         )
@@ -204,7 +213,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     """
     (content_type, extensions), sha256 = _detect_type(content), hashlib.sha256(content).hexdigest()
     order = lock_order(order_id)
-    if order.state not in (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED):
+    if order.state not in UNSIGNED_STATES:
         raise Refusal("not_in_this_state", "Cette commande n'attend pas de bon de commande signé.")
     known = order.scans.filter(state=ScanState.WAITING, sha256=sha256).first()
     if known is not None:

@@ -8,7 +8,6 @@ the transaction that changes its state.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
 
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Least
@@ -237,28 +236,16 @@ def create_pool(
     """
     pool = Pool.objects.create(entitlement=entitlement, name=name, capacity=line.quantity, opened_at=at)
     what = f" ouvert : {formatting.pluralize(line.quantity, 'licence')}, {validity}"
-    _record_in_pool(pool, "opened", what, by=by, at=at)
+    _record_in_pool(pool, "pools.opened", what, by=by, at=at)
     schedule_weekly_letter(at)
     return pool
 
 
-def record_in_pools(
-    order: Order,
-    action: str,
-    what: str,
-    *,
-    by: User | None,
-    at: datetime.datetime,
-    entitlements: Collection[int] | None = None,
-) -> None:
-    """Record what happened to each pool of an order in the audit log of its collectivity, if it is one's.
-
-    `entitlements`: only their pools; None for all of the order.
-    """
+def record_in_pools(order: Order, action: str, what: str, *, by: User | None, at: datetime.datetime) -> None:
+    """Record what happened to each pool of an order in the audit log of its collectivity, if it is one's."""
     if order.collectivity is None:
         return
-    if entitlements is None:
-        entitlements = list(_entitlements(order).values_list("pk", flat=True))
+    entitlements = list(_entitlements(order).values_list("pk", flat=True))
     with tenant_context(order.collectivity):
         for pool in Pool.objects.filter(entitlement_id__in=entitlements).order_by("pk"):
             _record_in_pool(pool, action, what, by=by, at=at)
@@ -266,7 +253,7 @@ def record_in_pools(
 
 def _record_in_pool(pool: Pool, action: str, what: str, *, by: User | None, at: datetime.datetime) -> None:
     audit_log.record(
-        action=f"pools.{action}",
+        action=action,
         by=by,
         at=at,
         object_type="pool",

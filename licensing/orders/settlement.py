@@ -1,7 +1,8 @@
 """How orders are settled and payments made: each method once, with all that follows from it.
 
 Checkout, documents, electronic invoices, e-mails, accounting and the operator's forms read it here: a new method is a
-member and its rules, and no migration.
+member and its rules, and no migration. What is paid first is paid by card: `payments.card` and the checkout page know
+that method by name.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from django.db import models
 class SettlementRules:
     """What follows from the way in which an order is to be settled."""
 
-    #: « par carte bancaire », as the shop offers it.
-    by: str
     #: What happens then, as the shop's first page says it.
     pitch: str
     #: Whether the order is placed unpaid, and a purchase order awaited; else it is paid first, and placed by that.
@@ -30,25 +29,28 @@ class SettlementMethod(models.TextChoices):
     MANDATE = "mandate", "Chèque ou mandat administratif"
 
     @property
+    def by(self) -> str:
+        """« par carte bancaire », as the shop offers it."""
+        return f"par {self.label.lower()}"
+
+    @property
     def rules(self) -> SettlementRules:
         return _SETTLEMENTS[self]
 
 
 _SETTLEMENTS = {
     SettlementMethod.CARD: SettlementRules(
-        by="par carte bancaire",
         pitch="vos licences vous sont créditées et facturées tout de suite.",
         has_purchase_order=False,
     ),
     SettlementMethod.MANDATE: SettlementRules(
-        by="par chèque ou mandat administratif",
         pitch="vous téléchargez le bon de commande, vous le signez et vous nous l’adressez\xa0; la facture suit. En "
         "attendant, des droits temporaires vous sont crédités gratuitement pendant 45 jours\xa0: dès la commande pour "
         "un établissement choisi dans l’annuaire\xa0; sinon, au-delà de 5 classes, dès que nous avons vérifié la "
         "commande.",
     ),
 }
-#: Methods of orders that a purchase order is signed for.
+#: Settlement methods that need a signed purchase order.
 BY_PURCHASE_ORDER = [method for method in SettlementMethod if method.rules.has_purchase_order]
 
 
@@ -61,23 +63,19 @@ def list_settlement_choices() -> list[tuple[str, str]]:
 class PaymentRules:
     """What follows from the way in which a payment was made."""
 
-    #: After « Réglée par », on an invoice.
-    name: str
     #: UNTDID 4461, as Chorus Pro accepts it (BT-81): of an invoice that was paid so; of an amount that goes back so.
     code: str
     refund_code: str
-    #: Whether an invoice so paid names the seller's account (BG-17), as BR-61 has it.
-    names_account: bool = False
     #: How the amount of a credit note goes back.
     refund_terms: str
     #: After « Nous vous remboursons 49,00 € », in an e-mail.
     refunded: str
     #: After « Il dit : », what the buyer reads of one that the bank returned; empty where it cannot.
     returned: str = ""
-    #: Journals of the accounting export, of what comes in or did not, and of what is given back.
+    #: Journal of receipts and of their reversals; journal of refunds.
     journal: str
     refund_journal: str
-    #: The label of its accounting entry, of its `order_id` and `reference`.
+    #: Format of its accounting label; may name `{order_id}` and `{reference}`.
     entry_label: str
     #: Whether the operator records it; else the card provider's events do.
     is_recorded_by_hand: bool = True
@@ -97,7 +95,6 @@ class PaymentMethod(models.TextChoices):
 
 _PAYMENTS = {
     PaymentMethod.CARD: PaymentRules(
-        name="carte bancaire",
         code="48",
         refund_code="48",
         refund_terms="Remboursement sur la carte bancaire qui a réglé la facture.",
@@ -108,7 +105,6 @@ _PAYMENTS = {
         is_recorded_by_hand=False,
     ),
     PaymentMethod.CHEQUE: PaymentRules(
-        name="chèque",
         code="20",
         refund_code="20",
         refund_terms="Remboursement par chèque.",
@@ -120,11 +116,9 @@ _PAYMENTS = {
         entry_label="Chèque {reference}",
     ),
     PaymentMethod.TRANSFER: PaymentRules(
-        name="virement ou mandat administratif",
         code="30",
         # To an account that the credit note need not name: 30 must, and it is the buyer's.
         refund_code="42",
-        names_account=True,
         refund_terms="Remboursement par virement, sur le compte qui a réglé la facture. Pour un autre compte, "
         "écrivez-nous à l'adresse e-mail ci-dessus.",
         refunded="par virement",

@@ -67,7 +67,7 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime, amount: D
     """Refund a card payment: record it now, and queue the refund at the provider; return the negative payment.
 
     `amount`, in euros: None for all that the order can spare. Idempotent once nothing is left. Raises `Refusal` if it
-    was not paid by card, `Refusal` if the order still needs the money, or `BadAmount`.
+    was not paid by card, or if the order still needs the money; or `BadAmount`.
     """
     payment = Payment.objects.select_related("card").get(pk=payment_id)
     if payment.card is None:
@@ -224,7 +224,7 @@ def pay_draft(
 def start_attempt(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
     """Return the open attempt to pay the order by card, or create one.
 
-    Open attempts for another amount are abandoned. Raises `CardsClosed`, `Refusal`.
+    Open attempts for another amount are abandoned. Raises `CardsClosed` or `Refusal`.
     """
     if not card_providers.is_available():
         raise CardsClosed("Le paiement par carte n'est pas ouvert sur ce site : choisissez le chèque ou le mandat.")

@@ -38,7 +38,7 @@ def withdraw_from_contract(*, order_id: int, name: str, by: User, at: datetime.d
     """Record a consumer's withdrawal, cancel the order and refund its card payments; return the withdrawal.
 
     Other payments wait for the operator. The receipt is e-mailed at once. Idempotent. Raises `Refusal` for
-    anybody but the buyer, `Refusal` where nobody may withdraw, or no longer, or `BadBilling` for the name.
+    anybody but the buyer, or where nobody may withdraw, or no longer; or `BadBilling` for the name.
     """
     order = lock_order(order_id)
     if order.placed_by_id != by.pk:

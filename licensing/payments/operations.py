@@ -93,8 +93,7 @@ def record_payment(
 
     A payment stands for the signed purchase order, if that is awaited still: the invoice is issued, and rights that had
     lapsed are restored. What comes in beyond what is owed is recorded too, as an overpayment. Idempotent: amount, day
-    and reference identify a payment. Raises `Refusal`, `BadAmount`, `BadReference` or
-    `InvalidOrderDate`.
+    and reference identify a payment. Raises `Refusal`, `BadAmount`, `BadReference` or `InvalidOrderDate`.
     """
     reference = " ".join(reference.split())
     if not reference:

@@ -16,7 +16,7 @@ from django.db.models.functions import Concat, Right
 from accounts.models import User
 from licensing.books.billing.models import Invoice
 from licensing.books.billing.queries import ClientText
-from licensing.orders.models import Order, OrderState
+from licensing.orders.models import UNSIGNED_STATES, Order, OrderState
 from schools import queries as school_queries
 from schools.folding import edit_distance, fold
 from schools.models import DirectoryWord, Fold, School
@@ -62,7 +62,7 @@ _COMMON = frozenset((
     "en", "et", "l", "la", "le", "les", "mairie", "metropole", "region", "regional", "ville",
 ))  # fmt: skip
 #: Orders that no invoice names yet.
-_NOT_INVOICED = (OrderState.DRAFT, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+_NOT_INVOICED = (OrderState.DRAFT, *UNSIGNED_STATES)
 
 
 class FoundSchools(NamedTuple):

@@ -22,8 +22,7 @@ from licensing.entitlements.models import Seat, SuspensionCause
 from licensing.orders import billing_details, operations, payers, purchase_orders, rights
 from licensing.orders.billing_details import find_expected_treatment
 from licensing.orders.exceptions import BadAmount
-from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, Payer
-from licensing.orders.operations import OWED_STATES
+from licensing.orders.models import OWED_STATES, Order, OrderKind, OrderLine, OrderState, Payer
 from licensing.orders.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
 from licensing.orders.settlement import PaymentMethod
@@ -239,8 +238,6 @@ CREDIT_ACTIONS: tuple[AdminAction[Order], ...] = (
 #: Payers that most likely pay by mandat administratif; the others pay by cheque.
 _BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)
 
-_OWED = (*AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
-
 
 def _explain_payment(order: Order, _at: datetime.datetime) -> list[str]:
     return [
@@ -283,7 +280,7 @@ def _record_payment(order: Order, *, amount: Decimal, in_excess: bool = True, **
 
 def _initial_payment(order: Order, at: datetime.datetime) -> dict[str, Any]:
     return {
-        "amount": get_balance(order) if order.state in _OWED else None,
+        "amount": get_balance(order) if order.state in OWED_STATES else None,
         "received_on": date_in_paris(at),
         "method": PaymentMethod.TRANSFER if order.payer in _BY_MANDATE else PaymentMethod.CHEQUE,
     }
@@ -330,7 +327,7 @@ MONEY_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="reglement",
         label="Enregistrer un règlement",
-        is_available=lambda order: order.state in _OWED,
+        is_available=lambda order: order.state in OWED_STATES,
         explanation=_explain_payment,
         run=_record_payment,
         form=PaymentRecordForm,
@@ -439,9 +436,7 @@ def _correct_vat(order: Order, **typed: Any) -> str:
 VAT_CORRECTION = AdminAction[Order](
     path="tva",
     label="Corriger la TVA",
-    is_available=lambda order: (
-        order.kind != OrderKind.GRANT and (order.state in UNSIGNED_STATES or order.invoices.rejected().exists())
-    ),
+    is_available=billing_operations.is_correctable,
     explanation=_explain_vat_correction,
     run=_correct_vat,
     form=VatCorrectionForm,
@@ -682,7 +677,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="prolonger",
         label="Prolonger les droits",
-        is_available=lambda order: order.state in _OWED,
+        is_available=lambda order: order.state in OWED_STATES,
         explanation=_explain_prolongation,
         run=call(
             purchase_orders.prolong,
@@ -723,7 +718,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="annuler",
         label="Annuler la commande",
-        is_available=lambda order: order.state in (*_OWED, OrderState.PAID),
+        is_available=lambda order: order.state in (*OWED_STATES, OrderState.PAID),
         explanation=_explain_cancellation,
         run=call(billing_operations.cancel, "order_id", lambda order, *_: f"{order} annulée."),
         form=ReasonForm,

@@ -241,22 +241,22 @@ def checkout(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 def _submit(request: AuthenticatedRequest, order: Order, form: CheckoutForm) -> HttpResponse:
     """Create a quote, place the order or start the card payment."""
-    known: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "order_id": order.pk,
         "billing": form.billing,
         "by": request.user,
         "at": timezone.now(),
     }
     if form.for_quote:
-        operations.issue_quote(**known)
+        operations.issue_quote(**arguments)
         return redirect("orders_quote", pk=order.pk)
-    known |= {"terms_version": form.cleaned_data["terms_version"], "basket": request.POST.get("panier", "")}
+    arguments |= {"terms_version": form.cleaned_data["terms_version"], "basket": request.POST.get("panier", "")}
     method = SettlementMethod(form.cleaned_data["method"])
     if method.rules.has_purchase_order:
-        placed = operations.place(**known, method=method)
+        placed = operations.place(**arguments, method=method)
         messages.success(request, f"Votre commande est enregistrée. {_describe_next_step(placed)}")
         return redirect("orders_detail", pk=order.pk)
-    return redirect(card.pay_draft(**known).get_process_url())
+    return redirect(card.pay_draft(**arguments).get_process_url())
 
 
 def _describe_next_step(order: Order) -> str:
@@ -308,7 +308,7 @@ def _render(
         "beneficiary": beneficiary_label(order),
         "line": line,
         "form": form,
-        "ways_to_settle": ", ou ".join(method.rules.by for method in SettlementMethod),
+        "ways_to_settle": ", ou ".join(method.by for method in SettlementMethod),
         "basket_fingerprint": compute_basket_fingerprint(order, line),
         "refusal": refusal,
         "proposed": proposed,

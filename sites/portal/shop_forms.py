@@ -29,7 +29,7 @@ _TYPED_SCHOOL_LABELS = {
     Payer.SCHOOL: "L’établissement, public ou à l’étranger",
     Payer.COMPANY: "Une école privée (OGEC, association) ou une entreprise",
 }
-METHODS = [(method.value, f"Payer {method.rules.by}") for method in SettlementMethod]
+METHODS = [(method.value, f"Payer {method.by}") for method in SettlementMethod]
 #: The button that fills in the name and address of the chosen payer.
 PROPOSE = "adresse"
 _FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country", "vat_number", "email")

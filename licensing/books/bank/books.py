@@ -21,8 +21,7 @@ from core.calendar import date_in_paris
 from licensing.books.bank.models import LinePayment, StatementLine
 from licensing.books.billing.models import Invoice, InvoiceKind
 from licensing.books.billing.queries import drop_other_series, find_numbers, parse, search_invoices
-from licensing.orders.models import ZERO, Order, OrderState, Payer
-from licensing.orders.operations import OWED_STATES
+from licensing.orders.models import OWED_STATES, ZERO, Order, OrderState, Payer
 from licensing.payments.models import Payment, PaymentKind
 from schools.folding import split_words
 

@@ -9,9 +9,3 @@ class UnreadableStatement(DomainError):
     """The file is no bank statement that can be read, or its balances do not add up. Nothing was stored."""
 
     code = "unreadable_statement"
-
-
-class LineNotWaiting(DomainError):
-    """The line was booked or set aside meanwhile, or there is nothing to take back."""
-
-    code = "line_not_waiting"

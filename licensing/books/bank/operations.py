@@ -17,7 +17,7 @@ from core import formatting
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import date_in_paris
 from core.exceptions import Refusal
-from licensing.books.bank.exceptions import LineNotWaiting, UnreadableStatement
+from licensing.books.bank.exceptions import UnreadableStatement
 from licensing.books.bank.formats import CFONB120, ParsedLine, ParsedStatement, read_statements
 from licensing.books.bank.matching import ChosenMatch, PaymentShare
 from licensing.books.bank.models import BankStatement, LinePayment, LineState, StatementFormat, StatementLine
@@ -250,8 +250,9 @@ def book_line(
 ) -> StatementLine:
     """Book a line as it was chosen: record its payments, find those recorded before, or reverse one; return the line.
 
-    What is chosen makes up the line, or `rest_reason` says why its rest is set aside. Raises `LineNotWaiting`,
-    `Refusal` if more would be an overpayment than was shown, and what payments raise.
+    What is chosen makes up the line, or `rest_reason` says why its rest is set aside. Raises `Refusal` where
+    the line does not wait, where what is chosen does not make it up, or would be more of an overpayment than was shown;
+    and what payments raise.
     """
     line = _lock_waiting_line(line_id)
     if chosen.reversed_id is not None:
@@ -282,7 +283,7 @@ def book_line(
 
 @transaction.atomic
 def set_line_aside(*, line_id: int, reason: str, by: User, at: datetime.datetime) -> StatementLine:
-    """Set aside what is left of a line that pays no order; return the line. Raises `LineNotWaiting`, `NoReason`."""
+    """Set aside what is left of a line that pays no order; return the line. Raises `Refusal` or `NoReason`."""
     reason = " ".join(reason.split())
     if not reason:
         raise NoReason(
@@ -299,14 +300,15 @@ def take_line_back(*, line_id: int, by: User, at: datetime.datetime) -> Statemen
     """Have a line decided anew: what was set aside, payments found on it, those reversed as a mistake; return it.
 
     A payment recorded from the line is first reversed as a mistake, from its own page. A debit that the bank did not
-    mark as a return can be taken up as one. Raises `LineNotWaiting`.
+    mark as a return can be taken up as one. Raises `Refusal`.
     """
     line = _lock_line(line_id)
     released = list_releasable(line)
     if not released and not line.set_aside_amount and line.state != LineState.DEBIT:
-        raise LineNotWaiting(
+        raise Refusal(
+            "line_not_waiting",
             "Rien de cette ligne ne peut être repris : si elle règle une autre commande, annulez d'abord le règlement "
-            "depuis sa page, avec le motif « Erreur de saisie »."
+            "depuis sa page, avec le motif « Erreur de saisie ».",
         )
     LinePayment.objects.filter(pk__in=[link.pk for link in released]).update(released_at=at)
     line.booked_amount = F("booked_amount") - sum((link.payment.amount for link in released), ZERO)
@@ -332,7 +334,7 @@ def _is_mistake(payment: Payment) -> bool:
 def _lock_line(line_id: int) -> StatementLine:
     line = StatementLine.objects.locked().filter(pk=line_id).first()
     if line is None:
-        raise LineNotWaiting("Cette ligne de relevé n'existe pas.")
+        raise Refusal("line_not_waiting", "Cette ligne de relevé n'existe pas.")
     return line
 
 
@@ -340,7 +342,9 @@ def _lock_waiting_line(line_id: int) -> StatementLine:
     line = _lock_line(line_id)
     if line.state != LineState.WAITING:
         when = "" if line.decided_at is None else f" depuis le {formatting.long_date(date_in_paris(line.decided_at))}"
-        raise LineNotWaiting(f"{line} : {line.get_state_display().lower()}{when}. Rien de plus n'a été fait.")
+        raise Refusal(
+            "line_not_waiting", f"{line} : {line.get_state_display().lower()}{when}. Rien de plus n'a été fait."
+        )
     return line
 
 

@@ -27,6 +27,8 @@ _PROCESSES = {InvoiceRoute.CHORUS_PRO: ("A1", "A2")}
 _SERVICES = ("S1", "S2")
 # UNTDID 4461: set off between partners, where nothing goes back. The others are those of `PaymentMethod`.
 _SET_OFF = "97"
+# Of the others, those whose invoice names the seller's account (BG-17): transfers.
+_NEED_ACCOUNT = ("30", "58")  # BR-61
 # ICD: SIREN, SIRET, address in the French e-invoicing directory; EAS: e-mail.
 _SIREN, _SIRET, _DIRECTORY, _EMAIL = "0002", "0009", "0225", "EM"
 # UNTDID 2475 for CII: VAT due on invoice, or on payment.
@@ -106,7 +108,7 @@ def _terms_of(snapshot: InvoiceSnapshot, route: InvoiceRoute | None) -> dict[str
     if snapshot["corrects"] is None:
         means = PaymentMethod(snapshot["paid_by"] or PaymentMethod.TRANSFER).rules
         terms["BT-81"] = means.code
-        if means.names_account:
+        if means.code in _NEED_ACCOUNT:
             # The standard requires the account for a transfer, even one already received.
             terms |= {
                 "BT-83": snapshot["number"],

@@ -149,7 +149,7 @@ def reissue_invoice(
     Its partial credit notes are issued anew on the other, to the cent. `change`: what is done to the order between
     both, while no invoice of it counts.
 
-    Raises `NoReason`, `Refusal`.
+    Raises `NoReason` or `Refusal`.
     """
     reason = reason.strip()
     if not reason:

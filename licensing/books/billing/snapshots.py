@@ -136,7 +136,7 @@ def format_payment_terms(due_on: datetime.date) -> str:
 
 def format_paid_terms(means: str, on: datetime.date) -> str:
     """Return the payment terms of a paid invoice."""
-    return f"Réglée par {PaymentMethod(means).rules.name} le {formatting.long_date(on)}."
+    return f"Réglée par {PaymentMethod(means).label.lower()} le {formatting.long_date(on)}."
 
 
 def format_credit_note_terms(number: str, on: datetime.date, *, scope: str = "total") -> str:
