@@ -22,6 +22,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
 from core.exceptions import DomainError
+from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.models import Pool
@@ -38,7 +39,7 @@ from licensing.requests.school_requests.preview import (
     list_waiting,
     preview_acceptance,
 )
-from licensing.requests.school_requests.queries import format_school_year, get_state
+from licensing.requests.school_requests.queries import get_state
 from schools.wording import format_school_name
 from tenants.models import Collectivity
 from web.page_actions import page_action
