@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Sequence
-from typing import cast
 
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
@@ -25,6 +24,7 @@ from collectivities import audit_log
 from collectivities.capabilities import Capability
 from collectivities.exceptions import InvalidAddress, InvitationGone, InvitedAtAnotherAddress, LastManager
 from collectivities.models import INVITATION_KEPT, Invitation, Member, list_role_labels, sort_roles
+from collectivities.queries import get_current_collectivity
 from core.connections import connection
 from core.exceptions import Refusal
 from core.links import generate_nonce, hash_token
@@ -235,8 +235,7 @@ def join_with_new_account(
         raise ValidationError({"username": "Cet identifiant ne peut pas être choisi : prenez-en un autre."})
     usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    tenant = cast("Collectivity", connection.tenant)
-    queue_email_to_user(user, emails.CREATED, host=tenant.office_host, at=at)
+    queue_email_to_user(user, emails.CREATED, host=get_current_collectivity().office_host, at=at)
     return accept_invitation(token=token, by=user, at=at)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -34,13 +33,17 @@ from collectivities.letters import choose_letters, find_wanted, read_token
 from collectivities.models import Member
 from collectivities.operations import offices as operations
 from collectivities.operations.offices import set_presentation, set_second_factor_requirement
-from collectivities.queries import get_office_contact, get_office_settings, list_settings_to_do, list_shown_entries
+from collectivities.queries import (
+    get_current_collectivity,
+    get_office_contact,
+    get_office_settings,
+    list_settings_to_do,
+    list_shown_entries,
+)
 from core.calendar import date_in_paris
-from core.connections import connection
 from core.documents import build_file_response
 from core.exceptions import DomainError
 from core.formatting import collectivity_forms
-from tenants.models import Collectivity
 from web.access import public_page
 from web.email_frame import FRAMING_CSP
 from web.page_actions import RefusalsOn, page_action
@@ -137,10 +140,9 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
             done = choice
         if one_click:
             return HttpResponse(status=200)
-    office = cast("Collectivity", connection.tenant)
     context = {
         "letter": link.letter,
-        "office": collectivity_forms(office.name).of_the,
+        "office": collectivity_forms(get_current_collectivity().name).of_the,
         "done": done,
         "is_wanted": find_wanted(member)[link.letter],
     }

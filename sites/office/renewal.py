@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.models import User
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.queries import list_members
+from collectivities.queries import get_current_collectivity, list_members
 from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import DomainError, Refusal
@@ -38,7 +38,6 @@ from licensing.plans.renewals.models import MAX_REASON, MAX_UNITS, Renewal, Rene
 from licensing.plans.renewals.operations import EverySchool, RenewalChanged
 from licensing.plans.renewals.queries import RenewalList, RenewalRow, count_ordered, read_list
 from schools.folding import fold
-from sites.office.purchases import get_current_collectivity
 from sites.office.year_report import read_price
 from web.page_actions import page_action
 

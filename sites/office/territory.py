@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.queries import get_current_collectivity
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -26,7 +27,6 @@ from licensing.pools.wording import SchoolKey
 from schools.models import TerritoryLevel, TerritoryOutline
 from schools.outlines import Position, Ring
 from schools.wording import format_school_name
-from sites.office.purchases import get_current_collectivity
 from tenants.models import Collectivity, CollectivityKind
 
 #: In units of the SVG view box.
