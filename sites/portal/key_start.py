@@ -21,14 +21,13 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import throttling, usernames
-from accounts.forms import check_new_password
+from accounts.forms import NameAndPasswordForm, check_new_password
 from accounts.known_origins import get_client_ip
 from accounts.models import User
 from accounts.passwords import describe_password_rules
 from accounts.queries import has_account_with_address
 from accounts.requests import AuthenticatedRequest
 from accounts.throttling import SIGN_UP_BY_NETWORK, RateLimit, RateLimitExceeded
-from collectivities.forms import NameAndPasswordForm
 from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
