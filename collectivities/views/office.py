@@ -26,7 +26,7 @@ from accounts.throttling import limit_downloads
 from collectivities import access, office_visits
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.exceptions import InvalidLogo, SecondFactorFirst, VisitRefused
+from collectivities.exceptions import SecondFactorFirst, VisitRefused
 from collectivities.forms import OfficeRequestForm, SettingsForm
 from collectivities.journal import JournalFilter, build_workbook
 from collectivities.letters import choose_letters, find_wanted, read_token
@@ -198,7 +198,7 @@ def edit_settings(request: OfficeHttpRequest) -> HttpResponse | str:
         data = form.cleaned_data
         upload = data.pop("logo")
         logo = upload.read() if upload else None
-        with RefusalsOn(form), RefusalsOn(form, "logo", errors=InvalidLogo):
+        with RefusalsOn(form):
             set_presentation(**data, logo=logo, by=request.member.user, at=timezone.now())
             return "les réglages sont enregistrés."
     # Not `current`, which a refused form has filled.
