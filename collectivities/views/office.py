@@ -42,8 +42,7 @@ from collectivities.queries import (
 )
 from core.calendar import date_in_paris
 from core.documents import build_file_response
-from core.exceptions import DomainError
-from core.formatting import collectivity_forms
+from core.formatting import add_nonbreaking_spaces, collectivity_forms
 from web.access import public_page
 from web.email_frame import FRAMING_CSP
 from web.page_actions import RefusalsOn, page_action
@@ -53,26 +52,26 @@ PER_NETWORK = throttling.RateLimit("office/network", tries=10, window=datetime.t
 PER_EMAIL = throttling.RateLimit("office/email", tries=3, window=datetime.timedelta(days=1))
 
 
+def _refuse_for_now(request: HttpRequest, refusal: throttling.RateLimitExceeded) -> HttpResponse:
+    form = OfficeRequestForm(request.POST)
+    form.add_error(None, add_nonbreaking_spaces(str(refusal)))
+    return render(request, "collectivities/office_request.html", {"form": form}, status=429)
+
+
 @public_page
 @require_http_methods(["GET", "POST"])
-def submit(request: HttpRequest) -> HttpResponse:
+@page_action("office_request_sent", refused=_refuse_for_now, errors=throttling.RateLimitExceeded)
+def submit(request: HttpRequest) -> HttpResponse | str:
     """Submit a request for an office. Does not reveal whether the collectivity already has one."""
     form = OfficeRequestForm(request.POST or None)
-    status = 200
     if form.is_valid():
         now, sent = timezone.now(), form.cleaned_data
         limits = [(PER_NETWORK, throttling.get_network(get_client_ip(request))), (PER_EMAIL, sent["email"].lower())]
-        with RefusalsOn(form, errors=(DomainError, throttling.RateLimitExceeded)):
-            status = 429
-            throttling.count_attempts(limits, at=now)
-            status = 200
+        throttling.count_attempts(limits, at=now)
+        with RefusalsOn(form):
             operations.request_office(**sent, at=now)
-            messages.success(
-                request,
-                f"Demande de bureau pour « {sent['name']} », SIREN {sent['siren']}, envoyée à l'équipe de Pep's.",
-            )
-            return redirect("office_request_sent")
-    return render(request, "collectivities/office_request.html", {"form": form}, status=status)
+            return f"Demande de bureau pour « {sent['name']} », SIREN {sent['siren']}, envoyée à l'équipe de Pep's."
+    return render(request, "collectivities/office_request.html", {"form": form})
 
 
 @public_page

@@ -57,8 +57,15 @@ from web.page_actions import page_action
 LOST_KEY_LIMIT = RateLimit("lost-key/address", 10, datetime.timedelta(hours=1))
 
 
+def _refuse_for_now(request: HttpRequest, refusal: RateLimitExceeded) -> HttpResponse:
+    form = SchoolSearch(request.POST)
+    form.add_error("school_query", str(refusal))
+    return _render_page(request, form, status=429)
+
+
 @public_page
 @require_http_methods(["GET", "POST"])
+@page_action(refused=_refuse_for_now, errors=RateLimitExceeded)
 def lost_key(request: HttpRequest) -> HttpResponse:
     """Ask for the school, then queue the resending of its unredeemed keys."""
     if request.method == "GET":
@@ -68,13 +75,7 @@ def lost_key(request: HttpRequest) -> HttpResponse:
     form = SchoolSearch(request.POST)
     if not form.is_valid() or form.school is None:
         return _render_page(request, form, status=422)
-    try:
-        throttling.count_attempts([(LOST_KEY_LIMIT, throttling.get_network(get_client_ip(request)))], at=timezone.now())
-    except RateLimitExceeded as refusal:
-        form.add_error("school_query", str(refusal))
-        response = _render_page(request, form, status=429)
-        response["Retry-After"] = str(refusal.retry_after)
-        return response
+    throttling.count_attempts([(LOST_KEY_LIMIT, throttling.get_network(get_client_ip(request)))], at=timezone.now())
     key_emails.request_resend(uai=form.school.pk)
     return redirect(reverse("lost_key", query={"envoyee": "1"}))
 
