@@ -214,8 +214,11 @@ def list_journal_groups(limit: int, *, without: Collection[str] = ()) -> list[Jo
         .order_by("-last_at", "-last_id")[:limit]
     )
     groups = list(found)
-    masked = {name for name, action in journal_actions.items() if action.has_address}
-    about = [group["uai"] for group in groups if group["entries"] == 1 and group["kind"] in masked]
+    about = [
+        group["uai"]
+        for group in groups
+        if group["entries"] == 1 and (action := journal_actions.get(group["kind"])) and action.has_address
+    ]
     names = dict(School.objects.filter(pk__in=about).values_list("pk", "name")) if any(about) else {}
     return [
         JournalGroup(
