@@ -152,7 +152,7 @@ _PERIOD = datetime.timedelta(days=31)
 
 @functools.cache
 def _list_merged() -> list[When]:
-    """Return the actions that are counted as one, as a line says the same of them: those of a name in the filter."""
+    """Return the cases that count actions of one name as the first of them, where none has a count of its own."""
     groups = {tuple(list_same_actions(action)) for action in journal_actions}
     return [
         When(action__in=others, then=Value(first))

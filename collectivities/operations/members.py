@@ -241,7 +241,10 @@ def join_with_new_account(
 
 @transaction.atomic
 def change_roles(*, member_id: int, roles: Collection[str], by: User, at: datetime.datetime) -> Member:
-    """Replace a member's roles by these. Raises `LastManager`."""
+    """Replace a member's roles by these.
+
+    Raises `LastManager`; refuses unknown roles or none, and a person who is no member.
+    """
     roles = clean_roles(roles)
     member = _locked_member(member_id, stays_manager=Member(roles=roles).may(Capability.MANAGE_OFFICE))
     if set(member.roles) == set(roles):
@@ -255,7 +258,7 @@ def change_roles(*, member_id: int, roles: Collection[str], by: User, at: dateti
 
 @transaction.atomic
 def remove_member(*, member_id: int, by: User, at: datetime.datetime) -> Member:
-    """End a membership; the account stays. Raises `LastManager`."""
+    """End a membership; the account stays. Raises `LastManager`; refuses a person who is no member."""
     member = _locked_member(member_id, stays_manager=False)
     member.left_at = at
     member.save(update_fields=["left_at"])
