@@ -57,7 +57,10 @@ class VisitRefused(DomainError):
 
 
 class InvalidLogo(DomainError):
+    """The file cannot become a logo. `field` is that of the settings' form."""
+
     code = "invalid_logo"
+    field = "logo"
 
 
 class NotInPortfolio(DomainError):

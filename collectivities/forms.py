@@ -14,7 +14,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from accounts.forms import check_new_password
+from accounts.forms import NameAndPasswordForm, check_new_password
 from accounts.passwords import describe_password_rules
 from api.models import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
@@ -159,28 +159,6 @@ class InvitationForm(forms.Form):
 
 class RolesForm(forms.Form):
     roles = RolesField()
-
-
-class NameAndPasswordForm(forms.Form):
-    """Whose account is created, and its password."""
-
-    first_name = forms.CharField(
-        label="Prénom",
-        max_length=150,
-        validators=[check_person_name],
-        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
-    )
-    last_name = forms.CharField(
-        label="Nom",
-        max_length=150,
-        validators=[check_person_name],
-        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
-    )
-    password = forms.CharField(
-        label="Mot de passe",
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
 
 
 class NewAccountForm(NameAndPasswordForm):

@@ -152,7 +152,7 @@ _PERIOD = datetime.timedelta(days=31)
 
 @functools.cache
 def _list_merged() -> list[When]:
-    """Return the actions that are counted as one, as a line says the same of them: those of a name in the filter."""
+    """Return the cases that count actions of one name as the first of them, where none has a count of its own."""
     groups = {tuple(list_same_actions(action)) for action in journal_actions}
     return [
         When(action__in=others, then=Value(first))
@@ -214,8 +214,11 @@ def list_journal_groups(limit: int, *, without: Collection[str] = ()) -> list[Jo
         .order_by("-last_at", "-last_id")[:limit]
     )
     groups = list(found)
-    masked = {name for name, action in journal_actions.items() if action.has_address}
-    about = [group["uai"] for group in groups if group["entries"] == 1 and group["kind"] in masked]
+    about = [
+        group["uai"]
+        for group in groups
+        if group["entries"] == 1 and (action := journal_actions.get(group["kind"])) and action.has_address
+    ]
     names = dict(School.objects.filter(pk__in=about).values_list("pk", "name")) if any(about) else {}
     return [
         JournalGroup(

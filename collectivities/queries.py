@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from django.db.models import Q, QuerySet
 
@@ -20,8 +20,14 @@ from collectivities.models import (
     OfficeSettings,
     PortfolioSchool,
 )
+from core.connections import connection
 from core.links import hash_token
 from tenants.models import Collectivity
+
+
+def get_current_collectivity() -> Collectivity:
+    """Return the current tenant."""
+    return cast("Collectivity", connection.tenant)
 
 
 class AcceptedInvitation(NamedTuple):

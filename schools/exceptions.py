@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from core.exceptions import DomainError
+from core.exceptions import DomainError, TooManyTries
 
 
-class TooManyVerificationRequests(DomainError):
+class TooManyVerificationRequests(TooManyTries):
     code = "requested_too_often"
-
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
 
 class PrincipalLinkExpired(DomainError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Sequence
-from typing import cast
 
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
@@ -25,6 +24,7 @@ from collectivities import audit_log
 from collectivities.capabilities import Capability
 from collectivities.exceptions import InvalidAddress, InvitationGone, InvitedAtAnotherAddress, LastManager
 from collectivities.models import INVITATION_KEPT, Invitation, Member, list_role_labels, sort_roles
+from collectivities.queries import get_current_collectivity
 from core.connections import connection
 from core.exceptions import Refusal
 from core.links import generate_nonce, hash_token
@@ -235,14 +235,16 @@ def join_with_new_account(
         raise ValidationError({"username": "Cet identifiant ne peut pas être choisi : prenez-en un autre."})
     usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    tenant = cast("Collectivity", connection.tenant)
-    queue_email_to_user(user, emails.CREATED, host=tenant.office_host, at=at)
+    queue_email_to_user(user, emails.CREATED, host=get_current_collectivity().office_host, at=at)
     return accept_invitation(token=token, by=user, at=at)
 
 
 @transaction.atomic
 def change_roles(*, member_id: int, roles: Collection[str], by: User, at: datetime.datetime) -> Member:
-    """Replace a member's roles by these. Raises `LastManager`."""
+    """Replace a member's roles by these.
+
+    Raises `LastManager`; refuses unknown roles or none, and a person who is no member.
+    """
     roles = clean_roles(roles)
     member = _locked_member(member_id, stays_manager=Member(roles=roles).may(Capability.MANAGE_OFFICE))
     if set(member.roles) == set(roles):
@@ -256,7 +258,7 @@ def change_roles(*, member_id: int, roles: Collection[str], by: User, at: dateti
 
 @transaction.atomic
 def remove_member(*, member_id: int, by: User, at: datetime.datetime) -> Member:
-    """End a membership; the account stays. Raises `LastManager`."""
+    """End a membership; the account stays. Raises `LastManager`; refuses a person who is no member."""
     member = _locked_member(member_id, stays_manager=False)
     member.left_at = at
     member.save(update_fields=["left_at"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -27,20 +26,23 @@ from accounts.throttling import limit_downloads
 from collectivities import access, office_visits
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.exceptions import InvalidLogo, SecondFactorFirst, VisitRefused
+from collectivities.exceptions import SecondFactorFirst, VisitRefused
 from collectivities.forms import OfficeRequestForm, SettingsForm
 from collectivities.journal import JournalFilter, build_workbook
 from collectivities.letters import choose_letters, find_wanted, read_token
 from collectivities.models import Member
 from collectivities.operations import offices as operations
 from collectivities.operations.offices import set_presentation, set_second_factor_requirement
-from collectivities.queries import get_office_contact, get_office_settings, list_settings_to_do, list_shown_entries
+from collectivities.queries import (
+    get_current_collectivity,
+    get_office_contact,
+    get_office_settings,
+    list_settings_to_do,
+    list_shown_entries,
+)
 from core.calendar import date_in_paris
-from core.connections import connection
 from core.documents import build_file_response
-from core.exceptions import DomainError
-from core.formatting import collectivity_forms
-from tenants.models import Collectivity
+from core.formatting import add_nonbreaking_spaces, collectivity_forms
 from web.access import public_page
 from web.email_frame import FRAMING_CSP
 from web.page_actions import RefusalsOn, page_action
@@ -50,26 +52,26 @@ PER_NETWORK = throttling.RateLimit("office/network", tries=10, window=datetime.t
 PER_EMAIL = throttling.RateLimit("office/email", tries=3, window=datetime.timedelta(days=1))
 
 
+def _refuse_for_now(request: HttpRequest, refusal: throttling.RateLimitExceeded) -> HttpResponse:
+    form = OfficeRequestForm(request.POST)
+    form.add_error(None, add_nonbreaking_spaces(str(refusal)))
+    return render(request, "collectivities/office_request.html", {"form": form}, status=429)
+
+
 @public_page
 @require_http_methods(["GET", "POST"])
-def submit(request: HttpRequest) -> HttpResponse:
+@page_action("office_request_sent", refused=_refuse_for_now, errors=throttling.RateLimitExceeded)
+def submit(request: HttpRequest) -> HttpResponse | str:
     """Submit a request for an office. Does not reveal whether the collectivity already has one."""
     form = OfficeRequestForm(request.POST or None)
-    status = 200
     if form.is_valid():
         now, sent = timezone.now(), form.cleaned_data
         limits = [(PER_NETWORK, throttling.get_network(get_client_ip(request))), (PER_EMAIL, sent["email"].lower())]
-        with RefusalsOn(form, errors=(DomainError, throttling.RateLimitExceeded)):
-            status = 429
-            throttling.count_attempts(limits, at=now)
-            status = 200
+        throttling.count_attempts(limits, at=now)
+        with RefusalsOn(form):
             operations.request_office(**sent, at=now)
-            messages.success(
-                request,
-                f"Demande de bureau pour « {sent['name']} », SIREN {sent['siren']}, envoyée à l'équipe de Pep's.",
-            )
-            return redirect("office_request_sent")
-    return render(request, "collectivities/office_request.html", {"form": form}, status=status)
+            return f"Demande de bureau pour « {sent['name']} », SIREN {sent['siren']}, envoyée à l'équipe de Pep's."
+    return render(request, "collectivities/office_request.html", {"form": form})
 
 
 @public_page
@@ -137,10 +139,9 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
             done = choice
         if one_click:
             return HttpResponse(status=200)
-    office = cast("Collectivity", connection.tenant)
     context = {
         "letter": link.letter,
-        "office": collectivity_forms(office.name).of_the,
+        "office": collectivity_forms(get_current_collectivity().name).of_the,
         "done": done,
         "is_wanted": find_wanted(member)[link.letter],
     }
@@ -196,7 +197,7 @@ def edit_settings(request: OfficeHttpRequest) -> HttpResponse | str:
         data = form.cleaned_data
         upload = data.pop("logo")
         logo = upload.read() if upload else None
-        with RefusalsOn(form), RefusalsOn(form, "logo", errors=InvalidLogo):
+        with RefusalsOn(form):
             set_presentation(**data, logo=logo, by=request.member.user, at=timezone.now())
             return "les réglages sont enregistrés."
     # Not `current`, which a refused form has filled.

@@ -5,8 +5,8 @@ Messages to pupils, who are six, use short sentences.
 
 from __future__ import annotations
 
-from core.exceptions import DomainError
-from licensing.entitlements.exceptions import TooManyGuesses, TooManyTries
+from core.exceptions import DomainError, TooManyTries
+from licensing.entitlements.exceptions import TooManyGuesses
 
 
 class ClassNotTaught(DomainError):

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Count, F, Q
 
 from accounts.models import User
+from core.formatting import format_school_year
 from licensing.classes import emails, handovers
 from licensing.classes.models import (
     ClassInvitation,
@@ -92,7 +93,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
             .order_by("pk")
         ],
         "lettres de rentrée": [
-            {"année scolaire": f"{one.school_year - 1}-{one.school_year}", "écrite le": one.created_at}
+            {"année scolaire": format_school_year(one.school_year), "écrite le": one.created_at}
             for one in YearLetter.objects.filter(user=user).order_by("school_year")
         ],
         "certificats d'effacement": [

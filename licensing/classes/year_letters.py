@@ -18,7 +18,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import Profile, User
 from core.calendar import PARIS, date_in_paris, extend_to_working_day
-from core.formatting import collectivity_forms, join_words, pluralize, start_sentence
+from core.formatting import collectivity_forms, format_school_year, join_words, pluralize, start_sentence
 from licensing.classes import operations
 from licensing.classes.emails import render_class_email
 from licensing.classes.models import Classroom
@@ -164,7 +164,7 @@ def _render(person: User, seats: Sequence[Seat], year: int, at: datetime.datetim
     own = _describe_own(person, seats, year, at)
     if not person.is_active or not (schools or own):
         raise NoLongerDue("La personne n’a plus de licence de l’année finie, et ne dirige plus d’école qui en ait eu.")
-    context = {"label": f"{year - 1}-{year}", "is_principal": is_principal, "schools": schools, "own": own}
+    context = {"label": format_school_year(year), "is_principal": is_principal, "schools": schools, "own": own}
     return render_class_email(YEAR_ENDED, context, reader=person, path="mon-compte/")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.cells import Cell
-from core.exceptions import DomainError
+from core.exceptions import DomainError, TooManyTries
 from schools.models import School
 
 
@@ -97,16 +97,6 @@ class UndoTooLate(DomainError):
     """The assignment cannot be undone any more: seconds have passed, or somebody else acted since."""
 
     code = "undo_too_late"
-
-
-class TooManyTries(DomainError):
-    """Somebody has to wait: `retry_after` seconds."""
-
-    code = "too_many_attempts"
-
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
 
 class TooManyGuesses(TooManyTries):

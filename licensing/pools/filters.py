@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.foreign_values import cut_search
+from core.formatting import format_school_year
 from core.registry import Registry
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import DORMANT_FOR, Allocation, Pool
@@ -132,7 +133,7 @@ class AllocationFilter(django_filters.FilterSet):
         # Beside a year that runs or is to come: an office that has only past ones reads those.
         self.has_past_years = len({last_day < today for last_day in last_days}) > 1
         if len(years) > 1:
-            choices = [(str(year), f"{year - 1}-{year}") for year in years]
+            choices = [(str(year), format_school_year(year)) for year in years]
             if self.has_past_years:
                 choices.append((ALL_YEARS, "Toutes les années"))
                 self.filters["year"].extra["empty_label"] = "Sans les années passées"

@@ -52,6 +52,28 @@ def check_new_password(
         form.add_error(field, error)
 
 
+class NameAndPasswordForm(forms.Form):
+    """First name, surname and password, for forms that create an account."""
+
+    first_name = forms.CharField(
+        label="Prénom",
+        max_length=150,
+        validators=[check_person_name],
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
+    )
+    last_name = forms.CharField(
+        label="Nom",
+        max_length=150,
+        validators=[check_person_name],
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
+    )
+    password = forms.CharField(
+        label="Mot de passe",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
 class AccountSignUpForm(allauth_forms.SignupForm):
     """The fields of a new account, in the order of the guide."""
 

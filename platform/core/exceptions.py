@@ -1,4 +1,4 @@
-"""Base class of domain exceptions, which pages and the API report alike; what an exception comes from."""
+"""Base classes of domain exceptions, which pages and the API report alike; what an exception comes from."""
 
 from __future__ import annotations
 
@@ -27,6 +27,16 @@ class Refusal(DomainError):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class TooManyTries(DomainError):
+    """Somebody has to wait: `retry_after` seconds."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 def iter_causes(error: BaseException | None) -> Iterator[BaseException]:

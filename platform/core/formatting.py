@@ -219,6 +219,11 @@ def short_date(value: datetime.date) -> str:
     return format_date(value, "short", locale=_FRENCH)
 
 
+def format_school_year(year: int) -> str:
+    """Return « 2026-2027 » for the school year that ends in 2027."""
+    return f"{year - 1}-{year}"
+
+
 def join_words(words: Sequence[str]) -> str:
     """Return « a », « a et b », « a, b et c »."""
     return format_list(words, locale=_FRENCH)

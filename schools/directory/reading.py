@@ -185,8 +185,8 @@ class SchoolRow(NamedTuple):
     state: str | None = None
 
 
-#: Those that are columns of the file; « address_extra » is made of two.
-_FIELDS = frozenset(SchoolRow._fields) - {"line", "uai"}
+#: Fields that are read from a column of the same name.
+_FIELDS = frozenset(SchoolRow._fields) - {"line", "uai", "address_extra"}
 #: What is not kept as it is written; the state is a known one.
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "sector": parse_sector,

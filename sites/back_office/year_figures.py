@@ -18,6 +18,7 @@ from django.utils import timezone
 from core import formatting
 from core.calendar import date_in_paris, end_of_day
 from core.documents import build_file_response
+from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent, build_workbook
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import NET_SEATS_SQL, get_last_days, get_school_year
@@ -187,9 +188,9 @@ def _list_columns(year: int) -> tuple[YearColumn, ...]:
         YearColumn("activees", "Activées", "redeemed"),
         YearColumn("utilisees", "Utilisées", "used"),
         YearColumn("part", "Part utilisée", "used_part", is_part=True),
-        YearColumn("avant", f"Vendues {_label(year - 1)}", "sold_before"),
+        YearColumn("avant", f"Vendues {format_school_year(year - 1)}", "sold_before"),
         YearColumn("evolution", "Évolution", "change", is_change=True),
-        YearColumn("apres", f"Vendues {_label(year + 1)}", "sold_after"),
+        YearColumn("apres", f"Vendues {format_school_year(year + 1)}", "sold_after"),
     )
 
 
@@ -207,8 +208,8 @@ def show_year(request: HttpRequest, year: int | None = None) -> HttpResponse:
     renewed = [row for row in rows if row.sold_before]
     context = {
         "year": shown,
-        "label": _label(shown),
-        "years": [(each, _label(each), get_year_url(each)) for each in years],
+        "label": format_school_year(shown),
+        "years": [(each, format_school_year(each), get_year_url(each)) for each in years],
         "headings": [
             _build_heading(slug, name, sort)
             for slug, name in ((_NAME, "Collectivité"), *((column.slug, column.label) for column in columns))
@@ -218,7 +219,7 @@ def show_year(request: HttpRequest, year: int | None = None) -> HttpResponse:
         "count": len(rows),
         "renewed": sum(bool(row.sold) for row in renewed),
         "renewable": len(renewed),
-        "before": _label(shown - 1),
+        "before": format_school_year(shown - 1),
         "workbook_url": reverse("admin:year_workbook", args=[shown]) if rows else "",
     }
     return render(request, "back_office/year.html", context)
@@ -231,8 +232,8 @@ def export_year(request: HttpRequest, year: int) -> HttpResponse:  # noqa: ARG00
     columns = _list_columns(shown)
     titles = ["Collectivité", "SIREN", *(column.label for column in columns)]
     rows = _list_workbook_rows(compute_year(shown, today), columns)
-    content = build_workbook(WorksheetContent(_label(shown), titles, (40, 12, *[14] * len(columns)), rows))
-    return build_file_response(content, name=f"annee-{_label(shown)}-au-{today}.xlsx", content_type=_XLSX)
+    content = build_workbook(WorksheetContent(format_school_year(shown), titles, (40, 12, *[14] * len(columns)), rows))
+    return build_file_response(content, name=f"annee-{format_school_year(shown)}-au-{today}.xlsx", content_type=_XLSX)
 
 
 def get_year_url(year: int) -> str:
@@ -278,7 +279,3 @@ def _build_heading(slug: str, label: str, sort: str) -> dict[str, str]:
     first, second = (slug, f"-{slug}") if slug == _NAME else (f"-{slug}", slug)
     current = {slug: "ascending", f"-{slug}": "descending"}.get(sort, "")
     return {"label": label, "sorted": current, "query": f"{_SORT}={second if sort == first else first}"}
-
-
-def _label(year: int) -> str:
-    return f"{year - 1}-{year}"

@@ -1,4 +1,4 @@
-"""Of each section of the guides, the pages that it is the help of, by how the names of their views begin."""
+"""For each section of the guides, the pages that it explains, by how the names of their views begin."""
 
 from __future__ import annotations
 

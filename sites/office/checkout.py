@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.models import PortfolioSchool
+from collectivities.queries import get_current_collectivity
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.books.billing import operations as billing_operations
@@ -34,7 +35,6 @@ from sites.office.purchases import (
     BillingForm,
     OrderForm,
     VolumeForm,
-    get_current_collectivity,
     get_purchase,
 )
 from web.page_actions import RefusalsOn, page_action

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.queries import list_members
+from collectivities.queries import get_current_collectivity, list_members
 from core.calendar import date_in_paris
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
@@ -25,7 +25,6 @@ from licensing.pools.positions import PoolPosition, list_pool_positions
 from licensing.pools.year_use import list_schools_without_licences
 from licensing.requests.returns.queries import count_unused_of_office
 from licensing.requests.school_requests import queries as requests
-from sites.office.purchases import get_current_collectivity
 
 #: From so many schools without a licence on, a workbook is the shorter way.
 MANY_SCHOOLS = 5

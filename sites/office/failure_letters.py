@@ -101,7 +101,7 @@ def render(message: Message) -> RenderedEmail:
     return render_email_template(
         "office/emails/failed_sending.txt",
         {
-            "words": f"{formatting.number(figures.lost)} des {_count_of(figures.handled)}",
+            "words": _count_lost(figures.lost, figures.handled),
             "when": _describe_moment(figures.started_at, timezone.now()),
             "kind": kinds.get_label(sending.kind),
             "pending": figures.pending,
@@ -117,7 +117,7 @@ def render(message: Message) -> RenderedEmail:
 
 def _describe_lost(lost: int, handled: int) -> str:
     verb = "n'a pas été remis" if lost == 1 else "n'ont pas été remis"
-    return f"{formatting.number(lost)} des {formatting.pluralize(handled, 'e-mail')} {verb}"
+    return f"{_count_lost(lost, handled)} {verb}"
 
 
 def _select(sending: FailedSending) -> MessageQuerySet:
@@ -145,6 +145,11 @@ def _list_reasons(sending: FailedSending) -> list[tuple[str, int]]:
     )
     counted = explained.values_list("why").annotate(count=Count("pk")).order_by("-count", "why")
     return [(why or "Sans explication.", count) for why, count in counted[:MAX_REASONS]]
+
+
+def _count_lost(lost: int, handled: int) -> str:
+    """Return « 12 des 60 e-mails »."""
+    return f"{formatting.number(lost)} des {_count_of(handled)}"
 
 
 def _count_of(count: int) -> str:

@@ -14,7 +14,7 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.journal import list_journal_groups
 from collectivities.models import Member, PortfolioSchool
-from collectivities.queries import list_members
+from collectivities.queries import get_current_collectivity, list_members
 from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import pluralize
@@ -30,7 +30,7 @@ from licensing.pools.positions import (
     read_rights,
 )
 from schools.territory import find_territory
-from sites.office.purchases import get_current_collectivity, list_purchases
+from sites.office.purchases import list_purchases
 from sites.office.to_do import find_pending_work, list_to_do
 from sites.office.weeks import get_weekly_curve
 from sites.office.year_figures import FunnelStage, YearFigures, build_years, count_available

@@ -15,14 +15,13 @@ from collectivities.capabilities import Capability
 from collectivities.forms import SettingsForm
 from collectivities.letters import choose_letters, find_wanted
 from collectivities.models import Letter
-from collectivities.queries import get_office_settings
+from collectivities.queries import get_current_collectivity, get_office_settings
 from core.calendar import date_in_paris
 from core.formatting import collectivity_forms
 from licensing.entitlements.models import Entitlement, available_on
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.emails import render_sample
 from licensing.pools.models import Pool
-from sites.office.purchases import get_current_collectivity
 from web.email_frame import EMAIL_CSP
 
 #: Of the number of a lot.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self
 
 import django_tables2 as tables
 from django import forms
@@ -24,10 +24,9 @@ from django_tables2 import RequestConfig
 
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.queries import list_members
+from collectivities.queries import get_current_collectivity, list_members
 from core import formatting
 from core.calendar import date_in_paris
-from core.connections import connection
 from core.documents import build_file_response
 from licensing.books.billing import documents
 from licensing.books.billing.invoicing import get_or_create_document
@@ -45,7 +44,6 @@ from licensing.orders.models import Order, OrderState, Payer, ScanState
 from licensing.orders.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.queries import is_under_review
 from licensing.pools.models import Pool
-from tenants.models import Collectivity
 from web.figure_column import FigureColumn
 from web.page_actions import RefusalsOn, page_action
 
@@ -242,11 +240,6 @@ class OfficeScanForm(forms.Form):
         error_messages={"required": "Choisissez d'abord le fichier."},
         widget=forms.FileInput(attrs={"accept": "application/pdf,image/jpeg,image/png"}),
     )
-
-
-def get_current_collectivity() -> Collectivity:
-    """Return the current tenant."""
-    return cast("Collectivity", connection.tenant)
 
 
 def list_purchases() -> QuerySet[Order]:

@@ -22,10 +22,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.models import User
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.queries import list_members
+from collectivities.queries import get_current_collectivity, list_members
 from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import DomainError, Refusal
+from core.formatting import format_school_year
 from core.money import Amounts
 from imports.operations import list_numbered_lists
 from licensing.catalogue import pricing
@@ -36,9 +37,7 @@ from licensing.plans.renewals.application_plan import build_plan
 from licensing.plans.renewals.models import MAX_REASON, MAX_UNITS, Renewal, RenewalState
 from licensing.plans.renewals.operations import EverySchool, RenewalChanged
 from licensing.plans.renewals.queries import RenewalList, RenewalRow, count_ordered, read_list
-from licensing.requests.school_requests.queries import format_school_year
 from schools.folding import fold
-from sites.office.purchases import get_current_collectivity
 from sites.office.year_report import read_price
 from web.page_actions import page_action
 

@@ -18,12 +18,12 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
 from core.exceptions import DomainError
+from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent, build_workbook
 from imports.operations import ListedNumbers, read_numbers
 from licensing.plans.renewals import operations
 from licensing.plans.renewals.models import MAX_UNITS
 from licensing.plans.renewals.queries import RenewalList, RenewalRow
-from licensing.requests.school_requests.queries import format_school_year
 from sites.office.renewal import find_list, get_list, read_number
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

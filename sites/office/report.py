@@ -14,15 +14,14 @@ from django.views.decorators.http import require_GET
 from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.queries import get_office_settings, list_members
+from collectivities.queries import get_current_collectivity, get_office_settings, list_members
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
+from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent, build_workbook
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.year_use import list_bought_years
-from licensing.requests.school_requests.queries import format_school_year
-from sites.office.purchases import get_current_collectivity
 from sites.office.year_report import (
     ReportLine,
     YearReport,

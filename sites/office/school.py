@@ -20,7 +20,7 @@ from collectivities.capabilities import Capability
 from collectivities.forms import SchoolContactForm
 from collectivities.models import PortfolioSchool
 from collectivities.operations import portfolio
-from collectivities.queries import list_members, list_school_entries
+from collectivities.queries import get_current_collectivity, list_members, list_school_entries
 from core import formatting
 from core.calendar import date_in_paris
 from core.formatting import school_forms
@@ -39,7 +39,6 @@ from mailing import kinds
 from mailing.models import Message, MessageState
 from schools.models import School
 from schools.wording import format_school_name, format_school_type
-from sites.office.purchases import get_current_collectivity
 from web.page_actions import RefusalsOn
 
 #: Of a school that redeemed no key: nothing unused, nothing given back, nothing asked for.

@@ -26,13 +26,13 @@ from collectivities.operations.portfolio import CONTACT_CHOICES, PortfolioFilter
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
 from core.documents import build_file_response
+from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.filters import DORMANT_DAYS
 from licensing.pools.queries import AllocationState, KeyLetters, list_key_letters
 from licensing.pools.wording import SchoolKey
 from licensing.pools.year_use import SchoolHolding, list_running_years, list_school_holdings
-from licensing.requests.school_requests.queries import format_school_year
 from schools.wording import format_school_name
 from sites.office.school import LIST_PARAMETER
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from collectivities.access import OfficeHttpRequest, office
+from collectivities.queries import get_current_collectivity
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -26,7 +27,6 @@ from licensing.pools.wording import SchoolKey
 from schools.models import TerritoryLevel, TerritoryOutline
 from schools.outlines import Position, Ring
 from schools.wording import format_school_name
-from sites.office.purchases import get_current_collectivity
 from tenants.models import Collectivity, CollectivityKind
 
 #: In units of the SVG view box.
@@ -42,6 +42,8 @@ STATES = {
 }
 #: Drawing order: later states lie on top.
 DRAWING_ORDER = tuple(STATES)
+#: Names in the words of a dot of several schools.
+_NAMED_SCHOOLS = 3
 
 
 class MappedSchool(NamedTuple):
@@ -81,7 +83,16 @@ class MapDot(NamedTuple):
     @property
     def words(self) -> str:
         """« École Jean Jaurès (Nîmes) : rien d'attribué », or names and states of several schools."""
-        return describe_dot(self)
+        if len(self.schools) == 1:
+            [school] = self.schools
+            place = f" ({school.commune})" if school.commune else ""
+            state = STATES[school.state]
+            words = f"{format_school_name(school.name)}{place} : {state[0].lower()}{state[1:]}"
+            return formatting.add_nonbreaking_spaces(words)
+        names = [format_school_name(school.name) for school in self.schools[:_NAMED_SCHOOLS]]
+        named = formatting.join_first(names, _NAMED_SCHOOLS, count=len(self.schools))
+        words = f"{formatting.pluralize(len(self.schools), 'école')} : {named}"
+        return formatting.add_nonbreaking_spaces(words)
 
 
 class Projection(NamedTuple):
@@ -168,8 +179,6 @@ def _list_steps(ring: Ring, projection: Projection) -> Iterator[str]:
 _PAGE_SIZE = 100
 #: The filter of « Écoles » where something can be done for the schools of a state.
 _LIST_FILTERS = {"none": "none", "issued": "dormant"}
-#: Names in the words of a dot of several schools.
-_NAMED_SCHOOLS = 3
 #: Outlines of communes drawn together: an intercommunality has 235 at most.
 _MAX_OUTLINES = 300
 #: Communes with arrondissements, which the directory has as communes of their own.
@@ -317,20 +326,6 @@ def _get_commune(code: str) -> str:
 def _get_departement(code: str) -> str:
     """Return INSEE's code of a département: the directory has « 030 » and « 02A » for « 30 » and « 2A »."""
     return code.removeprefix("0") if len(code) == 3 else code  # noqa: PLR2004
-
-
-def describe_dot(dot: MapDot) -> str:
-    """Return « École Jean Jaurès (Nîmes) : rien d'attribué », or names and states of several schools."""
-    if len(dot.schools) == 1:
-        [school] = dot.schools
-        place = f" ({school.commune})" if school.commune else ""
-        state = STATES[school.state]
-        words = f"{format_school_name(school.name)}{place} : {state[0].lower()}{state[1:]}"
-        return formatting.add_nonbreaking_spaces(words)
-    names = [format_school_name(school.name) for school in dot.schools[:_NAMED_SCHOOLS]]
-    named = formatting.join_first(names, _NAMED_SCHOOLS, count=len(dot.schools))
-    words = f"{formatting.pluralize(len(dot.schools), 'école')} : {named}"
-    return formatting.add_nonbreaking_spaces(words)
 
 
 @office()

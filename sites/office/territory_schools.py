@@ -16,13 +16,13 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.models import PortfolioSchool
 from collectivities.operations import portfolio as additions
+from collectivities.queries import get_current_collectivity
 from core.exceptions import DomainError
 from core.formatting import NO_BREAK_SPACE, number, pluralize
 from licensing.pools.models import Allocation
 from schools import territory as territories
 from schools.territory import Territory
 from sites.office.home import are_first_steps_done
-from sites.office.purchases import get_current_collectivity
 
 #: Schools that the preview names one by one.
 MAX_NAMED = 500

@@ -23,6 +23,7 @@ from collectivities.queries import OfficeContact, complete_contact, describe_mis
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
+from core.formatting import format_school_year
 from imports.enums import REQUESTED, ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import count_arrived, describe_request_changes, describe_requests, describe_wait
@@ -38,7 +39,6 @@ from licensing.pools.positions import PoolPosition, PoolProgress, StuckKeys
 from licensing.pools.wording import describe_held_keys
 from licensing.pools.year_use import list_schools_without_licences
 from licensing.requests.school_requests.models import LicenceRequest
-from licensing.requests.school_requests.queries import format_school_year
 from sites.office.year_figures import count_available
 
 # What waits for a member besides the licences themselves: orders, imports, settings, API tokens.

@@ -9,9 +9,9 @@ from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
 
 from core import formatting
+from core.formatting import format_school_year
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.positions import PoolProgress
-from licensing.requests.school_requests.queries import format_school_year
 
 #: Percentages below have a decimal: « 2 % » would stand for what is nearly three.
 _WHOLE_FROM = 10

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from core import formatting, money
+from core.formatting import format_school_year
 from core.money import Amounts
 from licensing.entitlements.queries import ends_in_school_year, get_last_days, get_school_year
 from licensing.orders.models import OrderLine
@@ -25,7 +26,6 @@ from licensing.pools.year_use import (
     read_seats_by_week,
     read_uses,
 )
-from licensing.requests.school_requests.queries import format_school_year
 from schools.models import School
 from schools.wording import format_school_name
 from sites.office.purchases import list_purchases

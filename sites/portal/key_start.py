@@ -21,14 +21,13 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import throttling, usernames
-from accounts.forms import check_new_password
+from accounts.forms import NameAndPasswordForm, check_new_password
 from accounts.known_origins import get_client_ip
 from accounts.models import User
 from accounts.passwords import describe_password_rules
 from accounts.queries import has_account_with_address
 from accounts.requests import AuthenticatedRequest
 from accounts.throttling import SIGN_UP_BY_NETWORK, RateLimit, RateLimitExceeded
-from collectivities.forms import NameAndPasswordForm
 from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
@@ -58,8 +57,15 @@ from web.page_actions import page_action
 LOST_KEY_LIMIT = RateLimit("lost-key/address", 10, datetime.timedelta(hours=1))
 
 
+def _refuse_for_now(request: HttpRequest, refusal: RateLimitExceeded) -> HttpResponse:
+    form = SchoolSearch(request.POST)
+    form.add_error("school_query", str(refusal))
+    return _render_page(request, form, status=429)
+
+
 @public_page
 @require_http_methods(["GET", "POST"])
+@page_action(refused=_refuse_for_now, errors=RateLimitExceeded)
 def lost_key(request: HttpRequest) -> HttpResponse:
     """Ask for the school, then queue the resending of its unredeemed keys."""
     if request.method == "GET":
@@ -69,13 +75,7 @@ def lost_key(request: HttpRequest) -> HttpResponse:
     form = SchoolSearch(request.POST)
     if not form.is_valid() or form.school is None:
         return _render_page(request, form, status=422)
-    try:
-        throttling.count_attempts([(LOST_KEY_LIMIT, throttling.get_network(get_client_ip(request)))], at=timezone.now())
-    except RateLimitExceeded as refusal:
-        form.add_error("school_query", str(refusal))
-        response = _render_page(request, form, status=429)
-        response["Retry-After"] = str(refusal.retry_after)
-        return response
+    throttling.count_attempts([(LOST_KEY_LIMIT, throttling.get_network(get_client_ip(request)))], at=timezone.now())
     key_emails.request_resend(uai=form.school.pk)
     return redirect(reverse("lost_key", query={"envoyee": "1"}))
 

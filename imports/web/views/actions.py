@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -12,10 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
-from collectivities.queries import describe_letters
+from collectivities.queries import describe_letters, get_current_collectivity
 from core import formatting
 from core.calendar import date_in_paris
-from core.connections import connection
 from imports import operations, queries
 from imports.concerns import describe_changed_fields, list_concerns
 from imports.enums import ImportState, Purpose, RowEffect, Verdict
@@ -27,7 +26,6 @@ from imports.queries import count_remarks, count_unanswered
 from imports.web.forms import ImportCancelForm, ImportConfirmForm, LayoutForm
 from imports.web.remarks import build_lines
 from imports.web.views.detail import build_common_context, build_layout_context, refuses_request
-from tenants.models import Collectivity
 from web.page_actions import RefusalsOn, page_action
 
 #: What a school is written to about.
@@ -96,7 +94,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
         "tally": tally,
         "plan": plan | {"given_back": max(-tally.units, 0)},
         "changed_fields": describe_changed_fields(spreadsheet_import) if plan[RowEffect.UPDATED] else "",
-        "letter": describe_letters(cast("Collectivity", connection.tenant))
+        "letter": describe_letters(get_current_collectivity())
         if any(plan[effect] for effect in LETTER_EFFECTS)
         else None,
         "second_keys": queries.count_second_keys(spreadsheet_import),

@@ -24,6 +24,7 @@ from collectivities.models import Member
 from core import formatting
 from core.calendar import date_in_paris
 from core.documents import build_file_response
+from core.formatting import format_school_year
 from imports import queries, wording
 from imports.columns import Meaning
 from imports.concerns import describe_concern, find_changed_back
@@ -40,7 +41,6 @@ from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
 from imports.web.forms import LayoutForm
 from imports.web.remarks import RemarkLine, build_lines, find_shared_sentence, is_gathered, load_choices
 from licensing.plans.renewals.queries import list_years
-from licensing.requests.school_requests.queries import format_school_year
 from schools.wording import format_school_name
 from web.page_actions import page_action
 

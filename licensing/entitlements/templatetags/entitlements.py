@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from core.formatting import collectivity_forms, pluralize
+from core.formatting import collectivity_forms, format_school_year, pluralize
 from licensing.entitlements.overview import SubscriptionCard, TeacherLicence
 from licensing.entitlements.wording import format_long_date, format_short_date
 
@@ -52,7 +52,7 @@ def missing_in_words(count: int) -> str:
 @register.filter
 def school_year(ends_in: int) -> str:
     """Return « Année 2026-2027 » for 2027."""
-    return f"Année {ends_in - 1}-{ends_in}"
+    return f"Année {format_school_year(ends_in)}"
 
 
 @register.filter

@@ -14,6 +14,7 @@ from collectivities.models import Letter, Member, MemberLetter
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
+from core.formatting import format_school_year
 from jobs import due
 from licensing.catalogue import pricing
 from licensing.entitlements.models import available_on
@@ -23,7 +24,6 @@ from licensing.orders.models import OrderKind
 from licensing.plans.renewals.models import DECIDED_STATES, RenewalState
 from licensing.plans.renewals.operations import find_year_on_sale
 from licensing.plans.renewals.queries import RenewalList, get_renewed_year, read_list
-from licensing.requests.school_requests.queries import format_school_year
 from mailing import kinds
 from mailing import operations as mailing
 from mailing.email_templates import render_email_template

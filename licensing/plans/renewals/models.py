@@ -12,6 +12,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from core.formatting import format_school_year
 from core.models import LockableQuerySet
 
 #: More than any school has classes.
@@ -64,7 +65,7 @@ class Renewal(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Reconduction {self.school_year - 1}-{self.school_year}"
+        return f"Reconduction {format_school_year(self.school_year)}"
 
 
 class RenewalLine(models.Model):

@@ -16,7 +16,7 @@ from collectivities import audit_log
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.exceptions import DomainError, Refusal
-from core.formatting import school_forms
+from core.formatting import format_school_year, school_forms
 from licensing.catalogue import pricing
 from licensing.catalogue.pricing import NotOnSale
 from licensing.orders import operations as orders
@@ -40,7 +40,6 @@ from licensing.pools import reductions
 from licensing.pools.checks import lock_allocations
 from licensing.pools.emails import school_label
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
-from licensing.requests.school_requests.queries import format_school_year
 from mailing import operations as mailing
 from mailing.models import Message, MessageState
 from tenants.models import Collectivity

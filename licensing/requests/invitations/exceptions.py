@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.exceptions import DomainError, Refusal
+from core.exceptions import DomainError, Refusal, TooManyTries
 from licensing.requests.invitations.address_list import BadLine
 
 
@@ -18,14 +18,10 @@ class BadAddresses(DomainError):
         self.lines, self.understood = lines, understood
 
 
-class TooManyTeachersInvited(DomainError):
+class TooManyTeachersInvited(TooManyTries):
     """The limit of letters per principal, or per school, is reached."""
 
     code = "too_many_letters"
-
-    def __init__(self, sentence: str, retry_after: int) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
 
 
 class InvitationRefused(Refusal):

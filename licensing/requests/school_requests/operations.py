@@ -25,6 +25,7 @@ from core.calendar import date_in_paris
 from core.connections import connection
 from core.contact_details import check_no_address
 from core.exceptions import DomainError, Refusal
+from core.formatting import format_school_year
 from licensing.catalogue.operations import get_last_day, get_licence_product
 from licensing.entitlements.models import Entitlement, Seat, Subscription
 from licensing.entitlements.queries import get_school_year
@@ -41,7 +42,7 @@ from licensing.requests.school_requests.models import (
     TeacherRequest,
     TeacherRequestEnd,
 )
-from licensing.requests.school_requests.queries import format_school_year, list_collectivities_to_ask, list_years_to_ask
+from licensing.requests.school_requests.queries import list_collectivities_to_ask, list_years_to_ask
 from licensing.requests.school_requests.wording import describe_asked
 from schools.folding import fold
 from schools.models import Affiliation, School

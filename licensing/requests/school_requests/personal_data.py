@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
+from core.formatting import format_school_year
 from licensing.entitlements.wording import name_with_commune
 from licensing.requests.school_requests import emails
 from licensing.requests.school_requests.models import (
@@ -16,7 +17,6 @@ from licensing.requests.school_requests.models import (
     MutedLetter,
     TeacherRequest,
 )
-from licensing.requests.school_requests.queries import format_school_year
 
 
 @transaction.atomic

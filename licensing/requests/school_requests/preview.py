@@ -15,14 +15,14 @@ from django.db.models import Count, Q, Sum
 from core import formatting
 from core.calendar import date_in_paris
 from core.confirmation_guard import ConfirmationGuard, is_large_share
-from core.formatting import school_forms
+from core.formatting import format_school_year, school_forms
 from licensing.entitlements.office_keys import count_held_seats, find_entitlements, list_entitlements
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
 from licensing.pools.wording import describe_holdings
 from licensing.requests.school_requests.models import LicenceRequest
-from licensing.requests.school_requests.queries import format_school_year, get_state
+from licensing.requests.school_requests.queries import get_state
 from tenants.models import Collectivity
 from web.figure_column import FigureColumn
 

@@ -79,11 +79,6 @@ def list_years_to_ask(day: datetime.date) -> list[int]:
     return [current, current + 1] if _APRIL <= day.month < _JULY else [current]
 
 
-def format_school_year(year: int) -> str:
-    """Return « 2026-2027 » for the year in which it ends."""
-    return f"{year - 1}-{year}"
-
-
 #: Requests that a school's page shows: the open one and those before.
 MAX_SHOWN = 4
 

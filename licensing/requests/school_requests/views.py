@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -18,10 +18,11 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.letters import find_wanted
 from collectivities.models import Letter
+from collectivities.queries import get_current_collectivity
 from core import formatting
 from core.calendar import date_in_paris
-from core.connections import connection
 from core.exceptions import DomainError
+from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.models import Pool
@@ -38,9 +39,8 @@ from licensing.requests.school_requests.preview import (
     list_waiting,
     preview_acceptance,
 )
-from licensing.requests.school_requests.queries import format_school_year, get_state
+from licensing.requests.school_requests.queries import get_state
 from schools.wording import format_school_name
-from tenants.models import Collectivity
 from web.page_actions import page_action
 
 _COLUMN_TITLES = (
@@ -77,11 +77,6 @@ _PAGE_SIZE = 50
 _XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def get_office() -> Collectivity:
-    """Return the collectivity whose host the request is for."""
-    return cast("Collectivity", connection.tenant)
-
-
 @office()
 @require_safe
 def request_list(request: OfficeHttpRequest) -> HttpResponse:
@@ -98,7 +93,7 @@ def render_list(
     **changed: Any,
 ) -> HttpResponse:
     """Return the page; `ticked`, `typed` and `changed` keep what a refused form had, and say why."""
-    collectivity, now = get_office(), timezone.now()
+    collectivity, now = get_current_collectivity(), timezone.now()
     manages = request.member.may(Capability.GIVE_LICENCES)
     answered = request.method == "GET" and request.GET.get("etat") == "repondues"
     requests = queries.list_of_office(collectivity).filter(ended_at__isnull=not answered)
@@ -137,7 +132,8 @@ def render_list(
 @limit_downloads
 def export(_request: OfficeHttpRequest) -> HttpResponse:
     """Export all requests to the office as a workbook."""
-    response = HttpResponse(build_workbook(queries.list_of_office(get_office())), content_type=_XLSX_CONTENT_TYPE)
+    workbook = build_workbook(queries.list_of_office(get_current_collectivity()))
+    response = HttpResponse(workbook, content_type=_XLSX_CONTENT_TYPE)
     response["Content-Disposition"] = f'attachment; filename="demandes-{date_in_paris(timezone.now())}.xlsx"'
     return response
 
@@ -155,7 +151,7 @@ def decide(request: OfficeHttpRequest) -> HttpResponse:
     if action not in {"accepter", "refuser"}:
         raise Http404("No such action.")
     chosen = _get_chosen(request)
-    waiting = list_waiting(get_office(), chosen)
+    waiting = list_waiting(get_current_collectivity(), chosen)
     if not chosen:
         return _refuse(request, "Cochez au moins une demande.", chosen, field="")
     if len(waiting) < len(chosen):

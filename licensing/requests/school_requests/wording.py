@@ -8,14 +8,13 @@ from django.utils import timezone
 
 from core import formatting
 from core.calendar import PARIS, date_in_paris
-from core.formatting import collectivity_forms
+from core.formatting import collectivity_forms, format_school_year
 from licensing.requests.school_requests.models import (
     LicenceRequest,
     LicenceRequestEnd,
     TeacherRequest,
     TeacherRequestEnd,
 )
-from licensing.requests.school_requests.queries import format_school_year
 
 
 def format_day(at: datetime.datetime) -> str:

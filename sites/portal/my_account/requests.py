@@ -19,13 +19,13 @@ from accounts.requests import AuthenticatedRequest
 from collectivities.queries import SUPPORT_PHONE
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
-from core.formatting import collectivity_forms
+from core.formatting import collectivity_forms, format_school_year
 from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.overview import count_free_licences
 from licensing.requests.school_requests import operations, queries
 from licensing.requests.school_requests.models import MAX_REASON, MAX_UNITS, TeacherRequest
 from licensing.requests.school_requests.operations import BadRequestSentence, BadRequestUnits
-from licensing.requests.school_requests.queries import format_school_year, list_collectivities_to_ask, list_years_to_ask
+from licensing.requests.school_requests.queries import list_collectivities_to_ask, list_years_to_ask
 from schools.models import Affiliation, School
 from sites.portal.my_account.page import SCHOOL_SESSION_KEY, Notice, parse_pk, render_page, respond
 from tenants.models import Collectivity

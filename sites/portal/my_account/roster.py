@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from accounts.models import User
-from core.formatting import pluralize
+from core.formatting import format_school_year, pluralize
 from licensing.entitlements import overview
 from licensing.entitlements.models import Seat
 from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
@@ -118,7 +118,7 @@ class SchoolRoster:
 
     @property
     def label(self) -> str:
-        return f"{self.school_year - 1}-{self.school_year}"
+        return format_school_year(self.school_year)
 
     @property
     def size(self) -> int:

@@ -20,7 +20,6 @@ from sites.office.territory import (
     MERGED_WITHIN,
     WIDTH,
     MappedSchool,
-    describe_dot,
     draw_dots,
     find_outlines,
     fit,
@@ -151,7 +150,7 @@ def test_a_dot_of_several_schools_has_the_state_of_the_most_advanced():
         states = ["none", "issued", third, "none"]
         (dot,) = draw([map_school(uai=str(n), state=state) for n, state in enumerate(states)])
         assert dot.state == third
-    assert describe_dot(dot) == "4\xa0écoles\xa0: École, École, École et 1\xa0autre"
+    assert dot.words == "4\xa0écoles\xa0: École, École, École et 1\xa0autre"
 
 
 @pytest.mark.slow
