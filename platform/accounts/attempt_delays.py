@@ -91,7 +91,7 @@ def format_delay(wait: datetime.timedelta) -> str:
     return f"{seconds} seconde{'s' if seconds > 1 else ''}"
 
 
-#: A rule and the keyed hash of whom, or where from, it counts; as given to `begin`, the text itself.
+#: A rule and the keyed hash of whom, or where from, it counts.
 type _Subject = tuple[DelayRule, str]
 
 
@@ -150,10 +150,11 @@ class CountedAttempt:
         _write([_forgive(rows[row.rule, row.subject], row, failures, now) for row in self.counted])
 
 
-def begin(subjects: Sequence[_Subject]) -> CountedAttempt:
+def begin(subjects: Sequence[tuple[DelayRule, str]]) -> CountedAttempt:
     """Count an attempt as a failure of each subject, the closest first. Raises `AttemptTooEarly`, having counted none.
 
-    Two statements in one transaction. Parallel attempts are counted one after the other.
+    A subject is given in plain: it is hashed here. Two statements in one transaction. Parallel attempts are counted one
+    after the other.
     """
     hashed = [(rule, _hash_subject(subject)) for rule, subject in subjects]
     with transaction.atomic():
@@ -262,7 +263,9 @@ class OriginDelays:
     of_network: DelayRule
     by_second_factor: bool = False
 
-    def begin(self, origin: Origin, name: str, owner: Owner, *, elsewhere: Sequence[_Subject] = ()) -> CountedAttempt:
+    def begin(
+        self, origin: Origin, name: str, owner: Owner, *, elsewhere: Sequence[tuple[DelayRule, str]] = ()
+    ) -> CountedAttempt:
         """Count an attempt at the account of a name. Raises `attempt_delays.AttemptTooEarly`.
 
         `elsewhere`: further subjects of an attempt that no known device makes.
@@ -281,7 +284,11 @@ class OriginDelays:
 def _build_delays(
     scope: str, wait: datetime.timedelta, account_wait: datetime.timedelta, *, by_second_factor: bool = False
 ) -> OriginDelays:
-    """Return the rules of a scope; the waits: the longest ones, and in how long a failure is forgotten."""
+    """Return the rules of a scope.
+
+    `wait`: the longest wait at a device or network, and the time in which one failure is forgotten; `account_wait`: the
+    same for the account.
+    """
     return OriginDelays(
         at_device=DelayRule(f"{scope}/device", 10, wait, first=5 * _SECOND, longest=wait),
         at_network=DelayRule(f"{scope}/here", 5, wait, first=5 * _SECOND, longest=wait),

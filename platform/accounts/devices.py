@@ -75,8 +75,8 @@ def record_sign_in(request: HttpRequest, **_kwargs: Any) -> None:
 class AccountSessionMiddleware:
     """Ends sessions that were idle for too long, or whose sign-in is too old, and completes responses to attempts.
 
-    A refused attempt is a 429 with `Retry-After`, a success gets the device's cookie. Inside of allauth's middleware,
-    which looks at the status.
+    A refused attempt is a 429 with `Retry-After`, a success gets the device's cookie. After the authentication and the
+    messages, and inside of allauth's middleware, which looks at the status.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -87,8 +87,7 @@ class EnrolmentCodeView(NextRedirectMixin, FormView):  # type: ignore[type-arg]
                 at=timezone.now(),
             )
         except (attempt_delays.AttemptTooEarly, second_factor.EnrolmentCodeError) as refusal:
-            if isinstance(refusal, attempt_delays.AttemptTooEarly):
-                cast("Any", self.request).retry_after = refusal.retry_after
+            cast("Any", self.request).retry_after = getattr(refusal, "retry_after", None)
             form.add_error("code", str(refusal))
             return self.form_invalid(form)
         second_factor.allow_session(self.request, until=until)

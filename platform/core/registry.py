@@ -23,7 +23,7 @@ class Registry[Declared](Mapping[str, Declared]):
         if name in self._declared:
             raise ImproperlyConfigured(f"The {self._what} {name!r} is declared twice.")
         self._declared[name], self._ranks[name] = value, rank
-        # Once a name: it is read at each page.
+        # Sorted here and not when read: pages read some registries at every request.
         self._declared = dict(sorted(self._declared.items(), key=lambda item: self._ranks[item[0]]))
 
     def withdraw(self, name: str) -> None:

@@ -62,7 +62,7 @@ def describe_role_faults() -> list[str]:
     ]
 
 
-def _find_at_start(list_found: Callable[[], list[str]]) -> list[str]:
+def _list_faults_on_a_server(list_faults: Callable[[], list[str]]) -> list[str]:
     """Return the faults of a server's database, none elsewhere.
 
     A database that does not answer is no reason: the process starts, and says so to whoever asks.
@@ -70,7 +70,7 @@ def _find_at_start(list_found: Callable[[], list[str]]) -> list[str]:
     if not settings.PRODUCTION:
         return []
     try:
-        return list_found()
+        return list_faults()
     except OperationalError:
         return []
     finally:
@@ -80,7 +80,7 @@ def _find_at_start(list_found: Callable[[], list[str]]) -> list[str]:
 
 def refuse_privileged_role() -> None:
     """Raise `ImproperlyConfigured` on a server whose role may do more than the application needs."""
-    if faults := _find_at_start(describe_role_faults):
+    if faults := _list_faults_on_a_server(describe_role_faults):
         sentences = "\n".join(f"- {fault}" for fault in faults)
         raise ImproperlyConfigured(
             f"PRODUCTION is True, but (see docs/deploy.md, manage.py create_database_roles):\n{sentences}"
@@ -138,11 +138,11 @@ def sorts_french(cursor: Cursor) -> bool:
 def refuse_unfit_database() -> None:
     """Raise `ImproperlyConfigured` on a server whose database is not as `list_database_faults` has it."""
 
-    def list_found() -> list[str]:
+    def list_connection_faults() -> list[str]:
         with connection.cursor() as cursor:
             return list_database_faults(cursor)
 
-    if faults := _find_at_start(list_found):
+    if faults := _list_faults_on_a_server(list_connection_faults):
         raise ImproperlyConfigured(describe_faults(faults))
 
 
@@ -195,16 +195,30 @@ class Fault(NamedTuple):
     risk: str = ""
 
 
-#: By setting, the value that it must not have, its check, and why.
+class _Flag(NamedTuple):
+    """A setting that is on or off, `wrong` being what it must not be; `id`: of the check, `reason`: why.
+
+    `is_risk`: it only weakens a server.
+    """
+
+    wrong: bool
+    id: str
+    reason: str
+    is_risk: bool
+
+
 _FLAGS = {
-    "DEBUG": (True, "peps.E005", "its error pages show settings and data to anybody"),
-    "SECURE": (False, "peps.E006", "sessions would travel in the clear"),
-}
-#: Those that only weaken a server.
-_RISKY_FLAGS = {
-    "OPERATOR_SECOND_FACTOR": (False, "peps.E008", "a password alone would open the administration of every office"),
-    "OFFICE_SECOND_FACTOR": (False, "peps.E009", "a password alone would give and take back an office's licences"),
-    "WEBHOOKS_ALLOW_HTTP": (True, "peps.E010", "events would travel in the clear; ask for an https address"),
+    "DEBUG": _Flag(True, "peps.E005", "its error pages show settings and data to anybody", is_risk=False),
+    "SECURE": _Flag(False, "peps.E006", "sessions would travel in the clear", is_risk=False),
+    "OPERATOR_SECOND_FACTOR": _Flag(
+        False, "peps.E008", "a password alone would open the administration of every office", is_risk=True
+    ),
+    "OFFICE_SECOND_FACTOR": _Flag(
+        False, "peps.E009", "a password alone would give and take back an office's licences", is_risk=True
+    ),
+    "WEBHOOKS_ALLOW_HTTP": _Flag(
+        True, "peps.E010", "events would travel in the clear; ask for an https address", is_risk=True
+    ),
 }
 
 
@@ -230,7 +244,7 @@ def list_faults(values: Mapping[str, Any]) -> list[Fault]:
         *_list_secret_faults(values),
         *_list_token_faults(values),
         *_list_host_faults(values),
-        *(fault._replace(risk="") for fault in _list_wrong_flags(values, _FLAGS)),
+        *(fault for fault in _list_wrong_flags(values) if not fault.risk),
         *_list_proxy_faults(values),
         *(fault for fault in risks if fault.risk not in accepted),
         *(Fault("peps.E014", f"ACCEPTED_RISKS: {name} is no risk with these settings: take it out.") for name in idle),
@@ -239,7 +253,11 @@ def list_faults(values: Mapping[str, Any]) -> list[Fault]:
 
 def list_risks(values: Mapping[str, Any]) -> list[Fault]:
     """Return the settings that weaken a server, accepted or not."""
-    return [*_list_wrong_flags(values, _RISKY_FLAGS), *_list_network_risks(values), *_list_proxy_risks(values)]
+    return [
+        *(fault for fault in _list_wrong_flags(values) if fault.risk),
+        *_list_network_risks(values),
+        *_list_proxy_risks(values),
+    ]
 
 
 def refuse_to_start(faults: list[Fault]) -> None:
@@ -344,10 +362,10 @@ def _list_host_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
         )
 
 
-def _list_wrong_flags(values: Mapping[str, Any], flags: Mapping[str, tuple[bool, str, str]]) -> Iterator[Fault]:
-    for name, (wrong, check, reason) in flags.items():
-        if values[name] == wrong:
-            yield Fault(check, f"{name} must be {not wrong}: {reason}.", risk=name)
+def _list_wrong_flags(values: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, flag in _FLAGS.items():
+        if bool(values[name]) == flag.wrong:
+            yield Fault(flag.id, f"{name} must be {not flag.wrong}: {flag.reason}.", risk=name if flag.is_risk else "")
 
 
 def _list_proxy_faults(values: Mapping[str, Any]) -> Iterator[Fault]:

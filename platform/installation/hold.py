@@ -18,17 +18,20 @@ from django.conf import settings
 from django.db import transaction
 
 from core.connections import connection
-from core.exceptions import DomainError
 from installation.models import Installation
 
 
-class InstallationHeld(DomainError):
-    """This database may be a copy: nothing leaves it until an operator says so (`manage.py resume`)."""
+class InstallationHeld(Exception):
+    """This database may be a copy: nothing leaves it until an operator says so (`manage.py resume`).
+
+    The state of the installation, and no `DomainError`, which a page would catch and show as a refusal.
+    """
 
     code = "installation_held"
+    sentence = "Le site est en cours de restauration : rien n'est envoyé ni enregistré pour l'instant."
 
     def __init__(self) -> None:
-        super().__init__("Le site est en cours de restauration : rien n'est envoyé ni enregistré pour l'instant.")
+        super().__init__(self.sentence)
 
 
 #: For how long an answer holds on one connection.

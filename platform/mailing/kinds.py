@@ -103,13 +103,13 @@ _kinds: Registry[EmailKind] = Registry("kind of e-mail")
 def _make_register[**P](build: Callable[P, EmailKind]) -> Callable[Concatenate[str, P], None]:
     """Return a function that takes the name of a kind, and the fields of `EmailKind`."""
 
-    def declare(kind: str, /, *args: P.args, **fields: P.kwargs) -> None:
+    def register(kind: str, /, *args: P.args, **fields: P.kwargs) -> None:
         """Register how messages of `kind` are rendered, in the schema of their outbox."""
         built = build(*args, **fields)
         kind_labels.declare(kind, built.label)
         _kinds.declare(kind, built)
 
-    return declare
+    return register
 
 
 register = _make_register(EmailKind)

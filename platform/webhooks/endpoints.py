@@ -131,7 +131,7 @@ class NewEndpoint(NamedTuple):
 def add(*, url: str, types: Collection[str], by_id: int | None, at: datetime.datetime) -> NewEndpoint:
     """Create an endpoint for these event types (empty: all), and return it with its secret.
 
-    Raises `Refusal` for such an address or type, an address that is taken, or too many endpoints.
+    Raises `Refusal` for an address or a type that is not allowed, an address that is taken, or too many endpoints.
     """
     http_client.check_url(url)
     valid_types = _check_types(types)
@@ -153,7 +153,7 @@ def update(
 ) -> WebhookEndpoint:
     """Update the given fields of an endpoint and return it. Enabled or with a new URL, it is drained at once.
 
-    Raises `UnknownEndpoint`, and `Refusal` as `add` does.
+    Raises `UnknownEndpoint`, and `Refusal` for an address or a type that is not allowed, or an address that is taken.
     """
     endpoint = get_locked(endpoint_id)
     must_drain = False
@@ -206,7 +206,10 @@ def remove(*, endpoint_id: int, at: datetime.datetime) -> WebhookEndpoint:
 
 @transaction.atomic
 def send_test(*, endpoint_id: int, at: datetime.datetime) -> Delivery:
-    """Queue a `webhook.test` event for this endpoint only. Raises `UnknownEndpoint`, `Refusal`."""
+    """Queue a `webhook.test` event for this endpoint only.
+
+    Raises `UnknownEndpoint`, and `Refusal` where the endpoint is disabled.
+    """
     endpoint = _enabled(endpoint_id)
     _reset_failures(endpoint)
     endpoint.save()

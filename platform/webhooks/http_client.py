@@ -90,6 +90,8 @@ MAX_CONCURRENT_REQUESTS = 16
 REQUEST_TIMEOUT = 10.0
 #: Timeout in seconds for the beginning of the body, after the status.
 BODY_TIMEOUT = 2.0
+#: Characters of a response body that are stored, and bytes that are read for them.
+MAX_BODY_LENGTH = 500
 _MAX_BODY_BYTES = 2048
 
 #: The first match applies.
@@ -200,9 +202,7 @@ async def _send_one(session: aiohttp.ClientSession, request: WebhookRequest) -> 
         reason = _explain_failure(failure)
     # How long a lookup takes also tells a name that exists from one that does not.
     duration = 0 if reason == leases.HOST_UNREACHABLE else int((time.monotonic() - started) * 1000)
-    return AttemptResult(
-        status, reason, clean_line(answer.decode("utf-8", "replace"), leases.MAX_BODY_LENGTH), duration
-    )
+    return AttemptResult(status, reason, clean_line(answer.decode("utf-8", "replace"), MAX_BODY_LENGTH), duration)
 
 
 async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:

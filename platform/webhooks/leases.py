@@ -33,8 +33,6 @@ GIVEN_UP = Counter("peps_webhooks_given_up", "Webhooks that are not tried again.
 
 #: HTTP status that disables an endpoint.
 STATUS_GONE = 410
-#: Characters of a response body that are stored.
-MAX_BODY_LENGTH = 500
 
 TIMED_OUT = "Aucune réponse en dix secondes."
 #: The same for a name that does not exist and for one that leads to a private network: reveals no internal host name.

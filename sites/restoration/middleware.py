@@ -57,5 +57,5 @@ def _is_allowed(request: HttpRequest) -> bool:
 def _refuse(request: HttpRequest) -> HttpResponse:
     headers = {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
     if request.path.startswith("/api/"):
-        return build_problem_response(InstallationHeld.code, str(InstallationHeld()), 503, **headers)
+        return build_problem_response(InstallationHeld.code, InstallationHeld.sentence, 503, **headers)
     return HttpResponse(render_to_string("restoration/held.html"), status=503, headers=headers)

@@ -100,6 +100,7 @@ def test_a_sound_server_has_no_fault():
         ({"BASE_DOMAIN": "peps.example:8000"}, "BASE_DOMAIN must be a whole name"),
         ({"DEBUG": True}, "DEBUG must be False"),
         ({"SECURE": False}, "SECURE must be True"),
+        ({"SECURE": None}, "SECURE must be True"),
         ({"TRUSTED_PROXIES": 0}, "TRUSTED_PROXIES must be 1 or more"),
     ],
 )

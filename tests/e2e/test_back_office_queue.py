@@ -142,6 +142,7 @@ def test_the_pages_of_what_waits_have_no_problems(committing, site):
         *lists,
         *to_check,
         f"/admin/a-traiter/encaisser/{late.pk}/",
+        "/admin/billing/invoice/a-deposer/",
         "/admin/rechercher/?query=nimes",
     ):
         visit.open(path)

@@ -16,6 +16,7 @@ from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.refusals import refuses
 
 LATER = TERM + datetime.timedelta(hours=1)
 EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)
@@ -231,7 +232,5 @@ def test_a_teacher_s_refusal_says_why_and_how_to_fix_it(jaures, name):
 def test_a_wrong_profile_learns_which_account_is_needed(jaures):
     code, _ = jaures.key()
     for action, by in ((operations.redeem, TeacherFactory()), (operations.claim, PrincipalFactory())):
-        with pytest.raises(DomainError) as refused:
+        with refuses("not_for_this_profile", match="Seul un compte"):
             action(code=code, by=by, at=TERM)
-        assert refused.value.code == "not_for_this_profile"
-        assert "Seul un compte" in str(refused.value)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
 from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from core.calendar import date_in_paris
-from core.exceptions import DomainError
 from licensing.entitlements.models import Entitlement
 from mailing.models import Message
 from sites.audit.checks import set_audited_moment
 from sites.audit.invariants import read_invariants
+from tests.refusals import refuses
 
 
 def assert_refused(code, act, /, *given, **named):
     """Assert that the call raises a refusal with that code; return its message with plain spaces."""
-    with pytest.raises(DomainError) as refusal:
+    with refuses(code) as refusal:
         act(*given, **named)
-    assert refusal.value.code == code
     return str(refusal.value).replace("\xa0", " ")
 
 

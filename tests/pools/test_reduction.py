@@ -7,7 +7,6 @@ import datetime
 import pytest
 
 from collectivities.models import AuditEntry
-from core.exceptions import DomainError
 from licensing.orders import operations as orders
 from licensing.pools.models import REDUCED_IN_BULK, Allocation, Pool
 from licensing.pools.reductions import Reduction, reduce, reduce_many
@@ -17,6 +16,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
+from tests.refusals import refuses
 
 LATER = TERM + datetime.timedelta(days=20)
 
@@ -57,17 +57,15 @@ def test_the_same_number_changes_nothing(allocation):
 
 @pytest.mark.parametrize(("units", "code"), [(0, "invalid_units"), (-1, "invalid_units"), (6, "invalid_units")])
 def test_less_than_one_and_more_than_there_is_are_refused(allocation, units, code):
-    with pytest.raises(DomainError) as refusal:
+    with refuses(code):
         reduce_units(allocation, units)
-    assert refusal.value.code == code
     assert Pool.objects.get().allocated == 5
 
 
 def test_what_is_redeemed_is_not_reduced(allocation):
     mark_redeemed(allocation, PrincipalFactory())
-    with pytest.raises(DomainError, match="ne peuvent plus être réduites") as refusal:
+    with refuses("already_redeemed", match="ne peuvent plus être réduites"):
         reduce_units(allocation, 3)
-    assert refusal.value.code == "already_redeemed"
     assert Allocation.objects.get().units == Pool.objects.get().allocated == 5
 
 

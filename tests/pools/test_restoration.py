@@ -7,7 +7,6 @@ import datetime
 import pytest
 
 from collectivities.models import AuditEntry
-from core.exceptions import DomainError
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
@@ -20,6 +19,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
+from tests.refusals import refuses
 
 MINUTE = datetime.timedelta(minutes=1)
 TAKEN = TERM + datetime.timedelta(days=1)
@@ -50,9 +50,8 @@ def queued():
 
 def assert_refused(allocation, code, at=IN_TIME):
     before = Pool.objects.get(pk=allocation.pool_id).allocated
-    with pytest.raises(DomainError) as refusal:
+    with refuses(code) as refusal:
         restore(allocation, at=at)
-    assert refusal.value.code == code
     assert Pool.objects.get(pk=allocation.pool_id).allocated == before
     assert Allocation.objects.get(pk=allocation.pk).revoked_at is not None
     return str(refusal.value)

@@ -92,7 +92,7 @@ def test_a_2xx_counts_whatever_follows(endpoint, receiver, hasty, behaviour):
     emit_events(make_issued_event(1), make_issued_event(2))
     assert deliver_due(endpoint) == 2
     assert len(receiver.received) == 2
-    assert all(len(attempt.answer) <= leases.MAX_BODY_LENGTH for attempt in Attempt.objects.all())
+    assert all(len(attempt.answer) <= http_client.MAX_BODY_LENGTH for attempt in Attempt.objects.all())
     # A wrong Content-Length spoils its own connection only.
     receiver.behaviour = behaviours.respond_with(200)
     emit_events(make_issued_event(3))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.utils import timezone
+from payments import PaymentStatus
 
 from collectivities.capabilities import Role
 from tests.factories.collectivities import MemberFactory
+from tests.factories.payments import CardPaymentFactory
 from tests.installation.copies import note
 from tests.jobs.queue_rows import beat
 
@@ -35,6 +37,15 @@ def test_what_would_write_is_refused(portal, held):
     assert (answer.status_code, answer["Retry-After"]) == (503, "600")
     assert "n’a pas été fait" in answer.content.decode()
     assert portal.post("/nulle-part/").status_code == 503
+
+
+@pytest.mark.parametrize("status", [PaymentStatus.WAITING, PaymentStatus.INPUT])
+def test_a_page_that_would_ask_another_server_is_refused(portal, held, status):
+    payment = CardPaymentFactory(status=status)
+    portal.force_login(payment.order.placed_by)
+    page = "" if status == PaymentStatus.WAITING else "retour/"
+    answer = portal.get(f"/paiement/{payment.token}/{page}")
+    assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "600", "no-store")
 
 
 def test_a_program_reads_it_as_a_problem(nimes, held):

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from core.connections import OwnerUnknown, connected_as_owner
+from core.connections import connected_as_owner
 from core.formatting import long_moment, number, pluralize
 from installation.hold import find_hold
 from licensing.books.billing.snapshots import format_number
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Tell, or resume. Raises `CommandError` for a decision that is incomplete or cannot be followed."""
+        """Tell, or resume. Raises `CommandError` for an incomplete or impossible decision, and `OwnerUnknown`."""
         cause = find_hold()
         if cause is None:
             self.stdout.write("Rien n'est retenu.")
@@ -63,16 +63,13 @@ class Command(BaseCommand):
         if missing:
             years = ", ".join(map(str, sorted(missing)))
             raise CommandError(f"Dites aussi le dernier numéro de l'année : {years} (« manage.py resume » le propose).")
-        try:
-            with connected_as_owner("Laisser repartir le site"):
-                result = operations.resume(
-                    drop_before=drop_before,
-                    sequence_margin=options["sequence_margin"],
-                    last_invoices=invoices,
-                    at=at,
-                )
-        except OwnerUnknown as refusal:
-            raise CommandError(str(refusal)) from refusal
+        with connected_as_owner("Laisser repartir le site"):
+            result = operations.resume(
+                drop_before=drop_before,
+                sequence_margin=options["sequence_margin"],
+                last_invoices=invoices,
+                at=at,
+            )
         self._report(result)
 
     def _tell(self, cause: str, at: datetime.datetime) -> None:
