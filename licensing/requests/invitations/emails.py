@@ -27,7 +27,8 @@ from licensing.requests.invitations.queries import check_usable
 from licensing.requests.lifecycle import emails as portal_emails
 from licensing.requests.lifecycle.emails import get_topic_id
 from mailing import kinds
-from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail
+from mailing.email_templates import render_email_template
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message, MessageState
 from mailing.operations import NewMessage
 from schools.calendar import find_writing_moments
@@ -102,7 +103,7 @@ def _render(message: Message, invitation: TeacherInvitation, token: str) -> Rend
     if school is None:
         raise ValueError("Only principals of a school of the directory invite.")
     path = reverse("teacher_invitation", urlconf=settings.PUBLIC_SCHEMA_URLCONF)
-    rendered = portal_emails.render(
+    rendered = render_email_template(
         "invitations/emails/invited.txt",
         {
             "is_reminder": message.kind == REMINDED,
@@ -113,8 +114,9 @@ def _render(message: Message, invitation: TeacherInvitation, token: str) -> Rend
             "product_sentence": PRODUCT_SENTENCE,
             "expires_at": invitation.expires_at,
         },
-        first_name=split_name(invitation.name).first,
+        greeting=format_salutation(split_name(invitation.name).first),
         address=add_token(portal_url(path), token),
+        typeset=str,
     )
     return replace(
         rendered,
@@ -132,11 +134,12 @@ def render_expired(message: Message) -> RenderedEmail:
     if not may_see_teachers_of(recipient, unanswered[0].subscription):
         raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
     names = join_words([f"{one.name} ({one.email})" if one.name else one.email for one in unanswered])
-    return portal_emails.render(
+    return render_email_template(
         "invitations/emails/expired.txt",
         {"count": len(unanswered), "names": names},
-        first_name=recipient.first_name,
+        greeting=format_salutation(recipient.first_name),
         address=portal_url("mon-compte/"),
+        typeset=str,
     )
 
 

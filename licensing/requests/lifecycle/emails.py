@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Any
 
 from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
 
 from collectivities.queries import get_office_contact, get_office_settings
-from mailing.email_templates import read_email_template
-from mailing.kinds import RenderedEmail, format_salutation, render_email
+from mailing.kinds import RenderedEmail
 from mailing.models import Message
 from mailing.operations import NewMessage, cancel, enqueue_many
 from tenants.models import Collectivity
@@ -27,24 +25,6 @@ def cancel_unsent(topic: str, topic_ids: Collection[int], at: datetime.datetime)
     """Cancel the portal's e-mails about these that have not left."""
     with schema_context(get_public_schema_name()):
         cancel(topic, topic_ids, at)
-
-
-def render(
-    template: str, context: Mapping[str, Any], *, first_name: str, address: str, unsubscribe_url: str = ""
-) -> RenderedEmail:
-    """Render an e-mail from its template. Its spaces stay as they are written: mail searches find its words."""
-    parts = read_email_template(template, context)
-    subject, *paragraphs = parts[""]
-    return render_email(
-        subject=subject,
-        paragraphs=paragraphs,
-        button="".join(parts.get("button", ())),
-        address=address,
-        notes=parts.get("note", ()),
-        greeting=format_salutation(first_name),
-        reason="".join(parts.get("reason", ())),
-        unsubscribe_url=unsubscribe_url,
-    )
 
 
 def get_topic_id(message: Message) -> int:

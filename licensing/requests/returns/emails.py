@@ -15,7 +15,8 @@ from licensing.requests.lifecycle import emails as portal_emails
 from licensing.requests.returns.models import ReturnRequest
 from licensing.requests.returns.queries import count_unused
 from mailing import kinds
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.email_templates import render_email_template
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
 from mailing.operations import NewMessage
 from schools.models import Affiliation
@@ -72,7 +73,7 @@ def render_requested(message: Message) -> RenderedEmail:
     if not unused:
         raise NoLongerDue("L'école utilise désormais toutes ses licences.")
     subscription = request.key.subscription
-    email = portal_emails.render(
+    email = render_email_template(
         "returns/emails/requested.txt",
         {
             "giver": collectivity_forms(request.collectivity.name).the,
@@ -82,8 +83,9 @@ def render_requested(message: Message) -> RenderedEmail:
             "count": min(request.units, unused),
             "until": request.expires_at,
         },
-        first_name=User.objects.get(pk=message.context["user"]).first_name,
+        greeting=format_salutation(User.objects.get(pk=message.context["user"]).first_name),
         address=portal_url(f"mon-compte/rendre/{subscription.pk}/"),
+        typeset=str,
     )
     return portal_emails.sign(email, request.collectivity)
 
