@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django_tenants.utils import get_public_schema_name, schema_context
-
 from accounts.models import User
 from core.formatting import add_nonbreaking_spaces
 from core.links import portal_url
@@ -21,7 +19,7 @@ from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
-from mailing.operations import enqueue
+from mailing.operations import NewMessage, enqueue_in_portal
 
 # Notifications about a shared class, its pupils and tries at its passwords, queued in the causing transaction.
 #
@@ -40,8 +38,7 @@ _PATH = "mes-classes/"
 
 def notify(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
     """Queue an e-mail of one of these kinds to a teacher; `context`: what its reader below looks up."""
-    with schema_context(get_public_schema_name()):
-        enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})
+    enqueue_in_portal([NewMessage(kind, person.email, context={"user": person.pk, **context})], at=at)
 
 
 def render_class_email(kind: str, context: Mapping[str, Any], *, reader: User, path: str = _PATH) -> RenderedEmail:

@@ -11,14 +11,14 @@ from accounts.models import User
 from core.formatting import collectivity_forms
 from core.links import portal_url
 from licensing.entitlements.models import Subscription
-from licensing.requests.lifecycle import emails as portal_emails
+from licensing.requests.lifecycle.emails import sign
 from licensing.requests.returns.models import ReturnRequest
 from licensing.requests.returns.queries import count_unused
 from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
-from mailing.operations import NewMessage
+from mailing.operations import NewMessage, enqueue_in_portal
 from schools.models import Affiliation
 
 #: Kind of the e-mail, and its former one, which is also the name of an event: of those queued or sent before.
@@ -60,7 +60,7 @@ def notify_principals(requests: Collection[ReturnRequest], at: datetime.datetime
         for request in requests
         for person in addressees.get(request.key_id, [])
     ]
-    portal_emails.write(emails, at)
+    enqueue_in_portal(emails, at=at)
 
 
 def render_requested(message: Message) -> RenderedEmail:
@@ -87,7 +87,7 @@ def render_requested(message: Message) -> RenderedEmail:
         address=portal_url(f"mon-compte/rendre/{subscription.pk}/"),
         typeset=str,
     )
-    return portal_emails.sign(email, request.collectivity)
+    return sign(email, request.collectivity)
 
 
 for kind in (RETURN_REQUESTED, _FORMER_KIND):

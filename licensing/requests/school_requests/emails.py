@@ -16,8 +16,7 @@ from collectivities.models import Letter
 from core.connections import connection
 from core.links import portal_url
 from jobs.tasks import defer, defer_once
-from licensing.requests.lifecycle import emails as portal_emails
-from licensing.requests.lifecycle.emails import get_topic_id
+from licensing.requests.lifecycle.emails import get_topic_id, sign
 from licensing.requests.school_requests import queries
 from licensing.requests.school_requests.models import (
     LicenceRequest,
@@ -30,7 +29,7 @@ from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
-from mailing.operations import NewMessage, enqueue_many
+from mailing.operations import NewMessage, enqueue_in_portal, enqueue_many
 from schools.models import Affiliation, School
 from schools.queries import list_verified_principals
 from schools.wording import format_school
@@ -148,7 +147,7 @@ def _write(
         for request, user in asked
         if user.is_active and user.email
     ]
-    portal_emails.write(emails, at)
+    enqueue_in_portal(emails, at=at)
 
 
 def render_office_waiting(message: Message) -> RenderedEmail:
@@ -198,7 +197,7 @@ def render_answer(outcome: LicenceRequestEnd, message: Message) -> RenderedEmail
         "is_redeemed": request.key is not None and request.key.redeemed_at is not None,
     }
     email = _render_to_asker(message, request, outcome, f"requests/emails/{outcome}.txt", context)
-    return portal_emails.sign(email, request.collectivity)
+    return sign(email, request.collectivity)
 
 
 def render_teacher_refused(message: Message) -> RenderedEmail:
