@@ -24,11 +24,10 @@ from licensing.entitlements.wording import format_use
 from licensing.requests.invitations.exceptions import InvitationRefused
 from licensing.requests.invitations.models import TOPIC, TeacherInvitation, split_name
 from licensing.requests.invitations.queries import check_usable
-from licensing.requests.lifecycle.emails import get_topic_id
 from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation
-from mailing.models import Message, MessageState
+from mailing.models import Message, MessageState, get_topic_id
 from mailing.operations import NewMessage, cancel_in_portal, enqueue_in_portal
 from schools.calendar import find_writing_moments
 from schools.wording import format_school_name

@@ -8,15 +8,7 @@ from django_tenants.utils import tenant_context
 
 from collectivities.queries import get_office_contact, get_office_settings
 from mailing.kinds import RenderedEmail
-from mailing.models import Message
 from tenants.models import Collectivity
-
-
-def get_topic_id(message: Message) -> int:
-    """Return the number of what the e-mail is about. Raises `ValueError` for one about nothing."""
-    if message.topic_id is None:
-        raise ValueError(f"A message of kind {message.kind} needs a topic_id.")
-    return message.topic_id
 
 
 def sign(email: RenderedEmail, collectivity: Collectivity) -> RenderedEmail:

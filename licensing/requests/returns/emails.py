@@ -17,7 +17,7 @@ from licensing.requests.returns.queries import count_unused
 from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
-from mailing.models import Message
+from mailing.models import Message, get_topic_id
 from mailing.operations import NewMessage, enqueue_in_portal
 from schools.models import Affiliation
 
@@ -66,7 +66,7 @@ def notify_principals(requests: Collection[ReturnRequest], at: datetime.datetime
 def render_requested(message: Message) -> RenderedEmail:
     """Ask a principal for licences that nobody uses. Raises `NoLongerDue` where nothing is to be answered any more."""
     requests = ReturnRequest.objects.select_related("collectivity", "key__subscription__school", "key__school")
-    request = requests.get(pk=message.topic_id or 0)
+    request = requests.get(pk=get_topic_id(message))
     if request.outcome or timezone.now() >= request.expires_at:
         raise NoLongerDue("La demande a pris fin avant l'envoi.")
     unused = count_unused([request.key_id]).get(request.key_id, 0)

@@ -16,7 +16,7 @@ from collectivities.models import Letter
 from core.connections import connection
 from core.links import portal_url
 from jobs.tasks import defer, defer_once
-from licensing.requests.lifecycle.emails import get_topic_id, sign
+from licensing.requests.lifecycle.emails import sign
 from licensing.requests.school_requests import queries
 from licensing.requests.school_requests.models import (
     LicenceRequest,
@@ -28,7 +28,7 @@ from licensing.requests.school_requests.wording import describe_asked
 from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
-from mailing.models import Message
+from mailing.models import Message, get_topic_id
 from mailing.operations import NewMessage, enqueue_in_portal, enqueue_many
 from schools.models import Affiliation, School
 from schools.queries import list_verified_principals
