@@ -25,6 +25,7 @@ from licensing.plans.rebalancing.undo import UndoneAct, set_back
 from licensing.plans.renewals import queries
 from licensing.plans.renewals.application_plan import ApplicationPlan, build_plan
 from licensing.plans.renewals.models import (
+    EDITABLE_STATES,
     MAX_REASON,
     MAX_UNITS,
     Renewal,
@@ -170,7 +171,6 @@ def keep_list(renewal: Renewal, found: RenewalList) -> None:
     )
 
 
-_EDITABLE = (RenewalState.OPEN, RenewalState.ORDERED)
 #: What a list can be set to as a whole: this year's numbers, the proposal again, nothing.
 EVERY_SCHOOL = ("this_year", "proposal", "nothing")
 type EverySchool = Literal["this_year", "proposal", "nothing"]
@@ -190,7 +190,7 @@ def edit_lines(
     Raises `Refusal`, `RenewalChanged`, having changed nothing. What
     changes nothing is no change.
     """
-    found = lock_renewal(year, version, *_EDITABLE, at=at)
+    found = lock_renewal(year, version, *EDITABLE_STATES, at=at)
     typed: dict[str, int] = {}
     dropped: list[str] = []
     for uai, number in units.items():
@@ -211,7 +211,7 @@ def edit_lines(
 @transaction.atomic
 def edit_all(*, year: int, version: int, choice: EverySchool, by: User | None, at: datetime.datetime) -> RenewalList:
     """Set the numbers of all schools at once; return the list. Raises what `edit_lines` raises."""
-    found = lock_renewal(year, version, *_EDITABLE, at=at)
+    found = lock_renewal(year, version, *EDITABLE_STATES, at=at)
     wanted = {row.uai: _choose(row, choice) for row in found.rows}
     is_open = found.state == RenewalState.OPEN
     typed = {
@@ -311,7 +311,7 @@ def apply_renewal(
     `expected`: the fingerprint of the plan that was shown. Raises `RenewalChanged` where it is another by now,
     `Refusal`, or what `allocate_many` raises, having changed nothing.
     """
-    found = lock_renewal(year, version, *_EDITABLE, at=at)
+    found = lock_renewal(year, version, *EDITABLE_STATES, at=at)
     _lock_all(found)
     found = read_list(year, at)
     plan = build_plan(found, at)
