@@ -21,7 +21,6 @@ from licensing.catalogue import pricing
 from licensing.catalogue.pricing import NotOnSale
 from licensing.orders import operations as orders
 from licensing.orders.models import Order
-from licensing.plans.rebalancing.undo import UndoneAct, set_back
 from licensing.plans.renewals import queries
 from licensing.plans.renewals.application_plan import ApplicationPlan, build_plan
 from licensing.plans.renewals.models import (
@@ -36,6 +35,7 @@ from licensing.plans.renewals.models import (
     RenewalState,
 )
 from licensing.plans.renewals.queries import RenewalList, RenewalRow, read_list
+from licensing.plans.undo import UndoneAction, set_back
 from licensing.pools import operations as pools
 from licensing.pools import reductions
 from licensing.pools.checks import lock_allocations
@@ -55,6 +55,7 @@ class RenewalChanged(DomainError):
 
 #: `AuditEntry.object_type` of a renewal.
 OBJECT_TYPE = "renewal"
+_UNDONE = UndoneAction("Reconduction annulée", "renewal_not_undoable")
 _STATE_WORDS = {
     RenewalState.OPEN: "la liste n'est pas encore commandée",
     RenewalState.QUOTED: "un devis en tient le prix : passez la commande, ou abandonnez-la d'abord",
@@ -374,7 +375,7 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
     if not application.is_undoable(at):
         day = formatting.long_date(date_in_paris(application.notify_at))
         raise Refusal(
-            "renewal_not_undoable",
+            _UNDONE.code,
             f"Les écoles sont prévenues depuis le {day} : reprenez ce qui doit l'être, école par école.",
         )
     gifts = list(application.gifts.order_by("allocation_id"))
@@ -399,9 +400,6 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
         len(gifts), "école a de nouveau ce qu'elle avait", "écoles ont de nouveau ce qu'elles avaient"
     )
     save_change(read_list(year, at), action="application_undone", summary=f"annulée, {schools}", by=by, at=at)
-
-
-_UNDONE = UndoneAct("Reconduction annulée", "renewal_not_undoable")
 
 
 def _check_unchanged(gift: RenewalGift, allocation: Allocation) -> None:
