@@ -81,10 +81,6 @@ def count_letters(subscription: Subscription, mailboxes: Collection[str], *, by:
         ) from None
 
 
-#: How long the address of somebody who did not answer, or did, is kept after the end of their invitation.
-KEPT = datetime.timedelta(days=90)
-
-
 def get_administered_invitation(invitation_id: int, by: User) -> TeacherInvitation:
     """Return an invitation of a subscription that this principal administers, and whose teachers they may see.
 
@@ -250,7 +246,7 @@ def recall_invitation(*, invitation_id: int, by: User, at: datetime.datetime) ->
             "invitation_ended",
             f"{invitation} a accepté l’invitation entre-temps. Pour reprendre la licence, retirez-la-lui.",
         )
-    if invitation.ended_at is None:
+    if invitation.is_pending:
         end([invitation], InvitationEnd.RECALLED, at)
     return invitation
 
@@ -270,7 +266,7 @@ def undo_recall(*, invitation_id: int, by: User, at: datetime.datetime) -> Teach
     Subscription.objects.locked().get(pk=subscription.pk)
     seat = seat_holders.lock_free_seat(subscription)
     invitation = lock_seat_and_invitation(invitation)
-    if invitation.ended_at is None:
+    if invitation.is_pending:
         return invitation
     _check_may_be_undone(invitation, at)
     if seat is None:
