@@ -68,8 +68,8 @@ _STATE_WORDS = {
 def lock_renewal(year: int, version: int, *states: RenewalState, at: datetime.datetime) -> RenewalList:
     """Lock the renewal's row, made where there is none, and return the list as it stands.
 
-    `version`: the one that was shown. Raises `RenewalChanged`, or `Refusal` also where it is in
-    none of these states.
+    `version`: the one that was shown. Raises `RenewalChanged`, or `Refusal` where its year is not open or it is in none
+    of these states.
     """
     if year not in queries.list_years(date_in_paris(at)):
         raise Refusal("renewal_not_open", _describe_closed(year, date_in_paris(at)))
@@ -122,8 +122,7 @@ def order_renewal(
 ) -> Order:
     """Draft the order of what the list lacks, issue its quote, and keep the list as it is ordered; return the order.
 
-    `units`: how many the page showed. Raises `RenewalChanged`, `Refusal`,
-    `NotOnSale` or `Refusal`, having changed nothing.
+    `units`: how many the page showed. Raises `RenewalChanged`, `NotOnSale` or `Refusal`, having changed nothing.
     """
     found = lock_renewal(year, version, RenewalState.OPEN, at=at)
     if found.to_order != units:
@@ -188,8 +187,7 @@ def edit_lines(
 ) -> RenewalList:
     """Set the numbers of schools; return the list. None, or the number proposed: it follows the proposal again.
 
-    Raises `Refusal`, `RenewalChanged`, having changed nothing. What
-    changes nothing is no change.
+    Raises `RenewalChanged` or `Refusal`, having changed nothing. What changes nothing is no change.
     """
     found = lock_renewal(year, version, *EDITABLE_STATES, at=at)
     typed: dict[str, int] = {}
