@@ -16,21 +16,14 @@ from core.links import add_token, portal_url
 from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation
-from mailing.models import Message
+from mailing.models import Message, get_topic_id
 from tenants.models import Collectivity, OfficeRequest
 
 _MASKED = "●●●●●●●●"
 
 
-def _topic_id(message: Message) -> int:
-    """Return the id of the object that the message is about; every kind of this module has one."""
-    if message.topic_id is None:
-        raise ValueError(f"A message of kind {message.kind} needs a topic_id.")
-    return message.topic_id
-
-
 def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
-    invitation = Invitation.objects.get(pk=_topic_id(message))
+    invitation = Invitation.objects.get(pk=get_topic_id(message))
     office = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
     link = office.office_url(reverse("invitation", urlconf=settings.ROOT_URLCONF))
@@ -51,7 +44,7 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
 
 def render_invitation(message: Message) -> RenderedEmail:
     """Render an invitation to the office. Raises `NoLongerDue` where it is no longer valid."""
-    if not Invitation.objects.get(pk=_topic_id(message)).is_valid(timezone.now()):
+    if not Invitation.objects.get(pk=get_topic_id(message)).is_valid(timezone.now()):
         raise NoLongerDue("L'invitation a été retirée, a expiré ou a déjà servi.")
     return _render_invitation(message, masked=False)
 
@@ -63,14 +56,14 @@ def render_invitation_preview(message: Message) -> RenderedEmail:
 
 def render_office_requested(message: Message) -> RenderedEmail:
     """Render the acknowledgement of a request for an office."""
-    request = OfficeRequest.objects.get(pk=_topic_id(message))
+    request = OfficeRequest.objects.get(pk=get_topic_id(message))
     rendered = render_email_template("collectivities/emails/office_requested.txt", {"request": request})
     return replace(rendered, reply_to=settings.CONTACT_EMAIL)
 
 
 def render_office_request_arrived(message: Message) -> RenderedEmail:
     """Render the notification of a new request, for the operator."""
-    request = OfficeRequest.objects.get(pk=_topic_id(message))
+    request = OfficeRequest.objects.get(pk=get_topic_id(message))
     details = [
         f"Collectivité : {request.name} ({request.get_kind_display()})",
         f"SIREN : {request.siren}",
@@ -88,7 +81,7 @@ def render_office_request_arrived(message: Message) -> RenderedEmail:
 
 def render_office_declined(message: Message) -> RenderedEmail:
     """Render the refusal of a request, with its reason, for the applicant."""
-    request = OfficeRequest.objects.get(pk=_topic_id(message))
+    request = OfficeRequest.objects.get(pk=get_topic_id(message))
     return render_email_template(
         "collectivities/emails/office_declined.txt",
         {"request": request},
@@ -100,7 +93,7 @@ def render_office_declined(message: Message) -> RenderedEmail:
 def render_second_factor_rule(message: Message) -> RenderedEmail:
     """Render the notice that a manager switched the required second factor on or off, for the other managers."""
     office = Collectivity.objects.get(schema_name=connection.schema_name)
-    actor = User.objects.get(pk=_topic_id(message))
+    actor = User.objects.get(pk=get_topic_id(message))
     return render_email_template(
         "collectivities/emails/second_factor_rule.txt",
         {"office": office, "actor": actor, "needed": message.context["needed"]},

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import User
 from core.calendar import date_in_paris
@@ -17,7 +16,7 @@ from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
-from mailing.operations import enqueue
+from mailing.operations import NewMessage, enqueue_in_portal
 from schools.models import Affiliation, PrincipalRequest, School
 from schools.queries import is_link_usable
 from schools.wording import format_school, mask_email
@@ -54,8 +53,7 @@ def notify_replaced(principal: User, successor: User, school_id: str | None, at:
 
 
 def _queue(kind: str, recipient: str, at: datetime.datetime, **context: int | str | None) -> None:
-    with schema_context(get_public_schema_name()):
-        enqueue(kind=kind, recipient=recipient, at=at, context=context)
+    enqueue_in_portal([NewMessage(kind, recipient, context=context)], at=at)
 
 
 def render_verification_request(message: Message) -> RenderedEmail:

@@ -7,21 +7,19 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django_tenants.utils import get_public_schema_name, schema_context
-
 from accounts.models import User
-from core.formatting import curl_apostrophes
+from core.formatting import add_nonbreaking_spaces
 from core.links import portal_url
 from licensing.classes import pupil_erasure, words
 from licensing.classes.models import ClassInvitation, Classroom, PupilHandover
 from licensing.classes.queries import INVITATION_DAYS, get_second_teacher, taught_by
-from licensing.entitlements.emails import EmailReader, render_portal_email
-from licensing.entitlements.wording import describe_account, format_long_date
+from licensing.entitlements.emails import EmailReader
+from licensing.entitlements.wording import describe_account
 from mailing import kinds
+from mailing.email_templates import render_email_template
 from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
-from mailing.operations import enqueue
-from web.templatetags.frame import french
+from mailing.operations import NewMessage, enqueue_in_portal
 
 # Notifications about a shared class, its pupils and tries at its passwords, queued in the causing transaction.
 #
@@ -40,18 +38,17 @@ _PATH = "mes-classes/"
 
 def notify(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
     """Queue an e-mail of one of these kinds to a teacher; `context`: what its reader below looks up."""
-    with schema_context(get_public_schema_name()):
-        enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})
+    enqueue_in_portal([NewMessage(kind, person.email, context={"user": person.pk, **context})], at=at)
 
 
 def render_class_email(kind: str, context: Mapping[str, Any], *, reader: User, path: str = _PATH) -> RenderedEmail:
-    """Render an e-mail of a kind from its template, with the apostrophes of print; its button leads to a path."""
-    return render_portal_email(
+    """Render an e-mail of a kind from its template; its button leads to a path."""
+    return render_email_template(
         f"classes/emails/{kind.removeprefix('class.')}.txt",
         context,
         address=portal_url(path),
         greeting=format_salutation(reader.first_name),
-        typeset=french if kind in _WITH_NONBREAKING_SPACES else curl_apostrophes,
+        typeset=add_nonbreaking_spaces if kind in _WITH_NONBREAKING_SPACES else str,
     )
 
 
@@ -144,8 +141,7 @@ def _read_certificates(message: Message, reader: User) -> dict[str, Any]:
     return {
         "number": first.number,
         "licence_ended_on": first.licence_ended_on,
-        # With the colon that follows, whose space is a plain one.
-        "erased_on": f"{format_long_date(first.erased_at)} :",
+        "erased_on": first.erased_at,
         "classes": [(one.class_label, one.certificate.pupils, one.certificate.number) for one in readable],
         "is_teacher": any(one.certificate.teacher_id == reader.pk for one in readable),
         "path": f"certificats/{first.pk}/" if len(readable) == 1 else "certificats/",

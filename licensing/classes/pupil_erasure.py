@@ -17,7 +17,6 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse
 from django.utils import timezone
-from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import User
 from core.calendar import date_in_paris
@@ -28,7 +27,7 @@ from licensing.classes.models import Classroom, DeletionCertificate, HandoverOut
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import at_verified_schools
 from licensing.entitlements.wording import format_long_date, name_with_commune
-from mailing.operations import NewMessage, enqueue_many
+from mailing.operations import NewMessage, enqueue_in_portal
 from schools.calendar import find_writing_moments
 from schools.models import Affiliation
 
@@ -334,6 +333,5 @@ def _queue_emails(kind: str, key: str, recipients: _Recipients, at: datetime.dat
         if person.is_active and person.email:
             context = {"user": person.pk, key: numbers}
             emails[moment].append(NewMessage(kind=kind, recipient=person.email, context=context))
-    with schema_context(get_public_schema_name()):
-        for moment, due_then in emails.items():
-            enqueue_many(due_then, at=at, due_at=moment)
+    for moment, due_then in emails.items():
+        enqueue_in_portal(due_then, at=at, due_at=moment)

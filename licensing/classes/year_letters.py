@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, cast
 from django.db import connection, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
-from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import Profile, User
 from core.calendar import PARIS, date_in_paris, extend_to_working_day
@@ -29,7 +28,7 @@ from licensing.entitlements.wording import describe_account
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 from mailing.models import Message
-from mailing.operations import NewMessage, enqueue_many
+from mailing.operations import NewMessage, enqueue_in_portal
 
 YEAR_ENDED = "class.year_ended"
 
@@ -97,15 +96,11 @@ def write_batch(*, at: datetime.datetime) -> int:
         return 0
     year = date_in_paris(at).year
     chosen = User.objects.in_bulk(_choose(year, at))
-    with schema_context(get_public_schema_name()):
-        return enqueue_many(
-            [
-                NewMessage(kind=YEAR_ENDED, recipient=person.email, context={"user": person.pk, "year": year})
-                for person in chosen.values()
-            ],
-            at=at,
-            due_at=due_at,
-        )
+    emails = [
+        NewMessage(kind=YEAR_ENDED, recipient=person.email, context={"user": person.pk, "year": year})
+        for person in chosen.values()
+    ]
+    return enqueue_in_portal(emails, at=at, due_at=due_at)
 
 
 def _choose(year: int, at: datetime.datetime) -> Sequence[int]:

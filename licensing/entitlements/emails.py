@@ -6,7 +6,6 @@ None contains a key. Only verified principals are told who the teacher is.
 from __future__ import annotations
 
 import datetime
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -29,8 +28,8 @@ from licensing.entitlements.wording import (
     name_with_commune,
 )
 from mailing import kinds
-from mailing.email_templates import read_email_template
-from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation, render_email
+from mailing.email_templates import render_email_template
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
 from mailing.operations import EVENTS
 from schools.models import Affiliation
@@ -43,51 +42,6 @@ _ACCOUNT_PATH = "mon-compte/"
 _SEATS = Seat.objects.select_related(
     "holder", "subscription__school", "subscription__principal", "subscription__key__entitlement__product"
 )
-
-
-def render_portal_email(
-    template: str,
-    context: Mapping[str, Any],
-    *,
-    address: str,
-    greeting: str = "Bonjour,",
-    typeset: Callable[[str], str] | None = None,
-) -> RenderedEmail:
-    """Render an e-mail from its template, whose `[button]` leads to `address`; spaces are as the template has them.
-
-    `typeset`: what becomes of the template's own words, but not of the texts in `context`.
-    """
-    if typeset is None:
-        parts = read_email_template(template, context)
-    else:
-        read = read_email_template(template, {name: _protect(value) for name, value in context.items()})
-        parts = defaultdict(list)
-        for label, sentences in read.items():
-            parts[label] = [typeset(each).replace(_APOSTROPHE, "'").replace(_SPACE, " ") for each in sentences]
-    subject, *paragraphs = parts[""]
-    return render_email(
-        subject=subject,
-        paragraphs=paragraphs,
-        button="".join(parts["button"]),
-        address=address,
-        notes=parts["note"],
-        greeting=greeting,
-    )
-
-
-#: Of a text in a context, while the words around it are typeset. No database and no form lets a NUL through.
-_APOSTROPHE, _SPACE = "\0'", "\0_"
-
-
-def _protect(value: Any) -> Any:
-    match value:
-        case str():
-            return value.replace("'", _APOSTROPHE).replace(" ", _SPACE)
-        case list() | tuple():
-            return [_protect(item) for item in value]
-        case dict():
-            return {name: _protect(item) for name, item in value.items()}
-    return value
 
 
 def _read_assigned(message: Message, teacher: User) -> dict[str, Any]:
@@ -183,12 +137,12 @@ def _read_left(message: Message, _principal: User) -> dict[str, Any]:
 def _render(read: EmailReader, message: Message) -> RenderedEmail:
     recipient = User.objects.get(pk=message.context["user"])
     context = read(message, recipient)
-    return render_portal_email(
+    return render_email_template(
         f"entitlements/emails/{message.kind.partition('.')[2]}.txt",
         context,
         address=portal_url(context.get("path", _ACCOUNT_PATH)),
         greeting=format_salutation(recipient.first_name),
-        typeset=add_nonbreaking_spaces if message.kind == notifications.SEAT_LEFT else None,
+        typeset=add_nonbreaking_spaces if message.kind == notifications.SEAT_LEFT else str,
     )
 
 

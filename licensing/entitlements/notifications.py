@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 
 from accounts.models import User
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
-from mailing.operations import NewMessage, cancel, enqueue, enqueue_gathered, enqueue_many
+from mailing.operations import NewMessage, cancel_in_portal, enqueue_gathered, enqueue_in_portal
 from schools.models import Affiliation
 
 SEAT_ASSIGNED = "seat.assigned"
@@ -67,14 +67,12 @@ def notify_teachers_of_assignment(
         for seat in seats
         if seat.holder is not None
     ]
-    with schema_context(get_public_schema_name()):
-        enqueue_many(emails, at=at, due_at=due_at)
+    enqueue_in_portal(emails, at=at, due_at=due_at)
 
 
 def cancel_assignment_emails(seats: Sequence[Seat], at: datetime.datetime) -> None:
     """Cancel the e-mails about the assignment of these seats that have not left."""
-    with schema_context(get_public_schema_name()):
-        cancel(SEAT_TOPIC, [seat.pk for seat in seats], at)
+    cancel_in_portal(SEAT_TOPIC, [seat.pk for seat in seats], at)
 
 
 def notify_teacher_of_withdrawal(seat: Seat, teacher: User, at: datetime.datetime) -> None:
@@ -140,6 +138,4 @@ def _gather_taking(seat: Seat, means: str, principal: User, at: datetime.datetim
 
 
 def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
-    # The portal's outbox, even from a collectivity's schema.
-    with schema_context(get_public_schema_name()):
-        enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})
+    enqueue_in_portal([NewMessage(kind, person.email, context={"user": person.pk, **context})], at=at)

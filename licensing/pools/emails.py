@@ -30,13 +30,12 @@ from core.formatting import collectivity_forms, is_elided
 from core.links import portal_url
 from licensing.catalogue.operations import get_last_day, get_product_summary
 from licensing.entitlements import mailbox_proof
-from licensing.entitlements.emails import render_portal_email
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import describe_start, format_long_date
 from licensing.pools.models import ALLOCATION_TOPIC, REVEALED_ACTION, Allocation, MessageKind, Pool
 from licensing.pools.wording import describe_hold
-from mailing.email_templates import read_email_template
+from mailing.email_templates import read_email_template, render_email_template
 from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, OnHold, RenderedEmail
 from mailing.models import Message
 from mailing.operations import NewMessage
@@ -79,10 +78,11 @@ def render_many_revealed(message: Message) -> RenderedEmail:
     since = datetime.datetime.fromisoformat(message.context["since"])
     shown = AuditEntry.objects.filter(action=REVEALED_ACTION, actor_id=actor.pk, at__gte=since).count()
     office = Collectivity.objects.get(schema_name=connection.schema_name)
-    return render_portal_email(
+    return render_email_template(
         "pools/emails/keys_revealed.txt",
         {"actor": actor, "since": since, "shown": shown, "office": office},
         address=office.office_url(f"/journal/?{urlencode({'text': actor.username, 'subject': 'keys'})}"),
+        typeset=str,
     )
 
 

@@ -18,9 +18,9 @@ from core.connections import connection
 from core.exceptions import DomainError, Refusal
 from jobs import due
 from licensing.entitlements.office_keys import find_entitlements
-from licensing.pools.checks import lock_allocations
+from licensing.pools.checks import lock_allocations, lock_pool
 from licensing.pools.emails import school_label
-from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from licensing.reminders import planning
 from licensing.reminders.models import (
     MAX_DAYS,
@@ -257,11 +257,7 @@ def set_policy(*, pool_id: int, values: PolicyValues, by: User | None, at: datet
 
     Raises `Refusal`.
     """
-    pool = Pool.objects.locked().filter(pk=pool_id).first()
-    if pool is None:
-        raise Refusal(
-            "unknown_pool", "Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots."
-        )
+    pool = lock_pool(pool_id)
     planning.hold_plan_lock()
     policy = get_policy(pool.pk)
     before = describe_policy(policy)

@@ -12,7 +12,6 @@ from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import reverse
-from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts import throttling
 from accounts.models import User
@@ -22,13 +21,12 @@ from mailing import kinds
 from mailing.email_templates import render_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message
-from mailing.operations import enqueue
+from mailing.operations import NewMessage, enqueue_in_portal
 
 
 def queue_email(kind: str, recipient: str, *, host: str, at: datetime.datetime, **context: int | str) -> None:
     """Queue an e-mail whose links point to `host`, in the public schema."""
-    with schema_context(get_public_schema_name()):
-        enqueue(kind=kind, recipient=recipient, at=at, context={**context, "host": clean_host(host)})
+    enqueue_in_portal([NewMessage(kind, recipient, context={**context, "host": clean_host(host)})], at=at)
 
 
 def clean_host(host: str) -> str:

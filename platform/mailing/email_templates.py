@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.template import Engine, Origin, engines
@@ -73,6 +73,7 @@ def render_email_template(
     links: Sequence[str] = (),
     greeting: str = "Bonjour,",
     unsubscribe_url: str = "",
+    typeset: Callable[[str], str] = _format_spaces,
 ) -> RenderedEmail:
     """Render an e-mail from its template, such as `orders/emails/placed.txt`, as text and HTML.
 
@@ -83,14 +84,13 @@ def render_email_template(
     the link that stops it. What is between `{% if %}` and `{% endif %}` may be part of a
     sentence or whole paragraphs; a paragraph that turns out empty is left out. The filters of `french`, `frame` and
     `french_filters` are at hand (`{{ day|long_date }}`, `{{ amount|euros }}`), and non-breaking spaces come by
-    themselves. A part that several e-mails share is a template whose name begins with « _ », for `{% include %}`. A
-    template uses the names of `context` alone: raises `NameError` where it writes another; in a condition that is
-    false.
+    themselves; with `typeset=str`, its spaces stay as they are written. A part that several e-mails share is a template
+    whose name begins with « _ », for `{% include %}`. A template uses the names of `context` alone: raises `NameError`
+    where it writes another; in a condition that is false.
     """
     read = read_email_template(template, context)
     words, items, actions, button, notes, reason = (
-        [_format_spaces(part) for part in read.get(label, ())]
-        for label in ("", "item", "link", "button", "note", "reason")
+        [typeset(part) for part in read.get(label, ())] for label in ("", "item", "link", "button", "note", "reason")
     )
     return render_email(
         subject=words[0],

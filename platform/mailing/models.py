@@ -230,3 +230,10 @@ class Message(models.Model):
     @property
     def is_lost(self) -> bool:
         return self.state in LOST
+
+
+def get_topic_id(message: Message) -> int:
+    """Return the number of what the e-mail is about. Raises `ValueError` for one about nothing."""
+    if message.topic_id is None:
+        raise ValueError(f"A message of kind {message.kind} needs a topic_id.")
+    return message.topic_id

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.advisory_locks import hold_transaction_lock
 from core.connections import connection
@@ -108,6 +109,14 @@ def enqueue_many(
     return len(rows)
 
 
+def enqueue_in_portal(
+    messages: Iterable[NewMessage], *, at: datetime.datetime, due_at: datetime.datetime | None = None
+) -> int:
+    """Enqueue messages in the portal's outbox, even from a collectivity's schema; return how many."""
+    with schema_context(get_public_schema_name()):
+        return enqueue_many(messages, at=at, due_at=due_at)
+
+
 @transaction.atomic
 def cancel(
     topic: str, topic_ids: Collection[int], at: datetime.datetime, *, created_at: datetime.datetime | None = None
@@ -120,6 +129,12 @@ def cancel(
     """
     found = _filter_unclaimed(topic, topic_ids)
     return (found if created_at is None else found.filter(created_at=created_at)).call_off(at=at)
+
+
+def cancel_in_portal(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int:
+    """Cancel the messages of the portal's outbox about these subjects, as `cancel` does; return how many."""
+    with schema_context(get_public_schema_name()):
+        return cancel(topic, topic_ids, at)
 
 
 def hold_back(topic: str, topic_ids: Collection[int]) -> None:

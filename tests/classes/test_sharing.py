@@ -9,6 +9,7 @@ from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import Profile
+from core.formatting import curl_apostrophes
 from licensing.classes import exceptions, operations, pupils, tasks
 from licensing.classes.models import ClassInvitation, Classroom
 from licensing.classes.queries import get_second_teacher, get_taught_class, list_invitations
@@ -206,7 +207,7 @@ def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
         get_taught_class(colleague, classroom.pk)
     recipient, rendered = render_latest_email("class.teacher_removed")
     assert (recipient, len(list_emails("class.teacher_removed"))) == (colleague.email, 1)
-    assert "n’est plus partagée avec vous" in rendered.subject
+    assert "n’est plus partagée avec vous" in curl_apostrophes(rendered.subject)
     with pytest.raises(NoLongerDue):
         render_latest_email("class.accepted")
 

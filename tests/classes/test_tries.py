@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.known_origins import Origin
 from accounts.models import KnownOrigin
+from core.formatting import curl_apostrophes
 from licensing.classes import operations, pupil_erasure, pupils, tasks
 from licensing.classes.models import Classroom
 from licensing.entitlements.models import Entitlement
@@ -48,9 +49,9 @@ def test_both_teachers_are_emailed_what_to_do(taught):
     emails = list_emails(KIND)
     assert {email.recipient for email in emails} == {taught.teacher.email, second.email}
     rendered = render_email(emails[0])
-    assert rendered.subject.startswith("Quelqu’un essaie les mots de passe de la classe")
+    assert curl_apostrophes(rendered.subject).startswith("Quelqu’un essaie les mots de passe de la classe")
     assert "CE1 B" in rendered.subject
-    assert "Rien n’est fermé" in rendered.text
+    assert "Rien n’est fermé" in curl_apostrophes(rendered.text)
     assert "nouveaux mots de passe" in rendered.text
     assert taught.url() in rendered.text
 

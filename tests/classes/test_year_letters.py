@@ -8,6 +8,7 @@ import functools
 import pytest
 from django_tenants.utils import schema_context
 
+from core.formatting import curl_apostrophes
 from licensing.classes import operations, tasks, year_letters
 from licensing.classes.models import YearLetter
 from licensing.entitlements.models import Entitlement
@@ -32,12 +33,12 @@ def _days(settings, monkeypatch):
 
 
 def read_letters():
-    """Return the letters by recipient, with ordinary spaces."""
+    """Return the letters by recipient, with ordinary spaces and the apostrophes with which they leave."""
     letters = {}
     for message in list_emails(year_letters.YEAR_ENDED):
         assert message.recipient not in letters
         email = render_email(message)
-        letters[message.recipient] = f"{email.subject}\n{email.text}".replace("\u00a0", " ")
+        letters[message.recipient] = curl_apostrophes(f"{email.subject}\n{email.text}").replace("\u00a0", " ")
     return letters
 
 

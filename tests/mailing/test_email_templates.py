@@ -71,6 +71,13 @@ def test_lines_are_joined_and_empty_paragraphs_left_out(render):
     assert "Un premier paragraphe en retard de A.\n\nUne partie.\n\n- regardez" in late.text
 
 
+@pytest.mark.usefixtures("render")
+def test_spaces_may_stay_as_they_are_written():
+    email = render_email_template("orders/emails/placed.txt", {"name": "A", "late": False}, links=[""], typeset=str)
+    assert email.subject == "Rappel n° 2 : A"
+    assert "Vraiment ?" in email.text
+
+
 @pytest.mark.parametrize("name", ["<b>A</b>\n\n[button] Payer", "[note] {{ late }}", "a  b\nc"])
 def test_what_somebody_typed_stays_in_its_paragraph(render, name):
     email = render(name)

@@ -20,7 +20,7 @@ from core.formatting import school_forms
 from jobs import due
 from licensing.plans.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
 from licensing.plans.rebalancing.plan import Plan, build_plan
-from licensing.plans.rebalancing.undo import UndoneAct, set_back
+from licensing.plans.undo import UndoneAction, set_back
 from licensing.pools import checks, restorations
 from licensing.pools import operations as pools
 from licensing.pools.checks import Demand, lock_allocations
@@ -39,11 +39,7 @@ class PlanOutdated(DomainError):
     code = "plan_outdated"
 
 
-class UnknownRebalancing(DomainError):
-    """The collectivity has no rebalancing with this number."""
-
-    code = "unknown_rebalancing"
-
+_UNDONE = UndoneAction("Rééquilibrage annulé", "rebalancing_not_undoable")
 
 # Accept the requests that rebalancings granted, once the hour to undo them is over.
 #
@@ -93,9 +89,9 @@ def rebalance(
 ) -> Rebalancing | None:
     """Apply a plan, all or nothing; return the rebalancing, None where licences were only asked for.
 
-    `expected`: the fingerprint of the plan as it was shown. Raises `PlanOutdated` where it is another by now,
-    `Refusal`, having changed nothing. Schools are told in an hour,
-    when the requests that it answers are accepted (`answer_requests`); nobody else answers them meanwhile.
+    `expected`: the fingerprint of the plan as it was shown. Raises `PlanOutdated` where it is another by now, or
+    `Refusal`, having changed nothing. Schools are told in an hour, when the requests that it answers are accepted
+    (`answer_requests`); nobody else answers them meanwhile.
     """
     asked_of = Pool.objects.prefetch_related("entitlement").filter(pk=pool_id).first()
     if asked_of is not None:
@@ -184,12 +180,11 @@ def _summarise(plan: Plan) -> str:
 def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datetime) -> Rebalancing:
     """Undo a rebalancing of the last hour, all or nothing; no school is told of either. Idempotent.
 
-    Requests that it made of schools stay. Raises `UnknownRebalancing`, `Refusal` with the reason, having changed
-    nothing.
+    Requests that it made of schools stay. Raises `Refusal` with the reason, having changed nothing.
     """
     pool_id = Rebalancing.objects.filter(pk=rebalancing_id).values_list("pool_id", flat=True).first()
     if pool_id is None:
-        raise UnknownRebalancing("Ce rééquilibrage n'existe pas dans votre collectivité.")
+        raise Refusal("unknown_rebalancing", "Ce rééquilibrage n'existe pas dans votre collectivité.")
     named = LicenceMove.objects.filter(rebalancing=rebalancing_id, request__isnull=False)
     answered = [pk for pk in named.values_list("request_id", flat=True) if pk is not None]
     granted = requests.lock_granted(answered)
@@ -199,7 +194,7 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
         return made
     if at >= made.undoable_until:
         raise Refusal(
-            "rebalancing_not_undoable",
+            _UNDONE.code,
             "Un rééquilibrage s'annule pendant une heure : les écoles sont prévenues depuis.",
         )
     if LicenceRequest.objects.filter(pk__in=answered, outcome=LicenceRequestEnd.ACCEPTED).exists():
@@ -237,9 +232,6 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
     return made
 
 
-_UNDONE = UndoneAct("Rééquilibrage annulé", "rebalancing_not_undoable")
-
-
 def _check_unchanged(move: LicenceMove, allocation: Allocation, made: Rebalancing) -> None:
     ended_as_decided = allocation.revoked_at == made.applied_at if not move.after else allocation.revoked_at is None
     if not ended_as_decided or allocation.units != (move.after or move.before):
@@ -273,4 +265,4 @@ def _restore(allocation: Allocation, *, by: User | None, at: datetime.datetime) 
     try:
         restorations.restore(allocation_id=allocation.pk, by=by, at=at)
     except DomainError as refusal:
-        raise Refusal("rebalancing_not_undoable", f"{refusal} Tout est annulé, ou rien.") from None
+        raise Refusal(_UNDONE.code, f"{refusal} Tout est annulé, ou rien.") from None

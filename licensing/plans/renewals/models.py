@@ -36,6 +36,9 @@ class RenewalState(models.TextChoices):
 
 #: Those in which nothing is left to decide: whoever reminds of the renewal falls silent.
 DECIDED_STATES = frozenset({RenewalState.ORDERED, RenewalState.APPLIED, RenewalState.DECLINED})
+#: Those in which numbers may be changed, and given: not while a quote holds their price, nor once they are given or
+#: declined.
+EDITABLE_STATES = frozenset({RenewalState.OPEN, RenewalState.ORDERED})
 
 
 class Renewal(models.Model):

@@ -21,10 +21,10 @@ from licensing.catalogue import pricing
 from licensing.catalogue.pricing import NotOnSale
 from licensing.orders import operations as orders
 from licensing.orders.models import Order
-from licensing.plans.rebalancing.undo import UndoneAct, set_back
 from licensing.plans.renewals import queries
 from licensing.plans.renewals.application_plan import ApplicationPlan, build_plan
 from licensing.plans.renewals.models import (
+    EDITABLE_STATES,
     MAX_REASON,
     MAX_UNITS,
     Renewal,
@@ -35,6 +35,7 @@ from licensing.plans.renewals.models import (
     RenewalState,
 )
 from licensing.plans.renewals.queries import RenewalList, RenewalRow, read_list
+from licensing.plans.undo import UndoneAction, set_back
 from licensing.pools import operations as pools
 from licensing.pools import reductions
 from licensing.pools.checks import lock_allocations
@@ -53,6 +54,7 @@ class RenewalChanged(DomainError):
 
 #: `AuditEntry.object_type` of a renewal.
 OBJECT_TYPE = "renewal"
+_UNDONE = UndoneAction("Reconduction annulée", "renewal_not_undoable")
 _STATE_WORDS = {
     RenewalState.OPEN: "la liste n'est pas encore commandée",
     RenewalState.QUOTED: "un devis en tient le prix : passez la commande, ou abandonnez-la d'abord",
@@ -65,8 +67,8 @@ _STATE_WORDS = {
 def lock_renewal(year: int, version: int, *states: RenewalState, at: datetime.datetime) -> RenewalList:
     """Lock the renewal's row, made where there is none, and return the list as it stands.
 
-    `version`: the one that was shown. Raises `RenewalChanged`, or `Refusal` also where it is in
-    none of these states.
+    `version`: the one that was shown. Raises `RenewalChanged`, or `Refusal` where its year is not open or it is in none
+    of these states.
     """
     if year not in queries.list_years(date_in_paris(at)):
         raise Refusal("renewal_not_open", _describe_closed(year, date_in_paris(at)))
@@ -119,8 +121,7 @@ def order_renewal(
 ) -> Order:
     """Draft the order of what the list lacks, issue its quote, and keep the list as it is ordered; return the order.
 
-    `units`: how many the page showed. Raises `RenewalChanged`, `Refusal`,
-    `NotOnSale` or `Refusal`, having changed nothing.
+    `units`: how many the page showed. Raises `RenewalChanged`, `NotOnSale` or `Refusal`, having changed nothing.
     """
     found = lock_renewal(year, version, RenewalState.OPEN, at=at)
     if found.to_order != units:
@@ -169,7 +170,6 @@ def keep_list(renewal: Renewal, found: RenewalList) -> None:
     )
 
 
-_EDITABLE = (RenewalState.OPEN, RenewalState.ORDERED)
 #: What a list can be set to as a whole: this year's numbers, the proposal again, nothing.
 EVERY_SCHOOL = ("this_year", "proposal", "nothing")
 type EverySchool = Literal["this_year", "proposal", "nothing"]
@@ -186,10 +186,9 @@ def edit_lines(
 ) -> RenewalList:
     """Set the numbers of schools; return the list. None, or the number proposed: it follows the proposal again.
 
-    Raises `Refusal`, `RenewalChanged`, having changed nothing. What
-    changes nothing is no change.
+    Raises `RenewalChanged` or `Refusal`, having changed nothing. What changes nothing is no change.
     """
-    found = lock_renewal(year, version, *_EDITABLE, at=at)
+    found = lock_renewal(year, version, *EDITABLE_STATES, at=at)
     typed: dict[str, int] = {}
     dropped: list[str] = []
     for uai, number in units.items():
@@ -210,7 +209,7 @@ def edit_lines(
 @transaction.atomic
 def edit_all(*, year: int, version: int, choice: EverySchool, by: User | None, at: datetime.datetime) -> RenewalList:
     """Set the numbers of all schools at once; return the list. Raises what `edit_lines` raises."""
-    found = lock_renewal(year, version, *_EDITABLE, at=at)
+    found = lock_renewal(year, version, *EDITABLE_STATES, at=at)
     wanted = {row.uai: _choose(row, choice) for row in found.rows}
     is_open = found.state == RenewalState.OPEN
     typed = {
@@ -310,7 +309,7 @@ def apply_renewal(
     `expected`: the fingerprint of the plan that was shown. Raises `RenewalChanged` where it is another by now,
     `Refusal`, or what `allocate_many` raises, having changed nothing.
     """
-    found = lock_renewal(year, version, *_EDITABLE, at=at)
+    found = lock_renewal(year, version, *EDITABLE_STATES, at=at)
     _lock_all(found)
     found = read_list(year, at)
     plan = build_plan(found, at)
@@ -373,7 +372,7 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
     if not application.is_undoable(at):
         day = formatting.long_date(date_in_paris(application.notify_at))
         raise Refusal(
-            "renewal_not_undoable",
+            _UNDONE.code,
             f"Les écoles sont prévenues depuis le {day} : reprenez ce qui doit l'être, école par école.",
         )
     gifts = list(application.gifts.order_by("allocation_id"))
@@ -398,9 +397,6 @@ def undo_application(*, year: int, by: User | None, at: datetime.datetime) -> No
         len(gifts), "école a de nouveau ce qu'elle avait", "écoles ont de nouveau ce qu'elles avaient"
     )
     save_change(read_list(year, at), action="application_undone", summary=f"annulée, {schools}", by=by, at=at)
-
-
-_UNDONE = UndoneAct("Reconduction annulée", "renewal_not_undoable")
 
 
 def _check_unchanged(gift: RenewalGift, allocation: Allocation) -> None:

@@ -14,7 +14,14 @@ from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.entitlements.queries import ends_in_school_year
 from licensing.orders.models import Order, OrderLine, OrderState
-from licensing.plans.renewals.models import Renewal, RenewalApplication, RenewalLine, RenewalOrder, RenewalState
+from licensing.plans.renewals.models import (
+    EDITABLE_STATES,
+    Renewal,
+    RenewalApplication,
+    RenewalLine,
+    RenewalOrder,
+    RenewalState,
+)
 from licensing.plans.renewals.proposal import SchoolUse, list_school_uses, propose
 from licensing.pools.models import Pool
 from schools.wording import format_school_name
@@ -189,8 +196,8 @@ class RenewalList:
 
     @property
     def may_edit(self) -> bool:
-        """Whether numbers may be changed: not while a quote holds their price, nor once they are given or declined."""
-        return self.state in (RenewalState.OPEN, RenewalState.ORDERED)
+        """Whether numbers may be changed."""
+        return self.state in EDITABLE_STATES
 
 
 def read_list(year: int, at: datetime.datetime) -> RenewalList:

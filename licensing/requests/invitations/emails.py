@@ -24,12 +24,11 @@ from licensing.entitlements.wording import format_use
 from licensing.requests.invitations.exceptions import InvitationRefused
 from licensing.requests.invitations.models import TOPIC, TeacherInvitation, split_name
 from licensing.requests.invitations.queries import check_usable
-from licensing.requests.lifecycle import emails as portal_emails
-from licensing.requests.lifecycle.emails import get_topic_id
 from mailing import kinds
-from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail
-from mailing.models import Message, MessageState
-from mailing.operations import NewMessage
+from mailing.email_templates import render_email_template
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, RenderedEmail, format_salutation
+from mailing.models import Message, MessageState, get_topic_id
+from mailing.operations import NewMessage, cancel_in_portal, enqueue_in_portal
 from schools.calendar import find_writing_moments
 from schools.wording import format_school_name
 
@@ -41,12 +40,12 @@ EXPIRED = "teacher.expired"
 def notify_invited(invitations: Collection[TeacherInvitation], at: datetime.datetime, *, kind: str = INVITED) -> None:
     """E-mail the invited persons, for the first time or (`REMINDED`) again."""
     emails = [NewMessage(kind, one.email, topic=TOPIC, topic_id=one.pk, about=one.name[:300]) for one in invitations]
-    portal_emails.write(emails, at)
+    enqueue_in_portal(emails, at=at)
 
 
 def cancel_emails(invitation_ids: Collection[int], at: datetime.datetime) -> None:
     """Cancel the e-mails to invited persons that have not left."""
-    portal_emails.cancel_unsent(TOPIC, invitation_ids, at)
+    cancel_in_portal(TOPIC, invitation_ids, at)
 
 
 def send_stopped_email(invitation: TeacherInvitation, at: datetime.datetime) -> None:
@@ -71,7 +70,7 @@ def notify_inviters_of_expiry(invitations: Collection[TeacherInvitation], at: da
         context = {"user": user_id, "subscription": subscription_id, "invitations": [one.pk for one in same]}
         emails.setdefault(moment, []).append(NewMessage(EXPIRED, same[0].invited_by.email, context=context))
     for moment, due_then in emails.items():
-        portal_emails.write(due_then, at, due_at=moment)
+        enqueue_in_portal(due_then, at=at, due_at=moment)
 
 
 _MASKED = "●●●●●●●●"
@@ -102,7 +101,7 @@ def _render(message: Message, invitation: TeacherInvitation, token: str) -> Rend
     if school is None:
         raise ValueError("Only principals of a school of the directory invite.")
     path = reverse("teacher_invitation", urlconf=settings.PUBLIC_SCHEMA_URLCONF)
-    rendered = portal_emails.render(
+    rendered = render_email_template(
         "invitations/emails/invited.txt",
         {
             "is_reminder": message.kind == REMINDED,
@@ -113,8 +112,9 @@ def _render(message: Message, invitation: TeacherInvitation, token: str) -> Rend
             "product_sentence": PRODUCT_SENTENCE,
             "expires_at": invitation.expires_at,
         },
-        first_name=split_name(invitation.name).first,
+        greeting=format_salutation(split_name(invitation.name).first),
         address=add_token(portal_url(path), token),
+        typeset=str,
     )
     return replace(
         rendered,
@@ -132,11 +132,12 @@ def render_expired(message: Message) -> RenderedEmail:
     if not may_see_teachers_of(recipient, unanswered[0].subscription):
         raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
     names = join_words([f"{one.name} ({one.email})" if one.name else one.email for one in unanswered])
-    return portal_emails.render(
+    return render_email_template(
         "invitations/emails/expired.txt",
         {"count": len(unanswered), "names": names},
-        first_name=recipient.first_name,
+        greeting=format_salutation(recipient.first_name),
         address=portal_url("mon-compte/"),
+        typeset=str,
     )
 
 

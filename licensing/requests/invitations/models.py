@@ -172,7 +172,7 @@ class TeacherInvitation(Answerable):
 
     def is_pending_at(self, at: datetime.datetime) -> bool:
         """Whether the link still works, as far as the invitation itself is concerned."""
-        return self.ended_at is None and at < self.expires_at
+        return self.is_pending and at < self.expires_at
 
     def may_be_restored_at(self, at: datetime.datetime) -> bool:
         """Whether a principal cancelled it less than a day ago, and its link would still be valid."""

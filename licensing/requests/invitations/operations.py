@@ -81,10 +81,6 @@ def count_letters(subscription: Subscription, mailboxes: Collection[str], *, by:
         ) from None
 
 
-#: How long the address of somebody who did not answer, or did, is kept after the end of their invitation.
-KEPT = datetime.timedelta(days=90)
-
-
 def get_administered_invitation(invitation_id: int, by: User) -> TeacherInvitation:
     """Return an invitation of a subscription that this principal administers, and whose teachers they may see.
 
@@ -191,8 +187,8 @@ _BATCH_SIZE = 500
 def remind_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> TeacherInvitation:
     """E-mail the invited person again.
 
-    Raises `invitation_ended`, `Refusal` within a day of the last letter, `TooManyTeachersInvited`, and what
-    `get_administered_invitation` and `key_checks.check_available` raise.
+    Raises `Refusal`: `invitation_ended`, or `already_reminded` within a day of the last letter; also
+    `TooManyTeachersInvited`, and what `get_administered_invitation` and `key_checks.check_available` raise.
     """
     invitation = get_administered_invitation(invitation_id, by)
     key_checks.check_available(invitation.subscription.key.entitlement, by, at)
@@ -242,7 +238,8 @@ def _remind_batch(at: datetime.datetime, open_departements: Sequence[str]) -> in
 def recall_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> TeacherInvitation:
     """Take an invitation back: its link opens nothing more, and its seat is free. Idempotent.
 
-    Raises `invitation_ended` where it was accepted meanwhile, and what `get_administered_invitation` raises.
+    Raises `Refusal` (`invitation_ended`) where it was accepted meanwhile, and what `get_administered_invitation`
+    raises.
     """
     invitation = lock_seat_and_invitation(get_administered_invitation(invitation_id, by))
     if invitation.outcome == InvitationEnd.ACCEPTED:
@@ -250,7 +247,7 @@ def recall_invitation(*, invitation_id: int, by: User, at: datetime.datetime) ->
             "invitation_ended",
             f"{invitation} a accepté l’invitation entre-temps. Pour reprendre la licence, retirez-la-lui.",
         )
-    if invitation.ended_at is None:
+    if invitation.is_pending:
         end([invitation], InvitationEnd.RECALLED, at)
     return invitation
 
@@ -259,9 +256,9 @@ def recall_invitation(*, invitation_id: int, by: User, at: datetime.datetime) ->
 def undo_recall(*, invitation_id: int, by: User, at: datetime.datetime) -> TeacherInvitation:
     """Have an invitation that was recalled wait again, as if it had not been: its link works. Idempotent.
 
-    A letter that was stopped leaves now; one that had left needs no other. Raises `UndoTooLate` where it
-    may no longer be restored, `NoSeatLeft` where the freed seat was taken meanwhile, `invitation_ended` where the
-    person was invited anew, and what `get_administered_invitation` and `key_checks.check_available` raise.
+    A letter that was stopped leaves now; one that had left needs no other. Raises `UndoTooLate` where it may no longer
+    be restored, `NoSeatLeft` where the freed seat was taken meanwhile, `Refusal` (`invitation_ended`) where the person
+    was invited anew, and what `get_administered_invitation` and `key_checks.check_available` raise.
     """
     invitation = get_administered_invitation(invitation_id, by)
     subscription = invitation.subscription
@@ -270,7 +267,7 @@ def undo_recall(*, invitation_id: int, by: User, at: datetime.datetime) -> Teach
     Subscription.objects.locked().get(pk=subscription.pk)
     seat = seat_holders.lock_free_seat(subscription)
     invitation = lock_seat_and_invitation(invitation)
-    if invitation.ended_at is None:
+    if invitation.is_pending:
         return invitation
     _check_may_be_undone(invitation, at)
     if seat is None:
@@ -299,7 +296,8 @@ def _check_may_be_undone(invitation: TeacherInvitation, at: datetime.datetime) -
 def forget_invited_person(*, invitation_id: int, by: User) -> TeacherInvitation:
     """Delete the invitations of this person to the school that ended without an answer; return the given one.
 
-    Raises `invitation_ended` where the given one waits or was accepted, and what `get_administered_invitation` raises.
+    Raises `Refusal` (`invitation_ended`) where the given one waits or was accepted, and what
+    `get_administered_invitation` raises.
     """
     invitation = lock_seat_and_invitation(get_administered_invitation(invitation_id, by))
     if not invitation.is_unanswered:
@@ -345,8 +343,8 @@ def invite_teachers(
     """Invite the teachers of a pasted list, and reserve a seat of the subscription for each.
 
     A teacher of the school who has an account with the address receives the seat at once. Raises a `DomainError`,
-    having changed nothing: `BadAddresses` for a line that cannot be read, unless these are to be skipped,
-    `Refusal`, `NoSeatLeft`, `TooManyTeachersInvited`.
+    having changed nothing: `BadAddresses` for a line that cannot be read, unless these are to be skipped, `Refusal`
+    (`nobody_to_invite`, `not_verified`), `NoSeatLeft`, `TooManyTeachersInvited`.
     """
     listed = parse_addresses(addresses)
     subscription = _get_inviting_subscription(subscription_id, by, at)

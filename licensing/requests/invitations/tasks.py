@@ -10,9 +10,9 @@ from jobs.periodic_tasks import periodic_task
 from jobs.retention import declare_retention
 from licensing.requests.invitations import operations
 from licensing.requests.invitations.models import TeacherInvitation
-from licensing.requests.invitations.operations import KEPT
 
-declare_retention(TeacherInvitation, kept_for=KEPT, since="ended_at")
+# With it the address of the invited person, whether they answered or not.
+declare_retention(TeacherInvitation, kept_for=datetime.timedelta(days=90), since="ended_at")
 
 
 @periodic_task(every=datetime.timedelta(hours=1))

@@ -1,57 +1,14 @@
-"""E-mails about what somebody asked: queued in the portal's outbox, signed by the collectivity that asks or answers."""
+"""E-mails about what somebody asked, signed by the collectivity that asks or answers."""
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
-from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
+from django_tenants.utils import tenant_context
 
 from collectivities.queries import get_office_contact, get_office_settings
-from mailing.email_templates import read_email_template
-from mailing.kinds import RenderedEmail, format_salutation, render_email
-from mailing.models import Message
-from mailing.operations import NewMessage, cancel, enqueue_many
+from mailing.kinds import RenderedEmail
 from tenants.models import Collectivity
-
-
-def write(emails: Iterable[NewMessage], at: datetime.datetime, *, due_at: datetime.datetime | None = None) -> None:
-    """Queue e-mails in the portal's outbox, to be sent at once or at `due_at`."""
-    with schema_context(get_public_schema_name()):
-        enqueue_many(emails, at=at, due_at=due_at)
-
-
-def cancel_unsent(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> None:
-    """Cancel the portal's e-mails about these that have not left."""
-    with schema_context(get_public_schema_name()):
-        cancel(topic, topic_ids, at)
-
-
-def render(
-    template: str, context: Mapping[str, Any], *, first_name: str, address: str, unsubscribe_url: str = ""
-) -> RenderedEmail:
-    """Render an e-mail from its template. Its spaces stay as they are written: mail searches find its words."""
-    parts = read_email_template(template, context)
-    subject, *paragraphs = parts[""]
-    return render_email(
-        subject=subject,
-        paragraphs=paragraphs,
-        button="".join(parts.get("button", ())),
-        address=address,
-        notes=parts.get("note", ()),
-        greeting=format_salutation(first_name),
-        reason="".join(parts.get("reason", ())),
-        unsubscribe_url=unsubscribe_url,
-    )
-
-
-def get_topic_id(message: Message) -> int:
-    """Return the number of what the e-mail is about. Raises `ValueError` for one about nothing."""
-    if message.topic_id is None:
-        raise ValueError(f"A message of kind {message.kind} needs a topic_id.")
-    return message.topic_id
 
 
 def sign(email: RenderedEmail, collectivity: Collectivity) -> RenderedEmail:

@@ -1,7 +1,7 @@
 """The life of what somebody asks: it waits, then it ends once, with a reason.
 
 Answered by whom it was asked of, withdrawn by who asked, expired when its time is over, or ended as it became useless.
-Each room has a table of its own, whose columns name the moment and the person in its own words.
+Each app has its own table and column names; `ENDED_AT` and `PENDING` say which.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class AnswerableQuerySet[Row: "Answerable"](LockableQuerySet[Row]):
 
     @transaction.atomic
     def end_all(self, outcome: str, at: datetime.datetime) -> int:
-        """Lock those of these rows that did not end, and end them without a word more; return how many."""
+        """Lock those of these rows that did not end, and end them, writing no other column; return how many."""
         ids = list(self.pending().locked().values_list("pk", flat=True))
         rows: QuerySet[Row] = self.model._default_manager.filter(pk__in=ids)  # noqa: SLF001 - documented
         return rows.update(**{"outcome": outcome, self.model.ENDED_AT: at})

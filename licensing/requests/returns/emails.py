@@ -11,13 +11,14 @@ from accounts.models import User
 from core.formatting import collectivity_forms
 from core.links import portal_url
 from licensing.entitlements.models import Subscription
-from licensing.requests.lifecycle import emails as portal_emails
+from licensing.requests.lifecycle.emails import sign
 from licensing.requests.returns.models import ReturnRequest
 from licensing.requests.returns.queries import count_unused
 from mailing import kinds
-from mailing.kinds import NoLongerDue, RenderedEmail
-from mailing.models import Message
-from mailing.operations import NewMessage
+from mailing.email_templates import render_email_template
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
+from mailing.models import Message, get_topic_id
+from mailing.operations import NewMessage, enqueue_in_portal
 from schools.models import Affiliation
 
 #: Kind of the e-mail, and its former one, which is also the name of an event: of those queued or sent before.
@@ -59,20 +60,20 @@ def notify_principals(requests: Collection[ReturnRequest], at: datetime.datetime
         for request in requests
         for person in addressees.get(request.key_id, [])
     ]
-    portal_emails.write(emails, at)
+    enqueue_in_portal(emails, at=at)
 
 
 def render_requested(message: Message) -> RenderedEmail:
     """Ask a principal for licences that nobody uses. Raises `NoLongerDue` where nothing is to be answered any more."""
     requests = ReturnRequest.objects.select_related("collectivity", "key__subscription__school", "key__school")
-    request = requests.get(pk=message.topic_id or 0)
+    request = requests.get(pk=get_topic_id(message))
     if request.outcome or timezone.now() >= request.expires_at:
         raise NoLongerDue("La demande a pris fin avant l'envoi.")
     unused = count_unused([request.key_id]).get(request.key_id, 0)
     if not unused:
         raise NoLongerDue("L'école utilise désormais toutes ses licences.")
     subscription = request.key.subscription
-    email = portal_emails.render(
+    email = render_email_template(
         "returns/emails/requested.txt",
         {
             "giver": collectivity_forms(request.collectivity.name).the,
@@ -82,10 +83,11 @@ def render_requested(message: Message) -> RenderedEmail:
             "count": min(request.units, unused),
             "until": request.expires_at,
         },
-        first_name=User.objects.get(pk=message.context["user"]).first_name,
+        greeting=format_salutation(User.objects.get(pk=message.context["user"]).first_name),
         address=portal_url(f"mon-compte/rendre/{subscription.pk}/"),
+        typeset=str,
     )
-    return portal_emails.sign(email, request.collectivity)
+    return sign(email, request.collectivity)
 
 
 for kind in (RETURN_REQUESTED, _FORMER_KIND):

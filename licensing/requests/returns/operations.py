@@ -27,7 +27,6 @@ from licensing.pools.exceptions import BadUnits, PoolExhausted
 from licensing.pools.filters import find_asking
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, Allocation
 from licensing.pools.queries import get_allocation_of_key
-from licensing.requests.lifecycle import emails as portal_emails
 from licensing.requests.returns import emails
 from licensing.requests.returns.models import ANSWER_PERIOD, MIN_PAUSE, LicenceReturn, ReturnOutcome, ReturnRequest
 from licensing.requests.returns.queries import count_unused, select_requests
@@ -38,6 +37,7 @@ from licensing.requests.returns.wording import (
     summarise_undone_return,
     summarise_withdrawal,
 )
+from mailing.operations import cancel_in_portal
 from tenants.models import Collectivity
 from webhooks import operations as webhooks
 from webhooks.operations import NewEvent
@@ -393,6 +393,6 @@ def withdraw(*, request_id: int, by: User | None, at: datetime.datetime) -> Retu
         object_type="allocation",
         object_id=allocation.pk,
     )
-    portal_emails.cancel_unsent(emails.REQUEST_TOPIC, [request.pk], at)
+    cancel_in_portal(emails.REQUEST_TOPIC, [request.pk], at)
     webhooks.emit(events=[build_answered_event(request, allocation)], at=at)
     return request

@@ -16,8 +16,7 @@ from collectivities.models import Letter
 from core.connections import connection
 from core.links import portal_url
 from jobs.tasks import defer, defer_once
-from licensing.requests.lifecycle import emails as portal_emails
-from licensing.requests.lifecycle.emails import get_topic_id
+from licensing.requests.lifecycle.emails import sign
 from licensing.requests.school_requests import queries
 from licensing.requests.school_requests.models import (
     LicenceRequest,
@@ -27,9 +26,10 @@ from licensing.requests.school_requests.models import (
 )
 from licensing.requests.school_requests.wording import describe_asked
 from mailing import kinds
-from mailing.kinds import NoLongerDue, RenderedEmail
-from mailing.models import Message
-from mailing.operations import NewMessage, enqueue_many
+from mailing.email_templates import render_email_template
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
+from mailing.models import Message, get_topic_id
+from mailing.operations import NewMessage, enqueue_in_portal, enqueue_many
 from schools.models import Affiliation, School
 from schools.queries import list_verified_principals
 from schools.wording import format_school
@@ -147,7 +147,7 @@ def _write(
         for request, user in asked
         if user.is_active and user.email
     ]
-    portal_emails.write(emails, at)
+    enqueue_in_portal(emails, at=at)
 
 
 def render_office_waiting(message: Message) -> RenderedEmail:
@@ -159,11 +159,12 @@ def render_office_waiting(message: Message) -> RenderedEmail:
     member = find_recipient(message.context["member"], Letter.REQUESTS)
     if member is None:
         raise NoLongerDue("Cette personne a quitté le bureau, ou ne veut plus de cet e-mail.")
-    return portal_emails.render(
+    return render_email_template(
         "requests/emails/office_waiting.txt",
         {"requests": requests, "units": units, "office": office, "membership": describe_membership(member, office)},
-        first_name=member.user.first_name,
+        greeting=format_salutation(member.user.first_name),
         address=office.office_url(reverse("requests:list", urlconf=settings.ROOT_URLCONF)),
+        typeset=str,
         unsubscribe_url=build_stop_url(office, member.pk, Letter.REQUESTS),
     )
 
@@ -176,11 +177,12 @@ def render_school_waiting(message: Message) -> RenderedEmail:
         raise NoLongerDue("Plus aucune demande n'attendait à l'envoi.")
     if not Affiliation.objects.filter(user=recipient, school=uai, verified_at__isnull=False).exists():
         raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
-    return portal_emails.render(
+    return render_email_template(
         "requests/emails/school_waiting.txt",
         {"teachers": teachers, "school": School.objects.get(pk=uai).name},
-        first_name=recipient.first_name,
+        greeting=format_salutation(recipient.first_name),
         address=portal_url("mon-compte/"),
+        typeset=str,
     )
 
 
@@ -195,7 +197,7 @@ def render_answer(outcome: LicenceRequestEnd, message: Message) -> RenderedEmail
         "is_redeemed": request.key is not None and request.key.redeemed_at is not None,
     }
     email = _render_to_asker(message, request, outcome, f"requests/emails/{outcome}.txt", context)
-    return portal_emails.sign(email, request.collectivity)
+    return sign(email, request.collectivity)
 
 
 def render_teacher_refused(message: Message) -> RenderedEmail:
@@ -214,11 +216,12 @@ def _render_to_asker(
     recipient = User.objects.get(pk=message.context["user"])
     if request is None or request.outcome != outcome or recipient.erased_at is not None:
         raise NoLongerDue("La demande, ou le compte, a changé avant l'envoi.")
-    return portal_emails.render(
+    return render_email_template(
         template,
         {"request": request, **context},
-        first_name=recipient.first_name,
+        greeting=format_salutation(recipient.first_name),
         address=portal_url("mon-compte/"),
+        typeset=str,
     )
 
 

@@ -154,10 +154,7 @@ _ANSWERED = "Cette demande n'attend plus de réponse : rechargez la page."
 
 @transaction.atomic
 def ask_principal(*, uai: str, by: User, at: datetime.datetime) -> TeacherRequest:
-    """Ask the principals of the teacher's school for a licence.
-
-    Raises `Refusal`.
-    """
+    """Ask the principals of the teacher's school for a licence. Raises `Refusal`."""
     is_of_school = Affiliation.objects.filter(user=by, school=uai, school__isnull=False).exists()
     if by.profile != Profile.TEACHER or not is_of_school:
         raise Refusal("not_a_teacher", "Choisissez d'abord votre école dans l'annuaire, sous « Mon école ».")
@@ -191,8 +188,7 @@ def withdraw_teacher_request(*, request_id: int, by: User, at: datetime.datetime
 def refuse_teacher_request(*, request_id: int, sentence: str, by: User, at: datetime.datetime) -> TeacherRequest:
     """Refuse a teacher's request, perhaps with a sentence, and write to them.
 
-    Raises `Refusal` (also where it is another school's), `Refusal` and
-    `BadRequestSentence`.
+    Raises `Refusal` (`unknown_request` also where it is another school's) and `BadRequestSentence`.
     """
     unknown = "Cette demande n'est pas celle d'un enseignant de votre école : rechargez la page."
     own = TeacherRequest.objects.filter(school__in=by.affiliations.values("school")).select_related("teacher")
@@ -256,8 +252,7 @@ def ask_collectivity(
 ) -> LicenceRequest:
     """Ask a collectivity for licences in a school's name; its managers are told.
 
-    Raises `Refusal`, `unknown_collectivity`, `invalid_school_year`, `BadRequestUnits`,
-    `BadRequestSentence`.
+    Raises `BadRequestUnits`, `BadRequestSentence`, or `Refusal` (`unknown_collectivity`, `invalid_school_year`, …).
     """
     check_leads(by, uai)
     school = School.objects.get(pk=uai)
@@ -378,8 +373,8 @@ def accept_requests(
 ) -> list[AcceptedRequest]:
     """Give each school its licences of one pool, as one gift, and answer the requests; write to those who asked.
 
-    A school that has a key of the pool gets no second one: it grows. Raises `Refusal`,
-    `BadRequestUnits`, and what `pools.allocate_many` raises, having changed nothing.
+    A school that has a key of the pool gets no second one: it grows. Raises `Refusal`, `BadRequestUnits`, and
+    what `pools.allocate_many` raises, having changed nothing.
     """
     if not grants or any(not 1 <= grant.units <= MAX_GRANTED for grant in grants):
         raise BadRequestUnits(f"Donnez à chaque école entre 1 et {formatting.number(MAX_GRANTED)} licences.")

@@ -20,10 +20,10 @@ from licensing.pools.models import ALLOCATION_TOPIC, GROWN_IN_BULK, REDUCED_IN_B
 from webhooks import operations as webhooks
 
 
-class UndoneAct(NamedTuple):
-    """What is undone as a whole: « Rééquilibrage », and the code of the refusal to undo it."""
+class UndoneAction(NamedTuple):
+    """How the journal names an undoing (« Rééquilibrage annulé »), and the code of the refusal to undo."""
 
-    name: str
+    label: str
     code: str
 
     def refuse(self, sentence: str) -> Refusal:
@@ -36,11 +36,11 @@ class UndoneAct(NamedTuple):
 
 
 def set_back(
-    allocation: Allocation, act: UndoneAct, *, before: int, after: int, by: User | None, at: datetime.datetime
+    allocation: Allocation, action: UndoneAction, *, before: int, after: int, by: User | None, at: datetime.datetime
 ) -> None:
     """Give an allocation the units that it had before; the caller has locked its pool, it and its key.
 
-    Raises the act's refusal where teachers hold what it was given.
+    Raises the action's refusal where teachers hold what it was given.
     """
     change = after - before
     name = school_forms(allocation.school.name).the
@@ -53,14 +53,14 @@ def set_back(
             remove_seats(key_id=allocation.key_id, units=change)
         except LicencesInUse:
             given = f"{formatting.start_sentence(name)} a déjà donné ses nouvelles licences à des enseignants"
-            raise act.refuse(given) from None
+            raise action.refuse(given) from None
     Allocation.objects.filter(pk=allocation.pk).update(units=before)
     Pool.objects.filter(pk=allocation.pool_id).update(allocated=F("allocated") - change)
     audit_log.record(
         action=REDUCED_IN_BULK if change > 0 else GROWN_IN_BULK,
         by=by,
         at=at,
-        summary=f"{act.name} : {name} a de nouveau {formatting.pluralize(before, 'licence')} du lot "
+        summary=f"{action.label} : {name} a de nouveau {formatting.pluralize(before, 'licence')} du lot "
         f"« {allocation.pool.name} », avec la même clé.",
         school_id=allocation.school_id,
         object_type=ALLOCATION_TOPIC,
