@@ -74,7 +74,7 @@ def _read_public_rows() -> tuple[dict[str, str], dict[str, PublicRows]]:
     return named, public
 
 
-NAMED, PUBLIC_ROWS = _read_public_rows()
+_NAMED, PUBLIC_ROWS = _read_public_rows()
 
 
 def read_invariants(topic: str) -> list[Invariant]:
@@ -124,7 +124,7 @@ class OfficeRows:
         """Return what the schema names of the public one. One query, of its own tables."""
         if self._named is None:
             # The portal has an outbox, and no other table of an office.
-            asked = NAMED if self._collectivity is not None else {"waiting_addresses": NAMED["waiting_addresses"]}
+            asked = _NAMED if self._collectivity is not None else {"waiting_addresses": _NAMED["waiting_addresses"]}
             with connection.cursor() as cursor:
                 cursor.execute(f"SELECT {', '.join(f'ARRAY({query})' for query in asked.values())}")
                 self._named = dict(zip(asked, cursor.fetchone() or (), strict=True))
