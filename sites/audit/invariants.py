@@ -58,7 +58,8 @@ _RULE = re.compile(r"(\w+) \((public|office|outbox)\) (\d+\. .+?)(?: reads: (.+)
 
 def _read_blocks(name: str) -> Iterator[tuple[str, str]]:
     """Yield the queries of a file, each with the lines of `---` above it as one."""
-    for block in _BLOCK.finditer((FOLDER / f"{name}.sql").read_text(encoding="utf-8")):
+    # A newline more: the pattern wants one after each line, and a file may end without.
+    for block in _BLOCK.finditer((FOLDER / f"{name}.sql").read_text(encoding="utf-8") + "\n"):
         yield block["head"].removeprefix("--- ").replace("\n--- ", " ").strip(), block["query"].strip()
 
 

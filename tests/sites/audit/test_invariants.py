@@ -326,3 +326,11 @@ def test_a_rule_without_place_or_number_is_refused(head, tmp_path, monkeypatch):
     (tmp_path / "sales.sql").write_text(f"--- {head}\nSELECT 'x'\n")
     with pytest.raises(ValueError, match="heads no rule"):
         invariants.read_invariants("sales")
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("query", ["SELECT 'x'", "SELECT 'x'\nWHERE true"])
+def test_the_last_line_of_a_file_may_end_without_a_newline(query, tmp_path, monkeypatch):
+    monkeypatch.setattr(invariants, "FOLDER", tmp_path)
+    (tmp_path / "sales.sql").write_text(f"--- paid (public) 12. Payée\n{query}")
+    assert [rule.sql for rule in invariants.read_invariants("sales")] == [query]
