@@ -53,7 +53,8 @@ class Invariant:
 
 FOLDER = Path(__file__).parent / "rules"
 _BLOCK = re.compile(r"(?P<head>(?:--- .+\n)+)(?P<query>(?:(?!--- ).*\n)+)")
-_RULE = re.compile(r"(\w+) \((public|office|outbox)\) (\d+\. .+?)(?: reads: (.+))?")
+_BEGINNING = r"(\w+) \((public|office|outbox)\) (?=\d+\. )"
+_RULE = re.compile(rf"{_BEGINNING}(\d+\. .+?)(?: reads: (.+))?")
 
 
 def _read_blocks(name: str) -> Iterator[tuple[str, str]]:
@@ -85,7 +86,8 @@ def read_invariants(topic: str) -> list[Invariant]:
 
 def _read_invariant(head: str, query: str) -> Invariant:
     match = _RULE.fullmatch(head)
-    if match is None:
+    # Two beginnings: those of a rule that lost its query, and of the next.
+    if match is None or len(re.findall(_BEGINNING, head)) > 1 or not query:
         raise ValueError(f"This heads no rule: {head}")
     code, place, rule, reads = match.groups()
     # Those of the public schema are given no parameters.

@@ -320,10 +320,28 @@ def test_no_file_of_rules_is_left_out():
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("head", ["paid 12. Payée", "paid (nowhere) 12. Payée", "paid (public) Payée"])
-def test_a_rule_without_place_or_number_is_refused(head, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "head",
+    [
+        "paid 12. Payée",
+        "paid (nowhere) 12. Payée",
+        "paid (public) Payée",
+        "paid (public) 12. Payée\n--- sold (public) 13. Vendue",
+        "paid (office) 12. Payée\n--- reads: sale\n--- sold (office) 13. Vendue",
+    ],
+)
+def test_a_head_that_is_not_of_one_rule_is_refused(head, tmp_path, monkeypatch):
     monkeypatch.setattr(invariants, "FOLDER", tmp_path)
     (tmp_path / "sales.sql").write_text(f"--- {head}\nSELECT 'x'\n")
+    with pytest.raises(ValueError, match="heads no rule"):
+        invariants.read_invariants("sales")
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("below", ["", "\n--- sold (public) 13. Vendue\nSELECT 'x'\n"])
+def test_a_rule_without_a_query_is_refused(below, tmp_path, monkeypatch):
+    monkeypatch.setattr(invariants, "FOLDER", tmp_path)
+    (tmp_path / "sales.sql").write_text(f"--- paid (public) 12. Payée\n{below}")
     with pytest.raises(ValueError, match="heads no rule"):
         invariants.read_invariants("sales")
 
