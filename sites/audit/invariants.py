@@ -3,7 +3,7 @@
 A rule is a query that returns a sentence for each violation. Above it stand its code, where it is checked, its sentence
 in French, and what it reads of the public schema: public rules are checked there, those of an office in each
 collectivity's schema, those of an outbox in both. Parameters are spelt `%(schema)s`; other `%` stand for themselves.
-The rows that rules of an office read of the public schema are the queries of `rules/public_rows.sql`.
+The rows that rules of an office read of the public schema are the queries of `public_rows.sql`.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ _BEGINNING = r"(\w+) \((public|office|outbox)\) (?=\d+\. )"
 _RULE = re.compile(rf"{_BEGINNING}(\d+\. .+?)(?: reads: (.+))?")
 
 
-def _read_blocks(name: str) -> Iterator[tuple[str, str]]:
+def _read_blocks(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the queries of a file, each with the lines of `---` above it as one."""
     # A newline more: the pattern wants one after each line, and a file may end without.
-    for block in _BLOCK.finditer((FOLDER / f"{name}.sql").read_text(encoding="utf-8") + "\n"):
+    for block in _BLOCK.finditer(path.read_text(encoding="utf-8") + "\n"):
         yield block["head"].removeprefix("--- ").replace("\n--- ", " ").strip(), block["query"].strip()
 
 
 def _read_public_rows() -> tuple[dict[str, str], dict[str, PublicRows]]:
     """Return the queries of what an office names of the public schema, and of the rows that are read of it, by name."""
     named, public = {}, {}
-    for head, query in _read_blocks("public_rows"):
+    for head, query in _read_blocks(Path(__file__).with_name("public_rows.sql")):
         name, is_public, columns = head.partition(": ")
         if is_public:
             public[name] = PublicRows(name, dict(column.split(" ", 1) for column in columns.split(", ")), query)
@@ -81,7 +81,7 @@ _NAMED, PUBLIC_ROWS = _read_public_rows()
 
 def read_invariants(topic: str) -> list[Invariant]:
     """Return the rules of `rules/<topic>.sql`, in their order. Raises `ValueError` for one that is not as above."""
-    return [_read_invariant(head, query) for head, query in _read_blocks(topic)]
+    return [_read_invariant(head, query) for head, query in _read_blocks(FOLDER / f"{topic}.sql")]
 
 
 def _read_invariant(head: str, query: str) -> Invariant:
