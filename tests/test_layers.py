@@ -102,7 +102,7 @@ def list_sql_references():
         for table in sorted(find_tables(Path(path).read_text()))
     ] + [
         (f"sites.audit → {table}", "sites.audit", TABLES[table])
-        for path in sorted((ROOT / "sites" / "audit" / "rules").glob("*.sql"))
+        for path in sorted((ROOT / "sites" / "audit").rglob("*.sql"))
         for table in sorted(set(_TABLE.findall(path.read_text())))
     ]
 

@@ -21,7 +21,7 @@ from licensing.books.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
 from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.positions import list_pool_positions
-from sites.audit.invariants import Finding, Invariant, OfficeRows, read_invariants
+from sites.audit.invariants import FOLDER, Finding, Invariant, OfficeRows, read_invariants
 from sites.audit.sales_checks import find_report_violations, find_vat_violations
 from sites.audit.schema_checks import find_lacking_tables, find_structure_differences, find_unreadable_values
 from tenants import privileges
@@ -35,12 +35,7 @@ def find_retention_violations(now: datetime.datetime) -> Iterator[str]:
         yield f"{table} : {formatting.pluralize(count, 'ligne')} de trop"
 
 
-#: The files of rules.
-TOPICS = (
-    "licences", "returns", "classes", "sales", "transmissions", "bank", "accounting", "requests", "emails", "renewals",
-    "references",
-)  # fmt: skip
-_INVARIANTS = [invariant for topic in TOPICS for invariant in read_invariants(topic)]
+_INVARIANTS = [invariant for path in sorted(FOLDER.glob("*.sql")) for invariant in read_invariants(path.stem)]
 PUBLIC_INVARIANTS = [one for one in _INVARIANTS if one.place == "public"]
 #: The outbox is in the public schema and in each collectivity's.
 OUTBOX_INVARIANTS = [one for one in _INVARIANTS if one.place == "outbox"]

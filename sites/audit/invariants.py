@@ -3,7 +3,7 @@
 A rule is a query that returns a sentence for each violation. Above it stand its code, where it is checked, its sentence
 in French, and what it reads of the public schema: public rules are checked there, those of an office in each
 collectivity's schema, those of an outbox in both. Parameters are spelt `%(schema)s`; other `%` stand for themselves.
-The rows that rules of an office read of the public schema are the queries of `rules/public_rows.sql`.
+The rows that rules of an office read of the public schema are the queries of `public_rows.sql`.
 """
 
 from __future__ import annotations
@@ -53,19 +53,21 @@ class Invariant:
 
 FOLDER = Path(__file__).parent / "rules"
 _BLOCK = re.compile(r"(?P<head>(?:--- .+\n)+)(?P<query>(?:(?!--- ).*\n)+)")
-_RULE = re.compile(r"(\w+) \((public|office|outbox)\) (\d+\. .+?)(?: reads: (.+))?")
+_BEGINNING = r"(\w+) \((public|office|outbox)\) (?=\d+\. )"
+_RULE = re.compile(rf"{_BEGINNING}(\d+\. .+?)(?: reads: (.+))?")
 
 
-def _read_blocks(name: str) -> Iterator[tuple[str, str]]:
+def _read_blocks(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the queries of a file, each with the lines of `---` above it as one."""
-    for block in _BLOCK.finditer((FOLDER / f"{name}.sql").read_text(encoding="utf-8")):
+    # A newline more: the pattern wants one after each line, and a file may end without.
+    for block in _BLOCK.finditer(path.read_text(encoding="utf-8") + "\n"):
         yield block["head"].removeprefix("--- ").replace("\n--- ", " ").strip(), block["query"].strip()
 
 
 def _read_public_rows() -> tuple[dict[str, str], dict[str, PublicRows]]:
     """Return the queries of what an office names of the public schema, and of the rows that are read of it, by name."""
     named, public = {}, {}
-    for head, query in _read_blocks("public_rows"):
+    for head, query in _read_blocks(Path(__file__).with_name("public_rows.sql")):
         name, is_public, columns = head.partition(": ")
         if is_public:
             public[name] = PublicRows(name, dict(column.split(" ", 1) for column in columns.split(", ")), query)
@@ -74,17 +76,18 @@ def _read_public_rows() -> tuple[dict[str, str], dict[str, PublicRows]]:
     return named, public
 
 
-NAMED, PUBLIC_ROWS = _read_public_rows()
+_NAMED, PUBLIC_ROWS = _read_public_rows()
 
 
 def read_invariants(topic: str) -> list[Invariant]:
     """Return the rules of `rules/<topic>.sql`, in their order. Raises `ValueError` for one that is not as above."""
-    return [_read_invariant(head, query) for head, query in _read_blocks(topic)]
+    return [_read_invariant(head, query) for head, query in _read_blocks(FOLDER / f"{topic}.sql")]
 
 
 def _read_invariant(head: str, query: str) -> Invariant:
     match = _RULE.fullmatch(head)
-    if match is None:
+    # Two beginnings: those of a rule that lost its query, and of the next.
+    if match is None or len(re.findall(_BEGINNING, head)) > 1 or not query:
         raise ValueError(f"This heads no rule: {head}")
     code, place, rule, reads = match.groups()
     # Those of the public schema are given no parameters.
@@ -124,7 +127,7 @@ class OfficeRows:
         """Return what the schema names of the public one. One query, of its own tables."""
         if self._named is None:
             # The portal has an outbox, and no other table of an office.
-            asked = NAMED if self._collectivity is not None else {"waiting_addresses": NAMED["waiting_addresses"]}
+            asked = _NAMED if self._collectivity is not None else {"waiting_addresses": _NAMED["waiting_addresses"]}
             with connection.cursor() as cursor:
                 cursor.execute(f"SELECT {', '.join(f'ARRAY({query})' for query in asked.values())}")
                 self._named = dict(zip(asked, cursor.fetchone() or (), strict=True))

@@ -113,7 +113,7 @@ def list_office_requests(collectivity: Collectivity) -> list[ShownRequest]:
     """Return the latest requests to a collectivity, those that wait first. One query."""
     requests = LicenceRequest.objects.filter(collectivity=collectivity.pk).select_related("school")
     return [
-        ShownRequest(format_school(request.school), get_page("client_school", request.school_id), words)
+        ShownRequest(format_school(request.school), _page_url("client_school", request.school_id), words)
         for request, words in _describe_requests(requests)
     ]
 
@@ -124,14 +124,14 @@ def list_school_requests(school: School) -> list[ShownRequest]:
     return [
         ShownRequest(
             collectivity_forms(request.collectivity.name).the,
-            get_page("client_collectivity", request.collectivity_id),
+            _page_url("client_collectivity", request.collectivity_id),
             words,
         )
         for request, words in _describe_requests(requests)
     ]
 
 
-def get_page(name: str, *ids: object) -> str:
+def _page_url(name: str, *ids: object) -> str:
     """Return the path of a row's page of the back office."""
     return reverse(f"admin:{name}", args=ids)
 
@@ -202,7 +202,7 @@ def list_collectivity_contacts(collectivity: Collectivity, orders: QuerySet[Orde
     requests = OfficeRequest.objects.filter(collectivity=collectivity).order_by("pk")[:MAX_ROWS]
     contacts += [
         Contact(one.applicant, f"A demandé le bureau{f' ({one.role})' if one.role else ''}", one.email, one.phone,
-                get_page("tenants_officerequest_change", one.pk))
+                _page_url("tenants_officerequest_change", one.pk))
         for one in requests
     ]  # fmt: skip
     return _merge([*contacts, *_list_billed(orders)])
@@ -210,7 +210,7 @@ def list_collectivity_contacts(collectivity: Collectivity, orders: QuerySet[Orde
 
 def list_school_contacts(school: School, orders: QuerySet[Order]) -> list[Contact]:
     """Return the school's own address, its principals and teachers, buyers, and who is billed. Three queries."""
-    page = get_page("schools_school_change", school.pk)
+    page = _page_url("schools_school_change", school.pk)
     own = Contact(school.name, "Adresse officielle", school.email, school.phone, page)
     affiliations = list(
         school.affiliation_set.select_related("user").order_by("user__profile", "-verified_at", "pk")[:MAX_ROWS]
@@ -233,7 +233,7 @@ def list_lost_emails(contacts: Iterable[Contact]) -> list[LostEmail]:
     addresses = {email.lower() for contact in contacts for email in contact.emails}
     messages = Message.objects.lost().alias(address=Lower("recipient")).filter(address__in=addresses)
     return [
-        _describe_lost(one, get_page("mailing_message_change", one.pk)) for one in messages.order_by("-pk")[:MAX_ROWS]
+        _describe_lost(one, _page_url("mailing_message_change", one.pk)) for one in messages.order_by("-pk")[:MAX_ROWS]
     ]
 
 
@@ -256,7 +256,7 @@ def list_lost_key_emails(school: School) -> list[LostEmail]:
 
 def _visit_url(collectivity: Collectivity) -> str:
     """Return the page that opens the office: its own pages lead an operator to its sign-in form, and no further."""
-    return get_page("tenants_collectivity_visit", collectivity.pk)
+    return _page_url("tenants_collectivity_visit", collectivity.pk)
 
 
 def _describe_lost(message: Message, url: str, office: str = "") -> LostEmail:
@@ -265,7 +265,7 @@ def _describe_lost(message: Message, url: str, office: str = "") -> LostEmail:
 
 
 def _describe_user(user: User, function: str) -> Contact:
-    page = get_page("accounts_user_change", user.pk)
+    page = _page_url("accounts_user_change", user.pk)
     return Contact(str(user), function, user.email, user.phone, page, has_account=True, last_login=user.last_login)
 
 
@@ -273,7 +273,7 @@ def _describe_invitation(invitation: Invitation, collectivity: Collectivity) -> 
     day = formatting.long_date(date_in_paris(invitation.created_at))
     end = formatting.long_date(date_in_paris(invitation.expires_at))
     function = f"Invitation du {day}, valable jusqu'au {end} : {_join_roles(invitation.roles)}"
-    url = get_page("office_invitation", collectivity.pk, invitation.pk)
+    url = _page_url("office_invitation", collectivity.pk, invitation.pk)
     return Contact(_INVITED, function, invitation.email, "", url)
 
 
@@ -329,7 +329,7 @@ def _list_billed(orders: QuerySet[Order]) -> list[Contact]:
     """Return each name and address that these orders are billed to, with the latest order of each."""
     billed = orders.exclude(bill_name="").order_by().values_list("bill_name", "bill_email").annotate(last=Max("pk"))
     return [
-        Contact(name, _BILLED, email, "", get_page("orders_order_change", last))
+        Contact(name, _BILLED, email, "", _page_url("orders_order_change", last))
         for name, email, last in billed.order_by("-last")[:MAX_ROWS]
     ]
 
@@ -424,7 +424,7 @@ def get_client_url(order: Order) -> str:
         ("client_school", order.school_id),
         ("client_person", order.placed_by_id),
     )
-    return next((get_page(name, pk) for name, pk in pages if pk is not None), "")
+    return next((_page_url(name, pk) for name, pk in pages if pk is not None), "")
 
 
 class Figure(NamedTuple):
@@ -458,8 +458,8 @@ def show_collectivity(request: HttpRequest, pk: int) -> HttpResponse:
             Figure("utilisées par un enseignant", sum(lot.held for lot in running)),
         ],
         lost=[*list_lost_office_emails(collectivity), *list_lost_emails(contacts)],
-        visit_url=get_page("tenants_collectivity_visit", collectivity.pk),
-        admin_url=get_page("tenants_collectivity_change", collectivity.pk),
+        visit_url=_page_url("tenants_collectivity_visit", collectivity.pk),
+        admin_url=_page_url("tenants_collectivity_change", collectivity.pk),
         orders_url=_list_rows("orders_order", collectivity__id__exact=collectivity.pk),
     )
 
@@ -495,7 +495,7 @@ def show_school(request: HttpRequest, uai: str) -> HttpResponse:
         invitations=invitations.list_school_invitations(school, timezone.now()),
         requests=list_school_requests(school),
         lost=[*list_lost_key_emails(school), *list_lost_emails(contacts)],
-        admin_url=get_page("schools_school_change", school.pk),
+        admin_url=_page_url("schools_school_change", school.pk),
         orders_url=_list_rows("orders_order", school__uai__exact=school.pk),
         keys_url=_list_rows("entitlements_activationkey", school__uai__exact=school.pk),
     )
@@ -514,7 +514,7 @@ def show_person(request: HttpRequest, pk: int) -> HttpResponse:
         name=str(person),
         **_describe_keys(Q(redeemed_by=person)),
         lost=list_lost_emails(contacts),
-        admin_url=get_page("accounts_user_change", person.pk),
+        admin_url=_page_url("accounts_user_change", person.pk),
         orders_url=_list_rows("orders_order", placed_by__id__exact=person.pk),
         keys_url=_list_rows("entitlements_activationkey", redeemed_by__id__exact=person.pk),
     )

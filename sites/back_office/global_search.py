@@ -35,7 +35,7 @@ from schools.models import Affiliation, School
 from sites.back_office import invitations, name_search, sale_search
 from sites.back_office.invitations import FoundInvitation
 from sites.back_office.name_search import MAX_NAMED, MIN_LETTERS
-from sites.back_office.sale_search import MAX_SALES, describe_orders
+from sites.back_office.sale_search import MAX_SALES, select_orders
 from tenants.cross_schema import query_all
 from tenants.models import Collectivity, OfficeRequest
 
@@ -495,7 +495,7 @@ def _by_sale(text: str) -> GlobalSearchResult:
 
 
 def _find_orders(condition: Q) -> list[Order]:
-    return list(describe_orders(Order.objects.filter(condition))[:MAX_SALES])
+    return list(select_orders(Order.objects.filter(condition))[:MAX_SALES])
 
 
 def _find_keys(condition: Q) -> QuerySet[ActivationKey]:

@@ -133,7 +133,7 @@ def column(
     return show
 
 
-class FurtherSearchAdmin(PagesAdmin):
+class FurtherSearchAdmin(ModelAdmin):
     """A search by fields that finds more than these say."""
 
     def search_further(self, term: str) -> Q | None:

@@ -20,7 +20,7 @@ from licensing.orders.models import UNSIGNED_STATES, Order, OrderState
 from schools import queries as school_queries
 from schools.folding import edit_distance, fold
 from schools.models import DirectoryWord, Fold, School
-from sites.back_office.sale_search import describe_orders
+from sites.back_office.sale_search import select_orders
 from tenants.models import Collectivity, OfficeRequest
 
 #: A shorter word is near to too many; a longer one with a slip is found by its trigrams.
@@ -147,7 +147,7 @@ def find_invoices(words: list[str]) -> list[Invoice]:
 
 def find_orders(words: list[str]) -> list[Order]:
     """Return the orders that are not invoiced yet, by the name of who pays or is served, the latest first."""
-    orders = describe_orders(Order.objects.filter(state__in=_NOT_INVOICED))
+    orders = select_orders(Order.objects.filter(state__in=_NOT_INVOICED))
     names = Concat("bill_name", Value(" "), "collectivity__name", Value(" "), "school__name")
     return find_rows(orders, Concat(Value(" "), Fold(names), output_field=TextField()), words)
 
@@ -155,14 +155,14 @@ def find_orders(words: list[str]) -> list[Order]:
 def find_orders_by_email(words: list[str]) -> list[Order]:
     """Return the orders whose invoices go to an address that is nearly this one, the latest first."""
     text = Concat(Value(" "), Fold("bill_email"), output_field=TextField())
-    return find_rows(describe_orders(Order.objects.all()), text, words)
+    return find_rows(select_orders(Order.objects.all()), text, words)
 
 
 def find_sales_of(collectivities: list[Collectivity], schools: list[School]) -> tuple[list[Order], list[Invoice]]:
     """Return the latest orders and invoices of clients. Two queries."""
     ordered = Q(collectivity__in=collectivities) | Q(school__in=[one.pk for one in schools])
     billed = Q(order__collectivity__in=collectivities) | Q(order__school__in=[one.pk for one in schools])
-    orders = describe_orders(Order.objects.filter(ordered))
+    orders = select_orders(Order.objects.filter(ordered))
     invoices = Invoice.objects.filter(billed).select_related("order").defer("xml").order_by("-year", "-sequence")
     return list(orders[:MAX_NAMED]), list(invoices[:MAX_NAMED])
 

@@ -94,7 +94,7 @@ def _explain_correction(order: Order, _at: datetime.datetime) -> list[str]:
     ]
 
 
-PAYER_ACTIONS: tuple[AdminAction[Order], ...] = (
+_PAYER_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="completer",
         label="Compléter les références du payeur",
@@ -127,7 +127,7 @@ PAYER_ACTIONS: tuple[AdminAction[Order], ...] = (
 )
 
 
-class PartialCreditForm(forms.Form):
+class _PartialCreditForm(forms.Form):
     """How many licences are taken back, for how much, and why."""
 
     licences = forms.IntegerField(
@@ -146,7 +146,7 @@ class PartialCreditForm(forms.Form):
     reason = forms.CharField(label="Motif", max_length=500, widget=FEW_LINES, help_text="L'avoir le porte tel quel.")
 
 
-def lacks_credit(order: Order) -> bool:
+def _lacks_credit(order: Order) -> bool:
     """Whether a part of a paid order was refunded in the provider's dashboard, and nothing says why yet."""
     return order.state == OrderState.PAID and get_balance(order) > 0
 
@@ -161,7 +161,7 @@ def _explain_credit(order: Order, _at: datetime.datetime) -> list[str]:
     invoice = order.invoices.current().get()
     sentences = (
         [f"{euros(get_balance(order))} ont été rendus sur la carte, chez le prestataire : l'avoir dit pourquoi."]
-        if lacks_credit(order)
+        if _lacks_credit(order)
         else []
     )
     sentences += [
@@ -173,9 +173,9 @@ def _explain_credit(order: Order, _at: datetime.datetime) -> list[str]:
             f"Sur {pluralize(line.remaining, 'licence')}, {number(takeable)} au plus peuvent être reprises. Une "
             f"licence vaut {euros(price_licences(line, 1))} TTC, à proportion."
         )
-    if order.payments.filter(card__isnull=False).exists() and not lacks_credit(order):
+    if order.payments.filter(card__isnull=False).exists() and not _lacks_credit(order):
         sentences.append("Ce que la carte a payé au-delà de ce qui reste dû est rendu aussitôt.")
-    elif not lacks_credit(order):
+    elif not _lacks_credit(order):
         sentences.append("Ce qui est payé au-delà de ce qui reste dû devient un trop-perçu, à rendre ou à reporter.")
     return [*sentences, "Pour tout reprendre, annulez la commande. L'acheteur reçoit l'avoir par e-mail."]
 
@@ -199,21 +199,21 @@ def _explain_demand(order: Order, _at: datetime.datetime) -> list[str]:
     ]
 
 
-CREDIT_ACTIONS: tuple[AdminAction[Order], ...] = (
+_CREDIT_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="etablir-l-avoir",
         label="Établir l'avoir",
-        is_available=lambda order: lacks_credit(order) and _is_creditable(order),
+        is_available=lambda order: _lacks_credit(order) and _is_creditable(order),
         explanation=_explain_credit,
         run=_credit,
-        form=PartialCreditForm,
+        form=_PartialCreditForm,
         initial=_initial_credit,
-        is_priority=lacks_credit,
+        is_priority=_lacks_credit,
     ),
     AdminAction(
         path="reste-du",
         label="Le reste est dû",
-        is_available=lacks_credit,
+        is_available=_lacks_credit,
         explanation=_explain_demand,
         run=call(
             demand_refunded_part,
@@ -221,15 +221,15 @@ CREDIT_ACTIONS: tuple[AdminAction[Order], ...] = (
             lambda order, *_: f"{euros(get_balance(order))} sont de nouveau à régler ; l'acheteur en reçoit un e-mail.",
         ),
         primary=False,
-        is_priority=lacks_credit,
+        is_priority=_lacks_credit,
     ),
     AdminAction(
         path="avoir-partiel",
         label="Établir un avoir partiel",
-        is_available=lambda order: _is_creditable(order) and not lacks_credit(order),
+        is_available=lambda order: _is_creditable(order) and not _lacks_credit(order),
         explanation=_explain_credit,
         run=_credit,
-        form=PartialCreditForm,
+        form=_PartialCreditForm,
         primary=False,
     ),
 )
@@ -323,7 +323,7 @@ def _move(order: Order, *, target: int, amount: Decimal, by: User, at: datetime.
     return f"{euros(amount)} reportés sur la commande n° {target}."
 
 
-MONEY_ACTIONS: tuple[AdminAction[Order], ...] = (
+_MONEY_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="reglement",
         label="Enregistrer un règlement",
@@ -643,8 +643,8 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         explanation=_explain_confirmation,
         run=_confirm,
     ),
-    *MONEY_ACTIONS,
-    *CREDIT_ACTIONS,
+    *_MONEY_ACTIONS,
+    *_CREDIT_ACTIONS,
     AdminAction(
         path="refuser-le-bon",
         label="Refuser le document déposé",
@@ -653,7 +653,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         run=_refuse_scan,
         form=ReasonForm,
     ),
-    *PAYER_ACTIONS,
+    *_PAYER_ACTIONS,
     AdminAction(
         path="recevoir",
         label="Enregistrer le bon reçu par courrier",

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from stdnum.exceptions import ValidationError as BadNumber
 from stdnum.fr import siret as sirets
+from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -90,7 +91,7 @@ class PublicBodyForm(ModelForm[PublicBody]):
 
 
 @admin.register(PublicBody)
-class PublicBodyAdmin(PagesAdmin):
+class PublicBodyAdmin(ModelAdmin):
     """Public payers. Orders copy what they need, so a body can be corrected or deleted."""
 
     form = PublicBodyForm

@@ -255,7 +255,7 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         label="Inscrire le remboursement",
         is_available=lambda payment: payment.card_id is None and _is_refundable(payment),
         explanation=lambda payment, _at: [
-            (f"Rien n'est viré d'ici : faites d'abord partir {euros(get_refundable(payment))} de votre banque."),
+            f"Rien n'est viré d'ici : faites d'abord partir {euros(get_refundable(payment))} de votre banque.",
             "Inscrivez-le ensuite ici : l'acheteur reçoit un e-mail.",
         ],
         run=call(payment_operations.refund, "payment_id", _describe_refund("inscrit")),

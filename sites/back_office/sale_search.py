@@ -163,7 +163,7 @@ def _find_near(amount: Decimal, *, without_cents: bool) -> Sales:
     return list_sales(Invoice.objects.filter(price), Order.objects.filter(price), Payment.objects.filter(paid))
 
 
-def describe_orders(orders: QuerySet[Order]) -> QuerySet[Order]:
+def select_orders(orders: QuerySet[Order]) -> QuerySet[Order]:
     """Return orders with their client and whether they are under review, the latest first."""
     described = orders.select_related("collectivity", "school", "placed_by").annotate(under_review=is_under_review())
     return described.order_by("-pk")
@@ -173,7 +173,7 @@ def list_sales(invoices: QuerySet[Invoice], orders: QuerySet[Order], payments: Q
     """Return these sales as results, the latest first. Three queries."""
     return Sales(
         invoices=list(invoices.select_related("order").defer("xml").order_by("-year", "-sequence")[:MAX_SALES]),
-        orders=list(describe_orders(orders)[:MAX_SALES]),
+        orders=list(select_orders(orders)[:MAX_SALES]),
         payments=list(payments.select_related("order").order_by("-pk")[:MAX_SALES]),
     )
 

@@ -53,8 +53,9 @@ class WaitingItem:
         days = (date_in_paris(self.now) - self.since_day).days
         if days > 0:
             return pluralize(days, "jour")
-        moment = self.since if isinstance(self.since, datetime.datetime) else None
-        return f"aujourd'hui à {moment.astimezone(PARIS):%H:%M}" if moment else "aujourd'hui"
+        if isinstance(self.since, datetime.datetime):
+            return f"aujourd'hui à {self.since.astimezone(PARIS):%H:%M}"
+        return "aujourd'hui"
 
 
 @dataclass(frozen=True)

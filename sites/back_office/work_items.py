@@ -181,8 +181,7 @@ class WorkItem(NamedTuple):
 def _count(count: int, singular: str, plural: str, page: str, *, urgent: bool, query: str = "") -> Iterator[WorkItem]:
     """Yield the item of so many things on a list of the admin; none where there are none."""
     if count:
-        sentence = f"{number(count)}\u00a0{singular if count == 1 else plural}"
-        yield WorkItem(sentence, f"{reverse(f'admin:{page}')}{query}", urgent=urgent)
+        yield WorkItem(pluralize(count, singular, plural), f"{reverse(f'admin:{page}')}{query}", urgent=urgent)
 
 
 def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:

@@ -1,6 +1,6 @@
 """The demo scenario, from a collectivity's spreadsheet to teachers' seats, by the pages' operations.
 
-Each step prints its results, and raises `StepFailed` where they are not as expected.
+Each step prints its results, and raises `StepFailed`, `RuleBroken` or `SignUpFailed` where they are not as expected.
 """
 
 from __future__ import annotations
@@ -355,7 +355,7 @@ class DemoScenario:
         )
 
     def add_up(self) -> None:
-        describe_result(self.offices.values(), self.print_line)
+        check_result(self.offices.values(), self.print_line)
 
     def _build_shop(self) -> ShopSteps:
         return ShopSteps(self.print_line, self._expect)
@@ -408,7 +408,7 @@ class RuleBroken(Exception):
     """The licences of a pool do not add up, or the audit found something."""
 
 
-def describe_result(offices: Iterable[Collectivity], print_line: Callable[[str], None]) -> None:
+def check_result(offices: Iterable[Collectivity], print_line: Callable[[str], None]) -> None:
     """Print where each licence is, and how many rules hold. Raises `RuleBroken`."""
     for office in offices:
         with tenant_context(office):

@@ -60,7 +60,7 @@ SAME_DAY_ALLOCATIONS = (4, 25)
 SIGNED_PDF = b"%PDF-1.4\n% Bon de commande, signature et cachet de la demonstration.\n%%EOF\n"
 
 
-def describe_licences() -> None:
+def create_seller_and_summary() -> None:
     """Create the seller, and say what the licences are for."""
     Seller.objects.create(pk=1, **SELLER)
     product = get_licence_product()
@@ -106,7 +106,7 @@ class ShopSteps:
 
     def open(self, now: datetime.datetime) -> None:
         """Create the seller and the prices, and open sales of the year."""
-        describe_licences()
+        create_seller_and_summary()
         year = get_school_year(date_in_paris(now))
         year.sold_from = year.starts_on - datetime.timedelta(days=90)
         year.save()

@@ -41,7 +41,7 @@ from schools.directory.operations import synchronise
 from schools.operations import load_calendar
 from sites.demo.directory import HEADER, write_csv
 from sites.demo.people import PASSWORD, DemoPerson, create_operator, join_by_letter
-from sites.demo.shop import SIGNED_PDF, build_billing, describe_licences, set_prices
+from sites.demo.shop import SIGNED_PDF, build_billing, create_seller_and_summary, set_prices
 from sites.demo.year.places import OPERATOR, OfficeStory, SchoolPlan, list_rows
 from sites.demo.year.world import YearWorld, run_jobs
 from sites.office.renewal_spreadsheets import build_list_workbook
@@ -319,7 +319,7 @@ _SOLD_BEFORE = datetime.timedelta(days=120)
 def open_shop(world: YearWorld) -> None:
     """Create the operator, the seller and the prices of both school years."""
     world.users[OPERATOR.username] = create_operator(password=PASSWORD, date_joined=world.at)
-    describe_licences()
+    create_seller_and_summary()
     for year in (world.story.ends_in, world.story.ends_in + 1):
         starts_on = datetime.date(year - 1, 9, 1)
         school_year, _ = SchoolYear.objects.update_or_create(

@@ -17,7 +17,7 @@ from accounts.models import User
 from core.calendar import PARIS, date_in_paris
 from core.formatting import long_date, number
 from sites.demo.people import PASSWORD
-from sites.demo.scenario import describe_result
+from sites.demo.scenario import check_result
 from sites.demo.year import letters, office_acts, school_acts
 from sites.demo.year.letters import LetterBook, write_letters
 from sites.demo.year.places import OFFICES, OPERATOR
@@ -146,7 +146,7 @@ class YearDemonstration:
             logging.disable(logging.NOTSET)
         letters: Path = settings.DATA / LETTERS_FILE
         letters.write_text(write_letters(simulation.book.letters), encoding="utf-8")
-        describe_result(world.offices.values(), self._print_line)
+        check_result(world.offices.values(), self._print_line)
         self._print_line(
             f"   {number(len(simulation.book.letters))} lettres, par destinataire et dans l'ordre : {letters}\n"
             f"   ({time.monotonic() - started:.0f} s)"
