@@ -6,7 +6,7 @@ Messages to pupils, who are six, use short sentences.
 from __future__ import annotations
 
 from core.exceptions import DomainError
-from licensing.entitlements.exceptions import TooManyGuesses, TooManyTries
+from licensing.entitlements.exceptions import TooManyTries
 
 
 class ClassNotTaught(DomainError):
@@ -82,7 +82,7 @@ class TooManyInvitations(TooManyTries):
     code = "too_many_invitations"
 
 
-class TooManyHandoverCodes(TooManyGuesses):
+class TooManyHandoverCodes(TooManyTries):
     """Too many codes that do not exist were typed."""
 
     code = "too_many_codes"
