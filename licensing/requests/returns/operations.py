@@ -22,7 +22,7 @@ from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.pools import checks, restorations
 from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
-from licensing.pools.exceptions import BadUnits, PoolExhausted
+from licensing.pools.exceptions import PoolExhausted
 from licensing.pools.filters import find_asking
 from licensing.pools.journal import record_allocations
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, Allocation
@@ -112,11 +112,12 @@ def give_back(*, subscription_id: int, units: int, by: User, at: datetime.dateti
     """Give unused licences of a subscription back to the collectivity; they are free in its lot at once.
 
     Answers the collectivity's request, where one is open, with `comment`. Raises a `DomainError`, having changed
-    nothing: what `check_may_give_back` raises, `LicencesInUse`, `BadUnits`, `KeySuspended`, `KeyExpired`.
+    nothing: what `check_may_give_back` raises, `LicencesInUse`, `KeySuspended`, `KeyExpired`, and refuses a number
+    below 1 (`invalid_units`).
     """
     subscription, collectivity = check_may_give_back(subscription_id, by)
     if units < 1:
-        raise BadUnits("Indiquez un nombre entier de licences, au moins 1 : rien n'a été rendu.")
+        raise Refusal("invalid_units", "Indiquez un nombre entier de licences, au moins 1 : rien n'a été rendu.")
     with tenant_context(collectivity):
         found = restorations.lock_allocation_of_key(subscription.key_id)
         key_checks.check_available(found.pool.entitlement, by, at)
