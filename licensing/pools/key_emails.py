@@ -228,7 +228,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
 
 
 def _resend(
-    recipients: Mapping[int, str] | Mapping[int, str | None],
+    recipients: Mapping[int, str | None],
     *,
     by: User | None,
     at: datetime.datetime,
