@@ -17,19 +17,10 @@ from core.calendar import date_in_paris
 from core.exceptions import DomainError
 from licensing.classes import words
 from licensing.classes.queries import UnusableCase, find_unusable_case, format_entry_refusal
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import STATUS_COLUMNS, Entitlement
 
-_ENTITLEMENT_COLUMNS = (
-    "first_day",
-    "last_day",
-    "provisional_until",
-    "unpaid_until",
-    "suspended_at",
-    "suspension_cause",
-    "cancelled_at",
-)
 _LICENCE = f"""
-    seat.id, {", ".join(f"entitlement.{column}" for column in _ENTITLEMENT_COLUMNS)},
+    seat.id, {", ".join(f"entitlement.{column}" for column in STATUS_COLUMNS)},
     classroom.id, classroom.code, classroom.name
 """
 _TEACHER_SQL = f"""
@@ -122,7 +113,7 @@ class EntryDecision:
 
 
 class _Licence(NamedTuple):
-    """A seat's entitlement, unsaved, with the columns that the shared rules read, and its class if one was opened."""
+    """A seat's entitlement, unsaved, with `STATUS_COLUMNS`, and its class if one was opened."""
 
     seat: int
     entitlement: Entitlement
@@ -212,9 +203,7 @@ def check_pupil_entry(pupil_id: int, at: datetime.datetime) -> EntryDecision:
 
 def _read_licence(row: Sequence[Any]) -> _Licence:
     seat, *entitlement, classroom, code, name = row
-    return _Licence(
-        seat, Entitlement(**dict(zip(_ENTITLEMENT_COLUMNS, entitlement, strict=True))), classroom, code, name
-    )
+    return _Licence(seat, Entitlement(**dict(zip(STATUS_COLUMNS, entitlement, strict=True))), classroom, code, name)
 
 
 def _fetch_rows(statement: str, number: int) -> Sequence[tuple[Any, ...]]:

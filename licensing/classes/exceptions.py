@@ -6,7 +6,6 @@ Messages to pupils, who are six, use short sentences.
 from __future__ import annotations
 
 from core.exceptions import DomainError, TooManyTries
-from licensing.entitlements.exceptions import TooManyGuesses
 
 
 class ClassNotTaught(DomainError):
@@ -82,7 +81,7 @@ class TooManyInvitations(TooManyTries):
     code = "too_many_invitations"
 
 
-class TooManyHandoverCodes(TooManyGuesses):
+class TooManyHandoverCodes(TooManyTries):
     """Too many codes that do not exist were typed."""
 
     code = "too_many_codes"

@@ -138,8 +138,9 @@ def preview(*, symbols: str, classroom_id: int, by: User, at: datetime.datetime)
 def receive_pupils(*, symbols: str, classroom_id: int, by: User, at: datetime.datetime) -> ComingPupils:
     """Move the pupils of a code to a class of `by`, and tell the giver.
 
-    All or nothing. Raises `ClassNotTaught`, `Refusal`, `LicenceNotRunning`, `ClassFull`,
-    `HandoverEnded`, and `UnknownHandover`, also for the code of another school.
+    All or nothing. Raises `ClassNotTaught`, `LicenceNotRunning`, `ClassFull`, `HandoverEnded`, and `UnknownHandover`,
+    also for the code of another school; refuses pupils whom a number alone would tell from others (`same_words`), and
+    a class that has just gone to another seat (`class_on_another_seat`).
     """
     given_in = _find(symbols).classroom_id
     # The class that is left first, the class that they come to last: it is one where they are the same.
@@ -304,8 +305,8 @@ def look_up(*, code: str, classroom_id: int, by: User, address: str, at: datetim
 def receive(*, code: str, classroom_id: int, by: User, address: str, at: datetime.datetime) -> ComingPupils:
     """Receive the pupils in a class of `by`.
 
-    Raises what `operations.receive_pupils` raises, `Refusal` before any count or look-up, and
-    `TooManyHandoverCodes`.
+    Refuses a code that is none (`typo`) before any count or look-up. After it, raises `TooManyHandoverCodes`, and what
+    `receive_pupils` raises.
     """
     symbols = handover_codes.parse(code)
     with _GUESSES.count(by, address, at):

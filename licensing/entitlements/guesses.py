@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from accounts import throttling
 from accounts.models import User
-from core.exceptions import DomainError
-from licensing.entitlements.exceptions import TooManyGuesses
+from core.exceptions import DomainError, TooManyTries
 
 _HOUR = datetime.timedelta(hours=1)
 _TRIES_OF_ACCOUNT, _TRIES_OF_NETWORK = 10, 30
@@ -23,7 +22,7 @@ class GuessLimit:
     scope: str
     #: What says that a code does not exist; nothing else counts.
     failure: type[DomainError]
-    refusal: type[TooManyGuesses]
+    refusal: type[TooManyTries]
     #: Formatted with how long to wait.
     sentence: str
 

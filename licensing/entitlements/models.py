@@ -191,6 +191,18 @@ class Entitlement(models.Model):
         return self.available_on(day) and self.begun_on(day)
 
 
+#: The columns that the methods and properties of `Entitlement` read, with their types in SQL.
+STATUS_COLUMNS = {
+    "first_day": "date",
+    "last_day": "date",
+    "provisional_until": "date",
+    "unpaid_until": "date",
+    "suspended_at": "timestamptz",
+    "suspension_cause": "text",
+    "cancelled_at": "timestamptz",
+}
+
+
 class ActivationKey(models.Model):
     """A code that a principal redeems into a subscription. Stored sealed; only `code_sealing` reads it."""
 

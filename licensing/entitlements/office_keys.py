@@ -14,33 +14,20 @@ from django.db.models import Count, F, Q, QuerySet
 
 from core.connections import connection
 from core.schemas import PublicRows
-from licensing.entitlements.models import ActivationKey, Entitlement, Seat
+from licensing.entitlements.models import STATUS_COLUMNS, ActivationKey, Entitlement, Seat
 from licensing.entitlements.seat_holders import list_unused_seats
 
 _OF_OFFICE = """
 JOIN public.tenants_collectivity AS collectivity
     ON collectivity.id = entitlement.collectivity_id AND collectivity.schema_name = %(schema)s
 """
+_ENTITLEMENT_COLUMNS = {"id": "bigint", "number": "bigint", "kind": "text", **STATUS_COLUMNS}
 #: The entitlements of the office's lots.
 ENTITLEMENTS = PublicRows(
     "entitlement",
-    {
-        "id": "bigint",
-        "number": "bigint",
-        "kind": "text",
-        "first_day": "date",
-        "last_day": "date",
-        "provisional_until": "date",
-        "unpaid_until": "date",
-        "suspended_at": "timestamptz",
-        "suspension_cause": "text",
-        "cancelled_at": "timestamptz",
-    },
+    _ENTITLEMENT_COLUMNS,
     f"""
-    SELECT
-        entitlement.id, entitlement.number, entitlement.kind, entitlement.first_day, entitlement.last_day,
-        entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at, entitlement.suspension_cause,
-        entitlement.cancelled_at
+    SELECT {", ".join(f"entitlement.{column}" for column in _ENTITLEMENT_COLUMNS)}
     FROM public.entitlements_entitlement AS entitlement
     {_OF_OFFICE}
     """,  # noqa: S608 - constants of this module

@@ -53,7 +53,8 @@ from schools.principals import ConfirmationResult, share_principals
 def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime.datetime) -> Affiliation:
     """Attach a proposed teacher to the school that `by` is verified to lead, and notify the teacher.
 
-    Raises `Refusal`, and `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals.
+    Raises `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals, and refuses a school that
+    `by` is not verified to lead (`not_verified`).
     """
     school = School.objects.filter(
         pk__in=Affiliation.objects.filter(user=by, school=uai, verified_at__isnull=False).values("school")
@@ -160,8 +161,10 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
     """Redeem a key: credit the principal's account with a subscription of its units.
 
     `school`: the UAI to credit, for a principal of several schools and a key meant for none in particular. A key that
-    only the school's official mailbox could know also verifies the principal. Raises a `DomainError`;
-    `Refusal` before any look-up.
+    only the school's official mailbox could know also verifies the principal. Before any look-up, refuses a code that
+    is none (`typo`) and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `SchoolNotChosen`,
+    `KeyAlreadyRedeemed`, `KeyExpired` or `KeySuspended`, and refuses a key that was revoked (`key_revoked`) or is meant
+    for another school (`key_of_another_school`).
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.PRINCIPAL:
@@ -209,8 +212,10 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
 def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
     """Claim a seat: assign a free seat of a redeemed key to the teacher who typed it.
 
-    Teachers of any school may. The principals are notified. Raises a `DomainError`; `Refusal` before any
-    look-up.
+    Teachers of any school may. The principals are notified. Before any look-up, refuses a code that is none (`typo`)
+    and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `KeyExpired`, `KeySuspended`,
+    `NotYetRedeemed`, `AlreadyHoldsSeat`, `WithdrawnFromTeacher` or `NoSeatLeft`, and refuses a key that was revoked
+    (`key_revoked`).
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.TEACHER:
@@ -295,7 +300,8 @@ def enter_key(
 ) -> Subscription | Seat:
     """Redeem the key for a principal, or claim a seat of it for a teacher.
 
-    Raises what these operations raise, `Refusal` before any count or look-up, and `TooManyGuesses`.
+    Refuses a code that is none (`typo`) before any count or look-up. After it, raises `TooManyGuesses`, and what these
+    operations raise: an `UnknownKey` may be a `KeyOfAnotherCell`.
     """
     symbols = key_checks.parse_code(code)
     with _name_other_cell(code), _GUESSES.count(by, address, at):
@@ -308,8 +314,8 @@ def enter_key(
 def look_up(*, code: str, by: User | None, address: str, at: datetime.datetime) -> ActivationKey:
     """Return the key that a visitor typed or whose link they opened, for a page that changes nothing.
 
-    `by`: None for whoever is not signed in. Raises `UnknownKey`, `Refusal` before any count or look-up, and
-    `TooManyGuesses`.
+    `by`: None for whoever is not signed in. Refuses a code that is none (`typo`) before any count or look-up. After it,
+    raises `TooManyGuesses` or `UnknownKey`, which may be a `KeyOfAnotherCell`.
     """
     symbols = key_checks.parse_code(code)
     with _name_other_cell(code), _GUESSES.count(by, address, at):
@@ -351,8 +357,8 @@ def create_account_and_redeem(
 ) -> Subscription:
     """Create a principal's account with the proven mailbox as its address, and redeem the key for the key's school.
 
-    Another address becomes the account's once it is confirmed, as in « Mon compte ». Raises `Refusal`, and
-    what `operations.redeem` raises, having created nothing.
+    Another address becomes the account's once it is confirmed, as in « Mon compte ». Raises what `redeem` raises, and
+    refuses a token that proves no mailbox (`mailbox_not_proven`), having created nothing.
     """
     symbols = key_checks.parse_code(code)
     key = (

@@ -6,7 +6,6 @@ import datetime
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Aggregate, Count, Max, Model, Q, QuerySet, Subquery, Sum, Value
 
@@ -91,32 +90,41 @@ _USE_OF_SEAT = ("holder", "classroom")
 class _ShownLicences:
     """Licences of an entitlement, as they are on a day."""
 
-    # Whether they may be assigned, be it for a later first day.
-    available: bool
-    suspended: bool
-    cancelled: bool
-    # Whether their school year is over.
-    ended: bool
-    # The first day of use, if it is to come.
-    begins_on: datetime.date | None
-    # The last day, inclusive; while the order is unpaid, the provisional deadline first.
-    validity: str
+    entitlement: Entitlement
+    day: datetime.date
+
+    @property
+    def available(self) -> bool:
+        """Whether they may be assigned, be it for a later first day."""
+        return self.entitlement.available_on(self.day)
+
+    @property
+    def suspended(self) -> bool:
+        return self.entitlement.suspended_on(self.day)
+
+    @property
+    def cancelled(self) -> bool:
+        return self.entitlement.cancelled_at is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether their school year is over."""
+        return self.entitlement.last_day < self.day
+
+    @property
+    def begins_on(self) -> datetime.date | None:
+        """The first day of use, if it is to come."""
+        return None if self.entitlement.begun_on(self.day) else self.entitlement.first_day
+
+    @property
+    def validity(self) -> str:
+        """The last day, inclusive; while the order is unpaid, the provisional deadline first."""
+        return format_validity(self.entitlement, self.day)
 
     @property
     def opens_classes(self) -> bool:
         """Whether they open classes now."""
         return self.available and self.begins_on is None
-
-
-def _describe_licences(entitlement: Entitlement, day: datetime.date) -> dict[str, Any]:
-    return {
-        "available": entitlement.available_on(day),
-        "suspended": entitlement.suspended_on(day),
-        "cancelled": entitlement.cancelled_at is not None,
-        "ended": entitlement.last_day < day,
-        "begins_on": None if entitlement.begun_on(day) else entitlement.first_day,
-        "validity": format_validity(entitlement, day),
-    }
 
 
 @dataclass(kw_only=True)
@@ -153,20 +161,19 @@ class SubscriptionCard(_ShownLicences):
     @property
     def giver(self) -> str:
         """Who bought or ordered it, in French."""
-        if collectivity := self.subscription.key.entitlement.collectivity:
+        if collectivity := self.entitlement.collectivity:
             return f"Attribuée par {collectivity_forms(collectivity.name).the}"
         return "Commandée en boutique" if self.temporary else "Achetée en boutique"
 
     @property
     def is_given(self) -> bool:
         """Whether a collectivity gave it."""
-        return self.subscription.key.entitlement.collectivity is not None
+        return self.entitlement.collectivity is not None
 
     @property
     def since(self) -> datetime.date:
         """The day a collectivity gave its key, or the day it was bought; in Europe/Paris."""
-        key = self.subscription.key
-        return date_in_paris(key.issued_at) if self.is_given else key.entitlement.bought_on
+        return date_in_paris(self.subscription.key.issued_at) if self.is_given else self.entitlement.bought_on
 
     @property
     def remarks(self) -> str:
@@ -187,7 +194,7 @@ class SubscriptionCard(_ShownLicences):
     @property
     def school_year(self) -> int:
         """The year in which the school year of its licences ends, in August."""
-        return get_school_year(self.subscription.key.entitlement.last_day)
+        return get_school_year(self.entitlement.last_day)
 
 
 @dataclass
@@ -335,7 +342,8 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
         asked_until: datetime.datetime | None = getattr(subscription, "asked_until", None)
         cards.append(
             SubscriptionCard(
-                **_describe_licences(entitlement, day),
+                entitlement=entitlement,
+                day=day,
                 subscription=subscription,
                 key=_read_key(subscription.key),
                 until=format_until(entitlement, day),
@@ -392,7 +400,8 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
         entitlement = seat.subscription.key.entitlement
         licences.append(
             TeacherLicence(
-                **_describe_licences(entitlement, day),
+                entitlement=entitlement,
+                day=day,
                 seat=seat,
                 account=describe_account(seat.subscription),
                 key="" if seat.mode == SeatMode.AUTOMATIC else _read_key(seat.subscription.key),

@@ -56,7 +56,7 @@ class BillingDetails:
     vat_number: str = ""
 
 
-#: Fields whose column begins with `bill_`.
+#: Fields whose column has the prefix of billing details.
 _BILL_FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country", "email")
 #: Field of `BillingDetails` → column of `Order`.
 _COLUMNS = {

@@ -284,7 +284,7 @@ def _count(
     )
 
 
-def describe_revocation(preview: BulkPreview) -> list[str]:
+def describe_revoking(preview: BulkPreview) -> list[str]:
     """Return what taking the licences back does: licences by pool, and the e-mails."""
     lines = [
         f"{formatting.pluralize(share.schools, 'école')} : {formatting.pluralize(share.units, 'licence')}"
@@ -403,7 +403,7 @@ bulk_actions.declare(
     BulkAction(
         "Reprendre les licences",
         preview_revocation,
-        describe_revocation,
+        describe_revoking,
         reductions.revoke_many,
         ("attribution reprise", "attributions reprises"),
         takes_back=True,

@@ -299,7 +299,7 @@ def build_error(rejected: Collection[RejectedDemand]) -> DomainError:
     """Return one error for all: the first error code by precedence, with the schools concerned."""
     code = min((demand.code for demand in rejected), key=list(_SENTENCES).index)
     names = [demand.name for demand in rejected if demand.code == code]
-    text = names[0] if code == BadAddress.code else _join_names(names)
+    text = names[0] if code == "invalid_recipient" else _join_names(names)
     return Refusal(code, _SENTENCES[code].format(text))
 
 

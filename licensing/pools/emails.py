@@ -319,7 +319,7 @@ def _read_parts(message: Message, allocation: Allocation, key: str, link: str, *
             "access": describe_start(entitlement, date_in_paris(timezone.now())) or "aussitôt",
             "is_credited": is_credited,
             "last_symbols": key.rpartition("-")[2],
-            "note": "" if is_reduced else note,
+            "note": note,
             "asked": message.context.get("asked", 0),
             "given": added or allocation.units,
             "is_moved": bool(message.context.get("moved")),

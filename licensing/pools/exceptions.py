@@ -16,10 +16,6 @@ class BadAddress(DomainError):
     code = "invalid_recipient"
 
 
-class BadUnits(DomainError):
-    code = "invalid_units"
-
-
 class UnknownAllocation(DomainError):
     code = "unknown_allocation"
 

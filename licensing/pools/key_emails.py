@@ -162,8 +162,8 @@ def resend_many(
 def remind(*, allocation_id: int, by: User | None, at: datetime.datetime, anyway: bool = False) -> None:
     """Remind the school of an unredeemed key that it received.
 
-    Raises what `resend` raises, `Refusal` where no e-mail has arrived yet, and, but with
-    `anyway`, `WrittenThisWeek`.
+    Raises what `resend` raises, but for the address, and `WrittenThisWeek` but with `anyway`; refuses a school that no
+    e-mail has reached yet (`not_yet_sent`), and one that was reminded today (`reminded_today`).
     """
     for result in remind_many(allocation_ids=[allocation_id], by=by, at=at, anyway=anyway):
         result.raise_for_refusal()
@@ -228,7 +228,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
 
 
 def _resend(
-    recipients: Mapping[int, str] | Mapping[int, str | None],
+    recipients: Mapping[int, str | None],
     *,
     by: User | None,
     at: datetime.datetime,

@@ -314,7 +314,8 @@ def list_stuck_keys(at: datetime.datetime, *, limit: int, rights: OfficeRights |
 
     One query beside those of `rights`.
 
-    Dormant is what `filter_not_redeemed_since` finds after `DORMANT_DAYS`, lost what `Situation.UNDELIVERED` finds.
+    Dormant is what `filter_not_redeemed_since` finds after `DORMANT_DAYS`, lost what `filter_situation` finds for
+    `Situation.UNDELIVERED`.
     """
     day, dormant_before = date_in_paris(at), at - datetime.timedelta(days=DORMANT_DAYS)
     parameters = {

@@ -14,7 +14,7 @@ from accounts.models import User
 from collectivities import audit_log
 from core import formatting
 from core.connections import connection
-from core.exceptions import DomainError
+from core.exceptions import DomainError, Refusal
 from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.keys import shrink_many
 from licensing.entitlements.models import ActivationKey
@@ -22,7 +22,7 @@ from licensing.pools import checks, events
 from licensing.pools.checks import AllocationActionResult, lock_allocations, redeemed_error, revoked_error
 from licensing.pools.emails import build_message
 from licensing.pools.events import PoolEvent
-from licensing.pools.exceptions import BadUnits, UnknownAllocation
+from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.journal import record_allocations
 from licensing.pools.models import (
     ALLOCATION_TOPIC,
@@ -196,8 +196,8 @@ def reduce(*, pool_id: int, uai: str, units: int, by: User | None, at: datetime.
     """Reduce a school's allocation from a pool to `units`, and return it.
 
     The difference returns to the pool; the key stays the same. A school that already received its key is notified.
-    Raises `AllocationRedeemed`, `BadUnits` (below 1, or more than the school has) or `UnknownAllocation`, having
-    changed nothing. Idempotent.
+    Raises `AllocationRedeemed` or `UnknownAllocation`, and refuses a number below 1 or above what the school has
+    (`invalid_units`), having changed nothing. Idempotent.
     """
     [result] = reduce_many(pool_id=pool_id, reductions=[Reduction(uai, units)], by=by, at=at)
     result.raise_for_refusal()
@@ -263,14 +263,16 @@ def _check(reduction: Reduction, allocation: Allocation | None) -> ReductionResu
 
 def _refusal(reduction: Reduction, allocation: Allocation) -> DomainError | None:
     if reduction.units < 1:
-        return BadUnits(
+        return Refusal(
+            "invalid_units",
             f"{reduction.uai} : indiquez un nombre entier de licences, au moins 1. "
-            "Pour ne rien laisser à l'établissement, reprenez l'attribution."
+            "Pour ne rien laisser à l'établissement, reprenez l'attribution.",
         )
     if reduction.units > allocation.units:
-        return BadUnits(
+        return Refusal(
+            "invalid_units",
             f"{reduction.uai} : l'établissement n'a que {formatting.pluralize(allocation.units, 'licence')}, "
-            "une réduction ne peut pas lui en donner davantage."
+            "une réduction ne peut pas lui en donner davantage.",
         )
     if reduction.units < allocation.units and allocation.key.redeemed_at is not None:
         return redeemed_error(allocation.key.redeemed_at, "ses licences ne peuvent plus être réduites")

@@ -19,7 +19,8 @@ from core.exceptions import DomainError, Refusal
 from jobs import due
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.checks import lock_allocations, lock_pool
-from licensing.pools.emails import school_label
+from licensing.pools.emails import build_message
+from licensing.pools.journal import record_allocations
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from licensing.reminders import planning
 from licensing.reminders.models import (
@@ -83,15 +84,8 @@ def resume(*, allocation_id: int, at: datetime.datetime) -> None:
 
 
 def _record_stop(allocation: Allocation, action: str, words: str, *, at: datetime.datetime) -> None:
-    audit_log.record(
-        action=action,
-        by=None,
-        at=at,
-        summary=f"{format_school_name(allocation.school.name)} {words}.",
-        school_id=allocation.school_id,
-        object_type="allocation",
-        object_id=allocation.pk,
-    )
+    summary = f"{format_school_name(allocation.school.name)} {words}."
+    record_allocations(action, [(allocation, summary)], by=None, at=at)
 
 
 class ReminderEvent(models.TextChoices):
@@ -182,14 +176,7 @@ def _is_still_due(
 def _queue(reminders: Sequence[Reminder], allocations: Mapping[int, Allocation], *, at: datetime.datetime) -> None:
     mailing.enqueue_many(
         [
-            mailing.NewMessage(
-                kind=_KIND_OF[ReminderCause(one.cause)],
-                recipient=allocations[one.allocation_id].recipient,
-                topic=ALLOCATION_TOPIC,
-                topic_id=one.allocation_id,
-                about=school_label(allocations[one.allocation_id]),
-                context={"automatic": True},
-            )
+            build_message(allocations[one.allocation_id], _KIND_OF[ReminderCause(one.cause)], {"automatic": True})
             for one in reminders
         ],
         at=at,
@@ -197,21 +184,12 @@ def _queue(reminders: Sequence[Reminder], allocations: Mapping[int, Allocation],
 
 
 def _record(reminders: Sequence[Reminder], allocations: Mapping[int, Allocation], *, at: datetime.datetime) -> None:
-    audit_log.record_many(
-        [
-            audit_log.NewAuditEntry(
-                action="reminders.sent",
-                summary=f"{format_school_name(allocations[one.allocation_id].school.name)} : relance automatique "
-                f"envoyée à {allocations[one.allocation_id].recipient} ({_describe(one)}).",
-                school_id=one.school_id,
-                object_type="allocation",
-                object_id=one.allocation_id,
-            )
-            for one in reminders
-        ],
-        by=None,
-        at=at,
-    )
+    summaries = []
+    for reminder in reminders:
+        allocation = allocations[reminder.allocation_id]
+        sent = f"relance automatique envoyée à {allocation.recipient} ({_describe(reminder)})"
+        summaries.append((allocation, f"{format_school_name(allocation.school.name)} : {sent}."))
+    record_allocations("reminders.sent", summaries, by=None, at=at)
 
 
 def _describe(reminder: Reminder) -> str:
@@ -335,21 +313,10 @@ def cancel_all(*, pool_id: int, by: User | None, at: datetime.datetime) -> int:
 
 def _cancel(reminders: Sequence[Reminder], *, by: User | None, at: datetime.datetime) -> None:
     Reminder.objects.filter(pk__in=[reminder.pk for reminder in reminders]).update(cancelled_at=at)
+    summaries = []
     for reminder in reminders:
         reminder.cancelled_at = at
-    audit_log.record_many(
-        [
-            audit_log.NewAuditEntry(
-                action="reminders.cancelled",
-                summary=f"{format_school_name(reminder.school.name)} : relance du "
-                f"{formatting.long_date(reminder.planned_for)} annulée "
-                f"({ReminderCause(reminder.cause).label.lower()}).",
-                school_id=reminder.school_id,
-                object_type="allocation",
-                object_id=reminder.allocation_id,
-            )
-            for reminder in reminders
-        ],
-        by=by,
-        at=at,
-    )
+        cause = ReminderCause(reminder.cause).label.lower()
+        cancelled = f"relance du {formatting.long_date(reminder.planned_for)} annulée ({cause})"
+        summaries.append((reminder.allocation, f"{format_school_name(reminder.school.name)} : {cancelled}."))
+    record_allocations("reminders.cancelled", summaries, by=by, at=at)

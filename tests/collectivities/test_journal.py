@@ -27,7 +27,8 @@ def find_written_actions():
     paths = [path for app in ("collectivities", "licensing", "imports", "sites") for path in (ROOT / app).rglob("*.py")]
     for path in paths:
         text = path.read_text(encoding="utf-8")
-        if path.name not in {"models.py", "enums.py"} and "audit_log" not in text and "order_events" not in text:
+        writes = any(name in text for name in ("audit_log", "order_events", "record_allocations"))
+        if path.name not in {"models.py", "enums.py"} and not writes:
             continue
         for node in ast.walk(ast.parse(text)):
             yield from ((path.name, action) for action in list_actions(node))
@@ -46,6 +47,8 @@ def list_actions(node):
             return [f"orders.{text}" for text in list_texts(value)]
         case ast.Call(func=ast.Name(id="_record_event"), args=[_, value, *_]):
             return [f"orders.{text}" for text in list_texts(value)]
+        case ast.Call(func=ast.Name(id="record_allocations"), args=[value, *_]):
+            values = [value]
         case ast.Call(func=ast.Name(id="_queue_and_record"), args=[_, _, value, *_]):
             values = [value]
         case _:

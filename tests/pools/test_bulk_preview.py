@@ -10,7 +10,7 @@ from django.utils import timezone
 from core.confirmation_guard import ConfirmationGuard, is_large_share
 from licensing.entitlements.models import Entitlement
 from licensing.pools import bulk_views, key_emails, reductions
-from licensing.pools.bulk_views import LeftReason, PoolShare, describe_reminding, describe_revocation
+from licensing.pools.bulk_views import LeftReason, PoolShare, describe_reminding, describe_revoking
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
 from schools import calendar
@@ -91,7 +91,7 @@ def test_the_page_says_the_licences_by_lot_and_what_stays(given, pool, manager, 
 @pytest.mark.parametrize(("emails", "words"), [(0, "aucun e-mail ne part."), (1, "à l'école qui avait reçu sa clé.")])
 def test_the_letters_of_a_revocation_are_counted_in_french(emails, words):
     preview = bulk_views.BulkPreview([1], 1, 3, [PoolShare("Lot A", 1, 3)], emails, {})
-    assert describe_revocation(preview)[-1].endswith(words)
+    assert describe_revoking(preview)[-1].endswith(words)
 
 
 @pytest.mark.small

@@ -6,7 +6,7 @@ import pytest
 
 from collectivities.models import AuditEntry
 from licensing.entitlements.models import ActivationKey, Entitlement, Subscription
-from licensing.pools.exceptions import AllocationRedeemed, AllocationRevoked, BadUnits, PoolExhausted, UnknownAllocation
+from licensing.pools.exceptions import AllocationRedeemed, AllocationRevoked, PoolExhausted, UnknownAllocation
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import set_units
 from licensing.pools.reductions import revoke
@@ -86,7 +86,7 @@ def test_the_pool_is_not_exceeded(allocation, now):
 
 
 def test_none_at_all_is_no_number(allocation, now):
-    with pytest.raises(BadUnits):
+    with refuses("invalid_units"):
         change(allocation, 0, now)
 
 

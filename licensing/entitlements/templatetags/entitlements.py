@@ -35,7 +35,7 @@ def given_by(card: SubscriptionCard) -> str:
 
     Of an unpaid order, without until when: `status_text` says it, with what is awaited.
     """
-    collectivity = card.subscription.key.entitlement.collectivity
+    collectivity = card.entitlement.collectivity
     plural = "" if card.subscription.size == 1 else "s"
     ordered = "commandée" if card.temporary else "achetée"
     giver = f"attribuée{plural} par {collectivity_forms(collectivity.name).the}" if collectivity else ""
@@ -86,7 +86,7 @@ def since_heading(licences: list[TeacherLicence]) -> str:
 def class_in_words(licences: list[TeacherLicence]) -> str:
     """Return a teacher's title: « Votre classe a Pep's jusqu'au 31 août 2027 », or what they wait for."""
     if usable := opening_classes(licences):
-        until = format_long_date(max(licence.seat.subscription.key.entitlement.open_until for licence in usable))
+        until = format_long_date(max(licence.entitlement.open_until for licence in usable))
         have = "Votre classe a Pep's" if len(usable) == 1 else f"Vos {len(usable)} classes ont Pep's"
         return f"{have} jusqu'au {until}"
     if coming := [licence.begins_on for licence in licences if licence.available and licence.begins_on]:

@@ -14,7 +14,6 @@ from django.db.models import Max
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
-from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import DomainError, Refusal
@@ -23,8 +22,9 @@ from licensing.entitlements.models import Subscription
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.pools import checks, restorations
 from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
-from licensing.pools.exceptions import BadUnits, PoolExhausted
+from licensing.pools.exceptions import PoolExhausted
 from licensing.pools.filters import find_asking
+from licensing.pools.journal import record_allocations
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, Allocation
 from licensing.pools.queries import get_allocation_of_key
 from licensing.requests.returns import emails
@@ -112,11 +112,12 @@ def give_back(*, subscription_id: int, units: int, by: User, at: datetime.dateti
     """Give unused licences of a subscription back to the collectivity; they are free in its lot at once.
 
     Answers the collectivity's request, where one is open, with `comment`. Raises a `DomainError`, having changed
-    nothing: what `check_may_give_back` raises, `LicencesInUse`, `BadUnits`, `KeySuspended`, `KeyExpired`.
+    nothing: what `check_may_give_back` raises, `LicencesInUse`, `KeySuspended`, `KeyExpired`, and refuses a number
+    below 1 (`invalid_units`).
     """
     subscription, collectivity = check_may_give_back(subscription_id, by)
     if units < 1:
-        raise BadUnits("Indiquez un nombre entier de licences, au moins 1 : rien n'a été rendu.")
+        raise Refusal("invalid_units", "Indiquez un nombre entier de licences, au moins 1 : rien n'a été rendu.")
     with tenant_context(collectivity):
         found = restorations.lock_allocation_of_key(subscription.key_id)
         key_checks.check_available(found.pool.entitlement, by, at)
@@ -190,15 +191,8 @@ def keep(*, request_id: int, by: User, at: datetime.datetime, comment: str = "")
             )
         allocation = get_allocation_of_key(request.key_id)
         request.end(ReturnOutcome.DECLINED, at, answered_by=by, comment=comment)
-        audit_log.record(
-            action="pools.return_declined",
-            by=None,
-            at=at,
-            summary=summarise_answer(request, allocation.school.name),
-            school_id=allocation.school_id,
-            object_type="allocation",
-            object_id=allocation.pk,
-        )
+        summary = summarise_answer(request, allocation.school.name)
+        record_allocations("pools.return_declined", [(allocation, summary)], by=None, at=at)
         webhooks.emit(events=[build_answered_event(request, allocation)], at=at)
     return request
 
@@ -354,15 +348,10 @@ def _apply(
         for allocation, units in asking
     )
     pairs = [(request, allocation) for request, (allocation, _) in zip(requests, asking, strict=True)]
-    audit_log.record_many(
+    record_allocations(
+        "pools.return_requested",
         [
-            audit_log.NewAuditEntry(
-                "pools.return_requested",
-                summarise_demand(request, allocation.school.name, allocation.pool.name),
-                allocation.school_id,
-                "allocation",
-                allocation.pk,
-            )
+            (allocation, summarise_demand(request, allocation.school.name, allocation.pool.name))
             for request, allocation in pairs
         ],
         by=by,
@@ -384,15 +373,8 @@ def withdraw(*, request_id: int, by: User | None, at: datetime.datetime) -> Retu
     if not request.withdraw(at, ended=ended, answered_by=by):
         return request
     allocation = get_allocation_of_key(request.key_id)
-    audit_log.record(
-        action="pools.return_request_withdrawn",
-        by=by,
-        at=at,
-        summary=summarise_withdrawal(request, allocation.school.name),
-        school_id=allocation.school_id,
-        object_type="allocation",
-        object_id=allocation.pk,
-    )
+    summary = summarise_withdrawal(request, allocation.school.name)
+    record_allocations("pools.return_request_withdrawn", [(allocation, summary)], by=by, at=at)
     cancel_in_portal(emails.REQUEST_TOPIC, [request.pk], at)
     webhooks.emit(events=[build_answered_event(request, allocation)], at=at)
     return request

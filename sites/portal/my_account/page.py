@@ -117,7 +117,7 @@ def list_givers(cards: list[SubscriptionCard]) -> list[dict[str, Any]]:
     """
     found: dict[int, Collectivity] = {}
     for card in cards:
-        collectivity = card.subscription.key.entitlement.collectivity
+        collectivity = card.entitlement.collectivity
         if collectivity is not None:
             found[collectivity.pk] = collectivity
     givers = []
@@ -134,7 +134,7 @@ def get_next_licences(found: PrincipalOverview, *, at: datetime.datetime) -> dic
     """
     if not found.current:
         return {}
-    last_day = max(card.subscription.key.entitlement.last_day for card in found.current)
+    last_day = max(card.entitlement.last_day for card in found.current)
     following = SchoolYear.objects.filter(starts_on__gt=last_day, sold_from__isnull=False).order_by("ends_on").first()
     today = date_in_paris(at)
     return {
