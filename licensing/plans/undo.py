@@ -21,10 +21,10 @@ from webhooks import operations as webhooks
 
 
 class UndoneAction(NamedTuple):
-    """How the journal names an undoing (« Rééquilibrage annulé »), and the code of the refusal to undo."""
+    """The code of the refusal to undo, and how the journal names an undoing (« Rééquilibrage annulé »)."""
 
-    label: str
     code: str
+    label: str
 
     def refuse(self, sentence: str) -> Refusal:
         """Return the refusal, with a sentence without a full stop."""

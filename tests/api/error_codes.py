@@ -115,7 +115,7 @@ def _refusal_codes(packages: tuple[str, ...]) -> set[str]:
             module = ".".join([app.name, *file.relative_to(app.path).with_suffix("").parts])
             if module.startswith(packages):
                 tree = ast.parse(file.read_text(encoding="utf-8"))
-                found |= set(_in_source(tree, first={"Refusal", "RejectedDemand"}, named=set()))
+                found |= set(_in_source(tree, first={"Refusal", "RejectedDemand", "UndoneAction"}, named=set()))
     return found
 
 

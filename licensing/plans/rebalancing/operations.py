@@ -39,7 +39,7 @@ class PlanOutdated(DomainError):
     code = "plan_outdated"
 
 
-_UNDONE = UndoneAction("Rééquilibrage annulé", "rebalancing_not_undoable")
+_UNDONE = UndoneAction("rebalancing_not_undoable", "Rééquilibrage annulé")
 
 # Accept the requests that rebalancings granted, once the hour to undo them is over.
 #

@@ -54,7 +54,7 @@ class RenewalChanged(DomainError):
 
 #: `AuditEntry.object_type` of a renewal.
 OBJECT_TYPE = "renewal"
-_UNDONE = UndoneAction("Reconduction annulée", "renewal_not_undoable")
+_UNDONE = UndoneAction("renewal_not_undoable", "Reconduction annulée")
 _STATE_WORDS = {
     RenewalState.OPEN: "la liste n'est pas encore commandée",
     RenewalState.QUOTED: "un devis en tient le prix : passez la commande, ou abandonnez-la d'abord",
