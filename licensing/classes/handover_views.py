@@ -6,8 +6,8 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -18,17 +18,20 @@ from accounts.requests import AuthenticatedRequest
 from accounts.throttling import limit_downloads
 from core.exceptions import DomainError
 from core.formatting import pluralize
-from licensing.classes import handover_codes, handovers, operations, pupil_cards, queries
+from licensing.classes import handovers, operations, pupil_cards
 from licensing.classes.exceptions import TooManyHandoverCodes
 from licensing.classes.forms import ClassNameForm
 from licensing.classes.handovers import ComingPupils
-from licensing.classes.models import Classroom, HandoverOutcome, PupilAccount, PupilHandover
+from licensing.classes.models import Classroom, HandoverOutcome, PupilHandover
 from licensing.classes.operations import CarriedClass, CarryOffer
+from licensing.classes.queries import ClassView
 from licensing.classes.views import (
-    STALE_PAGE,
+    check_current,
     class_act,
     derive_name_keys,
+    describe_class,
     get_taught_class_or_404,
+    load_class,
     parse_numbers,
     redirect_to_class,
     render_class_page,
@@ -42,32 +45,27 @@ from web.page_actions import page_action
 @signed_in
 @require_http_methods(["GET", "POST"])
 @never_cache
+@class_act
 def carry_on(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show which pupils come along, under which name and on which licence; then carry the class on."""
-    classroom = get_taught_class_or_404(request, pk)
+    view = load_class(request, pk)
+    classroom = view.classroom
+    offer = operations.find_offer(classroom, request.user, at=timezone.now())
     if request.method == "GET":
-        offer = operations.find_offer(classroom, request.user, at=timezone.now())
         if offer is None or offer.opens_on is not None:
             # The page of the class says from when, or nothing.
             return redirect_to_class(classroom)
-        _, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-        ticked = {pupil.number for pupil in pupils}
-        return _render(request, classroom, offer, pupils, ticked, form=ClassNameForm(initial={"name": classroom.name}))
-    return _carry_on(request, classroom)
-
-
-def _carry_on(request: AuthenticatedRequest, classroom: Classroom) -> HttpResponse:
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
+        ticked = {pupil.number for pupil in view.pupils}
+        return _render(request, view, offer, ticked, form=ClassNameForm(initial={"name": classroom.name}))
     numbers = parse_numbers(request.POST.getlist("eleve"))
     seat_id = next(iter(parse_numbers(request.POST.getlist("licence"))), 0)
     form = ClassNameForm(request.POST)
-    offer = operations.find_offer(classroom, request.user, at=timezone.now())
     # A second click finds the class on its seat, and is answered as the first.
     is_done = classroom.seat_id == seat_id
     if offer is not None and not form.is_valid():
-        return _render(request, classroom, offer, pupils, numbers, form=form, status=422)
-    if not is_done and request.POST.get("etat") != queries.compute_roster_version(pupils):
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+        return _render(request, view, offer, numbers, form=form, status=422)
+    if not is_done:
+        check_current(request, view)
     try:
         carried = operations.carry_on(
             classroom_id=classroom.pk,
@@ -79,8 +77,8 @@ def _carry_on(request: AuthenticatedRequest, classroom: Classroom) -> HttpRespon
         )
     except DomainError as refusal:
         if offer is None or offer.opens_on is not None:
-            return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
-        return _render(request, classroom, offer, pupils, numbers, form=form, refusal=refusal, status=409)
+            raise
+        return _render(request, view, offer, numbers, form=form, refusal=refusal, status=409)
     messages.success(request, _describe_carried(carried))
     return redirect_to_class(carried.classroom)
 
@@ -101,26 +99,20 @@ def _describe_carried(carried: CarriedClass) -> str:
 
 def _render(
     request: AuthenticatedRequest,
-    classroom: Classroom,
+    view: ClassView,
     offer: CarryOffer,
-    pupils: Collection[PupilAccount],
     ticked: Collection[int],
     *,
     status: int = 200,
     **changed: Any,
 ) -> HttpResponse:
-    view, _ = queries.get_class(classroom, request.user, at=timezone.now())
     content = {
-        "classroom": classroom,
-        "view": view,
         "offer": offer,
-        "rows": [(pupil, pupil.number in ticked) for pupil in pupils],
+        "rows": [(pupil, pupil.number in ticked) for pupil in view.pupils],
         "chosen_seat": request.POST.get("licence", ""),
-        "name_keys": derive_name_keys(classroom.pk),
-        "state": queries.compute_roster_version(pupils),
         **changed,
     }
-    return render(request, "classes/carry_on.html", content, status=status)
+    return render(request, "classes/carry_on.html", describe_class(view, **content), status=status)
 
 
 #: Of what is typed: a code with much around it.
@@ -132,43 +124,33 @@ _TICK, _ALL = "cocher", "tous"
 @signed_in
 @require_http_methods(["GET", "POST"])
 @never_cache
+@class_act
 def hand_over(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Choose the pupils to hand over; then make the code, and show it."""
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
+    view = load_class(request, pk)
     if request.method == "GET":
         every = request.GET.get(_TICK) == _ALL
-        ticked = {pupil.number for pupil in pupils if pupil.handover_id is None} if every else set()
-        return _render_choice(request, classroom, pupils, ticked)
+        ticked = {pupil.number for pupil in view.pupils if pupil.handover_id is None} if every else set()
+        return _render_choice(request, view, ticked)
     numbers = parse_numbers(request.POST.getlist("eleve"))
-    if request.POST.get("etat") != queries.compute_roster_version(pupils):
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+    check_current(request, view)
     try:
         handover = handovers.prepare_handover(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
     except DomainError as refusal:
-        return _render_choice(request, classroom, pupils, numbers, refusal=refusal, status=409)
+        return _render_choice(request, view, numbers, refusal=refusal, status=409)
     return redirect("classes:handover", pk=pk, handover=handover.pk)
 
 
 def _render_choice(
-    request: AuthenticatedRequest,
-    classroom: Classroom,
-    pupils: Collection[PupilAccount],
-    ticked: Collection[int],
-    *,
-    status: int = 200,
-    **changed: Any,
+    request: AuthenticatedRequest, view: ClassView, ticked: Collection[int], *, status: int = 200, **changed: Any
 ) -> HttpResponse:
     content = {
-        "classroom": classroom,
-        "rows": [(pupil, pupil.number in ticked) for pupil in pupils],
+        "rows": [(pupil, pupil.number in ticked) for pupil in view.pupils],
         "tick_all": "" if ticked else f"?{_TICK}={_ALL}",
         "days": handovers.VALID_DAYS,
-        "name_keys": derive_name_keys(classroom.pk),
-        "state": queries.compute_roster_version(pupils),
         **changed,
     }
-    return render(request, "classes/hand_over.html", content, status=status)
+    return render(request, "classes/hand_over.html", describe_class(view, **content), status=status)
 
 
 @signed_in
@@ -178,13 +160,13 @@ def _render_choice(
 def handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
     """Show a pending code and its pupils; of one that ended, lead to the class and say what became of it."""
     classroom = get_taught_class_or_404(request, pk)
-    pending = _get_handover_or_404(classroom, handover)
+    pending = get_object_or_404(classroom.handovers, pk=handover)
     if not _is_pending(pending):
         return _tell_end(request, classroom, pending)
     content = {
         "classroom": classroom,
         "handover": pending,
-        "code": handover_codes.unseal(pending),
+        "code": handovers.unseal_code(pending),
         "pupils": pending.pupils.order_by("number"),
         "name_keys": derive_name_keys(classroom.pk),
     }
@@ -197,7 +179,7 @@ def handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpRespo
 def print_handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
     """Return the sheet with the code and the pupils' numbers as a PDF; no name is on it."""
     classroom = get_taught_class_or_404(request, pk)
-    pending = _get_handover_or_404(classroom, handover)
+    pending = get_object_or_404(classroom.handovers, pk=handover)
     if not _is_pending(pending):
         return _tell_end(request, classroom, pending)
     document = pupil_cards.render_sheet(pending, list(pending.pupils.order_by("number")), at=timezone.localtime())
@@ -210,8 +192,7 @@ def print_handover(request: AuthenticatedRequest, pk: int, handover: int) -> Htt
 def withdraw(request: AuthenticatedRequest, pk: int, handover: int) -> str:
     """Take a code back."""
     classroom = get_taught_class_or_404(request, pk)
-    if not classroom.handovers.filter(pk=handover).exists():
-        raise Http404("No handover of this class.")
+    get_object_or_404(classroom.handovers, pk=handover)
     handovers.withdraw_handover(classroom_id=pk, handover_id=handover, by=request.user, at=timezone.now())
     return "le code est repris : il ne vaut plus rien, et les élèves restent dans cette classe."
 
@@ -222,8 +203,8 @@ def _read_code(request: AuthenticatedRequest) -> str:
 
 def _refuse_code(request: AuthenticatedRequest, refusal: DomainError, pk: int) -> HttpResponse:
     status = 429 if isinstance(refusal, TooManyHandoverCodes) else 409
-    classroom = get_taught_class_or_404(request, pk)
-    return render_class_page(request, classroom, status=status, code_refusal=refusal, code_typed=_read_code(request))
+    view = load_class(request, pk)
+    return render_class_page(request, view, status=status, code_refusal=refusal, code_typed=_read_code(request))
 
 
 @signed_in
@@ -249,13 +230,6 @@ def _describe(coming: ComingPupils) -> str:
     count = len(coming.pupils)
     came = f"{pluralize(count, 'élève')} {'a rejoint' if count == 1 else 'ont rejoint'} votre classe"
     return f"{came}, avec {'sa carte' if count == 1 else 'leurs cartes'} : écrivez les prénoms pour savoir qui est qui."
-
-
-def _get_handover_or_404(classroom: Classroom, handover_id: int) -> PupilHandover:
-    found = classroom.handovers.filter(pk=handover_id).first()
-    if found is None:
-        raise Http404("No handover of this class.")
-    return found
 
 
 def _is_pending(handover: PupilHandover) -> bool:

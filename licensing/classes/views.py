@@ -18,14 +18,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.requests import AuthenticatedRequest
 from accounts.throttling import limit_downloads
-from core.exceptions import DomainError
+from core.exceptions import DomainError, Refusal
 from core.formatting import pluralize
 from licensing.classes import operations, pupil_cards, pupil_erasure, pupils, queries, words
 from licensing.classes.exceptions import ClassNotTaught
 from licensing.classes.forms import ClassNameForm, ColleagueForm, NewPupilsForm, OpenClassForm
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
 from licensing.classes.pupils import Credential, add_pupils, remove_pupil, reset_passwords
-from licensing.classes.queries import get_taught_class, list_pending_handovers
+from licensing.classes.queries import ClassView, get_taught_class, list_pending_handovers
 from licensing.entitlements.models import Seat
 from web.access import signed_in
 from web.page_actions import page_action
@@ -53,13 +53,6 @@ def _derive(classroom_id: int, secret: str) -> str:
     return base64.b64encode(mac).decode()
 
 
-#: Error where the class changed since the form was displayed: submitted twice, or from two tabs.
-STALE_PAGE = (
-    "La classe a changé depuis que cette page s’est affichée : la demande a peut-être été envoyée deux fois. "
-    "Rien n’a été fait cette fois-ci ; relisez la liste, puis recommencez s’il le faut."
-)
-
-
 #: What a bigint holds.
 _MAX_DIGITS = 19
 
@@ -72,31 +65,49 @@ def get_taught_class_or_404(request: AuthenticatedRequest, pk: int) -> Classroom
         raise Http404("Not a class of this teacher.") from refusal
 
 
+def load_class(request: AuthenticatedRequest, pk: int) -> ClassView:
+    """Return the class with its pupils. Raises `Http404` as `get_taught_class_or_404` does."""
+    return queries.get_class(get_taught_class_or_404(request, pk), request.user, at=timezone.now())
+
+
+@sensitive_variables("content")
+def describe_class(view: ClassView, **content: Any) -> dict[str, Any]:
+    """Return the variables of the pages about a class, with those of one of them."""
+    classroom = view.classroom
+    return {
+        "view": view,
+        "classroom": classroom,
+        "pupils": view.pupils,
+        "name_keys": derive_name_keys(classroom.pk),
+        "state": view.state,
+        **content,
+    }
+
+
+def check_current(request: AuthenticatedRequest, view: ClassView) -> None:
+    """Raise `Refusal` where the class changed since the form was displayed: submitted twice, or from two tabs."""
+    if request.POST.get("etat") != view.state:
+        raise Refusal(
+            "stale_page",
+            "La classe a changé depuis que cette page s’est affichée : la demande a peut-être été envoyée deux fois. "
+            "Rien n’a été fait cette fois-ci ; relisez la liste, puis recommencez s’il le faut.",
+        )
+
+
 def render_class_page(
-    request: AuthenticatedRequest,
-    classroom: Classroom,
-    *,
-    status: int = 200,
-    loaded: tuple[queries.ClassView, list[PupilAccount]] | None = None,
-    **changed: Any,
+    request: AuthenticatedRequest, view: ClassView, *, status: int = 200, **changed: Any
 ) -> HttpResponse:
     """Return the page of a class; `changed` overrides its context, e.g. with a bound form or an error."""
     now = timezone.now()
-    view, pupils = loaded or queries.get_class(classroom, request.user, at=now)
     content = {
-        "view": view,
-        "classroom": view.classroom,
-        "pupils": pupils,
-        "name_keys": derive_name_keys(classroom.pk),
-        "state": queries.compute_roster_version(pupils),
-        "new_form": NewPupilsForm(initial={"count": view.free_places if not pupils else 1}),
+        "new_form": NewPupilsForm(initial={"count": 1 if view.pupils else view.free_places}),
         "name_form": ClassNameForm(initial={"name": view.classroom.name}),
         "colleague_form": ColleagueForm(),
         "offer": operations.find_offer(view.classroom, request.user, at=now),
         "handovers": list_pending_handovers(view.classroom, now),
         **changed,
     }
-    return render(request, "classes/detail.html", content, status=status)
+    return render(request, "classes/detail.html", describe_class(view, **content), status=status)
 
 
 def parse_numbers(values: Iterable[str]) -> set[int]:
@@ -109,8 +120,15 @@ def redirect_to_class(classroom: Classroom) -> HttpResponse:
     return redirect("classes:detail", pk=classroom.pk)
 
 
+class UnreadableCard(DomainError):
+    """A posted card is not of this class, or its password is malformed."""
+
+    code = "unreadable_card"
+
+
 def _refuse(request: AuthenticatedRequest, refusal: DomainError, pk: int, **_: int) -> HttpResponse:
-    return render_class_page(request, get_taught_class_or_404(request, pk), status=409, refusal=refusal)
+    status = 422 if isinstance(refusal, UnreadableCard) else 409
+    return render_class_page(request, load_class(request, pk), status=status, refusal=refusal)
 
 
 #: For acts on a class: what was done, or why it was not, is told on its page.
@@ -156,30 +174,22 @@ def _get_certificate_or_404(request: AuthenticatedRequest, pk: int) -> pupil_era
 # Passwords are not stored, not even in the session: a teacher who leaves the page without printing has to reset them.
 
 
-class UnreadableCard(DomainError):
-    """A posted card is not of this class, or its password is malformed."""
-
-    code = "unreadable_card"
-
-
 @signed_in
 @require_POST
 @never_cache
+@class_act
 @sensitive_variables("credentials")
 def add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Create accounts and show their passwords."""
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-    form = NewPupilsForm(request.POST)
+    view, form = load_class(request, pk), NewPupilsForm(request.POST)
     if not form.is_valid():
-        return render_class_page(request, classroom, status=422, loaded=(view, pupils), new_form=form)
-    if request.POST.get("etat") != queries.compute_roster_version(pupils):
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+        return render_class_page(request, view, status=422, new_form=form)
+    check_current(request, view)
     try:
         credentials = add_pupils(classroom_id=pk, count=form.cleaned_data["count"], by=request.user, at=timezone.now())
     except DomainError as refusal:
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal, new_form=form)
-    return show_credentials(request, classroom, credentials, created=True)
+        return render_class_page(request, view, status=409, refusal=refusal, new_form=form)
+    return show_credentials(request, pk, credentials, created=True)
 
 
 @signed_in
@@ -189,48 +199,39 @@ def add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @sensitive_variables("credentials")
 def reset(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Ask to confirm resetting the password of one or all pupils; then reset and show it."""
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-    state = queries.compute_roster_version(pupils)
+    view = load_class(request, pk)
     number = (request.POST if request.method == "POST" else request.GET).get("numero", "")
-    chosen = [pupil for pupil in pupils if not number or str(pupil.number) == number]
+    chosen = [pupil for pupil in view.pupils if not number or str(pupil.number) == number]
     if request.method == "GET":
-        content = {
-            "classroom": view.classroom,
-            "chosen": chosen,
-            "number": number,
-            "name_keys": derive_name_keys(pk),
-            "state": state,
-        }
-        return render(request, "classes/reset.html", content)
-    if request.POST.get("etat") != state:
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+        return render(request, "classes/reset.html", describe_class(view, chosen=chosen, number=number))
+    check_current(request, view)
     numbers = [pupil.number for pupil in chosen] if number else None
     credentials = reset_passwords(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
-    return show_credentials(request, classroom, credentials, created=False)
+    return show_credentials(request, pk, credentials, created=False)
 
 
 @sensitive_variables("credentials", "known", "content")
 def show_credentials(
-    request: AuthenticatedRequest, classroom: Classroom, credentials: Sequence[Credential], *, created: bool
+    request: AuthenticatedRequest, pk: int, credentials: Sequence[Credential], *, created: bool
 ) -> HttpResponse:
     """Show the new passwords once, among the logins of the class."""
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
+    view = load_class(request, pk)
     known = {credential.number: credential.password for credential in credentials}
     summary = pluralize(len(credentials), "compte créé", "comptes créés")
     if not created:
         summary = pluralize(len(credentials), "nouveau mot de passe", "nouveaux mots de passe")
     # The only one who is concerned comes first, and the others apart.
-    others = [pupil for pupil in pupils if pupil.number not in known] if len(credentials) == 1 else []
-    rows = [(pupil, known.get(pupil.number, "")) for pupil in pupils if pupil not in others]
+    others = [pupil for pupil in view.pupils if pupil.number not in known] if len(credentials) == 1 else []
+    rows = [(pupil, known.get(pupil.number, "")) for pupil in view.pupils if pupil not in others]
     content = {
         "summary": summary,
         "credentials": credentials,
         "others": others,
         "cards_file": pupil_cards.build_cards_file_name(view.classroom, [card.login for card in credentials]),
-        **_describe_sheet(view.classroom, rows),
+        "rows": rows,
+        "file_stem": pupil_cards.build_file_stem(view.classroom),
     }
-    return set_no_store(render(request, "classes/credentials.html", content))
+    return set_no_store(render(request, "classes/credentials.html", describe_class(view, **content)))
 
 
 @signed_in
@@ -238,40 +239,26 @@ def show_credentials(
 @never_cache
 def sheet(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the sheet of first names, which the teacher fills in in the browser only."""
-    view, pupils = queries.get_class(get_taught_class_or_404(request, pk), request.user, at=timezone.now())
-    content = _describe_sheet(view.classroom, [(pupil, "") for pupil in pupils])
-    return set_no_store(render(request, "classes/sheet.html", content))
-
-
-@sensitive_variables("rows")
-def _describe_sheet(classroom: Classroom, rows: Sequence[tuple[PupilAccount, str]]) -> dict[str, Any]:
-    """Return the variables of the sheet; `rows` are pupils with their passwords, empty where not known."""
-    return {
-        "classroom": classroom,
-        "rows": rows,
-        "name_keys": derive_name_keys(classroom.pk),
-        "file_stem": pupil_cards.build_file_stem(classroom),
-    }
+    view = load_class(request, pk)
+    rows, file_stem = [(pupil, "") for pupil in view.pupils], pupil_cards.build_file_stem(view.classroom)
+    return set_no_store(render(request, "classes/sheet.html", describe_class(view, rows=rows, file_stem=file_stem)))
 
 
 @signed_in
 @require_POST
 @sensitive_post_parameters("carte")
-@sensitive_variables("parsed_cards", "document")
 @limit_downloads
+@class_act
+@sensitive_variables("parsed_cards", "document")
 def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return the PDF of the cards, or of the list, for the credentials that the page posts back.
 
     Or the page on which the browser adds the first names that it keeps, and prints the cards itself.
     """
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-    try:
-        parsed_cards = _parse_cards(pupils, request.POST.getlist("carte"))
-    except UnreadableCard as refusal:
-        return render_class_page(request, classroom, status=422, loaded=(view, pupils), refusal=refusal)
+    view = load_class(request, pk)
+    parsed_cards = _parse_cards(view.pupils, request.POST.getlist("carte"))
     if request.POST.get("document") == "prenoms":
-        return _show_cards(request, view.classroom, parsed_cards, pupils)
+        return _show_cards(request, view, parsed_cards)
     if request.POST.get("document") == "liste":
         render_pdf, name = pupil_cards.render_roster, f"liste-{pupil_cards.build_file_stem(view.classroom)}.pdf"
     else:
@@ -282,20 +269,13 @@ def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 
 @sensitive_variables("cards", "content")
-def _show_cards(
-    request: AuthenticatedRequest,
-    classroom: Classroom,
-    cards: Sequence[pupil_cards.PupilCard],
-    pupils: Sequence[PupilAccount],
-) -> HttpResponse:
-    by_number = {pupil.number: pupil for pupil in pupils}
+def _show_cards(request: AuthenticatedRequest, view: ClassView, cards: Sequence[pupil_cards.PupilCard]) -> HttpResponse:
+    by_number = {pupil.number: pupil for pupil in view.pupils}
     content = {
-        "classroom": classroom,
         "cards": [(card, by_number[card.number]) for card in cards],
-        "name_keys": derive_name_keys(classroom.pk),
         "address": pupil_cards.build_printed_address(),
     }
-    return set_no_store(render(request, "classes/cards.html", content))
+    return set_no_store(render(request, "classes/cards.html", describe_class(view, **content)))
 
 
 @sensitive_variables("lines", "password", "typed", "login", "line", "parsed_cards")
@@ -330,46 +310,34 @@ def set_no_store(response: HttpResponse) -> HttpResponse:
 @class_act
 def remove(request: AuthenticatedRequest, pk: int, number: int) -> HttpResponse | str:
     """Ask for confirmation, then delete an account."""
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-    pupil = next((one for one in pupils if one.number == number), None)
-    state = queries.compute_roster_version(pupils)
+    view = load_class(request, pk)
     if request.method == "POST":
-        if request.POST.get("etat") != state:
-            return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+        check_current(request, view)
         remove_pupil(classroom_id=pk, number=number, by=request.user, at=timezone.now())
         return f"le compte n° {number} est effacé. Sa place est libre."
-    if pupil is None:
-        raise Http404("No pupil has this number.")
-    content = {
-        "classroom": view.classroom,
-        "pupil": pupil,
-        "name_keys": derive_name_keys(classroom.pk),
-        "state": state,
-    }
-    return render(request, "classes/remove.html", content)
+    pupil = get_object_or_404(view.classroom.pupils, number=number)
+    return render(request, "classes/remove.html", describe_class(view, pupil=pupil))
 
 
 @signed_in
 @require_POST
 def invite(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Invite a second teacher; the answer is the same whether or not the username exists."""
-    classroom = get_taught_class_or_404(request, pk)
-    form = ColleagueForm(request.POST)
+    view, form = load_class(request, pk), ColleagueForm(request.POST)
     if not form.is_valid():
-        return render_class_page(request, classroom, status=422, colleague_form=form)
+        return render_class_page(request, view, status=422, colleague_form=form)
     try:
         operations.request_invitation(
             classroom_id=pk, username=form.cleaned_data["username"], by=request.user, at=timezone.now()
         )
     except DomainError as refusal:
-        return render_class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
+        return render_class_page(request, view, status=409, refusal=refusal, colleague_form=form)
     messages.success(
         request,
         "si cet identifiant est celui d’un enseignant, il reçoit votre invitation par e-mail et la trouve dans "
         "« Mes classes ». Il a une semaine pour l’accepter ; vous en serez informé.",
     )
-    return redirect_to_class(classroom)
+    return redirect_to_class(view.classroom)
 
 
 @signed_in
@@ -464,7 +432,7 @@ def _fill_new_class(request: AuthenticatedRequest, classroom: Classroom, count: 
         except DomainError as refusal:
             messages.error(request, refusal.sentence)
             return redirect_to_class(classroom)
-        return show_credentials(request, get_taught_class_or_404(request, classroom.pk), credentials, created=True)
+        return show_credentials(request, classroom.pk, credentials, created=True)
     messages.success(request, f"la classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves.")
     return redirect_to_class(classroom)
 
@@ -474,7 +442,7 @@ def _fill_new_class(request: AuthenticatedRequest, classroom: Classroom, count: 
 @never_cache
 def detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show a class, its pupils and the available actions."""
-    return render_class_page(request, get_taught_class_or_404(request, pk))
+    return render_class_page(request, load_class(request, pk))
 
 
 @signed_in
@@ -491,9 +459,9 @@ def mark_tries_read(request: AuthenticatedRequest, pk: int) -> str:
 @class_act
 def rename(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """Rename the class."""
-    classroom = get_taught_class_or_404(request, pk)
     form = ClassNameForm(request.POST)
+    view = load_class(request, pk)
     if not form.is_valid():
-        return render_class_page(request, classroom, status=422, name_form=form)
+        return render_class_page(request, view, status=422, name_form=form)
     operations.rename(classroom_id=pk, by=request.user, name=form.cleaned_data["name"], at=timezone.now())
     return "le nouveau nom est enregistré."
