@@ -237,19 +237,16 @@ def _is_pending(handover: PupilHandover) -> bool:
 
 
 def _tell_end(request: AuthenticatedRequest, classroom: Classroom, handover: PupilHandover) -> HttpResponse:
-    messages.info(request, _describe_end(handover))
-    return redirect_to_class(classroom)
-
-
-def _describe_end(handover: PupilHandover) -> str:
-    """Return in French what became of a code that ended, without who received the pupils."""
+    """Lead to the class, and say what became of a code that ended, without who received the pupils."""
     day = format_long_date(handover.ended_at or handover.expires_at)
     match handover.outcome:
         case HandoverOutcome.ACCEPTED:
             went = pluralize(handover.received, "élève a rejoint", "élèves ont rejoint")
-            return f"Ce code a servi le {day} : {went} la classe d'un collègue."
+            sentence = f"Ce code a servi le {day} : {went} la classe d'un collègue."
         case HandoverOutcome.WITHDRAWN:
-            return f"Ce code a été repris le {day} : les élèves sont restés dans cette classe."
+            sentence = f"Ce code a été repris le {day} : les élèves sont restés dans cette classe."
         case _:
             until = format_long_date(handover.expires_at)
-            return f"Ce code n'a pas servi avant le {until} : les élèves sont restés dans cette classe."
+            sentence = f"Ce code n'a pas servi avant le {until} : les élèves sont restés dans cette classe."
+    messages.info(request, sentence)
+    return redirect_to_class(classroom)

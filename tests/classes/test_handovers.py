@@ -333,8 +333,8 @@ def test_a_code_without_pupils_ends(years):
 
 @pytest.mark.slow
 def test_a_new_pupil_never_gets_the_login_of_one_who_left(years, monkeypatch):
-    six = words.list_pupil_words()[:6]
-    monkeypatch.setattr(words, "list_pupil_words", lambda: six)
+    six = words.list_words("pupils")[:6]
+    monkeypatch.setattr(words, "list_words", lambda _name: six)
     _, code = prepare(years, [1, 2, 3, 4], at=JUNE)
     colleague = create_class(hold_seat(years.old, number=2))
     receive(code, colleague, at=JUNE)
