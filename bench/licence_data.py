@@ -146,5 +146,5 @@ def _pupils(classes: Sequence[Classroom]) -> Iterator[dict[str, Any]]:
     now = timezone.now()
     once = {"password": "!", "created_at": now, "password_set_at": now}
     for classroom in classes:
-        for number, word in enumerate(words.list_pupil_words()[:PUPILS]):
+        for number, word in enumerate(words.list_words("pupils")[:PUPILS]):
             yield {"classroom_id": classroom.pk, "number": number + 1, "word": word, "code": classroom.code, **once}

@@ -29,6 +29,7 @@ from rest_framework.views import APIView, exception_handler
 
 from accounts import throttling
 from accounts.known_origins import get_client_ip
+from core.exceptions import DomainError
 from licensing.classes import entry_check, tickets, tokens
 from licensing.classes.models import ApplicationToken
 from web import outage
@@ -128,14 +129,6 @@ class HasApplicationToken(BasePermission):
         return isinstance(request.auth, ApplicationToken)
 
 
-class TicketConflict(APIException):
-    status_code = 409
-
-
-class EntryNotFound(APIException):
-    status_code = 404
-
-
 class EntryRequestSerializer(serializers.Serializer[Any]):
     """Either a ticket, which is consumed, or the name of a person that an earlier answer gave."""
 
@@ -224,15 +217,10 @@ class EntryView(APIView):
         serializer = EntryRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         at = timezone.now()
-        try:
-            # A ticket is spent with its answer, or not at all.
-            with transaction.atomic():
-                person = _find_person(serializer.validated_data, at)
-                answer = EntrySerializer({"person": person.name, "entry": person.check_entry(at)})
-        except tickets.TicketExpired as refusal:
-            raise TicketConflict(str(refusal), code=refusal.code) from None
-        except (tickets.UnknownTicket, entry_check.UnknownPerson) as refusal:
-            raise EntryNotFound(str(refusal), code=refusal.code) from None
+        # A ticket is spent with its answer, or not at all.
+        with transaction.atomic():
+            person = _find_person(serializer.validated_data, at)
+            answer = EntrySerializer({"person": person.name, "entry": person.check_entry(at)})
         # The answer may change at any moment.
         return Response(answer.data, headers={"Cache-Control": "no-store"})
 
@@ -251,7 +239,12 @@ def _find_person(query: dict[str, str], at: datetime.datetime) -> tickets.Applic
     return person
 
 
+_STATUSES = {"unknown_ticket": 404, "unknown_person": 404, "ticket_expired": 409}
+
+
 def _handle_exception(error: Exception, context: dict[str, Any]) -> Response | None:
+    if isinstance(error, DomainError):
+        return Response({"code": error.code, "detail": str(error)}, status=_STATUSES[error.code])
     response = exception_handler(error, context)
     if response is not None and isinstance(error, APIException):
         codes = error.get_codes()

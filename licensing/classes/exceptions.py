@@ -38,19 +38,6 @@ class HandoverEnded(DomainError):
     code = "handover_ended"
 
 
-class LicenceNotRunning(DomainError):
-    """The licence of the class has ended or not begun, is suspended, or its provisional period has lapsed.
-
-    `reason` says which: `licence_ended`, `licence_not_begun`, `licence_suspended`, `provisional_over`.
-    """
-
-    code = "licence_not_running"
-
-    def __init__(self, sentence: str, reason: str) -> None:
-        super().__init__(sentence)
-        self.reason = reason
-
-
 class ClassFull(DomainError):
     """More accounts were requested than numbers are free; none was created."""
 
@@ -91,19 +78,6 @@ class WrongCredentials(DomainError):
     """No pupil has this login and password; which of the two is wrong is not revealed."""
 
     code = "wrong_credentials"
-
-
-class ClassClosed(DomainError):
-    """The password is correct, but the class is not accessible now.
-
-    `reason` says why: `no_teacher`, or as in `LicenceNotRunning`.
-    """
-
-    code = "class_closed"
-
-    def __init__(self, sentence: str, reason: str) -> None:
-        super().__init__(sentence)
-        self.reason = reason
 
 
 class TooManyAttempts(TooManyTries):

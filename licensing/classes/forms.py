@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
 from core.contact_details import check_plain_name
@@ -23,39 +25,36 @@ class ClassNameForm(forms.Form):
     )
 
 
-_COUNT_ATTRS = {"autocomplete": "off", "inputmode": "numeric"}
-_COUNT_MESSAGES = {
-    "required": "Indiquez combien de comptes il faut créer.",
-    "invalid": "Indiquez un nombre entier, par exemple 24.",
-    "min_value": "Indiquez au moins 1 compte.",
-    "max_value": f"Une classe compte au plus {MAX_PUPILS} comptes élèves.",
-}
+def _build_count_field(label: str, **options: Any) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,
+        min_value=1,
+        max_value=MAX_PUPILS,
+        widget=forms.NumberInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+        error_messages={
+            "required": "Indiquez combien de comptes il faut créer.",
+            "invalid": "Indiquez un nombre entier, par exemple 24.",
+            "min_value": "Indiquez au moins 1 compte.",
+            "max_value": f"Une classe compte au plus {MAX_PUPILS} comptes élèves.",
+        },
+        **options,
+    )
 
 
 class OpenClassForm(ClassNameForm):
     """The name of a new class, and how many pupils' accounts to create at once, if any."""
 
-    count = forms.IntegerField(
-        label="Nombre d’élèves",
+    count = _build_count_field(
+        "Nombre d’élèves",
         required=False,
-        min_value=1,
-        max_value=MAX_PUPILS,
         help_text="Leurs comptes sont créés aussitôt, et leurs cartes s’impriment. Cela peut aussi se faire plus tard.",
-        widget=forms.NumberInput(attrs=_COUNT_ATTRS),
-        error_messages=_COUNT_MESSAGES,
     )
 
 
 class NewPupilsForm(forms.Form):
     """How many accounts to create."""
 
-    count = forms.IntegerField(
-        label="Nombre de comptes à créer",
-        min_value=1,
-        max_value=MAX_PUPILS,
-        widget=forms.NumberInput(attrs=_COUNT_ATTRS),
-        error_messages=_COUNT_MESSAGES,
-    )
+    count = _build_count_field("Nombre de comptes à créer")
 
 
 class ColleagueForm(forms.Form):

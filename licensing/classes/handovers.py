@@ -7,6 +7,7 @@ change; numbers do where they are taken.
 from __future__ import annotations
 
 import datetime
+import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -18,25 +19,34 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.models import User
 from core.exceptions import Refusal
 from core.formatting import join_words, pluralize
-from licensing.classes import emails, handover_codes, words
+from licensing.classes import emails, words
 from licensing.classes.exceptions import (
     CannotHandOver,
     ClassFull,
     ClassNotTaught,
     HandoverEnded,
     InvalidPupilCount,
-    NoSuchPupil,
     TooManyHandoverCodes,
     UnknownHandover,
 )
 from licensing.classes.models import MAX_PUPILS, Classroom, HandoverOutcome, PupilAccount, PupilHandover
-from licensing.classes.operations import check_licence_running, get_class_school, lock_classes, lock_taught_class
+from licensing.classes.operations import (
+    check_licence_running,
+    check_pupils,
+    get_class_school,
+    lock_classes,
+    lock_taught_class,
+)
 from licensing.classes.queries import NOT_TAUGHT_MESSAGE, is_taught_by, taught_by
-from licensing.entitlements import code_sealing
+from licensing.entitlements import code_sealing, keys
 from licensing.entitlements.guesses import GuessLimit
 
 #: Validity of a code.
 VALID_DAYS = 14
+# Of a code, `7K3M-Q9TX`: eight symbols of Crockford's base 32, seven random (35 bits) and the check symbol of keys. It
+# is typed as forgivingly as activation keys, and stored sealed as they are; it is worth nothing outside the school.
+CODE_LENGTH = 8
+_CODE_GROUP = 4
 
 _UNKNOWN = (
     "Ce code ne correspond à aucun élève confié dans votre école, ou ne vaut plus rien. Vérifiez-le avec votre "
@@ -78,11 +88,7 @@ def prepare_handover(*, classroom_id: int, numbers: Collection[int], by: User, a
         )
     _end(PupilHandover.objects.filter(classroom=classroom, expires_at__lte=at), HandoverOutcome.EXPIRED, at)
     pupils = list(classroom.pupils.filter(number__in=set(numbers)).locked())
-    if missing := set(numbers) - {pupil.number for pupil in pupils}:
-        raise NoSuchPupil(
-            f"Le compte élève n° {min(missing)} n’existe pas, ou plus, dans cette classe : relisez la liste, puis "
-            "recommencez."
-        )
+    check_pupils(pupils, numbers)
     if waiting := [pupil.number for pupil in pupils if pupil.handover_id is not None]:
         raise CannotHandOver(
             f"Le compte élève n° {min(waiting)} est déjà confié par un code : reprenez d’abord celui-ci. Rien n’a été "
@@ -120,27 +126,13 @@ def withdraw_handover(*, classroom_id: int, handover_id: int, by: User, at: date
 
 
 @sensitive_variables("symbols")
-def preview(*, symbols: str, classroom_id: int, by: User, at: datetime.datetime) -> ComingPupils:
-    """Return what a code would bring to a class of `by`, without locks. Raises as `receive_pupils` does."""
-    handover = _find(symbols)
-    classroom = (
-        Classroom.objects.filter(taught_by(by), pk=classroom_id)
-        .select_related("seat__subscription__key__entitlement")
-        .first()
-    )
-    if classroom is None:
-        raise ClassNotTaught(NOT_TAUGHT_MESSAGE)
-    return _check(handover, classroom, by, at)
-
-
-@sensitive_variables("symbols")
 @transaction.atomic
 def receive_pupils(*, symbols: str, classroom_id: int, by: User, at: datetime.datetime) -> ComingPupils:
     """Move the pupils of a code to a class of `by`, and tell the giver.
 
-    All or nothing. Raises `ClassNotTaught`, `LicenceNotRunning`, `ClassFull`, `HandoverEnded`, and `UnknownHandover`,
-    also for the code of another school; refuses pupils whom a number alone would tell from others (`same_words`), and
-    a class that has just gone to another seat (`class_on_another_seat`).
+    All or nothing. Raises `ClassNotTaught`, `ClassFull`, `HandoverEnded`, and `UnknownHandover`, also for the code of
+    another school; refuses a licence that does not run (`licence_not_running`), pupils whom a number alone would tell
+    from others (`same_words`), and a class that has just gone to another seat (`class_on_another_seat`).
     """
     given_in = _find(symbols).classroom_id
     # The class that is left first, the class that they come to last: it is one where they are the same.
@@ -211,7 +203,7 @@ def _has_code(symbols: str) -> Q:
 @sensitive_variables("code")
 def _generate_unused_code() -> str:
     while True:
-        code = handover_codes.generate()
+        code = generate_code()
         if not PupilHandover.objects.filter(_has_code(code)).exists():
             return code
 
@@ -296,9 +288,17 @@ _GUESSES = GuessLimit(
 @sensitive_variables("code", "symbols")
 def look_up(*, code: str, classroom_id: int, by: User, address: str, at: datetime.datetime) -> ComingPupils:
     """Return what a code would bring to a class of `by`, and change nothing. Raises as `receive` does."""
-    symbols = handover_codes.parse(code)
+    symbols = parse_code(code)
     with _GUESSES.count(by, address, at):
-        return preview(symbols=symbols, classroom_id=classroom_id, by=by, at=at)
+        handover = _find(symbols)
+        classroom = (
+            Classroom.objects.filter(taught_by(by), pk=classroom_id)
+            .select_related("seat__subscription__key__entitlement")
+            .first()
+        )
+        if classroom is None:
+            raise ClassNotTaught(NOT_TAUGHT_MESSAGE)
+        return _check(handover, classroom, by, at)
 
 
 @sensitive_variables("code", "symbols")
@@ -308,6 +308,64 @@ def receive(*, code: str, classroom_id: int, by: User, address: str, at: datetim
     Refuses a code that is none (`typo`) before any count or look-up. After it, raises `TooManyHandoverCodes`, and what
     `receive_pupils` raises.
     """
-    symbols = handover_codes.parse(code)
+    symbols = parse_code(code)
     with _GUESSES.count(by, address, at):
         return receive_pupils(symbols=symbols, classroom_id=classroom_id, by=by, at=at)
+
+
+@sensitive_variables()
+def generate_code() -> str:
+    """Return a new code of eight symbols."""
+    data = "".join(secrets.choice(keys.ALPHABET) for _ in range(CODE_LENGTH - 1))
+    return data + keys.compute_check_symbol(data)
+
+
+@sensitive_variables()
+def display_code(symbols: str) -> str:
+    """Return the code as it is shown and printed: `7K3M-Q9TX`."""
+    return f"{symbols[:_CODE_GROUP]}-{symbols[_CODE_GROUP:]}"
+
+
+@sensitive_variables()
+def parse_code(text: str) -> str:
+    """Parse typed text into eight symbols. Raises `Refusal`, before anything is looked up."""
+    symbols = "".join(keys.split_groups(text))
+    if not symbols:
+        raise Refusal("typo", "Saisissez le code que votre collègue vous a donné.")
+    if len(symbols) != CODE_LENGTH:
+        raise Refusal(
+            "typo",
+            f"Un code compte {CODE_LENGTH} caractères, en deux groupes de quatre ; vous en avez saisi {len(symbols)}. "
+            "Recopiez-le depuis la feuille de votre collègue.",
+        )
+    code, strange = keys.fold_symbols(symbols)
+    if strange:
+        raise Refusal("typo", f"Le caractère « {strange} » n’apparaît dans aucun code : relisez la feuille.")
+    if keys.compute_check_symbol(code[:-1]) != code[-1]:
+        raise Refusal("typo", "Ce code comporte une faute de frappe : relisez la feuille, groupe par groupe.")
+    return code
+
+
+@sensitive_variables()
+def unseal_code(handover: PupilHandover) -> str:
+    """Return the code of a pending handover as it is shown; empty once it has ended."""
+    if handover.sealed_code is None or handover.sealed_under is None:
+        return ""
+    return display_code(code_sealing.unseal(handover.sealed_code, handover.sealed_under))
+
+
+@transaction.atomic
+def reseal_codes(*, size: int) -> int:
+    """Reseal up to `size` pending codes under the current key and return how many; 0 when none is left.
+
+    Run by `manage.py reseal_keys`. Raises `UnsealableCode`, having changed nothing, where a sealing key is missing.
+    """
+    pending = PupilHandover.objects.filter(ended_at__isnull=True)
+    rows = list(pending.exclude(sealed_under=code_sealing.current_key_number()).locked()[:size])
+    for row in rows:
+        if row.sealed_code is not None and row.sealed_under is not None:
+            row.sealed_code, row.sealed_under = code_sealing.seal(
+                code_sealing.unseal(row.sealed_code, row.sealed_under)
+            )
+    PupilHandover.objects.bulk_update(rows, ["sealed_code", "sealed_under"])
+    return len(rows)

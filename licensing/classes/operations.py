@@ -26,10 +26,8 @@ from jobs.tasks import defer
 from licensing.classes import emails, passwords, queries, words
 from licensing.classes.exceptions import (
     CannotCarryOn,
-    ClassClosed,
     ClassNotTaught,
     InvalidPupilCount,
-    LicenceNotRunning,
     NoInvitation,
     NoSuchPupil,
     TooManyAttempts,
@@ -175,9 +173,9 @@ def get_first_day(classroom: Classroom, seat: Seat, day: datetime.date) -> datet
     return max(new.first_day, day if old.over_on(day) else old.last_day + _DAY)
 
 
-def lock_seat(seat_id: int | None) -> Seat | None:
+def lock_seat(seat_id: int) -> Seat | None:
     """Lock the seat against a change of holder; return it with its entitlement, or None."""
-    return next(iter(lock_seats([] if seat_id is None else [seat_id])), None)
+    return next(iter(lock_seats([seat_id])), None)
 
 
 def lock_taught_class(classroom_id: int, by: User) -> Classroom:
@@ -217,6 +215,15 @@ def lock_seats(seat_ids: Collection[int]) -> list[Seat]:
     return list(Seat.objects.locked().select_related("subscription__key__entitlement").filter(pk__in=sorted(seat_ids)))
 
 
+def check_pupils(pupils: Collection[PupilAccount], numbers: Collection[int]) -> None:
+    """Raise `NoSuchPupil` where one of the numbers is none of these pupils'."""
+    if unknown := set(numbers) - {pupil.number for pupil in pupils}:
+        raise NoSuchPupil(
+            f"Le compte élève n° {min(unknown)} n’existe pas, ou plus, dans cette classe : relisez la liste, puis "
+            "recommencez."
+        )
+
+
 def lock_held_class(classroom_id: int, by: User) -> Classroom:
     """Do as `lock_taught_class`, for the holder of the seat only. Raises `ClassNotTaught`, `Refusal`."""
     classroom = lock_taught_class(classroom_id, by)
@@ -230,10 +237,9 @@ def lock_held_class(classroom_id: int, by: User) -> Classroom:
 
 
 def check_licence_running(entitlement: Entitlement, at: datetime.datetime) -> None:
-    """Raise `LicenceNotRunning` where licences of this entitlement cannot be used now."""
-    unavailable = queries.check_unusable(entitlement, at)
-    if unavailable is not None:
-        raise LicenceNotRunning(unavailable.sentence, unavailable.reason)
+    """Raise `Refusal` (`licence_not_running`) where licences of this entitlement cannot be used now."""
+    if sentence := queries.describe_unusable(entitlement, at):
+        raise Refusal("licence_not_running", sentence)
 
 
 _DAY = datetime.timedelta(days=1)
@@ -280,17 +286,13 @@ INVITATION_LIMIT = throttling.RateLimit("class/invite", 10, datetime.timedelta(d
 _INVITABLE_PROFILES: Sequence[Profile] = (Profile.TEACHER, Profile.PRINCIPAL)
 
 
+@transaction.atomic
 def request_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
     """Queue an invitation to share the class to the teacher with this username, if any; return the class.
 
     They can accept it within a week. The result is the same whether or not the username exists. Raises
     `ClassNotTaught`, `Refusal`, `TooManyInvitations`.
     """
-    return _queue_invitation(classroom_id=classroom_id, username=username.strip()[:150], by=by, at=at)
-
-
-@transaction.atomic
-def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
     classroom = lock_held_class(classroom_id, by)
     _check_not_shared(classroom)
     try:
@@ -305,7 +307,7 @@ def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetim
         "classes.invite",
         schema=get_public_schema_name(),
         classroom_id=classroom_id,
-        username=username,
+        username=username.strip()[:150],
         by_id=by.pk,
         asked_at=at.isoformat(),
     )
@@ -421,7 +423,6 @@ _OLD_CARD = (
 )
 #: Failures with one login, at one place, after which the card itself may be wrong.
 _OLD_CARD_AFTER = 3
-_CLOSED = "Ta classe est fermée pour le moment. Dis-le à ton maître ou à ta maîtresse."
 
 
 class PupilSignIn(NamedTuple):
@@ -447,8 +448,8 @@ class _TypedLogin(NamedTuple):
 def sign_in(*, login: str, password: str, origin: Origin, at: datetime.datetime) -> PupilSignIn:
     """Return the pupil with this login and password, with their class.
 
-    Raises `WrongCredentials`, `TooManyAttempts`; and, for a correct password only, `ClassClosed` where the class is not
-    accessible now. Not one transaction: failures stay counted when it raises.
+    Raises `WrongCredentials`, `TooManyAttempts`; and, for a correct password only, `Refusal` (`class_closed`) where the
+    class is not accessible now. Not one transaction: failures stay counted when it raises.
     """
     typed = _find(login)
     attempt = _begin_attempt(typed, origin)
@@ -464,7 +465,9 @@ def sign_in(*, login: str, password: str, origin: Origin, at: datetime.datetime)
         raise WrongCredentials(wrong)
     pupil = _record_sign_in(typed.pupil, at)
     attempt.take_back()
-    _check_class_open(pupil.classroom, at)
+    seat = pupil.classroom.seat
+    if seat.holder_id is None or queries.describe_unusable(seat.subscription.key.entitlement, at):
+        raise Refusal("class_closed", "Ta classe est fermée pour le moment. Dis-le à ton maître ou à ta maîtresse.")
     known = known_origins.remember(
         origin, device_of=get_device_owner(pupil), network_of=_get_network_owner(pupil.classroom)
     )
@@ -520,14 +523,7 @@ def _record_sign_in(pupil: PupilAccount, at: datetime.datetime) -> PupilAccount:
     return unchanged.select_related("classroom__seat__subscription__key__entitlement").get()
 
 
-def _check_class_open(classroom: Classroom, at: datetime.datetime) -> None:
-    if classroom.seat.holder_id is None:
-        raise ClassClosed(_CLOSED, "no_teacher")
-    unavailable = queries.check_unusable(classroom.seat.subscription.key.entitlement, at)
-    if unavailable is not None:
-        raise ClassClosed(_CLOSED, unavailable.reason)
-
-
+_NOT_YOUR_SEAT = "Cette licence n’est pas la vôtre, ou ne l’est plus. Revenez à « Mon compte » : vos licences y sont."
 _MAX_NAME_LENGTH = 60
 #: Collisions are rare: with thousands of classes, one draw in hundreds.
 _MAX_ATTEMPTS = 50
@@ -537,14 +533,11 @@ _MAX_ATTEMPTS = 50
 def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> Classroom:
     """Open the class of a seat that `by` holds and return it, or return the existing one.
 
-    A class passes on with its seat, including its pupils. Raises `ClassNotTaught`, `LicenceNotRunning`,
-    `Refusal`.
+    A class passes on with its seat, including its pupils. Raises `ClassNotTaught`, `Refusal`.
     """
     seat = lock_seat(seat_id)
     if seat is None or seat.holder_id != by.pk:
-        raise ClassNotTaught(
-            "Cette licence n’est pas la vôtre, ou ne l’est plus. Revenez à « Mon compte » : vos licences y sont."
-        )
+        raise ClassNotTaught(_NOT_YOUR_SEAT)
     classroom = Classroom.objects.filter(seat=seat).first()
     if classroom is not None:
         classroom.seat = seat
@@ -603,26 +596,20 @@ def carry_on(
 
     Their logins and passwords stay. The others stay with the old licence, in a class of their own that is erased as
     today. Those who wait for a colleague come along. Raises `ClassNotTaught`, `Refusal`,
-    `CannotCarryOn`, `LicenceNotRunning`, `NoSuchPupil`, `InvalidPupilCount`.
+    `CannotCarryOn`, `NoSuchPupil`, `InvalidPupilCount`.
     """
     (classroom,) = lock_classes([classroom_id], seat_ids=[seat_id])
     # Locked already.
-    seat = next(iter(lock_seats([seat_id])), None)
+    seat = lock_seat(seat_id)
     _check_holder(classroom, seat, by)
     if seat is None or seat.holder_id != by.pk:
-        raise ClassNotTaught(
-            "Cette licence n’est pas la vôtre, ou ne l’est plus. Revenez à « Mon compte » : vos licences y sont."
-        )
+        raise ClassNotTaught(_NOT_YOUR_SEAT)
     if classroom.seat_id == seat.pk:
         return CarriedClass(classroom, classroom.pupils.count(), 0)
     _check_may_go(classroom, seat, by, at)
     pupils = list(classroom.pupils.locked())
     coming = set(numbers)
-    if unknown := coming - {pupil.number for pupil in pupils}:
-        raise NoSuchPupil(
-            f"Le compte élève n° {min(unknown)} n’existe pas, ou plus, dans cette classe : relisez la liste, puis "
-            "recommencez."
-        )
+    check_pupils(pupils, coming)
     left = [pupil for pupil in pupils if pupil.number not in coming and pupil.handover_id is None]
     if len(left) == len(pupils):
         raise InvalidPupilCount("Cochez au moins un élève à emmener, ou commencez une nouvelle classe.")

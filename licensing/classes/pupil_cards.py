@@ -21,7 +21,7 @@ from fpdf.enums import XPos, YPos
 from core.documents import A4_WIDTH, PdfDocument
 from core.formatting import long_date
 from core.links import portal_url
-from licensing.classes import handover_codes, words
+from licensing.classes import handovers, words
 from licensing.classes.models import Classroom, PupilAccount, PupilHandover
 from licensing.entitlements.wording import format_long_date
 
@@ -196,7 +196,7 @@ def draw_row(document: PdfDocument, cells: tuple[str, ...], widths: tuple[float,
 @sensitive_variables("code")
 def render_sheet(handover: PupilHandover, pupils: Sequence[PupilAccount], *, at: datetime.datetime) -> PdfDocument:
     """Return the sheet as a PDF: without passwords, and without names, which the portal never knows."""
-    code = handover_codes.unseal(handover)
+    code = handovers.unseal_code(handover)
     document = PdfDocument(title="Élèves confiés à un collègue", at=at, margin=20)
     document.add_page()
     document.write_paragraph("Élèves confiés à un collègue", size=18, bold=True, after=2)

@@ -200,17 +200,11 @@ def warn_batch(*, at: datetime.datetime) -> int:
     The teacher is warned; where the seat has no holder, the principal of the subscription.
     """
     first, end = _get_warned_period(at)
-    classes = list(
-        Classroom.objects.filter(
-            Exists(PupilAccount.objects.filter(classroom=OuterRef("pk"))),
-            purged_at__isnull=True,
-            warned_at__isnull=True,
-            seat__subscription__key__entitlement__last_day__gte=first,
-            seat__subscription__key__entitlement__last_day__lt=end,
-        )
-        .select_related("seat__holder", "seat__subscription__principal", "seat__subscription__school")
-        .select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .order_by("seat__subscription__school", "pk")[:BATCH_SIZE]
+    classes = _lock_batch(
+        Exists(PupilAccount.objects.filter(classroom=OuterRef("pk"))),
+        warned_at__isnull=True,
+        seat__subscription__key__entitlement__last_day__gte=first,
+        seat__subscription__key__entitlement__last_day__lt=end,
     )
     Classroom.objects.filter(pk__in=[classroom.pk for classroom in classes]).update(warned_at=at)
     moments = _find_moments(classes, at)
@@ -226,22 +220,8 @@ def warn_batch(*, at: datetime.datetime) -> int:
 @transaction.atomic
 def erase_batch(*, at: datetime.datetime) -> int:
     """Erase the pupils of a batch of classes, issue certificates, queue e-mails; return how many classes."""
-    classes = {
-        classroom.pk: classroom
-        for classroom in Classroom.objects.filter(
-            purged_at__isnull=True,
-            seat__subscription__key__entitlement__last_day__lt=date_in_paris(at) - get_retention(),
-        )
-        .select_related(
-            "seat__holder",
-            "seat__subscription__principal",
-            "seat__subscription__school",
-            "seat__subscription__key__entitlement",
-        )
-        .select_for_update(of=("self",), no_key=True, skip_locked=True)
-        # By school, so that a principal gets one e-mail for all classes.
-        .order_by("seat__subscription__school", "pk")[:BATCH_SIZE]
-    }
+    ended = _lock_batch(seat__subscription__key__entitlement__last_day__lt=date_in_paris(at) - get_retention())
+    classes = {classroom.pk: classroom for classroom in ended}
     erased = _delete_pupils(list(classes))
     Classroom.objects.filter(pk__in=classes).update(purged_at=at)
     PupilHandover.objects.filter(classroom__in=classes, ended_at__isnull=True).update(
@@ -252,6 +232,21 @@ def erase_batch(*, at: datetime.datetime) -> int:
     moments = _find_moments([one.classroom for one in certificates], at)
     _queue_emails(ERASED, "certificates", _list_recipients(certificates, moments), at)
     return len(classes)
+
+
+def _lock_batch(*conditions: Exists, **values: Any) -> list[Classroom]:
+    """Lock and return a batch of classes that are not erased, by school: a principal gets one e-mail for all."""
+    return list(
+        Classroom.objects.filter(*conditions, purged_at__isnull=True, **values)
+        .select_related(
+            "seat__holder",
+            "seat__subscription__principal",
+            "seat__subscription__school",
+            "seat__subscription__key__entitlement",
+        )
+        .select_for_update(of=("self",), no_key=True, skip_locked=True)
+        .order_by("seat__subscription__school", "pk")[:BATCH_SIZE]
+    )
 
 
 def _get_warned_period(at: datetime.datetime) -> tuple[datetime.date, datetime.date]:

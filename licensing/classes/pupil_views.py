@@ -113,7 +113,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "refusal": refusal,
         "wait": wait,
         "present": pupil_session.get_pupil(request),
-        "animals": " ".join(words.spell(word) for word in words.list_pupil_words()),
+        "animals": " ".join(words.spell(word) for word in words.list_words("pupils")),
         # Of the text alone, whether or not the account exists.
         "typed_word": typed[0] if typed else "",
     }

@@ -16,12 +16,11 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import known_origins
 from accounts.models import User
 from core.formatting import pluralize
-from core.models import LockableQuerySet
 from licensing.classes import passwords, words
-from licensing.classes.exceptions import ClassFull, InvalidPupilCount, NoSuchPupil
+from licensing.classes.exceptions import ClassFull, InvalidPupilCount
 from licensing.classes.handovers import end_without_pupils
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
-from licensing.classes.operations import check_licence_running, get_device_owner, lock_taught_class
+from licensing.classes.operations import check_licence_running, check_pupils, get_device_owner, lock_taught_class
 from licensing.classes.queries import get_taught_class
 
 
@@ -42,7 +41,8 @@ class _GeneratedPassword(NamedTuple):
 def add_pupils(*, classroom_id: int, count: int, by: User, at: datetime.datetime) -> list[Credential]:
     """Create `count` accounts under the lowest free numbers, and return their credentials.
 
-    Raises `ClassNotTaught`, `LicenceNotRunning`, `InvalidPupilCount`, and `ClassFull`, which says how many are left.
+    Raises `ClassNotTaught`, `Refusal` (`licence_not_running`), `InvalidPupilCount`, and `ClassFull`, which says how
+    many are left.
     """
     classroom = get_taught_class(by, classroom_id)
     check_licence_running(classroom.seat.subscription.key.entitlement, at)
@@ -107,7 +107,7 @@ def reset_passwords(
     """Reset the passwords of the pupils with those numbers, of all where None; return their credentials.
 
     Ends the pupils' sessions and makes their devices unknown; all passwords anew also mark the notice of tries as read.
-    Raises `ClassNotTaught`, `LicenceNotRunning`, and `NoSuchPupil` where
+    Raises `ClassNotTaught`, `Refusal` (`licence_not_running`), and `NoSuchPupil` where
     one of the numbers does not exist.
     """
     classroom = get_taught_class(by, classroom_id)
@@ -128,9 +128,11 @@ def _reset_passwords(
 ) -> list[Credential]:
     classroom = lock_taught_class(classroom_id, by)
     check_licence_running(classroom.seat.subscription.key.entitlement, at)
-    pupils = list(_filter_pupils(classroom, numbers).locked().order_by("number"))
-    if numbers is not None and len(pupils) < len(numbers):
-        raise _no_such_pupil(min(numbers - {pupil.number for pupil in pupils}))
+    chosen = PupilAccount.objects.filter(classroom=classroom)
+    if numbers is not None:
+        chosen = chosen.filter(number__in=numbers)
+    pupils = list(chosen.locked().order_by("number"))
+    check_pupils(pupils, numbers or ())
     # For pupils added since the passwords were generated.
     generated = generated + _generate_passwords(max(0, len(pupils) - len(generated)))
     renewed = list(zip(pupils, generated, strict=False))
@@ -148,19 +150,8 @@ def _generate_passwords(count: int) -> list[_GeneratedPassword]:
     return [_GeneratedPassword(password, passwords.encode(password)) for password in new_passwords]
 
 
-def _filter_pupils(classroom: Classroom, numbers: set[int] | None) -> LockableQuerySet[PupilAccount]:
-    pupils = PupilAccount.objects.filter(classroom=classroom)
-    return pupils if numbers is None else pupils.filter(number__in=numbers)
-
-
 def _class_full(left: int, requested: int) -> ClassFull:
     rule = f"Une classe compte {MAX_PUPILS} comptes élèves au plus"
     if left < 1:
         return ClassFull(f"{rule}, et celle-ci les a tous : effacez d’abord celui d’un élève parti.")
     return ClassFull(f"{rule} : il en reste {left} à créer, et vous en demandez {requested}. Aucun n’a été créé.")
-
-
-def _no_such_pupil(number: int) -> NoSuchPupil:
-    return NoSuchPupil(
-        f"Le compte élève n° {number} n’existe pas, ou plus, dans cette classe : relisez la liste, puis recommencez."
-    )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime
 import enum
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from django.db.models import Count, F, Q, QuerySet
 
@@ -23,26 +22,17 @@ from licensing.entitlements.wording import CANCELLED_SENTENCE, describe_account,
 class UnusableCase(enum.Enum):
     """Why a licence is unusable. Several cases share a code: `code` is what the application is told."""
 
-    CANCELLED = enum.auto()
-    ENDED = enum.auto()
-    SUSPENDED = enum.auto()
-    UNPAID = enum.auto()
-    PROVISIONAL_OVER = enum.auto()
-    NOT_BEGUN = enum.auto()
+    CANCELLED = "cancelled", "licence_ended"
+    ENDED = "ended", "licence_ended"
+    SUSPENDED = "suspended", "licence_suspended"
+    UNPAID = "unpaid", "licence_suspended"
+    PROVISIONAL_OVER = "provisional_over", "provisional_over"
+    NOT_BEGUN = "not_begun", "licence_not_begun"
 
     @property
     def code(self) -> str:
-        return _CODES[self]
+        return self.value[1]
 
-
-_CODES = {
-    UnusableCase.CANCELLED: "licence_ended",
-    UnusableCase.ENDED: "licence_ended",
-    UnusableCase.SUSPENDED: "licence_suspended",
-    UnusableCase.UNPAID: "licence_suspended",
-    UnusableCase.PROVISIONAL_OVER: "provisional_over",
-    UnusableCase.NOT_BEGUN: "licence_not_begun",
-}
 
 #: For the page of the class; `first_day`, `last_day` and `open_until` are those of the entitlement.
 _CLASS_SENTENCES = {
@@ -94,13 +84,6 @@ _ENTRY_SENTENCES = {
 }
 
 
-class LicenceUnusable(NamedTuple):
-    """Why a licence is unusable: a stable code, and a French sentence for the teacher."""
-
-    reason: str
-    sentence: str
-
-
 def find_unusable_case(entitlement: Entitlement, day: datetime.date) -> UnusableCase | None:
     """Return why licences of an entitlement are unusable on a day, or None where they are usable.
 
@@ -115,10 +98,10 @@ def find_unusable_case(entitlement: Entitlement, day: datetime.date) -> Unusable
     return UnusableCase.UNPAID if entitlement.resumes_when_paid else UnusableCase.SUSPENDED
 
 
-def check_unusable(entitlement: Entitlement, at: datetime.datetime) -> LicenceUnusable | None:
-    """Return why licences of an entitlement are unusable at a moment, in the words of the class's page, or None."""
+def describe_unusable(entitlement: Entitlement, at: datetime.datetime) -> str:
+    """Return why licences are unusable at a moment, in the words of the class's page; empty where they are usable."""
     case = find_unusable_case(entitlement, date_in_paris(at))
-    return None if case is None else LicenceUnusable(case.code, _fill(_CLASS_SENTENCES[case], entitlement))
+    return "" if case is None else _fill(_CLASS_SENTENCES[case], entitlement)
 
 
 def format_entry_refusal(case: UnusableCase, entitlement: Entitlement) -> str:
@@ -211,9 +194,12 @@ class ClassView:
     """A class as displayed to one of its teachers."""
 
     classroom: Classroom
-    pupils: int
-    # Why its licence is unusable now; None where it runs.
-    unusable: LicenceUnusable | None
+    # By number; empty in a list of classes.
+    pupils: list[PupilAccount]
+    size: int
+    # Why its licence is unusable now, in a sentence; empty where it runs.
+    unusable: str
+    case: UnusableCase | None
     # Whether the user holds the seat; else they are the second teacher.
     is_holder: bool
     # The « compte de rattachement ».
@@ -224,11 +210,11 @@ class ClassView:
     @property
     def free_places(self) -> int:
         """How many more accounts can be created."""
-        return MAX_PUPILS - self.pupils
+        return MAX_PUPILS - self.size
 
     @property
     def is_over(self) -> bool:
-        return self.unusable is not None and self.unusable.reason == "licence_ended"
+        return self.case in (UnusableCase.CANCELLED, UnusableCase.ENDED)
 
     @property
     def second(self) -> User | None:
@@ -238,6 +224,12 @@ class ClassView:
     @property
     def entitlement(self) -> Entitlement:
         return self.classroom.seat.subscription.key.entitlement
+
+    @property
+    def state(self) -> str:
+        """A version that changes with every account and password, to detect resubmitted or stale forms."""
+        state = ";".join(f"{pupil.pk} {pupil.password_set_at.isoformat()}" for pupil in self.pupils)
+        return hashlib.sha256(state.encode()).hexdigest()[:16]
 
     @property
     def erased_from(self) -> datetime.date:
@@ -262,7 +254,7 @@ def list_classes(user: User, *, at: datetime.datetime) -> list[ClassView]:
         .annotate(size=Count("pupils"))
         .order_by("-seat__subscription__key__entitlement__last_day", "name", "pk")
     )
-    return [_build_view(classroom, cast("Any", classroom).size, user, at) for classroom in classrooms]
+    return [_build_view(classroom, [], cast("Any", classroom).size, user, at) for classroom in classrooms]
 
 
 def list_seats_without_class(user: User, *, at: datetime.datetime) -> list[Seat]:
@@ -280,25 +272,23 @@ def list_seats_without_class(user: User, *, at: datetime.datetime) -> list[Seat]
     )
 
 
-def get_class(classroom: Classroom, user: User, *, at: datetime.datetime) -> tuple[ClassView, list[PupilAccount]]:
-    """Return the view of a class that `get_taught_class` returned, and its pupils by number."""
+def get_class(classroom: Classroom, user: User, *, at: datetime.datetime) -> ClassView:
+    """Return the view of a class that `get_taught_class` returned."""
     pupils = list(classroom.pupils.order_by("number"))
-    return _build_view(classroom, len(pupils), user, at), pupils
+    return _build_view(classroom, pupils, len(pupils), user, at)
 
 
-def _build_view(classroom: Classroom, pupils: int, user: User, at: datetime.datetime) -> ClassView:
+def _build_view(
+    classroom: Classroom, pupils: list[PupilAccount], size: int, user: User, at: datetime.datetime
+) -> ClassView:
     subscription = classroom.seat.subscription
     return ClassView(
         classroom,
         pupils,
-        check_unusable(subscription.key.entitlement, at),
+        size,
+        describe_unusable(subscription.key.entitlement, at),
+        find_unusable_case(subscription.key.entitlement, date_in_paris(at)),
         is_holder=classroom.seat.holder_id == user.pk,
         account=describe_account(subscription),
         is_inviting=is_inviting(classroom, at),
     )
-
-
-def compute_roster_version(pupils: Collection[PupilAccount]) -> str:
-    """Return a version that changes with every account and password, to detect resubmitted or stale forms."""
-    state = ";".join(f"{pupil.pk} {pupil.password_set_at.isoformat()}" for pupil in pupils)
-    return hashlib.sha256(state.encode()).hexdigest()[:16]

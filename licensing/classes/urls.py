@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.classes import handover_views, pupil_views, views
+from licensing.classes import pupil_views, views
 
 app_name = "classes"
 
@@ -19,12 +19,12 @@ urlpatterns = [
     path("mes-classes/<int:pk>/essais/lus/", views.mark_tries_read, name="mark_tries_read"),
     path("mes-classes/<int:pk>/feuille/", views.sheet, name="sheet"),
     path("mes-classes/<int:pk>/imprimer/", views.print_cards, name="print_cards"),
-    path("mes-classes/<int:pk>/emmener/", handover_views.carry_on, name="carry_on"),
-    path("mes-classes/<int:pk>/confier/", handover_views.hand_over, name="hand_over"),
-    path("mes-classes/<int:pk>/confier/<int:handover>/", handover_views.handover, name="handover"),
-    path("mes-classes/<int:pk>/confier/<int:handover>/feuille/", handover_views.print_handover, name="handover_sheet"),
-    path("mes-classes/<int:pk>/confier/<int:handover>/reprendre/", handover_views.withdraw, name="withdraw_handover"),
-    path("mes-classes/<int:pk>/recevoir/", handover_views.receive, name="receive"),
+    path("mes-classes/<int:pk>/emmener/", views.carry_on, name="carry_on"),
+    path("mes-classes/<int:pk>/confier/", views.hand_over, name="hand_over"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/", views.handover, name="handover"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/feuille/", views.print_handover, name="handover_sheet"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/reprendre/", views.withdraw_handover, name="withdraw_handover"),
+    path("mes-classes/<int:pk>/recevoir/", views.receive_pupils, name="receive"),
     path("mes-classes/<int:pk>/collegue/", views.invite, name="invite"),
     path("mes-classes/<int:pk>/collegue/retirer/", views.end_sharing, name="end_sharing"),
     path("mes-classes/<int:pk>/invitation/accepter/", views.accept, name="accept"),

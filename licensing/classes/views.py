@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -16,17 +16,20 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
+from accounts.known_origins import get_client_ip
 from accounts.requests import AuthenticatedRequest
 from accounts.throttling import limit_downloads
-from core.exceptions import DomainError
+from core.exceptions import DomainError, Refusal
 from core.formatting import pluralize
-from licensing.classes import operations, pupil_cards, pupil_erasure, pupils, queries, words
-from licensing.classes.exceptions import ClassNotTaught
+from licensing.classes import handovers, operations, pupil_cards, pupil_erasure, pupils, queries, words
+from licensing.classes.exceptions import ClassNotTaught, TooManyHandoverCodes
 from licensing.classes.forms import ClassNameForm, ColleagueForm, NewPupilsForm, OpenClassForm
-from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
+from licensing.classes.models import MAX_PUPILS, Classroom, HandoverOutcome, PupilAccount, PupilHandover
+from licensing.classes.operations import CarriedClass, CarryOffer
 from licensing.classes.pupils import Credential, add_pupils, remove_pupil, reset_passwords
-from licensing.classes.queries import get_taught_class, list_pending_handovers
+from licensing.classes.queries import ClassView, get_taught_class, list_pending_handovers
 from licensing.entitlements.models import Seat
+from licensing.entitlements.wording import format_long_date
 from web.access import signed_in
 from web.page_actions import page_action
 
@@ -53,13 +56,6 @@ def _derive(classroom_id: int, secret: str) -> str:
     return base64.b64encode(mac).decode()
 
 
-#: Error where the class changed since the form was displayed: submitted twice, or from two tabs.
-STALE_PAGE = (
-    "La classe a changé depuis que cette page s’est affichée : la demande a peut-être été envoyée deux fois. "
-    "Rien n’a été fait cette fois-ci ; relisez la liste, puis recommencez s’il le faut."
-)
-
-
 #: What a bigint holds.
 _MAX_DIGITS = 19
 
@@ -72,31 +68,49 @@ def get_taught_class_or_404(request: AuthenticatedRequest, pk: int) -> Classroom
         raise Http404("Not a class of this teacher.") from refusal
 
 
+def load_class(request: AuthenticatedRequest, pk: int) -> ClassView:
+    """Return the class with its pupils. Raises `Http404` as `get_taught_class_or_404` does."""
+    return queries.get_class(get_taught_class_or_404(request, pk), request.user, at=timezone.now())
+
+
+@sensitive_variables("content")
+def describe_class(view: ClassView, **content: Any) -> dict[str, Any]:
+    """Return the variables of the pages about a class, with those of one of them."""
+    classroom = view.classroom
+    return {
+        "view": view,
+        "classroom": classroom,
+        "pupils": view.pupils,
+        "name_keys": derive_name_keys(classroom.pk),
+        "state": view.state,
+        **content,
+    }
+
+
+def check_current(request: AuthenticatedRequest, view: ClassView) -> None:
+    """Raise `Refusal` where the class changed since the form was displayed: submitted twice, or from two tabs."""
+    if request.POST.get("etat") != view.state:
+        raise Refusal(
+            "stale_page",
+            "La classe a changé depuis que cette page s’est affichée : la demande a peut-être été envoyée deux fois. "
+            "Rien n’a été fait cette fois-ci ; relisez la liste, puis recommencez s’il le faut.",
+        )
+
+
 def render_class_page(
-    request: AuthenticatedRequest,
-    classroom: Classroom,
-    *,
-    status: int = 200,
-    loaded: tuple[queries.ClassView, list[PupilAccount]] | None = None,
-    **changed: Any,
+    request: AuthenticatedRequest, view: ClassView, *, status: int = 200, **changed: Any
 ) -> HttpResponse:
     """Return the page of a class; `changed` overrides its context, e.g. with a bound form or an error."""
     now = timezone.now()
-    view, pupils = loaded or queries.get_class(classroom, request.user, at=now)
     content = {
-        "view": view,
-        "classroom": view.classroom,
-        "pupils": pupils,
-        "name_keys": derive_name_keys(classroom.pk),
-        "state": queries.compute_roster_version(pupils),
-        "new_form": NewPupilsForm(initial={"count": view.free_places if not pupils else 1}),
+        "new_form": NewPupilsForm(initial={"count": 1 if view.pupils else view.free_places}),
         "name_form": ClassNameForm(initial={"name": view.classroom.name}),
         "colleague_form": ColleagueForm(),
         "offer": operations.find_offer(view.classroom, request.user, at=now),
         "handovers": list_pending_handovers(view.classroom, now),
         **changed,
     }
-    return render(request, "classes/detail.html", content, status=status)
+    return render(request, "classes/detail.html", describe_class(view, **content), status=status)
 
 
 def parse_numbers(values: Iterable[str]) -> set[int]:
@@ -109,8 +123,15 @@ def redirect_to_class(classroom: Classroom) -> HttpResponse:
     return redirect("classes:detail", pk=classroom.pk)
 
 
+class UnreadableCard(DomainError):
+    """A posted card is not of this class, or its password is malformed."""
+
+    code = "unreadable_card"
+
+
 def _refuse(request: AuthenticatedRequest, refusal: DomainError, pk: int, **_: int) -> HttpResponse:
-    return render_class_page(request, get_taught_class_or_404(request, pk), status=409, refusal=refusal)
+    status = 422 if isinstance(refusal, UnreadableCard) else 409
+    return render_class_page(request, load_class(request, pk), status=status, refusal=refusal)
 
 
 #: For acts on a class: what was done, or why it was not, is told on its page.
@@ -156,30 +177,22 @@ def _get_certificate_or_404(request: AuthenticatedRequest, pk: int) -> pupil_era
 # Passwords are not stored, not even in the session: a teacher who leaves the page without printing has to reset them.
 
 
-class UnreadableCard(DomainError):
-    """A posted card is not of this class, or its password is malformed."""
-
-    code = "unreadable_card"
-
-
 @signed_in
 @require_POST
 @never_cache
+@class_act
 @sensitive_variables("credentials")
 def add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Create accounts and show their passwords."""
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-    form = NewPupilsForm(request.POST)
+    view, form = load_class(request, pk), NewPupilsForm(request.POST)
     if not form.is_valid():
-        return render_class_page(request, classroom, status=422, loaded=(view, pupils), new_form=form)
-    if request.POST.get("etat") != queries.compute_roster_version(pupils):
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+        return render_class_page(request, view, status=422, new_form=form)
+    check_current(request, view)
     try:
         credentials = add_pupils(classroom_id=pk, count=form.cleaned_data["count"], by=request.user, at=timezone.now())
     except DomainError as refusal:
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal, new_form=form)
-    return show_credentials(request, classroom, credentials, created=True)
+        return render_class_page(request, view, status=409, refusal=refusal, new_form=form)
+    return show_credentials(request, pk, credentials, created=True)
 
 
 @signed_in
@@ -189,48 +202,39 @@ def add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @sensitive_variables("credentials")
 def reset(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Ask to confirm resetting the password of one or all pupils; then reset and show it."""
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-    state = queries.compute_roster_version(pupils)
+    view = load_class(request, pk)
     number = (request.POST if request.method == "POST" else request.GET).get("numero", "")
-    chosen = [pupil for pupil in pupils if not number or str(pupil.number) == number]
+    chosen = [pupil for pupil in view.pupils if not number or str(pupil.number) == number]
     if request.method == "GET":
-        content = {
-            "classroom": view.classroom,
-            "chosen": chosen,
-            "number": number,
-            "name_keys": derive_name_keys(pk),
-            "state": state,
-        }
-        return render(request, "classes/reset.html", content)
-    if request.POST.get("etat") != state:
-        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+        return render(request, "classes/reset.html", describe_class(view, chosen=chosen, number=number))
+    check_current(request, view)
     numbers = [pupil.number for pupil in chosen] if number else None
     credentials = reset_passwords(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
-    return show_credentials(request, classroom, credentials, created=False)
+    return show_credentials(request, pk, credentials, created=False)
 
 
 @sensitive_variables("credentials", "known", "content")
 def show_credentials(
-    request: AuthenticatedRequest, classroom: Classroom, credentials: Sequence[Credential], *, created: bool
+    request: AuthenticatedRequest, pk: int, credentials: Sequence[Credential], *, created: bool
 ) -> HttpResponse:
     """Show the new passwords once, among the logins of the class."""
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
+    view = load_class(request, pk)
     known = {credential.number: credential.password for credential in credentials}
     summary = pluralize(len(credentials), "compte créé", "comptes créés")
     if not created:
         summary = pluralize(len(credentials), "nouveau mot de passe", "nouveaux mots de passe")
     # The only one who is concerned comes first, and the others apart.
-    others = [pupil for pupil in pupils if pupil.number not in known] if len(credentials) == 1 else []
-    rows = [(pupil, known.get(pupil.number, "")) for pupil in pupils if pupil not in others]
+    others = [pupil for pupil in view.pupils if pupil.number not in known] if len(credentials) == 1 else []
+    rows = [(pupil, known.get(pupil.number, "")) for pupil in view.pupils if pupil not in others]
     content = {
         "summary": summary,
         "credentials": credentials,
         "others": others,
         "cards_file": pupil_cards.build_cards_file_name(view.classroom, [card.login for card in credentials]),
-        **_describe_sheet(view.classroom, rows),
+        "rows": rows,
+        "file_stem": pupil_cards.build_file_stem(view.classroom),
     }
-    return set_no_store(render(request, "classes/credentials.html", content))
+    return set_no_store(render(request, "classes/credentials.html", describe_class(view, **content)))
 
 
 @signed_in
@@ -238,40 +242,26 @@ def show_credentials(
 @never_cache
 def sheet(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the sheet of first names, which the teacher fills in in the browser only."""
-    view, pupils = queries.get_class(get_taught_class_or_404(request, pk), request.user, at=timezone.now())
-    content = _describe_sheet(view.classroom, [(pupil, "") for pupil in pupils])
-    return set_no_store(render(request, "classes/sheet.html", content))
-
-
-@sensitive_variables("rows")
-def _describe_sheet(classroom: Classroom, rows: Sequence[tuple[PupilAccount, str]]) -> dict[str, Any]:
-    """Return the variables of the sheet; `rows` are pupils with their passwords, empty where not known."""
-    return {
-        "classroom": classroom,
-        "rows": rows,
-        "name_keys": derive_name_keys(classroom.pk),
-        "file_stem": pupil_cards.build_file_stem(classroom),
-    }
+    view = load_class(request, pk)
+    rows, file_stem = [(pupil, "") for pupil in view.pupils], pupil_cards.build_file_stem(view.classroom)
+    return set_no_store(render(request, "classes/sheet.html", describe_class(view, rows=rows, file_stem=file_stem)))
 
 
 @signed_in
 @require_POST
 @sensitive_post_parameters("carte")
-@sensitive_variables("parsed_cards", "document")
 @limit_downloads
+@class_act
+@sensitive_variables("parsed_cards", "document")
 def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return the PDF of the cards, or of the list, for the credentials that the page posts back.
 
     Or the page on which the browser adds the first names that it keeps, and prints the cards itself.
     """
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-    try:
-        parsed_cards = _parse_cards(pupils, request.POST.getlist("carte"))
-    except UnreadableCard as refusal:
-        return render_class_page(request, classroom, status=422, loaded=(view, pupils), refusal=refusal)
+    view = load_class(request, pk)
+    parsed_cards = _parse_cards(view.pupils, request.POST.getlist("carte"))
     if request.POST.get("document") == "prenoms":
-        return _show_cards(request, view.classroom, parsed_cards, pupils)
+        return _show_cards(request, view, parsed_cards)
     if request.POST.get("document") == "liste":
         render_pdf, name = pupil_cards.render_roster, f"liste-{pupil_cards.build_file_stem(view.classroom)}.pdf"
     else:
@@ -282,20 +272,13 @@ def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 
 @sensitive_variables("cards", "content")
-def _show_cards(
-    request: AuthenticatedRequest,
-    classroom: Classroom,
-    cards: Sequence[pupil_cards.PupilCard],
-    pupils: Sequence[PupilAccount],
-) -> HttpResponse:
-    by_number = {pupil.number: pupil for pupil in pupils}
+def _show_cards(request: AuthenticatedRequest, view: ClassView, cards: Sequence[pupil_cards.PupilCard]) -> HttpResponse:
+    by_number = {pupil.number: pupil for pupil in view.pupils}
     content = {
-        "classroom": classroom,
         "cards": [(card, by_number[card.number]) for card in cards],
-        "name_keys": derive_name_keys(classroom.pk),
         "address": pupil_cards.build_printed_address(),
     }
-    return set_no_store(render(request, "classes/cards.html", content))
+    return set_no_store(render(request, "classes/cards.html", describe_class(view, **content)))
 
 
 @sensitive_variables("lines", "password", "typed", "login", "line", "parsed_cards")
@@ -330,46 +313,34 @@ def set_no_store(response: HttpResponse) -> HttpResponse:
 @class_act
 def remove(request: AuthenticatedRequest, pk: int, number: int) -> HttpResponse | str:
     """Ask for confirmation, then delete an account."""
-    classroom = get_taught_class_or_404(request, pk)
-    view, pupils = queries.get_class(classroom, request.user, at=timezone.now())
-    pupil = next((one for one in pupils if one.number == number), None)
-    state = queries.compute_roster_version(pupils)
+    view = load_class(request, pk)
     if request.method == "POST":
-        if request.POST.get("etat") != state:
-            return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+        check_current(request, view)
         remove_pupil(classroom_id=pk, number=number, by=request.user, at=timezone.now())
         return f"le compte n° {number} est effacé. Sa place est libre."
-    if pupil is None:
-        raise Http404("No pupil has this number.")
-    content = {
-        "classroom": view.classroom,
-        "pupil": pupil,
-        "name_keys": derive_name_keys(classroom.pk),
-        "state": state,
-    }
-    return render(request, "classes/remove.html", content)
+    pupil = get_object_or_404(view.classroom.pupils, number=number)
+    return render(request, "classes/remove.html", describe_class(view, pupil=pupil))
 
 
 @signed_in
 @require_POST
 def invite(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Invite a second teacher; the answer is the same whether or not the username exists."""
-    classroom = get_taught_class_or_404(request, pk)
-    form = ColleagueForm(request.POST)
+    view, form = load_class(request, pk), ColleagueForm(request.POST)
     if not form.is_valid():
-        return render_class_page(request, classroom, status=422, colleague_form=form)
+        return render_class_page(request, view, status=422, colleague_form=form)
     try:
         operations.request_invitation(
             classroom_id=pk, username=form.cleaned_data["username"], by=request.user, at=timezone.now()
         )
     except DomainError as refusal:
-        return render_class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
+        return render_class_page(request, view, status=409, refusal=refusal, colleague_form=form)
     messages.success(
         request,
         "si cet identifiant est celui d’un enseignant, il reçoit votre invitation par e-mail et la trouve dans "
         "« Mes classes ». Il a une semaine pour l’accepter ; vous en serez informé.",
     )
-    return redirect_to_class(classroom)
+    return redirect_to_class(view.classroom)
 
 
 @signed_in
@@ -464,7 +435,7 @@ def _fill_new_class(request: AuthenticatedRequest, classroom: Classroom, count: 
         except DomainError as refusal:
             messages.error(request, refusal.sentence)
             return redirect_to_class(classroom)
-        return show_credentials(request, get_taught_class_or_404(request, classroom.pk), credentials, created=True)
+        return show_credentials(request, classroom.pk, credentials, created=True)
     messages.success(request, f"la classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves.")
     return redirect_to_class(classroom)
 
@@ -474,7 +445,7 @@ def _fill_new_class(request: AuthenticatedRequest, classroom: Classroom, count: 
 @never_cache
 def detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show a class, its pupils and the available actions."""
-    return render_class_page(request, get_taught_class_or_404(request, pk))
+    return render_class_page(request, load_class(request, pk))
 
 
 @signed_in
@@ -491,9 +462,222 @@ def mark_tries_read(request: AuthenticatedRequest, pk: int) -> str:
 @class_act
 def rename(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
     """Rename the class."""
-    classroom = get_taught_class_or_404(request, pk)
     form = ClassNameForm(request.POST)
+    view = load_class(request, pk)
     if not form.is_valid():
-        return render_class_page(request, classroom, status=422, name_form=form)
+        return render_class_page(request, view, status=422, name_form=form)
     operations.rename(classroom_id=pk, by=request.user, name=form.cleaned_data["name"], at=timezone.now())
     return "le nouveau nom est enregistré."
+
+
+# Pupils go on: to a colleague of the school by a code, or with their class to the next year.
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+@never_cache
+@class_act
+def carry_on(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Show which pupils come along, under which name and on which licence; then carry the class on."""
+    view = load_class(request, pk)
+    classroom = view.classroom
+    offer = operations.find_offer(classroom, request.user, at=timezone.now())
+    if request.method == "GET":
+        if offer is None or offer.opens_on is not None:
+            # The page of the class says from when, or nothing.
+            return redirect_to_class(classroom)
+        ticked = {pupil.number for pupil in view.pupils}
+        return _render_offer(request, view, offer, ticked, form=ClassNameForm(initial={"name": classroom.name}))
+    numbers = parse_numbers(request.POST.getlist("eleve"))
+    seat_id = next(iter(parse_numbers(request.POST.getlist("licence"))), 0)
+    form = ClassNameForm(request.POST)
+    # A second click finds the class on its seat, and is answered as the first.
+    is_done = classroom.seat_id == seat_id
+    if offer is not None and not form.is_valid():
+        return _render_offer(request, view, offer, numbers, form=form, status=422)
+    if not is_done:
+        check_current(request, view)
+    try:
+        carried = operations.carry_on(
+            classroom_id=classroom.pk,
+            seat_id=seat_id,
+            numbers=numbers,
+            name=form.data.get("name", ""),
+            by=request.user,
+            at=timezone.now(),
+        )
+    except DomainError as refusal:
+        if offer is None or offer.opens_on is not None:
+            raise
+        return _render_offer(request, view, offer, numbers, form=form, refusal=refusal, status=409)
+    messages.success(request, _describe_carried(carried))
+    return redirect_to_class(carried.classroom)
+
+
+def _describe_carried(carried: CarriedClass) -> str:
+    sentence = (
+        f"la classe « {carried.classroom.name} » est dans l’année nouvelle, avec {pluralize(carried.pupils, 'élève')}. "
+        "Les cartes servent comme avant."
+    )
+    if not carried.left:
+        return sentence
+    stay = "reste" if carried.left == 1 else "restent"
+    return (
+        f"{sentence} {pluralize(carried.left, 'élève')} {stay} parmi vos classes des années passées, jusqu’à "
+        "l’effacement."
+    )
+
+
+def _render_offer(
+    request: AuthenticatedRequest,
+    view: ClassView,
+    offer: CarryOffer,
+    ticked: Collection[int],
+    *,
+    status: int = 200,
+    **changed: Any,
+) -> HttpResponse:
+    content = {
+        "offer": offer,
+        "rows": [(pupil, pupil.number in ticked) for pupil in view.pupils],
+        "chosen_seat": request.POST.get("licence", ""),
+        **changed,
+    }
+    return render(request, "classes/carry_on.html", describe_class(view, **content), status=status)
+
+
+#: Of what is typed: a code with much around it.
+_MAX_TYPED = 100
+#: Query of « Tout cocher ».
+_TICK, _ALL = "cocher", "tous"
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+@never_cache
+@class_act
+def hand_over(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Choose the pupils to hand over; then make the code, and show it."""
+    view = load_class(request, pk)
+    if request.method == "GET":
+        every = request.GET.get(_TICK) == _ALL
+        ticked = {pupil.number for pupil in view.pupils if pupil.handover_id is None} if every else set()
+        return _render_choice(request, view, ticked)
+    numbers = parse_numbers(request.POST.getlist("eleve"))
+    check_current(request, view)
+    try:
+        handover = handovers.prepare_handover(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
+    except DomainError as refusal:
+        return _render_choice(request, view, numbers, refusal=refusal, status=409)
+    return redirect("classes:handover", pk=pk, handover=handover.pk)
+
+
+def _render_choice(
+    request: AuthenticatedRequest, view: ClassView, ticked: Collection[int], *, status: int = 200, **changed: Any
+) -> HttpResponse:
+    content = {
+        "rows": [(pupil, pupil.number in ticked) for pupil in view.pupils],
+        "tick_all": "" if ticked else f"?{_TICK}={_ALL}",
+        "days": handovers.VALID_DAYS,
+        **changed,
+    }
+    return render(request, "classes/hand_over.html", describe_class(view, **content), status=status)
+
+
+@signed_in
+@require_GET
+@never_cache
+@sensitive_variables("content")
+def handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+    """Show a pending code and its pupils; of one that ended, lead to the class and say what became of it."""
+    classroom = get_taught_class_or_404(request, pk)
+    pending = get_object_or_404(classroom.handovers, pk=handover)
+    if not _is_pending(pending):
+        return _tell_end(request, classroom, pending)
+    content = {
+        "classroom": classroom,
+        "handover": pending,
+        "code": handovers.unseal_code(pending),
+        "pupils": pending.pupils.order_by("number"),
+        "name_keys": derive_name_keys(classroom.pk),
+    }
+    return set_no_store(render(request, "classes/handover.html", content))
+
+
+@signed_in
+@require_safe
+@limit_downloads
+def print_handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+    """Return the sheet with the code and the pupils' numbers as a PDF; no name is on it."""
+    classroom = get_taught_class_or_404(request, pk)
+    pending = get_object_or_404(classroom.handovers, pk=handover)
+    if not _is_pending(pending):
+        return _tell_end(request, classroom, pending)
+    document = pupil_cards.render_sheet(pending, list(pending.pupils.order_by("number")), at=timezone.localtime())
+    return document.answer(f"eleves-confies-{pending.pk}.pdf")
+
+
+@signed_in
+@require_POST
+@class_act
+def withdraw_handover(request: AuthenticatedRequest, pk: int, handover: int) -> str:
+    """Take a code back."""
+    classroom = get_taught_class_or_404(request, pk)
+    get_object_or_404(classroom.handovers, pk=handover)
+    handovers.withdraw_handover(classroom_id=pk, handover_id=handover, by=request.user, at=timezone.now())
+    return "le code est repris : il ne vaut plus rien, et les élèves restent dans cette classe."
+
+
+def _read_code(request: AuthenticatedRequest) -> str:
+    return request.POST.get("code", "")[:_MAX_TYPED]
+
+
+def _refuse_code(request: AuthenticatedRequest, refusal: DomainError, pk: int) -> HttpResponse:
+    status = 429 if isinstance(refusal, TooManyHandoverCodes) else 409
+    view = load_class(request, pk)
+    return render_class_page(request, view, status=status, code_refusal=refusal, code_typed=_read_code(request))
+
+
+@signed_in
+@require_POST
+@never_cache
+@sensitive_post_parameters("code")
+@page_action("classes:detail", "pk", refused=_refuse_code)
+@sensitive_variables("typed")
+def receive_pupils(request: AuthenticatedRequest, pk: int) -> HttpResponse | str:
+    """Show what a code brings to the class; once that is confirmed, receive the pupils."""
+    classroom = get_taught_class_or_404(request, pk)
+    typed = _read_code(request)
+    is_confirmed = request.POST.get("accepter") == "oui"
+    enter = handovers.receive if is_confirmed else handovers.look_up
+    coming = enter(code=typed, classroom_id=pk, by=request.user, address=get_client_ip(request), at=timezone.now())
+    if not is_confirmed:
+        content = {"classroom": classroom, "coming": coming, "code": typed}
+        return set_no_store(render(request, "classes/receive.html", content))
+    return _describe_coming(coming)
+
+
+def _describe_coming(coming: handovers.ComingPupils) -> str:
+    count = len(coming.pupils)
+    came = f"{pluralize(count, 'élève')} {'a rejoint' if count == 1 else 'ont rejoint'} votre classe"
+    return f"{came}, avec {'sa carte' if count == 1 else 'leurs cartes'} : écrivez les prénoms pour savoir qui est qui."
+
+
+def _is_pending(handover: PupilHandover) -> bool:
+    return handover.ended_at is None and handover.expires_at > timezone.now()
+
+
+def _tell_end(request: AuthenticatedRequest, classroom: Classroom, handover: PupilHandover) -> HttpResponse:
+    """Lead to the class, and say what became of a code that ended, without who received the pupils."""
+    day = format_long_date(handover.ended_at or handover.expires_at)
+    match handover.outcome:
+        case HandoverOutcome.ACCEPTED:
+            went = pluralize(handover.received, "élève a rejoint", "élèves ont rejoint")
+            sentence = f"Ce code a servi le {day} : {went} la classe d'un collègue."
+        case HandoverOutcome.WITHDRAWN:
+            sentence = f"Ce code a été repris le {day} : les élèves sont restés dans cette classe."
+        case _:
+            until = format_long_date(handover.expires_at)
+            sentence = f"Ce code n'a pas servi avant le {until} : les élèves sont restés dans cette classe."
+    messages.info(request, sentence)
+    return redirect_to_class(classroom)

@@ -30,21 +30,13 @@ _draw = secrets.SystemRandom()
 
 
 @cache
-def list_pupil_words() -> tuple[str, ...]:
-    """Return the animals from which pupils' words are drawn, without accents as all lists here."""
-    return tuple(_load_words("pupils"))
+def list_words(name: str) -> tuple[str, ...]:
+    """Return a list without accents.
 
-
-@cache
-def list_class_words() -> tuple[str, ...]:
-    """Return the flowers, fruits and things with which class codes begin."""
-    return tuple(_load_words("classes"))
-
-
-@cache
-def list_password_words() -> tuple[str, ...]:
-    """Return the words of passwords; three of them give more than 27 bits."""
-    return tuple(_load_words("passwords"))
+    `pupils`: animals; `classes`: the flowers, fruits and things with which class codes begin; `passwords`: three of
+    them give more than 27 bits.
+    """
+    return tuple(_load_words(name))
 
 
 def spell(text: str) -> str:
@@ -57,18 +49,18 @@ def spell(text: str) -> str:
 
 def generate_code() -> str:
     """Return a random class code, `tulipe-5837`, which may already be taken."""
-    return f"{secrets.choice(list_class_words())}-{''.join(secrets.choice(_DIGITS) for _ in range(_CODE_DIGITS))}"
+    return f"{secrets.choice(list_words('classes'))}-{''.join(secrets.choice(_DIGITS) for _ in range(_CODE_DIGITS))}"
 
 
 def generate_pupil_words(count: int, *, exclude: Collection[str]) -> list[str]:
     """Return `count` distinct words other than `exclude`; fewer where too few are left."""
-    left = [word for word in list_pupil_words() if word not in exclude]
+    left = [word for word in list_words("pupils") if word not in exclude]
     return _draw.sample(left, min(count, len(left)))
 
 
 def generate_password() -> str:
     """Return three distinct words: `bateau-soleil-pomme`."""
-    return "-".join(_draw.sample(list_password_words(), _PASSWORD_WORDS))
+    return "-".join(_draw.sample(list_words("passwords"), _PASSWORD_WORDS))
 
 
 def parse_login(text: str) -> tuple[str, str] | None:
@@ -129,7 +121,7 @@ _DRAWINGS = Path(__file__).parent / "static" / "classes" / "animals"
 @cache
 def read_drawing(word: str) -> str:
     """Return the SVG of a pupil's word, without accents; an empty string for any other word."""
-    if word not in list_pupil_words():
+    if word not in list_words("pupils"):
         return ""
     return (_DRAWINGS / f"{word}.svg").read_text(encoding="utf-8").strip()
 
@@ -142,8 +134,6 @@ def read_drawing(word: str) -> str:
 
 #: Longer words are shown cut.
 _SHOWN = 20
-_DIGITS_OF_LOGIN = 4
-_WORDS = 3
 _LOOK = "Regarde ta carte."
 
 
@@ -176,7 +166,7 @@ def _find_in_words(typed: list[str], as_typed: Mapping[str, str]) -> str:
     """Return what is wrong with what stands before the number: an animal, and a word of the class."""
     if not typed:
         return f"Il manque ton animal, au début de ton identifiant. {_LOOK}"
-    animals, things = list_pupil_words(), list_class_words()
+    animals, things = list_words("pupils"), list_words("classes")
     # Written without spaces, the longest animal counts: « lionceau » before « lion ».
     animal = typed[0] if len(typed) > 1 else max(filter(typed[0].startswith, animals), key=len, default="")
     if animal not in animals:
@@ -192,19 +182,19 @@ def _find_in_words(typed: list[str], as_typed: Mapping[str, str]) -> str:
 def _find_in_number(digits: str) -> str:
     if not digits:
         return f"Il manque le nombre, à la fin de ton identifiant. {_LOOK}"
-    if len(digits) != _DIGITS_OF_LOGIN:
+    if len(digits) != _CODE_DIGITS:
         return f"Le nombre a 4\xa0chiffres. Tu en as écrit {len(digits)}. {_LOOK}"
     return f"Le nombre vient à la fin, après l’animal et le mot. {_LOOK}"
 
 
 @sensitive_variables()
 def _find_in_password(text: str) -> str:
-    listed = frozenset(list_password_words())
+    listed = frozenset(list_words("passwords"))
     folded = fold(text)
     typed = re.findall(r"[a-z]+", folded)
     if re.search(r"[0-9]", folded):
         return f"Il n’y a pas de chiffre dans ton mot de passe : c’est trois mots. {_LOOK}"
-    if _can_be_split("".join(typed), listed, _WORDS):
+    if _can_be_split("".join(typed), listed, _PASSWORD_WORDS):
         return ""
     unknown = [word for word in typed if word not in listed]
     if unknown and len(typed) > 1:

@@ -107,7 +107,7 @@ def build_spectacular_settings(base_domain: str) -> dict[str, Any]:
             "PoolStatus": "licensing.entitlements.models.EntitlementStatus",
             "PortfolioRemovalStatus": "collectivities.api.portfolio.REMOVAL_STATUSES",
             "PortfolioRowStatus": "collectivities.operations.portfolio.PortfolioRowResult",
-            "RequestState": "licensing.requests.school_requests.queries.RequestState",
+            "RequestState": "licensing.requests.school_requests.models.RequestState",
             "RowEffect": "imports.enums.RowEffect",
             "RowVerdict": "imports.enums.Verdict",
             "SchoolState": "schools.models.SchoolState",

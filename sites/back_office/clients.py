@@ -30,7 +30,6 @@ from licensing.orders.queries import is_under_review
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
 from licensing.pools.positions import PoolPosition, list_pool_positions
 from licensing.requests.school_requests.models import LicenceRequest
-from licensing.requests.school_requests.queries import get_state
 from licensing.requests.school_requests.wording import describe_asked, format_day
 from mailing import kinds
 from mailing.models import LOST, UNSENT, Message, MessageState
@@ -138,7 +137,7 @@ def _page_url(name: str, *ids: object) -> str:
 
 def _describe_requests(requests: QuerySet[LicenceRequest]) -> Iterator[tuple[LicenceRequest, str]]:
     for request in requests.order_by(F("ended_at").desc(nulls_first=True), "-pk")[:MAX_ROWS]:
-        state = str(get_state(request).label).lower()
+        state = str(request.state.label).lower()
         given = f", {request.accepted_units} données" if request.accepted_units else ""
         yield request, f"{describe_asked(request)}, le {format_day(request.created_at)} : {state}{given}"
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -22,9 +21,9 @@ from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace
 from fpdf.outline import TableOfContents
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererProtocol
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
+from markdown_it.utils import EnvType, OptionsDict
 from PIL import Image
 
 from accounts.models import Profile, User
@@ -103,24 +102,18 @@ BY_SLUG = {guide.slug: guide for guide in GUIDES}
 BY_FILE_NAME = {guide.file_name: guide for guide in GUIDES}
 
 
-def list_own(user: User | AnonymousUser, *, in_office: bool = False) -> tuple[Guide, ...]:
-    """Return the guides of the reader's profile, or the operator's for an operator.
+def list_readable(
+    user: User | AnonymousUser, *, in_office: bool = False
+) -> tuple[tuple[Guide, ...], tuple[Guide, ...]]:
+    """Return the guides of the reader's profile, or the operator's for an operator; then those of other profiles.
 
-    Of a visitor the profile is known only where they come from an office; else there are none.
+    Of a visitor the profile is known only where they come from an office; else none is theirs.
     """
+    profile: str | None = Profile.AGENT if in_office else None
     if user.is_authenticated:
         profile = "" if user.is_staff else user.profile
-    elif in_office:
-        profile = Profile.AGENT
-    else:
-        return ()
-    return tuple(guide for guide in GUIDES if guide.profile == profile)
-
-
-def list_others(user: User | AnonymousUser, *, in_office: bool = False) -> tuple[Guide, ...]:
-    """Return the guides of other profiles, without the operator's."""
-    own = list_own(user, in_office=in_office)
-    return tuple(guide for guide in GUIDES if guide.profile and guide not in own)
+    own = tuple(guide for guide in GUIDES if guide.profile == profile)
+    return own, tuple(guide for guide in GUIDES if guide.profile and guide not in own)
 
 
 _NUMBER = re.compile(r"\A\d+\.\s+")
@@ -172,7 +165,7 @@ def render_guide(text: str) -> RenderedGuide:
         for opening, content in itertools.pairwise(tokens)
         if opening.type == "heading_open" and opening.tag in ("h2", "h3")
     )
-    # The parser escapes HTML, and so do the rules below.
+    # The parser escapes HTML, and so do the rules of `GuideRenderer`.
     return RenderedGuide(title, SafeString(_PARSER.renderer.render(tokens, _PARSER.options, {})), sections)
 
 
@@ -181,81 +174,58 @@ def render_blocks(text: str) -> SafeString:
     return SafeString(_PARSER.render(text))
 
 
-def _render_text(
-    _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: Any
-) -> str:
-    return _E_MAIL.sub(r'<span class="text-nowrap">\g<0></span>', escape(add_nonbreaking_spaces(tokens[index].content)))
+class GuideRenderer(RendererHTML):
+    """Rules by the type of the token that they render, as those of `RendererHTML`."""
 
+    def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """Keep « e-mail » on one line."""
+        text = escape(add_nonbreaking_spaces(tokens[idx].content))
+        return _E_MAIL.sub(r'<span class="text-nowrap">\g<0></span>', text)
 
-def _render_picture(
-    _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: Any
-) -> str:
-    """Render a picture of `docs/images`, with its size so that the text below it does not move."""
-    token = tokens[index]
-    name = str(token.attrGet("src")).removeprefix("images/")
-    with Image.open(DOCUMENTS / "images" / name) as picture:
-        width, height = picture.size
-    return format_html(
-        '<img class="guide-picture" src="{}" alt="{}" width="{}" height="{}" loading="lazy">',
-        static(f"guides/{name}"),
-        token.content,
-        width,
-        height,
-    )
-
-
-def _render_link(renderer: Any, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """Render a link: to another guide, to its page; to a document for engineers, as its text alone."""
-    token = tokens[index]
-    name, mark, anchor = str(token.attrGet("href")).partition("#")
-    if name in BY_FILE_NAME:
-        token.attrSet(
-            "href", reverse("guide", args=[BY_FILE_NAME[name].slug], urlconf="config.urls_public") + mark + anchor
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """Render a picture of `docs/images`, with its size so that the text below it does not move."""
+        token = tokens[idx]
+        name = str(token.attrGet("src")).removeprefix("images/")
+        with Image.open(DOCUMENTS / "images" / name) as picture:
+            width, height = picture.size
+        return format_html(
+            '<img class="guide-picture" src="{}" alt="{}" width="{}" height="{}" loading="lazy">',
+            static(f"guides/{name}"),
+            token.content,
+            width,
+            height,
         )
-    elif name.endswith(".md"):
-        token.tag = "span"
-        token.attrs.clear()
-        next(one for one in tokens[index:] if one.type == "link_close").tag = "span"
-    return str(renderer.renderToken(tokens, index, options, env))
+
+    def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """Render a link: to another guide, to its page; to a document for engineers, as its text alone."""
+        token = tokens[idx]
+        name, mark, anchor = str(token.attrGet("href")).partition("#")
+        if name in BY_FILE_NAME:
+            path = reverse("guide", args=[BY_FILE_NAME[name].slug], urlconf="config.urls_public")
+            token.attrSet("href", path + mark + anchor)
+        elif name.endswith(".md"):
+            token.tag = "span"
+            token.attrs.clear()
+            next(one for one in tokens[idx:] if one.type == "link_close").tag = "span"
+        return self.renderToken(tokens, idx, options, env)
+
+    def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """Open a table in a region that scrolls, each with a name of its own."""
+        env["tables"] = env.get("tables", 0) + 1
+        region = (
+            '<div class="table-responsive" tabindex="0" role="region" aria-label="Tableau {}"><table class="table">\n'
+        )
+        return format_html(region, env["tables"])
+
+    def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return "</table></div>\n"
+
+    def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """Render a sample of code, which the keyboard can scroll."""
+        return format_html('<pre tabindex="0"><code>{}</code></pre>\n', tokens[idx].content)
 
 
-def _open_table(
-    _renderer: RendererProtocol, _tokens: Sequence[Token], _index: int, _options: OptionsDict, env: Any
-) -> str:
-    """Open a table in a region that scrolls, each with a name of its own."""
-    env["tables"] = env.get("tables", 0) + 1
-    region = '<div class="table-responsive" tabindex="0" role="region" aria-label="Tableau {}"><table class="table">\n'
-    return format_html(region, env["tables"])
-
-
-def _close_table(
-    _renderer: RendererProtocol, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: Any
-) -> str:
-    return "</table></div>\n"
-
-
-def _render_sample(
-    _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: Any
-) -> str:
-    """Render a sample of code, which the keyboard can scroll."""
-    return format_html('<pre tabindex="0"><code>{}</code></pre>\n', tokens[index].content)
-
-
-def _build_parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    for name, rule in (
-        ("text", _render_text),
-        ("image", _render_picture),
-        ("link_open", _render_link),
-        ("fence", _render_sample),
-        ("table_open", _open_table),
-        ("table_close", _close_table),
-    ):
-        parser.add_render_rule(name, rule)
-    return parser
-
-
-_PARSER = _build_parser()
+_PARSER = MarkdownIt("commonmark", {"html": False}, renderer_cls=GuideRenderer).enable("table")
 
 
 _INK, _BLUE, _SOFT, _LINE = "#1b2536", "#1d4f91", "#4c5a6e", "#d5dbe4"
@@ -279,20 +249,6 @@ class GuideDocument(PdfDocument):
         self._lists: list[int | None] = []
         self._bullet = ""
         self._rows: list[list[str]] = []
-        self._writers = {
-            "heading_open": self._write_heading,
-            "bullet_list_open": self._open_list,
-            "ordered_list_open": self._open_list,
-            "bullet_list_close": self._close_list,
-            "ordered_list_close": self._close_list,
-            "list_item_open": self._open_item,
-            "paragraph_open": self._write_paragraph,
-            "fence": self._write_sample,
-            "tr_open": self._open_row,
-            "th_open": self._add_cell,
-            "td_open": self._add_cell,
-            "table_close": self._write_table,
-        }
 
     def footer(self) -> None:
         """Write the title and the page's number at the foot."""
@@ -305,12 +261,12 @@ class GuideDocument(PdfDocument):
         self.set_text_color(_INK)
 
     def write_blocks(self, tokens: Sequence[Token]) -> None:
-        """Write headings, paragraphs, lists, tables, samples and pictures."""
+        """Write headings, paragraphs, lists, tables, samples and pictures: each token by the method of its type."""
         for index, token in enumerate(tokens):
-            if writer := self._writers.get(token.type):
+            if writer := getattr(self, f"_write_{token.type}", None):
                 writer(tokens[index:])
 
-    def _write_heading(self, tokens: Sequence[Token]) -> None:
+    def _write_heading_open(self, tokens: Sequence[Token]) -> None:
         """Write a heading on the page of what follows it: a paragraph, or a picture."""
         tag, title = tokens[0].tag, add_nonbreaking_spaces(tokens[1].content)
         size, above, below, room = _HEADINGS[tag]
@@ -326,13 +282,17 @@ class GuideDocument(PdfDocument):
         self.write_paragraph(title, size=size, bold=True, after=below)
         self.set_text_color(_INK)
 
-    def _open_list(self, tokens: Sequence[Token]) -> None:
+    def _write_bullet_list_open(self, tokens: Sequence[Token]) -> None:
         self._lists.append(0 if tokens[0].type == "ordered_list_open" else None)
 
-    def _close_list(self, _tokens: Sequence[Token]) -> None:
+    _write_ordered_list_open = _write_bullet_list_open
+
+    def _write_bullet_list_close(self, _tokens: Sequence[Token]) -> None:
         self._lists.pop()
 
-    def _open_item(self, _tokens: Sequence[Token]) -> None:
+    _write_ordered_list_close = _write_bullet_list_close
+
+    def _write_list_item_open(self, _tokens: Sequence[Token]) -> None:
         number = self._lists[-1]
         if number is None:
             self._bullet = "•"
@@ -340,7 +300,7 @@ class GuideDocument(PdfDocument):
             self._lists[-1] = number + 1
             self._bullet = f"{number + 1}."
 
-    def _write_paragraph(self, tokens: Sequence[Token]) -> None:
+    def _write_paragraph_open(self, tokens: Sequence[Token]) -> None:
         if text := _to_markup(tokens[1]):
             indent = _INDENT * len(self._lists)
             self.set_text_size(_TEXT_SIZE)
@@ -356,13 +316,15 @@ class GuideDocument(PdfDocument):
         for picture in _list_pictures(tokens[1]):
             self._place_picture(picture)
 
-    def _open_row(self, _tokens: Sequence[Token]) -> None:
+    def _write_tr_open(self, _tokens: Sequence[Token]) -> None:
         self._rows.append([])
 
-    def _add_cell(self, tokens: Sequence[Token]) -> None:
+    def _write_th_open(self, tokens: Sequence[Token]) -> None:
         self._rows[-1].append(_to_markup(tokens[1]))
 
-    def _write_sample(self, tokens: Sequence[Token]) -> None:
+    _write_td_open = _write_th_open
+
+    def _write_fence(self, tokens: Sequence[Token]) -> None:
         self.set_text_size(9.5)
         self.set_fill_color("#eef1f5")
         self.multi_cell(
@@ -370,7 +332,7 @@ class GuideDocument(PdfDocument):
         )
         self.ln(2.2)
 
-    def _write_table(self, _tokens: Sequence[Token]) -> None:
+    def _write_table_close(self, _tokens: Sequence[Token]) -> None:
         self.set_text_size(9.5)
         self.set_draw_color(_LINE)
         with self.table(

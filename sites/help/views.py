@@ -98,7 +98,7 @@ def read_grid() -> AccessibilityGrid:
 
 _SLUG = re.compile(r"[a-z0-9-]{1,40}")
 #: « Ville de Nîmes », « Ville d’Alès », « Commune du Vigan ».
-_TOWN = re.compile(r"(?:Ville|Commune|Mairie) (?=de |du |des |d['’])")
+_TOWN = re.compile(r"^(?:Ville|Commune|Mairie) (?=de |du |des |d['’])")
 _GUIDE_LINK = re.compile(r'(?<= href=")(/aide/[a-z-]+/)')
 
 
@@ -121,17 +121,14 @@ def find_way_back(request: HttpRequest) -> WayBack | None:
     collectivity = Collectivity.objects.filter(slug=slug).first()
     if collectivity is None:
         return None
-    return WayBack(_name_way_back(collectivity.name), collectivity.office_url(), f"?{OFFICE_PARAMETER}={slug}", slug)
+    town, is_town = _TOWN.subn("", collectivity.name, count=1)
+    label = f"Retour au bureau {town}" if is_town and town else f"Retour au bureau ({collectivity.name})"
+    return WayBack(label, collectivity.office_url(), f"?{OFFICE_PARAMETER}={slug}", slug)
 
 
 def keep_way_back(body: SafeString, way_back: WayBack | None) -> SafeString:
     """Return a guide's HTML, whose links to other guides lead back to the same office."""
     return SafeString(_GUIDE_LINK.sub(rf"\g<1>{way_back.query}", body)) if way_back else body
-
-
-def _name_way_back(collectivity: str) -> str:
-    town = _TOWN.sub("", collectivity, count=1) if _TOWN.match(collectivity) else ""
-    return f"Retour au bureau {town}" if town else f"Retour au bureau ({collectivity})"
 
 
 def _find_guide(slug: str) -> guides.Guide:
@@ -145,13 +142,8 @@ def _find_guide(slug: str) -> guides.Guide:
 def list_guides(request: HttpRequest) -> HttpResponse:
     """List the guides by profile, the reader's own first."""
     way_back = find_way_back(request)
-    in_office = way_back is not None
-    content = {
-        "own": guides.list_own(request.user, in_office=in_office),
-        "others": guides.list_others(request.user, in_office=in_office),
-        "way_back": way_back,
-    }
-    return render(request, "help/guides.html", content)
+    own, others = guides.list_readable(request.user, in_office=way_back is not None)
+    return render(request, "help/guides.html", {"own": own, "others": others, "way_back": way_back})
 
 
 @public_page
@@ -182,27 +174,20 @@ def list_questions(request: HttpRequest) -> HttpResponse:
         sections = list_sections(profile)
         count = sum(len(section.questions) for section in sections)
         return render(request, "help/questions.html", {"sections": sections, "count": count, "way_back": way_back})
-    in_office = way_back is not None
-    readable = (
-        *guides.list_own(request.user, in_office=in_office),
-        *guides.list_others(request.user, in_office=in_office),
-    )
+    own, others = guides.list_readable(request.user, in_office=way_back is not None)
+    readable = own + others
     questions, guide_sections = find_questions(search, profile=profile), find_guide_sections(search, readable)
     content = {"questions": questions, "guide_sections": guide_sections, "count": len(questions) + len(guide_sections)}
-    return render(
-        request, "help/questions.html", content | {"search": search, "guides": readable, "way_back": way_back}
-    )
+    content |= {"search": search, "guides": readable, "way_back": way_back}
+    return render(request, "help/questions.html", content)
 
 
 @public_page
 def show_declaration(request: HttpRequest) -> HttpResponse:
     """Show the accessibility declaration."""
     grid = read_grid()
-    counts = {
-        "compliant": grid.count(COMPLIANT),
-        "not_applicable": grid.count(NOT_APPLICABLE),
-    }
-    return render(request, "help/accessibility.html", {"grid": grid} | counts)
+    counts = {"compliant": grid.count(COMPLIANT), "not_applicable": grid.count(NOT_APPLICABLE)}
+    return render(request, "help/accessibility.html", {"grid": grid, **counts})
 
 
 @public_page
@@ -214,5 +199,5 @@ def show_grid(request: HttpRequest) -> HttpResponse:
 @public_page
 def show_site_map(request: HttpRequest) -> HttpResponse:
     """List the pages of the portal."""
-    listed = (*guides.list_own(request.user), *guides.list_others(request.user))
-    return render(request, "help/site_map.html", {"guides": listed})
+    own, others = guides.list_readable(request.user)
+    return render(request, "help/site_map.html", {"guides": own + others})

@@ -52,7 +52,7 @@ def create_class(seat: Seat, *, pupils=0, **fields) -> Classroom:
         PupilAccount(
             classroom=opened,
             number=number + 1,
-            word=words.list_pupil_words()[number],
+            word=words.list_words("pupils")[number],
             code=opened.code,
             password="!",
             created_at=TERM,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from licensing.classes import handover_codes, handovers
+from licensing.classes import handovers
 from tests.classes.two_years import SEPTEMBER
 
 ADDRESS = "192.0.2.7"
@@ -13,7 +13,7 @@ def prepare(years, numbers=(1, 2), *, by=None, at=SEPTEMBER):
     handover = handovers.prepare_handover(
         classroom_id=years.classroom.pk, numbers=numbers, by=by or years.teacher, at=at
     )
-    return handover, handover_codes.unseal(handover)
+    return handover, handovers.unseal_code(handover)
 
 
 def receive(code, classroom, *, by=None, at=SEPTEMBER, enter=handovers.receive):

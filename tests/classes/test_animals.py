@@ -15,11 +15,11 @@ from fontTools.svgLib.path import SVGPath
 from lxml import etree
 
 from core.documents import PdfDocument
-from licensing.classes.words import list_pupil_words
+from licensing.classes.words import list_words
 from tests.conftest import TERM
 
 FOLDER = Path(apps.get_app_config("classes").path) / "static" / "classes" / "animals"
-WORDS = list_pupil_words()
+WORDS = list_words("pupils")
 SIDE = 64
 MAX_BYTES = 1_500
 MAX_TOTAL_BYTES = 130_000

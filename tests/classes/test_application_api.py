@@ -78,7 +78,7 @@ def test_a_pupil_is_a_number_and_a_word(ask):
     person = pupil_person(classroom)
     status, body = ask({"ticket": tickets.create(person=person, at=timezone.now())})
     assert (status, body["person"], body["role"]) == (200, person.name, "pupil")
-    assert (body["number"], body["nickname"]) == (1, words.list_pupil_words()[0])
+    assert (body["number"], body["nickname"]) == (1, words.list_words("pupils")[0])
 
 
 def test_a_person_id_can_be_queried_again_and_follows_the_licence(ask):
@@ -313,7 +313,7 @@ def test_the_operator_reads_classes_and_counts_and_no_pupil(operator):
     for page in ("/admin/classes/classroom/", f"/admin/classes/classroom/{classroom.pk}/change/"):
         shown = operator.get(page).content.decode()
         assert classroom.code in shown
-        assert f">{words.list_pupil_words()[0]}<" not in shown
+        assert f">{words.list_words('pupils')[0]}<" not in shown
     assert operator.post(f"/admin/classes/classroom/{classroom.pk}/delete/", {"post": "yes"}).status_code == 403
 
 

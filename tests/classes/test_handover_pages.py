@@ -7,7 +7,7 @@ import re
 import pytest
 from django.utils import timezone
 
-from licensing.classes import handover_codes
+from licensing.classes import handovers
 from licensing.classes.models import PupilHandover
 from tests.classes.class_page import get_state_token
 from tests.classes.handover_acts import prepare
@@ -124,7 +124,7 @@ def test_a_stranger_receives_nothing_and_is_slowed_down(years, colleague, open_a
     assert browser.post(url(colleague, "recevoir/"), {"code": "7K3M-Q9TX"}).status_code == 404
     browser = open_as(colleague.seat.holder)
     for _ in range(10):
-        code = handover_codes.display(handover_codes.generate())
+        code = handovers.display_code(handovers.generate_code())
         assert browser.post(url(colleague, "recevoir/"), {"code": code}).status_code == 409
     refused = browser.post(url(colleague, "recevoir/"), {"code": code})
     assert refused.status_code == 429

@@ -12,7 +12,6 @@ from pypdf import PdfReader
 from accounts.models import Throttle
 from licensing.classes import (
     entry_check,
-    handover_codes,
     handovers,
     operations,
     personal_data,
@@ -27,7 +26,6 @@ from licensing.classes.exceptions import (
     ClassNotTaught,
     HandoverEnded,
     InvalidPupilCount,
-    LicenceNotRunning,
     NoSuchPupil,
     TooManyHandoverCodes,
     UnknownHandover,
@@ -160,7 +158,7 @@ def test_another_school_learns_nothing_and_its_guesses_count(years):
     with pytest.raises(UnknownHandover) as refusal:
         receive(code, stranger)
     with pytest.raises(UnknownHandover) as unknown:
-        receive(handover_codes.display(handover_codes.generate()), stranger)
+        receive(handovers.display_code(handovers.generate_code()), stranger)
     assert str(refusal.value) == str(unknown.value)
     assert sorted(Throttle.objects.filter(scope__startswith="handover/").values_list("tries", flat=True)) == [2, 2]
     for _ in range(8):
@@ -188,18 +186,18 @@ def test_what_is_no_code_is_refused_before_any_look_up(years, colleague, typed):
 
 def test_codes_forgive_as_keys_do():
     for _ in range(200):
-        code = handover_codes.generate()
-        shown = handover_codes.display(code)
-        assert handover_codes.parse(shown) == code
-        assert handover_codes.parse(shown.lower().replace("0", "o").replace("1", "l").replace("-", " – ")) == code
+        code = handovers.generate_code()
+        shown = handovers.display_code(code)
+        assert handovers.parse_code(shown) == code
+        assert handovers.parse_code(shown.lower().replace("0", "o").replace("1", "l").replace("-", " – ")) == code
         for place in range(7):
             swapped = code[:place] + code[place + 1] + code[place] + code[place + 2 :]
             if swapped != code:
                 with refuses("typo"):
-                    handover_codes.parse(swapped)
+                    handovers.parse_code(swapped)
         wrong = keys.ALPHABET[(keys.ALPHABET.index(code[3]) + 1) % 32]
         with refuses("typo"):
-            handover_codes.parse(code[:3] + wrong + code[4:])
+            handovers.parse_code(code[:3] + wrong + code[4:])
 
 
 @pytest.mark.slow
@@ -263,7 +261,7 @@ def test_what_was_given_by_a_teacher_who_lost_the_seat_is_worth_nothing(years, c
 def test_pupils_come_only_to_a_class_that_runs(years):
     _, code = prepare(years, at=JUNE)
     late_starter = create_class(hold_seat(years.new, number=2), opened_at=SEPTEMBER)
-    with pytest.raises(LicenceNotRunning):
+    with refuses("licence_not_running"):
         receive(code, late_starter, at=JUNE)
     same_year = create_class(hold_seat(years.old, number=2))
     assert receive(code, same_year, at=JUNE).pupils
@@ -302,7 +300,7 @@ def test_a_school_typed_by_hand_is_that_of_its_principal(years):
     typed.save()
     own, other = (create_class(hold_seat(typed, number=number), pupils=number % 2) for number in (1, 2))
     handover = handovers.prepare_handover(classroom_id=own.pk, numbers=[1], by=own.seat.holder, at=SEPTEMBER)
-    assert len(receive(handover_codes.unseal(handover), other).pupils) == 1
+    assert len(receive(handovers.unseal_code(handover), other).pupils) == 1
 
 
 @pytest.mark.slow
@@ -335,8 +333,8 @@ def test_a_code_without_pupils_ends(years):
 
 @pytest.mark.slow
 def test_a_new_pupil_never_gets_the_login_of_one_who_left(years, monkeypatch):
-    six = words.list_pupil_words()[:6]
-    monkeypatch.setattr(words, "list_pupil_words", lambda: six)
+    six = words.list_words("pupils")[:6]
+    monkeypatch.setattr(words, "list_words", lambda _name: six)
     _, code = prepare(years, [1, 2, 3, 4], at=JUNE)
     colleague = create_class(hold_seat(years.old, number=2))
     receive(code, colleague, at=JUNE)
@@ -351,11 +349,11 @@ def test_a_code_is_resealed_under_the_current_key(years, settings):
     handover, code = prepare(years)
     number = code_sealing.current_key_number()
     settings.SEALING_KEYS = [f"{number + 1}:{'A' * 86}==", *settings.SEALING_KEYS]
-    assert handover_codes.reseal_batch(size=10) == 1
-    assert handover_codes.reseal_batch(size=10) == 0
+    assert handovers.reseal_codes(size=10) == 1
+    assert handovers.reseal_codes(size=10) == 0
     handover.refresh_from_db()
     assert handover.sealed_under == number + 1
-    assert handover_codes.unseal(handover) == code
+    assert handovers.unseal_code(handover) == code
 
 
 def test_closing_an_account_ends_its_codes(years):

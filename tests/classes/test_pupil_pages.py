@@ -62,7 +62,7 @@ def test_capitals_spaces_and_accents_do_not_matter(taught, portal):
 def list_unknown_logins(taught):
     """Return well-formed logins that nobody has: another animal, another class."""
     used = set(taught.classroom.pupils.values_list("word", flat=True))
-    word = next(other for other in words.list_pupil_words() if other not in used)
+    word = next(other for other in words.list_words("pupils") if other not in used)
     class_word, _, number = taught.classroom.code.partition("-")
     other_number = "1111" if number != "1111" else "2222"
     return [f"{word}-{taught.classroom.code}", f"{taught.pupil().word}-{class_word}-{other_number}"]
@@ -124,7 +124,7 @@ def test_a_word_that_no_card_has_is_named_at_its_field_and_the_paw_stays(taught,
 @pytest.mark.slow
 def test_the_animal_of_a_typed_login_shows_whether_or_not_anybody_has_it(taught, portal):
     own = taught.pupil().word
-    for word in (own, next(other for other in words.list_pupil_words() if other not in (own, taught.pupil(2).word))):
+    for word in (own, next(other for other in words.list_words("pupils") if other not in (own, taught.pupil(2).word))):
         answer = portal.post(PAGE, {"login": f"{word} {taught.classroom.code}", "password": "rien"})
         assert words.read_drawing(word) in answer.content.decode()
         assert words.spell(word).capitalize() in read(answer)

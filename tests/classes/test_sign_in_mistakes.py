@@ -74,7 +74,7 @@ def test_whatever_can_be_somebody_s_has_no_mistake():
     draw = random.Random(17)  # noqa: S311 - no secret
     for separator in ("-", " ", ""):
         for _ in range(100):
-            login = (draw.choice(words.list_pupil_words()), words.generate_code().replace("-", separator))
+            login = (draw.choice(words.list_words("pupils")), words.generate_code().replace("-", separator))
             password = words.generate_password().split("-")
             typed = separator.join(login), separator.join(password)
             assert find_mistakes(*typed) == []
@@ -83,4 +83,4 @@ def test_whatever_can_be_somebody_s_has_no_mistake():
 
 def test_a_long_text_is_answered_at_once():
     """The words of a password are looked for within 80 letters."""
-    assert list(read("a" * 100, "".join(words.list_password_words()))) == ["login", "password"]
+    assert list(read("a" * 100, "".join(words.list_words("passwords")))) == ["login", "password"]

@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from core.exceptions import DomainError
-from licensing.classes import handover_codes, handovers, operations, pupil_erasure
+from licensing.classes import handovers, operations, pupil_erasure
 from licensing.classes.exceptions import CannotCarryOn, HandoverEnded, UnknownHandover
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount, PupilHandover
 from tests.classes.two_years import ERASURE, LAST_DAY, SEPTEMBER, TwoYears
@@ -46,7 +46,7 @@ def prepare(years, numbers, classroom=None):
     handover = handovers.prepare_handover(
         classroom_id=classroom.pk, numbers=numbers, by=classroom.seat.holder, at=SEPTEMBER
     )
-    return handover_codes.parse(handover_codes.unseal(handover))
+    return handovers.parse_code(handovers.unseal_code(handover))
 
 
 def receive(code, classroom, at=SEPTEMBER):

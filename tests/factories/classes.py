@@ -69,7 +69,7 @@ class PupilFactory(factory.django.DjangoModelFactory):
 
     classroom = factory.SubFactory(ClassroomFactory)
     number = factory.Sequence(lambda n: n % 30 + 1)
-    word = factory.LazyAttribute(lambda pupil: words.list_pupil_words()[pupil.number])
+    word = factory.LazyAttribute(lambda pupil: words.list_words("pupils")[pupil.number])
     code = factory.SelfAttribute("classroom.code")
     password = factory.LazyFunction(get_password_hash)
     created_at = factory.LazyFunction(timezone.now)

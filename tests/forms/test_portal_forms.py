@@ -15,7 +15,7 @@ from django_tenants.utils import tenant_context
 from accounts import attempt_delays, known_origins
 from accounts.known_origins import Origin
 from core.calendar import date_in_paris
-from licensing.classes import handover_codes, handovers
+from licensing.classes import handovers
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
@@ -327,7 +327,7 @@ def walk_classes(walk, nimes):
         classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=timezone.now()
     )
     walk.open(teacher, taught.url(f"confier/{handover.pk}/"))
-    code = handover_codes.unseal(handover)
+    code = handovers.unseal_code(handover)
     walk.open(create_browser(empty.teacher), empty.url(), typed={"code": code})
     walk.post(create_browser(empty.teacher), empty.url("recevoir/"), {"code": code})
     walk_carrying_on(walk)

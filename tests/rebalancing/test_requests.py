@@ -19,9 +19,9 @@ from licensing.plans.rebalancing.operations import ANSWER_REQUESTS, PlanOutdated
 from licensing.pools import reductions
 from licensing.pools.models import Allocation
 from licensing.requests.school_requests import emails, operations
-from licensing.requests.school_requests.models import LicenceRequest, LicenceRequestEnd
+from licensing.requests.school_requests.models import LicenceRequest, LicenceRequestEnd, RequestState
 from licensing.requests.school_requests.personal_data import withdraw_requests
-from licensing.requests.school_requests.queries import RequestState, count_waiting, get_state
+from licensing.requests.school_requests.queries import count_waiting
 from licensing.requests.school_requests.wording import describe_to_office, describe_to_school
 from mailing import kinds
 from mailing.models import Message
@@ -152,7 +152,7 @@ def test_for_an_hour_the_request_is_granted_and_nobody_else_answers_it(lot, nime
     request = lot.ask(of=lot.jaures)
     made = give(lot, request, units=2, taken=2)
     stored = read(request)
-    assert (get_state(stored), stored.accepted_units, stored.granted_until) == (RequestState.GRANTED, 2, OVER)
+    assert (stored.state, stored.accepted_units, stored.granted_until) == (RequestState.GRANTED, 2, OVER)
     assert stored.key_id == lot.jaures.allocation.key_id
     assert made.moves.get(request=request).change == 2
     assert count_waiting(nimes) == (0, 0)

@@ -47,6 +47,13 @@ class AnswerableQuerySet[Row: "Answerable"](LockableQuerySet[Row]):
         return rows.update(**{"outcome": outcome, self.model.ENDED_AT: at})
 
 
+def build_end_check(name: str) -> models.CheckConstraint:
+    """Return the constraint, under this name, that what ended says how, and what did not says nothing."""
+    return models.CheckConstraint(
+        name=name, condition=Q(ended_at__isnull=True, outcome="") | (Q(ended_at__isnull=False) & ~Q(outcome=""))
+    )
+
+
 class Answerable(models.Model):
     """Something that somebody asked, which ends once. Has a column `outcome`, empty until then."""
 

@@ -6,7 +6,7 @@ Lock order: pool → allocation → key → return request → subscription → 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from django.db import models, transaction
@@ -54,26 +54,20 @@ class ReturnEvent(models.TextChoices):
     ANSWERED = "return.answered", "Réponse d'une école"
 
 
-def build_requested_event(request: ReturnRequest, allocation: Allocation) -> NewEvent:
-    """Return the event of a request that a school may answer."""
-    return _build(ReturnEvent.REQUESTED, request, allocation, {})
-
-
-def build_answered_event(request: ReturnRequest, allocation: Allocation) -> NewEvent:
-    """Return the event of a request that ended: accepted, declined or withdrawn."""
-    outcome = {"outcome": str(request.outcome), "returned": request.returned_units}
-    return _build(ReturnEvent.ANSWERED, request, allocation, outcome)
-
-
-def _build(kind: ReturnEvent, request: ReturnRequest, allocation: Allocation, more: dict[str, Any]) -> NewEvent:
-    data = {
+def build_event(request: ReturnRequest, allocation: Allocation) -> NewEvent:
+    """Return the event of a request: that a school may answer it, or, of one that ended, how."""
+    data: dict[str, Any] = {
         "request": request.pk,
         "allocation": allocation.pk,
         "pool": allocation.pool_id,
         "uai": allocation.school_id,
         "units": request.units,
     }
-    return NewEvent(kind, f"{ALLOCATION_TOPIC}:{allocation.pk}", data | more)
+    kind = ReturnEvent.REQUESTED
+    if request.outcome:
+        kind = ReturnEvent.ANSWERED
+        data |= {"outcome": str(request.outcome), "returned": request.returned_units}
+    return NewEvent(kind, f"{ALLOCATION_TOPIC}:{allocation.pk}", data)
 
 
 # What a verified principal does on the portal: give licences back, undo it for an hour, keep what was asked for.
@@ -129,7 +123,7 @@ def give_back(*, subscription_id: int, units: int, by: User, at: datetime.dateti
         if request is not None:
             returned = min(units, request.units)
             request.end(ReturnOutcome.ACCEPTED, at, answered_by=by, returned_units=returned, comment=comment)
-            webhooks.emit(events=[build_answered_event(request, found.allocation)], at=at)
+            webhooks.emit(events=[build_event(request, found.allocation)], at=at)
         made = LicenceReturn.objects.create(key=found.key, units=units, returned_at=at, returned_by=by, request=request)
     return ReturnResult(made, left, collectivity.name)
 
@@ -193,7 +187,7 @@ def keep(*, request_id: int, by: User, at: datetime.datetime, comment: str = "")
         request.end(ReturnOutcome.DECLINED, at, answered_by=by, comment=comment)
         summary = summarise_answer(request, allocation.school.name)
         record_allocations("pools.return_declined", [(allocation, summary)], by=None, at=at)
-        webhooks.emit(events=[build_answered_event(request, allocation)], at=at)
+        webhooks.emit(events=[build_event(request, allocation)], at=at)
     return request
 
 
@@ -202,18 +196,22 @@ def _reopen(request_id: int, allocation: Allocation, at: datetime.datetime) -> N
     request = ReturnRequest.objects.locked().get(pk=request_id)
     if ReturnRequest.objects.pending().filter(key=request.key_id).exists():
         request.end(ReturnOutcome.DECLINED, request.answered_at or at, returned_units=0, comment="")
-        event = build_answered_event(request, allocation)
     else:
         request.reopen(answered_by=None, returned_units=0, comment="")
-        event = build_requested_event(request, allocation)
-    webhooks.emit(events=[event], at=at)
+    webhooks.emit(events=[build_event(request, allocation)], at=at)
 
 
-class _KeyHistory(NamedTuple):
-    """What was asked of a key's school before."""
+class AskingFacts(NamedTuple):
+    """What decides whether the schools of some allocations may be asked."""
 
+    #: Unused licences, by key.
+    unused: dict[int, int]
+    #: The request that did not end, and when somebody last asked, by key.
     unanswered: dict[int, ReturnRequest]
     asked_at: dict[int, datetime.datetime]
+    #: Allocations that are dormant, and schools that ask for more; None where that does not matter.
+    dormant: set[int] | None
+    for_more: Collection[str]
 
 
 def ask(
@@ -247,58 +245,51 @@ def ask_many(
     """
     # The keys' locks exclude a second request, and a return in between.
     allocations, results = lock_allocations(allocation_ids)
-    key_ids = [allocation.key_id for allocation in allocations.values()]
-    history, unused = _read_history(key_ids), count_unused(key_ids)
-    check_dormant = _build_dormant_check(list(allocations), at) if dormant_only else None
+    facts = read_facts(allocations.values(), at, dormant_only=dormant_only, lock=True)
     asking: list[tuple[Allocation, int]] = []
     for allocation in allocations.values():
-        free = unused.get(allocation.key_id, 0)
         try:
-            _check(allocation, history, at, unused=free, units=units, again=again)
-            if check_dormant is not None:
-                check_dormant(allocation)
+            check_asking(allocation, facts, at, units=units, again=again)
         except DomainError as refusal:
             results.append(AllocationActionResult(allocation.pk, refusal))
         else:
-            asking.append((allocation, units or free))
+            asking.append((allocation, units or facts.unused[allocation.key_id]))
     if asking:
-        _apply(asking, history, by=by, at=at)
+        _apply(asking, facts, by=by, at=at)
     return results + [AllocationActionResult(allocation.pk, notified=True) for allocation, _ in asking]
 
 
-def _build_dormant_check(allocation_ids: Collection[int], at: datetime.datetime) -> Callable[[Allocation], None]:
-    """Return what raises `Refusal` for an allocation of these. Two queries."""
-    for_more = find_asking()
-    dormant = set(Allocation.objects.filter(pk__in=allocation_ids).dormant(at).values_list("pk", flat=True))
-
-    def check(allocation: Allocation) -> None:
-        if allocation.school_id in for_more:
-            raise Refusal("school_asks_for_more", "L'école demande des licences et attend votre réponse.")
-        if allocation.pk not in dormant:
-            raise Refusal(
-                "given_lately",
-                f"L'école a ces licences, ou sa clé activée, depuis moins de {DORMANT_FOR.days} jours : laissez-lui le "
-                "temps de s'en servir.",
-            )
-
-    return check
-
-
-def _read_history(key_ids: Collection[int]) -> _KeyHistory:
+def read_facts(
+    allocations: Collection[Allocation], at: datetime.datetime, *, dormant_only: bool, lock: bool
+) -> AskingFacts:
+    """Return what `check_asking` needs; `lock`: lock the requests that did not end. Three queries, more of dormant."""
+    key_ids = [allocation.key_id for allocation in allocations]
     requests = ReturnRequest.objects.filter(key__in=key_ids)
+    pending = requests.pending().locked() if lock else requests.pending()
     asked = requests.exclude(outcome=ReturnOutcome.WITHDRAWN).order_by().values_list("key").annotate(Max("asked_at"))
-    return _KeyHistory({one.key_id: one for one in requests.pending().locked()}, dict(asked))
+    dormant = None
+    if dormant_only:
+        given = Allocation.objects.filter(pk__in_array=[allocation.pk for allocation in allocations])
+        dormant = set(given.dormant(at).values_list("pk", flat=True))
+    return AskingFacts(
+        count_unused(key_ids),
+        {one.key_id: one for one in pending},
+        dict(asked),
+        dormant,
+        find_asking() if dormant_only else (),
+    )
 
 
-def _check(
+def check_asking(
     allocation: Allocation,
-    history: _KeyHistory,
+    facts: AskingFacts,
     at: datetime.datetime,
     *,
-    unused: int,
-    units: int | None,
-    again: bool,
+    units: int | None = None,
+    again: bool = False,
 ) -> None:
+    """Raise a `DomainError` where the school may not be asked for this many licences, None for all unused."""
+    unused = facts.unused.get(allocation.key_id, 0)
     if allocation.revoked_at is not None:
         raise revoked_error(allocation.revoked_at)
     if allocation.key.redeemed_at is None:
@@ -307,7 +298,7 @@ def _check(
             "La clé n'est pas activée : ses licences se réduisent ou se reprennent, il n'y a rien à demander.",
         )
     checks.check_open(allocation.pool.entitlement, at)
-    waiting = history.unanswered.get(allocation.key_id)
+    waiting = facts.unanswered.get(allocation.key_id)
     if waiting is not None and at < waiting.expires_at:
         until = formatting.long_date(date_in_paris(waiting.expires_at))
         raise Refusal("return_already_requested", f"Une demande attend déjà la réponse de l'école, jusqu'au {until}.")
@@ -318,21 +309,27 @@ def _check(
             "more_than_unused",
             f"{formatting.pluralize(unused, 'licence')} seulement ne {'servent' if unused > 1 else 'sert'} pas.",
         )
-    asked_at = history.asked_at.get(allocation.key_id)
+    asked_at = facts.asked_at.get(allocation.key_id)
     if asked_at is not None and at < asked_at + MIN_PAUSE and not again:
         raise Refusal(
             "return_requested_lately",
             f"L'école a déjà été sollicitée le {formatting.long_date(date_in_paris(asked_at))} : au plus une demande "
             f"en {MIN_PAUSE.days} jours.",
         )
+    if allocation.school_id in facts.for_more:
+        raise Refusal("school_asks_for_more", "L'école demande des licences et attend votre réponse.")
+    if facts.dormant is not None and allocation.pk not in facts.dormant:
+        raise Refusal(
+            "given_lately",
+            f"L'école a ces licences, ou sa clé activée, depuis moins de {DORMANT_FOR.days} jours : laissez-lui le "
+            "temps de s'en servir.",
+        )
 
 
 def _apply(
-    asking: Sequence[tuple[Allocation, int]], history: _KeyHistory, *, by: User | None, at: datetime.datetime
+    asking: Sequence[tuple[Allocation, int]], facts: AskingFacts, *, by: User | None, at: datetime.datetime
 ) -> None:
-    lapsed = [
-        history.unanswered[allocation.key_id] for allocation, _ in asking if allocation.key_id in history.unanswered
-    ]
+    lapsed = [facts.unanswered[allocation.key_id] for allocation, _ in asking if allocation.key_id in facts.unanswered]
     for one in lapsed:
         one.outcome, one.answered_at = ReturnOutcome.EXPIRED, one.expires_at
     ReturnRequest.objects.bulk_update(lapsed, ["outcome", "answered_at"])
@@ -358,7 +355,7 @@ def _apply(
         at=at,
     )
     emails.notify_principals(requests, at)
-    webhooks.emit(events=[build_requested_event(request, allocation) for request, allocation in pairs], at=at)
+    webhooks.emit(events=[build_event(request, allocation) for request, allocation in pairs], at=at)
 
 
 @transaction.atomic
@@ -376,5 +373,5 @@ def withdraw(*, request_id: int, by: User | None, at: datetime.datetime) -> Retu
     summary = summarise_withdrawal(request, allocation.school.name)
     record_allocations("pools.return_request_withdrawn", [(allocation, summary)], by=by, at=at)
     cancel_in_portal(emails.REQUEST_TOPIC, [request.pk], at)
-    webhooks.emit(events=[build_answered_event(request, allocation)], at=at)
+    webhooks.emit(events=[build_event(request, allocation)], at=at)
     return request

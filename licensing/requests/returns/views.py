@@ -10,7 +10,6 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.db.models import Max
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -22,15 +21,15 @@ from collectivities.capabilities import Capability
 from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
+from core.exceptions import DomainError
 from core.formatting import school_forms
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.pools import bulk_views
 from licensing.pools.bulk_views import BulkPreview, LeftReason, PoolShare
-from licensing.pools.filters import UNUSED, find_asking
+from licensing.pools.filters import UNUSED
 from licensing.pools.models import Allocation
 from licensing.pools.queries import (
-    AllocationState,
     AnnotatedAllocation,
     filter_unused,
     get_allocation_of_key,
@@ -38,8 +37,8 @@ from licensing.pools.queries import (
 )
 from licensing.requests.returns import operations
 from licensing.requests.returns.emails import list_addressees
-from licensing.requests.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnOutcome, ReturnRequest
-from licensing.requests.returns.queries import count_unused, count_unused_of_office, select_requests, select_returns
+from licensing.requests.returns.models import ANSWER_PERIOD, ReturnRequest
+from licensing.requests.returns.queries import count_unused_of_office, select_requests, select_returns
 from licensing.requests.returns.wording import (
     STATUS_BADGES,
     ReturnStatus,
@@ -49,36 +48,37 @@ from licensing.requests.returns.wording import (
 )
 from web.page_actions import page_action
 
+#: By the code with which the operation refuses.
+_REASONS = {
+    "already_revoked": LeftReason.REVOKED,
+    "not_redeemed": LeftReason.NOT_REDEEMED,
+    "pool_suspended": LeftReason.POOL_NOT_OPEN,
+    "pool_closed": LeftReason.POOL_NOT_OPEN,
+    "return_already_requested": LeftReason.ALL_USED,
+    "nothing_unused": LeftReason.ALL_USED,
+    "return_requested_lately": LeftReason.ASKED_LATELY,
+    "school_asks_for_more": LeftReason.ASKS_FOR_MORE,
+    "given_lately": LeftReason.GIVEN_LATELY,
+}
+
 
 def preview_asking(allocation_ids: Collection[int], at: datetime.datetime, *, again: bool = False) -> BulkPreview:
     """Return what asking will do; `again`: even schools that were asked, or given licences, lately."""
     found = list_allocations(date_in_paris(at)).filter(pk__in_array=allocation_ids).order_by("pool__name", "pk")
     allocations = list(found)
-    key_ids = [allocation.key_id for allocation in allocations]
-    unused = count_unused(key_ids)
-    requests = ReturnRequest.objects.filter(key__in=key_ids)
-    waiting = set(requests.open_at(at).values_list("key_id", flat=True))
-    asked = requests.exclude(outcome=ReturnOutcome.WITHDRAWN).order_by().values_list("key").annotate(Max("asked_at"))
-    recent = {key_id for key_id, moment in asked if moment is not None and at < moment + MIN_PAUSE}
-    dormant = set(Allocation.objects.filter(pk__in_array=allocation_ids).dormant(at).values_list("pk", flat=True))
-    for_more = find_asking()
+    facts = operations.read_facts(allocations, at, dormant_only=not again, lock=False)
+    unused = facts.unused
     reasons: Counter[LeftReason] = Counter()
     asking: list[AnnotatedAllocation] = []
     for allocation in allocations:
-        reason = _find_reason(allocation, unused)
-        if reason is None and allocation.key_id in waiting:
-            reason = LeftReason.ASKED
-        elif reason is None and not again:
-            if allocation.key_id in recent:
-                reason = LeftReason.ASKED_LATELY
-            elif allocation.school_id in for_more:
-                reason = LeftReason.ASKS_FOR_MORE
-            elif allocation.pk not in dormant:
-                reason = LeftReason.GIVEN_LATELY
-        if reason is None:
-            asking.append(allocation)
+        try:
+            operations.check_asking(allocation, facts, at, again=again)
+        except DomainError as refusal:
+            # Nothing is expected of a school that meanwhile uses what it was asked for.
+            is_waiting = refusal.code == "return_already_requested" and allocation.key_id in unused
+            reasons[LeftReason.ASKED if is_waiting else _REASONS[refusal.code]] += 1
         else:
-            reasons[reason] += 1
+            asking.append(allocation)
     addressees = list_addressees([allocation.key_id for allocation in asking])
     return BulkPreview(
         allocation_ids=[allocation.pk for allocation in asking],
@@ -89,16 +89,6 @@ def preview_asking(allocation_ids: Collection[int], at: datetime.datetime, *, ag
         left=reasons,
         units_by_allocation={allocation.pk: unused[allocation.key_id] for allocation in asking},
     )
-
-
-def _find_reason(allocation: AnnotatedAllocation, unused: dict[int, int]) -> LeftReason | None:
-    if allocation.revoked_at is not None:
-        return LeftReason.REVOKED
-    if allocation.key.redeemed_at is None:
-        return LeftReason.NOT_REDEEMED
-    if allocation.state != AllocationState.REDEEMED:
-        return LeftReason.POOL_NOT_OPEN
-    return None if unused.get(allocation.key_id) else LeftReason.ALL_USED
 
 
 def _share(asking: Sequence[AnnotatedAllocation], unused: dict[int, int]) -> list[PoolShare]:

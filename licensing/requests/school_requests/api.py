@@ -22,9 +22,9 @@ from api.models import TokenScope
 from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from core.connections import connection
 from licensing.requests.school_requests import operations
-from licensing.requests.school_requests.models import MAX_REASON, LicenceRequest
+from licensing.requests.school_requests.models import MAX_REASON, LicenceRequest, RequestState
 from licensing.requests.school_requests.operations import MAX_GRANTED
-from licensing.requests.school_requests.queries import RequestState, filter_state, get_state
+from licensing.requests.school_requests.queries import filter_state
 from schools.uai import normalise
 
 
@@ -46,14 +46,6 @@ class LicenceRequestFilter(django_filters.FilterSet):
         return requests.filter(school_id=normalise(value))
 
 
-class RequestStateField(serializers.ChoiceField):
-    """The state of a request now."""
-
-    def get_attribute(self, instance: LicenceRequest) -> str:
-        """Return the state."""
-        return get_state(instance).value
-
-
 class LicenceRequestSerializer(serializers.Serializer[Any]):
     """Ce qu'une école demande, et la réponse. Un nombre et un motif : jamais le nom d'un enseignant."""
 
@@ -62,7 +54,7 @@ class LicenceRequestSerializer(serializers.Serializer[Any]):
     school_year = serializers.IntegerField(help_text="L'année où l'année scolaire finit : 2027 pour 2026-2027.")
     units = serializers.IntegerField(help_text="Licences demandées.")
     reason = serializers.CharField(help_text="Pourquoi, dans les mots de l'école ; vide si son auteur a été effacé.")
-    state = RequestStateField(
+    state = serializers.ChoiceField(
         choices=RequestState.choices,
         help_text="`open` : elle attend votre réponse. `granted` : un rééquilibrage lui donne des licences, et peut"
         " être annulé pendant une heure ; elle est ensuite acceptée. `accepted`, `refused` : vous avez répondu."

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from licensing.requests.lifecycle.models import Answerable, AnswerableQuerySet
+from licensing.requests.lifecycle.models import Answerable, AnswerableQuerySet, build_end_check
 
 #: More than any school has classes.
 MAX_UNITS = 200
@@ -39,12 +39,20 @@ class LicenceRequestEnd(models.TextChoices):
     EXPIRED = "expired", "année terminée"
 
 
-class TeacherRequest(Answerable):
-    """A teacher asks the principals of their school for a licence. It never leaves the school."""
+class RequestState(models.TextChoices):
+    """State of a school's request, in the API and in the filter of the office's page."""
 
-    teacher = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="enseignant"
-    )
+    OPEN = "open", "En attente"
+    GRANTED = "granted", "Accordée, dans l'heure"
+    ACCEPTED = "accepted", "Acceptée"
+    REFUSED = "refused", "Refusée"
+    WITHDRAWN = "withdrawn", "Retirée par l'école"
+    EXPIRED = "expired", "Année terminée"
+
+
+class SchoolRequest(Answerable):
+    """What somebody of a school asks for a school year."""
+
     # No constraint: a trigger looks the school up (docs/decisions/0162).
     school = models.ForeignKey(
         "schools.School",
@@ -55,8 +63,22 @@ class TeacherRequest(Answerable):
     )
     # The year in which it ends, in August.
     school_year = models.PositiveSmallIntegerField("année scolaire")
-    created_at = models.DateTimeField("faite le")
     ended_at = models.DateTimeField("terminée le", null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"Demande n° {self.pk}"
+
+
+class TeacherRequest(SchoolRequest):
+    """A teacher asks the principals of their school for a licence. It never leaves the school."""
+
+    teacher = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="enseignant"
+    )
+    created_at = models.DateTimeField("faite le")
     outcome = models.CharField("issue", max_length=10, choices=TeacherRequestEnd, blank=True)
     # What a principal wrote who refused it; may be empty.
     answer = models.CharField("réponse", max_length=MAX_REASON, blank=True)
@@ -75,10 +97,7 @@ class TeacherRequest(Answerable):
         verbose_name = "demande d'un enseignant"
         verbose_name_plural = "demandes d'enseignants"
         constraints: ClassVar = [
-            models.CheckConstraint(
-                name="teacher_request_ended_says_how",
-                condition=Q(ended_at__isnull=True, outcome="") | (Q(ended_at__isnull=False) & ~Q(outcome="")),
-            ),
+            build_end_check("teacher_request_ended_says_how"),
             models.CheckConstraint(
                 name="teacher_request_refused_says_by_whom",
                 condition=Q(outcome="refused", answered_by__isnull=False)
@@ -92,9 +111,6 @@ class TeacherRequest(Answerable):
             models.Index(name="teacher_request_open", fields=["school"], condition=Q(ended_at__isnull=True)),
         ]
 
-    def __str__(self) -> str:
-        return f"Demande n° {self.pk}"
-
 
 class LicenceRequestQuerySet(AnswerableQuerySet["LicenceRequest"]):
     def waiting(self) -> Self:
@@ -105,30 +121,19 @@ class LicenceRequestQuerySet(AnswerableQuerySet["LicenceRequest"]):
 _GRANTED = Q(granted_until__isnull=False)
 
 
-class LicenceRequest(Answerable):
+class LicenceRequest(SchoolRequest):
     """A school asks a collectivity for licences: how many, for which school year, and why. It names no teacher."""
 
-    # No constraint: a trigger looks the school up (docs/decisions/0162).
-    school = models.ForeignKey(
-        "schools.School",
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_constraint=False,
-        verbose_name="établissement",
-    )
     collectivity = models.ForeignKey(
         "tenants.Collectivity", on_delete=models.PROTECT, related_name="+", verbose_name="collectivité"
     )
     product = models.ForeignKey("catalogue.Product", on_delete=models.PROTECT, related_name="+", verbose_name="produit")
-    # The year in which it ends, in August.
-    school_year = models.PositiveSmallIntegerField("année scolaire")
     units = models.PositiveSmallIntegerField("licences demandées")
     reason = models.CharField("motif", max_length=MAX_REASON, blank=True)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="demandée par"
     )
     created_at = models.DateTimeField("envoyée le")
-    ended_at = models.DateTimeField("terminée le", null=True, blank=True)
     outcome = models.CharField("issue", max_length=10, choices=LicenceRequestEnd, blank=True)
     # While it is granted by what can be undone until then (`licensing.plans.rebalancing`); accepted afterwards.
     granted_until = models.DateTimeField("accordée, définitive le", null=True, blank=True)
@@ -154,10 +159,7 @@ class LicenceRequest(Answerable):
             models.CheckConstraint(
                 name="licence_request_asks_for_some", condition=Q(units__gt=0, units__lte=MAX_UNITS)
             ),
-            models.CheckConstraint(
-                name="licence_request_ended_says_how",
-                condition=Q(ended_at__isnull=True, outcome="") | (Q(ended_at__isnull=False) & ~Q(outcome="")),
-            ),
+            build_end_check("licence_request_ended_says_how"),
             models.CheckConstraint(
                 name="licence_request_accepted_says_what",
                 condition=(
@@ -185,8 +187,12 @@ class LicenceRequest(Answerable):
             models.Index(name="licence_request_of_school", fields=["school", "-created_at"]),
         ]
 
-    def __str__(self) -> str:
-        return f"Demande n° {self.pk}"
+    @property
+    def state(self) -> RequestState:
+        """Where it stands."""
+        if self.granted_until is not None:
+            return RequestState.GRANTED
+        return RequestState(self.outcome) if self.outcome else RequestState.OPEN
 
     @property
     def is_waiting(self) -> bool:

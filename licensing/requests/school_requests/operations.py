@@ -94,9 +94,6 @@ class RequestEvent(models.TextChoices):
     REFUSED = "request.refused", "Demande refusée"
 
 
-EVENT_TYPES = {"created": RequestEvent.CREATED, "withdrawn": RequestEvent.WITHDRAWN}
-
-
 def build_event(kind: RequestEvent, request: LicenceRequest, **more: Any) -> NewEvent:
     """Return the event of a request: its number, school, school year and how many licences it asks for."""
     data = {
@@ -336,7 +333,7 @@ def note_request(*, request_id: int, event: str, at: datetime.datetime, emitted_
         object_type=OBJECT_TYPE,
         object_id=request.pk,
     )
-    webhooks.emit(events=[build_event(EVENT_TYPES[event], request)], at=at, emitted_at=emitted_at)
+    webhooks.emit(events=[build_event(RequestEvent(f"request.{event}"), request)], at=at, emitted_at=emitted_at)
     if event == "created":
         emails.queue_office_letter(emitted_at)
         schedule_weekly_letter(emitted_at)

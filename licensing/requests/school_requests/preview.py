@@ -22,7 +22,6 @@ from licensing.pools.models import Allocation, Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
 from licensing.pools.wording import describe_holdings
 from licensing.requests.school_requests.models import LicenceRequest
-from licensing.requests.school_requests.queries import get_state
 from tenants.models import Collectivity
 from web.figure_column import FigureColumn
 
@@ -129,17 +128,23 @@ def _find_obstacle(pool: Pool, requests: Sequence[LicenceRequest], total: int) -
     return ""
 
 
-class LicenceRequestTable(tables.Table):
-    """Requests that wait: what each school asks, what it has, and how many licences to give it."""
-
-    pick = tables.TemplateColumn(
-        template_name="requests/_pick.html", verbose_name="Choisir", orderable=False, attrs={"td": {"class": "tick"}}
-    )
+class _RequestTable(tables.Table):
     school = tables.TemplateColumn(
         template_name="requests/_school.html", verbose_name="Établissement", order_by=("school__name_folded",)
     )
     school_year = tables.Column(verbose_name="Année scolaire")
     units = FigureColumn(verbose_name="Demandées")
+
+    def render_school_year(self, value: int) -> str:
+        return format_school_year(value)
+
+
+class LicenceRequestTable(_RequestTable):
+    """Requests that wait: what each school asks, what it has, and how many licences to give it."""
+
+    pick = tables.TemplateColumn(
+        template_name="requests/_pick.html", verbose_name="Choisir", orderable=False, attrs={"td": {"class": "tick"}}
+    )
     held = FigureColumn(verbose_name="Déjà données", empty_values=(), orderable=False)
     used = FigureColumn(verbose_name="Utilisées", empty_values=(), orderable=False)
     given = tables.TemplateColumn(
@@ -169,9 +174,6 @@ class LicenceRequestTable(tables.Table):
         super().__init__(*args, **kwargs)
         self.held_licences, self.ticked, self.typed = held, ticked, typed or {}
 
-    def render_school_year(self, value: int) -> str:
-        return format_school_year(value)
-
     def render_held(self, record: LicenceRequest) -> int:
         return self.held_licences.get((record.school_id, record.school_year), HeldLicences()).units
 
@@ -183,14 +185,9 @@ class LicenceRequestTable(tables.Table):
         return self.typed.get(record.pk, str(record.units))
 
 
-class AnsweredRequestTable(tables.Table):
+class AnsweredRequestTable(_RequestTable):
     """Requests that were answered, withdrawn or are over."""
 
-    school = tables.TemplateColumn(
-        template_name="requests/_school.html", verbose_name="Établissement", order_by=("school__name_folded",)
-    )
-    school_year = tables.Column(verbose_name="Année scolaire")
-    units = FigureColumn(verbose_name="Demandées")
     accepted_units = FigureColumn(verbose_name="Données")
     outcome = tables.Column(verbose_name="Issue")
     answer = tables.Column(verbose_name="Réponse", orderable=False)
@@ -202,8 +199,5 @@ class AnsweredRequestTable(tables.Table):
         sequence = ("school", "school_year", "units", "accepted_units", "outcome", "answer", "ended_at")
         empty_text = "Aucune demande n’a encore eu de réponse."
 
-    def render_school_year(self, value: int) -> str:
-        return format_school_year(value)
-
     def render_outcome(self, record: LicenceRequest) -> str:
-        return str(get_state(record).label)
+        return str(record.state.label)

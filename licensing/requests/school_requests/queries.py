@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection
 
-from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum, TextChoices
+from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum
 
 from accounts.models import User
 from core.calendar import date_in_paris
@@ -20,6 +20,7 @@ from licensing.requests.school_requests.models import (
     LicenceRequest,
     LicenceRequestQuerySet,
     MutedLetter,
+    RequestState,
     TeacherRequest,
 )
 from schools.folding import fold
@@ -81,24 +82,6 @@ def list_years_to_ask(day: datetime.date) -> list[int]:
 
 #: Requests that a school's page shows: the open one and those before.
 MAX_SHOWN = 4
-
-
-class RequestState(TextChoices):
-    """State of a school's request, in the API and in the filter of the office's page."""
-
-    OPEN = "open", "En attente"
-    GRANTED = "granted", "Accordée, dans l'heure"
-    ACCEPTED = "accepted", "Acceptée"
-    REFUSED = "refused", "Refusée"
-    WITHDRAWN = "withdrawn", "Retirée par l'école"
-    EXPIRED = "expired", "Année terminée"
-
-
-def get_state(request: LicenceRequest) -> RequestState:
-    """Return the state of a school's request."""
-    if request.granted_until is not None:
-        return RequestState.GRANTED
-    return RequestState(request.outcome) if request.outcome else RequestState.OPEN
 
 
 def filter_state(requests: QuerySet[LicenceRequest], state: str) -> QuerySet[LicenceRequest]:

@@ -39,7 +39,6 @@ from licensing.requests.school_requests.preview import (
     list_waiting,
     preview_acceptance,
 )
-from licensing.requests.school_requests.queries import get_state
 from schools.wording import format_school_name
 from web.page_actions import page_action
 
@@ -66,7 +65,7 @@ def _row(request: LicenceRequest) -> Sequence[Any]:
         request.units,
         request.reason,
         date_in_paris(request.created_at),
-        str(get_state(request).label),
+        str(request.state.label),
         request.accepted_units,
         request.answer,
         date_in_paris(request.ended_at) if request.ended_at else None,

@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import User
 from core.formatting import of_name
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
-from licensing.classes import handover_codes, handovers, operations
+from licensing.classes import handovers, operations
 from licensing.classes.handovers import receive
 from licensing.classes.operations import list_offers
 from licensing.classes.pupils import add_pupils
@@ -141,7 +141,7 @@ def hand_over(world: YearWorld, *, plan: SchoolPlan, year: int, giver: int, rece
     if not numbers:
         return
     handover = handovers.prepare_handover(classroom_id=offer.classroom.pk, numbers=numbers, by=teacher, at=world.at)
-    code = handover_codes.unseal(handover)
+    code = handovers.unseal_code(handover)
     receive(code=code, classroom_id=target.pk, by=colleague, address=_ADDRESS, at=world.at)
 
 
