@@ -8,8 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.books.bank.exceptions import UnreadableStatement
-from licensing.books.bank.formats import dump_statement, load_statement, parse_statements, read_statements
+from licensing.books.bank.formats import (
+    UnreadableStatement,
+    dump_statement,
+    load_statement,
+    parse_statements,
+    read_statements,
+)
 from tests.bank.statement_files import (
     FIRST,
     IBAN,

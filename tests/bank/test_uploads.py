@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.books.bank.exceptions import UnreadableStatement
+from licensing.books.bank.formats import UnreadableStatement
 from licensing.books.bank.models import BankStatement, LineState, StatementLine
 from licensing.books.bank.operations import receive_file
 from tests.bank.actions import AFTERWARDS, upload

@@ -19,8 +19,7 @@ from core.foreign_values import (
     parse_header_date,
     parse_moment,
 )
-from licensing.books.bank.exceptions import UnreadableStatement
-from licensing.books.bank.formats import parse_camt053
+from licensing.books.bank.formats import UnreadableStatement, parse_camt053
 from schools.directory.operations import _parse_date as parse_last_modified
 from schools.models import SchoolHoliday
 from tests.bank.statement_files import FileLine, StatementFile, write_camt

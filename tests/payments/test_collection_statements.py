@@ -9,8 +9,7 @@ import pytest
 from licensing.books.billing import operations as billing_operations
 from licensing.books.billing.models import PlatformState
 from licensing.books.billing.transmission import delivery, operations
-from licensing.books.billing.transmission.models import Transmission, TransmissionKind
-from licensing.books.billing.transmission.platforms import DepositVerdict
+from licensing.books.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.catalogue.models import Seller
 from licensing.orders.models import Payer
 from licensing.payments import operations as payment_operations
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def script(settings):
-    script = Script(verdict=DepositVerdict.ACCEPTED)
+    script = Script(verdict=TransmissionState.ACCEPTED)
     settings.INVOICE_PLATFORMS = {"platform": (PATH, script), "chorus_pro": (PATH, script)}
     return script
 
@@ -138,7 +137,7 @@ def test_nothing_is_declared_of_what_the_administration_does_not_ask(script, set
     order = OrderFactory(confirmed=True) if case == "public body" else make_order()
     actions.pay(order)
     if case == "not taken":
-        script.verdict = DepositVerdict.PENDING
+        script.verdict = TransmissionState.SENT
     if case != "not sent":
         deliver(order)
     if case == "on debits":

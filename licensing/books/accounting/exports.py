@@ -10,17 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from accounts.account_journal import record_event
 from accounts.models import AccountEvent, User
 from core import formatting
 from core.calendar import end_of_day, start_of_day
 from core.exceptions import Refusal
-from core.formatting import add_nonbreaking_spaces, euros, pluralize
+from core.formatting import add_nonbreaking_spaces
 from core.spreadsheets import quote_formula
 from licensing.books.accounting.entries import CHARGES, DISPUTES, OTHER_VAT_ACCOUNT, is_waiting, iterate_entries
 from licensing.books.accounting.journals import AccountingEntry, Journal, Period, get_fiscal_year
@@ -28,6 +28,7 @@ from licensing.books.accounting.models import AccountingSettings, BalanceTransac
 from licensing.catalogue.models import Seller
 from licensing.orders.siret_numbers import SIREN_LENGTH
 from licensing.payments.models import Payment, PaymentKind
+from mailing.email_templates import read_email_template
 
 # The 18 columns of a « fichier des écritures comptables »: LPF, article A47 A-1, VII, 1°. Pure.
 #
@@ -205,54 +206,27 @@ def get_file_name(period: Period, accounting: AccountingSettings) -> str:
 
 def list_remarks(period: Period, totals: PeriodTotals, accounting: AccountingSettings) -> list[str]:
     """Return a sentence for each thing that is unusual in a period. Four queries."""
-    remarks = [*_list_of_books(period, totals, accounting), *_list_of_provider(period, accounting)]
-    return [add_nonbreaking_spaces(remark) for remark in remarks]
-
-
-def _list_of_books(period: Period, totals: PeriodTotals, accounting: AccountingSettings) -> Iterator[str]:
-    if not Seller.objects.exists():
-        yield "Le vendeur n'est pas renseigné : le fichier porte son SIREN, renseignez-le avant de télécharger."
-    if OTHER_VAT_ACCOUNT in totals.credits or OTHER_VAT_ACCOUNT in totals.debits:
-        yield f"De la TVA est à un taux qui n'a pas de compte à lui : elle est au compte {accounting.vat_other}."
-    earlier = Payment.objects.filter(
-        kind=PaymentKind.RECEIVED, received_on__lt=period.start, **_recorded_in(period)
-    ).aggregate(number=Count("pk"), total=Sum("amount"))
-    if earlier["number"]:
-        counted = pluralize(
-            earlier["number"], "règlement reçu avant la période y est inscrit", "règlements reçus avant y sont inscrits"
-        )
-        yield (
-            f"{counted}, pour {euros(earlier['total'])} : la date de pièce est celle de la réception. Si la période "
-            "ouvre un exercice, rattachez-les au précédent."
-        )
-
-
-def _list_of_provider(period: Period, accounting: AccountingSettings) -> Iterator[str]:
-    moved = BalanceTransaction.objects.filter(**_recorded_in(period)).aggregate(
-        waiting=Count("pk", filter=is_waiting()),
-        amount=Sum("amount", filter=is_waiting(), default=Decimal(0)),
-        disputes=Count("pk", filter=Q(kind__in=DISPUTES)),
-    )
-    if moved["waiting"]:
-        counted = pluralize(moved["waiting"], "mouvement du prestataire n'est", "mouvements du prestataire ne sont")
-        of_ours = "d'aucune commande d'ici, ou d'une nature inconnue"
-        yield f"{counted} {of_ours} : {euros(moved['amount'])} au compte d'attente {accounting.waiting}."
-    if moved["disputes"]:
-        counted = pluralize(moved["disputes"], "contestation ou ajustement", "contestations ou ajustements")
-        yield f"{counted} chez le prestataire : le compte {accounting.cards} ne se solde que si les livres les suivent."
+    recorded = _recorded_in(period)
+    received = Payment.objects.filter(kind=PaymentKind.RECEIVED, **recorded)
     charges = BalanceTransaction.objects.filter(card=OuterRef("card"), kind__in=CHARGES)
-    unlisted = Payment.objects.filter(
-        ~Exists(charges.filter(recorded_at__lt=end_of_day(period.end))),
-        kind=PaymentKind.RECEIVED,
-        card__isnull=False,
-        **_recorded_in(period),
-    ).aggregate(number=Count("pk"), total=Sum("amount"))
-    if unlisted["number"]:
-        counted = pluralize(unlisted["number"], "règlement par carte n'est", "règlements par carte ne sont")
-        yield (
-            f"{counted} pas encore dans les mouvements du prestataire, pour {euros(unlisted['total'])} : ni ses frais "
-            f"ni son virement n'y sont ; la somme attend au compte {accounting.cards}."
-        )
+    is_listed = Exists(charges.filter(recorded_at__lt=end_of_day(period.end)))
+    context = {
+        "accounting": accounting,
+        "earlier": _count(received.filter(received_on__lt=period.start)),
+        "has_other_vat": OTHER_VAT_ACCOUNT in totals.credits or OTHER_VAT_ACCOUNT in totals.debits,
+        "has_seller": Seller.objects.exists(),
+        "moved": BalanceTransaction.objects.filter(**recorded).aggregate(
+            waiting=Count("pk", filter=is_waiting()),
+            amount=Sum("amount", filter=is_waiting(), default=Decimal(0)),
+            disputes=Count("pk", filter=Q(kind__in=DISPUTES)),
+        ),
+        "unlisted": _count(received.filter(~is_listed, card__isnull=False)),
+    }
+    return [add_nonbreaking_spaces(remark) for remark in read_email_template("accounting/remarks.txt", context)[""]]
+
+
+def _count(payments: QuerySet[Payment]) -> dict[str, Any]:
+    return payments.aggregate(number=Count("pk"), total=Sum("amount"))
 
 
 def _recorded_in(period: Period) -> dict[str, object]:

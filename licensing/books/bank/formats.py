@@ -12,9 +12,9 @@ from typing import Any
 
 from core import formatting
 from core.bounded_process import BoundedProcessError, run_bounded
+from core.exceptions import DomainError
 from core.foreign_values import check_day, parse_day
 from core.xml_streaming import MalformedXml, create_parser, local_name, parse
-from licensing.books.bank.exceptions import UnreadableStatement
 from schools.folding import fold
 
 #: Of a file. A year of 300 transfers a month is 3,600.
@@ -24,6 +24,12 @@ MAX_AMOUNT = Decimal("999999999.99")
 MAX_REFERENCE, MAX_LABEL, MAX_PARTY, MAX_DETAILS = 140, 140, 140, 2000
 _CHEQUE = re.compile(r"\b(cheques?|chqs?|cheq)\b")
 _RETURN = re.compile(r"\b(impayes?|rejets?|rejetes?|retournes?|retour|unpaid)\b")
+
+
+class UnreadableStatement(DomainError):
+    """The file is no bank statement that can be read, or its balances do not add up. Nothing was stored."""
+
+    code = "unreadable_statement"
 
 
 @dataclass(slots=True)

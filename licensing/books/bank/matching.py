@@ -25,6 +25,9 @@ from licensing.orders.models import ZERO, OrderState
 from licensing.orders.settlement import PaymentMethod
 from schools.folding import split_words
 
+#: Proposals of one line that a person chooses from; there is a search for the rest.
+MAX_PROPOSALS = 5
+
 
 class Certainty(IntEnum):
     """How certain the first proposal of a line is: the order of the page."""
@@ -139,9 +142,6 @@ def _iterate_subsets[Item](
                 yield subset
 
 
-_MAX_PROPOSALS = 5
-
-
 def propose_reversals(line: StatementLine, books: OpenBooks) -> list[MatchProposal]:
     """Return the payments of which as much is left as the debit takes back, received shortly before it, latest first.
 
@@ -166,7 +166,7 @@ def propose_reversals(line: StatementLine, books: OpenBooks) -> list[MatchPropos
             "sera annulé, et l'acheteur en recevra un e-mail.",
             reversed_id=one.pk,
         )
-        for one in exact[:_MAX_PROPOSALS]
+        for one in exact[:MAX_PROPOSALS]
     ]
 
 
@@ -174,9 +174,6 @@ def propose_reversals(line: StatementLine, books: OpenBooks) -> list[MatchPropos
 #
 # In order: a payment recorded by hand; an invoice's number; the payer's SIRET, then the payer's name, with the amount;
 # several invoices of one payer; at last the amount alone. Only an exact amount is sure: a person chooses the rest.
-
-#: Proposals of one line that a person chooses from; there is a search for the rest.
-MAX_PROPOSALS = 5
 
 
 def propose_for_lines(lines: Sequence[StatementLine], books: OpenBooks) -> dict[int, list[MatchProposal]]:

@@ -17,8 +17,7 @@ from core import formatting
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import date_in_paris
 from core.exceptions import Refusal
-from licensing.books.bank.exceptions import UnreadableStatement
-from licensing.books.bank.formats import CFONB120, ParsedLine, ParsedStatement, read_statements
+from licensing.books.bank.formats import CFONB120, ParsedLine, ParsedStatement, UnreadableStatement, read_statements
 from licensing.books.bank.matching import ChosenMatch, PaymentShare
 from licensing.books.bank.models import BankStatement, LinePayment, LineState, StatementFormat, StatementLine
 from licensing.books.billing.queries import get_balance
@@ -41,6 +40,9 @@ from licensing.payments.queries import get_amount_left
 MAX_FILE_BYTES = 5 * 1024 * 1024
 #: Where bank, branch and account number stand in a French IBAN.
 _BBAN = slice(4, 25)
+
+#: What a line keeps as the file has it.
+_AS_READ = ("booked_on", "amount", "reference", "label", "party", "details", "is_return")
 
 type LineKey = tuple[datetime.date, str, str]
 
@@ -225,17 +227,11 @@ def _build_line(statement: BankStatement, line: ParsedLine, key: LineKey, rank: 
     return StatementLine(
         statement=statement,
         account=statement.account,
-        booked_on=line.booked_on,
-        amount=line.amount,
-        reference=line.reference,
-        label=line.label,
-        party=line.party,
-        details=line.details,
         digest=key[2],
         rank=rank,
         method=PaymentMethod.CHEQUE if line.is_cheque else PaymentMethod.TRANSFER,
-        is_return=line.is_return,
         state=LineState.WAITING if is_seen else LineState.DEBIT,
+        **{name: getattr(line, name) for name in _AS_READ},
     )
 
 

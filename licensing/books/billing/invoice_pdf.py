@@ -68,8 +68,6 @@ def rewrite_packet(packet: bytes) -> bytes:
     return f"{_HEADER}{body}{_TRAILER}".encode()
 
 
-TITLES = {InvoiceKind.INVOICE: "Facture", InvoiceKind.CREDIT_NOTE: "Avoir"}
-
 _NORMAL, _SMALL = 10, 8.5
 #: Width of the label of a reference, in millimetres.
 _LABEL = 33
@@ -81,7 +79,7 @@ def render_pdf(snapshot: InvoiceSnapshot, xml: str) -> bytes:
     """Return the PDF of an invoice or a credit note, with its XML embedded unchanged."""
     from facturx import generate_from_binary  # noqa: PLC0415 - heavy
 
-    seller, title = snapshot["seller"], f"{TITLES[InvoiceKind(snapshot['kind'])]} {snapshot['number']}"
+    seller, title = snapshot["seller"], f"{InvoiceKind(snapshot['kind']).label} {snapshot['number']}"
     page = _InvoicePdf(snapshot, title=f"{title} – {seller['name']}")
     page.letterhead()
     page.addressee()
@@ -144,7 +142,7 @@ class _InvoicePdf(LetterheadPdf):
         self.set_xy(WINDOW_X, MARGIN)
         self.set_text_color(*BLUE)
         self.set_text_size(20, bold=True)
-        self._at_right(TITLES[InvoiceKind(self._snapshot["kind"])], height=8)
+        self._at_right(InvoiceKind(self._snapshot["kind"]).label, height=8)
         self.set_text_color(*INK)
         self.set_text_size(12, bold=True)
         self._at_right(f"n° {self._snapshot['number']}", height=6)

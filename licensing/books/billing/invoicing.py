@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import IO
 
@@ -35,14 +35,12 @@ from licensing.books.billing.models import (
     PlatformStatus,
 )
 from licensing.books.billing.queries import get_amount_received, sum_credited
-from licensing.books.billing.snapshots import InvoiceSnapshot, build_credit_note, build_partial_credit_note
 from licensing.books.billing.transmission.models import Transmission
 from licensing.orders.exceptions import BadAmount, NotInvoiceable
 from licensing.orders.models import ZERO, Order
+from licensing.orders.order_events import lock_order
 from licensing.orders.payers import BuyerKind, get_buyer_kind
 from licensing.orders.settlement import PaymentMethod
-
-_KINDS = {InvoiceKind.INVOICE: BillingDocumentKind.INVOICE, InvoiceKind.CREDIT_NOTE: BillingDocumentKind.CREDIT_NOTE}
 
 
 def get_or_create_document(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
@@ -64,15 +62,10 @@ def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
     stored = BillingDocument.objects.filter(invoice=invoice).first()
     if stored is not None:
         return stored
-    content = invoice_pdf.render_pdf(invoice.snapshot, invoice.xml)
-    return store_document(
-        content,
-        kind=_KINDS[InvoiceKind(invoice.kind)],
-        number=invoice.number,
-        order_id=invoice.order_id,
-        invoice=invoice,
-        at=at,
+    document = BillingDocument(
+        kind=BillingDocumentKind(invoice.kind), number=invoice.number, order_id=invoice.order_id, invoice=invoice
     )
+    return store_document(document, invoice_pdf.render_pdf(invoice.snapshot, invoice.xml), at=at)
 
 
 # Issuing invoices and credit notes. The caller holds the order's lock, in the transaction of its operation.
@@ -109,16 +102,14 @@ def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str, r
     """
     _check_creditable(invoice, reason)
     credited = sum_credited(invoice)
-    snapshot = build_credit_note(
+    snapshot = snapshots.build_credit_note(
         invoice.snapshot,
         reason=reason,
         refund_by="" if replaced else _refund_method(invoice.order),
         replaced=replaced,
         left=subtract(_get_amounts(invoice), credited) if credited.ttc else None,
     )
-    # It goes where the invoice went.
-    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice, buyer_kind=invoice.buyer_kind)
-    return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
+    return _save_note(invoice, snapshot, is_partial=False, at=at)
 
 
 def issue_partial_credit_note(
@@ -138,20 +129,22 @@ def issue_partial_credit_note(
             f"Il reste {formatting.euros(left)} sur la facture {invoice.number} ; vous voulez en reprendre "
             f"{formatting.euros(ttc)}. Pour tout reprendre, annulez la commande."
         )
-    snapshot = build_partial_credit_note(
+    snapshot = snapshots.build_partial_credit_note(
         invoice.snapshot,
         amounts=take_part(total, credited, ttc),
         licences=licences,
         reason=reason,
         refund_by=_refund_method(invoice.order) if goes_back else "",
     )
-    note = Invoice(
-        kind=InvoiceKind.CREDIT_NOTE,
-        order=invoice.order,
-        corrects=invoice,
-        is_partial=True,
-        buyer_kind=invoice.buyer_kind,
-    )
+    return _save_note(invoice, snapshot, is_partial=True, at=at)
+
+
+def _save_note(
+    invoice: Invoice, snapshot: snapshots.InvoiceSnapshot, *, is_partial: bool, at: datetime.datetime
+) -> Invoice:
+    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice, is_partial=is_partial)
+    # It goes where the invoice went.
+    note.buyer_kind = invoice.buyer_kind
     return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
 
 
@@ -220,23 +213,6 @@ def _save(
 #: Maximum number of invoices in an archive: the platforms' limit.
 MAX_BATCH_SIZE = 100
 
-_HEADERS = (
-    "Fichier",
-    "Nature",
-    "Numéro",
-    "Date",
-    "Échéance",
-    "Client",
-    "SIRET",
-    "SIREN",
-    "Code service",
-    "Numéro d'engagement",
-    "Total HT",
-    "TVA",
-    "Total TTC",
-    "Facture corrigée",
-)
-
 
 def list_undeposited(route: InvoiceRoute | None = None) -> QuerySet[Invoice]:
     """Return the invoices and credit notes to deposit that have no platform status, oldest first.
@@ -256,6 +232,15 @@ def list_undeposited(route: InvoiceRoute | None = None) -> QuerySet[Invoice]:
     return waiting.order_by("year", "sequence")
 
 
+def lock_undeposited(invoice_ids: Collection[int]) -> Iterator[Invoice]:
+    """Yield those of the invoices that are to be deposited still, each once its order is locked, by primary key."""
+    waiting = list_undeposited().filter(pk__in=invoice_ids).order_by("order_id", "pk")
+    for invoice_id, order_id in list(waiting.values_list("pk", "order_id")):
+        lock_order(order_id)
+        # Looked at again under the lock: it may be on its way to the platform by now.
+        yield from list_undeposited().filter(pk=invoice_id).defer("xml", "snapshot")
+
+
 def write_batch(file: IO[bytes], invoices: Iterable[Invoice], *, at: datetime.datetime) -> None:
     """Write a ZIP archive of the Factur-X PDFs into `file`."""
     # PDFs are already compressed.
@@ -267,27 +252,31 @@ def write_batch(file: IO[bytes], invoices: Iterable[Invoice], *, at: datetime.da
 
 def build_batch_list(invoices: Iterable[Invoice]) -> bytes:
     """Return the CSV list of a batch, one line a file of the archive, as spreadsheets read it."""
-    return build_csv(_HEADERS, map(_row, invoices))
+    return build_csv(tuple(_COLUMNS), ([read(invoice) for read in _COLUMNS.values()] for invoice in invoices))
 
 
 def _file_name(invoice: Invoice) -> str:
     return f"{invoice.number}.pdf"
 
 
-def _row(invoice: Invoice) -> list[str]:
-    snapshot: InvoiceSnapshot = invoice.snapshot
-    buyer, corrects = snapshot["buyer"], snapshot["corrects"]
-    return [
-        _file_name(invoice),
-        invoice.get_kind_display(),
-        invoice.number,
-        formatting.short_date(invoice.issued_on),
-        formatting.short_date(invoice.due_on),
-        buyer["name"],
-        buyer["siret"],
-        buyer.get("siren", ""),
-        buyer["service_code"],
-        buyer["engagement_number"],
-        *(str(Decimal(snapshot[total])).replace(".", ",") for total in ("total_ht", "total_vat", "total_ttc")),
-        corrects["number"] if corrects else "",
-    ]
+def _comma(amount: str) -> str:
+    return str(Decimal(amount)).replace(".", ",")
+
+
+#: Title → cell of an invoice.
+_COLUMNS: dict[str, Callable[[Invoice], str]] = {
+    "Fichier": _file_name,
+    "Nature": lambda invoice: invoice.get_kind_display(),
+    "Numéro": lambda invoice: invoice.number,
+    "Date": lambda invoice: formatting.short_date(invoice.issued_on),
+    "Échéance": lambda invoice: formatting.short_date(invoice.due_on),
+    "Client": lambda invoice: invoice.snapshot["buyer"]["name"],
+    "SIRET": lambda invoice: invoice.snapshot["buyer"]["siret"],
+    "SIREN": lambda invoice: invoice.snapshot["buyer"].get("siren", ""),
+    "Code service": lambda invoice: invoice.snapshot["buyer"]["service_code"],
+    "Numéro d'engagement": lambda invoice: invoice.snapshot["buyer"]["engagement_number"],
+    "Total HT": lambda invoice: _comma(invoice.snapshot["total_ht"]),
+    "TVA": lambda invoice: _comma(invoice.snapshot["total_vat"]),
+    "Total TTC": lambda invoice: _comma(invoice.snapshot["total_ttc"]),
+    "Facture corrigée": lambda invoice: invoice.snapshot["corrects"]["number"] if invoice.snapshot["corrects"] else "",
+}

@@ -14,7 +14,7 @@ from licensing.books.billing.invoicing import (
     issue_credit_note,
     issue_invoice,
     issue_partial_credit_note,
-    list_undeposited,
+    lock_undeposited,
 )
 from licensing.books.billing.models import (
     PAYING_STATES,
@@ -26,17 +26,7 @@ from licensing.books.billing.models import (
     PlatformStatus,
 )
 from licensing.books.billing.queries import get_amount_received
-from licensing.orders import order_events, payers, rights
-from licensing.orders.billing_details import (
-    BILLING_COLUMNS,
-    BillingDetails,
-    apply_correction,
-    apply_vat_of_payer,
-    find_expected_treatment,
-    read_billing_details,
-    set_billing_details,
-    set_invoice_references,
-)
+from licensing.orders import billing_details, order_events, payers, rights
 from licensing.orders.exceptions import BadBilling, NoReason
 from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.order_events import lock_order
@@ -237,7 +227,7 @@ def reissue_with_vat(
 
     def change(order: Order) -> None:
         before, received = order.total_ttc, get_amount_received(order)
-        applied = apply_correction(
+        applied = billing_details.apply_correction(
             order, treatment=treatment, exemption=exemption, vat_number=vat_number, reason=reason, by=by, at=at
         )
         if not applied:
@@ -328,10 +318,15 @@ def record_platform_status(
         invoice.kind == InvoiceKind.INVOICE and order.state == OrderState.PAID
     ):
         raise Refusal("invalid_status", f"{invoice.number} n'est pas réglée : enregistrez d'abord son règlement.")
-    status = PlatformStatus.objects.create(invoice=invoice, state=new_state, reason=reason, at=at, by=by)
-    suffix = f" : {reason}" if reason else "."
-    summary = f"{invoice.get_kind_display()} {invoice.number} – {new_state.label.lower()}{suffix}"
-    order_events.record(order, f"platform_{new_state}", summary, by=by, at=at)
+    return save_status(order, PlatformStatus(invoice=invoice, state=new_state, reason=reason, at=at, by=by))
+
+
+def save_status(order: Order, status: PlatformStatus) -> PlatformStatus:
+    """Save a new status of an order's invoice, whatever the one before, and record the event; return it."""
+    status.save(force_insert=True)
+    suffix = f" : {status.reason}" if status.reason else "."
+    summary = f"{status.invoice.get_kind_display()} {status.invoice.number} – {status.get_state_display().lower()}"
+    order_events.record(order, f"platform_{status.state}", f"{summary}{suffix}", by=status.by, at=status.at)
     return status
 
 
@@ -374,14 +369,9 @@ def take_back_platform_status(*, status_id: int, reason: str, by: User, at: date
 def record_deposit(*, invoice_ids: Collection[int], by: User, at: datetime.datetime) -> int:
     """Record a batch of invoices as deposited; return how many were to be deposited still."""
     recorded = 0
-    # Lock order: orders by primary key.
-    waiting = list_undeposited().filter(pk__in=invoice_ids).order_by("order_id", "pk")
-    for invoice_id, order_id in list(waiting.values_list("pk", "order_id")):
-        lock_order(order_id)
-        # Looked at again under the lock: it may be on its way to the platform by now.
-        if list_undeposited().filter(pk=invoice_id).exists():
-            record_platform_status(invoice_id=invoice_id, state=PlatformState.DEPOSITED, by=by, at=at)
-            recorded += 1
+    for invoice in lock_undeposited(invoice_ids):
+        record_platform_status(invoice_id=invoice.pk, state=PlatformState.DEPOSITED, by=by, at=at)
+        recorded += 1
     return recorded
 
 
@@ -410,7 +400,7 @@ def complete_billing_details(
         _check_correctable(order)
     columns = ("siret", "siren", "service_code", "engagement_number")
     before = [getattr(order, column) for column in columns]
-    set_invoice_references(
+    billing_details.set_invoice_references(
         order, siret=siret, siren=siren, service_code=service_code, engagement_number=engagement_number
     )
     if before == [getattr(order, column) for column in columns]:
@@ -421,7 +411,9 @@ def complete_billing_details(
 
 
 @transaction.atomic
-def correct_billing_details(*, order_id: int, billing: BillingDetails, by: User, at: datetime.datetime) -> Order:
+def correct_billing_details(
+    *, order_id: int, billing: billing_details.BillingDetails, by: User, at: datetime.datetime
+) -> Order:
     """Correct who pays a placed order, before its invoice or after it was rejected; return the order.
 
     Documents stay as issued: the quote is not made anew, and the purchase order gets another rank. The VAT follows the
@@ -429,10 +421,10 @@ def correct_billing_details(*, order_id: int, billing: BillingDetails, by: User,
     """
     order = lock_order(order_id)
     _check_correctable(order)
-    before = read_billing_details(order)
-    set_billing_details(order, billing)
-    after = read_billing_details(order)
-    changed = [column for column in BILLING_COLUMNS if before[column] != after[column]]
+    before = billing_details.read_billing_details(order)
+    billing_details.set_billing_details(order, billing)
+    after = billing_details.read_billing_details(order)
+    changed = [column for column in billing_details.BILLING_COLUMNS if before[column] != after[column]]
     if not changed:
         return order
     treatment = order.vat_treatment
@@ -451,12 +443,12 @@ def _tax_by_new_place(order: Order) -> None:
     """Tax an order by its payer's place, unless the operator chose otherwise; never otherwise than it was invoiced."""
     if order.vat_correction:
         return
-    if order.invoices.exists() and find_expected_treatment(order) != order.vat_treatment:
+    if order.invoices.exists() and billing_details.find_expected_treatment(order) != order.vat_treatment:
         raise BadBilling(
             "Cette adresse changerait la TVA d'une commande déjà facturée : annulez-la, et passez-en une autre.",
             "postal_code",
         )
-    apply_vat_of_payer(order)
+    billing_details.apply_vat_of_payer(order)
 
 
 def _check_correctable(order: Order) -> None:

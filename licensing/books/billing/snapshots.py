@@ -11,14 +11,15 @@ from __future__ import annotations
 import datetime
 import enum
 import re
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict, cast
 
 from core import formatting
 from core.calendar import date_in_paris
 from core.cells import get_cells
 from core.exceptions import Refusal
-from core.money import Amounts, total_by_rate
+from core.money import Amounts, RateTotal, total_by_rate
 from licensing.books.billing.models import BillingDocumentKind, InvoiceKind, InvoiceSequence, SkippedNumbers
 from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
@@ -27,6 +28,7 @@ from licensing.orders.models import Order, OrderKind, OrderLine
 from licensing.orders.payers import BuyerKind
 from licensing.orders.settlement import PAYS_BY_ON_INVOICE, PaymentMethod
 from licensing.orders.vat import get_country_code
+from mailing.email_templates import read_email_template
 from schools.wording import format_school_name
 
 # Numbers of invoices and credit notes: one gapless series a year for both, in the order of issue.
@@ -102,47 +104,10 @@ def build_legal_notices(*, public: bool, vat_on_debits: bool, without_vat: str =
 
     `without_vat`: why no VAT is charged, as documents state it; empty where some is.
     """
-    if public:
-        penalties = (
-            "Tout retard de paiement fait courir de plein droit des intérêts moratoires au taux de refinancement de la "
-            "Banque centrale européenne majoré de 8 points (articles L. 2192-13 et R. 2192-31 du code de la commande "
-            "publique)."
-        )
-        article = "due en cas de retard : 40 € (article D. 2192-35 du code de la commande publique)"
-    else:
-        penalties = (
-            "Tout retard de paiement d'un professionnel rend exigibles, sans rappel et dès le lendemain de l'échéance, "
-            "des pénalités au taux de refinancement de la Banque centrale européenne majoré de 10 points "
-            "(article L. 441-10 du code de commerce)."
-        )
-        article = "due par un professionnel en cas de retard : 40 € (article D. 441-5 du code de commerce)"
-    indemnity = f"Indemnité forfaitaire pour frais de recouvrement {article}."
-    # Exact wordings of CGI, annexe II, article 242 nonies A.
-    due = "Option pour le paiement de la taxe d'après les débits." if vat_on_debits else "TVA sur les encaissements."
-    return LegalNotices(
-        penalties=penalties,
-        indemnity=indemnity.replace(" €", f"{formatting.NO_BREAK_SPACE}€"),
-        discount="Pas d'escompte pour paiement anticipé.",
-        vat=without_vat or due,
-        vat_on_debits=vat_on_debits,
-        operation="Nature de l'opération : prestation de services.",
-    )
-
-
-def format_payment_terms(due_on: datetime.date) -> str:
-    """Return the payment terms of an unpaid invoice."""
-    return f"Paiement à {DAYS_TO_PAY} jours, au plus tard le {formatting.long_date(due_on)}, {PAYS_BY_ON_INVOICE}."
-
-
-def format_paid_terms(means: str, on: datetime.date) -> str:
-    """Return the payment terms of a paid invoice."""
-    return f"Réglée par {PaymentMethod(means).label.lower()} le {formatting.long_date(on)}."
-
-
-def format_credit_note_terms(number: str, on: datetime.date, *, scope: str = "total") -> str:
-    """Return the terms of a credit note: the invoice that it corrects, and how much of it (a `CreditScope`)."""
-    kind = {"total": "Avoir total", "part": "Avoir partiel", "rest": "Avoir pour le reste"}[scope]
-    return f"{kind} sur la facture {number} du {formatting.long_date(on)}."
+    context = {"public": public, "vat_on_debits": vat_on_debits, "without_vat": without_vat}
+    texts = read_email_template("billing/documents/legal_notices.txt", context)
+    notices = {label: " ".join(paragraphs) for label, paragraphs in texts.items()}
+    return cast("LegalNotices", {**notices, "vat_on_debits": vat_on_debits})
 
 
 def format_refund_terms(means: str, *, replaced: bool = False, partial: bool = False) -> str:
@@ -235,6 +200,13 @@ class CreditScope(enum.StrEnum):
     REST = "rest"
 
 
+_CREDITS: dict[str, str] = {
+    CreditScope.TOTAL: "Avoir total",
+    CreditScope.PART: "Avoir partiel",
+    CreditScope.REST: "Avoir pour le reste",
+}
+
+
 class CorrectedInvoiceSnapshot(TypedDict):
     """The invoice that a credit note cancels, or takes a part of back."""
 
@@ -294,9 +266,6 @@ def build_invoice(order: Order, *, buyer_kind: BuyerKind, paid: PaidAmount, at: 
     if not lines or not order.total_ttc:
         raise NotInvoiceable("Cette commande n'a rien à facturer.")
     at_rate = {line.vat_rate: line for line in lines}
-    rates = total_by_rate(
-        (line.vat_rate, Amounts(ht=line.total_ht, vat=line.total_vat, ttc=line.total_ttc)) for line in lines
-    )
     return InvoiceSnapshot(
         kind=InvoiceKind.INVOICE,
         number="",
@@ -321,7 +290,7 @@ def build_invoice(order: Order, *, buyer_kind: BuyerKind, paid: PaidAmount, at: 
                 total_ht=format_decimal(one.amounts.ht),
                 total_vat=format_decimal(one.amounts.vat),
             )
-            for one in rates
+            for one in total_lines_by_rate(lines)
         ],
         total_ht=format_decimal(order.total_ht),
         total_vat=format_decimal(order.total_vat),
@@ -336,25 +305,28 @@ def build_invoice(order: Order, *, buyer_kind: BuyerKind, paid: PaidAmount, at: 
     )
 
 
+def total_lines_by_rate(lines: Iterable[OrderLine]) -> list[RateTotal]:
+    """Return the totals of an order's lines at each VAT rate."""
+    return total_by_rate((line.vat_rate, Amounts(line.total_ht, line.total_vat, line.total_ttc)) for line in lines)
+
+
 def add_number(snapshot: InvoiceSnapshot, taken: InvoiceNumber) -> InvoiceSnapshot:
     """Return the snapshot with its number, issue date, due date and payment terms."""
     due_on = taken.issued_on
     if snapshot["corrects"] is not None:
-        terms = format_credit_note_terms(
-            snapshot["corrects"]["number"],
-            datetime.date.fromisoformat(snapshot["corrects"]["issued_on"]),
-            scope=snapshot["corrects"].get("scope", CreditScope.TOTAL),
-        )
+        corrects = snapshot["corrects"]
+        corrected_on = formatting.long_date(datetime.date.fromisoformat(corrects["issued_on"]))
+        terms = f"{_CREDITS[corrects['scope']]} sur la facture {corrects['number']} du {corrected_on}."
     elif snapshot["paid_on"]:
         due_on = datetime.date.fromisoformat(snapshot["paid_on"])
-        terms = format_paid_terms(snapshot["paid_by"], due_on)
+        means = PaymentMethod(snapshot["paid_by"]).label.lower()
+        terms = f"Réglée par {means} le {formatting.long_date(due_on)}."
     else:
         due_on += datetime.timedelta(days=DAYS_TO_PAY)
-        terms = format_payment_terms(due_on)
-    numbered_snapshot = snapshot.copy()
-    numbered_snapshot["number"], numbered_snapshot["issued_on"] = taken.number, taken.issued_on.isoformat()
-    numbered_snapshot["due_on"], numbered_snapshot["terms"] = due_on.isoformat(), terms
-    return numbered_snapshot
+        day = formatting.long_date(due_on)
+        terms = f"Paiement à {DAYS_TO_PAY} jours, au plus tard le {day}, {PAYS_BY_ON_INVOICE}."
+    days = {"issued_on": taken.issued_on.isoformat(), "due_on": due_on.isoformat()}
+    return cast("InvoiceSnapshot", {**snapshot, **days, "number": taken.number, "terms": terms})
 
 
 def _purchase_order_number(order: Order) -> str:
@@ -376,20 +348,9 @@ def _get_seller() -> Seller:
 
 
 def _seller_snapshot(seller: Seller) -> SellerSnapshot:
-    return SellerSnapshot(
-        name=clean_text(seller.name),
-        legal_form=clean_text(seller.legal_form),
-        address=clean_text(seller.address),
-        postal_code=clean_text(seller.postal_code),
-        city=clean_text(seller.city),
-        siret=_remove_spaces(seller.siret),
-        vat_number=_remove_spaces(seller.vat_number),
-        rcs=clean_text(seller.rcs),
-        email=clean_text(seller.email),
-        phone=clean_text(seller.phone),
-        iban=_remove_spaces(seller.iban),
-        bic=_remove_spaces(seller.bic),
-    )
+    numbers = {name: _remove_spaces(getattr(seller, name)) for name in ("siret", "vat_number", "iban", "bic")}
+    texts = {name: clean_text(getattr(seller, name)) for name in SellerSnapshot.__annotations__.keys() - numbers.keys()}
+    return cast("SellerSnapshot", texts | numbers)
 
 
 def _buyer_snapshot(order: Order) -> BuyerSnapshot:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from licensing.books.billing.models import PlatformState
-from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformSilent, PlatformStory, StoryEntry
+from licensing.books.billing.transmission.models import TransmissionState
+from licensing.books.billing.transmission.platforms import PlatformSilent, PlatformStory, StoryEntry
 
 #: What to put under a route in `INVOICE_PLATFORMS`.
 PATH = "tests.billing.transmission.scripted_platform.ScriptedPlatform"
@@ -20,7 +21,7 @@ class Script:
 
     #: Raised by the next calls, one each; then it answers.
     failures: list[Exception] = field(default_factory=list)
-    verdict: DepositVerdict = DepositVerdict.PENDING
+    verdict: TransmissionState = TransmissionState.SENT
     message: str = ""
     entries: tuple[StoryEntry, ...] = ()
     #: Tracking ids of what was sent, each time; and of what it knows, with its number.
@@ -47,9 +48,9 @@ class ScriptedPlatform:
                 raise self.script.failures.pop(0)
             return self.script.numbers.setdefault(tracking_id, f"D{len(self.script.numbers) + 1}")
 
-    def send(self, parcel) -> str:
-        assert parcel.pdf.startswith(b"%PDF")
-        return self._take(parcel.tracking_id)
+    def send(self, transmission, pdf) -> str:
+        assert pdf.startswith(b"%PDF")
+        return self._take(transmission.tracking_id)
 
     def fetch_story(self, transmission) -> PlatformStory:
         if self.script.failures:

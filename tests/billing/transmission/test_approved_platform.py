@@ -19,7 +19,6 @@ from licensing.books.billing.transmission.approved_platform import ApprovedPlatf
 from licensing.books.billing.transmission.cdar import CollectedAmount, CollectionStatement
 from licensing.books.billing.transmission.models import Transmission, TransmissionState
 from licensing.books.billing.transmission.platforms import (
-    DepositVerdict,
     NotSupported,
     PlatformRefuses,
     PlatformSilent,
@@ -91,16 +90,17 @@ def transmission(settings, account, invoice):
     return Transmission.objects.get()
 
 
-def build(transmission):
-    return delivery.build_parcel(transmission, at=TERM)
+def deposit(connector, transmission) -> str:
+    document = invoicing.get_or_create_document(transmission.invoice, at=TERM)
+    return connector.send(transmission, bytes(document.content))
 
 
 def send(connector, transmission):
-    """Send the invoice, and return what the connector is asked about."""
-    reference = connector.send(build(transmission))
+    """Send the invoice, and return its transmission, of which the connector is asked."""
+    reference = deposit(connector, transmission)
     operations.record_sent(transmission_id=transmission.pk, reference=reference, at=datetime.datetime.now(datetime.UTC))
     transmission.refresh_from_db()
-    return delivery.describe_sent(transmission)
+    return transmission
 
 
 def list_states(story) -> list[PlatformState]:
@@ -113,8 +113,8 @@ def test_a_factur_x_goes_out_as_one_flow_that_the_norm_accepts(platform, connect
 
     (flow,) = platform.list_sent()
     assert (flow["flowId"], flow["trackingId"]) == (sent.reference, transmission.tracking_id)
-    assert (flow["processingRule"], flow["flowProfile"], flow["name"]) == ("B2B", "CIUS", f"{sent.number}.pdf")
-    assert connector.fetch_story(sent).verdict == DepositVerdict.ACCEPTED
+    assert (flow["processingRule"], flow["flowProfile"], flow["name"]) == ("B2B", "CIUS", f"{sent.invoice.number}.pdf")
+    assert connector.fetch_story(sent).verdict == TransmissionState.ACCEPTED
     assert list_states(connector.fetch_story(sent)) == [PlatformState.DEPOSITED]
 
 
@@ -127,7 +127,7 @@ def test_an_invoice_that_breaks_the_norm_is_rejected_in_the_platform_s_words(set
 
     story = connector.fetch_story(send(connector, Transmission.objects.get()))
 
-    assert story.verdict == DepositVerdict.REJECTED
+    assert story.verdict == TransmissionState.REJECTED
     assert story.message.startswith("BR-FR-09/BT-46 : Le SIRET doit contenir 14 chiffres et commencer par le SIREN.")
 
 
@@ -136,11 +136,11 @@ def test_an_acknowledgement_that_is_late_is_awaited(platform, connector, transmi
     platform.is_late = True
     platform.gives_deposit_status = False
     sent = send(connector, transmission)
-    assert connector.fetch_story(sent).verdict == DepositVerdict.PENDING
+    assert connector.fetch_story(sent).verdict == TransmissionState.SENT
 
     platform.acknowledge_all()
 
-    assert connector.fetch_story(sent).verdict == DepositVerdict.ACCEPTED
+    assert connector.fetch_story(sent).verdict == TransmissionState.ACCEPTED
 
 
 @pytest.mark.slow
@@ -148,9 +148,11 @@ def test_the_story_is_the_same_however_often_and_in_which_order_it_comes(platfor
     sent = send(connector, transmission)
     noon = datetime.datetime(2026, 9, 5, 12, 0, tzinfo=PARIS)
     hour = datetime.timedelta(hours=1)
-    platform.give_status(sent.number, 210, at=noon + 3 * hour, given_by="BY", reasons=[("CMD_ERR", "N° inconnu")])
-    platform.give_status(sent.number, 207, at=noon + 2 * hour, given_by="BY", reasons=[("AUTRE", "")])
-    platform.give_status(sent.number, 204, at=noon + 1 * hour, given_by="BY")
+    platform.give_status(
+        sent.invoice.number, 210, at=noon + 3 * hour, given_by="BY", reasons=[("CMD_ERR", "N° inconnu")]
+    )
+    platform.give_status(sent.invoice.number, 207, at=noon + 2 * hour, given_by="BY", reasons=[("AUTRE", "")])
+    platform.give_status(sent.invoice.number, 204, at=noon + 1 * hour, given_by="BY")
     platform.give_status("P2026-999999", 210, at=noon, reasons=[("CMD_ERR", "D'une autre facture")])
     platform.add_message(b"<broken")
     first = connector.fetch_story(sent)
@@ -172,17 +174,21 @@ def test_a_message_that_cannot_be_read_is_set_aside_and_the_others_are_read(plat
     sent = send(connector, transmission)
     for broken in (
         b"<broken",
-        write_lifecycle_message(number=sent.number, code=205, message_id="a").replace(
+        write_lifecycle_message(number=sent.invoice.number, code=205, message_id="a").replace(
             b">205<", b">" + b"9" * 5000 + b"<"
         ),
-        write_lifecycle_message(number=sent.number, code=205, message_id="b").replace(b'"204">2026', b'"204">0001'),
-        write_lifecycle_message(number=sent.number, code=205, message_id="c").replace(b'"204">2026', b'"204">9999'),
+        write_lifecycle_message(number=sent.invoice.number, code=205, message_id="b").replace(
+            b'"204">2026', b'"204">0001'
+        ),
+        write_lifecycle_message(number=sent.invoice.number, code=205, message_id="c").replace(
+            b'"204">2026', b'"204">9999'
+        ),
     ):
         platform.add_message(broken)
     for undated in ("9999-12-31T23:59:59-12:00", "hier", None):
-        platform.give_status(sent.number, 207, given_by="BY", reasons=[("AUTRE", "")])
+        platform.give_status(sent.invoice.number, 207, given_by="BY", reasons=[("AUTRE", "")])
         platform.flows[-1]["updatedAt"] = undated or "9999-12-31T23:59:59.5Z"
-    platform.give_status(sent.number, 211, given_by="BY")
+    platform.give_status(sent.invoice.number, 211, given_by="BY")
 
     assert PlatformState.IN_PAYMENT in list_states(connector.fetch_story(sent))
 
@@ -190,7 +196,7 @@ def test_a_message_that_cannot_be_read_is_set_aside_and_the_others_are_read(plat
         sorted(SetAsideItem.objects.values_list("source", flat=True)) == ["Plateforme agréée : états des factures"] * 4
     )
     # A date ahead hides nothing that is shown later.
-    platform.give_status(sent.number, 210, given_by="BY", reasons=[("CMD_ERR", "N° inconnu")])
+    platform.give_status(sent.invoice.number, 210, given_by="BY", reasons=[("CMD_ERR", "N° inconnu")])
     assert PlatformState.REFUSED in list_states(connector.fetch_story(sent))
 
 
@@ -200,11 +206,11 @@ def test_each_message_is_downloaded_once(platform, connector, transmission):
     sent = send(connector, transmission)
     platform.page_size = 2
     for code in (202, 203, 205):
-        platform.give_status(sent.number, code)
+        platform.give_status(sent.invoice.number, code)
     connector.fetch_story(sent)
     downloads = sum(method == "GET" for method, _ in platform.requests)
     assert downloads == 4
-    platform.give_status(sent.number, 211)
+    platform.give_status(sent.invoice.number, 211)
 
     assert PlatformState.IN_PAYMENT in list_states(connector.fetch_story(sent))
 
@@ -228,7 +234,7 @@ def test_each_message_is_downloaded_once(platform, connector, transmission):
 def test_statuses_of_the_norm_become_states_of_ours(platform, connector, transmission, *, code, state, reason):
     sent = send(connector, transmission)
     reasons = [("QTE_ERR", "Une clé manque")] if code == 206 else []
-    platform.give_status(sent.number, code, given_by="BY", reasons=reasons)
+    platform.give_status(sent.invoice.number, code, given_by="BY", reasons=reasons)
 
     entry = next(one for one in connector.fetch_story(sent).entries if one.state != PlatformState.DEPOSITED)
 
@@ -238,20 +244,20 @@ def test_statuses_of_the_norm_become_states_of_ours(platform, connector, transmi
 @pytest.mark.slow
 def test_a_rejection_by_a_life_cycle_message_ends_the_deposit(platform, connector, transmission):
     sent = send(connector, transmission)
-    platform.give_status(sent.number, 213, reasons=[("DEST_INC", "Destinataire inconnu")])
+    platform.give_status(sent.invoice.number, 213, reasons=[("DEST_INC", "Destinataire inconnu")])
 
     story = connector.fetch_story(sent)
 
-    assert (story.verdict, story.message) == (DepositVerdict.REJECTED, "Destinataire inconnu (DEST_INC)")
+    assert (story.verdict, story.message) == (TransmissionState.REJECTED, "Destinataire inconnu (DEST_INC)")
 
 
 @pytest.mark.slow
 def test_an_answer_that_is_lost_does_not_send_twice(platform, connector, transmission):
     platform.cut_after = ["/flow-service/v1/flows"]
     with pytest.raises(PlatformSilent):
-        connector.send(build(transmission))
+        deposit(connector, transmission)
 
-    reference = connector.send(build(transmission))
+    reference = deposit(connector, transmission)
 
     assert [flow["flowId"] for flow in platform.list_sent()] == [reference]
 
@@ -265,23 +271,23 @@ def test_a_second_sending_that_the_platform_could_not_recognise_is_no_rejection(
     platform.hides_new, platform.compares_sums = True, compares_sums
     platform.cut_after = ["/flow-service/v1/flows"]
     with pytest.raises(PlatformSilent):
-        connector.send(build(transmission))
+        deposit(connector, transmission)
     sent = send(connector, transmission)
-    assert connector.fetch_story(sent).verdict != DepositVerdict.REJECTED
+    assert connector.fetch_story(sent).verdict != TransmissionState.REJECTED
 
     platform.show_all()
 
     story = connector.fetch_story(sent)
     assert len(platform.list_sent()) == 2
-    assert (story.verdict, list_states(story)) == (DepositVerdict.ACCEPTED, [PlatformState.DEPOSITED])
+    assert (story.verdict, list_states(story)) == (TransmissionState.ACCEPTED, [PlatformState.DEPOSITED])
 
 
 @pytest.mark.slow
 def test_a_number_that_is_known_already_is_a_rejection_where_it_was_sent_once(platform, connector, transmission):
     sent = send(connector, transmission)
-    platform.give_status(sent.number, 213, reasons=[("REJ_UNI", "Numéro déjà connu")])
+    platform.give_status(sent.invoice.number, 213, reasons=[("REJ_UNI", "Numéro déjà connu")])
 
-    assert connector.fetch_story(sent).verdict == DepositVerdict.REJECTED
+    assert connector.fetch_story(sent).verdict == TransmissionState.REJECTED
 
 
 @pytest.mark.slow
@@ -308,7 +314,7 @@ def test_a_platform_that_does_not_answer_is_asked_again_later(platform, account,
         account = dataclasses.replace(account, token_url="http://127.0.0.1:1/token")
 
     with caplog.at_level(logging.DEBUG), pytest.raises(PlatformSilent) as silence:
-        ApprovedPlatform(account).send(build(transmission))
+        deposit(ApprovedPlatform(account), transmission)
 
     for secret in ("wrong-secret", CLIENT_SECRET, "token-"):
         assert secret not in caplog.text + str(silence.value)
@@ -317,15 +323,15 @@ def test_a_platform_that_does_not_answer_is_asked_again_later(platform, account,
 
 @pytest.mark.slow
 def test_a_request_that_the_platform_refuses_says_why(platform, connector, transmission):
-    parcel = dataclasses.replace(build(transmission), file_name="x" * 256)
+    transmission.tracking_id = "x" * 256
 
     with pytest.raises(PlatformRefuses, match="name ou trackingId trop long – INVALID_FIELD"):
-        connector.send(parcel)
+        deposit(connector, transmission)
 
 
 @pytest.mark.slow
 def test_collected_is_declared_once_with_its_amounts(platform, connector, transmission):
-    declared = dataclasses.replace(DECLARED, invoice_number=send(connector, transmission).number)
+    declared = dataclasses.replace(DECLARED, invoice_number=send(connector, transmission).invoice.number)
 
     first, second = connector.declare_collected(declared), connector.declare_collected(declared)
 
@@ -338,7 +344,7 @@ def test_collected_is_declared_once_with_its_amounts(platform, connector, transm
 @pytest.mark.slow
 def test_what_we_declared_comes_not_back_as_news(platform, connector, transmission):
     sent = send(connector, transmission)
-    connector.declare_collected(dataclasses.replace(DECLARED, invoice_number=sent.number))
+    connector.declare_collected(dataclasses.replace(DECLARED, invoice_number=sent.invoice.number))
     platform.add_message(platform.contents[platform.list_sent("CDAR")[0]["flowId"]])
 
     assert list_states(connector.fetch_story(sent)) == [PlatformState.DEPOSITED]
@@ -349,12 +355,14 @@ def test_the_platform_refuses_a_declaration_that_breaks_the_norm(platform, conne
     """The stand-in looks at what it is sent: three digits of a rate are one too many."""
     sent = send(connector, transmission)
     amounts = (CollectedAmount(vat_rate=Decimal(120), amount=Decimal(1)),)
-    reference = connector.declare_collected(dataclasses.replace(DECLARED, invoice_number=sent.number, amounts=amounts))
-    declared = dataclasses.replace(sent, tracking_id="P2026-000001-212-1", reference=reference)
+    reference = connector.declare_collected(
+        dataclasses.replace(DECLARED, invoice_number=sent.invoice.number, amounts=amounts)
+    )
+    sent.tracking_id, sent.reference = "P2026-000001-212-1", reference
 
-    story = connector.fetch_story(declared)
+    story = connector.fetch_story(sent)
 
-    assert (story.verdict, story.message) == (DepositVerdict.REJECTED, "BR-FR-CDV-14 (InvoiceLCRuleError)")
+    assert (story.verdict, story.message) == (TransmissionState.REJECTED, "BR-FR-CDV-14 (InvoiceLCRuleError)")
 
 
 def test_other_states_and_buyers_without_a_siren_are_not_declared(connector, invoice):

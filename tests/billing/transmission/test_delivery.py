@@ -12,7 +12,7 @@ from licensing.books.billing.models import InvoiceRoute, PlatformState, Platform
 from licensing.books.billing.operations import record_platform_status
 from licensing.books.billing.transmission import delivery, operations, tasks
 from licensing.books.billing.transmission.models import Transmission, TransmissionState
-from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
+from licensing.books.billing.transmission.platforms import PlatformRefuses, PlatformSilent
 from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderEvent, Payer
 from tests.billing.transmission.scripted_platform import entry
@@ -69,7 +69,7 @@ def test_a_credit_note_is_sent_once_the_platform_took_its_invoice(script):
     look(invoice)
     delivery.deliver_due()
     assert script.sent == [invoice.tracking_id] * 2
-    script.verdict = DepositVerdict.ACCEPTED
+    script.verdict = TransmissionState.ACCEPTED
     look(invoice)
     delivery.deliver_due()
     assert script.sent[2:] == [note.tracking_id]
@@ -80,7 +80,10 @@ def test_a_credit_note_whose_invoice_is_rejected_is_not_sent(script):
     """The payer never booked the invoice: the next one takes its place."""
     invoice, note = ask_for_invoice_and_part(OrderFactory(confirmed=True))
     delivery.deliver_due()
-    script.verdict, script.entries = DepositVerdict.REJECTED, (entry(PlatformState.REJECTED, TERM, reason="Doublon"),)
+    script.verdict, script.entries = (
+        TransmissionState.REJECTED,
+        (entry(PlatformState.REJECTED, TERM, reason="Doublon"),),
+    )
     look(invoice)
     delivery.deliver_due()
     note.refresh_from_db()
@@ -97,7 +100,7 @@ def test_what_the_platform_has_not_taken_yet_is_followed_whatever_was_noted_by_h
     transmission = transmit(invoice)
     record_platform_status(invoice_id=invoice.pk, state=PlatformState.IN_PAYMENT, by=UserFactory(), at=TERM)
     assert look(transmission).next_try_at is not None
-    script.verdict = DepositVerdict.ACCEPTED
+    script.verdict = TransmissionState.ACCEPTED
     assert (look(transmission).state, transmission.next_try_at) == (TransmissionState.ACCEPTED, None)
 
 
@@ -116,7 +119,7 @@ def test_what_is_transmitted_is_sent_once_and_no_longer_waits(script, invoice):
 @pytest.mark.slow
 def test_the_story_is_recorded_once_in_the_order_of_its_dates(script, invoice):
     transmission = transmit(invoice)
-    script.verdict, script.entries = DepositVerdict.ACCEPTED, (RECEIVED,)
+    script.verdict, script.entries = TransmissionState.ACCEPTED, (RECEIVED,)
     assert look(transmission).state == TransmissionState.ACCEPTED
     # What happened first is told last, and everything twice.
     script.entries = (RECEIVED, DEPOSITED, DEPOSITED)

@@ -18,8 +18,8 @@ from licensing.books.billing import invoicing
 from licensing.books.billing.models import PlatformState, PlatformStatus
 from licensing.books.billing.operations import record_deposit
 from licensing.books.billing.transmission import delivery, operations
-from licensing.books.billing.transmission.models import Transmission
-from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformStory
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
+from licensing.books.billing.transmission.platforms import PlatformStory
 from licensing.orders.models import OrderEvent
 from licensing.orders.order_events import lock_order
 from tests.billing.transmission.fake_chorus_pro import (
@@ -105,7 +105,7 @@ def test_simultaneous_stories_are_recorded_once(committing, script):
     operations.request_transmissions(invoice_ids=[invoice.pk], by=None, at=TERM)
     delivery.deliver_due()
     entries = tuple(entry(state, TERM) for state in (PlatformState.DEPOSITED, PlatformState.RECEIVED))
-    story = PlatformStory(verdict=DepositVerdict.ACCEPTED, entries=entries)
+    story = PlatformStory(verdict=TransmissionState.ACCEPTED, entries=entries)
     number = Transmission.objects.get().pk
     run_concurrently(
         "public",

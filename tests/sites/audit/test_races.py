@@ -15,8 +15,8 @@ from licensing.books.bank.matching import ChosenMatch, PaymentShare
 from licensing.books.bank.models import StatementLine
 from licensing.books.billing.models import Invoice, PlatformState
 from licensing.books.billing.transmission import delivery, operations
-from licensing.books.billing.transmission.models import Transmission
-from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformStory
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
+from licensing.books.billing.transmission.platforms import PlatformStory
 from licensing.books.e_reporting.reports import make_report
 from licensing.catalogue.models import Seller
 from licensing.orders.models import Order, Payer
@@ -79,7 +79,7 @@ def test_what_a_platform_tells_while_its_orders_are_credited_paid_and_cancelled(
     operations.request_transmissions(invoice_ids=invoices, by=by, at=TERM)
     delivery.deliver_due()
     stories = [
-        PlatformStory(verdict=DepositVerdict.ACCEPTED, entries=(entry(state, TERM, reason="Doublon"),))
+        PlatformStory(verdict=TransmissionState.ACCEPTED, entries=(entry(state, TERM, reason="Doublon"),))
         for state in (PlatformState.RECEIVED, PlatformState.REFUSED)
     ]
     steps: list[Any] = [partial(operations.request_transmissions, invoice_ids=invoices, by=by, at=TERM)]

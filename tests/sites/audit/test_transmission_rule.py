@@ -9,8 +9,7 @@ from django.utils import timezone
 from licensing.books.billing import invoicing
 from licensing.books.billing.models import PlatformState
 from licensing.books.billing.transmission import delivery, operations
-from licensing.books.billing.transmission.models import Transmission
-from licensing.books.billing.transmission.platforms import DepositVerdict
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
 from sites.audit.checks import check_all
 from sites.audit.invariants import read_invariants
 from tests.billing.transmission.scripted_platform import entry, follow_script
@@ -30,9 +29,9 @@ def transmitted(nimes, settings):
     operations.request_transmissions(invoice_ids=numbers, by=None, at=now)
     delivery.deliver_due()
     rejected, paid, _ = Transmission.objects.order_by("pk")
-    script.verdict, script.message = DepositVerdict.REJECTED, "SIRET inconnu"
+    script.verdict, script.message = TransmissionState.REJECTED, "SIRET inconnu"
     delivery.deliver(rejected)
-    script.verdict, script.entries = DepositVerdict.ACCEPTED, (entry(PlatformState.IN_PAYMENT, now),)
+    script.verdict, script.entries = TransmissionState.ACCEPTED, (entry(PlatformState.IN_PAYMENT, now),)
     delivery.deliver(paid)
 
 

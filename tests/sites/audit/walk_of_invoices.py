@@ -7,9 +7,9 @@ from licensing.books.billing import operations as billing_operations
 from licensing.books.billing.invoicing import list_undeposited
 from licensing.books.billing.models import PlatformState
 from licensing.books.billing.transmission import delivery
-from licensing.books.billing.transmission.models import Transmission
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
 from licensing.books.billing.transmission.operations import give_up, request_transmissions
-from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
+from licensing.books.billing.transmission.platforms import PlatformRefuses, PlatformSilent
 from licensing.books.e_reporting.queries import list_statements
 from licensing.books.e_reporting.reports import make_report
 from tests.billing.transmission.scripted_platform import entry
@@ -49,7 +49,9 @@ class WalkOfInvoices(WalkSteps):
         followed = Transmission.objects.exclude(next_try_at=None).order_by("-pk")
         for transmission in followed[self.draw.randrange(5) :][:3]:
             self.script.failures = self.draw.choice([[], [], [], [PlatformSilent("")], [PlatformRefuses("Non.")]])
-            self.script.verdict = self.draw.choice(list(DepositVerdict))
+            self.script.verdict = self.draw.choice(
+                [TransmissionState.SENT, TransmissionState.ACCEPTED, TransmissionState.REJECTED]
+            )
             self.script.entries = tuple(
                 entry(state, self.at, external_id=f"{transmission.pk}-{state}")
                 for state in self.draw.choices(list(PlatformState), k=self.draw.randrange(3))

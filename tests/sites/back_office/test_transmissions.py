@@ -11,8 +11,8 @@ from licensing.books.billing import invoicing
 from licensing.books.billing import operations as billing_operations
 from licensing.books.billing.models import PlatformStatus
 from licensing.books.billing.transmission import delivery, operations
-from licensing.books.billing.transmission.models import Transmission
-from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformRefuses, PlatformSilent
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
+from licensing.books.billing.transmission.platforms import PlatformRefuses, PlatformSilent
 from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent
@@ -145,7 +145,7 @@ def test_an_answer_that_comes_first_is_not_given_up(script, invoice):
     operations.request_transmissions(invoice_ids=[invoice.pk], by=None, at=timezone.now())
     delivery.deliver_due()
     sent = Transmission.objects.get()
-    script.verdict = DepositVerdict.ACCEPTED
+    script.verdict = TransmissionState.ACCEPTED
     delivery.deliver(sent)
     later = timezone.now() + datetime.timedelta(days=3)
     with refuses("nothing_to_transmit"):
@@ -157,7 +157,7 @@ def test_an_answer_that_comes_first_is_not_given_up(script, invoice):
 def test_a_rejected_invoice_is_led_to_from_the_page(operator, script, invoice):
     operations.request_transmissions(invoice_ids=[invoice.pk], by=None, at=timezone.now())
     delivery.deliver_due()
-    script.verdict, script.message = DepositVerdict.REJECTED, "SIRET inconnu"
+    script.verdict, script.message = TransmissionState.REJECTED, "SIRET inconnu"
     delivery.deliver(Transmission.objects.get())
     page = " ".join(page_text(operator.get(PAGE)).split())
     assert "1 facture rejetée ou refusée" in page

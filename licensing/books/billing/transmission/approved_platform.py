@@ -21,19 +21,9 @@ from requests import Response
 from core.foreign_values import UnreadableJson, clean_line, parse_json_object, parse_moment
 from jobs.set_aside import note_set_aside
 from licensing.books.billing.models import REASONED_STATES, PlatformState
-from licensing.books.billing.transmission import cdar, e_reporting_xml
+from licensing.books.billing.transmission import cdar, e_reporting_xml, platforms
 from licensing.books.billing.transmission.accounts import ApprovedPlatformAccount
-from licensing.books.billing.transmission.platforms import (
-    MAX_ANSWER_BYTES,
-    DepositVerdict,
-    InvoiceParcel,
-    NotSupported,
-    PlatformRefuses,
-    PlatformStory,
-    SentTransmission,
-    StoryEntry,
-    TokenHttp,
-)
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
 from licensing.orders.payers import BuyerKind
 
 # Life-cycle messages that an approved platform keeps for us, each downloaded once by a process.
@@ -124,38 +114,36 @@ _NOT_ADMITTED = "La plateforme agréée n'admet pas notre compte : vérifiez ses
 _MAX_MESSAGE = 1_000
 
 
-class PlatformHttp:
+class PlatformHttp(platforms.TokenHttp):
     """Calls to an approved platform. Shared by threads."""
 
-    def __init__(
-        self, *, base_url: str, token_url: str, client_id: str, client_secret: str, organization: str = ""
-    ) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._headers = {"Organization-Id": organization} if organization else {}
-        self._http = TokenHttp(
+    def __init__(self, account: ApprovedPlatformAccount) -> None:
+        super().__init__(
             name="The approved platform",
-            token_url=token_url,
-            grant={"auth": (client_id, client_secret)},
+            token_url=account.token_url,
+            grant={"auth": (account.client_id, account.client_secret)},
             silent=_SILENT,
             not_admitted=_NOT_ADMITTED,
         )
+        self._base_url = account.base_url.rstrip("/")
+        self._headers = {"Organization-Id": account.organization} if account.organization else {}
 
     def call(self, method: str, path: str, **arguments: Any) -> Response:
         """Return the answer to a request. Raises `PlatformSilent` or `PlatformRefuses`."""
-        answer = self._http.request(method, f"{self._base_url}{path}", headers=self._headers, **arguments)
+        answer = self.request(method, f"{self._base_url}{path}", headers=self._headers, **arguments)
         if not answer.ok:
-            raise PlatformRefuses(f"La plateforme agréée a refusé la demande : {_read_error(answer)}")
+            raise platforms.PlatformRefuses(f"La plateforme agréée a refusé la demande : {_read_error(answer)}")
         return answer
 
     def call_json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         """Return the object that answers a request. Raises as `call` does."""
-        return self._http.read_object(self.call(method, path, **arguments))
+        return self.read_object(self.call(method, path, **arguments))
 
 
 def _read_error(answer: Response) -> str:
     """Return the platform's words, or its code."""
     try:
-        content = parse_json_object(answer.content, max_bytes=MAX_ANSWER_BYTES, mends_texts=True)
+        content = parse_json_object(answer.content, max_bytes=platforms.MAX_ANSWER_BYTES, mends_texts=True)
     except UnreadableJson:
         content = {}
     words = [str(content[name]) for name in ("errorMessage", "details", "errorCode") if content.get(name)]
@@ -206,47 +194,47 @@ class ApprovedPlatform:
 
     def __init__(self, account: ApprovedPlatformAccount) -> None:
         self.account = account
-        self.http = PlatformHttp(
-            base_url=account.base_url,
-            token_url=account.token_url,
-            client_id=account.client_id,
-            client_secret=account.client_secret,
-            organization=account.organization,
-        )
+        self.http = PlatformHttp(account)
         self.inbox = LifecycleInbox(search=self._search, download=self._download)
 
-    def send(self, parcel: InvoiceParcel) -> str:
+    def send(self, transmission: Transmission, pdf: bytes) -> str:
         """Send the Factur-X."""
+        invoice = transmission.get_invoice()
         return self._deposit(
-            parcel.tracking_id,
-            content=parcel.pdf,
-            name=parcel.file_name,
+            transmission.tracking_id,
+            content=pdf,
+            name=f"{invoice.number}.pdf",
             syntax=_INVOICE,
-            rule=_RULES[BuyerKind(parcel.buyer_kind)],
+            rule=_RULES[BuyerKind(invoice.buyer_kind)],
             profile=_PROFILE,
         )
 
-    def fetch_story(self, transmission: SentTransmission) -> PlatformStory:
+    def fetch_story(self, transmission: Transmission) -> platforms.PlatformStory:
         """Fetch the acknowledgement, and for an invoice the life-cycle messages that name it."""
         flows = self._find_own(transmission.tracking_id) or [self._fetch_metadata(transmission.reference)]
         verdict, message = _read_acknowledgement(flows)
         if flows[0].get("flowSyntax") != _INVOICE:
-            return PlatformStory(verdict=verdict, message=message)
-        statuses = self.inbox.list_statuses(transmission.number, since=transmission.sent_at)
+            return platforms.PlatformStory(verdict=verdict, message=message)
+        since = transmission.sent_at or transmission.asked_at
+        statuses = self.inbox.list_statuses(transmission.get_invoice().number, since=since)
         if len(flows) > 1:
             # Sent twice, since the first answer was lost: that the second one is known already is no rejection.
             statuses = [one for one in statuses if not (one.code == _REJECTED and one.reason.endswith(_KNOWN_NUMBER))]
         entries = tuple(_to_entry(one) for one in statuses if one.code in _STATES and not one.is_ours)
         rejections = [one for one in entries if one.state == PlatformState.REJECTED]
         if rejections:
-            return PlatformStory(verdict=DepositVerdict.REJECTED, message=rejections[-1].reason, entries=entries)
+            return platforms.PlatformStory(
+                verdict=TransmissionState.REJECTED, message=rejections[-1].reason, entries=entries
+            )
         # A status says more than an acknowledgement that is still pending.
-        return PlatformStory(verdict=DepositVerdict.ACCEPTED if entries else verdict, message=message, entries=entries)
+        return platforms.PlatformStory(
+            verdict=TransmissionState.ACCEPTED if entries else verdict, message=message, entries=entries
+        )
 
     def declare_collected(self, statement: cdar.CollectionStatement) -> str:
         """Send « 212 encaissée »: the only state that a seller declares here."""
         if not statement.buyer_siren:
-            raise NotSupported(
+            raise platforms.NotSupported(
                 "Une plateforme agréée ne reçoit de nous que l'encaissement, d'un acheteur qui a un SIREN."
             )
         return self._deposit(
@@ -261,11 +249,11 @@ class ApprovedPlatform:
         """Send the report of a period, as the norm's flow 10."""
         number, name = self.account.number, self.account.name
         if not number:
-            raise NotSupported(NO_NUMBER)
+            raise platforms.NotSupported(NO_NUMBER)
         try:
             report = e_reporting_xml.write_report(tracking_id, content, platform_number=number, platform_name=name)
         except e_reporting_xml.UnreportableAmount:
-            raise NotSupported(e_reporting_xml.UNREPORTABLE) from None
+            raise platforms.NotSupported(e_reporting_xml.UNREPORTABLE) from None
         file_name = f"{tracking_id}.xml"
         return self._deposit(tracking_id, content=report, name=file_name, syntax=_REPORT, rule=_NOT_APPLICABLE)
 
@@ -296,7 +284,7 @@ class ApprovedPlatform:
         )
         number = answer.get("flowId")
         if not number:
-            raise PlatformRefuses("La plateforme n'a pas donné de numéro à l'envoi.")
+            raise platforms.PlatformRefuses("La plateforme n'a pas donné de numéro à l'envoi.")
         return str(number)
 
     def _find_own(self, tracking_id: str) -> list[dict[str, Any]]:
@@ -323,28 +311,28 @@ class ApprovedPlatform:
         return content
 
 
-def _read_acknowledgement(flows: list[dict[str, Any]]) -> tuple[DepositVerdict, str]:
+def _read_acknowledgement(flows: list[dict[str, Any]]) -> tuple[TransmissionState, str]:
     """Return the verdict over the flows of one tracking id, and why it was refused: one that is taken is enough."""
     by_status = {one["acknowledgement"]["status"]: one["acknowledgement"] for one in flows}
     if "Ok" in by_status:
-        return DepositVerdict.ACCEPTED, ""
+        return TransmissionState.ACCEPTED, ""
     if "Error" not in by_status or "Pending" in by_status:
-        return DepositVerdict.PENDING, ""
+        return TransmissionState.SENT, ""
     details = by_status["Error"].get("details", [])
     if any(one.get("reasonCode") == _REPEATED for one in details):
         # It has the flow, under a number that it does not show yet.
-        return DepositVerdict.PENDING, ""
+        return TransmissionState.SENT, ""
     lines = [f"{one.get('reasonMessage', '')} ({one.get('reasonCode', '')})" for one in details]
-    return DepositVerdict.REJECTED, "\n".join(lines) or "Refusée par la plateforme, sans motif."
+    return TransmissionState.REJECTED, "\n".join(lines) or "Refusée par la plateforme, sans motif."
 
 
-def _to_entry(status: cdar.LifecycleStatus) -> StoryEntry:
+def _to_entry(status: cdar.LifecycleStatus) -> platforms.StoryEntry:
     state, reason = _STATES[status.code], status.reason
     if status.code == _PARTLY_APPROVED:
         reason = f"Approuvée en partie seulement. {reason}".strip()
     if not reason and state in REASONED_STATES:
         reason = "La plateforme ne donne pas de motif."
-    return StoryEntry(state=state, reason=reason, at=status.at, external_id=_short_id(status.message_id))
+    return platforms.StoryEntry(state=state, reason=reason, at=status.at, external_id=_short_id(status.message_id))
 
 
 def _short_id(message_id: str) -> str:

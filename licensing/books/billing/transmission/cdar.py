@@ -15,6 +15,7 @@ from typing import Any, Final
 from core.calendar import PARIS
 from core.foreign_values import check_moment
 from core.money import CENT
+from licensing.books.billing.transmission.xml_elements import add_texts
 
 _RSM = "urn:un:unece:uncefact:data:standard:CrossDomainAcknowledgementAndResponse:100"
 _RAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
@@ -135,76 +136,56 @@ def write_collected(statement: CollectionStatement) -> bytes:
     if any(one.amount < 0 for one in amounts) and not statement.comment:
         raise ValueError("What went back needs a comment (P1.17).")
     root = etree.Element(f"{{{_RSM}}}CrossDomainAcknowledgementAndResponse", nsmap=_NAMESPACES)
-    context = _add(root, "rsm:ExchangedDocumentContext")
-    _add(_add(context, "ram:BusinessProcessSpecifiedDocumentContextParameter"), "ram:ID", _PROCESS)
-    _add(_add(context, "ram:GuidelineSpecifiedDocumentContextParameter"), "ram:ID", _PROFILE)
-    _write_document(root, statement)
-    _write_acknowledgement(root, statement, amounts)
+    context, document = "rsm:ExchangedDocumentContext", "rsm:ExchangedDocument"
+    acknowledgement = "rsm:AcknowledgementDocument"
+    reference = f"{acknowledgement}/ReferenceReferencedDocument"
+    status = f"{reference}/SpecifiedDocumentStatus"
+    day = statement.invoice_date.strftime(_DAY_FORMAT)
+    buyer, portal = f"{document}/RecipientTradeParty", f"{document}/RecipientTradeParty#2"
+    texts = {
+        f"{context}/BusinessProcessSpecifiedDocumentContextParameter/ID": _PROCESS,
+        f"{context}/GuidelineSpecifiedDocumentContextParameter/ID": _PROFILE,
+        f"{document}/ID": statement.message_id,
+        f"{document}/IssueDateTime/udt:DateTimeString@format={_SECOND}": _seconds(statement.made_at),
+        f"{document}/SenderTradeParty/RoleCode": _PLATFORM,
+        f"{document}/IssuerTradeParty/GlobalID@schemeID={_SIREN}": statement.seller_siren,
+        f"{document}/IssuerTradeParty/Name": statement.seller_name,
+        f"{document}/IssuerTradeParty/RoleCode": _SELLER,
+        f"{buyer}/GlobalID@schemeID={_SIREN}": statement.buyer_siren,
+        f"{buyer}/Name": statement.buyer_name,
+        f"{buyer}/RoleCode": _BUYER,
+        f"{buyer}/URIUniversalCommunication/URIID@schemeID={_DIRECTORY}": statement.buyer_address,
+        f"{portal}/GlobalID@schemeID={_PLATFORM_NUMBER}": _PORTAL_NUMBER,
+        f"{portal}/RoleCode": _PORTAL,
+        f"{acknowledgement}/MultipleReferencesIndicator/udt:Indicator": "false",
+        f"{acknowledgement}/TypeCode": _PROCESSING,
+        f"{acknowledgement}/IssueDateTime/udt:DateTimeString@format={_SECOND}": _seconds(statement.at),
+        f"{reference}/IssuerAssignedID": statement.invoice_number,
+        f"{reference}/StatusCode": _PAID,
+        f"{reference}/TypeCode": statement.invoice_type,
+        f"{reference}/FormattedIssueDateTime/qdt:DateTimeString@format={_DAY}": day,
+        f"{reference}/ProcessConditionCode": str(COLLECTED),
+        f"{reference}/ProcessCondition": "Encaissée",
+        f"{reference}/IssuerTradeParty/GlobalID@schemeID={_SIREN}": statement.seller_siren,
+        f"{status}/SequenceNumeric": "1",
+        f"{status}/IncludedNote/Content": statement.comment or None,
+    }
+    for rank, one in enumerate(amounts):
+        collected = f"{status}/SpecifiedDocumentCharacteristic#{rank}"
+        texts |= {
+            f"{collected}/TypeCode": _AMOUNT_COLLECTED,
+            f"{collected}/ValueChangedIndicator/udt:IndicatorString": "false",
+            f"{collected}/ValueAmount@currencyID=EUR": f"{one.amount:.2f}",
+            f"{collected}/ValuePercent": f"{one.vat_rate:.2f}",
+        }
+    add_texts(root, texts, {**_NAMESPACES, "": _RAM})
     content: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
     return content
-
-
-def _write_document(root: Any, statement: CollectionStatement) -> None:
-    document = _add(root, "rsm:ExchangedDocument")
-    _add(document, "ram:ID", statement.message_id)
-    _write_moment(document, statement.made_at)
-    _add(_add(document, "ram:SenderTradeParty"), "ram:RoleCode", _PLATFORM)
-    issuer = _add(document, "ram:IssuerTradeParty")
-    _add(issuer, "ram:GlobalID", statement.seller_siren, schemeID=_SIREN)
-    _add(issuer, "ram:Name", statement.seller_name)
-    _add(issuer, "ram:RoleCode", _SELLER)
-    buyer = _add(document, "ram:RecipientTradeParty")
-    _add(buyer, "ram:GlobalID", statement.buyer_siren, schemeID=_SIREN)
-    _add(buyer, "ram:Name", statement.buyer_name)
-    _add(buyer, "ram:RoleCode", _BUYER)
-    _add(_add(buyer, "ram:URIUniversalCommunication"), "ram:URIID", statement.buyer_address, schemeID=_DIRECTORY)
-    portal = _add(document, "ram:RecipientTradeParty")
-    _add(portal, "ram:GlobalID", _PORTAL_NUMBER, schemeID=_PLATFORM_NUMBER)
-    _add(portal, "ram:RoleCode", _PORTAL)
-
-
-def _write_acknowledgement(root: Any, statement: CollectionStatement, amounts: Sequence[CollectedAmount]) -> None:
-    acknowledgement = _add(root, "rsm:AcknowledgementDocument")
-    _add(_add(acknowledgement, "ram:MultipleReferencesIndicator"), "udt:Indicator", "false")
-    _add(acknowledgement, "ram:TypeCode", _PROCESSING)
-    _write_moment(acknowledgement, statement.at)
-    reference = _add(acknowledgement, "ram:ReferenceReferencedDocument")
-    _add(reference, "ram:IssuerAssignedID", statement.invoice_number)
-    _add(reference, "ram:StatusCode", _PAID)
-    _add(reference, "ram:TypeCode", statement.invoice_type)
-    day = statement.invoice_date.strftime(_DAY_FORMAT)
-    _add(_add(reference, "ram:FormattedIssueDateTime"), "qdt:DateTimeString", day, format=_DAY)
-    _add(reference, "ram:ProcessConditionCode", str(COLLECTED))
-    _add(reference, "ram:ProcessCondition", "Encaissée")
-    _add(_add(reference, "ram:IssuerTradeParty"), "ram:GlobalID", statement.seller_siren, schemeID=_SIREN)
-    status = _add(reference, "ram:SpecifiedDocumentStatus")
-    _add(status, "ram:SequenceNumeric", "1")
-    if statement.comment:
-        _add(_add(status, "ram:IncludedNote"), "ram:Content", statement.comment)
-    for one in amounts:
-        characteristic = _add(status, "ram:SpecifiedDocumentCharacteristic")
-        _add(characteristic, "ram:TypeCode", _AMOUNT_COLLECTED)
-        _add(_add(characteristic, "ram:ValueChangedIndicator"), "udt:IndicatorString", "false")
-        _add(characteristic, "ram:ValueAmount", f"{one.amount:.2f}", currencyID="EUR")
-        _add(characteristic, "ram:ValuePercent", f"{one.vat_rate:.2f}")
-
-
-def _write_moment(parent: Any, moment: datetime.datetime) -> None:
-    _add(_add(parent, "ram:IssueDateTime"), "udt:DateTimeString", _seconds(moment), format=_SECOND)
 
 
 def _seconds(moment: datetime.datetime) -> str:
     # The norm's moments have no zone: they are read in France.
     return moment.astimezone(PARIS).strftime(_SECOND_FORMAT)
-
-
-def _add(parent: Any, name: str, text: str | None = None, **attributes: str) -> Any:
-    from lxml import etree  # noqa: PLC0415
-
-    prefix, _, local = name.partition(":")
-    element = etree.SubElement(parent, f"{{{_NAMESPACES[prefix]}}}{local}", attributes)
-    element.text = text
-    return element
 
 
 def _parse(content: bytes) -> Any:

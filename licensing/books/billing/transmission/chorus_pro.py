@@ -15,19 +15,10 @@ from typing import Any
 from core.calendar import PARIS
 from core.foreign_values import clean_line, from_timestamp, parse_moment
 from licensing.books.billing.models import REASONED_STATES, PlatformState
+from licensing.books.billing.transmission import platforms
 from licensing.books.billing.transmission.accounts import ChorusProAccount
 from licensing.books.billing.transmission.cdar import CollectionStatement
-from licensing.books.billing.transmission.platforms import (
-    DepositVerdict,
-    InvoiceParcel,
-    NotSupported,
-    PlatformRefuses,
-    PlatformSilent,
-    PlatformStory,
-    SentTransmission,
-    StoryEntry,
-    TokenHttp,
-)
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
 
 _SILENT = "Chorus Pro ne répond pas pour l'instant. La demande est refaite d'elle-même."
 _NOT_ADMITTED = (
@@ -37,7 +28,7 @@ _NOT_ADMITTED = (
 _REFUSALS = (400, 422)
 
 
-class PisteClient:
+class PisteClient(platforms.TokenHttp):
     """Sends JSON to Chorus Pro. Shared by threads."""
 
     def __init__(self, account: ChorusProAccount) -> None:
@@ -49,7 +40,7 @@ class PisteClient:
             "Accept": "application/json;charset=utf-8",
         }
         credentials = {"client_id": account.client_id, "client_secret": account.client_secret, "scope": "openid"}
-        self._http = TokenHttp(
+        super().__init__(
             name="Chorus Pro",
             token_url=account.token_url,
             grant={"data": credentials},
@@ -59,13 +50,13 @@ class PisteClient:
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a request. Raises `PlatformSilent` or `PlatformRefuses`, in the platform's words."""
-        response = self._http.request("POST", f"{self._api_base}{path}", headers=self._headers, json=body)
+        response = self.request("POST", f"{self._api_base}{path}", headers=self._headers, json=body)
         if not response.ok and response.status_code not in _REFUSALS:
-            raise PlatformSilent(_SILENT)
-        answer = self._http.read_object(response)
+            raise platforms.PlatformSilent(_SILENT)
+        answer = self.read_object(response)
         if not response.ok or (answer.get("codeRetour") or 0) not in (0, "0"):
             label = " ".join(str(answer.get("libelle") or "").split()) or f"erreur {response.status_code}"
-            raise PlatformRefuses(f"Chorus Pro a refusé la demande : {label}")
+            raise platforms.PlatformRefuses(f"Chorus Pro a refusé la demande : {label}")
         return answer
 
 
@@ -112,48 +103,50 @@ class ChorusPro:
     def __init__(self, account: ChorusProAccount) -> None:
         self._client = PisteClient(account)
 
-    def send(self, parcel: InvoiceParcel) -> str:
+    def send(self, transmission: Transmission, pdf: bytes) -> str:
         """Deposit the Factur-X file; return the number of the deposit."""
         answer = self._client.post(
             DEPOSIT_PATH,
             {
-                "fichierFlux": base64.b64encode(parcel.pdf).decode(),
-                "nomFichier": parcel.file_name,
+                "fichierFlux": base64.b64encode(pdf).decode(),
+                "nomFichier": f"{transmission.get_invoice().number}.pdf",
                 "syntaxeFlux": SYNTAX,
                 "avecSignature": False,
             },
         )
         return str(answer["numeroFluxDepot"])
 
-    def fetch_story(self, transmission: SentTransmission) -> PlatformStory:
+    def fetch_story(self, transmission: Transmission) -> platforms.PlatformStory:
         """Fetch whether the file was integrated, and the history of the invoice."""
         report = self._client.post(REPORT_PATH, {"numeroFluxDepot": transmission.reference})
         state = str(report.get("etatCourantDepotFlux") or "").removeprefix("IN_")
         if state not in _INTEGRATED + _REJECTED:
-            return PlatformStory(verdict=DepositVerdict.PENDING)
-        invoice = self._find_invoice(transmission.number)
+            return platforms.PlatformStory(verdict=TransmissionState.SENT)
+        invoice = self._find_invoice(transmission.get_invoice().number)
         if invoice is not None:
             entries, message = self._fetch_history(int(invoice["identifiantFactureCPP"]))
-            return PlatformStory(verdict=DepositVerdict.ACCEPTED, message=message, entries=entries)
+            return platforms.PlatformStory(verdict=TransmissionState.ACCEPTED, message=message, entries=entries)
         if state in _INTEGRATED and not _list_errors(report):
             # Integrated, and not searchable yet.
-            return PlatformStory(verdict=DepositVerdict.PENDING)
+            return platforms.PlatformStory(verdict=TransmissionState.SENT)
         reason = " ".join(_list_errors(report)) or (_INCIDENT if state == "INCIDENTE" else _NO_REASON)
-        rejection = StoryEntry(
+        rejection = platforms.StoryEntry(
             state=PlatformState.REJECTED,
             reason=reason,
-            at=_read_report_moment(report) or transmission.sent_at,
+            at=_read_report_moment(report) or transmission.sent_at or transmission.asked_at,
             external_id=f"deposit-{transmission.reference}",
         )
-        return PlatformStory(verdict=DepositVerdict.REJECTED, message=reason, entries=(rejection,))
+        return platforms.PlatformStory(verdict=TransmissionState.REJECTED, message=reason, entries=(rejection,))
 
     def declare_collected(self, statement: CollectionStatement) -> str:
         """Refuse: the payer's accountant tells Chorus Pro of the payment."""
-        raise NotSupported("Chorus Pro ne reçoit pas d'état du fournisseur : le comptable public y note le paiement.")
+        raise platforms.NotSupported(
+            "Chorus Pro ne reçoit pas d'état du fournisseur : le comptable public y note le paiement."
+        )
 
     def report(self, tracking_id: str, content: dict[str, Any]) -> str:
         """Refuse: Chorus Pro takes invoices to public bodies only."""
-        raise NotSupported("Chorus Pro ne reçoit pas d'e-reporting : il passe par une plateforme agréée.")
+        raise platforms.NotSupported("Chorus Pro ne reçoit pas d'e-reporting : il passe par une plateforme agréée.")
 
     def _find_invoice(self, number: str) -> dict[str, Any] | None:
         answer = self._client.post(
@@ -166,7 +159,7 @@ class ChorusPro:
         found = [one for one in answer.get("listeFactures") or [] if one.get("numeroFacture") == number]
         return found[0] if found else None
 
-    def _fetch_history(self, invoice_id: int) -> tuple[tuple[StoryEntry, ...], str]:
+    def _fetch_history(self, invoice_id: int) -> tuple[tuple[platforms.StoryEntry, ...], str]:
         """Return the states of an invoice, and what could not be read of them, in French."""
         entries, unknown, undated = [], [], []
         for line in self._list_history_lines(invoice_id):
@@ -188,7 +181,7 @@ class ChorusPro:
             state, words = _STATES[code]
             comment = str(line.get("histoStatutCommentaire") or "")
             entries.append(
-                StoryEntry(
+                platforms.StoryEntry(
                     state=state,
                     reason=comment or words or (_NO_REASON if state in REASONED_STATES else ""),
                     at=at,

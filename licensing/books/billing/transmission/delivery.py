@@ -17,21 +17,11 @@ from django.utils import timezone
 
 from licensing.books.billing.cii import DOCUMENT_TYPES
 from licensing.books.billing.invoicing import get_or_create_document, list_undeposited
-from licensing.books.billing.models import Invoice, InvoiceKind, PlatformState
-from licensing.books.billing.transmission import operations
+from licensing.books.billing.models import InvoiceKind, PlatformState
+from licensing.books.billing.transmission import operations, platforms
 from licensing.books.billing.transmission.cdar import CollectedAmount, CollectionStatement
 from licensing.books.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.books.billing.transmission.operations import request_transmissions
-from licensing.books.billing.transmission.platforms import (
-    InvoiceParcel,
-    NotSupported,
-    PlatformNotConfigured,
-    PlatformRefuses,
-    PlatformSilent,
-    SentTransmission,
-    get_platform,
-    list_configured_routes,
-)
 from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
 
@@ -47,34 +37,11 @@ def request_automatically(*, at: datetime.datetime) -> int:
     if not Seller.objects.filter(transmits_automatically=True).exists():
         return 0
     asked = 0
-    for route in list_configured_routes():
+    for route in platforms.list_configured_routes():
         refused = Exists(Transmission.objects.filter(invoice=OuterRef("pk")))
         waiting = list(list_undeposited(route).exclude(refused).values_list("pk", flat=True)[:_MOST])
         asked += request_transmissions(invoice_ids=waiting, by=None, at=at)
     return asked
-
-
-def build_parcel(transmission: Transmission, *, at: datetime.datetime) -> InvoiceParcel:
-    """Return the invoice as it is sent; its PDF is rendered if it is not yet."""
-    invoice = _get_invoice(transmission)
-    return InvoiceParcel(
-        tracking_id=transmission.tracking_id,
-        buyer_kind=invoice.buyer_kind,
-        file_name=f"{invoice.number}.pdf",
-        pdf=bytes(get_or_create_document(invoice, at=at).content),
-    )
-
-
-def describe_sent(transmission: Transmission) -> SentTransmission:
-    """Return what was sent, as its platform is asked about it. Raises `ValueError` where nothing was."""
-    if transmission.sent_at is None:
-        raise ValueError(f"{transmission} was not sent")
-    return SentTransmission(
-        tracking_id=transmission.tracking_id,
-        reference=transmission.reference,
-        sent_at=transmission.sent_at,
-        number=transmission.invoice.number if transmission.invoice else "",
-    )
 
 
 def build_collection_statement(transmission: Transmission) -> CollectionStatement:
@@ -82,9 +49,9 @@ def build_collection_statement(transmission: Transmission) -> CollectionStatemen
 
     Raises `NotSupported` for another state.
     """
-    content, invoice = transmission.content, _get_invoice(transmission)
+    content, invoice = transmission.content, transmission.get_invoice()
     if content["state"] != PlatformState.COLLECTED:
-        raise NotSupported("Une plateforme agréée ne reçoit de nous que l'encaissement.")
+        raise platforms.NotSupported("Une plateforme agréée ne reçoit de nous que l'encaissement.")
     buyer, seller = invoice.snapshot["buyer"], invoice.snapshot["seller"]
     # Older snapshots have the SIREN only where there is no SIRET.
     siren = buyer.get("siren") or buyer["siret"][: siret_numbers.SIREN_LENGTH]
@@ -105,12 +72,6 @@ def build_collection_statement(transmission: Transmission) -> CollectionStatemen
         ],
         comment=content.get("comment", ""),
     )
-
-
-def _get_invoice(transmission: Transmission) -> Invoice:
-    if transmission.invoice is None:
-        raise ValueError(f"{transmission} is of no invoice")
-    return transmission.invoice
 
 
 logger = logging.getLogger(__name__)
@@ -155,15 +116,15 @@ def deliver(transmission: Transmission) -> bool:
             reference = _send(transmission)
             operations.record_sent(transmission_id=transmission.pk, reference=reference, at=timezone.now())
         else:
-            story = get_platform(transmission.route).fetch_story(describe_sent(transmission))
+            story = platforms.get_platform(transmission.route).fetch_story(transmission)
             operations.record_story(transmission_id=transmission.pk, story=story, at=timezone.now())
-    except (PlatformRefuses, NotSupported) as refusal:
+    except (platforms.PlatformRefuses, platforms.NotSupported) as refusal:
         if transmission.state != TransmissionState.TO_SEND:
             # What was sent is there: only the question was refused.
             _record_silence(transmission, str(refusal))
         else:
             operations.record_refusal(transmission_id=transmission.pk, message=str(refusal), at=timezone.now())
-    except (PlatformSilent, PlatformNotConfigured) as silence:
+    except (platforms.PlatformSilent, platforms.PlatformNotConfigured) as silence:
         _record_silence(transmission, str(silence))
         return False
     except Exception:  # a failure must not block the others; asked again later
@@ -173,7 +134,7 @@ def deliver(transmission: Transmission) -> bool:
 
 
 def _send(transmission: Transmission) -> str:
-    platform = get_platform(transmission.route)
+    platform = platforms.get_platform(transmission.route)
     if transmission.kind == TransmissionKind.REPORT:
         return platform.report(transmission.tracking_id, transmission.content)
     if transmission.kind == TransmissionKind.STATE:
@@ -182,10 +143,12 @@ def _send(transmission: Transmission) -> str:
             kind=TransmissionKind.INVOICE, invoice=transmission.invoice_id, state=TransmissionState.ACCEPTED
         )
         return platform.declare_collected(build_collection_statement(transmission))
-    corrected = transmission.invoice and transmission.invoice.corrects
+    invoice = transmission.get_invoice()
+    corrected = invoice.corrects
     if corrected is not None and corrected.get_rejection() is not None:
-        raise NotSupported(f"La facture {corrected} a été rejetée ou refusée : son avoir ne se transmet pas.")
-    return platform.send(build_parcel(transmission, at=timezone.now()))
+        raise platforms.NotSupported(f"La facture {corrected} a été rejetée ou refusée : son avoir ne se transmet pas.")
+    document = get_or_create_document(invoice, at=timezone.now())
+    return platform.send(transmission, bytes(document.content))
 
 
 def _record_silence(transmission: Transmission, message: str) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from core.calendar import PARIS
+from licensing.books.billing.transmission.xml_elements import add_texts
 
 # TT-4: initial, or correcting.
 _INITIAL, _CORRECTING = "IN", "RE"
@@ -40,59 +41,50 @@ def write_report(tracking_id: str, content: Mapping[str, Any], *, platform_numbe
     """
     from lxml import etree  # noqa: PLC0415
 
+    is_sales, made_at = content["kind"] == "sales", datetime.datetime.fromisoformat(content["made_at"])
+    report = "TransactionsReport" if is_sales else "PaymentsReport"
+    texts = {
+        "ReportDocument/Id": tracking_id,
+        "ReportDocument/IssueDateTime/DateTimeString": made_at.astimezone(PARIS).strftime(_SECOND),
+        "ReportDocument/TypeCode": _CORRECTING if content["rank"] else _INITIAL,
+        f"ReportDocument/Sender/Id@schemeId={_PLATFORM_NUMBER}": platform_number,
+        "ReportDocument/Sender/Name": platform_name,
+        "ReportDocument/Sender/RoleCode": _PLATFORM,
+        f"ReportDocument/Issuer/Id@schemeId={_SIREN}": content["seller"]["siren"],
+        "ReportDocument/Issuer/Name": content["seller"]["name"],
+        "ReportDocument/Issuer/RoleCode": _SELLER,
+        f"{report}/ReportPeriod/StartDate": _compact(content["begins_on"]),
+        f"{report}/ReportPeriod/EndDate": _compact(content["ends_on"]),
+    }
+    listed = _list_sales(content) if is_sales else _list_payments(content)
+    texts |= {f"{report}/Transactions#{path}": text for path, text in listed}
     root = etree.Element("Report")
-    document = _add(root, "ReportDocument")
-    _add(document, "Id", tracking_id)
-    made_at = datetime.datetime.fromisoformat(content["made_at"]).astimezone(PARIS)
-    _add(_add(document, "IssueDateTime"), "DateTimeString", made_at.strftime(_SECOND))
-    _add(document, "TypeCode", _CORRECTING if content["rank"] else _INITIAL)
-    sender = _add(document, "Sender")
-    _add(sender, "Id", platform_number, schemeId=_PLATFORM_NUMBER)
-    _add(sender, "Name", platform_name)
-    _add(sender, "RoleCode", _PLATFORM)
-    issuer = _add(document, "Issuer")
-    _add(issuer, "Id", content["seller"]["siren"], schemeId=_SIREN)
-    _add(issuer, "Name", content["seller"]["name"])
-    _add(issuer, "RoleCode", _SELLER)
-    sales = content["kind"] == "sales"
-    report = _add(root, "TransactionsReport" if sales else "PaymentsReport")
-    period = _add(report, "ReportPeriod")
-    _add(period, "StartDate", _compact(content["begins_on"]))
-    _add(period, "EndDate", _compact(content["ends_on"]))
-    if sales:
-        _add_sales(report, content)
-    else:
-        _add_payments(report, content)
+    add_texts(root, texts, {})
     written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return written
 
 
-def _add_sales(report: Any, content: Mapping[str, Any]) -> None:
-    for day in content["days"]:
-        transactions = _add(report, "Transactions")
-        _add(transactions, "Date", _compact(day["on"]))
-        _add(transactions, "TransactionsCurrency", "EUR")
-        if content["vat_on_debits"]:
-            _add(transactions, "TaxDueDateTypeCode", _ON_DEBITS)
-        _add(transactions, "CategoryCode", day["category"])
-        _add(transactions, "TaxExclusiveAmount", _total(day["rates"], "ht"))
-        _add(transactions, "TaxTotal", _total(day["rates"], "vat"))
-        for rate in day["rates"]:
-            subtotal = _add(transactions, "TaxSubtotal")
-            _add(subtotal, "TaxPercent", rate["vat_rate"])
-            _add(subtotal, "TaxableAmount", rate["ht"])
-            _add(subtotal, "TaxTotal", rate["vat"])
+def _list_sales(content: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    for number, day in enumerate(content["days"]):
+        yield f"{number}/Date", _compact(day["on"])
+        yield f"{number}/TransactionsCurrency", "EUR"
+        yield f"{number}/TaxDueDateTypeCode", _ON_DEBITS if content["vat_on_debits"] else None
+        yield f"{number}/CategoryCode", day["category"]
+        yield f"{number}/TaxExclusiveAmount", _total(day["rates"], "ht")
+        yield f"{number}/TaxTotal", _total(day["rates"], "vat")
+        for rank, rate in enumerate(day["rates"]):
+            yield f"{number}/TaxSubtotal#{rank}/TaxPercent", rate["vat_rate"]
+            yield f"{number}/TaxSubtotal#{rank}/TaxableAmount", rate["ht"]
+            yield f"{number}/TaxSubtotal#{rank}/TaxTotal", rate["vat"]
 
 
-def _add_payments(report: Any, content: Mapping[str, Any]) -> None:
-    for on, rates in set_off_returns(content["days"]).items():
-        payment = _add(_add(report, "Transactions"), "Payment")
-        _add(payment, "Date", _compact(on))
-        for vat_rate, amount in rates.items():
-            subtotals = _add(payment, "SubTotals")
-            _add(subtotals, "TaxPercent", vat_rate)
-            _add(subtotals, "CurrencyCode", "EUR")
-            _add(subtotals, "Amount", f"{amount:.2f}")
+def _list_payments(content: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    for number, (on, rates) in enumerate(set_off_returns(content["days"]).items()):
+        yield f"{number}/Payment/Date", _compact(on)
+        for rank, (vat_rate, amount) in enumerate(rates.items()):
+            yield f"{number}/Payment/SubTotals#{rank}/TaxPercent", vat_rate
+            yield f"{number}/Payment/SubTotals#{rank}/CurrencyCode", "EUR"
+            yield f"{number}/Payment/SubTotals#{rank}/Amount", f"{amount:.2f}"
 
 
 def set_off_returns(days: list[dict[str, Any]]) -> dict[str, dict[str, Decimal]]:
@@ -134,11 +126,3 @@ def _total(rates: list[dict[str, str]], name: str) -> str:
 
 def _compact(day: str) -> str:
     return datetime.date.fromisoformat(day).strftime(_DAY)
-
-
-def _add(parent: Any, name: str, text: str | None = None, **attributes: str) -> Any:
-    from lxml import etree  # noqa: PLC0415
-
-    element = etree.SubElement(parent, name, attributes)
-    element.text = text
-    return element

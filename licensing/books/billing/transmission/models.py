@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from core.models import LockableQuerySet
-from licensing.books.billing.models import InvoiceRoute, PlatformStatus
+from licensing.books.billing.models import Invoice, InvoiceRoute, PlatformStatus
 
 #: A platform that has not answered for this long is told to the operator.
 SILENCE = datetime.timedelta(days=2)
@@ -118,3 +118,9 @@ class Transmission(models.Model):
 
     def __str__(self) -> str:
         return self.tracking_id
+
+    def get_invoice(self) -> Invoice:
+        """Return what was sent, or is told of. Raises `ValueError` for a report."""
+        if self.invoice is None:
+            raise ValueError(f"{self} is of no invoice")
+        return self.invoice

@@ -14,7 +14,7 @@ from accounts.models import User
 from core.exceptions import Refusal
 from core.foreign_values import clean_line
 from jobs.tasks import defer_once
-from licensing.books.billing.invoicing import list_undeposited
+from licensing.books.billing.invoicing import list_undeposited, lock_undeposited
 from licensing.books.billing.models import (
     PAYING_STATES,
     REASONED_STATES,
@@ -23,6 +23,7 @@ from licensing.books.billing.models import (
     PlatformState,
     PlatformStatus,
 )
+from licensing.books.billing.operations import save_status
 from licensing.books.billing.transmission import platforms
 from licensing.books.billing.transmission.models import (
     PENDING_STATES,
@@ -30,7 +31,7 @@ from licensing.books.billing.transmission.models import (
     TransmissionKind,
     TransmissionState,
 )
-from licensing.books.billing.transmission.platforms import DepositVerdict, PlatformStory, StoryEntry
+from licensing.books.billing.transmission.platforms import PlatformStory, StoryEntry
 from licensing.orders import order_events
 from licensing.orders.exceptions import NoReason
 from licensing.orders.order_events import lock_order
@@ -77,11 +78,6 @@ _FOLLOWED_FOR = datetime.timedelta(days=400)
 #: Letters of a platform's reason that are kept.
 _MAX_REASON = 2_000
 _NO_REASON = "La plateforme ne donne pas de motif."
-_STATES = {
-    DepositVerdict.PENDING: TransmissionState.SENT,
-    DepositVerdict.ACCEPTED: TransmissionState.ACCEPTED,
-    DepositVerdict.REJECTED: TransmissionState.REJECTED,
-}
 
 
 @transaction.atomic
@@ -91,13 +87,8 @@ def request_transmissions(*, invoice_ids: Collection[int], by: User | None, at: 
     Those already deposited, or of a route without a platform, are left out. `by`: None where the site sends by itself.
     """
     asked = 0
-    # Lock order: orders by primary key.
-    waiting = list_undeposited().filter(pk__in=invoice_ids).order_by("order_id", "pk")
-    for invoice_id, order_id in list(waiting.values_list("pk", "order_id")):
-        lock_order(order_id)
-        # Looked at again under the lock: another request may have come first.
-        invoice = list_undeposited().filter(pk=invoice_id).defer("xml", "snapshot").first()
-        if invoice is None or invoice.route is None or not platforms.is_configured(invoice.route):
+    for invoice in lock_undeposited(invoice_ids):
+        if invoice.route is None or not platforms.is_configured(invoice.route):
             continue
         rank = invoice.transmissions.filter(kind=TransmissionKind.INVOICE).count() + 1
         _create(
@@ -124,8 +115,7 @@ def request_declared_state(
     `Refusal` where the invoice is not on a platform by us.
     """
     lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
-    known = Transmission.objects.filter(tracking_id=tracking_id).first()
-    if known is not None:
+    if known := Transmission.objects.filter(tracking_id=tracking_id).first():
         return known
     sent = Transmission.objects.filter(
         kind=TransmissionKind.INVOICE, invoice=invoice_id, state=TransmissionState.ACCEPTED
@@ -154,8 +144,7 @@ def request_report(
     `content`: « begins_on », « ends_on » and the figures. Raises `PlatformNotConfigured`.
     """
     platforms.get_platform(route)
-    known = Transmission.objects.filter(tracking_id=tracking_id).first()
-    if known is not None:
+    if known := Transmission.objects.filter(tracking_id=tracking_id).first():
         return known
     report = _create(kind=TransmissionKind.REPORT, tracking_id=tracking_id, route=route, content=content, by=by, at=at)
     defer_delivery()
@@ -254,8 +243,8 @@ def record_story(*, transmission_id: int, story: PlatformStory, at: datetime.dat
         return transmission
     if transmission.invoice is not None:
         _record_states(transmission.invoice, [*story.entries, *_infer_rejection(transmission, story, at=at)])
-    if not (story.verdict == DepositVerdict.PENDING and transmission.state == TransmissionState.ACCEPTED):
-        transmission.state = _STATES[story.verdict]
+    if not (story.verdict == TransmissionState.SENT and transmission.state == TransmissionState.ACCEPTED):
+        transmission.state = story.verdict
     transmission.message, transmission.failures = story.message, 0
     transmission.next_try_at = None if _is_over(transmission, at=at) else at + _get_look_delay(transmission, at=at)
     transmission.save(update_fields=["state", "message", "failures", "next_try_at"])
@@ -267,7 +256,11 @@ def _infer_rejection(
 ) -> Iterable[StoryEntry]:
     """Yield the rejection of a file that its story does not tell as a state: its invoice is to be made anew."""
     is_in_story = any(entry.state in REJECTED_STATES for entry in story.entries)
-    if story.verdict == DepositVerdict.REJECTED and not is_in_story and transmission.kind == TransmissionKind.INVOICE:
+    if (
+        story.verdict == TransmissionState.REJECTED
+        and not is_in_story
+        and transmission.kind == TransmissionKind.INVOICE
+    ):
         yield StoryEntry(
             state=PlatformState.REJECTED,
             reason=story.message,
@@ -283,17 +276,10 @@ def _record_states(invoice: Invoice, entries: Iterable[StoryEntry]) -> None:
             continue
         known.add(entry.external_id)
         reason = clean_line(entry.reason, _MAX_REASON) or (_NO_REASON if entry.state in REASONED_STATES else "")
-        PlatformStatus.objects.create(
+        status = PlatformStatus(
             invoice=invoice, state=entry.state, reason=reason, at=entry.at, external_id=entry.external_id
         )
-        summary = f"{invoice.get_kind_display()} {invoice.number} – {entry.state.label.lower()}"
-        order_events.record(
-            invoice.order,
-            f"platform_{entry.state}",
-            f"{summary} : {reason}" if reason else f"{summary}.",
-            by=None,
-            at=entry.at,
-        )
+        save_status(invoice.order, status)
 
 
 def _is_over(transmission: Transmission, *, at: datetime.datetime) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import enum
 import functools
 import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import requests
@@ -21,6 +20,7 @@ from core.foreign_values import UnreadableJson, parse_json_object
 from installation.hold import refuse_while_held
 from licensing.books.billing.models import InvoiceRoute, PlatformState
 from licensing.books.billing.transmission.cdar import CollectionStatement
+from licensing.books.billing.transmission.models import Transmission, TransmissionState
 
 
 class PlatformNotConfigured(DomainError):
@@ -48,39 +48,6 @@ class NotSupported(DomainError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceParcel:
-    """An invoice or a credit note as it is sent: its file, and what platforms ask beside it."""
-
-    # Ours, unique: the same parcel sent twice has the same.
-    tracking_id: str
-    # A `BuyerKind`.
-    buyer_kind: str
-    # « P2026-000010.pdf », and the Factur-X PDF.
-    file_name: str
-    pdf: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentTransmission:
-    """What was sent, and the number under which the platform keeps it."""
-
-    tracking_id: str
-    # The platform's number of the deposit.
-    reference: str
-    sent_at: datetime.datetime
-    # Of the invoice concerned; empty for a report.
-    number: str
-
-
-class DepositVerdict(enum.StrEnum):
-    """What the platform decided of what was sent: the file, not the payer's own decision on the invoice."""
-
-    PENDING = "pending"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StoryEntry:
     """One state of an invoice on its platform."""
 
@@ -96,7 +63,8 @@ class StoryEntry:
 class PlatformStory:
     """All that the platform tells of what was sent, in any order."""
 
-    verdict: DepositVerdict
+    # What the platform decided of the file, not the payer's own decision on the invoice: sent, accepted or rejected.
+    verdict: TransmissionState
     # Why it was rejected, or a remark; may be empty.
     message: str = ""
     entries: tuple[StoryEntry, ...] = ()
@@ -108,10 +76,10 @@ class InvoicePlatform(Protocol):
     They raise `PlatformSilent` where its answer is unknown, or `PlatformRefuses` where it said no.
     """
 
-    def send(self, parcel: InvoiceParcel) -> str:
-        """Send an invoice; return the platform's number of the deposit. Idempotent by its tracking id."""
+    def send(self, transmission: Transmission, pdf: bytes) -> str:
+        """Send an invoice's Factur-X; return the platform's number of the deposit. Idempotent by its tracking id."""
 
-    def fetch_story(self, transmission: SentTransmission) -> PlatformStory:
+    def fetch_story(self, transmission: Transmission) -> PlatformStory:
         """Fetch the whole story of what was sent."""
 
     def declare_collected(self, statement: CollectionStatement) -> str:
