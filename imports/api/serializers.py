@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.models import User
@@ -271,6 +272,11 @@ class ImportSerializer(ImportSummarySerializer):
         read_only_fields = fields
         extra_kwargs = _help_texts(_IMPORT_HELP)
 
+    def to_representation(self, instance: SpreadsheetImport) -> dict[str, Any]:
+        """Return the import as it is now, with its counts and the names of its actors."""
+        add_counts_and_people([instance])
+        return super().to_representation(cast("SpreadsheetImport", _ImportDetail(instance, timezone.now())))
+
 
 class RowProblemSerializer(serializers.Serializer[Any]):
     """Ce qui ne va pas dans la ligne, ou mérite d'être dit."""
@@ -406,12 +412,6 @@ def add_counts_and_people(spreadsheet_imports: Iterable[SpreadsheetImport]) -> l
             person = people.get(getattr(spreadsheet_import, f"{name}_id") or 0)
             setattr(spreadsheet_import, name, str(person) if person else None)
     return found
-
-
-def serialize_import(spreadsheet_import: SpreadsheetImport, *, at: datetime.datetime) -> dict[str, Any]:
-    """Return the full representation of an import."""
-    add_counts_and_people([spreadsheet_import])
-    return dict(ImportSerializer(cast("SpreadsheetImport", _ImportDetail(spreadsheet_import, at))).data)
 
 
 class _ImportDetail:
