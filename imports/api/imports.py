@@ -25,7 +25,6 @@ from api.parsers import LimitedMultiPartParser
 from api.problem_details import ApiProblem, FieldError
 from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from core.exceptions import Refusal
-from imports import operations
 from imports.api import examples
 from imports.api.serializers import (
     ImportSerializer,
@@ -39,6 +38,7 @@ from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import WrongVolume
 from imports.formats import limits
 from imports.models import SpreadsheetImport
+from imports.operations import apply_rows, cancellation, intake, undo_import, upload
 from imports.operations.import_lock import lock_import
 from imports.web.forms import MAX_UNITS, LayoutForm
 
@@ -135,7 +135,7 @@ class ImportListViewSet(ApiViewSet):
         même « Idempotency-Key » est le même, que le formulaire soit découpé autrement ou non.
         """
         data = self.read_body()
-        spreadsheet_import = operations.upload(
+        spreadsheet_import = upload.upload(
             purpose=Purpose(data["purpose"]),
             pool_id=data.get("pool"),
             volume=data.get("volume", ""),
@@ -254,7 +254,7 @@ class ImportViewSet(ApiViewSet):
         with transaction.atomic():
             spreadsheet_import = lock_import(pk, ImportState.READ, ImportState.CHECKED)
             layout_choices = _layout_choices(spreadsheet_import, body)
-            return operations.choose_layout(import_id=pk, **layout_choices, by=self.actor(), at=timezone.now())
+            return intake.choose_layout(import_id=pk, **layout_choices, by=self.actor(), at=timezone.now())
 
     @operation("POST imports/<int:pk>/apply", "import_apply", "applyImport", "Appliquer un tableau")
     @sends(
@@ -281,7 +281,7 @@ class ImportViewSet(ApiViewSet):
         """
         self.find(pk=pk)
         data = self.read_body()
-        return operations.confirm(
+        return apply_rows.confirm(
             import_id=pk,
             digest=data["digest"],
             send_on=data.get("send_on"),
@@ -301,7 +301,7 @@ class ImportViewSet(ApiViewSet):
         """
         self.find(pk=pk)
         self.read_body()
-        return operations.cancel(import_id=pk, by=self.actor(), at=timezone.now())
+        return cancellation.cancel(import_id=pk, by=self.actor(), at=timezone.now())
 
     @operation("GET imports/<int:pk>/undo", "import_undo", "getUndoPlan", "Lire ce que défaire un tableau ferait")
     @answers(UndoPlanSerializer, {"Une école garde sa clé": examples.UNDO})
@@ -320,7 +320,7 @@ class ImportViewSet(ApiViewSet):
         """
         self.find(pk=pk)
         self.read_body()
-        return operations.request_undo(import_id=pk, by=self.actor(), at=timezone.now())
+        return undo_import.request_undo(import_id=pk, by=self.actor(), at=timezone.now())
 
 
 def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str, Any]) -> dict[str, Any]:
@@ -348,7 +348,7 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
         data["volume"] = "" if answers["volume"] == Volume.COLUMN else answers["volume"]
     if is_allocation:
         try:
-            operations.check_volume(answers.get("volume", ""), answers.get("units_for_all"))
+            upload.check_volume(answers.get("volume", ""), answers.get("units_for_all"))
         except WrongVolume as refusal:
             faults.append(FieldError(refusal.code, refusal.sentence, "volume"))
     form = LayoutForm(data, spreadsheet_import=spreadsheet_import)

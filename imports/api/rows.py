@@ -17,13 +17,13 @@ from api.models import TokenScope
 from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from core import formatting
 from core.exceptions import Refusal
-from imports import operations
 from imports.api.examples import ROW
 from imports.api.imports import TAG
 from imports.api.serializers import ImportRowSerializer
 from imports.columns import EDITABLE_COLUMNS, MAX_EDIT_LENGTH
 from imports.enums import ConflictResolution, Purpose, Verdict
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations import row_edits
 from schools.uai import normalise
 
 
@@ -144,7 +144,7 @@ class ImportRowViewSet(ApiViewSet):
         current = self.find(pk=row)
         data = self.read_body()
         _check_editable(Purpose(self._get_import().purpose), data.get("edits", {}))
-        return operations.amend_row(
+        return row_edits.amend_row(
             import_id=pk, sheet=current.sheet, number=current.number, **data, by=self.actor(), at=timezone.now()
         )
 

@@ -14,10 +14,11 @@ from rest_framework import serializers
 
 from accounts.models import User
 from api.fields import UtcDateTimeField, shadowing_field
-from imports import operations, queries
+from imports import queries
 from imports.columns import Meaning
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations import undo_import
 from imports.operations.apply_rows import build_guard
 from imports.parsing.column_mapping import column_letters
 from imports.progress import get_current_progress
@@ -508,7 +509,7 @@ def serialize_undo(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
         figures |= {name: done.get(name, 0) for name in figures}
         kept = done["kept"]
     else:
-        plan = operations.get_undo_plan(spreadsheet_import.pk)
+        plan = undo_import.get_undo_plan(spreadsheet_import.pk)
         figures |= {name: len(getattr(plan, name)) for name in ("revoked", "reduced", "removed", "restored")}
         figures |= {"units": plan.units, "messages": plan.messages}
         kept = [one._asdict() for one in plan.kept]
