@@ -160,7 +160,6 @@ ColumnPositionsSerializer = type(
     (StrictSerializer,),
     {
         "__doc__": "La colonne de chaque sens, par sa place à partir de 0 ; un sens absent reste comme il fut trouvé.",
-        "__module__": __name__,
         **{meaning.value: _column(meaning) for meaning in Meaning},
     },
 )

@@ -55,7 +55,6 @@ RowEditsSerializer = type(
     (StrictSerializer,),
     {
         "__doc__": "Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien.",
-        "__module__": __name__,
         **{
             meaning.value: StrictCharField(
                 required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text=meaning.column.edit_help

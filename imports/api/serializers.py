@@ -20,6 +20,7 @@ from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, R
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations import undo_import
 from imports.operations.apply_rows import build_guard
+from imports.operations.cancellation import BUSY_STATES
 from imports.parsing.column_mapping import column_letters
 from imports.progress import get_current_progress
 
@@ -392,8 +393,6 @@ class UndoPlanSerializer(serializers.Serializer[Any]):
 
 #: Maximum number of kept rows listed for undoing.
 MAX_KEPT_ROWS = 500
-#: States in which a worker may parse, apply or undo the import.
-_STATES_WITH_PROGRESS = (ImportState.UPLOADED, ImportState.APPLYING, ImportState.APPLIED)
 
 
 def add_counts_and_people(spreadsheet_imports: Iterable[SpreadsheetImport]) -> list[SpreadsheetImport]:
@@ -436,11 +435,9 @@ class _ImportDetail:
 
 
 def _progress(spreadsheet_import: SpreadsheetImport, at: datetime.datetime) -> dict[str, Any] | None:
-    progress = (
-        get_current_progress(spreadsheet_import.pk, at=at)
-        if spreadsheet_import.state in _STATES_WITH_PROGRESS
-        else None
-    )
+    if spreadsheet_import.state not in (*BUSY_STATES, ImportState.APPLIED):
+        return None
+    progress = get_current_progress(spreadsheet_import.pk, at=at)
     return progress._asdict() | {"seconds_left": progress.left} if progress else None
 
 

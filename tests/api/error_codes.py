@@ -19,7 +19,7 @@ from api.views import ApiView
 from core.exceptions import DomainError
 
 #: Callables that take an error code as first argument, third argument, or keyword.
-_FIRST = {"ApiProblem", "Unauthorised", "TooManyRequests", "FieldError", "build_problem_response", "__init__"}
+_FIRST = {"ApiProblem", "Unauthorised", "FieldError", "build_problem_response", "__init__"}
 _THIRD = {"PortfolioRowError"}
 _NAMED = {"ErrorDetail", "ValidationError", "ApiProblem", "FieldError"}
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")

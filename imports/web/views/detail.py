@@ -37,6 +37,7 @@ from imports.operations.application_requests import (
     get_requested_figures,
     list_managers_to_ask,
 )
+from imports.operations.cancellation import BUSY_STATES
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.questions import SOURCE_MISSING
 from imports.progress import get_current_progress
@@ -248,8 +249,6 @@ KEPT_ROWS_PER_PAGE = 100
 APPLIED_ROWS_PER_PAGE = 50
 #: Rows set aside that the page of an applied import names; the others are counted.
 MAX_NAMED_ROWS = 5
-#: States in which a worker is active.
-BUSY_STATES = (ImportState.UPLOADED, ImportState.APPLYING)
 #: Step shown for each state: file (1), verification (2), application (3).
 STEPS = {
     ImportState.READ: 2,
