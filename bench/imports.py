@@ -25,7 +25,8 @@ from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
 from bench.scratch_database import as_owner
 from collectivities.operations.offices import open_office
-from imports import operations, queries, tasks
+from imports import queries, tasks
+from imports.operations import apply_rows, upload
 from jobs.periodic_tasks import raise_gc_threshold
 from licensing.orders.operations import grant
 from licensing.pools.models import Allocation, Pool
@@ -197,14 +198,14 @@ def _ours(pool: Pool, content: bytes, steps: dict[str, list[float]]) -> None:
 
     spreadsheet_import = timed(
         "upload",
-        lambda: operations.store_upload(
+        lambda: upload.store_upload(
             pool_id=pool.pk, filename="ecoles.xlsx", content=content, units_for_all=None, by=None, at=at
         ),
     )
     timed("read", lambda: tasks.read(import_id=spreadsheet_import.pk))
     timed(
         "confirm",
-        lambda: operations.confirm(
+        lambda: apply_rows.confirm(
             import_id=spreadsheet_import.pk,
             digest=queries.compute_digest(spreadsheet_import),
             send_on=None,

@@ -4,7 +4,7 @@
 from api.problem_details import A_RULE_REFUSES, ErrorCode, declare_errors, declare_family
 from collectivities import journal
 from collectivities.journal import JournalAction, declare_actions, declare_subject
-from imports import emails, on_demand_tasks, queries
+from imports import emails, queries, tasks
 from web.frame import declare_page
 
 journal.school_conditions.declare("imports", queries.filter_entries_by_school)

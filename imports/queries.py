@@ -467,20 +467,14 @@ def select_digests(import_ids: list[int]) -> QuerySet[ImportRow, Any]:
 def filter_rows(spreadsheet_import: SpreadsheetImport, **filters: Unpack[RowQuery]) -> QuerySet[ImportRow]:
     """Return the rows of an import that match the filters, in file order."""
     found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("sheet", "number")
-    verdict, code, ticked, sheet = (
-        filters.get("verdict"),
-        filters.get("code"),
-        filters.get("ticked"),
-        filters.get("sheet"),
-    )
-    if verdict:
+    if verdict := filters.get("verdict"):
         # An invalid verdict or code matches no row: a bulk action must not fall back to all rows.
         found = found.filter(verdict=verdict.replace("\0", ""))
-    if code:
+    if code := filters.get("code"):
         found = found.filter(codes__contains=[code.replace("\0", "")])
-    if ticked is not None:
+    if (ticked := filters.get("ticked")) is not None:
         found = found.filter(ticked=ticked)
-    if sheet is not None:
+    if (sheet := filters.get("sheet")) is not None:
         found = found.filter(sheet=sheet)
     if filters.get("altered"):
         found = found.filter(altered=True)

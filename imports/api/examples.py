@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from drf_spectacular.utils import OpenApiExample
-
-_SUMMARY = {
+SUMMARY = {
     "id": 57,
     "purpose": "allocation",
     "pool": 3,
@@ -23,7 +19,7 @@ _SUMMARY = {
     "undone_at": None,
     "contents_deleted_at": None,
 }
-CHECKED = _SUMMARY | {
+CHECKED = SUMMARY | {
     "volume": None,
     "units_for_all": None,
     "send_on": None,
@@ -122,16 +118,3 @@ UNDO = {
         }
     ],
 }
-
-
-def response_example(name: str, value: object, **given: Any) -> OpenApiExample:
-    """Return an example of a response."""
-    return OpenApiExample(name, value=value, response_only=True, **given)
-
-
-def request_example(name: str, value: object, **given: Any) -> OpenApiExample:
-    """Return an example of a request."""
-    return OpenApiExample(name, value=value, request_only=True, **given)
-
-
-LISTED = response_example("Un tableau", _SUMMARY)

@@ -1,46 +1,49 @@
-"""`/imports`: list and upload; `/imports/{pk}/rows`: list and edit rows."""
+"""`/imports`: list, upload, choose the layout, apply, cancel, undo."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
+from django.db import transaction
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
-from api.fields import MAX_INTEGER, StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
-from api.filters import StrictBooleanFilter, StrictNumberFilter
-from api.idempotency import idempotent
+from api.fields import (
+    MAX_INTEGER,
+    StrictBooleanField,
+    StrictCharField,
+    StrictChoiceField,
+    StrictDateField,
+    StrictIntegerField,
+    StrictSerializer,
+)
 from api.models import TokenScope
 from api.parsers import LimitedMultiPartParser
-from api.views import ScopedListView, ScopedView
-from core import formatting
+from api.problem_details import ApiProblem, FieldError
+from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from core.exceptions import Refusal
-from imports import operations
 from imports.api import examples
 from imports.api.serializers import (
-    ImportRowSerializer,
     ImportSerializer,
     ImportSummarySerializer,
+    UndoPlanSerializer,
     add_counts_and_people,
-    serialize_import,
+    serialize_undo,
 )
-from imports.columns import EDITABLE_COLUMNS, MAX_EDIT_LENGTH
-from imports.enums import ConflictResolution, ImportState, Purpose, Verdict, Volume
+from imports.columns import Meaning
+from imports.enums import ImportState, Purpose, Volume
+from imports.exceptions import WrongVolume
 from imports.formats import limits
-from imports.models import ImportRow, SpreadsheetImport
-from imports.web.forms import MAX_UNITS
-from schools.uai import normalise
+from imports.models import SpreadsheetImport
+from imports.operations import apply_rows, cancellation, intake, undo_import, upload
+from imports.operations.import_lock import lock_import
+from imports.web.forms import MAX_UNITS, LayoutForm
 
-TAGS = ["Tableaux"]
+_MAX_NAME_LENGTH = 255
+TAG = "Tableaux"
 
 
 class ImportUploadSerializer(StrictSerializer):
@@ -88,54 +91,51 @@ class ApiImportFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
-class ImportListView(ScopedListView):
-    """`/imports`."""
+class ImportListViewSet(ApiViewSet):
+    """`/imports`: listed and uploaded."""
 
-    scopes = {"GET": TokenScope.READ, "POST": TokenScope.IMPORT}
+    tag = TAG
+    write_scope = TokenScope.IMPORT
     parser_classes = (ImportUploadParser,)
     queryset = SpreadsheetImport.objects.all()
     serializer_class = ImportSummarySerializer
     filterset_class = ApiImportFilter
 
-    @extend_schema(
-        operation_id="listImports", summary="Lire les tableaux déposés", tags=TAGS, examples=[examples.LISTED]
-    )
-    def get(self, request: Request) -> Response:
-        """Les tableaux du bureau, les derniers d'abord, ceux des pages comme ceux des programmes."""
-        return self.list_response()
-
     def paginate_queryset(self, queryset: Any) -> Any:
         """Return the imports of the page with their counts and actors."""
         return add_counts_and_people(super().paginate_queryset(queryset) or [])
 
-    @idempotent
-    @extend_schema(
-        operation_id="uploadImport",
-        summary="Déposer un tableau",
-        tags=TAGS,
-        request={"multipart/form-data": ImportUploadSerializer},
-        responses={201: OpenApiResponse(ImportSerializer, "Le tableau est déposé ; sa lecture attend son tour.")},
-        examples=[
-            examples.response_example("Le tableau déposé", examples.UPLOADED, status_codes=["201"]),
-            examples.request_example(
-                "Attribuer ce que dit la colonne « Licences »",
-                {"file": "ecoles-2026.xlsx", "purpose": "allocation", "pool": 3},
-                media_type="multipart/form-data",
-            ),
-        ],
+    @listing("imports", "imports", "listImports", "Lire les tableaux déposés")
+    @answers(examples={"Un tableau": examples.SUMMARY})
+    def list(self) -> Response:
+        """Les tableaux du bureau, les derniers d'abord, ceux des pages comme ceux des programmes."""
+        return self.list_response()
+
+    @operation("POST imports", "imports", "uploadImport", "Déposer un tableau")
+    @sends(
+        ImportUploadSerializer,
+        {
+            "Attribuer ce que dit la colonne « Licences »": {
+                "file": "ecoles-2026.xlsx",
+                "purpose": "allocation",
+                "pool": 3,
+            }
+        },
     )
-    def post(self, request: Request) -> Response:
+    @answers(
+        ImportSerializer,
+        {"Le tableau déposé": examples.UPLOADED},
+        success={201: "Le tableau est déposé ; sa lecture attend son tour."},
+    )
+    def upload(self) -> Response:
         """Le fichier est lu ensuite : suivez son adresse (« Location ») jusqu'à ce qu'il ne soit plus « uploaded ».
 
         Il est alors « checked » (chaque ligne a son verdict), « read » (une question reste : « layout »), ou
         « rejected » (« rejection » dit pourquoi). Rien n'est appliqué avant « apply ». Le même dépôt renvoyé sous la
         même « Idempotency-Key » est le même, que le formulaire soit découpé autrement ou non.
         """
-        body = ImportUploadSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        data = body.validated_data
-        now = timezone.now()
-        spreadsheet_import = operations.upload(
+        data = self.read_body()
+        spreadsheet_import = upload.upload(
             purpose=Purpose(data["purpose"]),
             pool_id=data.get("pool"),
             volume=data.get("volume", ""),
@@ -143,181 +143,251 @@ class ImportListView(ScopedListView):
             filename=data["file"].name,
             content=data["file"],
             by=self.actor(),
-            at=now,
+            at=timezone.now(),
         )
-        address = reverse("api:import", kwargs={"pk": spreadsheet_import.pk}, request=request)
-        return Response(serialize_import(spreadsheet_import, at=now), status=201, headers={"Location": address})
+        return self.respond_created(spreadsheet_import, "import", pk=spreadsheet_import.pk)
 
 
-class ImportView(ScopedView):
-    """`/imports/{pk}`."""
-
-    scopes = {"GET": TokenScope.READ}
-
-    @extend_schema(
-        operation_id="getImport",
-        summary="Suivre un tableau",
-        tags=TAGS,
-        responses={200: ImportSerializer},
-        examples=[
-            examples.response_example("À vérifier", examples.CHECKED),
-            examples.response_example("Appliqué", examples.APPLIED),
-        ],
+def _column(meaning: Meaning) -> StrictIntegerField:
+    return StrictIntegerField(
+        required=False, allow_null=True, min_value=0, help_text=f"{meaning.label} ; null : aucune colonne."
     )
-    def get(self, request: Request, pk: int) -> Response:
-        """Ce qui y a été trouvé, les questions qui restent, les verdicts, ce qu'appliquer ferait ou a fait.
-
-        Avec « If-None-Match », une réponse inchangée n'est pas renvoyée : demandez-la chaque seconde s'il le faut.
-        """
-        return Response(serialize_import(get_import_or_404(pk), at=timezone.now()))
 
 
-def get_import_or_404(pk: int) -> SpreadsheetImport:
-    """Return an import. Raises `Http404`."""
-    return get_object_or_404(SpreadsheetImport.objects.select_related("pool"), pk=pk)
-
-
-class ApiRowFilter(django_filters.FilterSet):
-    """Filters of the rows."""
-
-    verdict = django_filters.ChoiceFilter(choices=Verdict.choices, help_text="Celles que nous jugeons ainsi.")
-    code = django_filters.CharFilter(method="with_code", max_length=40, help_text="Le code d'un problème qu'elles ont.")
-    uai = django_filters.CharFilter(method="of_school", max_length=20, help_text="L'UAI de l'école trouvée.")
-    ticked = StrictBooleanFilter(help_text="Les lignes cochées, qui seraient appliquées, ou les autres.")
-    sheet = StrictNumberFilter(help_text="Celles de cette feuille : sa place dans le classeur, à partir de 0.")
-
-    class Meta:
-        model = ImportRow
-        fields: tuple[str, ...] = ()
-
-    def with_code(self, rows: QuerySet[ImportRow], name: str, code: str) -> QuerySet[ImportRow]:
-        """Keep the rows that have this problem code."""
-        return rows.filter(codes__contains=[code])
-
-    def of_school(self, rows: QuerySet[ImportRow], name: str, written: str) -> QuerySet[ImportRow]:
-        """Keep the rows of this school."""
-        return rows.filter(uai=normalise(written))
-
-
-#: One field per column that is edited, whatever for.
-RowEditsSerializer = type(
-    "RowEditsSerializer",
+#: One field per meaning.
+ColumnPositionsSerializer = type(
+    "ColumnPositionsSerializer",
     (StrictSerializer,),
     {
-        "__doc__": "Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien.",
-        "__module__": __name__,
-        **{
-            meaning.value: StrictCharField(
-                required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text=meaning.column.edit_help
-            )
-            for meaning in dict.fromkeys(itertools.chain(*EDITABLE_COLUMNS.values()))
-        },
+        "__doc__": "La colonne de chaque sens, par sa place à partir de 0 ; un sens absent reste comme il fut trouvé.",
+        **{meaning.value: _column(meaning) for meaning in Meaning},
     },
 )
 
 
-class ImportRowUpdateSerializer(StrictSerializer):
-    """Ce qui change dans la ligne ; ce qui est absent reste comme il est."""
+class LayoutChoiceSerializer(StrictSerializer):
+    """Comment lire le fichier ; ce qui est absent reste comme il a été trouvé."""
 
-    edits = RowEditsSerializer(required=False)
-    set_aside = StrictBooleanField(required=False, help_text="La mettre de côté, ou la reprendre.")
-    awaited = StrictBooleanField(
-        required=False, help_text="La garder de côté jusqu'à ce que l'annuaire connaisse son école."
-    )
-    resolution = StrictChoiceField(
-        source="conflict_resolution",
+    sheets = serializers.ListField(
+        child=StrictCharField(max_length=_MAX_NAME_LENGTH, trim_whitespace=False),
         required=False,
-        allow_blank=True,
-        choices=ConflictResolution.choices,
-        help_text="Régler un conflit ; vide : ne pas le régler.",
+        allow_empty=False,
+        max_length=limits.MAX_SHEETS,
+        help_text="Les feuilles à lire, par leur nom. Celles de mêmes colonnes sont lues ensemble.",
     )
-    ticked = StrictBooleanField(required=False, help_text="La cocher, ou la décocher.")
-
-
-_EDITABLE_NAMES = {purpose: formatting.join_words(list(columns)) for purpose, columns in EDITABLE_COLUMNS.items()}
-_UPDATE_DESCRIPTION = (
-    "La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.\n\n"
-    "Refusé (409), rien n'ayant changé : `invalid_state`, le tableau n'attend plus d'être appliqué ; "
-    "`row_cannot_be_ticked` ; `cannot_await` ; `cannot_resolve` ; `not_editable`, cette colonne n'est pas de celles "
-    f"qui se corrigent dans un tel tableau. Une attribution corrige {_EDITABLE_NAMES[Purpose.ALLOCATION]} ; "
-    f"le périmètre {_EDITABLE_NAMES[Purpose.PORTFOLIO]}."
-)
-
-
-class ImportRowListView(ScopedListView):
-    """`/imports/{pk}/rows`."""
-
-    scopes = {"GET": TokenScope.READ}
-    queryset = ImportRow.objects.all()
-    serializer_class = ImportRowSerializer
-    filterset_class = ApiRowFilter
-    cursor_field = "pk"
-
-    def get_queryset(self) -> QuerySet[ImportRow]:
-        """Return the rows of the import in the URL."""
-        return super().get_queryset().filter(import_id=self.kwargs.get("pk", 0))
-
-    @extend_schema(
-        operation_id="listImportRows",
-        summary="Lire les lignes d'un tableau",
-        tags=TAGS,
-        examples=[examples.response_example("Une ligne", examples.ROW)],
+    header_row = StrictIntegerField(
+        required=False, min_value=0, max_value=limits.MAX_ROWS, help_text="La ligne des titres ; 0 s'il n'y en a pas."
     )
-    def get(self, request: Request, pk: int) -> Response:
-        """Les lignes, dans l'ordre du fichier, chacune avec ses cellules, ses problèmes et son verdict."""
-        get_import_or_404(pk)
-        return self.list_response()
-
-
-class ImportRowView(ScopedView):
-    """`/imports/{pk}/rows/{row}`."""
-
-    scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.IMPORT}
-
-    @extend_schema(
-        operation_id="getImportRow",
-        summary="Lire une ligne",
-        tags=TAGS,
-        responses={200: ImportRowSerializer},
-        examples=[examples.response_example("Une ligne", examples.ROW)],
+    columns = ColumnPositionsSerializer(required=False)
+    volume = StrictChoiceField(required=False, choices=Volume.choices, help_text="Ce qui dit combien de licences.")
+    units_for_all = StrictIntegerField(
+        required=False, min_value=1, max_value=MAX_UNITS, help_text="Avec « all », et lui seul."
     )
-    def get(self, request: Request, pk: int, row: int) -> Response:
-        """La ligne de cet « id » : plusieurs feuilles peuvent avoir une ligne de même numéro."""
-        return Response(ImportRowSerializer(_get_row_or_404(pk, row)).data)
-
-    @extend_schema(
-        operation_id="updateImportRow",
-        summary="Corriger une ligne, la mettre de côté, la cocher",
-        tags=TAGS,
-        request=ImportRowUpdateSerializer,
-        responses={200: ImportRowSerializer},
-        description=_UPDATE_DESCRIPTION,
-        examples=[
-            examples.request_example("Huit licences", {"edits": {"units": "8"}}),
-            examples.request_example("De côté", {"set_aside": True}),
-            examples.response_example("La ligne, jugée de nouveau", examples.ROW),
-        ],
+    answers = serializers.DictField(
+        child=StrictCharField(max_length=40),
+        required=False,
+        help_text="Les réponses aux questions qui ont des « options » : la « value » choisie, par « code ».",
     )
-    def patch(self, request: Request, pk: int, row: int) -> Response:
-        spreadsheet_import, found = get_import_or_404(pk), _get_row_or_404(pk, row)
-        body = ImportRowUpdateSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        data: dict[str, Any] = dict(body.validated_data)
-        _check_editable(Purpose(spreadsheet_import.purpose), data.get("edits", {}))
-        changed = operations.amend_row(
-            import_id=pk, sheet=found.sheet, number=found.number, **data, by=self.actor(), at=timezone.now()
+
+
+class ApplyImportSerializer(StrictSerializer):
+    """Ce que vous avez vu et confirmez."""
+
+    digest = StrictCharField(
+        max_length=64,
+        trim_whitespace=False,
+        help_text="Le « digest » de « plan » : si le tableau a changé depuis, rien n'est fait.",
+    )
+    only_valid = StrictBooleanField(
+        required=False, default=False, help_text="Appliquer les lignes valables, et laisser celles qui sont en erreur."
+    )
+    send_on = StrictDateField(
+        required=False, allow_null=True, help_text="Ne pas envoyer les e-mails avant ce jour, à 8 h."
+    )
+    confirmation_count = StrictIntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        help_text="Le nombre que « plan.confirmation » demande, s'il en demande un.",
+    )
+
+
+class ImportViewSet(ApiViewSet):
+    """`/imports/{pk}`: followed, applied, undone."""
+
+    tag = TAG
+    write_scope = TokenScope.IMPORT
+    queryset = SpreadsheetImport.objects.select_related("pool")
+    serializer_class = ImportSerializer
+
+    @operation("GET imports/<int:pk>", "import", "getImport", "Suivre un tableau")
+    @answers(examples={"À vérifier": examples.CHECKED, "Appliqué": examples.APPLIED})
+    def retrieve(self, pk: int) -> object:
+        """Ce qui y a été trouvé, les questions qui restent, les verdicts, ce qu'appliquer ferait ou a fait.
+
+        Avec « If-None-Match », une réponse inchangée n'est pas renvoyée : demandez-la chaque seconde s'il le faut.
+        """
+        return self.find(pk=pk)
+
+    @operation("POST imports/<int:pk>/layout", "import_layout", "chooseImportLayout", "Dire comment lire un tableau")
+    @sends(
+        LayoutChoiceSerializer,
+        {
+            "La colonne des licences est la troisième": {"columns": {"units": 2}},
+            "Dix licences à chaque école": {"volume": "all", "units_for_all": 10},
+        },
+    )
+    @answers(
+        examples={"Le tableau attend d'être relu": examples.UPLOADED}, success={202: "Le fichier sera relu ainsi."}
+    )
+    @refuses("invalid_layout (ce qui ne va pas ensemble)")
+    def choose_layout(self, pk: int) -> SpreadsheetImport:
+        """Répond aux questions de « layout », ou change ce qui a été trouvé : le fichier est relu.
+
+        Ce que vous ne dites pas reste comme il a été trouvé. Les lignes sont lues de nouveau : ce qui y avait été
+        corrigé ou coché est perdu. Changer la feuille ou la ligne des titres fait reconnaître les colonnes de nouveau :
+        dites-les alors par une seconde requête.
+        """
+        self.find(pk=pk)
+        body = self.read_body()
+        with transaction.atomic():
+            spreadsheet_import = lock_import(pk, ImportState.READ, ImportState.CHECKED)
+            layout_choices = _layout_choices(spreadsheet_import, body)
+            return intake.choose_layout(import_id=pk, **layout_choices, by=self.actor(), at=timezone.now())
+
+    @operation("POST imports/<int:pk>/apply", "import_apply", "applyImport", "Appliquer un tableau")
+    @sends(
+        ApplyImportSerializer,
+        {"Ce que j'ai vu, à la rentrée": {"digest": "2-8214563219987", "send_on": "2027-09-01"}},
+    )
+    @answers(
+        examples={"En cours d'application": examples.APPLYING},
+        success={202: "L'application attend son tour, ou a déjà eu lieu."},
+    )
+    @refuses(
+        "outdated (le tableau n'est plus ce que dit « digest »)",
+        "nothing_to_apply",
+        "rows_in_error (des lignes en erreur restent et « only_valid » n'est pas dit)",
+        "not_enough_licences (le lot n'a pas assez)",
+        "confirmation_required (« confirmation_count » n'est pas le nombre que « plan.confirmation » demande)",
+        "invalid_send_date",
+    )
+    def apply(self, pk: int) -> SpreadsheetImport:
+        """Applique les lignes cochées : tout, ou rien. Suivez ensuite le tableau jusqu'à « applied ».
+
+        Si la situation change avant que le travail ne commence, le tableau redevient « checked » et « rejection » dit
+        pourquoi. Confirmer deux fois le même « digest » est comme une.
+        """
+        self.find(pk=pk)
+        data = self.read_body()
+        return apply_rows.confirm(
+            import_id=pk,
+            digest=data["digest"],
+            send_on=data.get("send_on"),
+            only_valid=data["only_valid"],
+            confirmed_count=data.get("confirmation_count"),
+            by=self.actor(),
+            at=timezone.now(),
         )
-        return Response(ImportRowSerializer(changed).data)
+
+    @operation("POST imports/<int:pk>/cancel", "import_cancel", "cancelImport", "Annuler un tableau")
+    @answers(examples={"Annulé": examples.CANCELLED})
+    def cancel(self, pk: int) -> SpreadsheetImport:
+        """À tout moment avant que son application n'ait eu lieu ; deux fois est comme une.
+
+        Si un travail est en cours, il s'arrête dès qu'il le peut : « progress.stopping » est vrai, puis le tableau
+        devient « cancelled ». Ce qui est appliqué se défait (« undo »).
+        """
+        self.find(pk=pk)
+        self.read_body()
+        return cancellation.cancel(import_id=pk, by=self.actor(), at=timezone.now())
+
+    @operation("GET imports/<int:pk>/undo", "import_undo", "getUndoPlan", "Lire ce que défaire un tableau ferait")
+    @answers(UndoPlanSerializer, {"Une école garde sa clé": examples.UNDO})
+    @refuses("invalid_state (le tableau n'est pas appliqué)")
+    def get_undo_plan(self, pk: int) -> dict[str, Any]:
+        """Ce qui serait repris et ce qui resterait, sans rien faire ; d'un tableau défait, ce qui l'a été."""
+        return serialize_undo(self.find(pk=pk))
+
+    @operation("POST imports/<int:pk>/undo", "import_undo", "undoImport", "Défaire un tableau")
+    @answers(examples={"En cours": examples.APPLIED}, success={202: "Le travail attend son tour, ou a déjà eu lieu."})
+    @refuses("contents_deleted (ses lignes ne sont plus gardées)")
+    def undo(self, pk: int) -> SpreadsheetImport:
+        """Reprend ce que le tableau a fait, sauf ce qui a été activé ou changé depuis. Suivez-le jusqu'à « undone ».
+
+        Deux fois est comme une.
+        """
+        self.find(pk=pk)
+        self.read_body()
+        return undo_import.request_undo(import_id=pk, by=self.actor(), at=timezone.now())
 
 
-def _get_row_or_404(pk: int, row: int) -> ImportRow:
-    """Return a row of this import. Raises `Http404`, also for a row of another import."""
-    return get_object_or_404(ImportRow, import_id=get_import_or_404(pk).pk, pk=row)
+def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `operations.choose_layout`, validated by `LayoutForm`. Raises `ApiProblem`."""
+    is_allocation = spreadsheet_import.purpose == Purpose.ALLOCATION
+    if not is_allocation and ("volume" in answers or "units_for_all" in answers):
+        raise Refusal("not_an_allocation", "Un tableau du périmètre ne donne pas de licence : n'indiquez pas combien.")
+    blank = LayoutForm(spreadsheet_import=spreadsheet_import)
+    data = {name: blank.get_initial_for_field(field, name) for name, field in blank.fields.items()}
+    faults = list(_assign_columns(data, answers.get("columns", {}), blank.editable_columns))
+    data |= {name: answers[name] for name in ("header_row", "units_for_all") if name in answers}
+    if "sheets" in answers:
+        if "sheets" not in blank.fields and set(answers["sheets"]) != set(spreadsheet_import.layout.sheets):
+            faults.append(FieldError("invalid_choice", "Ce classeur n'a pas de feuille de ce nom.", "sheets"))
+        data["sheets"] = list(dict.fromkeys(answers["sheets"]))
+    given = answers.get("answers", {})
+    known = {question.code for question in blank.questions}
+    faults += [
+        FieldError("unknown_question", "Le tableau ne pose pas cette question.", f"answers.{code}")
+        for code in given
+        if code not in known
+    ]
+    data |= {f"answer_{code}": value for code, value in given.items()}
+    if "volume" in answers:
+        data["volume"] = "" if answers["volume"] == Volume.COLUMN else answers["volume"]
+    if is_allocation:
+        try:
+            upload.check_volume(answers.get("volume", ""), answers.get("units_for_all"))
+        except WrongVolume as refusal:
+            faults.append(FieldError(refusal.code, refusal.sentence, "volume"))
+    form = LayoutForm(data, spreadsheet_import=spreadsheet_import)
+    if not form.is_valid():
+        faults += [
+            FieldError(error["code"] or "invalid", error["message"], _name_field(name))
+            for name, errors in form.errors.get_json_data().items()
+            for error in errors
+        ]
+    elif "columns" in answers and not form.layout_choices()["columns"]:
+        sentence = "La feuille ou la ligne des titres change aussi : les colonnes sont d'abord reconnues de nouveau."
+        faults.append(FieldError("sheet_changed", sentence, "columns"))
+    if faults:
+        shown = faults[0].detail if len(faults) == 1 else "Ces réponses ne vont pas ensemble : voyez « errors »."
+        raise ApiProblem("invalid_layout", shown, field_errors=faults)
+    return form.layout_choices()
 
 
-def _check_editable(purpose: Purpose, edits: Mapping[str, str]) -> None:
-    """Raise `Refusal` for a column that cannot be edited for this purpose."""
-    for meaning in edits:
-        if meaning not in EDITABLE_COLUMNS[purpose]:
-            named = ", ".join(f"« {one.label} »" for one in EDITABLE_COLUMNS[purpose])
-            raise Refusal("not_editable", f"« {meaning} » ne se corrige pas dans ce tableau. Se corrigent : {named}.")
+def _name_field(name: str) -> str:
+    """Return the request's name of a field of the form."""
+    code = name.removeprefix("answer_")
+    return "columns" if name == "__all__" else name if code == name else f"answers.{code}"
+
+
+def _assign_columns(
+    data: dict[str, Any], columns: Mapping[str, int | None], editable_columns: list[int]
+) -> Iterator[FieldError]:
+    """Set the meanings of columns in the form data; yield errors."""
+    for field in [f"column_{index}" for index in editable_columns]:
+        if data[field] in columns:
+            data[field] = ""
+    taken: dict[int, str] = {}
+    for meaning, index in columns.items():
+        if index is None:
+            continue
+        if index not in editable_columns:
+            yield FieldError("unknown_column", f"Le tableau n'a pas de colonne n° {index}.", f"columns.{meaning}")
+        elif index in taken:
+            sentence = f"La colonne n° {index} ne peut pas être aussi « {Meaning(taken[index]).label} »."
+            yield FieldError("duplicate_column", sentence, f"columns.{meaning}")
+        else:
+            taken[index] = meaning
+            data[f"column_{index}"] = meaning

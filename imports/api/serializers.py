@@ -9,15 +9,18 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.models import User
 from api.fields import UtcDateTimeField, shadowing_field
-from imports import operations, queries
+from imports import queries
 from imports.columns import Meaning
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations import undo_import
 from imports.operations.apply_rows import build_guard
+from imports.operations.cancellation import BUSY_STATES
 from imports.parsing.column_mapping import column_letters
 from imports.progress import get_current_progress
 
@@ -271,6 +274,11 @@ class ImportSerializer(ImportSummarySerializer):
         read_only_fields = fields
         extra_kwargs = _help_texts(_IMPORT_HELP)
 
+    def to_representation(self, instance: SpreadsheetImport) -> dict[str, Any]:
+        """Return the import as it is now, with its counts and the names of its actors."""
+        add_counts_and_people([instance])
+        return super().to_representation(cast("SpreadsheetImport", _ImportDetail(instance, timezone.now())))
+
 
 class RowProblemSerializer(serializers.Serializer[Any]):
     """Ce qui ne va pas dans la ligne, ou mérite d'être dit."""
@@ -385,8 +393,6 @@ class UndoPlanSerializer(serializers.Serializer[Any]):
 
 #: Maximum number of kept rows listed for undoing.
 MAX_KEPT_ROWS = 500
-#: States in which a worker may parse, apply or undo the import.
-_STATES_WITH_PROGRESS = (ImportState.UPLOADED, ImportState.APPLYING, ImportState.APPLIED)
 
 
 def add_counts_and_people(spreadsheet_imports: Iterable[SpreadsheetImport]) -> list[SpreadsheetImport]:
@@ -406,12 +412,6 @@ def add_counts_and_people(spreadsheet_imports: Iterable[SpreadsheetImport]) -> l
             person = people.get(getattr(spreadsheet_import, f"{name}_id") or 0)
             setattr(spreadsheet_import, name, str(person) if person else None)
     return found
-
-
-def serialize_import(spreadsheet_import: SpreadsheetImport, *, at: datetime.datetime) -> dict[str, Any]:
-    """Return the full representation of an import."""
-    add_counts_and_people([spreadsheet_import])
-    return dict(ImportSerializer(cast("SpreadsheetImport", _ImportDetail(spreadsheet_import, at))).data)
 
 
 class _ImportDetail:
@@ -435,11 +435,9 @@ class _ImportDetail:
 
 
 def _progress(spreadsheet_import: SpreadsheetImport, at: datetime.datetime) -> dict[str, Any] | None:
-    progress = (
-        get_current_progress(spreadsheet_import.pk, at=at)
-        if spreadsheet_import.state in _STATES_WITH_PROGRESS
-        else None
-    )
+    if spreadsheet_import.state not in (*BUSY_STATES, ImportState.APPLIED):
+        return None
+    progress = get_current_progress(spreadsheet_import.pk, at=at)
     return progress._asdict() | {"seconds_left": progress.left} if progress else None
 
 
@@ -508,7 +506,7 @@ def serialize_undo(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
         figures |= {name: done.get(name, 0) for name in figures}
         kept = done["kept"]
     else:
-        plan = operations.get_undo_plan(spreadsheet_import.pk)
+        plan = undo_import.get_undo_plan(spreadsheet_import.pk)
         figures |= {name: len(getattr(plan, name)) for name in ("revoked", "reduced", "removed", "restored")}
         figures |= {"units": plan.units, "messages": plan.messages}
         kept = [one._asdict() for one in plan.kept]

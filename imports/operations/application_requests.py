@@ -64,10 +64,10 @@ def build_figures(spreadsheet_import: SpreadsheetImport, tally: queries.Tally) -
 
 def describe_request_change(spreadsheet_import: SpreadsheetImport, tally: queries.Tally) -> str:
     """Return in French how an import differs from what was asked, "" where it does not, or was not asked for."""
-    asked = get_requested_figures(spreadsheet_import)
-    if asked is None or queries.compute_digest(spreadsheet_import) == spreadsheet_import.requested_digest:
+    if spreadsheet_import.requested_at is None:
         return ""
-    return asked.describe_change(build_figures(spreadsheet_import, tally)) or "des lignes ont changé depuis la demande"
+    digest = queries.compute_digest(spreadsheet_import)
+    return _describe_change(spreadsheet_import, build_figures(spreadsheet_import, tally), digest)
 
 
 class _Content(NamedTuple):
@@ -83,8 +83,9 @@ def describe_requests(spreadsheet_imports: Sequence[SpreadsheetImport]) -> dict[
     contents = _load_contents(spreadsheet_imports)
     described = {}
     for one in spreadsheet_imports:
-        words = _describe_change(one, contents[one.pk]) or str(contents[one.pk].figures)
-        if to_resolve := contents[one.pk].to_resolve:
+        figures, digest, to_resolve = contents[one.pk]
+        words = _describe_change(one, figures, digest) or str(figures)
+        if to_resolve:
             words += f" ; {describe_unresolved(to_resolve)}"
         described[one.pk] = words
     return described
@@ -93,7 +94,9 @@ def describe_requests(spreadsheet_imports: Sequence[SpreadsheetImport]) -> dict[
 def describe_request_changes(spreadsheet_imports: Sequence[SpreadsheetImport]) -> dict[int, str]:
     """Return in French, by import id, what has changed since it was asked for, "" where nothing has. One query."""
     contents = _load_contents(spreadsheet_imports)
-    return {one.pk: _describe_change(one, contents[one.pk]) for one in spreadsheet_imports}
+    return {
+        one.pk: _describe_change(one, contents[one.pk].figures, contents[one.pk].digest) for one in spreadsheet_imports
+    }
 
 
 def _load_contents(spreadsheet_imports: Sequence[SpreadsheetImport]) -> dict[int, _Content]:
@@ -111,11 +114,11 @@ def _load_contents(spreadsheet_imports: Sequence[SpreadsheetImport]) -> dict[int
     return contents
 
 
-def _describe_change(spreadsheet_import: SpreadsheetImport, content: _Content) -> str:
+def _describe_change(spreadsheet_import: SpreadsheetImport, figures: RequestFigures, digest: str) -> str:
     asked = get_requested_figures(spreadsheet_import)
-    if asked is None or content.digest == spreadsheet_import.requested_digest:
+    if asked is None or digest == spreadsheet_import.requested_digest:
         return ""
-    return asked.describe_change(content.figures) or "des lignes ont changé depuis la demande"
+    return asked.describe_change(figures) or "des lignes ont changé depuis la demande"
 
 
 def describe_wait(spreadsheet_import: SpreadsheetImport, managers: Sequence[User], change: str = "") -> str:

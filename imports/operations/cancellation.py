@@ -82,7 +82,7 @@ def report_reading_given_up(*, import_id: int) -> None:
     )
 
 
-def report_application_given_up(*, import_id: int) -> None:
+def report_application_given_up(*, import_id: int, confirmed_at: str = "") -> None:  # noqa: ARG001 - the task's
     """Return to review an import whose application killed its worker each time."""
     return_to_review(
         import_id=import_id,

@@ -6,7 +6,7 @@ import datetime
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
-from typing import NamedTuple, Protocol, Unpack
+from typing import NamedTuple, Unpack
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, FloatField, OuterRef, Q, QuerySet
@@ -307,18 +307,10 @@ def add_all_to_portfolio(*, import_id: int, by: User | None, at: datetime.dateti
     return len(added)
 
 
-class BulkEdit(Protocol):
-    """Edits all rows of a filter that it is for; returns how many."""
-
-    def __call__(
-        self, *, import_id: int, by: User | None, at: datetime.datetime, **filters: Unpack[RowQuery]
-    ) -> int: ...
-
-
 def _build_bulk_edit(
     select: Callable[[QuerySet[ImportRow]], Iterable[ImportRow]], alter: Callable[[ImportRow], None]
-) -> BulkEdit:
-    """Return the edit of the rows that `select` takes. Only the application is audited."""
+) -> Callable[..., int]:
+    """Return the edit of the rows that `select` takes, which returns how many. Only the application is audited."""
 
     @transaction.atomic
     def edit(*, import_id: int, by: User | None, at: datetime.datetime, **filters: Unpack[RowQuery]) -> int:  # noqa: ARG001

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -83,23 +82,6 @@ class UndoPlan:
         return sum(one.units - one.units_after for one in (*self.revoked, *self.reduced))
 
 
-class _AppliedRow(NamedTuple):
-    """An applied row, with the current allocation of its school from the pool."""
-
-    sheet: int
-    number: int
-    uai: str
-    label: str
-    done: str
-    units: int
-    units_before: int
-    allocation_id: int | None = None
-    units_now: int | None = None
-    import_id: int | None = None
-    created_at: datetime.datetime | None = None
-    redeemed_at: datetime.datetime | None = None
-
-
 def build_undo_plan(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
     """Return the plan of undoing an applied import now. Locks its portfolio entries."""
     return (
@@ -113,75 +95,67 @@ def _plan_licences(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
     revoked: list[PlannedAllocation] = []
     reduced: list[PlannedAllocation] = []
     kept = []
-    for row in _applied_rows(spreadsheet_import):
-        if reason := _reason_to_keep(row, spreadsheet_import):
-            kept.append(KeptRow(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
+    # Three queries instead of a join: before the tables are analysed after a large import, the planner would choose
+    # nested loops.
+    applied = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number")
+    fields = ("sheet", "number", "uai", "label", "done", "units", "units_before")
+    rows: list[Any] = list(applied.values_list(*fields, named=True))
+    active = Allocation.objects.active().filter(school_id__in_array=[row.uai for row in rows])
+    held = {one.school_id: one for one in active.filter(pool_id=spreadsheet_import.pool_id or 0)}
+    keys = ActivationKey.objects.filter(pk__in_array=[one.key_id for one in held.values()])
+    redeemed = dict(keys.filter(redeemed_at__isnull=False).values_list("pk", "redeemed_at"))
+    for row in rows:
+        allocation = held.get(row.uai)
+        redeemed_at = redeemed.get(allocation.key_id) if allocation else None
+        reason = _reason_to_keep(row, allocation, redeemed_at, spreadsheet_import)
+        if reason is not None:
+            units = allocation.units if allocation else 0
+            kept.append(KeptRow(row.sheet, row.number, row.uai, row.label, units, *reason))
             continue
         after = row.units_before if row.done == RowEffect.GROWN else 0
+        allocation_id = allocation.pk if allocation else 0
         (reduced if after else revoked).append(
-            PlannedAllocation(row.sheet, row.number, row.uai, row.label, row.allocation_id or 0, row.units, after)
+            PlannedAllocation(row.sheet, row.number, row.uai, row.label, allocation_id, row.units or 0, after)
         )
     notified = find_emailed_ids([one.allocation_id for one in (*revoked, *reduced)])
     return UndoPlan(revoked, reduced, [], [], kept, messages=len(notified))
 
 
-def _applied_rows(spreadsheet_import: SpreadsheetImport) -> Iterator[_AppliedRow]:
-    """Yield the applied rows, each with the current allocation of its school.
+def _reason_to_keep(
+    row: Any,
+    allocation: Allocation | None,
+    redeemed_at: datetime.datetime | None,
+    spreadsheet_import: SpreadsheetImport,
+) -> tuple[str, str] | None:
+    """Return the code and reason for which a row is kept, None if it can be reverted.
 
-    Three queries instead of a join: before the tables are analysed after a large import, the planner would choose
-    nested loops.
+    `allocation`: that of its school from the pool, now.
     """
-    applied = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number")
-    rows = list(applied.values_list("sheet", "number", "uai", "label", "done", "units", "units_before"))
-    active = Allocation.objects.active().filter(school_id__in_array=[row[2] for row in rows])
-    held = {one.school_id: one for one in active.filter(pool_id=spreadsheet_import.pool_id or 0)}
-    keys = ActivationKey.objects.filter(pk__in_array=[one.key_id for one in held.values()])
-    redeemed = dict(keys.filter(redeemed_at__isnull=False).values_list("pk", "redeemed_at"))
-    for sheet, number, uai, label, done, units, units_before in rows:
-        row = _AppliedRow(sheet, number, uai, label, done, units or 0, units_before)
-        one = held.get(uai)
-        yield (
-            row
-            if one is None
-            else row._replace(
-                allocation_id=one.pk,
-                units_now=one.units,
-                import_id=one.import_id,
-                created_at=one.created_at,
-                redeemed_at=redeemed.get(one.key_id),
-            )
-        )
-
-
-def _reason_to_keep(row: _AppliedRow, spreadsheet_import: SpreadsheetImport) -> tuple[str, str] | None:
-    """Return the code and reason for which a row is kept, None if it can be reverted."""
     if row.done in (RowEffect.REDUCED, RowEffect.REVOKED):
         return _reason_not_restored(row)
-    if row.redeemed_at is not None:
-        day = formatting.long_date(date_in_paris(row.redeemed_at))
-        return "already_redeemed", f"La clé a été activée le {day} : l'école garde ses licences."
-    if row.allocation_id is None:
+    if allocation is None:
         return "already_revoked", "L'attribution a déjà été reprise depuis."
-    made_here = row.import_id == spreadsheet_import.pk
-    stood_before = (
-        row.created_at is not None
-        and spreadsheet_import.applied_at is not None
-        and row.created_at <= spreadsheet_import.applied_at
-    )
+    if redeemed_at is not None:
+        day = formatting.long_date(date_in_paris(redeemed_at))
+        return "already_redeemed", f"La clé a été activée le {day} : l'école garde ses licences."
+    applied_at = spreadsheet_import.applied_at
+    made_here = allocation.import_id == spreadsheet_import.pk
+    stood_before = applied_at is not None and allocation.created_at <= applied_at
     if not (made_here if row.done == RowEffect.CREATED else stood_before):
         return "replaced", "L'attribution a été reprise depuis, et l'école en a reçu une autre."
-    if row.units_now != row.units:
+    if allocation.units != (row.units or 0):
         return "changed", (
-            f"L'attribution a changé depuis ({row.units_now} au lieu de {row.units}) : elle reste comme elle est."
+            f"L'attribution a changé depuis ({allocation.units} au lieu de {row.units or 0}) : elle reste comme elle "
+            "est."
         )
     return None
 
 
-def _reason_not_restored(row: _AppliedRow) -> tuple[str, str]:
+def _reason_not_restored(row: Any) -> tuple[str, str]:
     if row.done == RowEffect.REDUCED:
         return "was_reduced", (
-            f"Ce tableau avait réduit l'attribution de {row.units_before} à {row.units} : attribuez de nouveau ce qui "
-            "manque, s'il le faut."
+            f"Ce tableau avait réduit l'attribution de {row.units_before} à {row.units or 0} : attribuez de nouveau ce "
+            "qui manque, s'il le faut."
         )
     return "was_revoked", (
         "Ce tableau avait repris la clé, qui ne revit pas : attribuez de nouveau, avec une nouvelle clé, s'il le faut."

@@ -11,7 +11,7 @@ from core import formatting
 from imports import wording
 from imports.checks.problem_codes import OTHER_POOL_CODES, Fix, list_fixes
 from imports.columns import Meaning
-from imports.enums import ConflictResolution, RemarkState, RowEffect, Verdict
+from imports.enums import RemarkState, RowEffect, Verdict
 from imports.models import ImportRow
 from imports.queries import Tally
 from schools.wording import format_school_name
@@ -35,6 +35,7 @@ register.filter("changes", wording.list_changes)
 register.filter("original_school", wording.describe_original)
 register.filter("replaced_number", wording.describe_replaced_number)
 register.filter("unstored_columns", wording.describe_unstored_columns)
+register.filter("time_left", wording.describe_time_left)
 register.filter("school_name", format_school_name)
 register.filter("counted", counted)
 
@@ -46,21 +47,9 @@ def french_number(value: int | None) -> str:
 
 
 @register.filter
-def time_left(seconds: int | None) -> str:
-    """Return « encore 20 secondes environ », "" for None."""
-    return "" if seconds is None else wording.describe_time_left(seconds)
-
-
-@register.filter
 def effect_label(value: str) -> str:
     """Return the label of what applying a row did."""
     return RowEffect(value).label
-
-
-@register.filter
-def resolution_label(value: str) -> str:
-    """Return the label of a conflict resolution."""
-    return ConflictResolution(value).label
 
 
 @register.filter

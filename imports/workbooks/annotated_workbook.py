@@ -12,7 +12,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 import openpyxl
@@ -43,11 +43,7 @@ from imports.formats.sheet_types import CellRow, WorkbookSheet
 from imports.parsing.sheet_shapes import open_tables
 from imports.workbooks import cell_marks
 from imports.workbooks.cell_marks import StyleCache
-from imports.workbooks.marks import RowMarks, TableLocation
-
-if TYPE_CHECKING:
-    from openpyxl import Workbook
-
+from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
 
 # Annotate the original workbook: problem cells coloured, with notes, and choices in added columns.
 #
@@ -144,6 +140,14 @@ class SheetsReshaped(Exception):
     """The tables were read from sheets that the file does not have: its sheets were turned or parted."""
 
 
+class AnnotatedWorkbook(NamedTuple):
+    """An annotated workbook, its file extension, and whether it was rebuilt without formatting."""
+
+    content: bytes
+    suffix: str
+    rebuilt: bool
+
+
 class AddedColumns(NamedTuple):
     """Additions to a workbook: index (from 0) of the first of three columns, choice lists, notes, styles."""
 
@@ -224,10 +228,7 @@ def _annotate(
 
 
 def _mark_row(sheet: Worksheet, mark: RowMarks, row_column: int, added: AddedColumns) -> None:
-    by_cell: dict[int, list[Any]] = defaultdict(list)
-    for fault in mark.faults:
-        by_cell[row_column if fault.column is None else fault.column].append(fault)
-    for column, faults in by_cell.items():
+    for column, faults in _group_by_column(mark, row_column).items():
         cell = _anchor(sheet, mark.number, column + 1)
         added.styles.apply(cell_marks.choose_colour(faults), cell)
         added.notes.add(cell, [fault.words for fault in faults])
@@ -242,6 +243,14 @@ def _mark_row(sheet: Worksheet, mark: RowMarks, row_column: int, added: AddedCol
         set_text(choice, mark.choice)
     # Editable even in a protected sheet.
     added.styles.apply(cell_marks.unlock_cell, choice)
+
+
+def _group_by_column(mark: RowMarks, row_column: int) -> dict[int, list[MarkedProblem]]:
+    """Return the problems of a row by column, from 0. `row_column`: of those about the whole row."""
+    by_column: dict[int, list[MarkedProblem]] = defaultdict(list)
+    for fault in mark.faults:
+        by_column[row_column if fault.column is None else fault.column].append(fault)
+    return by_column
 
 
 def _anchor(sheet: Worksheet, row: int, column: int) -> Cell:
@@ -309,10 +318,13 @@ MAX_WIDTH = 50
 _WIDTH_SAMPLE_ROWS = 200
 
 
-def rebuild(
+def rebuild_from_values(
     content: bytes, place: TableLocation, marks: Sequence[RowMarks], sign: Callable[[Workbook, int], None]
-) -> bytes:
-    """Return an annotated workbook of all sheets' values. `sign`: as for `annotate`."""
+) -> AnnotatedWorkbook:
+    """Return a workbook of the file's values, annotated. Raises `UnreadableFile` if it can no longer be parsed.
+
+    `sign`: as for `annotate`.
+    """
     read = open_tables(content)
     of_sheet: dict[int, dict[int, RowMarks]] = defaultdict(dict)
     for mark in marks:
@@ -327,7 +339,7 @@ def rebuild(
         _SheetWriter(book, sheet, index, added).write(place, of_sheet[index])
     added.offers.write()
     sign(book, added.first + 2)
-    return save_to_bytes(book)
+    return AnnotatedWorkbook(save_to_bytes(book), ".xlsx", rebuilt=True)
 
 
 class _SheetWriter:
@@ -369,10 +381,7 @@ class _SheetWriter:
         choice = row[self.first + 2] if len(row) > self.first + 2 else ""
         cells: list[Any] = [build_cell(self.page, value) for value in row[: self.first]]
         cells += [None] * (self.first - len(cells))
-        by_cell: dict[int, list[Any]] = defaultdict(list)
-        for fault in mark.faults:
-            by_cell[row_column if fault.column is None else fault.column].append(fault)
-        for column, faults in by_cell.items():
+        for column, faults in _group_by_column(mark, row_column).items():
             cell = cells[column]
             if not isinstance(cell, Cell):
                 cell = WriteOnlyCell(self.page, cell)
@@ -417,14 +426,6 @@ logger = logging.getLogger(__name__)
 MAX_UNPACKED_BYTES = 45 * 1024 * 1024
 
 
-class AnnotatedWorkbook(NamedTuple):
-    """An annotated workbook, its file extension, and whether it was rebuilt without formatting."""
-
-    content: bytes
-    suffix: str
-    rebuilt: bool
-
-
 def annotate_as_it_came(
     content: bytes, place: TableLocation, marks: Sequence[RowMarks], sign: Callable[[Workbook, int], None]
 ) -> AnnotatedWorkbook | None:
@@ -456,10 +457,3 @@ def annotate_as_it_came(
 def _processor_share() -> float:
     """Return the share of a processor that a process gets by the load of the last minute, at most 1."""
     return min(1.0, (os.cpu_count() or 1) / max(os.getloadavg()[0], 1.0))
-
-
-def rebuild_from_values(
-    content: bytes, place: TableLocation, marks: Sequence[RowMarks], sign: Callable[[Workbook, int], None]
-) -> AnnotatedWorkbook:
-    """Return a workbook of the file's values, annotated. Raises `UnreadableFile` if it can no longer be parsed."""
-    return AnnotatedWorkbook(rebuild(content, place, marks, sign), ".xlsx", rebuilt=True)

@@ -83,8 +83,10 @@ def build_template(
     for school in schools:
         sheet.append([_cell(sheet, column, school.get(column.source)) for column in columns])
     last = min(len(schools) + 1 + SPARE_ROWS, limits.MAX_ROWS)
-    for rule in _rules(columns, last, len(schools)):
-        sheet.data_validations.append(rule)
+    for column in columns:
+        if (rule := _rule(column, f"{column.letter}2", len(schools))) is not None:
+            rule.add(f"{column.letter}2:{column.letter}{last}")
+            sheet.data_validations.append(rule)
     _add_instructions(book, purpose, lot, left_out)
     if schools:
         offered: Any = book.create_sheet(LISTS_SHEET)
@@ -121,16 +123,6 @@ def _cell(sheet: Any, column: _Column, value: Any) -> Any:
     cell = build_text_cell(sheet, value) if value else WriteOnlyCell(sheet)
     cell.number_format = "@"
     return cell
-
-
-def _rules(columns: Sequence[_Column], last: int, schools: int) -> list[DataValidation]:
-    rules = []
-    for column in columns:
-        rule = _rule(column, f"{column.letter}2", schools)
-        if rule is not None:
-            rule.add(f"{column.letter}2:{column.letter}{last}")
-            rules.append(rule)
-    return rules
 
 
 def _rule(column: _Column, first: str, schools: int) -> DataValidation | None:

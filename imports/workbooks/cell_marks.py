@@ -21,7 +21,6 @@ from imports.formats.xlsx import DECIDED_COLOUR, MARK_COLOURS, SEVERE_COLOUR, WA
 from imports.workbooks.marks import MarkedProblem
 
 if TYPE_CHECKING:
-    from openpyxl.cell import Cell
     from openpyxl.styles.cell_style import StyleArray
 
 

@@ -149,29 +149,14 @@ def _import_details(
     yield ["Lot", spreadsheet_import.pool.name if spreadsheet_import.pool else ""]
     yield ["État", spreadsheet_import.get_state_display()]
     yield ["Corrige", corrects]
-    yield [
-        "Déposé",
-        (
-            f"{format_moment(spreadsheet_import.created_at)}, par"
-            f" {people.get(spreadsheet_import.created_by_id or 0, nobody)}"
-        ),
-    ]
-    if spreadsheet_import.applied_at:
-        yield [
-            "Appliqué",
-            (
-                f"{format_moment(spreadsheet_import.applied_at)}, par"
-                f" {people.get(spreadsheet_import.applied_by_id or 0, nobody)}"
-            ),
-        ]
-    if spreadsheet_import.undone_at:
-        yield [
-            "Défait",
-            (
-                f"{format_moment(spreadsheet_import.undone_at)}, par"
-                f" {people.get(spreadsheet_import.undone_by_id or 0, nobody)}"
-            ),
-        ]
+    acts = {
+        "Déposé": (spreadsheet_import.created_at, spreadsheet_import.created_by_id),
+        "Appliqué": (spreadsheet_import.applied_at, spreadsheet_import.applied_by_id),
+        "Défait": (spreadsheet_import.undone_at, spreadsheet_import.undone_by_id),
+    }
+    for name, (at, by_id) in acts.items():
+        if at:
+            yield [name, f"{format_moment(at)}, par {people.get(by_id or 0, nobody)}"]
     if spreadsheet_import.send_on:
         yield ["E-mails à partir du", spreadsheet_import.send_on]
     yield ["Refus", spreadsheet_import.refusal]

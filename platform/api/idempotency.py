@@ -26,7 +26,7 @@ from rest_framework.request import Request
 
 from api.models import IdempotencyRecord, Token
 from api.problem_details import ApiProblem
-from api.views import ScopedView
+from api.views import ApiView
 from core.advisory_locks import try_transaction_lock
 from core.connections import connection
 from core.sealing import Sealer, UnsealError
@@ -45,12 +45,12 @@ UNSTORED_STATUSES = frozenset({401, 403, 404, 405, 406, 408, 413, 415, 429})
 _sealer = Sealer("api.responses")
 
 
-def idempotent[View: ScopedView, **P](
+def idempotent[View: ApiView, **P](
     method: Callable[Concatenate[View, Request, P], HttpResponseBase],
 ) -> Callable[Concatenate[View, Request, P], HttpResponseBase]:
     """Decorate a view method so that requests with the same idempotency key are executed once.
 
-    `operation` decorates every POST of a viewset; any other must be decorated, which a test checks.
+    `api.viewsets.operation` decorates every POST.
     """
 
     @functools.wraps(method)
@@ -73,11 +73,10 @@ def idempotent[View: ScopedView, **P](
                 _store_response(hashed_key, request_fingerprint, response)
             return response
 
-    wrapper.is_repeatable = True  # type: ignore[attr-defined]
     return cast("Callable[Concatenate[View, Request, P], HttpResponseBase]", wrapper)
 
 
-def _execute[View: ScopedView, **P](
+def _execute[View: ApiView, **P](
     view: View,
     request: Request,
     method: Callable[Concatenate[View, Request, P], HttpResponseBase],

@@ -1,29 +1,75 @@
 """OpenAPI 3.1 generation: adds what all endpoints have in common to drf-spectacular's output.
 
-What is particular to an endpoint is in its `Operation` (viewsets) or its `extend_schema` (the others). Error responses,
-rate limit headers, idempotency and conditional requests are added here.
+What is particular to an operation is in its `Operation`. Error responses, rate limit headers, idempotency and
+conditional requests are added here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.core.validators import RegexValidator
 from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
+from rest_framework.serializers import BaseSerializer
 
 from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.parsers import MAX_PARAMETER_LENGTH
 from api.problem_details import CONTENT_TYPE
-from api.views import ScopedView
-from api.viewsets import ApiViewSet, Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One HTTP method of one address, as declared by `operation` or `listing`."""
+
+    method: str
+    path: str
+    url_name: str
+    operation_id: str
+    summary: str
+    #: What is sent; a POST sends an empty object at least.
+    body: type[BaseSerializer[Any]] | None = None
+    #: What is returned; None: the viewset's `serializer_class`.
+    response: type[BaseSerializer[Any]] | None = None
+    #: Successful statuses, each with its description or an empty text; the first is that of what the method returns.
+    success: Mapping[int, str] = field(default_factory=lambda: {200: ""})
+    #: Examples of the body, and of the response (None: the viewset's), by title.
+    body_examples: Mapping[str, Any] = field(default_factory=dict)
+    response_examples: Mapping[str, Any] | None = None
+    #: Descriptions of parameters, of the path or the query.
+    parameters: Sequence[OpenApiParameter] = ()
+    #: Codes of the refusals, of the whole or of one row.
+    errors: Sequence[str] = ()
+    row_errors: Sequence[str] = ()
+    is_list: bool = False
+
+    @property
+    def status(self) -> int:
+        """Return the HTTP status of what the method returns."""
+        return next(iter(self.success))
+
+    @property
+    def query_parameters(self) -> frozenset[str]:
+        """Return the names of the query parameters, without those of a list."""
+        return frozenset(one.name for one in self.parameters if one.location == OpenApiParameter.QUERY)
+
+    def describe_errors(self) -> str:
+        """Return the sentence on the codes of the refusals; empty where none is declared."""
+        lists = {"Refus (409)": self.errors, "Codes d'une ligne refusée": self.row_errors}
+        return " ".join(f"{label} : {', '.join(map(_write_code, codes))}." for label, codes in lists.items() if codes)
+
+
+def _write_code(error: str) -> str:
+    code, _, remark = error.partition(" ")
+    return f"`{code}` {remark}".rstrip()
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
@@ -123,54 +169,56 @@ class ApiAutoSchema(AutoSchema):
     view: Any
 
     @property
-    def _declared(self) -> Operation | None:
-        return self.view.operation if isinstance(self.view, ApiViewSet) else None
+    def _declared(self) -> Operation:
+        return cast("Operation", self.view.operation)
 
     def get_operation_id(self) -> str:
         """Return the declared id."""
-        return self._declared.operation_id if self._declared else super().get_operation_id()
+        return self._declared.operation_id
 
     def get_summary(self) -> str | None:
         """Return the declared summary."""
-        return self._declared.summary if self._declared else super().get_summary()
+        return self._declared.summary
 
     def get_description(self) -> str:  # type: ignore[override]  # as the library has it, unlike the framework
         """Return the docstring of the method, and the codes of its refusals."""
-        errors = self._declared.describe_errors() if self._declared else ""
-        return "\n\n".join(filter(None, (super().get_description(), errors)))
+        return "\n\n".join(filter(None, (super().get_description(), self._declared.describe_errors())))
 
     def get_tags(self) -> list[str]:
         """Return the tag of the viewset."""
-        return [self.view.tag] if self._declared else super().get_tags()
+        return [self.view.tag]
 
     def get_override_parameters(self) -> list[Any]:
         """Return the declared parameters."""
-        return list(self._declared.parameters) if self._declared else super().get_override_parameters()
+        return list(self._declared.parameters)
 
     def get_request_serializer(self) -> Any:
         """Return the serializer of the body."""
-        return self._declared.body if self._declared else super().get_request_serializer()
+        return self._declared.body
 
     def get_response_serializers(self) -> Any:
         """Return the serializer of each successful status, with its description."""
-        if self._declared is None:
-            return super().get_response_serializers()
-        serializer = self._declared.response or self.view.serializer_class
-        return {
+        serializer = self.view.get_serializer_class()
+        responses: dict[Any, OpenApiResponse] = {
             status: OpenApiResponse(None if status == HTTPStatus.NO_CONTENT else serializer, description)
             for status, description in self._declared.success.items()
         }
+        if self.method == "GET" and self._declared.errors:
+            refusal = OpenApiResponse(ProblemSerializer, "Une règle s'y oppose : « code » dit laquelle.")
+            responses[409, CONTENT_TYPE] = refusal
+        return responses
 
     def get_examples(self) -> list[OpenApiExample]:
         """Return the examples of the body and of the response."""
-        if self._declared is None:
-            return super().get_examples()
         body_examples, response_examples = self._declared.body_examples, self._declared.response_examples
         if response_examples is None:
             response_examples = self.view.examples
         statuses = list(self._declared.success)
         return [
-            *(OpenApiExample(title, value, request_only=True) for title, value in body_examples.items()),
+            *(
+                OpenApiExample(title, value, request_only=True, media_type=self.map_parsers()[0])
+                for title, value in body_examples.items()
+            ),
             *(
                 OpenApiExample(title, value, response_only=True, status_codes=statuses)
                 for title, value in response_examples.items()
@@ -182,13 +230,12 @@ class ApiAutoSchema(AutoSchema):
     ) -> dict[str, Any] | None:
         """Return the OpenAPI operation; None if it is excluded."""
         operation: dict[str, Any] | None = super().get_operation(path, path_regex, path_prefix, method, registry)
-        if operation is None or not isinstance(self.view, ScopedView):
-            return operation
-        scope = self.view.get_required_scope(self.method)
-        if scope is not None:
-            operation["x-scope"] = scope.value
-            scope_note = f"**Droit** : `{scope.value}` ({scope.label.lower()})."
-            operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{scope_note}".strip()
+        if operation is None:
+            return None
+        scope = self.view.required_scope
+        operation["x-scope"] = scope.value
+        scope_note = f"**Droit** : `{scope.value}` ({scope.label.lower()})."
+        operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{scope_note}".strip()
         operation.setdefault("parameters", []).extend(self._header_parameters())
         for parameter in operation["parameters"]:
             if parameter["in"] == "path":
@@ -216,7 +263,7 @@ class ApiAutoSchema(AutoSchema):
         if self.method == "GET":
             responses["200"]["headers"] = responses["200"]["headers"] | _ETAG
             responses["304"] = {"description": "Rien n'a changé depuis l'« ETag » montré.", "headers": _HEADERS | _ETAG}
-        if self._is_repeatable():
+        if self.method == "POST":
             for status, response in responses.items():
                 if int(status) not in UNSTORED_STATUSES:
                     response["headers"] = response["headers"] | _REPLAYED
@@ -248,22 +295,10 @@ class ApiAutoSchema(AutoSchema):
             schema.update(schema.pop("oneOf")[0])
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        if not isinstance(self.view, ScopedView):
-            is_list: bool = super()._is_list_view(serializer)
-            return is_list
-        return self.method == "GET" and self.view.get_known_parameters(self.method) is None
-
-    def _has_parameters(self) -> bool:
-        """Return whether what a read gives is named by a parameter, and may not exist."""
-        return self.method == "GET" and bool(self.view.get_known_parameters(self.method))
-
-    def _is_repeatable(self) -> bool:
-        if self._declared:
-            return self.method == "POST"
-        return getattr(getattr(self.view, self.method.lower(), None), "is_repeatable", False)
+        return self._declared.is_list
 
     def _header_parameters(self) -> Iterator[dict[str, Any]]:
-        if self._is_repeatable():
+        if self.method == "POST":
             yield {
                 "name": KEY_HEADER,
                 "in": "header",
@@ -285,12 +320,15 @@ class ApiAutoSchema(AutoSchema):
     def _error_responses(self) -> Iterator[tuple[str, str]]:
         """Yield status and description of each error response that this kind of endpoint can give."""
         has_body = self.method in ("POST", "PUT", "PATCH")
+        is_read, declared = self.method == "GET", self._declared
+        # What a read gives may be named by a parameter, and not exist.
+        names_a_thing = "{" in self.path or declared.is_list or (is_read and bool(declared.query_parameters))
         for status, description in _ERROR_DESCRIPTIONS.items():
             if (
-                (status == "404" and "{" not in self.path and not self._is_list_view() and not self._has_parameters())
-                or (status == "409" and self.method == "GET")
+                (status == "404" and not names_a_thing)
+                or (status == "409" and is_read)
                 or (status in ("413", "415") and not has_body)
-                or (status == "422" and not self._is_repeatable())
+                or (status == "422" and self.method != "POST")
             ):
                 continue
             yield status, description

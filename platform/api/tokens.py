@@ -204,12 +204,6 @@ class Unauthorised(ApiProblem):
     auth_header = _HEADER
 
 
-class TooManyRequests(ApiProblem):
-    """Too many requests; `Retry-After` holds the seconds to wait."""
-
-    status_code = 429
-
-
 def get_request_limit() -> throttling.RateLimit:
     """Return the request rate limit of one token."""
     return throttling.RateLimit("api/token", settings.API_REQUESTS_PER_MINUTE, _MINUTE)
@@ -242,9 +236,10 @@ class BearerTokenAuthentication(BaseAuthentication):
         [tried] = throttling.increment_counters([(get_request_limit(), token.token_hash)], at=at)
         request._request.api_rate_limit = tried  # type: ignore[attr-defined]  # noqa: SLF001 - for the response headers
         if tried.is_over:
-            raise TooManyRequests(
+            raise ApiProblem(
                 "too_many_requests",
                 f"Ce jeton a fait ses {tried.limit.tries} requêtes de la minute : patientez.",
+                status_code=429,
                 retry_after=_seconds_to_reset(tried),
             )
         record_use(token, address=address, at=at)
@@ -272,7 +267,9 @@ def _count_invalid_token(address: str, at: datetime.datetime) -> None:
     try:
         throttling.count_attempts([(INVALID_TOKEN_LIMIT, throttling.get_network(address))], at=at)
     except throttling.RateLimitExceeded as throttled:
-        raise TooManyRequests("too_many_requests", str(throttled), retry_after=throttled.retry_after) from None
+        raise ApiProblem(
+            "too_many_requests", str(throttled), status_code=429, retry_after=throttled.retry_after
+        ) from None
 
 
 class TokenSchemeExtension(OpenApiAuthenticationExtension):

@@ -1,4 +1,4 @@
-"""Base classes of the API endpoints: token authentication, one scope per method, JSON only."""
+"""Base class of the API endpoints: token authentication, JSON only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, ClassVar, cast
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
-from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
@@ -20,10 +19,8 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from api import problem_details
-from api.filters import StrictFilterBackend, UniqueCursorPagination
-from api.models import Token, TokenScope
 from api.parsers import StrictJsonParser, check_parameter
-from api.problem_details import ApiProblem, FieldError, InvalidRequest
+from api.problem_details import InvalidRequest
 from api.tokens import BearerTokenAuthentication, build_rate_limit_headers
 from web.outage import forget_preliminary_writes
 
@@ -31,7 +28,7 @@ _NO_PARAMETERS = "Cette adresse ne prend pas de paramètre."
 
 
 class TokenPolicy:
-    """Access policy of the API endpoints: `ScopedView` itself checks access and responds in JSON."""
+    """Access policy of the API endpoints: `ApiView` itself checks access and responds in JSON."""
 
     label = "api: token"
 
@@ -40,59 +37,30 @@ class TokenPolicy:
         return None
 
 
-class HasScope(BasePermission):
-    """Checks that the token has the scope required by the HTTP method."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return True. Raises an `ApiProblem` that names the missing scope."""
-        required_scope = cast("ScopedView", view).get_required_scope(str(request.method))
-        if required_scope is not None and required_scope.value not in cast("Token", request.auth).scopes:
-            raise ApiProblem(
-                "insufficient_scope",
-                f"Ce jeton n'a pas le droit « {required_scope.label} » ({required_scope.value}).",
-                status_code=403,
-            )
-        return True
-
-
-class ScopedView(APIView):
-    """One endpoint. A subclass has a method for each HTTP method it supports, with its scope in `scopes`."""
+class ApiView(APIView):
+    """What all endpoints have in common."""
 
     access_policy = TokenPolicy()
     authentication_classes = (BearerTokenAuthentication,)
-    permission_classes = (HasScope,)
+    permission_classes: Sequence[type[BasePermission]] = ()
     parser_classes: Sequence[type[BaseParser]] = (StrictJsonParser,)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = DefaultContentNegotiation
     # OPTIONS metadata is off: the OpenAPI document has it all.
     metadata_class = None
-    #: By HTTP method; HEAD shares the scope of GET.
-    scopes: ClassVar[Mapping[str, TokenScope]] = {}
     #: HTTP status by code of a `DomainError`; 409 for the others.
     statuses: ClassVar[Mapping[str, int]] = {}
-
-    @property
-    def allowed_methods(self) -> list[str]:
-        """Return the HTTP methods that have a scope: the others get a 405."""
-        return [*self.scopes, *(["HEAD"] if "GET" in self.scopes else [])]
-
-    def get_required_scope(self, method: str) -> TokenScope | None:
-        """Return the scope required by an HTTP method; None where the method is not supported."""
-        return self.scopes.get("GET" if method == "HEAD" else method)
-
-    def get_known_parameters(self, method: str) -> frozenset[str] | None:
-        """Return the names of the query parameters; None where a list's filters check them."""
-        return frozenset()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Run authentication, permission and parameter checks. Raises an `ApiProblem`."""
         super().initial(request, *args, **kwargs)
         _check_parameters(request, kwargs)
-        known = self.get_known_parameters(str(request.method))
-        if known is not None and request.method in self.allowed_methods:
-            _reject_query_parameters(request, known)
+        self.check_query(request)
         # Counting the request is not what it asks for.
         forget_preliminary_writes()
+
+    def check_query(self, request: Request) -> None:
+        """Raise `InvalidRequest` for a query parameter that the endpoint does not know."""
 
     def actor(self) -> User:
         """Return the user account of the token."""
@@ -135,24 +103,7 @@ class ScopedView(APIView):
         return cast("HttpResponse", response)
 
 
-class ScopedListView(ScopedView, GenericAPIView[Any]):
-    """A list endpoint. `cursor_field`: the unique column to sort by; `-` for descending."""
-
-    pagination_class = UniqueCursorPagination
-    filter_backends = (StrictFilterBackend,)
-    cursor_field: ClassVar[str] = "-pk"
-
-    def get_known_parameters(self, method: str) -> frozenset[str] | None:
-        """Return None for the list itself, and no name for what is written at its address."""
-        return None if method in ("GET", "HEAD") else frozenset()
-
-    def list_response(self) -> Response:
-        """Return the requested page."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
-
-class NotFoundView(ScopedView):
+class NotFoundView(ApiView):
     """Catch-all endpoint for unknown API paths: a 404 in JSON, after authentication."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -167,13 +118,6 @@ def _check_parameters(request: Request, path_parameters: Mapping[str, object]) -
     in_path = ((name, "\x00") for name, value in path_parameters.items() if "\x00" in str(value))
     in_query = ((name, value) for name, values in request.query_params.lists() for value in values)
     errors = [error for name, value in (*in_path, *in_query) if (error := check_parameter(name, value)) is not None]
-    if errors:
-        raise InvalidRequest(errors)
-
-
-def _reject_query_parameters(request: Request, known: frozenset[str]) -> None:
-    sentence = "Ce paramètre n'existe pas : voyez la description de l'adresse." if known else _NO_PARAMETERS
-    errors = [FieldError("unknown_parameter", sentence, name) for name in request.query_params if name not in known]
     if errors:
         raise InvalidRequest(errors)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar, Concatenate, cast
 
@@ -13,67 +12,50 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from api.fields import EmptySerializer
+from api.filters import StrictFilterBackend, UniqueCursorPagination
 from api.idempotency import idempotent
-from api.models import TokenScope
-from api.views import ScopedListView
+from api.models import Token, TokenScope
+from api.problem_details import ApiProblem, FieldError, InvalidRequest
+from api.schema import ApiAutoSchema, Operation
+from api.views import ApiView
+
+_NO_PARAMETERS = "Cette adresse ne prend pas de paramètre."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One HTTP method of one address, as declared by `operation` or `listing`."""
+class HasScope(BasePermission):
+    """Checks that the token has the scope of the operation."""
 
-    method: str
-    path: str
-    url_name: str
-    operation_id: str
-    summary: str
-    #: What is sent; a POST sends an empty object at least.
-    body: type[BaseSerializer[Any]] | None = None
-    #: What is returned; None: the viewset's `serializer_class`.
-    response: type[BaseSerializer[Any]] | None = None
-    #: Successful statuses, each with its description or an empty text; the first is that of what the method returns.
-    success: Mapping[int, str] = field(default_factory=lambda: {200: ""})
-    #: Examples of the body, and of the response (None: the viewset's), by title.
-    body_examples: Mapping[str, Any] = field(default_factory=dict)
-    response_examples: Mapping[str, Any] | None = None
-    #: Descriptions of parameters, of the path or the query.
-    parameters: Sequence[OpenApiParameter] = ()
-    #: Codes of the refusals, of the whole or of one row.
-    errors: Sequence[str] = ()
-    row_errors: Sequence[str] = ()
-    is_list: bool = False
-
-    @property
-    def status(self) -> int:
-        """Return the HTTP status of what the method returns."""
-        return next(iter(self.success))
-
-    @property
-    def query_parameters(self) -> frozenset[str]:
-        """Return the names of the query parameters, without those of a list."""
-        return frozenset(one.name for one in self.parameters if one.location == OpenApiParameter.QUERY)
-
-    def describe_errors(self) -> str:
-        """Return the sentence on the codes of the refusals; empty where none is declared."""
-        lists = {"Refus (409)": self.errors, "Codes d'une ligne refusée": self.row_errors}
-        return " ".join(f"{label} : {', '.join(map(_write_code, codes))}." for label, codes in lists.items() if codes)
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return True. Raises an `ApiProblem` that names the missing scope."""
+        required_scope = cast("ApiViewSet", view).required_scope
+        if required_scope is not None and required_scope.value not in cast("Token", request.auth).scopes:
+            raise ApiProblem(
+                "insufficient_scope",
+                f"Ce jeton n'a pas le droit « {required_scope.label} » ({required_scope.value}).",
+                status_code=403,
+            )
+        return True
 
 
-def _write_code(error: str) -> str:
-    code, _, remark = error.partition(" ")
-    return f"`{code}` {remark}".rstrip()
-
-
-class ApiViewSet(ViewSetMixin, ScopedListView):
+class ApiViewSet(ViewSetMixin, ApiView, GenericAPIView[Any]):
     """The operations on one resource: at most one list, and others beside it."""
 
+    schema = ApiAutoSchema()
+    permission_classes = (HasScope,)
+    pagination_class = UniqueCursorPagination
+    filter_backends = (StrictFilterBackend,)
+    #: The unique column that the list is sorted by; `-` for descending.
+    cursor_field: ClassVar[str] = "-pk"
     #: OpenAPI tag: the page of the documentation.
     tag: ClassVar[str]
     read_scope: ClassVar[TokenScope] = TokenScope.READ
@@ -100,17 +82,32 @@ class ApiViewSet(ViewSetMixin, ScopedListView):
         """Return the HTTP methods of the address."""
         return [method.upper() for method in self.action_map or ()]
 
-    def get_required_scope(self, method: str) -> TokenScope | None:
+    @property
+    def required_scope(self) -> TokenScope | None:
         """Return the scope of the operation; None where the method is not supported."""
         if self.operation is None:
             return None
         return self.read_scope if self.operation.method == "GET" else self.write_scope
 
-    def get_known_parameters(self, method: str) -> frozenset[str] | None:
-        """Return the names of the query parameters; None where the list's filters check them."""
+    def check_query(self, request: Request) -> None:
+        """Raise `InvalidRequest` for an unknown query parameter; the filters of a list check theirs."""
         if self.operation is None or self.operation.is_list:
-            return None
-        return self.operation.query_parameters
+            return
+        known = self.operation.query_parameters
+        sentence = "Ce paramètre n'existe pas : voyez la description de l'adresse." if known else _NO_PARAMETERS
+        errors = [FieldError("unknown_parameter", sentence, name) for name in request.query_params if name not in known]
+        if errors:
+            raise InvalidRequest(errors)
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        """Return the serializer of what the operation returns."""
+        declared = self.operation and self.operation.response
+        return declared or super().get_serializer_class()
+
+    def list_response(self) -> Response:
+        """Return the requested page."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Return the problem details of a known exception; re-raise any other."""
@@ -133,8 +130,7 @@ class ApiViewSet(ViewSetMixin, ScopedListView):
             status = declared.status
         if status == HTTPStatus.NO_CONTENT:
             return Response(status=status)
-        serializer_class = declared.response or cast("type[BaseSerializer[Any]]", self.serializer_class)
-        data = result if isinstance(result, dict) else serializer_class(result).data
+        data = result if isinstance(result, dict) else self.get_serializer_class()(result).data
         return Response(data, status=status, headers=headers)
 
     def respond_created(self, result: Any, url_name: str, **kwargs: object) -> Response:

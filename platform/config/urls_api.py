@@ -1,7 +1,4 @@
-"""URLs of a tenant's API, under `/api/v1/`; none ends in a slash.
-
-Viewsets declare their own; those of imports are listed here.
-"""
+"""URLs of a tenant's API, under `/api/v1/`; none ends in a slash. Viewsets declare their own."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from api.viewsets import build_urls
 from collectivities.api.members import MemberViewSet
 from collectivities.api.portfolio import PortfolioViewSet
 from collectivities.api.webhooks import DeliveryViewSet, EventViewSet, WebhookViewSet
-from imports.api import actions as import_actions
-from imports.api import imports
+from imports.api.imports import ImportListViewSet, ImportViewSet
+from imports.api.rows import ImportRowViewSet
 from licensing.plans.renewals.api import RenewalViewSet
 from licensing.pools.actions_api import AllocationActionViewSet, UndeliveredKeyViewSet
 from licensing.pools.api import AllocationViewSet, PoolViewSet
@@ -46,6 +43,9 @@ VIEWSETS = (
     EventViewSet,
     WebhookViewSet,
     DeliveryViewSet,
+    ImportListViewSet,
+    ImportViewSet,
+    ImportRowViewSet,
 )
 
 urlpatterns = [
@@ -54,14 +54,6 @@ urlpatterns = [
     path("documentation/getting-started/", documentation.getting_started, name="getting_started"),
     path("documentation/errors/", documentation.errors, name="errors"),
     path("documentation/<slug:slug>/", documentation.resource, name="resource"),
-    path("imports", imports.ImportListView.as_view(), name="imports"),
-    path("imports/<int:pk>", imports.ImportView.as_view(), name="import"),
-    path("imports/<int:pk>/layout", import_actions.ImportLayoutView.as_view(), name="import_layout"),
-    path("imports/<int:pk>/rows", imports.ImportRowListView.as_view(), name="import_rows"),
-    path("imports/<int:pk>/rows/<int:row>", imports.ImportRowView.as_view(), name="import_row"),
-    path("imports/<int:pk>/apply", import_actions.ApplyImportView.as_view(), name="import_apply"),
-    path("imports/<int:pk>/cancel", import_actions.CancelImportView.as_view(), name="import_cancel"),
-    path("imports/<int:pk>/undo", import_actions.UndoImportView.as_view(), name="import_undo"),
     *build_urls(*VIEWSETS),
     re_path("^(?P<rest>.*)$", NotFoundView.as_view(), name="not_found"),
 ]

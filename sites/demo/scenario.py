@@ -21,10 +21,10 @@ from collectivities.operations.members import invite
 from collectivities.operations.offices import open_office
 from collectivities.operations.portfolio import add_to_portfolio
 from core.calendar import date_in_paris
-from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
+from imports.operations import apply_rows, upload
 from licensing.classes import operations, pupils, words
 from licensing.classes.entry_check import check_pupil_entry, check_user_entry
 from licensing.classes.pupils import Credential
@@ -181,7 +181,7 @@ class DemoScenario:
         directory.write_workbook(path)
         manager = User.objects.get(username="nora")
         with tenant_context(self.offices["nimes"]):
-            spreadsheet_import = imports.upload(
+            spreadsheet_import = upload.upload(
                 purpose=Purpose.ALLOCATION,
                 pool_id=self.pools["nimes"].pk,
                 volume="",
@@ -201,7 +201,7 @@ class DemoScenario:
             )
             self._expect(not Allocation.objects.exists(), "rien n'est attribué avant l'accord du gestionnaire")
             spreadsheet_import.refresh_from_db()
-            imports.confirm(
+            apply_rows.confirm(
                 import_id=spreadsheet_import.pk,
                 digest=import_queries.compute_digest(spreadsheet_import),
                 send_on=None,

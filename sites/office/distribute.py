@@ -14,13 +14,8 @@ from collectivities.queries import get_current_collectivity, list_members
 from core.calendar import date_in_paris
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
-from imports.operations import (
-    PoolChoice,
-    describe_request_changes,
-    describe_wait,
-    find_list_to_give,
-    list_managers_to_ask,
-)
+from imports.operations.application_requests import describe_request_changes, describe_wait, list_managers_to_ask
+from imports.requested_licences import PoolChoice, find_list_to_give
 from licensing.pools.positions import PoolPosition, list_pool_positions
 from licensing.pools.year_use import list_schools_without_licences
 from licensing.requests.returns.queries import count_unused_of_office

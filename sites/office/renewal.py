@@ -28,7 +28,7 @@ from core.calendar import date_in_paris
 from core.exceptions import DomainError, Refusal
 from core.formatting import format_school_year
 from core.money import Amounts
-from imports.operations import list_numbered_lists
+from imports.requested_licences import list_numbered_lists
 from licensing.catalogue import pricing
 from licensing.orders import billing_details
 from licensing.orders.queries import list_years_to_order

@@ -20,7 +20,7 @@ from core.documents import build_file_response
 from core.exceptions import DomainError
 from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent, build_workbook
-from imports.operations import ListedNumbers, read_numbers
+from imports.requested_licences import ListedNumbers, read_numbers
 from licensing.plans.renewals import operations
 from licensing.plans.renewals.models import MAX_UNITS
 from licensing.plans.renewals.queries import RenewalList, RenewalRow

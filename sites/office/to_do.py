@@ -26,7 +26,8 @@ from core.connections import connection
 from core.formatting import format_school_year
 from imports.enums import REQUESTED, ImportState
 from imports.models import SpreadsheetImport
-from imports.operations import count_arrived, describe_request_changes, describe_requests, describe_wait
+from imports.operations.application_requests import describe_request_changes, describe_requests, describe_wait
+from imports.operations.row_edits import count_arrived
 from licensing.books.billing.queries import has_rejected_invoice
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year

@@ -15,11 +15,11 @@ from django.urls import get_resolver
 
 from api import problem_details, views
 from api.fields import StrictSerializer
-from api.views import ScopedListView, ScopedView
+from api.views import ApiView
 from core.exceptions import DomainError
 
 #: Callables that take an error code as first argument, third argument, or keyword.
-_FIRST = {"ApiProblem", "Unauthorised", "TooManyRequests", "FieldError", "build_problem_response", "__init__"}
+_FIRST = {"ApiProblem", "Unauthorised", "FieldError", "build_problem_response", "__init__"}
 _THIRD = {"PortfolioRowError"}
 _NAMED = {"ErrorDetail", "ValidationError", "ApiProblem", "FieldError"}
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
@@ -78,7 +78,7 @@ PAGE_ONLY_CODES = {
 }
 
 
-def list_endpoints() -> set[type[ScopedView]]:
+def list_endpoints() -> set[type[ApiView]]:
     """Return the endpoint classes."""
     patterns = get_resolver("config.urls_api").url_patterns
     return {pattern.callback.cls for pattern in patterns if hasattr(pattern.callback, "cls")}
@@ -134,8 +134,8 @@ def field_codes() -> set[str]:
     """Return the error codes of fields and parameters."""
     fields = [field for one in _subclasses(StrictSerializer) for field in _fields(one())]
     for one in list_endpoints():
-        if issubclass(one, ScopedListView) and (filterset_class := getattr(one, "filterset_class", None)) is not None:
-            fields += filterset_class(queryset=one.queryset).form.fields.values()
+        if (filterset_class := getattr(one, "filterset_class", None)) is not None:
+            fields += filterset_class(queryset=vars(one)["queryset"]).form.fields.values()
     return {code for field in fields for code in _of_field(field)}
 
 

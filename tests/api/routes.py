@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import URLPattern, get_resolver, reverse
 
 from api.models import TokenScope
-from api.views import NotFoundView, ScopedView
+from api.views import NotFoundView
 from api.viewsets import ApiViewSet
 from tests.access import routes
 
@@ -24,7 +24,7 @@ class ApiRoute:
     method: str
     scope: TokenScope
     arguments: frozenset[str]
-    view: type[ScopedView]
+    view: type[ApiViewSet]
     handler: Any
 
     def __str__(self):
@@ -47,16 +47,9 @@ def _iter_routes():
         if callback is None or callback.cls is NotFoundView:
             continue
         for method in VERBS:
-            action = getattr(callback, "actions", {method.lower(): method.lower()}).get(method.lower())
-            handler = getattr(callback.cls, action or "", None)
-            if handler is not None:
-                yield ApiRoute(name, method, _scope(callback.cls, method), route.arguments, callback.cls, handler)
-
-
-def _scope(view, method):
-    if issubclass(view, ApiViewSet):
-        return view.read_scope if method == "GET" else view.write_scope
-    return view.scopes[method]
+            if action := vars(callback)["actions"].get(method.lower()):
+                scope = callback.cls.read_scope if method == "GET" else callback.cls.write_scope
+                yield ApiRoute(name, method, scope, route.arguments, callback.cls, getattr(callback.cls, action))
 
 
 API_ROUTES = list(_iter_routes())

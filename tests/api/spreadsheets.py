@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from imports import on_demand_tasks, tasks
+from imports import tasks
 
 
 def upload(api, content, *, name="écoles.csv", key=None, **fields):
@@ -59,5 +59,5 @@ def undo_import(api, number):
     """Undo an import; return it."""
     answer = api.post(f"/imports/{number}/undo")
     assert answer.status_code == 202, answer.content.decode()
-    on_demand_tasks.undo(import_id=number, asked_at=timezone.now().isoformat())
+    tasks.undo(import_id=number, asked_at=timezone.now().isoformat())
     return get_import(api, number)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from collectivities.capabilities import Role
 from collectivities.models import PortfolioSchool
-from imports import on_demand_tasks, tasks
+from imports import tasks
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools import checks
 from licensing.pools import operations as pools
@@ -193,7 +193,7 @@ def undo_import(visit):
     check_page(visit, "defaire")
     page.get_by_role("button", name="Défaire cet import").click()
     page.get_by_text("L’import se défait…").wait_for()
-    on_demand_tasks.undo(import_id=SpreadsheetImport.objects.get().pk, asked_at=TERM.isoformat())
+    tasks.undo(import_id=SpreadsheetImport.objects.get().pk, asked_at=TERM.isoformat())
     page.get_by_text("Cet import est défait").wait_for()
     check_page(visit, "defait")
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from collectivities.capabilities import Role
 from collectivities.operations import members
-from imports import on_demand_tasks, tasks
+from imports import tasks
 from imports.models import SpreadsheetImport
 from licensing.orders import operations as orders
 from mailing.models import Message
@@ -267,7 +267,7 @@ class OfficeActs:
         self.follow("Défaire cet import")
         self.click("Défaire cet import")
         yield "an undo asked for", "l’import se défait"
-        self.work(on_demand_tasks.undo, asked_at=timezone.now().isoformat())
+        self.work(tasks.undo, asked_at=timezone.now().isoformat())
         yield "an import undone", "Cet import est défait"
 
     def list_all(self):

@@ -17,9 +17,9 @@ from collectivities.letters import build_stop_url
 from collectivities.models import Letter, OfficeSettings
 from collectivities.operations import members
 from collectivities.operations.portfolio import list_undoable_additions
-from imports import operations
 from imports.concerns import Concern
 from imports.models import ImportRow
+from imports.operations import application_requests, row_edits
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import Allocation
@@ -291,7 +291,7 @@ def walk_verification(walk, browser):
         {"number": 4, "set_aside": True},
         {"number": 6, "edits": {"units": "3"}},
     ):
-        operations.amend_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
+        row_edits.amend_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
     ImportRow.objects.filter(import_id=spreadsheet_import.pk, number=8).update(
         proposals=[{"uai": SchoolFactory().uai, "label": "École Zola", "score": 0.7}]
     )
@@ -316,7 +316,7 @@ def walk_application_request(walk, by, collectivity):
     checked = upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 1)))
     MemberFactory(roles=[Role.MANAGER])
     walk.open(officer, import_url("request_application", checked.pk))
-    operations.request_application(import_id=checked.pk, by=by, at=TERM)
+    application_requests.request_application(import_id=checked.pk, by=by, at=TERM)
     walk.open(officer, import_url("detail", checked.pk))
 
 

@@ -6,10 +6,10 @@ import io
 
 import openpyxl
 
-from imports import on_demand_tasks, operations, queries, tasks
+from imports import queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.models import AnnotatedFile
-from imports.operations import annotation
+from imports.operations import annotation, apply_rows, upload
 from imports.operations.apply_rows import build_guard
 from tests.conftest import TERM
 from tests.imports.sample_files import save_workbook, schools_csv
@@ -17,7 +17,7 @@ from tests.imports.sample_files import save_workbook, schools_csv
 
 def upload_and_parse(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):
     """Upload a file and parse it, as the worker does; return the import."""
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         pool_id=pool.pk, filename=filename, content=content, units_for_all=units_for_all, by=by, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)
@@ -27,7 +27,7 @@ def upload_and_parse(pool, content, *, units_for_all=None, filename="écoles.csv
 
 def apply_portfolio_list(*rows, titles=("UAI", "Licences demandées")):
     """Apply a list of schools for the portfolio, as the worker does; return the import."""
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=Purpose.PORTFOLIO,
         pool_id=None,
         filename="liste.csv",
@@ -50,7 +50,7 @@ def required_count(spreadsheet_import):
 def build_annotated(spreadsheet_import):
     """Return the annotated workbook of an import, opened by openpyxl."""
     annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
+    tasks.annotate(import_id=spreadsheet_import.pk)
     return openpyxl.load_workbook(io.BytesIO(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content)))
 
 
@@ -65,7 +65,7 @@ def upload_corrected(pool, book, filename="corrigé.xlsx", **more):
 
 def confirm_and_apply(spreadsheet_import, *, only_valid=False, at=TERM):
     """Confirm an import, with the number that the guard requires, and apply it as the worker does."""
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,

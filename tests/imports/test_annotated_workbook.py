@@ -16,12 +16,12 @@ from openpyxl.styles import PatternFill
 from openpyxl.worksheet.dimensions import ColumnDimension
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from imports import on_demand_tasks, operations
+from imports import tasks
 from imports.columns import ADDED_TITLES, LISTS_SHEET, Meaning
 from imports.formats.detection import open_workbook
 from imports.formats.xlsx import DECIDED_COLOUR, SEVERE_COLOUR, WARNING_COLOUR
 from imports.models import SpreadsheetImport
-from imports.operations import annotation
+from imports.operations import annotation, row_edits
 from imports.operations.annotation import AnnotationState
 from imports.workbooks import annotated_workbook, provenance
 from imports.workbooks.annotated_workbook import annotate
@@ -256,7 +256,7 @@ def test_the_worker_builds_it_once_and_again_when_rows_changed(pool):
     assert sheet["C2"].value.startswith("Erreur : ")
     assert sheet["B2"].fill.fgColor.rgb == SEVERE_COLOUR
     assert annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM) is AnnotationState.READY
-    operations.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
     assert annotation.get_annotation_state(spreadsheet_import, TERM) is AnnotationState.OUT_OF_DATE
     assert build_annotated(spreadsheet_import).worksheets[0]["C2"].value == "Corrigé ici : 2 (nombre de licences)."
     assert (
@@ -281,7 +281,7 @@ def test_what_was_decided_on_the_page_is_written_beside_the_cells(pool, build):
         {"conflict_resolution": "reduce"},
     )
     for number, change in enumerate(changes, start=2):
-        operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
+        row_edits.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
     sheet = build_annotated(spreadsheet_import).worksheets[0]
     school = f"{named.uai} – {named.name} – {named.commune}"
     assert [sheet.cell(number, 6).value for number in range(2, 6)] == [school, None, None, None]
@@ -302,7 +302,7 @@ def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):
         is AnnotationState.FAILED
     )
     monkeypatch.setattr(annotation, "build_annotated_workbook", lambda _table: 1 / 0)
-    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
+    tasks.annotate(import_id=spreadsheet_import.pk)
     assert annotation.get_annotation_state(spreadsheet_import, TERM) is AnnotationState.FAILED
     assert annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM) is AnnotationState.MAKING
     SpreadsheetImport.objects.update(state="cancelled")

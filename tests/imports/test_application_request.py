@@ -6,10 +6,11 @@ import pytest
 
 from collectivities.capabilities import Role
 from collectivities.models import AuditEntry, Member
-from imports import operations, tasks
+from imports import tasks
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState, RequestAnswer
 from imports.exceptions import NothingToApply
 from imports.models import SpreadsheetImport
+from imports.operations import application_requests, cancellation, intake, row_edits, undo_import
 from licensing.pools import operations as pools
 from mailing import kinds
 from mailing.models import Message
@@ -41,7 +42,7 @@ def checked(pool, boss):
 
 
 def request(spreadsheet_import, by):
-    return operations.request_application(import_id=spreadsheet_import.pk, by=by, at=TERM)
+    return application_requests.request_application(import_id=spreadsheet_import.pk, by=by, at=TERM)
 
 
 def read_email(message):
@@ -50,7 +51,7 @@ def read_email(message):
 
 
 def amend(spreadsheet_import, number, **changes):
-    operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **changes)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **changes)
 
 
 def test_the_managers_are_asked_by_e_mail_and_at_home(office, checked, data_officer, boss):
@@ -117,7 +118,7 @@ def test_without_another_manager_nobody_is_asked(checked, data_officer, boss):
 
 def test_a_request_ends_when_the_file_is_read_anew(checked, data_officer):
     request(checked, data_officer)
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=checked.pk, sheets=None, header_row=None, columns={}, units_for_all=None, by=None, at=TERM
     )
     checked.refresh_from_db()
@@ -216,8 +217,10 @@ def test_many_managers_are_named_in_part(checked, data_officer):
     request(checked, data_officer)
     checked.refresh_from_db()
     people = [MemberFactory(user__first_name="A", user__last_name=name).user for name in "BCDEF"]
-    assert "demandé à A B, A C, A D et 2 autres le" in operations.describe_wait(checked, people).replace("\u00a0", " ")
-    assert operations.describe_wait(checked, []).startswith("demandé le")
+    assert "demandé à A B, A C, A D et 2 autres le" in application_requests.describe_wait(checked, people).replace(
+        "\u00a0", " "
+    )
+    assert application_requests.describe_wait(checked, []).startswith("demandé le")
 
 
 def test_a_request_is_withdrawn(office, checked, data_officer, boss):
@@ -307,19 +310,19 @@ def test_who_asked_learns_that_it_was_applied_and_undone(checked, data_officer, 
     assert [message.recipient for message in answers()] == [data_officer.email]
     text = read_email(answers().get())
     assert "dont vous aviez demandé l'application pour 7 licences, est appliqué. 3 licences attribuées" in text
-    operations.undo(import_id=checked.pk, by=boss, at=TERM)
+    undo_import.undo(import_id=checked.pk, by=boss, at=TERM)
     text = read_email(answers().last())
     assert "est défait" in text
     assert f"C'est {boss} qui l'a fait." in text
 
 
-@pytest.mark.parametrize("act", [operations.cancel, operations.withdraw_request])
+@pytest.mark.parametrize("act", [cancellation.cancel, application_requests.withdraw_request])
 def test_who_asked_learns_that_another_ended_the_request(checked, data_officer, boss, act):
     request(checked, data_officer)
     act(import_id=checked.pk, by=boss, at=TERM)
     text = read_email(answers().get())
     assert str(boss) in text
-    assert ("annulé" in text) == (act is operations.cancel)
+    assert ("annulé" in text) == (act is cancellation.cancel)
 
 
 def test_each_answer_has_a_subject_of_its_own(checked):
@@ -335,7 +338,7 @@ def test_each_answer_has_a_subject_of_its_own(checked):
 
 def test_who_ends_their_own_request_gets_no_e_mail(checked, data_officer):
     request(checked, data_officer)
-    operations.cancel(import_id=checked.pk, by=data_officer, at=TERM)
+    cancellation.cancel(import_id=checked.pk, by=data_officer, at=TERM)
     assert not answers().exists()
 
 

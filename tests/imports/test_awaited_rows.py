@@ -9,10 +9,10 @@ import pytest
 from collectivities.models import AuditEntry
 from core.connections import connection
 from core.exceptions import DomainError
-from imports import operations, tasks
+from imports import tasks
 from imports.enums import ImportState, Purpose, Verdict
 from imports.models import ImportRow, SpreadsheetImport
-from imports.operations import row_edits
+from imports.operations import row_edits, upload
 from licensing.pools.models import Allocation
 from schools.models import SchoolState
 from tests.conftest import TERM
@@ -65,7 +65,7 @@ def test_unknown_schools_are_offered_again_once_the_directory_has_them(waiting):
 def test_an_import_still_under_review_takes_its_schools_back(pool):
     uai = next_uai()
     spreadsheet_import = upload_and_parse(pool, schools_csv((uai, 2)))
-    operations.amend_row(import_id=spreadsheet_import.pk, number=2, awaited=True, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=2, awaited=True, by=None, at=TERM)
     SchoolFactory(uai=uai)
     assert resume(spreadsheet_import) == spreadsheet_import
     row = ImportRow.objects.get(import_id=spreadsheet_import.pk)
@@ -97,7 +97,7 @@ def test_a_lot_that_ended_asks_for_another(waiting):
 def test_schools_awaited_by_the_portfolio_are_added_to_it(nimes):
     uai = next_uai()
     known = SchoolFactory()
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=Purpose.PORTFOLIO,
         pool_id=None,
         filename="écoles.csv",

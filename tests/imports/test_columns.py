@@ -8,7 +8,7 @@ import pytest
 from django.forms import ChoiceField
 
 from collectivities.operations.portfolio import SchoolContact
-from imports.api.imports import RowEditsSerializer
+from imports.api.rows import RowEditsSerializer
 from imports.columns import EDITABLE_COLUMNS, PORTFOLIO_FIELDS, TEMPLATE_COLUMNS, ColumnGroup, Meaning
 from imports.enums import Purpose
 from imports.layout import Layout, SheetRegion

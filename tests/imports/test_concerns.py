@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from imports import operations
 from imports.concerns import MAX_NAMED, Concern
 from imports.models import ImportRow
+from imports.operations import row_edits
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
@@ -40,7 +40,7 @@ def mixed(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(*rows))
     by_name = ImportRow.objects.filter(import_id=spreadsheet_import.pk, number__in=[4, 5])
     by_name.update(match_method="name", confidence=0.96)
-    operations.amend_row(import_id=spreadsheet_import.pk, number=6, set_aside=True, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=6, set_aside=True, by=None, at=TERM)
     return spreadsheet_import
 
 

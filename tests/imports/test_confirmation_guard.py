@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from imports import operations, tasks
+from imports import tasks
 from imports.enums import Purpose
+from imports.operations import upload
 from imports.operations.apply_rows import build_guard
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
@@ -40,7 +41,7 @@ def test_changing_most_allocated_schools_asks_for_the_number_of_schools(pool, ho
 def test_changing_most_of_the_portfolio_asks_for_the_number_of_schools(nimes):
     schools = [PortfolioSchoolFactory(classes=3).school for _ in range(5)]
     content = schools_csv(*[(school, 4) for school in schools[:2]], (SchoolFactory(), 4), titles=("UAI", "Classes"))
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="a.csv", content=content, units_for_all=None, by=None, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)

@@ -14,10 +14,10 @@ from django.utils import timezone
 from collectivities.capabilities import Role
 from collectivities.models import AuditEntry
 from core.exceptions import Refusal
-from imports import on_demand_tasks, operations
+from imports import tasks
 from imports.enums import ImportState
 from imports.models import ANNOTATED_FILE_KEPT, CONTENTS_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
-from imports.operations import row_edits
+from imports.operations import row_edits, undo_import
 from imports.operations.cancellation import delete_contents
 from imports.operations.undo_import import build_undo_plan
 from imports.operations.upload import upload_again
@@ -94,7 +94,7 @@ def test_rows_that_an_interrupted_job_left_are_found_again(pool):
 def test_the_time_runs_from_the_last_that_happened(pool):
     spreadsheet_import = apply_list(pool)
     undone_at = (TERM + 300 * DAY).astimezone(datetime.UTC)
-    operations.undo(import_id=spreadsheet_import.pk, by=None, at=undone_at)
+    undo_import.undo(import_id=spreadsheet_import.pk, by=None, at=undone_at)
     retention.prune_schema(at=OLD)
     assert count_contents(spreadsheet_import)[0] == 2
     assert due.get_moment(PRUNE_ROWS, "c_nimes") == TERM + CONTENTS_KEPT
@@ -158,9 +158,9 @@ def test_what_needs_the_rows_is_refused_in_words(pool, manager):
     spreadsheet_import = apply_list(pool)
     retention.prune_schema(at=OLD)
     for act in (
-        partial(operations.get_undo_plan, spreadsheet_import.pk),
-        partial(operations.request_undo, import_id=spreadsheet_import.pk, by=None, at=OLD),
-        partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=OLD),
+        partial(undo_import.get_undo_plan, spreadsheet_import.pk),
+        partial(undo_import.request_undo, import_id=spreadsheet_import.pk, by=None, at=OLD),
+        partial(undo_import.undo, import_id=spreadsheet_import.pk, by=None, at=OLD),
     ):
         with refuses("contents_deleted", match="ont été supprimés le 26\u00a0mai 2028"):
             act()
@@ -201,9 +201,9 @@ def test_the_database_refuses_an_open_import_without_contents_and_an_undoing_aft
 
 def test_an_import_that_waits_to_be_undone_keeps_its_rows(pool):
     spreadsheet_import = apply_list(pool)
-    operations.request_undo(import_id=spreadsheet_import.pk, by=UserFactory(), at=OLD)
+    undo_import.request_undo(import_id=spreadsheet_import.pk, by=UserFactory(), at=OLD)
     assert retention.prune_schema(at=OLD) == {}
-    on_demand_tasks.undo(import_id=spreadsheet_import.pk, asked_at=OLD.isoformat())
+    tasks.undo(import_id=spreadsheet_import.pk, asked_at=OLD.isoformat())
     assert not Allocation.objects.active().exists()
 
 
@@ -220,7 +220,7 @@ def test_an_import_that_is_being_undone_is_not_deleted(committing, monkeypatch):
     monkeypatch.setattr("imports.operations.undo_import.build_undo_plan", build_slowly)
 
     def undo():
-        operations.undo(import_id=spreadsheet_import.pk, by=None, at=OLD)
+        undo_import.undo(import_id=spreadsheet_import.pk, by=None, at=OLD)
 
     def prune():
         wait_until(reading.is_set)
@@ -253,7 +253,7 @@ def test_an_undoing_that_waited_for_the_deletion_is_refused(committing, monkeypa
 
     def undo():
         wait_until(locked.is_set)
-        return operations.undo(import_id=spreadsheet_import.pk, by=None, at=OLD)
+        return undo_import.undo(import_id=spreadsheet_import.pk, by=None, at=OLD)
 
     pruned, *refusals = run_concurrently(
         committing.schema_name,

@@ -6,10 +6,11 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from collectivities.models import AuditEntry
-from imports import operations, tasks
+from imports import tasks
 from imports.columns import Meaning
 from imports.enums import ImportState, Verdict
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations import intake, row_edits, upload
 from imports.workbooks.provenance import PROPERTY_NAME
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
@@ -27,7 +28,7 @@ def row(spreadsheet_import, number):
 
 
 def amend(spreadsheet_import, number, **change):
-    return operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
+    return row_edits.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_the_column_mapping_and_volume_are_carried_over(pool):
     spreadsheet_import = upload_and_parse(
         pool, build_csv([[school.uai, other.uai], [other.uai, school.uai], ["0300000Z", "x"]])
     )
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=0,
@@ -175,7 +176,7 @@ def test_a_file_for_another_lot_or_of_another_collectivity_corrects_nothing(pool
 
 @pytest.mark.small
 def test_the_page_says_which_import_a_file_corrects(pool, first):
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         pool_id=pool.pk,
         filename="a.xlsx",
         content=build_xlsx([["Liste"], TITLES, [first.schools[2].uai, first.schools[2].name, "trois"]]),

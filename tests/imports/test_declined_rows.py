@@ -15,10 +15,10 @@ from odf.table import Table, TableCell, TableRow
 from odf.text import P
 from openpyxl.styles import Font
 
-from imports import operations, tasks
+from imports import tasks
 from imports.enums import Purpose
 from imports.models import ImportRow
-from imports.operations import recheck
+from imports.operations import recheck, upload
 from imports.parsing.declined_rows import DECLINED
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from licensing.pools.models import Allocation
@@ -245,7 +245,7 @@ def test_declined_rows_stay_unticked_when_all_is_checked_again(pool):
 def test_declined_rows_of_a_portfolio_are_unticked_too(nimes):
     schools = SchoolFactory.create_batch(2)
     content = schools_csv((schools[0], "oui"), (schools[1], "non"), titles=("UAI", "Participe"))
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="a.csv", content=content, units_for_all=None, by=None, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)

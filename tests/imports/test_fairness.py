@@ -8,10 +8,11 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from imports import on_demand_tasks, operations, queries
+from imports import queries, tasks
 from imports.enums import ImportState
 from imports.models import AnnotatedFile, SpreadsheetImport
-from imports.operations import annotation, import_lock
+from imports.operations import annotation, apply_rows, import_lock
+from imports.operations.upload import store_upload
 from jobs.tasks import report_given_up
 from tenants.models import Collectivity
 from tests.conftest import TERM
@@ -29,7 +30,7 @@ def build_csv(rows):
 
 
 def upload(pool, content, filename="écoles.csv"):
-    return operations.store_upload(
+    return store_upload(
         pool_id=pool.pk, filename=filename, content=content, units_for_all=None, by=None, at=timezone.now()
     )
 
@@ -83,7 +84,7 @@ def test_a_file_whose_reading_killed_its_worker_is_rejected_with_the_reason(nime
 @pytest.mark.slow
 def test_an_application_that_killed_its_worker_returns_to_review_with_the_reason(nimes):
     checked = upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 2)))
-    operations.confirm(
+    apply_rows.confirm(
         import_id=checked.pk,
         digest=queries.compute_digest(checked),
         send_on=None,
@@ -117,7 +118,7 @@ def test_a_dropped_connection_does_not_end_the_annotated_workbook(nimes, monkeyp
     with monkeypatch.context() as broken:
         broken.setattr(annotation, "build_annotated_workbook", drop)
         with pytest.raises(OperationalError):
-            on_demand_tasks.annotate(import_id=checked.pk)
+            tasks.annotate(import_id=checked.pk)
     assert not AnnotatedFile.objects.get(pk=checked.pk).failure
-    on_demand_tasks.annotate(import_id=checked.pk)
+    tasks.annotate(import_id=checked.pk)
     assert AnnotatedFile.objects.get(pk=checked.pk).made_at is not None

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from core.bounded_process import ProcessLimits
-from imports import foreign_files, on_demand_tasks
+from imports import foreign_files, tasks
 from imports.columns import Meaning
 from imports.enums import ImportState
 from imports.foreign_files import annotate_foreign_file, parse_foreign_file
@@ -149,7 +149,7 @@ def test_a_workbook_that_cannot_be_annotated_at_all_says_why(pool, monkeypatch):
     annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
     monkeypatch.setattr(foreign_files, "LIMITS", ProcessLimits(wall_seconds=0.0))
     monkeypatch.setattr(foreign_files, "ORIGINAL_LIMITS", ProcessLimits(wall_seconds=0.0))
-    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
+    tasks.annotate(import_id=spreadsheet_import.pk)
     failure = AnnotatedFile.objects.get(pk=spreadsheet_import.pk).failure
     assert "trop de temps" in failure
     assert "Redemandez-le dans un moment" in failure

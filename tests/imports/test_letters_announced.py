@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from collectivities.models import OfficeSettings
-from imports import operations, tasks
+from imports import tasks
 from imports.enums import Purpose
+from imports.operations import upload
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse
@@ -29,7 +30,7 @@ def test_before_letters_leave_the_page_shows_the_letter_its_sender_and_where_rep
 
 
 def test_a_list_of_schools_writes_to_nobody(manager, nimes):
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=Purpose.PORTFOLIO,
         pool_id=None,
         filename="liste.csv",

@@ -9,11 +9,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from collectivities.models import AuditEntry
-from imports import operations, queries, tasks
+from imports import queries, tasks
 from imports.columns import Meaning
 from imports.enums import ImportState, Verdict
 from imports.exceptions import NothingToApply, RowsInError
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
+from imports.operations import apply_rows, cancellation, intake, row_edits, upload
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate
 from licensing.pools.reductions import revoke
@@ -43,7 +44,7 @@ def problem_codes(found):
 
 
 def confirm_and_apply(spreadsheet_import, *, by=None, send_on=None, at=TERM):
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=send_on,
@@ -57,7 +58,7 @@ def confirm_and_apply(spreadsheet_import, *, by=None, send_on=None, at=TERM):
 
 
 def amend(spreadsheet_import, number, **change):
-    return operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
+    return row_edits.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
 
 
 @pytest.mark.slow
@@ -207,10 +208,10 @@ def test_all_of_a_tab_and_a_search_are_ticked_at_once(pool):
     nimes = SchoolFactory(name="École Jean-Jaurès", commune="Nîmes")
     ales = SchoolFactory(name="École Zola", commune="Alès")
     spreadsheet_import = upload_and_parse(pool, schools_csv((nimes, 1), (ales, 1), ("0000000A", 1)))
-    assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=False, text="jean jaures") == 1
+    assert row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=False, text="jean jaures") == 1
     assert [row(spreadsheet_import, n).ticked for n in (2, 3, 4)] == [False, True, False]
-    assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=True) == 1
-    assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=False, verdict="changed") == 0
+    assert row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=True) == 1
+    assert row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=False, verdict="changed") == 0
 
 
 @pytest.mark.slow
@@ -220,15 +221,15 @@ def test_confirming_twice_is_once_and_another_content_is_refused(pool):
     shown = queries.compute_digest(spreadsheet_import)
     amend(spreadsheet_import, 3, ticked=False)
     with refuses("outdated"):
-        operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
+        apply_rows.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
     shown = queries.compute_digest(spreadsheet_import)
     for _ in range(2):
-        operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
+        apply_rows.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
     for _ in range(2):
         tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=TERM.isoformat())
-    operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
+    apply_rows.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
     with refuses("invalid_state"):
-        operations.confirm(import_id=spreadsheet_import.pk, digest="another", send_on=None, by=None, at=TERM)
+        apply_rows.confirm(import_id=spreadsheet_import.pk, digest="another", send_on=None, by=None, at=TERM)
     assert Allocation.objects.count() == 1
 
 
@@ -236,7 +237,7 @@ def test_confirming_twice_is_once_and_another_content_is_refused(pool):
 def test_a_change_between_confirming_and_applying_returns_the_import_for_review(pool):
     school, other = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (other, 1)))
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -277,7 +278,7 @@ def test_an_unusually_large_import_asks_for_its_number(pool):
     amend(spreadsheet_import, 2, ticked=True)
     for confirmed_count in (None, 89):
         with refuses("confirmation_required", match="90"):
-            operations.confirm(
+            apply_rows.confirm(
                 import_id=spreadsheet_import.pk,
                 digest=queries.compute_digest(spreadsheet_import),
                 send_on=None,
@@ -299,8 +300,8 @@ def test_rows_in_error_are_skipped_only_on_demand(pool):
         "at": TERM,
     }
     with pytest.raises(RowsInError, match="ligne est en erreur"):
-        operations.confirm(**confirmation)
-    operations.confirm(**confirmation, only_valid=True)
+        apply_rows.confirm(**confirmation)
+    apply_rows.confirm(**confirmation, only_valid=True)
     tasks.apply(import_id=spreadsheet_import.pk)
     assert Allocation.objects.get().units == 3
 
@@ -308,7 +309,7 @@ def test_rows_in_error_are_skipped_only_on_demand(pool):
 @pytest.mark.slow
 def test_a_pool_emptied_in_the_meantime_refuses_the_whole_import(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 100)))
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -336,14 +337,14 @@ def test_the_emails_leave_on_the_chosen_day(pool):
 @pytest.mark.slow
 def test_a_cancelled_import_is_neither_read_nor_applied(pool):
     school = SchoolFactory()
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         pool_id=pool.pk, filename="a.csv", content=schools_csv((school, 1)), units_for_all=None, by=None, at=TERM
     )
-    operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
+    cancellation.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
     tasks.read(import_id=spreadsheet_import.pk)
     assert not ImportRow.objects.exists()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1)))
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -351,12 +352,12 @@ def test_a_cancelled_import_is_neither_read_nor_applied(pool):
         by=None,
         at=TERM,
     )
-    operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
+    cancellation.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
     tasks.apply(import_id=spreadsheet_import.pk)
     assert not Allocation.objects.exists()
     applied = confirm_and_apply(upload_and_parse(pool, schools_csv((school, 1))))
     with refuses("invalid_state"):
-        operations.cancel(import_id=applied.pk, by=None, at=TERM)
+        cancellation.cancel(import_id=applied.pk, by=None, at=TERM)
 
 
 def test_a_refused_file_keeps_its_error_message(pool):
@@ -373,7 +374,7 @@ def test_a_question_is_answered_and_the_file_read_again(pool):
         "uai_columns",
         "units_source_missing",
     ]
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=None,

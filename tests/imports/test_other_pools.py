@@ -15,9 +15,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
-from imports import operations, queries, tasks
+from imports import queries, tasks
 from imports.enums import ImportState, Verdict, Volume
 from imports.models import ImportRow
+from imports.operations import apply_rows, intake, row_edits
 from imports.operations.recheck import recheck_import
 from imports.queries import count_remarks
 from licensing.entitlements.models import Entitlement
@@ -161,7 +162,7 @@ def test_ticking_all_rows_answers_for_no_school(officer, pool, grant, opened):
 def test_licences_of_another_pool_given_meanwhile_stop_the_application(pool, grant):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12)))
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -195,7 +196,7 @@ def test_other_pools_take_as_many_queries_for_many_schools_as_for_few(officer, p
         with CaptureQueriesContext(connection) as captured:
             spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, 2) for school in schools)))
             officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes", "une_a_une": "1"})
-            operations.answer_all_pool_questions(import_id=spreadsheet_import.pk, besides=False, **NOW)
+            row_edits.answer_all_pool_questions(import_id=spreadsheet_import.pk, besides=False, **NOW)
         return len(captured)
 
     assert statements(2) == statements(12)
@@ -209,7 +210,7 @@ def test_a_school_with_a_key_of_another_pool_is_new_in_this_pool(officer, pool, 
     page = page_text(officer.get(detail, {"onglet": "new"}))
     badges = [" ".join(badge.split()) for badge in re.findall(r'bg-green-lt">([^<]*)<', page)]
     assert badges == ["Nouvelle dans ce lot", "Nouvelle"]
-    operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
+    row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=True)
     assert "cochée" not in page_text(officer.get(detail)).partition('id="onglets"')[2].partition("</nav>")[0]
 
 
@@ -220,8 +221,8 @@ def test_the_confirmation_speaks_of_second_keys(manager, pool, grant):
     spreadsheet_import = upload_and_parse(pool, schools_csv((first, 12), (second, 9), (plain, 4)))
     confirmation = import_url("confirm", spreadsheet_import.pk)
     assert "une seconde" not in page_text(manager.get(confirmation))
-    operations.amend_row(import_id=spreadsheet_import.pk, number=2, ticked=True, **NOW)
-    operations.amend_row(import_id=spreadsheet_import.pk, number=3, edits={"units": "4"}, **NOW)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=2, ticked=True, **NOW)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=3, edits={"units": "4"}, **NOW)
     text = " ".join(strip_tags(page_text(manager.get(confirmation))).split())
     assert (
         "3 écoles reçoivent une clé, par e-mail, dont 2 écoles qui ont déjà une clé d’un autre lot : elles en auront "
@@ -254,7 +255,7 @@ def read_noted(pool, way, schools):
     question, answer, *_ = NOTED[way]
     if question:
         assert [one.code for one in spreadsheet_import.layout.questions] == [question]
-        operations.choose_layout(
+        intake.choose_layout(
             import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
             answers={question: answer}, units_for_all=None, **NOW,
         )  # fmt: skip
@@ -275,7 +276,7 @@ def test_a_number_that_the_file_notes_does_not_answer_for_the_member(pool, grant
     recheck_import(spreadsheet_import)
     asked.refresh_from_db()
     assert (asked.units, asked.ticked, "other_pool" in asked.codes) == (12, False, True)
-    operations.amend_row(import_id=spreadsheet_import.pk, number=asked.number, edits={"units": "9"}, **NOW)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=asked.number, edits={"units": "9"}, **NOW)
     confirm_and_apply(spreadsheet_import)
     assert Allocation.objects.get(pool=pool, school=schools[0]).units == 9
 
@@ -299,7 +300,7 @@ def test_counted_rows_of_one_number_for_all_ask_as_well(pool, grant):
     give(grant, school, 1)
     content = build_csv([["UAI", "Classe"], *[[one.uai, "CP"] for one in (school, *others) for _ in range(3)]])
     spreadsheet_import = upload_and_parse(pool, content, units_for_all=1)
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
         answers={"repeated_schools": "count"}, volume=Volume.ALL, units_for_all=1, **NOW,
     )  # fmt: skip

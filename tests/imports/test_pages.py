@@ -14,11 +14,12 @@ from django_tenants.utils import tenant_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from collectivities.capabilities import Role
-from imports import on_demand_tasks, operations, tasks
+from imports import tasks
 from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Volume
 from imports.formats import limits
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
+from imports.operations import annotation, row_edits, upload
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
@@ -47,7 +48,7 @@ def test_a_spreadsheet_is_uploaded_and_read_while_the_page_waits(manager, pool):
 
 
 def test_the_page_shows_step_percentage_and_time_left(officer, pool):
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         pool_id=pool.pk, filename="a.csv", content=b"UAI", units_for_all=None, by=None, at=timezone.now()
     )
     begun = timezone.now() - datetime.timedelta(seconds=20)
@@ -191,8 +192,8 @@ def test_cancelling_asks_first_and_says_what_is_lost(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(*[(SchoolFactory(), 1) for _ in range(4)]))
     for number in (2, 3):
         edits = {Meaning.UNITS.value: str(number)}
-        operations.amend_row(import_id=spreadsheet_import.pk, number=number, edits=edits, by=None, at=TERM)
-    operations.amend_row(import_id=spreadsheet_import.pk, number=4, set_aside=True, by=None, at=TERM)
+        row_edits.amend_row(import_id=spreadsheet_import.pk, number=number, edits=edits, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=4, set_aside=True, by=None, at=TERM)
     address = import_url("cancel", spreadsheet_import.pk)
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     assert f'action="{address}"' not in page
@@ -222,14 +223,14 @@ def test_the_annotated_workbook_is_asked_for_waited_for_and_downloaded(officer, 
         == 1
     )
     assert officer.get(import_url("annotated", spreadsheet_import.pk)).status_code == 404
-    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
+    tasks.annotate(import_id=spreadsheet_import.pk)
     assert "Télécharger le tableau annoté (.xlsx)" in page_text(
         officer.get(import_url("detail", spreadsheet_import.pk))
     )
     answer = officer.get(import_url("annotated", spreadsheet_import.pk))
     assert answer.content[:2] == b"PK"
     assert "annot" in answer["Content-Disposition"]
-    operations.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "3"}, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "3"}, by=None, at=TERM)
     assert "Refaire le tableau annoté" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
 
 
@@ -276,7 +277,7 @@ def test_the_list_is_filtered_by_purpose_author_date_and_name(office, member, po
 def test_schools_that_the_directory_now_knows_are_taken_up_from_the_list(officer, pool):
     uai = next_uai()
     spreadsheet_import = upload_and_parse(pool, schools_csv((uai, 2)))
-    operations.amend_row(import_id=spreadsheet_import.pk, number=2, awaited=True, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=2, awaited=True, by=None, at=TERM)
     assert "gardée de côté" not in page_text(officer.get(import_url("list")))
     SchoolFactory(uai=uai)
     assert "1 école gardée de côté est maintenant dans l’annuaire" in page_text(officer.get(import_url("list")))
@@ -294,8 +295,8 @@ def test_the_pages_link_templates_and_the_upload_of_a_corrected_file(officer, po
     assert f"{import_url('template', 'allocation')}?lot={pool.pk}" in page
     assert import_url("template", "portfolio") in page
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), "x")))
-    operations.annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
+    annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
+    tasks.annotate(import_id=spreadsheet_import.pk)
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     assert f'action="{import_url("corrected", spreadsheet_import.pk)}"' in page
     assert import_url("report", spreadsheet_import.pk) in page

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from imports import on_demand_tasks, operations, queries, tasks
+from imports import queries, tasks
 from imports.enums import ConflictResolution, ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations import apply_rows, row_edits, upload
 from imports.wording import describe_time_left
 from licensing.pools.models import Allocation
 from tests.conftest import TERM
@@ -37,7 +38,7 @@ def allocate_by_import(pool, school, units):
 
 
 def confirm_import(spreadsheet_import):
-    return operations.confirm(
+    return apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -136,7 +137,7 @@ def test_rows_that_need_attention_come_first(officer, pool):
     assert "École Sand" in page
     assert "École Zola" not in page
     assert "École Zola" in page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
-    operations.amend_row(import_id=spreadsheet_import.pk, number=3, edits={"units": "1"}, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=3, edits={"units": "1"}, by=None, at=TERM)
     assert "École Zola" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
 
 
@@ -241,7 +242,7 @@ def test_an_unusually_large_import_is_confirmed_by_typing_its_number(manager, po
     assert "tapez 90 dans cette case" in page_text(post_confirmation(manager, spreadsheet_import))
     assert "Vous avez tapé 9," in page_text(post_confirmation(manager, spreadsheet_import, confirmed_count="9"))
     with refuses("confirmation_required", match="Tapez ce nombre"):
-        operations.confirm(
+        apply_rows.confirm(
             import_id=spreadsheet_import.pk,
             digest=queries.compute_digest(spreadsheet_import),
             send_on=None,
@@ -277,7 +278,7 @@ def test_more_than_the_lot_has_cannot_be_confirmed(manager, pool):
 def test_an_application_that_was_refused_says_so(manager, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
     confirm_import(spreadsheet_import)
-    operations.return_to_review(import_id=spreadsheet_import.pk, sentence="Le lot est suspendu.")
+    apply_rows.return_to_review(import_id=spreadsheet_import.pk, sentence="Le lot est suspendu.")
     page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "Rien n’a été attribué." in page
     assert "Le lot est suspendu." in page
@@ -304,7 +305,7 @@ def test_an_import_is_undone_after_saying_what_that_does(manager, pool):
     assert Allocation.objects.active().count() == 1
     manager.post(import_url("undo", spreadsheet_import.pk))
     assert "se défait" in page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
-    on_demand_tasks.undo(import_id=spreadsheet_import.pk, asked_at=TERM.isoformat())
+    tasks.undo(import_id=spreadsheet_import.pk, asked_at=TERM.isoformat())
     page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "Cet import est défait" in page
     assert "3 licences revenues" in page
@@ -329,7 +330,7 @@ def test_the_portfolio_is_updated_once_a_manager_confirms(manager, nimes):
         (known.school, "M. Blanc", "", 6), (new, "Mme Noir", "noir@nimes.example", 5),
         titles=("UAI", "Directeur", "E-mail", "Nb classes"),
     )  # fmt: skip
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="p.csv", content=content, units_for_all=None, by=None, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)

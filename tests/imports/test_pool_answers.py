@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from imports import operations, tasks
+from imports import tasks
 from imports.checks.problem_codes import ADDED_TO_OTHER_POOL, OTHER_POOL
 from imports.enums import Volume
 from imports.models import ImportRow
+from imports.operations import intake, row_edits
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
@@ -42,7 +43,7 @@ def asked(pool):
 
 
 def answer_all(spreadsheet_import, *, besides):
-    return operations.answer_all_pool_questions(import_id=spreadsheet_import.pk, besides=besides, **NOW)
+    return row_edits.answer_all_pool_questions(import_id=spreadsheet_import.pk, besides=besides, **NOW)
 
 
 def state(number=2):
@@ -56,7 +57,7 @@ def test_the_other_answer_can_be_given_to_all_afterwards(pool, asked, volume):
         pool, schools_csv((asked, *cells), titles=titles), units_for_all=units_for_all
     )
     if volume is Volume.PORTFOLIO:
-        operations.choose_layout(
+        intake.choose_layout(
             import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
             volume=volume, units_for_all=None, **NOW,
         )  # fmt: skip
@@ -73,26 +74,26 @@ def test_the_other_answer_can_be_given_to_all_afterwards(pool, asked, volume):
 def test_unticked_rows_are_answered_too(pool, asked):
     spreadsheet_import = upload_and_parse(pool, schools_csv((asked, 12)))
     answer_all(spreadsheet_import, besides=False)
-    operations.tick_all(import_id=spreadsheet_import.pk, ticked=False)
+    row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=False)
     answer_all(spreadsheet_import, besides=True)
     assert state() == (12, [OTHER_POOL], True)
-    operations.tick_all(import_id=spreadsheet_import.pk, ticked=False)
+    row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=False)
     answer_all(spreadsheet_import, besides=False)
     assert state() == (9, [ADDED_TO_OTHER_POOL], True)
 
 
 def test_an_answer_for_all_leaves_a_typed_number_and_one_for_the_row_does_not(pool, asked):
     spreadsheet_import = upload_and_parse(pool, schools_csv((asked, 12)))
-    operations.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "5"}, **NOW)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "5"}, **NOW)
     assert answer_all(spreadsheet_import, besides=True) == (0, 0)
     assert state() == (5, [ADDED_TO_OTHER_POOL], True)
-    operations.answer_pool_question(import_id=spreadsheet_import.pk, number=2, besides=True, **NOW)
+    row_edits.answer_pool_question(import_id=spreadsheet_import.pk, number=2, besides=True, **NOW)
     assert state() == (12, [OTHER_POOL], True)
 
 
 def test_a_typed_number_in_place_of_an_illegible_one_can_be_completed(pool, asked):
     spreadsheet_import = upload_and_parse(pool, schools_csv((asked, "beaucoup")))
-    operations.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "12"}, **NOW)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "12"}, **NOW)
     answer_all(spreadsheet_import, besides=False)
     assert state() == (9, [ADDED_TO_OTHER_POOL], True)
 
@@ -103,7 +104,7 @@ def test_a_row_that_is_not_asked_about_takes_no_answer(pool, asked):
     spreadsheet_import = upload_and_parse(pool, schools_csv((asked, 12), (plain, 12)))
     for number in (3, 9):
         with refuses("unknown_row"):
-            operations.answer_pool_question(import_id=spreadsheet_import.pk, number=number, besides=True, **NOW)
+            row_edits.answer_pool_question(import_id=spreadsheet_import.pk, number=number, besides=True, **NOW)
 
 
 def test_the_line_names_the_answer_and_offers_the_other(officer, pool, asked):

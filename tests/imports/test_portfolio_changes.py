@@ -9,10 +9,10 @@ from django.utils.html import strip_tags
 
 from collectivities.capabilities import Role
 from collectivities.models import PortfolioSchool
-from imports import operations
 from imports.concerns import describe_changed_fields, find_changed_back
 from imports.enums import Purpose
 from imports.models import ImportRow
+from imports.operations import upload
 from imports.tasks import read
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
@@ -27,7 +27,7 @@ TITLES = ("UAI", "Classes", "Directeur")
 def check_list(*rows, titles=TITLES):
     """Upload a list of schools and check it; return the import."""
     content = schools_csv(*rows, titles=titles)
-    stored = operations.store_upload(
+    stored = upload.store_upload(
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="b.csv", content=content, units_for_all=None, by=None, at=TERM
     )
     read(import_id=stored.pk)

@@ -10,9 +10,10 @@ from django.db import connection
 from django.utils import timezone
 
 from collectivities.models import AuditEntry
-from imports import on_demand_tasks, operations, progress, queries, tasks
+from imports import progress, queries, tasks
 from imports.enums import ImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
+from imports.operations import apply_rows, cancellation, upload
 from jobs import due
 from licensing.pools.checks import AllocationStage
 from licensing.pools.models import Allocation
@@ -48,7 +49,7 @@ class WorkerPause:
 def confirmed(committing):
     pool = PoolFactory(capacity=100)
     spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 2) for school in SchoolFactory.create_batch(3)]))
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -93,7 +94,7 @@ def test_applying_is_cancelled_between_two_steps_without_blocking_the_request(co
     with run_in_thread(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
         wait_until(pause.reached.is_set)
         # The worker holds the import's lock and cannot continue before the next line: this must not wait for it.
-        cancelled_import = operations.cancel(import_id=confirmed.pk, by=officer, at=TERM)
+        cancelled_import = cancellation.cancel(import_id=confirmed.pk, by=officer, at=TERM)
         assert cancelled_import.state == ImportState.APPLYING
         assert progress.get_current_progress(confirmed.pk, at=TERM).stopping
         pause.go.set()
@@ -107,13 +108,13 @@ def test_applying_is_cancelled_between_two_steps_without_blocking_the_request(co
 
 def test_parsing_is_cancelled_too(committing, paused):
     pause = paused("resolving")
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         pool_id=PoolFactory(capacity=100).pk, filename="a.csv", content=schools_csv((SchoolFactory(), 1)),
         units_for_all=None, by=None, at=TERM,
     )  # fmt: skip
     with run_in_thread(committing.schema_name, lambda: tasks.read(import_id=spreadsheet_import.pk)):
         wait_until(pause.reached.is_set)
-        operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
+        cancellation.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
         pause.go.set()
     spreadsheet_import.refresh_from_db()
     assert spreadsheet_import.state == ImportState.CANCELLED
@@ -124,9 +125,7 @@ def test_parsing_is_cancelled_too(committing, paused):
 def test_a_cancelled_undo_leaves_the_import_applied(committing, confirmed, paused):
     tasks.apply(import_id=confirmed.pk)
     pause = paused(AllocationStage.TAKING_BACK)
-    with run_in_thread(
-        committing.schema_name, lambda: on_demand_tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())
-    ):
+    with run_in_thread(committing.schema_name, lambda: tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())):
         wait_until(pause.reached.is_set)
         assert progress.request_stop(confirmed.pk)
         pause.go.set()
@@ -169,12 +168,10 @@ def test_every_step_that_reading_reports_has_a_share_and_a_label(committing, mon
 @pytest.mark.slow
 def test_imports_whose_job_is_gone_are_released(committing, confirmed):
     pool = confirmed.pool
-    unread = operations.store_upload(
-        pool_id=pool.pk, filename="b.csv", content=b"x", units_for_all=None, by=None, at=TERM
-    )
+    unread = upload.store_upload(pool_id=pool.pk, filename="b.csv", content=b"x", units_for_all=None, by=None, at=TERM)
     ImportProgress.objects.create(import_id=unread.pk, step="reading", started_at=TERM)
     now = timezone.now()
-    assert operations.recover_abandoned(at=now) == 0  # jobs are waiting
+    assert cancellation.recover_abandoned(at=now) == 0  # jobs are waiting
     assert list_waiting_jobs("imports.apply", import_id=confirmed.pk)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -183,7 +180,7 @@ def test_imports_whose_job_is_gone_are_released(committing, confirmed):
             [str(confirmed.pk)],
         )
         cursor.execute("UPDATE public.procrastinate_jobs SET status = 'doing' WHERE status = 'todo'")
-        assert operations.recover_abandoned(at=now) == 0
+        assert cancellation.recover_abandoned(at=now) == 0
         cursor.execute("UPDATE public.procrastinate_jobs SET status = 'failed' WHERE task_name = 'imports.apply'")
         cursor.execute("DELETE FROM public.procrastinate_jobs WHERE task_name = 'imports.read'")
     # The office is looked at soon.

@@ -11,9 +11,10 @@ from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio as additions
 from collectivities.operations.portfolio import SchoolContact, write_portfolio
 from core.exceptions import DomainError, Refusal
-from imports import operations, queries, tasks
+from imports import queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations import apply_rows, cancellation, row_edits, undo_import, upload
 from licensing.entitlements.operations import redeem
 from licensing.entitlements.queries import unseal_key
 from licensing.pools.models import Allocation, Pool
@@ -36,7 +37,7 @@ def upload_and_confirm(pool, content):
 
 
 def confirm(spreadsheet_import):
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -67,7 +68,7 @@ def test_two_managers_confirm_the_same_import_at_once(committing):
     shown = queries.compute_digest(spreadsheet_import)
 
     def confirm():
-        return operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM).pk
+        return apply_rows.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM).pk
 
     assert (
         run_concurrently(committing.schema_name, [confirm] * 8, expected_errors=DomainError)
@@ -94,8 +95,8 @@ def test_a_row_is_changed_while_the_import_is_confirmed(committing):
     pool = PoolFactory(capacity=10)
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 6), (SchoolFactory(), 4)))
     shown = queries.compute_digest(spreadsheet_import)
-    confirm = lambda: operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)  # noqa: E731
-    untick = lambda: operations.amend_row(import_id=spreadsheet_import.pk, number=3, ticked=False, by=None, at=TERM)  # noqa: E731
+    confirm = lambda: apply_rows.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)  # noqa: E731
+    untick = lambda: row_edits.amend_row(import_id=spreadsheet_import.pk, number=3, ticked=False, by=None, at=TERM)  # noqa: E731
     outcomes = run_concurrently(committing.schema_name, [confirm, untick], expected_errors=DomainError)
     # The second was refused: what is applied is what was shown.
     assert sum(isinstance(outcome, DomainError) for outcome in outcomes) == 1
@@ -104,7 +105,7 @@ def test_a_row_is_changed_while_the_import_is_confirmed(committing):
 def test_an_import_is_cancelled_while_it_is_applied(committing):
     pool = PoolFactory(capacity=10)
     spreadsheet_import = upload_and_confirm(pool, schools_csv((SchoolFactory(), 6)))
-    cancel = lambda: operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)  # noqa: E731
+    cancel = lambda: cancellation.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)  # noqa: E731
     run_concurrently(
         committing.schema_name,
         [lambda: tasks.apply(import_id=spreadsheet_import.pk), cancel],
@@ -147,7 +148,7 @@ def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committin
         partial(redeem, code=unseal_key(allocation.key), by=PrincipalFactory(), at=TERM, school=allocation.school_id)
         for allocation in redeemed_allocations
     ]
-    undo = partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
+    undo = partial(undo_import.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
     outcomes = run_concurrently(committing.schema_name, [*typing, undo, undo], expected_errors=DomainError)
     assert not isinstance(outcomes[-1], DomainError)
     spreadsheet_import.refresh_from_db()
@@ -170,7 +171,7 @@ def test_an_import_is_undone_while_another_allocates_more_to_its_schools(committ
     spreadsheet_import = upload_and_confirm(pool, schools_csv(*[(school, 2) for school in schools]))
     tasks.apply(import_id=spreadsheet_import.pk)
     more = upload_and_confirm(pool, schools_csv(*[(school, 5) for school in schools]))
-    undo = partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
+    undo = partial(undo_import.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
     run_concurrently(committing.schema_name, [undo, lambda: tasks.apply(import_id=more.pk)], expected_errors=())
     more.refresh_from_db()
     units = sorted(Allocation.objects.active().values_list("units", flat=True))
@@ -198,7 +199,7 @@ def test_schools_of_a_territory_are_added_and_undone_while_an_import_writes_them
     """Each is there once with what the import says, at once or after the look that the import asks for again."""
     schools = SchoolFactory.create_batch(20)
     content = build_csv([["UAI", "Nombre de classes"], *[[school.uai, 5] for school in schools]])
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="a.csv", content=content, units_for_all=None, by=None, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)

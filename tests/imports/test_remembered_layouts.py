@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from imports import operations, tasks
+from imports import tasks
 from imports.enums import ImportState
 from imports.layout import LayoutChoices
 from imports.models import SpreadsheetImport
+from imports.operations import intake
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse
@@ -67,7 +68,7 @@ def test_a_sum_answered_otherwise_is_remembered_once_applied(pool, schools, memb
     first.save()
     tasks.read(import_id=first.pk)
     first.refresh_from_db()
-    operations.remember_layout(first, by=member(), at=TERM)
+    intake.remember_layout(first, by=member(), at=TERM)
     again = upload_and_parse(pool, content).layout
     assert (again.questions, list(again.sums.values())) == ([], [[1, 2]])
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from core.formatting import curl_apostrophes
-from imports import operations, tasks
+from imports import tasks
 from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.models import ImportRow, SpreadsheetImport
-from imports.operations import recheck
+from imports.operations import intake, recheck, row_edits
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from imports.queries import count_remarks
 from imports.web.remarks import build_lines
@@ -176,7 +176,7 @@ def list_by_level(titles=("UAI", "Licences")):
 def answer(spreadsheet_import, option):
     """Answer the open question, and read the file again."""
     assert spreadsheet_import.state == ImportState.READ
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
         answers={"repeated_schools": option}, volume=Volume.ALL if spreadsheet_import.units_for_all else "",
         units_for_all=spreadsheet_import.units_for_all, by=None, at=TERM,
@@ -195,7 +195,7 @@ def stored(number):
 def test_the_sum_outlives_edits_and_checks_of_the_whole_table(pool):
     schools, content = list_by_level()
     summed = answer(upload_and_parse(pool, content), "sum")
-    operations.amend_row(import_id=summed.pk, number=2, edits={"email": "a@b.fr"}, by=None, at=TERM)
+    row_edits.amend_row(import_id=summed.pk, number=2, edits={"email": "a@b.fr"}, by=None, at=TERM)
     recheck.recheck_import(summed)
     row = stored(2)
     assert (row.units, row.recipient, row.ticked) == (6, "a@b.fr", True)
@@ -212,7 +212,7 @@ def test_rows_that_were_added_to_another_are_named_so_and_never_restored_togethe
     combined = answer(upload_and_parse(pool, content), option)
     (line,) = build_lines(count_remarks(combined))[-1:]
     assert (line.text, line.actions) == ("6\u00a0lignes comptées avec la première de leur école", {})
-    restored = operations.amend_row(import_id=combined.pk, number=3, set_aside=False, by=None, at=TERM)
+    restored = row_edits.amend_row(import_id=combined.pk, number=3, set_aside=False, by=None, at=TERM)
     assert restored.codes == ["conflicting_duplicate"]
 
 
@@ -220,10 +220,10 @@ def test_rows_that_were_added_to_another_are_named_so_and_never_restored_togethe
 def test_a_typed_number_replaces_the_sum_even_the_one_of_the_cell(pool):
     _, content = list_by_level()
     summed = answer(upload_and_parse(pool, content), "sum")
-    row = operations.amend_row(import_id=summed.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
+    row = row_edits.amend_row(import_id=summed.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
     assert (row.units, row.edits, row.codes) == (2, {"units": "2"}, [])
     assert describe_replaced_number(row, summed) == "Les lignes du fichier donnent 6."
-    row = operations.amend_row(import_id=summed.pk, number=2, edits={"units": "6"}, by=None, at=TERM)
+    row = row_edits.amend_row(import_id=summed.pk, number=2, edits={"units": "6"}, by=None, at=TERM)
     assert (row.units, row.edits, row.codes) == (6, {}, ["rows_combined"])
 
 
@@ -278,7 +278,7 @@ def test_counted_rows_are_applied_without_a_column_of_numbers(pool):
     schools = SchoolFactory.create_batch(3)
     content = build_csv([["UAI", "Classe"], *[[school.uai, "CP"] for school in schools for _ in range(2)]])
     spreadsheet_import = upload_and_parse(pool, content)
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns={Meaning.UAI: 0},
         answers={"repeated_schools": "count"}, units_for_all=None, by=None, at=TERM,
     )  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from imports import operations
 from imports.enums import Verdict
 from imports.models import ImportRow
+from imports.operations import row_edits
 from imports.queries import count_remarks
 from imports.web.remarks import build_lines, load_choices
 from licensing.pools.operations import allocate
@@ -60,7 +60,7 @@ def test_rows_that_agree_are_all_kept(officer, pool):
 def test_a_row_is_kept_alone_whichever_numbers_the_others_state(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
-    assert operations.keep_row(import_id=spreadsheet_import.pk, number=4, by=None, at=TERM) == 2
+    assert row_edits.keep_row(import_id=spreadsheet_import.pk, number=4, by=None, at=TERM) == 2
     assert {number: row.set_aside for number, row in rows(spreadsheet_import).items()} == {2: True, 3: True, 4: False}
 
 
@@ -70,7 +70,7 @@ def test_a_number_that_no_row_states_keeps_nothing(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4)))
     for changes in ({"number": 2, "units": 5}, {"number": 9}):
         with refuses("unknown_row"):
-            operations.keep_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
+            row_edits.keep_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
     assert not any(row.set_aside for row in rows(spreadsheet_import).values())
 
 

@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from collectivities.models import PortfolioSchool
-from imports import operations, queries
+from imports import queries
 from imports.enums import Verdict
 from imports.models import ImportRow
-from imports.operations import recheck
+from imports.operations import recheck, row_edits
 from imports.templatetags.import_tags import added_parts
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.operations import allocate
@@ -28,7 +28,7 @@ NOW: dict[str, Any] = {"by": None, "at": TERM}
 
 
 def amend(spreadsheet_import, number, **change):
-    return operations.amend_row(import_id=spreadsheet_import.pk, number=number, **NOW, **change)
+    return row_edits.amend_row(import_id=spreadsheet_import.pk, number=number, **NOW, **change)
 
 
 def rows(spreadsheet_import):
@@ -231,12 +231,12 @@ def test_schools_outside_the_portfolio_are_added_all_at_once(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 1) for school in schools]))
     assert queries.filter_rows(spreadsheet_import, code="not_in_portfolio").count() == 3
     text = rows(spreadsheet_import)[4].uai
-    assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, text=text, **NOW) == 1
+    assert row_edits.add_all_to_portfolio(import_id=spreadsheet_import.pk, text=text, **NOW) == 1
     assert problem_codes(spreadsheet_import) == {2: ["not_in_portfolio"], 3: ["not_in_portfolio"]}
-    assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, **NOW) == 2
+    assert row_edits.add_all_to_portfolio(import_id=spreadsheet_import.pk, **NOW) == 2
     assert problem_codes(spreadsheet_import) == {}
     assert PortfolioSchool.objects.count() == 4
-    assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, **NOW) == 0
+    assert row_edits.add_all_to_portfolio(import_id=spreadsheet_import.pk, **NOW) == 0
 
 
 @pytest.mark.slow
@@ -246,11 +246,11 @@ def test_likely_proposals_are_accepted_in_bulk_and_close_calls_left(pool):
     add_proposals(spreadsheet_import, 2, (first, 0.95), (second, 0.5))
     add_proposals(spreadsheet_import, 3, (second, 0.95), (third, 0.93))
     add_proposals(spreadsheet_import, 4, (third, 0.6))
-    assert operations.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 1
+    assert row_edits.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 1
     found = rows(spreadsheet_import)
     assert [found[number].uai for number in (2, 3, 4)] == [first.uai, "", ""]
     assert (found[2].match_method, found[2].ticked) == ("chosen", True)
-    assert operations.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 0
+    assert row_edits.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 0
 
 
 @pytest.mark.slow
@@ -259,15 +259,15 @@ def test_all_rows_with_a_code_are_ignored_kept_waiting_or_ticked(pool):
     spreadsheet_import = upload_and_parse(
         pool, schools_csv((nursery[0], 1), (nursery[1], 1), ("0010001W", 1), ("0010002X", 1), ("x", 1))
     )
-    assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=True, code="no_elementary") == 2
-    assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=True, code="unknown_school") == 0
-    assert operations.await_all(import_id=spreadsheet_import.pk, **NOW) == 2
-    assert operations.set_all_aside(import_id=spreadsheet_import.pk, code="no_elementary", **NOW) == 2
+    assert row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=True, code="no_elementary") == 2
+    assert row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=True, code="unknown_school") == 0
+    assert row_edits.await_all(import_id=spreadsheet_import.pk, **NOW) == 2
+    assert row_edits.set_all_aside(import_id=spreadsheet_import.pk, code="no_elementary", **NOW) == 2
     assert problem_codes(spreadsheet_import) == {
         2: ["set_aside"], 3: ["set_aside"], 4: ["awaited"], 5: ["awaited"], 6: ["uai_invalid"],
     }  # fmt: skip
     assert not any(row.ticked for row in rows(spreadsheet_import).values())
-    assert operations.await_all(import_id=spreadsheet_import.pk, **NOW) == operations.set_all_aside(
+    assert row_edits.await_all(import_id=spreadsheet_import.pk, **NOW) == row_edits.set_all_aside(
         import_id=spreadsheet_import.pk, code="no_elementary", **NOW
     )
 
@@ -310,7 +310,7 @@ def test_a_correction_takes_as_many_queries_in_a_large_table_as_in_a_small_one(p
         )
         with CaptureQueriesContext(connection) as captured:
             amend(spreadsheet_import, 2, edits={"email": "a@b.fr"})
-            operations.set_all_aside(import_id=spreadsheet_import.pk, code="email_shared", **NOW)
+            row_edits.set_all_aside(import_id=spreadsheet_import.pk, code="email_shared", **NOW)
         return len(captured)
 
     assert statements(3) == statements(30)

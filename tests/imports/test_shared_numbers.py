@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from imports import operations, queries, tasks, wording
+from imports import queries, tasks, wording
 from imports.enums import ImportState, Verdict
 from imports.models import ImportRow
-from imports.operations import recheck
+from imports.operations import intake, recheck, row_edits
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
@@ -99,7 +99,7 @@ def read_with_answer(pool, content, answer):
     """Read a file and answer the question about its shared numbers."""
     spreadsheet_import = upload_and_parse(pool, content)
     assert spreadsheet_import.state == ImportState.READ
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
         answers={"shared_numbers": answer}, units_for_all=None, by=None, at=TERM,
     )  # fmt: skip
@@ -119,8 +119,8 @@ def test_a_restored_row_of_a_number_given_elsewhere_does_not_give_it_again(pool)
     recalled = "Un nombre commun à plusieurs écoles va à l'élémentaire ou à la primaire."
     assert wording.describe_numbers(spreadsheet_import) == [recalled]
     at = {"import_id": spreadsheet_import.pk, "by": None, "at": TERM}
-    operations.restore_all(**at)
-    operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
+    row_edits.restore_all(**at)
+    row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=True)
     restored = ImportRow.objects.get(number=2)
     assert (restored.verdict, restored.units, restored.ticked) == (Verdict.ERROR, None, False)
     assert restored.problems[0]["message"] == (
@@ -128,7 +128,7 @@ def test_a_restored_row_of_a_number_given_elsewhere_does_not_give_it_again(pool)
         "la ligne de côté."
     )
     assert queries.get_tally(spreadsheet_import).units == 8
-    typed = operations.amend_row(number=2, edits={"units": "2"}, **at)
+    typed = row_edits.amend_row(number=2, edits={"units": "2"}, **at)
     assert (typed.verdict, typed.units, "shared_number" in typed.codes) == (Verdict.NEW, 2, False)
 
 
@@ -142,5 +142,5 @@ def test_a_number_left_to_the_member_is_still_missing_when_all_is_checked_again(
     assert list(ImportRow.objects.order_by("number").values_list("units", "ticked")) == [
         (None, False), (None, False), (2, True)
     ]  # fmt: skip
-    row = operations.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "8"}, by=None, at=TERM)
+    row = row_edits.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "8"}, by=None, at=TERM)
     assert (row.units, row.ticked, row.codes) == (8, True, [])

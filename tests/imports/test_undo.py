@@ -9,9 +9,10 @@ import pytest
 
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations.portfolio import set_contact
-from imports import on_demand_tasks, operations, progress, queries, tasks
+from imports import progress, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
+from imports.operations import apply_rows, row_edits, undo_import, upload
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate
 from licensing.pools.reductions import reduce, revoke
@@ -40,7 +41,7 @@ def upload_and_apply(pool, content, *, at=TERM):
 
 
 def undo(spreadsheet_import, by=None):
-    return operations.undo(import_id=spreadsheet_import.pk, by=by, at=LATER)
+    return undo_import.undo(import_id=spreadsheet_import.pk, by=by, at=LATER)
 
 
 def allocate_units(pool, school, units):
@@ -55,7 +56,7 @@ def test_an_untouched_import_is_undone_completely(pool):
     new, grown = SchoolFactory.create_batch(2)
     allocate_units(pool, grown, 2)
     spreadsheet_import, manager = upload_and_apply(pool, schools_csv((new, 3), (grown, 5))), UserFactory()
-    plan = operations.get_undo_plan(spreadsheet_import.pk)
+    plan = undo_import.get_undo_plan(spreadsheet_import.pk)
     assert [(one.uai, one.units, one.units_after) for one in plan.revoked] == [(new.uai, 3, 0)]
     assert [(one.uai, one.units, one.units_after) for one in plan.reduced] == [(grown.uai, 5, 2)]
     assert (plan.units, plan.messages, plan.kept) == (6, 0, [])
@@ -76,7 +77,7 @@ def test_undoing_twice_is_once(pool):
     assert first.outcome == second.outcome
     assert AuditEntry.objects.filter(action="import.undone").count() == 1
     with refuses("invalid_state"):
-        operations.get_undo_plan(spreadsheet_import.pk)
+        undo_import.get_undo_plan(spreadsheet_import.pk)
 
 
 @pytest.mark.small
@@ -101,7 +102,7 @@ def test_rows_redeemed_or_changed_since_are_listed_and_left(pool):
     allocate_units(pool, again, 3)
     mark_redeemed(held[touched.uai], PrincipalFactory())
     before = dict(Allocation.objects.active().values_list("school_id", "units"))
-    plan = operations.get_undo_plan(spreadsheet_import.pk)
+    plan = undo_import.get_undo_plan(spreadsheet_import.pk)
     undone = undo(spreadsheet_import)
     assert skipped_codes(undone) == {
         redeemed.uai: "already_redeemed",
@@ -123,7 +124,7 @@ def test_only_schools_already_emailed_are_emailed_again(pool):
     Message.objects.filter(topic_id__in=[numbers[emailed_school.uai], numbers[grown.uai]], state="queued").update(
         state=MessageState.SENT, sent_at=TERM
     )
-    assert operations.get_undo_plan(spreadsheet_import.pk).messages == 2
+    assert undo_import.get_undo_plan(spreadsheet_import.pk).messages == 2
     assert undo(spreadsheet_import).outcome["undone"]["messages"] == 2
     waiting_now = Message.objects.filter(state=MessageState.QUEUED)
     assert {(m.kind, m.topic_id) for m in waiting_now} == {
@@ -140,7 +141,7 @@ def test_a_resolved_conflict_is_applied_first_and_not_undone(pool, conflict_reso
     allocate_units(pool, full, 100)  # the whole pool
     mark_sent()
     spreadsheet_import = upload_and_parse(pool, schools_csv((full, 2), (new, 98)))
-    row = operations.amend_row(
+    row = row_edits.amend_row(
         import_id=spreadsheet_import.pk,
         number=2,
         conflict_resolution=conflict_resolution,
@@ -149,7 +150,7 @@ def test_a_resolved_conflict_is_applied_first_and_not_undone(pool, conflict_reso
         at=TERM,
     )
     assert row.done == {"reduce": "reduced", "revoke": "revoked"}[conflict_resolution]
-    operations.amend_row(import_id=spreadsheet_import.pk, number=3, ticked=True, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=3, ticked=True, by=None, at=TERM)
     spreadsheet_import = confirm_and_apply(spreadsheet_import)
     given = {full.uai: units, new.uai: 98}
     assert dict(Allocation.objects.active().values_list("school_id", "units")) == {k: v for k, v in given.items() if v}
@@ -165,10 +166,10 @@ def test_a_conflict_resolved_after_the_key_was_redeemed_refuses_everything(pool)
     full, new = SchoolFactory.create_batch(2)
     allocation = allocate_units(pool, full, 10)
     spreadsheet_import = upload_and_parse(pool, schools_csv((full, 2), (new, 5)))
-    operations.amend_row(
+    row_edits.amend_row(
         import_id=spreadsheet_import.pk, number=2, conflict_resolution="revoke", ticked=True, by=None, at=TERM
     )
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -190,7 +191,7 @@ def contacts_csv(*rows):
 
 
 def portfolio_of(content):
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="périmètre.csv", content=content, units_for_all=None, by=None,
         at=TERM,
     )  # fmt: skip
@@ -236,7 +237,7 @@ def test_the_portfolio_is_restored_unless_changed_or_in_use_since(pool):
     allocate_units(pool, served, 1)
     new_contact: dict[str, Any] = {"contact_name": "", "contact_email": "", "contact_phone": "", "classes": 8}
     set_contact(uai=moved.uai, **new_contact, by=UserFactory(), at=TERM)
-    plan = operations.get_undo_plan(spreadsheet_import.pk)
+    plan = undo_import.get_undo_plan(spreadsheet_import.pk)
     assert ([one.uai for one in plan.removed], [one.uai for one in plan.restored]) == ([new.uai], [known.uai])
     undone = undo(spreadsheet_import)
     assert skipped_codes(undone) == {served.uai: "served", moved.uai: "changed"}
@@ -249,12 +250,12 @@ def test_the_portfolio_is_restored_unless_changed_or_in_use_since(pool):
 def test_the_worker_undoes_an_import_once(pool):
     spreadsheet_import, manager = upload_and_apply(pool, schools_csv((SchoolFactory(), 3))), UserFactory()
     for _ in range(2):
-        operations.request_undo(import_id=spreadsheet_import.pk, by=manager, at=LATER)
+        undo_import.request_undo(import_id=spreadsheet_import.pk, by=manager, at=LATER)
     [job] = list_waiting_jobs("imports.undo", import_id=spreadsheet_import.pk)
     assert progress.get_current_progress(spreadsheet_import.pk, at=LATER).label == "Le fichier attend son tour"
     ImportProgress.objects.all().delete()  # in this transaction, invisible to the worker's own connection
-    on_demand_tasks.undo(**{key: value for key, value in job["args"].items() if key != "schema"})
+    tasks.undo(**{key: value for key, value in job["args"].items() if key != "schema"})
     spreadsheet_import.refresh_from_db()
     assert (spreadsheet_import.state, spreadsheet_import.undone_by_id) == (ImportState.UNDONE, manager.pk)
-    assert operations.request_undo(import_id=spreadsheet_import.pk, by=manager, at=LATER).state == ImportState.UNDONE
+    assert undo_import.request_undo(import_id=spreadsheet_import.pk, by=manager, at=LATER).state == ImportState.UNDONE
     assert SpreadsheetImport.objects.count() == 1

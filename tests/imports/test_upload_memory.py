@@ -13,9 +13,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploaded
 from django.core.files.uploadhandler import MemoryFileUploadHandler, TemporaryFileUploadHandler
 
 from collectivities.capabilities import Role
-from imports import operations
 from imports.enums import Purpose
 from imports.models import ImportFile
+from imports.operations import upload
 from imports.workbooks import provenance
 from imports.workbooks.provenance import extract_properties
 from tests.api.client import create_client
@@ -43,7 +43,7 @@ def test_nineteen_megabytes_are_stored_within_two(nimes):
     file, pool = build_file(19 * MEGABYTE), PoolFactory()
     tracemalloc.start()
     try:
-        spreadsheet_import = operations.upload(
+        spreadsheet_import = upload.upload(
             purpose=Purpose.ALLOCATION, pool_id=pool.pk, volume="", units_for_all=None, filename="écoles.xlsx",
             content=file, by=None, at=TERM,
         )  # fmt: skip
@@ -60,7 +60,7 @@ def test_nineteen_megabytes_are_stored_within_two(nimes):
 
 @pytest.mark.parametrize("content", [b"", b"a", b"UAI;Licences\n" * 9, bytes(range(256)) * 1024])
 def test_a_file_is_stored_as_it_came(nimes, content):
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         pool_id=PoolFactory().pk, filename="a.csv", content=io.BytesIO(content), units_for_all=None, by=None, at=TERM
     )
     assert bytes(ImportFile.objects.get(pk=spreadsheet_import.pk).content) == content
@@ -77,7 +77,7 @@ def test_files_beyond_a_few_hundred_kilobytes_are_written_to_disk(settings):
 def test_pages_and_api_pass_the_file_on_unread(door, nimes, office, monkeypatch):
     operation = {"page": "imports.web.views.listing.upload_spreadsheet",
                  "corrected": "imports.web.views.listing.store_upload",
-                 "api": "imports.operations.upload"}[door]  # fmt: skip
+                 "api": "imports.operations.upload.upload"}[door]  # fmt: skip
 
     class SeenError(Exception):
         """Ends the request once the content was seen."""

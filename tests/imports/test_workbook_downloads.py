@@ -10,10 +10,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from collectivities.capabilities import Role
-from imports import operations, queries, tasks
+from imports import queries, tasks
 from imports.columns import Meaning
 from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations import apply_rows, cancellation, intake, undo_import, upload
 from imports.workbooks.blank_templates import build_starter_workbook
 from licensing.entitlements.queries import unseal_key
 from licensing.pools.operations import allocate
@@ -48,7 +49,7 @@ def portfolio(nimes):
 
 
 def upload_workbook(book, purpose, pool=None):
-    spreadsheet_import = operations.store_upload(
+    spreadsheet_import = upload.store_upload(
         purpose=purpose,
         pool_id=pool.pk if pool else None,
         filename="modèle.xlsx",
@@ -120,7 +121,7 @@ def test_the_report_contains_everything_but_the_key(officer, pool):
     spreadsheet_import = upload_and_parse(
         pool, schools_csv((school, 3), ("0300000Z", "x"), titles=("UAI", "=Licences")), filename="a.csv"
     )
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=1,
@@ -131,7 +132,7 @@ def test_the_report_contains_everything_but_the_key(officer, pool):
         at=TERM,
     )
     tasks.read(import_id=spreadsheet_import.pk)
-    operations.confirm(
+    apply_rows.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
@@ -171,7 +172,7 @@ def test_the_report_says_done_only_of_what_was_applied_and_not_undone(officer, p
     confirm_and_apply(spreadsheet_import, only_valid=True)
     assert read_effects(officer, spreadsheet_import) == ["Attribuée", "Attribuée", None]
     mark_redeemed(pool.allocations.get(school=redeemed), PrincipalFactory())
-    operations.undo(import_id=spreadsheet_import.pk, by=None, at=TERM)
+    undo_import.undo(import_id=spreadsheet_import.pk, by=None, at=TERM)
     assert read_effects(officer, spreadsheet_import) == [
         "Attribuée, puis laissée telle quelle",
         "Attribuée, puis défaite",
@@ -182,7 +183,7 @@ def test_the_report_says_done_only_of_what_was_applied_and_not_undone(officer, p
 @pytest.mark.slow
 def test_the_report_of_a_cancelled_import_says_that_nothing_was_done(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)))
-    operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
+    cancellation.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
     assert read_effects(officer, spreadsheet_import) == [None]
 
 

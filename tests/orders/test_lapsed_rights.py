@@ -10,8 +10,8 @@ from core.exceptions import DomainError
 from imports import queries as imports_queries
 from imports import tasks
 from imports.models import SpreadsheetImport
-from imports.operations import confirm as confirm_import
 from imports.operations import row_edits
+from imports.operations.apply_rows import confirm as confirm_import
 from licensing.classes import entry_check, pupils
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom, PupilAccount

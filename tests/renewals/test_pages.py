@@ -13,9 +13,9 @@ from openpyxl import load_workbook
 
 from collectivities.capabilities import Role
 from core.calendar import PARIS
-from imports import operations as imports
 from imports import tasks
 from imports.enums import Purpose
+from imports.operations import upload
 from licensing.catalogue.models import SchoolYear
 from licensing.orders import operations as orders
 from licensing.orders.models import Order
@@ -64,7 +64,7 @@ def chief(member):
 
 def upload_list(content, filename="liste.csv"):
     """Upload a list of schools and parse it, as the worker does; return the import."""
-    uploaded = imports.store_upload(
+    uploaded = upload.store_upload(
         purpose=Purpose.PORTFOLIO,
         pool_id=None,
         filename=filename,

@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 
 from core import formatting
 from core.exceptions import DomainError
-from imports import operations, queries, tasks
+from imports import queries, tasks
 from imports.checks.problem_codes import OTHER_POOL
 from imports.columns import NUMBER_COLUMNS, Meaning
 from imports.enums import ImportState, Purpose, Verdict, Volume
@@ -23,6 +23,7 @@ from imports.formats import limits
 from imports.json_report import build_rejected_report, build_report
 from imports.layout import LayoutChoices
 from imports.models import SpreadsheetImport
+from imports.operations import apply_rows, intake, row_edits, upload
 from imports.operations.apply_rows import build_guard
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.declined_rows import DECLINED
@@ -92,7 +93,7 @@ def choose_columns(spreadsheet_import: SpreadsheetImport, titles: Mapping[Meanin
         answers |= dict.fromkeys(("ambiguous_column", "doubtful_numbers"), column_letters(number))
     for_all = spreadsheet_import.units_for_all
     volume = Volume.COLUMN if chosen.get(Meaning.UNITS) is not None else spreadsheet_import.volume
-    operations.choose_layout(
+    intake.choose_layout(
         import_id=spreadsheet_import.pk,
         sheets=layout.parsed_sheets,
         header_row=layout.header_row,
@@ -212,7 +213,7 @@ class Command(BaseCommand):
 
     def _read(self, content: bytes, options: dict[str, Any]) -> SpreadsheetImport:
         """Upload and parse in this process: the queued job then has nothing to do."""
-        spreadsheet_import = operations.store_upload(
+        spreadsheet_import = upload.store_upload(
             purpose=Purpose(options["purpose"]),
             pool_id=options["pool"] if options["purpose"] == Purpose.ALLOCATION else None,
             filename=options["file"].name,
@@ -240,10 +241,10 @@ class Command(BaseCommand):
         try:
             if not ticked_only:
                 # Nobody was asked: a second key is never given in silence.
-                operations.tick_all(import_id=spreadsheet_import.pk, ticked=True, except_codes=[DECLINED, OTHER_POOL])
+                row_edits.tick_all(import_id=spreadsheet_import.pk, ticked=True, except_codes=[DECLINED, OTHER_POOL])
             # `--apply` counts as confirmation.
             confirmation_guard = build_guard(spreadsheet_import)
-            operations.confirm(
+            apply_rows.confirm(
                 import_id=spreadsheet_import.pk,
                 digest=queries.compute_digest(spreadsheet_import),
                 send_on=None,

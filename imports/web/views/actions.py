@@ -15,13 +15,12 @@ from collectivities.capabilities import Capability
 from collectivities.queries import describe_letters, get_current_collectivity
 from core import formatting
 from core.calendar import date_in_paris
-from imports import operations, queries
+from imports import queries
 from imports.concerns import describe_changed_fields, list_concerns
 from imports.enums import ImportState, Purpose, RowEffect, Verdict
 from imports.exceptions import RowsInError
 from imports.models import SpreadsheetImport
-from imports.operations.application_requests import describe_request_change, find_asker, get_requested_figures
-from imports.operations.apply_rows import build_guard
+from imports.operations import application_requests, apply_rows, cancellation, import_lock, intake, undo_import
 from imports.queries import count_remarks, count_unanswered
 from imports.web.forms import ImportCancelForm, ImportConfirmForm, LayoutForm
 from imports.web.remarks import build_lines
@@ -48,7 +47,7 @@ def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         return redirect("imports:detail", pk=pk)
     form = LayoutForm(request.POST or None, spreadsheet_import=spreadsheet_import, requires_answers=True)
     if request.method == "POST" and form.is_valid():
-        operations.choose_layout(import_id=pk, **form.layout_choices(), by=request.member.user, at=timezone.now())
+        intake.choose_layout(import_id=pk, **form.layout_choices(), by=request.member.user, at=timezone.now())
         if spreadsheet_import.requested_at is not None:
             messages.info(request, "la demande d'application ne vaut plus : refaites-la quand le tableau sera relu.")
         return redirect("imports:detail", pk=pk)
@@ -71,7 +70,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     form_arguments: dict[str, Any] = {
         "today": date_in_paris(now),
         "last_day": spreadsheet_import.pool.entitlement.last_day if spreadsheet_import.pool else None,
-        "confirmation_guard": build_guard(spreadsheet_import, tally),
+        "confirmation_guard": apply_rows.build_guard(spreadsheet_import, tally),
         "errors": counts.get(Verdict.ERROR, 0),
     }
     if request.method == "POST":
@@ -80,7 +79,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
             names = ("digest", "send_on", "only_valid", "confirmed_count")
             answers = {name: form.cleaned_data[name] for name in names}
             with RefusalsOn(form, "only_valid", errors=RowsInError):
-                operations.confirm(import_id=pk, **answers, by=request.member.user, at=now)
+                apply_rows.confirm(import_id=pk, **answers, by=request.member.user, at=now)
                 return _CONFIRMED[Purpose(spreadsheet_import.purpose)]
     else:
         form = ImportConfirmForm(
@@ -100,7 +99,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
         "second_keys": queries.count_second_keys(spreadsheet_import),
         "errors": form_arguments["errors"],
         "conflicts": queries.count_unapplicable(spreadsheet_import) - form_arguments["errors"],
-        "request_change": describe_request_change(spreadsheet_import, tally),
+        "request_change": application_requests.describe_request_change(spreadsheet_import, tally),
         "unticked": [line for line in build_lines(remark_counts) if line.state == "unticked"],
         "concerns": list_concerns(spreadsheet_import),
         "unanswered": count_unanswered(remark_counts),
@@ -116,15 +115,15 @@ def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse | s
     """Show whom the request goes to and what it says, and ask the managers to apply the import."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     if request.method == "POST":
-        operations.request_application(import_id=pk, by=request.member.user, at=timezone.now())
+        application_requests.request_application(import_id=pk, by=request.member.user, at=timezone.now())
         return "la demande est envoyée aux gestionnaires, par e-mail et sur leur page d'accueil."
     if spreadsheet_import.state != ImportState.CHECKED:
         return redirect("imports:detail", pk=pk)
     context = build_common_context(spreadsheet_import) | {
-        "managers": operations.list_managers_to_ask(by=request.member.user),
+        "managers": application_requests.list_managers_to_ask(by=request.member.user),
         "tally": queries.get_tally(spreadsheet_import),
         "to_resolve": queries.count_to_resolve(spreadsheet_import),
-        "requested": get_requested_figures(spreadsheet_import),
+        "requested": application_requests.get_requested_figures(spreadsheet_import),
         "step": 3,
     }
     return render(request, "imports/request.html", context)
@@ -136,7 +135,7 @@ def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse | s
 def withdraw_request(request: OfficeHttpRequest, pk: int) -> str:
     """Withdraw the request to apply the import."""
     get_object_or_404(SpreadsheetImport, pk=pk)
-    operations.withdraw_request(import_id=pk, by=request.member.user, at=timezone.now())
+    application_requests.withdraw_request(import_id=pk, by=request.member.user, at=timezone.now())
     return "la demande est retirée : elle n'est plus sur la page d'accueil des gestionnaires."
 
 
@@ -147,9 +146,9 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show what cancelling loses, and cancel the import once confirmed."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     form = ImportCancelForm(request.POST if request.method == "POST" else None)
-    asker = find_asker(spreadsheet_import, by=request.member.user)
+    asker = application_requests.find_asker(spreadsheet_import, by=request.member.user)
     if request.method == "GET" or not form.is_valid():
-        if spreadsheet_import.state not in operations.OPEN_STATES:
+        if spreadsheet_import.state not in import_lock.OPEN_STATES:
             return redirect("imports:detail", pk=pk)
         context = build_common_context(spreadsheet_import) | {
             "form": form,
@@ -160,7 +159,7 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         # The page waits for an answer, not for the worker.
         status = 422 if form.errors else 200
         return render(request, "imports/cancel.html", context | {"busy": False}, status=status)
-    spreadsheet_import = operations.cancel(
+    spreadsheet_import = cancellation.cancel(
         import_id=pk, reason=form.cleaned_data["reason"], by=request.member.user, at=timezone.now()
     )
     if spreadsheet_import.state == ImportState.APPLYING:
@@ -189,9 +188,9 @@ def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     """Preview the effects of undoing, and queue it."""
     spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     if request.method == "POST":
-        operations.request_undo(import_id=pk, by=request.member.user, at=timezone.now())
+        undo_import.request_undo(import_id=pk, by=request.member.user, at=timezone.now())
         return "l'import se défait."
-    plan = operations.get_undo_plan(pk)
+    plan = undo_import.get_undo_plan(pk)
     taken = sorted([*plan.revoked, *plan.reduced], key=lambda one: (one.sheet, one.number))
     context = build_common_context(spreadsheet_import) | {
         "plan": plan,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -30,8 +30,14 @@ from imports.columns import Meaning
 from imports.concerns import describe_concern, find_changed_back
 from imports.enums import APPLICABLE, ImportState, Purpose, RemarkState, Verdict
 from imports.models import AnnotatedFile, ImportRow, SpreadsheetImport
-from imports.operations import annotation, list_managers_to_ask
-from imports.operations.application_requests import describe_request_change, describe_wait, get_requested_figures
+from imports.operations import annotation
+from imports.operations.application_requests import (
+    describe_request_change,
+    describe_wait,
+    get_requested_figures,
+    list_managers_to_ask,
+)
+from imports.operations.cancellation import BUSY_STATES
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.questions import SOURCE_MISSING
 from imports.progress import get_current_progress
@@ -243,8 +249,6 @@ KEPT_ROWS_PER_PAGE = 100
 APPLIED_ROWS_PER_PAGE = 50
 #: Rows set aside that the page of an applied import names; the others are counted.
 MAX_NAMED_ROWS = 5
-#: States in which a worker is active.
-BUSY_STATES = (ImportState.UPLOADED, ImportState.APPLYING)
 #: Step shown for each state: file (1), verification (2), application (3).
 STEPS = {
     ImportState.READ: 2,
@@ -321,16 +325,8 @@ def applied_rows(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "imports/applied_rows.html", build_common_context(found) | {"page_obj": page})
 
 
-class RowsSetAside(NamedTuple):
-    """Rows of an applied import that were set aside, in number and in words."""
-
-    rows: int
-    #: « 2 lignes mises de côté : ligne 7 (École Tamaris – Alès) et ligne 9 ».
-    text: str
-
-
-def _describe_rows_set_aside(found: SpreadsheetImport) -> RowsSetAside | None:
-    """Return the rows that were set aside, None without one. One query."""
+def _describe_rows_set_aside(found: SpreadsheetImport) -> dict[str, Any] | None:
+    """Return the number of rows that were set aside, and « 2 lignes mises de côté : ligne 7 et ligne 9 ». One query."""
     rows = ImportRow.objects.filter(import_id=found.pk, set_aside=True).order_by("sheet", "number")
     labels = [
         f"ligne {number}" + (f" ({format_school_name(label)})" if label else "")
@@ -340,7 +336,7 @@ def _describe_rows_set_aside(found: SpreadsheetImport) -> RowsSetAside | None:
         return None
     words = formatting.join_first(labels, MAX_NAMED_ROWS)
     put_aside = formatting.pluralize(len(labels), "ligne mise de côté", "lignes mises de côté")
-    return RowsSetAside(len(labels), formatting.add_nonbreaking_spaces(f"{put_aside} : {words}"))
+    return {"rows": len(labels), "text": formatting.add_nonbreaking_spaces(f"{put_aside} : {words}")}
 
 
 def build_progress_context(found: SpreadsheetImport) -> dict[str, Any] | None:

@@ -28,8 +28,8 @@ from core.documents import build_file_response
 from imports import queries
 from imports.enums import APPLICABLE, REQUESTED_LABEL, ImportState, Purpose, Verdict
 from imports.models import ImportFile, ImportRow, SpreadsheetImport
-from imports.operations import list_managers_to_ask, row_edits
-from imports.operations.application_requests import describe_request_changes, describe_wait
+from imports.operations import row_edits
+from imports.operations.application_requests import describe_request_changes, describe_wait, list_managers_to_ask
 from imports.operations.upload import store_upload, upload_again
 from imports.operations.upload import upload as upload_spreadsheet
 from imports.queries import count_unticked
@@ -169,8 +169,13 @@ class ImportTable(tables.Table):
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _BATCH = 2_000
 #: Digits of the largest integer that the database can hold.
-_MAX_DIGITS = 18
+MAX_DIGITS = 18
 _TITLES = {Purpose.ALLOCATION: "Attribution de licences", Purpose.PORTFOLIO: "Périmètre"}
+
+
+def _read_number(text: str) -> int | None:
+    """Return the number of a lot; None for a text that is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def _xlsx_response(content: bytes, filename: str) -> HttpResponse:
@@ -184,9 +189,7 @@ def template(request: OfficeHttpRequest, purpose: str) -> HttpResponse:
     """Download a workbook prefilled with the portfolio; `?lot=` adds the licences held from that pool."""
     if purpose not in Purpose.values:
         raise Http404
-    lot = request.GET.get("lot", "")
-    is_number = lot.isascii() and lot.isdecimal() and len(lot) <= _MAX_DIGITS
-    pool = Pool.objects.filter(pk=int(lot)).first() if is_number else None
+    pool = Pool.objects.filter(pk=_read_number(request.GET.get("lot", "")) or 0).first()
     wanted = Purpose(purpose)
     return _xlsx_response(
         build_starter_workbook(wanted, pool if wanted is Purpose.ALLOCATION else None), f"{_TITLES[wanted]}.xlsx"
@@ -262,18 +265,15 @@ def list_notices(at: datetime.datetime) -> list[ArrivalNotice]:
 def resume_arrived(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Resume the arrived schools, in the import itself or in a follow-up."""
     get_object_or_404(SpreadsheetImport, pk=pk)
-    pool = request.POST.get("pool", "")
     spreadsheet_import = row_edits.resume_arrived(
         import_id=pk,
-        pool_id=int(pool) if pool.isascii() and pool.isdecimal() else None,
+        pool_id=_read_number(request.POST.get("pool", "")),
         by=request.member.user,
         at=timezone.now(),
     )
     return redirect("imports:detail", pk=spreadsheet_import.pk)
 
 
-#: Of the number of a lot.
-MAX_DIGITS = 18
 UPLOADED = "le tableau est déposé : il est lu, puis chaque ligne est vérifiée."
 
 
@@ -344,13 +344,8 @@ def give(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if earlier.purpose != Purpose.PORTFOLIO or earlier.state != ImportState.APPLIED:
         # Undone meanwhile.
         return redirect("imports:detail", pk=pk)
-    pool = request.POST.get("pool", "")
-    spreadsheet_import = upload_again(
-        earlier,
-        pool_id=int(pool) if pool.isascii() and pool.isdecimal() and len(pool) <= MAX_DIGITS else None,
-        by=request.member.user,
-        at=timezone.now(),
-    )
+    pool_id = _read_number(request.POST.get("pool", ""))
+    spreadsheet_import = upload_again(earlier, pool_id=pool_id, by=request.member.user, at=timezone.now())
     return redirect("imports:detail", pk=spreadsheet_import.pk)
 
 

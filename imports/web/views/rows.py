@@ -19,11 +19,12 @@ from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from core import formatting
 from core.exceptions import DomainError
-from imports import operations, queries
+from imports import queries
 from imports.checks.problem_codes import OTHER_POOL, UNTICKING
 from imports.columns import EDITABLE_COLUMNS, MAX_EDIT_LENGTH, NUMBER_COLUMNS, Meaning
 from imports.enums import ConflictResolution, ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
+from imports.operations import row_edits
 from imports.queries import BaseRowQuery, count_remarks_of
 from imports.web.remarks import describe_rows, load_choices
 from imports.web.views.detail import build_common_context, build_summary_context, get_row_filter
@@ -93,20 +94,20 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
     if request.POST.get("action") == "fix" and (faults := find_faults(changes.get("edits", {}))):
         return _render_row(request, spreadsheet_import, found, typed=changes["edits"], faults=faults)
     if request.POST.get("action") == "add_to_portfolio":
-        operations.add_all_to_portfolio(import_id=pk, text=found.uai, by=by, at=at)
+        row_edits.add_all_to_portfolio(import_id=pk, text=found.uai, by=by, at=at)
         changed = ImportRow.objects.get(pk=found.pk)
     elif request.POST.get("action") == "keep":
         stated = request.POST.get("units", "")
         units = int(stated) if stated.isascii() and stated.isdecimal() else None
-        set_aside = operations.keep_row(import_id=pk, sheet=sheet, number=number, units=units, by=by, at=at)
+        set_aside = row_edits.keep_row(import_id=pk, sheet=sheet, number=number, units=units, by=by, at=at)
         changed = ImportRow.objects.get(pk=found.pk)
         changed.others_changed = bool(set_aside)
     elif request.POST.get("action") == "answer":
-        changed = operations.answer_pool_question(
+        changed = row_edits.answer_pool_question(
             import_id=pk, sheet=sheet, number=number, besides="besides" in request.POST, by=by, at=at
         )
     else:
-        changed = operations.amend_row(import_id=pk, sheet=sheet, number=number, **changes, by=by, at=at)
+        changed = row_edits.amend_row(import_id=pk, sheet=sheet, number=number, **changes, by=by, at=at)
     if not request.htmx:
         # In place the row itself says so; a page that is loaded anew begins with this.
         verdict = changed.get_verdict_display()
@@ -175,7 +176,7 @@ def _requested_changes(
     if action == "choose":
         return {"edits": {Meaning.UAI.value: data.get("uai", "")[:MAX_EDIT_LENGTH]}}
     if action == "revert":
-        written = operations.list_written_values(found, spreadsheet_import)
+        written = row_edits.list_written_values(found, spreadsheet_import)
         return {"edits": {Meaning.UNITS.value: written.get(Meaning.UNITS, "")}}
     if action == "resolve":
         conflict_resolution = data.get("conflict_resolution", "")
@@ -229,7 +230,7 @@ def _tick(*, import_id: int, **filters: Unpack[BaseRowQuery]) -> BulkResult:
     The question about other pools has answers of its own: a tick is none.
     """
     left_codes = {OTHER_POOL} if filters.get("state") else UNTICKING
-    changed = operations.tick_all(import_id=import_id, ticked=True, except_codes=left_codes, **filters)
+    changed = row_edits.tick_all(import_id=import_id, ticked=True, except_codes=left_codes, **filters)
     spreadsheet_import = SpreadsheetImport.objects.get(pk=import_id)
     rows = queries.filter_rows(spreadsheet_import, **filters).filter(queries.is_tickable_q(), ticked=False)
     left = count_remarks_of(rows.order_by())
@@ -247,7 +248,7 @@ def _tick(*, import_id: int, **filters: Unpack[BaseRowQuery]) -> BulkResult:
 
 def _answer_pool_questions(**arguments: Any) -> BulkResult:
     """Answer for the rows of a filter; say how many schools are served already."""
-    answered = operations.answer_all_pool_questions(**arguments)
+    answered = row_edits.answer_all_pool_questions(**arguments)
     if not answered.served:
         return BulkResult(answered.given)
     left = formatting.pluralize(answered.served, "école est mise de côté", "écoles sont mises de côté")
@@ -270,35 +271,32 @@ ACTIONS = {
         "aucune de ces écoles n'a de licences d'un autre lot.",
     ),
     "untick": RowBulkAction(
-        partial(operations.tick_all, ticked=False),
+        partial(row_edits.tick_all, ticked=False),
         "ligne décochée",
         "lignes décochées",
         "aucune de ces lignes n'était cochée.",
         is_audited=False,
     ),
     "choose": RowBulkAction(
-        operations.accept_proposals,
+        row_edits.accept_proposals,
         "école choisie",
         "écoles choisies",
         "aucune de ces lignes n'a de proposition assez sûre : choisissez-les une à une.",
     ),
     "add_to_portfolio": RowBulkAction(
-        operations.add_all_to_portfolio,
+        row_edits.add_all_to_portfolio,
         "école ajoutée au périmètre",
         "écoles ajoutées au périmètre",
         "toutes ces écoles sont déjà dans votre périmètre.",
     ),
     "await": RowBulkAction(
-        operations.await_all,
+        row_edits.await_all,
         "ligne gardée jusqu'à ce que l'annuaire connaisse son école",
         "lignes gardées jusqu'à ce que l'annuaire connaisse leurs écoles",
         "l'annuaire connaît déjà ces écoles, ou elles n'ont pas d'UAI.",
     ),
     "ignore": RowBulkAction(
-        operations.set_all_aside,
-        "ligne mise de côté",
-        "lignes mises de côté",
-        "ces lignes étaient déjà de côté.",
+        row_edits.set_all_aside, "ligne mise de côté", "lignes mises de côté", "ces lignes étaient déjà de côté."
     ),
     "complement": RowBulkAction(
         partial(_answer_pool_questions, besides=False),
@@ -307,19 +305,19 @@ ACTIONS = {
         "aucune de ces écoles n'a de licences d'un autre lot.",
     ),
     "first_address": RowBulkAction(
-        operations.write_to_first_addresses,
+        row_edits.write_to_first_addresses,
         "adresse choisie",
         "adresses choisies",
         "aucune de ces cases ne contient plusieurs adresses.",
     ),
     "official_address": RowBulkAction(
-        operations.write_to_official_addresses,
+        row_edits.write_to_official_addresses,
         "adresse officielle choisie",
         "adresses officielles choisies",
         "l'annuaire n'a l'adresse d'aucune de ces écoles.",
     ),
     "restore": RowBulkAction(
-        operations.restore_all, "ligne reprise", "lignes reprises", "aucune de ces lignes n'était de côté."
+        row_edits.restore_all, "ligne reprise", "lignes reprises", "aucune de ces lignes n'était de côté."
     ),
 }
 

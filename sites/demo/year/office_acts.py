@@ -18,9 +18,10 @@ from collectivities.operations.offices import open_office as open_one
 from collectivities.operations.offices import set_presentation
 from collectivities.operations.portfolio import add_to_portfolio
 from core.calendar import date_in_paris
-from imports import operations as imports
 from imports import queries as import_queries
+from imports import requested_licences
 from imports.enums import ImportState, Purpose
+from imports.operations import apply_rows, cancellation, upload
 from licensing.books.billing import operations as billing_operations
 from licensing.books.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.catalogue import terms
@@ -65,7 +66,7 @@ def take_renewal_workbook(world: YearWorld, *, office: OfficeStory, year: int, u
     """Have the manager download the list, edit it, upload it as a list of schools, and take its numbers."""
     manager = world.user(office.manager)
     with tenant_context(world.office(office)):
-        uploaded = imports.upload(
+        uploaded = upload.upload(
             purpose=Purpose.PORTFOLIO,
             pool_id=None,
             volume="",
@@ -77,13 +78,13 @@ def take_renewal_workbook(world: YearWorld, *, office: OfficeStory, year: int, u
         )
     run_jobs(world.at)
     with tenant_context(world.office(office)):
-        numbers = imports.read_numbers(uploaded.pk, date_in_paris(world.at))
+        numbers = requested_licences.read_numbers(uploaded.pk, date_in_paris(world.at))
         if numbers is None or numbers.left_out:
             raise RuntimeError(f"The list of {office.name} was not read: {numbers and numbers.left_out}")
         found = read_list(year, world.at)
         renewal_operations.edit_lines(year=year, version=found.version, units=numbers.units, by=manager, at=world.at)
         # Its numbers are taken: the portfolio has all of its schools already.
-        imports.cancel(import_id=uploaded.pk, by=manager, at=world.at)
+        cancellation.cancel(import_id=uploaded.pk, by=manager, at=world.at)
 
 
 def quote_renewal(world: YearWorld, *, office: OfficeStory, year: int, units: Mapping[str, int]) -> None:
@@ -149,7 +150,7 @@ def import_workbook(world: YearWorld, *, office: OfficeStory, send_on: datetime.
     """Upload the list of schools, have it read, and confirm what it gives, to be sent on a day."""
     manager = world.user(office.manager)
     with tenant_context(world.office(office)):
-        found = imports.upload(
+        found = upload.upload(
             purpose=Purpose.ALLOCATION,
             pool_id=world.get_pool(office, world.story.ends_in).pk,
             volume="",
@@ -162,7 +163,7 @@ def import_workbook(world: YearWorld, *, office: OfficeStory, send_on: datetime.
     run_jobs(world.at)
     with tenant_context(world.office(office)):
         found.refresh_from_db()
-        imports.confirm(
+        apply_rows.confirm(
             import_id=found.pk,
             digest=import_queries.compute_digest(found),
             send_on=send_on,
