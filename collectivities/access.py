@@ -29,6 +29,7 @@ from accounts.requests import AuthenticatedRequest
 from collectivities.capabilities import ENGAGES, Capability
 from collectivities.models import Member, OfficeSettings, list_roles
 from collectivities.office_visits import OfficeVisit
+from collectivities.queries import sort_by_name
 from core.registry import Registry
 from web.access import require_policy
 
@@ -98,11 +99,8 @@ def list_members_without() -> list[Member]:
 
     Two queries.
     """
-    members = {one.user_id: one for one in Member.objects.who_may(*ENGAGES)}
-    without = User.objects.filter(pk__in=members).exclude(second_factor.has_second_factor(OuterRef("pk")))
-    for user in (found := list(without.order_by("last_name", "first_name", "pk"))):
-        members[user.pk].user = user
-    return [members[user.pk] for user in found]
+    without = User.objects.exclude(second_factor.has_second_factor(OuterRef("pk")))
+    return sort_by_name(Member.objects.who_may(*ENGAGES), without)
 
 
 def _as_boolean(condition: Q) -> ExpressionWrapper[Q]:

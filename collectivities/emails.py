@@ -22,8 +22,7 @@ from tenants.models import Collectivity, OfficeRequest
 _MASKED = "●●●●●●●●"
 
 
-def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
-    invitation = Invitation.objects.get(pk=get_topic_id(message))
+def _render_invitation(invitation: Invitation, token: str) -> RenderedEmail:
     office = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
     link = office.office_url(reverse("invitation", urlconf=settings.ROOT_URLCONF))
@@ -37,21 +36,22 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
             "product": PRODUCT_SENTENCE,
             "expires_at": invitation.expires_at,
         },
-        address=add_token(link, _MASKED if masked else invitation.link_token),
+        address=add_token(link, token),
     )
     return replace(rendered, from_name=f"Pep's – {office.name}", reply_to=get_office_settings().reply_to)
 
 
 def render_invitation(message: Message) -> RenderedEmail:
     """Render an invitation to the office. Raises `NoLongerDue` where it is no longer valid."""
-    if not Invitation.objects.get(pk=get_topic_id(message)).is_valid(timezone.now()):
+    invitation = Invitation.objects.get(pk=get_topic_id(message))
+    if not invitation.is_valid(timezone.now()):
         raise NoLongerDue("L'invitation a été retirée, a expiré ou a déjà servi.")
-    return _render_invitation(message, masked=False)
+    return _render_invitation(invitation, invitation.link_token)
 
 
 def render_invitation_preview(message: Message) -> RenderedEmail:
     """Render an invitation with the token of its link masked."""
-    return _render_invitation(message, masked=True)
+    return _render_invitation(Invitation.objects.get(pk=get_topic_id(message)), _MASKED)
 
 
 def render_office_requested(message: Message) -> RenderedEmail:

@@ -30,7 +30,7 @@ from tenants.models import Collectivity
 
 _MEMBERSHIPS = """
     SELECT member.roles, member.joined_at, member.left_at,
-           member.roles && %s::varchar[] AND NOT EXISTS (
+           member.left_at IS NULL AND member.roles && %s::varchar[] AND NOT EXISTS (
                SELECT FROM {schema}.collectivities_member AS other
                WHERE other.left_at IS NULL AND other.id <> member.id AND other.roles && %s::varchar[]
            ),
@@ -65,10 +65,7 @@ def list_memberships(user: User) -> list[OfficeMembership]:
     # All or nothing: an office that cannot be read would keep the data of a deleted account.
     managing = list_roles(Capability.MANAGE_OFFICE)
     found = query_all(_MEMBERSHIPS, [managing, managing, user.pk], all_or_nothing=True)
-    return [
-        OfficeMembership(collectivity, roles, joined_at, left_at, alone and left_at is None, wanted, unwanted)
-        for collectivity, (roles, joined_at, left_at, alone, wanted, unwanted) in found
-    ]
+    return [OfficeMembership(collectivity, *values) for collectivity, values in found]
 
 
 def format_last_manager_message(offices: Collection[str]) -> str:

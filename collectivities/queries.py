@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, cast
 
 from django.db.models import Q, QuerySet
@@ -85,11 +85,16 @@ def list_members(*capabilities: Capability) -> list[Member]:
 
 def list_members_by_name() -> list[Member]:
     """Return the members by their names. Two queries."""
-    members = {one.user_id: one for one in Member.objects.active()}
-    users = list(User.objects.filter(pk__in=members).order_by("last_name", "first_name", "pk"))
-    for user in users:
-        members[user.pk].user = user
-    return [members[user.pk] for user in users]
+    return sort_by_name(Member.objects.active(), User.objects.all())
+
+
+def sort_by_name(members: Iterable[Member], users: QuerySet[User]) -> list[Member]:
+    """Return those of the members whose accounts are among the users, with their account, by name. Two queries."""
+    by_account = {member.user_id: member for member in members}
+    accounts = list(users.filter(pk__in=by_account).order_by("last_name", "first_name", "pk"))
+    for account in accounts:
+        by_account[account.pk].user = account
+    return [by_account[account.pk] for account in accounts]
 
 
 def list_reachable_members(*capabilities: Capability) -> list[Member]:

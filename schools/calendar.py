@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from django.db.models import Max, Min
 
+from core import calendar
 from core.calendar import PARIS, date_in_paris
 from core.connections import connection
 from schools.folding import fold
@@ -47,26 +47,17 @@ def claim_weeks(uais: Collection[str], *, at: datetime.datetime) -> set[str]:
         return {uai for (uai,) in cursor.fetchall()}
 
 
-def claim_week(uai: str, *, at: datetime.datetime) -> bool:
-    """Claim the week of a moment for a school; return whether it had no reminder in it."""
-    return bool(claim_weeks([uai], at=at))
-
-
 def find_written(uais: Collection[str], *, at: datetime.datetime) -> dict[str, datetime.datetime]:
     """Return by UAI when those of the schools got a reminder that got one in the week of a moment."""
     weeks = WrittenWeek.objects.filter(school_id__in=list(uais), week=get_week(date_in_paris(at)))
     return dict(weeks.values_list("school_id", "written_at"))
 
 
-# Public holidays of France, with those of Alsace-Moselle and overseas. Pure.
+# Public holidays of Alsace-Moselle and overseas, besides those of the whole of France. Pure.
 #
-# Code du travail, articles L3133-1, L3134-13 and L3422-2.
+# Code du travail, articles L3134-13 and L3422-2.
 
-#: Month and day of those that stand on a date.
-_FIXED = ((1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25))
-#: Days after Easter Sunday: Easter Monday, Ascension Day, Whit Monday.
-_AFTER_EASTER = (1, 39, 50)
-_GOOD_FRIDAY = -2
+_FROM_GOOD_FRIDAY = datetime.timedelta(days=2)
 ALSACE_MOSELLE = frozenset({"057", "067", "068"})
 #: By département, month and day of the abolition of slavery.
 _ABOLITION = {
@@ -80,28 +71,12 @@ _ABOLITION = {
 }
 
 
-@lru_cache(maxsize=16)
-def compute_easter(year: int) -> datetime.date:
-    """Return Easter Sunday, by the Gregorian computus (Meeus, Jones and Butcher)."""
-    a, (b, c) = year % 19, divmod(year, 100)
-    (d, e), f = divmod(b, 4), (b + 8) // 25
-    g = (b - f + 1) // 3
-    h = (19 * a + b - d - g + 15) % 30
-    i, k = divmod(c, 4)
-    weekday = (32 + 2 * e + 2 * i - h - k) % 7
-    m = (a + 11 * h + 22 * weekday) // 451
-    month, day = divmod(h + weekday - 7 * m + 114, 31)
-    return datetime.date(year, month, day + 1)
-
-
 def is_public_holiday(day: datetime.date, departement_code: str = "") -> bool:
     """Whether nobody works on this day in the département."""
-    if (day.month, day.day) in _FIXED or (day.month, day.day) == _ABOLITION.get(departement_code):
+    if calendar.is_public_holiday(day) or (day.month, day.day) == _ABOLITION.get(departement_code):
         return True
-    since_easter = (day - compute_easter(day.year)).days
-    if departement_code in ALSACE_MOSELLE and (since_easter == _GOOD_FRIDAY or (day.month, day.day) == (12, 26)):
-        return True
-    return since_easter in _AFTER_EASTER
+    is_good_friday = calendar.get_easter(day.year) - day == _FROM_GOOD_FRIDAY
+    return departement_code in ALSACE_MOSELLE and (is_good_friday or (day.month, day.day) == (12, 26))
 
 
 _A, _B, _C = HolidayZone.A, HolidayZone.B, HolidayZone.C

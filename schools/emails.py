@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from typing import Any
 
 from django.conf import settings
@@ -91,17 +92,8 @@ def render_verified(message: Message) -> RenderedEmail:
     return _render_to_principal("verified", user, {"name": format_school(school)})
 
 
-def render_joined(message: Message) -> RenderedEmail:
-    """Render the notice of a new principal, to another principal of the school."""
-    return _render_about_other("joined", message)
-
-
-def render_replaced(message: Message) -> RenderedEmail:
-    """Render the notice of a successor, to the replaced principal."""
-    return _render_about_other("replaced", message)
-
-
-def _render_about_other(template: str, message: Message) -> RenderedEmail:
+def render_change(template: str, message: Message) -> RenderedEmail:
+    """Render the notice to a principal that another one was verified beside them, or replaced them."""
     user, other = _get_user(message, "user"), _get_user(message, "other")
     name = format_school(School.objects.get(pk=message.context["school"]))
     return _render_to_principal(template, user, {"other": other, "name": name, "contact": settings.CONTACT_EMAIL})
@@ -125,5 +117,5 @@ def _get_user(message: Message, name: str) -> User:
 
 kinds.register(VERIFICATION_REQUEST, label="Direction à confirmer", render=render_verification_request)
 kinds.register(VERIFIED, label="Direction vérifiée", render=render_verified)
-kinds.register(JOINED, label="Direction partagée", render=render_joined)
-kinds.register(REPLACED, label="Direction transmise", render=render_replaced)
+kinds.register(JOINED, label="Direction partagée", render=functools.partial(render_change, "joined"))
+kinds.register(REPLACED, label="Direction transmise", render=functools.partial(render_change, "replaced"))

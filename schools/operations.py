@@ -14,10 +14,11 @@ from django.db import transaction
 
 from core.calendar import PARIS
 from core.foreign_values import UnreadableJson, check_day, check_moment, parse_json
+from core.formatting import pluralize
 from schools.exceptions import CalendarRefused
 from schools.folding import fold
 from schools.models import HolidayZone, SchoolHoliday, TerritoryLevel, TerritoryOutline
-from schools.outlines import RefusedFeature, read_outlines
+from schools.outlines import UnreadItem, read_outlines
 
 # Read the holidays of a file of the open data « fr-en-calendrier-scolaire », JSON or CSV, as its site exports it.
 #
@@ -67,18 +68,11 @@ class Holiday(NamedTuple):
     name: str
 
 
-class RefusedHoliday(NamedTuple):
-    """A row that cannot be read, by its number in the file, from 1."""
-
-    number: int
-    reason: str
-
-
 class CalendarFile(NamedTuple):
     """What a file holds, without the rows that repeat another or are for teachers alone."""
 
     holidays: list[Holiday]
-    refused: list[RefusedHoliday]
+    refused: list[UnreadItem]
 
 
 def read_calendar(path: Path) -> CalendarFile:
@@ -91,7 +85,7 @@ def read_calendar(path: Path) -> CalendarFile:
         try:
             holiday = _parse(row)
         except ValueError as error:
-            refused.append(RefusedHoliday(number, str(error)))
+            refused.append(UnreadItem(number, str(error)))
         else:
             if holiday is not None:
                 found.setdefault(holiday[:3], holiday)
@@ -180,16 +174,27 @@ def _parse_day(text: str, zone: HolidayZone) -> datetime.date:
 
 
 _BATCH = 1_000
+#: Refused items that a report names one by one.
+_MAX_LINES = 20
 
 
-class OutlineReport(NamedTuple):
-    """What was loaded, by level, and the features that were not."""
+class OpenDataReport[Kind](NamedTuple):
+    """How many outlines or holidays were written, by level or zone, and what was not read."""
 
-    loaded: dict[TerritoryLevel, int]
-    refused: list[RefusedFeature]
+    loaded: dict[Kind, int]
+    refused: list[UnreadItem]
+
+    def describe_refused(self, noun: str, singular: str, plural: str) -> Iterator[str]:
+        """Yield the lines that say what was not read, the first of it one by one; none where all was."""
+        if self.refused:
+            yield f"{pluralize(len(self.refused), singular, plural)} :"
+        for item in self.refused[:_MAX_LINES]:
+            yield f"  {noun} {item.number} : {item.reason}"
+        if len(self.refused) > _MAX_LINES:
+            yield f"  … et {len(self.refused) - _MAX_LINES} de plus."
 
 
-def load_outlines(*, path: Path, source: str, level: str = "", at: datetime.datetime) -> OutlineReport:
+def load_outlines(*, path: Path, source: str, level: str = "", at: datetime.datetime) -> OpenDataReport[TerritoryLevel]:
     """Write the outlines of a GeoJSON file, all or none, and return what they are. Raises `OutlinesRefused`.
 
     `source`: named below maps. `level`: a `TerritoryLevel`, where the file leaves it open.
@@ -204,18 +209,11 @@ def load_outlines(*, path: Path, source: str, level: str = "", at: datetime.date
         unique_fields=["level", "code"],
         update_fields=["siren", "name", "rings", "source", "loaded_at"],
     )
-    return OutlineReport(dict(Counter(TerritoryLevel(outline.level) for outline in outlines.values())), read.refused)
-
-
-class CalendarReport(NamedTuple):
-    """How many holidays were written, by zone, and the rows that were not read."""
-
-    loaded: dict[HolidayZone, int]
-    refused: list[RefusedHoliday]
+    return OpenDataReport(dict(Counter(TerritoryLevel(outline.level) for outline in outlines.values())), read.refused)
 
 
 @transaction.atomic
-def load_calendar(*, path: Path) -> CalendarReport:
+def load_calendar(*, path: Path) -> OpenDataReport[HolidayZone]:
     """Write the holidays of a file, all or none. Raises `CalendarRefused`.
 
     Of each zone in the file, what was known between its first and its last day is replaced.
@@ -234,4 +232,4 @@ def load_calendar(*, path: Path) -> CalendarReport:
         unique_fields=["zone", "first_day", "last_day"],
         update_fields=["name"],
     )
-    return CalendarReport(dict(Counter(holiday.zone for holiday in read.holidays)), read.refused)
+    return OpenDataReport(dict(Counter(holiday.zone for holiday in read.holidays)), read.refused)

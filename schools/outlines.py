@@ -121,8 +121,8 @@ class Outline(NamedTuple):
     rings: list[Ring]
 
 
-class RefusedFeature(NamedTuple):
-    """A feature that is no outline, by its number in the file, from 1."""
+class UnreadItem(NamedTuple):
+    """What of a file cannot be read, by its number in the file, from 1."""
 
     number: int
     reason: str
@@ -132,7 +132,7 @@ class OutlineFile(NamedTuple):
     """What a file holds."""
 
     outlines: list[Outline]
-    refused: list[RefusedFeature]
+    refused: list[UnreadItem]
 
 
 def read_outlines(path: Path, *, level: str = "") -> OutlineFile:
@@ -154,7 +154,7 @@ def read_outlines(path: Path, *, level: str = "") -> OutlineFile:
     if isinstance(answer, str):
         raise OutlinesRefused(answer)
     outlines, refused = answer
-    return OutlineFile([Outline(*outline) for outline in outlines], [RefusedFeature(*feature) for feature in refused])
+    return OutlineFile([Outline(*outline) for outline in outlines], [UnreadItem(*feature) for feature in refused])
 
 
 # --- In the child ----------------------------------------------------------------------------------------------------

@@ -85,27 +85,26 @@ class PortfolioSchoolSerializer(serializers.ModelSerializer[PortfolioSchool]):
         extra_kwargs = {name: {"help_text": text} for name, text in _HELP_TEXTS.items()}
 
 
+_OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True}
+_OPTIONAL_TEXT = _OPTIONAL | {"allow_blank": True}
+
+
 class PortfolioContactSerializer(StrictSerializer):
     """Ce qu'il faut écrire d'une école : un champ absent reste comme il est, null ou vide l'efface."""
 
     contact_name = StrictCharField(
-        required=False,
-        allow_null=True,
-        allow_blank=True,
+        **_OPTIONAL_TEXT,
         max_length=150,
         help_text="À qui vous y écrivez, par exemple le nom de la directrice ; null ou vide : personne en particulier.",
     )
-    contact_email = OptionalEmail(required=False, allow_null=True, allow_blank=True, max_length=254)
+    contact_email = OptionalEmail(**_OPTIONAL_TEXT, max_length=254)
     contact_phone = StrictCharField(
-        required=False,
-        allow_null=True,
-        allow_blank=True,
+        **_OPTIONAL_TEXT,
         max_length=30,
         help_text="Le numéro de téléphone de cette personne, écrit comme vous voulez ; null ou vide : aucun.",
     )
     classes = StrictIntegerField(
-        required=False,
-        allow_null=True,
+        **_OPTIONAL,
         min_value=0,
         max_value=MAX_CLASSES,
         help_text="Nombre de classes du CP au CM2 ; null : il n'est pas connu.",

@@ -24,7 +24,7 @@ from collectivities import audit_log
 from collectivities.capabilities import Capability
 from collectivities.exceptions import InvalidAddress, InvitationGone, InvitedAtAnotherAddress, LastManager
 from collectivities.models import INVITATION_KEPT, Invitation, Member, list_role_labels, sort_roles
-from collectivities.queries import get_current_collectivity
+from collectivities.queries import get_current_collectivity, get_invitation_by_token
 from core.connections import connection
 from core.exceptions import Refusal
 from core.links import generate_nonce, hash_token
@@ -183,9 +183,7 @@ def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
     Raises `InvitationGone`; `InvitedAtAnotherAddress` for an account that has not confirmed the invited address.
     """
     Invitation.objects.lock_table()
-    invitation = Invitation.objects.filter(token_hash=hash_token(token)).first()
-    if invitation is None or not invitation.is_valid(at):
-        raise InvitationGone
+    invitation = get_invitation_by_token(token, at=at)
     check_invited(invitation, by)
     invitation.accepted_at, invitation.accepted_by_id = at, by.pk
     invitation.save(update_fields=["accepted_at", "accepted_by_id"])
@@ -219,9 +217,7 @@ def join_with_new_account(
     Raises `InvitationGone`, and Django's `ValidationError` by field where the account is invalid. A username that is
     taken is no error: the account gets the first free variation of it, which the e-mail mentions.
     """
-    invitation = Invitation.objects.filter(token_hash=hash_token(token)).first()
-    if invitation is None or not invitation.is_valid(at):
-        raise InvitationGone
+    invitation = get_invitation_by_token(token, at=at)
     user = User(
         username=username.strip().lower(),
         first_name=first_name.strip(),

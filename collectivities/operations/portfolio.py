@@ -189,12 +189,7 @@ def write_portfolio(
     audit_entries = [
         audit_log.NewAuditEntry(added_action, f"Ajout au périmètre : {names[uai]} ({uai}).", uai) for uai in added
     ]
-    audit_entries += [
-        audit_log.NewAuditEntry(
-            updated_action, f"Contact de {names[uai]} ({uai}) : {_format_contact(after[uai])}.", uai
-        )
-        for uai in updated
-    ]
+    audit_entries += _describe_contacts(updated_action, {uai: after[uai] for uai in updated}, names)
     audit_log.record_many(audit_entries, by=by, at=at)
     return PortfolioChanges(added, before, updated)
 
@@ -242,19 +237,11 @@ def remove_from_portfolio(
 def restore_contacts(*, contacts: Mapping[str, SchoolContact], by: User | None, at: datetime.datetime) -> int:
     """Restore previous contacts, including empty fields; return how many schools were written."""
     existing = lock_contacts(contacts.keys())
-    _update_contacts({uai: contacts[uai] for uai in existing})
-    names = _school_names(existing)
-    audit_log.record_many(
-        (
-            audit_log.NewAuditEntry(
-                PORTFOLIO_UPDATED_BY_LIST, f"Contact de {names[uai]} ({uai}) : {_format_contact(contacts[uai])}.", uai
-            )
-            for uai in existing
-        ),
-        by=by,
-        at=at,
-    )
-    return len(existing)
+    restored = {uai: contacts[uai] for uai in existing}
+    _update_contacts(restored)
+    entries = _describe_contacts(PORTFOLIO_UPDATED_BY_LIST, restored, _school_names(restored))
+    audit_log.record_many(entries, by=by, at=at)
+    return len(restored)
 
 
 def lock_contacts(uais: Collection[str]) -> dict[str, SchoolContact]:
@@ -283,11 +270,21 @@ def _school_names(uais: Iterable[str]) -> dict[str, str]:
     return {uai: format_school_name(name) for uai, name in rows}
 
 
-def _format_contact(contact: SchoolContact) -> str:
-    parts = [contact.contact_name, contact.contact_email, contact.contact_phone]
-    if contact.classes is not None:
-        parts.append(f"{contact.classes} classe{'s' if contact.classes > 1 else ''}")
-    return ", ".join(part for part in parts if part) or "celui de l'annuaire"
+def _describe_contacts(
+    action: str, contacts: Mapping[str, SchoolContact], names: Mapping[str, str]
+) -> list[audit_log.NewAuditEntry]:
+    return [
+        audit_log.NewAuditEntry(action, f"Contact de {names[uai]} ({uai}) : {_format_contact(*contact)}.", uai)
+        for uai, contact in contacts.items()
+    ]
+
+
+def _format_contact(name: str, email: str, phone: str, classes: int | None = None) -> str:
+    return ", ".join(filter(None, (name, email, phone, _format_classes(classes)))) or "celui de l'annuaire"
+
+
+def _format_classes(classes: int | None) -> str:
+    return "" if classes is None else f"{classes} classe{'s' if classes > 1 else ''}"
 
 
 #: Upper bound of the number of classes: no school of the country has more.
@@ -306,7 +303,7 @@ class AddedSchools(NamedTuple):
 def add_to_portfolio(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> AddedSchools:
     """Add schools to the portfolio, leaving existing ones unchanged. The number of queries is constant."""
     requested = list(dict.fromkeys(uais))
-    known = set(School.objects.filter(pk__in=requested).values_list("uai", flat=True))
+    known = _known_schools(requested)
     entries = {uai: SchoolContact() for uai in requested if uai in known}
     changes = write_portfolio(entries=entries, by=by, at=at, one_by_one=True)
     added = set(changes.added)
@@ -380,11 +377,8 @@ def set_contact(
     for name, value in values.items():
         setattr(row, name, value)
     row.save(update_fields=list(values))
-    contact = (
-        ", ".join(part for part in (row.contact_name, row.contact_email, row.contact_phone) if part)
-        or "celui de l'annuaire"
-    )
-    class_count = "" if classes is None else f" {classes} classe{'s' if classes > 1 else ''}."
+    contact = _format_contact(row.contact_name, row.contact_email, row.contact_phone)
+    class_count = "" if classes is None else f" {_format_classes(classes)}."
     audit_log.record(
         action="portfolio.contact_updated",
         by=by,

@@ -148,13 +148,8 @@ def record_run(
 
 
 def _list_changes(sync: DirectorySync, report: SyncReport) -> Iterator[tuple[object, ...]]:
-    changes = {
-        ChangeVerdict.CLOSED: report.closed,
-        ChangeVerdict.REOPENED: report.reopened,
-        ChangeVerdict.CHANGED: report.changed,
-    }
-    for verdict, schools in changes.items():
-        for school in schools:
+    for verdict in ChangeVerdict:
+        for school in getattr(report, verdict):
             yield (sync.pk, verdict.value, school.uai, school.name, Jsonb(school.fields))
 
 
@@ -179,6 +174,7 @@ class SyncReport:
     #: Rows merged into another of the same UAI.
     merged: int = 0
     unchanged: int = 0
+    # By verdict: the names of `merge.list_changes`.
     added: list[SchoolChange] = field(default_factory=list)
     changed: list[SchoolChange] = field(default_factory=list)
     closed: list[SchoolChange] = field(default_factory=list)
@@ -189,10 +185,7 @@ class SyncReport:
         """Return the counts, by field of `DirectorySync`."""
         return {
             "rows": self.rows,
-            "added": len(self.added),
-            "changed": len(self.changed),
-            "closed": len(self.closed),
-            "reopened": len(self.reopened),
+            **{verdict: len(getattr(self, verdict)) for verdict in ("added", "changed", "closed", "reopened")},
             "unchanged": self.unchanged,
             "refused": len(self.refused),
         }
@@ -227,14 +220,8 @@ def synchronise(
     report.columns = file.fields
     report.merged = merge.merge_duplicates()
     merge.compare(full=full, refused=[row.uai for row in report.refused if row.uai], at=at)
-    changes_by_verdict = {
-        "added": report.added,
-        "changed": report.changed,
-        "closed": report.closed,
-        "reopened": report.reopened,
-    }
     for verdict, uai, name, fields in merge.list_changes():
-        changes_by_verdict[verdict].append(SchoolChange(uai, name, fields))
+        getattr(report, verdict).append(SchoolChange(uai, name, fields))
     _fill_counts(report)
     if agreed_closures is None:
         check_doubts(report, url=origin.url, last_modified=origin.last_modified, accept_closures=accept_closures)

@@ -66,8 +66,6 @@ def parse_flag(text: str) -> bool | None:
 
 def parse_postal_code(text: str) -> str | None:
     """Return five digits; a leading zero is restored."""
-    if not text:
-        return ""
     if len(text) == _POSTAL_SHORT and text.isdecimal():
         return "0" + text
     return text if len(text) == _POSTAL and text.isdecimal() else None
@@ -75,24 +73,18 @@ def parse_postal_code(text: str) -> str | None:
 
 def parse_commune_code(text: str) -> str | None:
     """Return the INSEE code of five characters; a leading zero is restored."""
-    if not text:
-        return ""
     code = "0" + text if len(text) == _POSTAL_SHORT and text.isdecimal() else text.upper()
     return code if _COMMUNE.fullmatch(code) else None
 
 
 def parse_departement_code(text: str) -> str | None:
     """Return the directory's three characters: `021`, `02A`, `974`; Excel leaves `21` and `1`."""
-    if not text:
-        return ""
     code = text.upper()
     return code.zfill(3) if _DEPARTEMENT.fullmatch(code) else None
 
 
 def parse_phone(text: str) -> str | None:
     """Return a telephone number as « 04 66 00 00 00 »; overseas numbers unchanged."""
-    if not text:
-        return ""
     digits = _NOT_DIGITS.sub("", text)
     if digits.startswith("+33"):
         digits = "0" + digits[3:].removeprefix("0")
@@ -106,8 +98,6 @@ def parse_phone(text: str) -> str | None:
 
 def parse_siret(text: str) -> str | None:
     """Return fourteen digits; a leading zero is restored where the Luhn check confirms it."""
-    if not text:
-        return ""
     digits = text.replace(" ", "")
     if not (digits.isascii() and digits.isdecimal()):
         return None
@@ -118,8 +108,6 @@ def parse_siret(text: str) -> str | None:
 
 def parse_email(text: str) -> str | None:
     """Return the first e-mail address in the cell."""
-    if not text:
-        return ""
     match = _ADDRESS.search(text)
     return match[0] if match else None
 
@@ -202,6 +190,8 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "longitude": functools.partial(parse_degrees, limit=180),
     "state": lambda text: STATES.get(fold(text)),
 }
+#: Fields of which an empty cell says nothing; any other that is empty the school does not have.
+_UNSAID = dict.fromkeys(("has_nursery", "has_elementary", "latitude", "longitude", "state"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +238,11 @@ class RowReader:
         return school
 
     def _school(self, line: int, code: str, values: Mapping[str, str]) -> SchoolRow:
-        fields = {name: _PARSERS.get(name, str)(text) for name, text in values.items() if name in _FIELDS}
+        fields: dict[str, Any] = {
+            name: _PARSERS.get(name, str)(text) if text else _UNSAID.get(name, "")
+            for name, text in values.items()
+            if name in _FIELDS
+        }
         fields["has_nursery"], fields["has_elementary"] = infer_levels(
             values.get("nature_code", ""),
             values.get("type", ""),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -16,7 +15,7 @@ from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations.application_requests import describe_request_changes, describe_wait, list_managers_to_ask
 from imports.requested_licences import PoolChoice, find_list_to_give
-from licensing.pools.positions import PoolPosition, list_pool_positions
+from licensing.pools.positions import list_pool_positions
 from licensing.pools.year_use import list_schools_without_licences
 from licensing.requests.returns.queries import count_unused_of_office
 from licensing.requests.school_requests import queries as requests
@@ -42,7 +41,8 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
     lots = [position for position in list_pool_positions() if position.entitlement.available_on(today)]
     free = sum(position.free for position in lots)
     waiting = list_schools_without_licences(today).count()
-    requested = list(_select_requested()) if may_import else []
+    asking = SpreadsheetImport.objects.filter(state=ImportState.CHECKED, requested_at__isnull=False)
+    requested = list(asking.order_by("requested_at", "pk")[:MAX_REQUESTS]) if may_import else []
     changes = describe_request_changes(requested) if requested else {}
     asked = list_managers_to_ask(by=member.user) if requested and not may_allocate else []
     waiting_list = find_list_to_give(today) if free and may_import else None
@@ -61,7 +61,12 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
         "requested": [(one, describe_wait(one, asked, changes[one.pk])) for one in requested],
         "free": free,
         "waiting_list": waiting_list,
-        "open_pools": _list_choices(lots),
+        # The first to end first.
+        "open_pools": [
+            PoolChoice(lot.pool_id, lot.name, lot.free)
+            for lot in sorted(lots, key=lambda lot: (lot.last_day, lot.pool_id))
+            if lot.free
+        ],
         "waiting": waiting,
         "asking": requests.count_waiting(get_current_collectivity()),
         "may_import": may_import,
@@ -72,18 +77,6 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
         "buyers": [] if free or buys else list_members(Capability.BUY_LICENCES),
     }
     return render(request, "office/distribute.html", context)
-
-
-def _select_requested() -> QuerySet[SpreadsheetImport]:
-    """Select the first imports that managers are asked to apply."""
-    waiting = SpreadsheetImport.objects.filter(state=ImportState.CHECKED, requested_at__isnull=False)
-    return waiting.order_by("requested_at", "pk")[:MAX_REQUESTS]
-
-
-def _list_choices(lots: list[PoolPosition]) -> list[PoolChoice]:
-    """Return the lots with a free licence, the first to end first."""
-    open_lots = sorted((lot for lot in lots if lot.free), key=lambda lot: (lot.last_day, lot.pool_id))
-    return [PoolChoice(lot.pool_id, lot.name, lot.free) for lot in open_lots]
 
 
 @office()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import CharField, Count, Func, Max, Min, Q, Value
@@ -35,18 +34,6 @@ FAILURE_KIND, FAILURE_TOPIC = "office.failed_sending", "failed_sending"
 MAX_REASONS = 5
 #: Hours at which a morning and an afternoon end.
 _NOON, _EVENING = 12, 18
-
-
-class SendingFigures(NamedTuple):
-    """A sending as it stands: how many were taken or given up, lost, and are still to leave."""
-
-    handled: int
-    lost: int
-    pending: int
-    #: When the first left.
-    started_at: datetime.datetime
-    #: Whether any is about a key, whose address is corrected on a page of its own.
-    is_about_keys: bool
 
 
 def notify_managers(sendings: Sequence[FailedSending], at: datetime.datetime) -> None:
@@ -96,17 +83,26 @@ def render(message: Message) -> RenderedEmail:
     if member is None:
         raise NoLongerDue("Cette personne n'est plus gestionnaire, ou ne veut plus de cette lettre.")
     office = Collectivity.objects.get(schema_name=connection.schema_name)
-    figures = _count(sending)
-    page = reverse("pools:corrections" if figures.is_about_keys else "messages:list", urlconf=settings.ROOT_URLCONF)
+    figures = _select(sending).aggregate(
+        # Taken or given up, lost, still to leave; when the first left, and whether any is about a key.
+        handled=Count("pk", filter=Q(state__in=HANDLED)),
+        lost=Count("pk", filter=Q(state__in=LOST)),
+        pending=Count("pk", filter=Q(state__in=PENDING)),
+        started_at=Min("handed_over_at"),
+        topic=Max("topic"),
+    )
+    # The addresses of keys are corrected on a page of their own.
+    is_about_keys = figures["topic"] == ALLOCATION_TOPIC
+    page = reverse("pools:corrections" if is_about_keys else "messages:list", urlconf=settings.ROOT_URLCONF)
     return render_email_template(
         "office/emails/failed_sending.txt",
         {
-            "words": _count_lost(figures.lost, figures.handled),
-            "when": _describe_moment(figures.started_at, timezone.now()),
+            "words": _count_lost(figures["lost"], figures["handled"]),
+            "when": _describe_moment(figures["started_at"] or sending.queued_at, timezone.now()),
             "kind": kinds.get_label(sending.kind),
-            "pending": figures.pending,
+            "pending": figures["pending"],
             "reasons": "".join(f"\n– {_count_of(count)} : {reason}" for reason, count in _list_reasons(sending)),
-            "is_about_keys": figures.is_about_keys,
+            "is_about_keys": is_about_keys,
             "membership": describe_membership(member, office),
         },
         greeting=format_salutation(member.user.first_name),
@@ -122,18 +118,6 @@ def _describe_lost(lost: int, handled: int) -> str:
 
 def _select(sending: FailedSending) -> MessageQuerySet:
     return Message.objects.filter(kind=sending.kind, created_at=sending.queued_at).order_by()
-
-
-def _count(sending: FailedSending) -> SendingFigures:
-    counted = _select(sending).aggregate(
-        handled=Count("pk", filter=Q(state__in=HANDLED)),
-        lost=Count("pk", filter=Q(state__in=LOST)),
-        pending=Count("pk", filter=Q(state__in=PENDING)),
-        started_at=Min("handed_over_at"),
-        topic=Max("topic"),
-    )
-    started_at, topic = counted.pop("started_at") or sending.queued_at, counted.pop("topic")
-    return SendingFigures(**counted, started_at=started_at, is_about_keys=topic == ALLOCATION_TOPIC)
 
 
 def _list_reasons(sending: FailedSending) -> list[tuple[str, int]]:

@@ -58,36 +58,30 @@ class RenewalCost(NamedTuple):
 def read_cost(found: RenewalList, at: datetime.datetime) -> RenewalCost:
     """Return what the list costs: of its order, else at the prices on sale. Six queries at most."""
     last_price = read_price(found.year - 1)
-    order = found.order
-    if order is not None:
-        price = type(last_price)(order.total_ht, order.total_vat, order.total_ttc)
+    if (order := found.order) is not None:
+        price = Amounts(order.total_ht, order.total_vat, order.total_ttc)
         return RenewalCost(count_ordered(order), price, is_final=True, last_price=last_price)
+    unknown = RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
     day = date_in_paris(at)
     if not found.to_order or not list_years_to_order(day):
-        return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
+        return unknown
     try:
         priced = pricing.price_volume(found.to_order, day, found.year)
     except DomainError:
-        return RenewalCost(found.to_order, None, is_final=False, last_price=last_price)
+        return unknown
     vat = billing_details.find_collectivity_vat(get_current_collectivity(), priced.product)
     is_final = priced.school_year.ends_on.year == found.year
-    return RenewalCost(found.to_order, priced.at_rate(vat.rate).amounts, is_final=is_final, last_price=last_price)
+    return unknown._replace(price=priced.at_rate(vat.rate).amounts, is_final=is_final)
 
 
 #: More than any list's version.
 _MAX_DIGITS = 9
 
 
-def find_shown_year(at: datetime.datetime) -> int | None:
-    """Return the school year that the page prepares; None while there is none. One query at most."""
-    years = queries.list_years(date_in_paris(at))
-    return years[0] if years else None
-
-
 def find_list(at: datetime.datetime) -> RenewalList | None:
-    """Return the list that the page shows, None while there is none."""
-    year = find_shown_year(at)
-    return None if year is None else read_list(year, at)
+    """Return the list of the school year that the page prepares; None while there is none."""
+    years = queries.list_years(date_in_paris(at))
+    return read_list(years[0], at) if years else None
 
 
 def get_list(at: datetime.datetime) -> RenewalList:
@@ -228,14 +222,14 @@ def _read_version(request: OfficeHttpRequest) -> int:
 PAGE_SIZE = 50
 #: Lists of schools that the page offers to take numbers from.
 MAX_LISTS = 5
-#: What of the list is shown, by the value of `voir`.
-VIEWS = {
-    "": "Les écoles de la liste",
-    "plus": "Plus que cette année",
-    "moins": "Moins que cette année",
-    "zero": "Plus rien",
-    "choisies": "Nombre choisi par un membre",
-    "ajouter": "Écoles à ajouter",
+#: What of the list is shown, by the value of `voir`: its label, and which rows.
+VIEWS: dict[str, tuple[str, Callable[[RenewalRow], bool]]] = {
+    "": ("Les écoles de la liste", lambda row: row.is_concerned),
+    "plus": ("Plus que cette année", lambda row: row.units > row.given),
+    "moins": ("Moins que cette année", lambda row: row.units < row.given),
+    "zero": ("Plus rien", lambda row: bool(row.given) and not row.units),
+    "choisies": ("Nombre choisi par un membre", lambda row: row.typed),
+    "ajouter": ("Écoles à ajouter", lambda row: not row.is_concerned and not row.use.is_closed),
 }
 _FIELD = re.compile(r"n-([0-9]{7}[A-Z])")
 _NUMBER = re.compile(r"[0-9]{1,3}")
@@ -315,10 +309,10 @@ def _render_list(
     status: int = 200,
 ) -> HttpResponse:
     """Return the page. `typed`: what was typed and not saved; `notice`: why."""
-    view = request.GET.get("voir", "")
-    view = view if view in VIEWS else ""
+    view = request.GET.get("voir", "") if request.GET.get("voir", "") in VIEWS else ""
+    fits = VIEWS[view][1]
     words = fold(request.GET.get("q", "")[:100]).split()
-    rows = [row for row in found.rows if _fits(row, view) and _has_words(row, words)]
+    rows = [row for row in found.rows if fits(row) and _has_words(row, words)]
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     buys, manages = request.member.may(Capability.BUY_LICENCES), request.member.may(Capability.GIVE_LICENCES)
     renewal = found.renewal
@@ -331,7 +325,7 @@ def _render_list(
         "cost": read_cost(found, now),
         "page_obj": page,
         "rows": _list_fields(page.object_list, typed.texts if typed else {}),
-        "views": VIEWS.items(),
+        "views": [(name, label) for name, (label, _) in VIEWS.items()],
         "view": view,
         "text": request.GET.get("q", "")[:100],
         "query": request.GET.urlencode(),
@@ -350,21 +344,6 @@ def _render_list(
         "may_give": found.state == RenewalState.ORDERED or (found.state == RenewalState.OPEN and not found.to_order),
     }
     return render(request, "office/renewal/list.html", context, status=status)
-
-
-def _fits(row: RenewalRow, view: str) -> bool:
-    match view:
-        case "plus":
-            return row.units > row.given
-        case "moins":
-            return row.units < row.given
-        case "zero":
-            return bool(row.given) and not row.units
-        case "choisies":
-            return row.typed
-        case "ajouter":
-            return not row.is_concerned and not row.use.is_closed
-    return row.is_concerned
 
 
 def _has_words(row: RenewalRow, words: list[str]) -> bool:

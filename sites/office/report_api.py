@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django.http import Http404
@@ -16,13 +15,7 @@ from api.viewsets import ApiViewSet, operation
 from core.calendar import date_in_paris
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.year_use import list_bought_years
-from sites.office.year_report import (
-    MIN_LICENCES,
-    UsedClassCost,
-    YearReport,
-    choose_year,
-    read_report,
-)
+from sites.office.year_report import MIN_LICENCES, YearReport, choose_year, read_report
 
 _YEAR = OpenApiParameter(
     "year",
@@ -46,15 +39,23 @@ class ReportFiguresSerializer(serializers.Serializer[Any]):
     schools = serializers.IntegerField(help_text="Écoles qui ont des licences.")
 
 
+class ReportAmountField(serializers.CharField):
+    """Euros with their cents."""
+
+    def to_representation(self, value: Any) -> str:
+        """Return « 1080.00 »."""
+        return f"{value:.2f}"
+
+
 class ReportCostSerializer(serializers.Serializer[Any]):
     """Le prix des licences de l'année, en euros ; null s'il n'y en a pas."""
 
-    total_ht = serializers.CharField(allow_null=True, help_text="Prix des commandes HT, avoirs déduits.")
-    total_ttc = serializers.CharField(allow_null=True, help_text="Le même, TTC.")
-    used_class_ht = serializers.CharField(
-        allow_null=True, help_text="Ce prix HT, partagé entre les licences utilisées."
+    total_ht = ReportAmountField(allow_null=True, help_text="Prix des commandes HT, avoirs déduits.")
+    total_ttc = ReportAmountField(allow_null=True, help_text="Le même, TTC.")
+    used_class_ht = ReportAmountField(
+        source="ht", allow_null=True, help_text="Ce prix HT, partagé entre les licences utilisées."
     )
-    used_class_ttc = serializers.CharField(allow_null=True, help_text="Le même, TTC.")
+    used_class_ttc = ReportAmountField(source="ttc", allow_null=True, help_text="Le même, TTC.")
 
 
 class SchoolsByUseSerializer(serializers.Serializer[Any]):
@@ -72,27 +73,29 @@ class ReportedSchoolSerializer(serializers.Serializer[Any]):
     uai = serializers.CharField(help_text="Son UAI.")
     name = serializers.CharField(help_text="Son nom.")
     commune = serializers.CharField(help_text="Sa commune.")
-    given = serializers.IntegerField(help_text="Licences données.")
-    redeemed = serializers.IntegerField(help_text="Activées.")
-    used = serializers.IntegerField(help_text="Utilisées.")
+    given = serializers.IntegerField(source="use.given", help_text="Licences données.")
+    redeemed = serializers.IntegerField(source="use.redeemed", help_text="Activées.")
+    used = serializers.IntegerField(source="use.used", help_text="Utilisées.")
 
 
 class GroupedSchoolsSerializer(serializers.Serializer[Any]):
     """Les écoles trop petites pour être nommées sans qu'une classe s'y reconnaisse, ensemble."""
 
-    count = serializers.IntegerField(help_text="Combien d'écoles.")
-    given = serializers.IntegerField(help_text="Licences données.")
-    redeemed = serializers.IntegerField(help_text="Activées.")
-    used = serializers.IntegerField(help_text="Utilisées.")
+    count = serializers.IntegerField(source="schools", help_text="Combien d'écoles.")
+    given = serializers.IntegerField(source="use.given", help_text="Licences données.")
+    redeemed = serializers.IntegerField(source="use.redeemed", help_text="Activées.")
+    used = serializers.IntegerField(source="use.used", help_text="Utilisées.")
 
 
 class ReportWeekSerializer(serializers.Serializer[Any]):
     """Une semaine, du lundi au dimanche à Paris."""
 
     monday = serializers.DateField(help_text="Son lundi.")
-    keys_sent = serializers.IntegerField(help_text="Clés envoyées ; les e-mails sont gardés trois ans.")
-    reminders_sent = serializers.IntegerField(help_text="Relances envoyées.")
-    keys_redeemed = serializers.IntegerField(help_text="Clés activées.")
+    keys_sent = serializers.IntegerField(
+        source="counts.sent", help_text="Clés envoyées ; les e-mails sont gardés trois ans."
+    )
+    reminders_sent = serializers.IntegerField(source="counts.reminded", help_text="Relances envoyées.")
+    keys_redeemed = serializers.IntegerField(source="counts.activated", help_text="Clés activées.")
     redeemed = serializers.IntegerField(help_text="Licences activées depuis le début, à la fin de la semaine.")
     used = serializers.IntegerField(help_text="Licences utilisées à la fin de la semaine.")
 
@@ -102,10 +105,12 @@ class YearReportSerializer(serializers.Serializer[Any]):
 
     year = serializers.IntegerField(help_text="L'année où elle finit : 2027 pour 2026-2027.")
     counted_on = serializers.DateField(
-        help_text="Le jour jusqu'auquel tout est compté, inclus : aujourd'hui, ou le dernier jour de l'année."
+        source="day",
+        help_text="Le jour jusqu'auquel tout est compté, inclus : aujourd'hui, ou le dernier jour de l'année.",
     )
     figures = ReportFiguresSerializer(help_text="Ce jour-là.")
     same_day_last_year = ReportFiguresSerializer(
+        source="same_day",
         allow_null=True,
         help_text="L'année d'avant, à la même date, dans les volumes que les écoles ont eus ensuite ; null si l'année "
         "est finie, ou s'il n'y en a pas avant.",
@@ -114,16 +119,18 @@ class YearReportSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="L'année d'avant, à sa fin ; null s'il n'y en a pas."
     )
     cost = ReportCostSerializer(help_text="Ce que les licences ont coûté.")
-    last_year_cost = ReportCostSerializer(help_text="Ce que celles de l'année d'avant ont coûté.")
+    last_year_cost = ReportCostSerializer(source="last_cost", help_text="Ce que celles de l'année d'avant ont coûté.")
     schools_by_use = SchoolsByUseSerializer(
-        allow_null=True, help_text=f"Null si moins de {MIN_LICENCES} licences sont données."
+        source="by_use", allow_null=True, help_text=f"Null si moins de {MIN_LICENCES} licences sont données."
     )
     schools = ReportedSchoolSerializer(
         many=True,
         help_text=f"Les écoles de {MIN_LICENCES} licences ou plus, celles où le plus de classes s'en servent d'abord.",
     )
     grouped_schools = GroupedSchoolsSerializer(
-        allow_null=True, help_text="Les autres ; null s'il n'y en a pas, ou si les dire ferait reconnaître une classe."
+        source="grouped",
+        allow_null=True,
+        help_text="Les autres ; null s'il n'y en a pas, ou si les dire ferait reconnaître une classe.",
     )
     weeks = ReportWeekSerializer(many=True, help_text="De la première clé envoyée à ce jour, sans trou.")
 
@@ -172,7 +179,7 @@ class ReportViewSet(ApiViewSet):
     examples = {"Une année qui court": _EXAMPLE}
 
     @operation("GET report", "report", "getReport", "Lire le rapport d'une année scolaire", parameters=[_YEAR])
-    def retrieve(self) -> dict[str, Any]:
+    def retrieve(self) -> YearReport:
         """Les chiffres du « Rapport pour le conseil » : licences, prix, écoles par usage, semaines, année d'avant.
 
         Une école de peu de licences n'est pas nommée. Une année sans licences est un 404.
@@ -182,47 +189,4 @@ class ReportViewSet(ApiViewSet):
         if asked is not None and asked not in years:
             raise Http404
         year = asked or choose_year(years, today) or get_school_year(today)
-        return _serialize_report(read_report(year, today))
-
-
-def _serialize_report(report: YearReport) -> dict[str, Any]:
-    return {
-        "year": report.year,
-        "counted_on": report.day.isoformat(),
-        "figures": report.figures._asdict(),
-        "same_day_last_year": report.same_day and report.same_day._asdict(),
-        "last_year": report.last_year and report.last_year._asdict(),
-        "cost": _serialize_cost(report.cost),
-        "last_year_cost": _serialize_cost(report.last_cost),
-        "schools_by_use": report.by_use._asdict() if report.by_use else None,
-        "schools": [
-            {"uai": one.uai, "name": one.name, "commune": one.commune, **one.use._asdict()} for one in report.schools
-        ],
-        "grouped_schools": (
-            {"count": report.grouped.schools, **report.grouped.use._asdict()} if report.grouped else None
-        ),
-        "weeks": [
-            {
-                "monday": week.monday.isoformat(),
-                "keys_sent": week.counts.sent,
-                "reminders_sent": week.counts.reminded,
-                "keys_redeemed": week.counts.activated,
-                "redeemed": week.redeemed,
-                "used": week.used,
-            }
-            for week in report.weeks
-        ],
-    }
-
-
-def _serialize_cost(cost: UsedClassCost) -> dict[str, str | None]:
-    return {
-        "total_ht": _write_amount(cost.total.ht or None),
-        "total_ttc": _write_amount(cost.total.ttc or None),
-        "used_class_ht": _write_amount(cost.ht),
-        "used_class_ttc": _write_amount(cost.ttc),
-    }
-
-
-def _write_amount(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount:.2f}"
+        return read_report(year, today)

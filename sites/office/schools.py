@@ -43,6 +43,30 @@ _LICENCES = (
     (DORMANT, SchoolKey.NOT_REDEEMED.value),
     (UNREACHED, SchoolKey.UNDELIVERED.value),
 )
+
+
+class SortColumn(NamedTuple):
+    """A column of the list, by which it can be sorted."""
+
+    name: str
+    label: str
+    is_figure: bool = False
+    is_date: bool = False
+
+
+COLUMNS = (
+    SortColumn("name", "École"),
+    SortColumn("commune", "Commune"),
+    SortColumn("classes", "Classes", is_figure=True),
+    SortColumn("units", "Licences", is_figure=True),
+    SortColumn("redeemed", "Activées", is_figure=True),
+    SortColumn("used", "Utilisées", is_figure=True),
+)
+#: Beside these, where keys that are not redeemed are listed.
+LETTER_COLUMNS = (
+    SortColumn("sent_at", "Clé envoyée", is_date=True),
+    SortColumn("reminded_at", "Relancée", is_date=True),
+)
 #: Longest part of a file's name.
 _MAX_SLUG = 40
 
@@ -100,13 +124,19 @@ class SchoolListFilter(PortfolioFilter):
         return self._clean().get("licences") or ""
 
     @property
+    def shows_letters(self) -> bool:
+        """Whether the list says when keys were sent and schools reminded."""
+        return self.chosen_licences in (DORMANT, UNREACHED)
+
+    @property
+    def columns(self) -> Sequence[SortColumn]:
+        """The columns that are shown."""
+        return (*COLUMNS, *LETTER_COLUMNS) if self.shows_letters else COLUMNS
+
+    @property
     def narrows(self) -> bool:
         """Whether fewer schools than all those of the portfolio may be shown."""
         return any(value for name, value in self._clean().items() if name != "year")
-
-    def name_commune(self, code: str) -> str:
-        """Return the name of a commune of the choices."""
-        return self._communes[code]
 
     def list_chosen(self, *names: str) -> dict[str, str]:
         """Return the values of these fields that are set."""
@@ -118,7 +148,7 @@ class SchoolListFilter(PortfolioFilter):
         chosen = self._clean()
         parts = [dict(_LICENCES).get(chosen.get("licences", ""), "")]
         if code := chosen.get("commune"):
-            parts.append(self.name_commune(code))
+            parts.append(self._communes[code])
         if chosen.get("contact"):
             parts.append(dict(CONTACT_CHOICES)[chosen["contact"]])
         parts.append(chosen.get("text", ""))
@@ -131,34 +161,11 @@ class SchoolListFilter(PortfolioFilter):
 
 
 _NOTHING = SchoolHolding()
-_UNREDEEMED = frozenset({DORMANT, UNREACHED})
 _PLACES = ("school__commune_folded", "school__name_folded", "school_id")
 #: How many schools without a way to reach them are named above the list.
 _MAX_NAMED = 5
 
 
-class SortColumn(NamedTuple):
-    """A column of the list, by which it can be sorted."""
-
-    name: str
-    label: str
-    is_figure: bool = False
-    is_date: bool = False
-
-
-COLUMNS = (
-    SortColumn("name", "École"),
-    SortColumn("commune", "Commune"),
-    SortColumn("classes", "Classes", is_figure=True),
-    SortColumn("units", "Licences", is_figure=True),
-    SortColumn("redeemed", "Activées", is_figure=True),
-    SortColumn("used", "Utilisées", is_figure=True),
-)
-#: Beside these, where keys that are not redeemed are listed.
-LETTER_COLUMNS = (
-    SortColumn("sent_at", "Clé envoyée", is_date=True),
-    SortColumn("reminded_at", "Relancée", is_date=True),
-)
 #: The columns that `SchoolHolding` has.
 _HELD = frozenset({"units", "redeemed", "used"})
 _LETTERS = frozenset(column.name for column in LETTER_COLUMNS)
@@ -241,7 +248,7 @@ class SchoolListing:
         last_day = school_filter.last_day
         holdings = {} if last_day is None else list_school_holdings(last_day=last_day, day=day)
         sort = parameters.get("sort", "")
-        if sort.removeprefix("-") not in {column.name for column in _list_columns(school_filter)}:
+        if sort.removeprefix("-") not in {column.name for column in school_filter.columns}:
             sort = "commune"
         column, reverse = sort.removeprefix("-"), sort.startswith("-")
         if school_filter.list_chosen("text", "commune", "contact") or column in _ROW_ORDERS:
@@ -262,16 +269,6 @@ class SchoolListing:
         elif column == "commune" and reverse:
             uais.reverse()
         return cls(school_filter, sort, uais, portfolio, holdings)
-
-    @property
-    def shows_letters(self) -> bool:
-        """Whether it says when keys were sent and schools reminded."""
-        return _shows_letters(self.filter)
-
-    @property
-    def columns(self) -> Sequence[SortColumn]:
-        """The columns that are shown."""
-        return _list_columns(self.filter)
 
     def load(self, uais: Collection[str]) -> list[SchoolWithHolding]:
         """Return these schools, in this order. One query."""
@@ -299,14 +296,6 @@ class SchoolListing:
             if holding.is_unreached:
                 unreached.append((entry.uai, format_school_name(entry.name)))
         return Overview(len(self._portfolio), without, dormant, len(unreached), unreached[:_MAX_NAMED])
-
-
-def _shows_letters(school_filter: SchoolListFilter) -> bool:
-    return school_filter.chosen_licences in _UNREDEEMED
-
-
-def _list_columns(school_filter: SchoolListFilter) -> Sequence[SortColumn]:
-    return (*COLUMNS, *LETTER_COLUMNS) if _shows_letters(school_filter) else COLUMNS
 
 
 def _list_order(column: str, *, reverse: bool) -> list[OrderBy]:
@@ -369,7 +358,7 @@ def school_list(request: OfficeHttpRequest) -> HttpResponse:
     context = {
         "filter": listing.filter,
         "filtered": listing.filter.narrows,
-        "columns": [_build_heading(column.name, listing.sort) | column._asdict() for column in listing.columns],
+        "columns": [_build_heading(column.name, listing.sort) | column._asdict() for column in listing.filter.columns],
         "page_obj": page,
         "schools": listing.load(list(page.object_list)),
         "overview": overview,
@@ -381,7 +370,7 @@ def school_list(request: OfficeHttpRequest) -> HttpResponse:
         "year_query": urlencode(listing.filter.list_chosen("year")),
         "remind_query": _build_remind_query(listing),
         "shows_dormant": listing.filter.chosen_licences == DORMANT,
-        "shows_letters": listing.shows_letters,
+        "shows_letters": listing.filter.shows_letters,
         "list_query": request.GET.urlencode(),
         "may_change": request.member.may(Capability.KEEP_SCHOOLS),
         "manages": manages,
@@ -427,5 +416,5 @@ def _build_remind_query(listing: SchoolListing) -> str:
     if "text" in chosen:
         query["q"] = chosen["text"]
     if "commune" in chosen:
-        query["commune"] = listing.filter.name_commune(chosen["commune"])
+        query["commune"] = dict(listing.filter.communes)[chosen["commune"]]
     return urlencode(query)

@@ -224,15 +224,28 @@ class LegendRow(NamedTuple):
 class TerritoryMap(NamedTuple):
     """The map, and the table with the same data."""
 
-    dots: list[MapDot]
-    #: Path of the territory's outline; empty where none is loaded. `source` says whose it is.
-    outline: str
-    source: str
-    lines: list[LegendRow]
-    total: int
-    unplaced: int
+    schools: list[MappedSchool]
+    #: None where no school's place is known.
+    dots: list[MapDot] = []
+    #: Path of the outlines below them; empty where none is loaded. `source` says whose they are.
+    outline: str = ""
+    source: str = ""
     width: int = WIDTH
     height: int = HEIGHT
+
+    @property
+    def lines(self) -> list[LegendRow]:
+        """How many schools are in each state."""
+        counts = Counter(school.state for school in self.schools)
+        return [
+            LegendRow(state, label, counts[state], reverse("map_state", args=[state]))
+            for state, label in STATES.items()
+        ]
+
+    @property
+    def unplaced(self) -> int:
+        """How many schools are no dot's."""
+        return len(self.schools) - sum(len(dot.schools) for dot in self.dots)
 
     @property
     def has_merged(self) -> bool:
@@ -240,46 +253,18 @@ class TerritoryMap(NamedTuple):
         return any(dot.is_merged for dot in self.dots)
 
 
-class DrawnMap(NamedTuple):
-    """The schools, their dots, and the path and sources of the outlines below them."""
-
-    schools: list[MappedSchool]
-    dots: list[MapDot]
-    outline: str
-    sources: set[str]
-
-
 def get_territory(collectivity: Collectivity, day: datetime.date) -> TerritoryMap:
     """Return the map of the portfolio's schools and of those with licences that are not over on `day`. Four queries."""
-    drawn = draw_map(collectivity, day)
-    counts = Counter(school.state for school in drawn.schools)
-    return TerritoryMap(
-        dots=drawn.dots,
-        outline=drawn.outline,
-        source=formatting.join_words(sorted(drawn.sources)),
-        lines=[
-            LegendRow(state, label, counts[state], reverse("map_state", args=[state]))
-            for state, label in STATES.items()
-        ],
-        total=len(drawn.schools),
-        unplaced=len(drawn.schools) - sum(len(dot.schools) for dot in drawn.dots),
-    )
-
-
-def draw_map(collectivity: Collectivity, day: datetime.date) -> DrawnMap:
-    """Return the map of the collectivity's schools; without a dot where no school's place is known. Four queries."""
     schools = list_mapped_schools(day)
     positions = list_positions(schools)
     if not positions:
-        return DrawnMap(schools, [], "", set())
+        return TerritoryMap(schools)
     outlines = find_outlines(collectivity, schools)
     rings = [ring for outline in outlines for ring in outline.rings]
     projection = fit(chain(positions, chain.from_iterable(rings)))
-    return DrawnMap(
-        schools,
-        draw_dots(schools, projection),
-        draw_outline(rings, projection),
-        {outline.source for outline in outlines},
+    sources = sorted({outline.source for outline in outlines})
+    return TerritoryMap(
+        schools, draw_dots(schools, projection), draw_outline(rings, projection), formatting.join_words(sources)
     )
 
 
@@ -333,7 +318,7 @@ def _get_departement(code: str) -> str:
 def territory_map(request: OfficeHttpRequest) -> HttpResponse:
     """Show the map; only its card where htmx asks for it, nothing where there is no school."""
     territory = get_territory(get_current_collectivity(), date_in_paris(timezone.now()))
-    if request.htmx and not territory.total:
+    if request.htmx and not territory.schools:
         return HttpResponse()
     template = "office/_territory.html" if request.htmx else "office/territory.html"
     return render(request, template, {"territory": territory})
@@ -343,7 +328,7 @@ def territory_map(request: OfficeHttpRequest) -> HttpResponse:
 @require_GET
 def map_place(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     """List the schools that share a dot of the map with a school."""
-    dots = draw_map(get_current_collectivity(), date_in_paris(timezone.now())).dots
+    dots = get_territory(get_current_collectivity(), date_in_paris(timezone.now())).dots
     dot = next((dot for dot in dots if any(school.uai == uai.upper() for school in dot.schools)), None)
     if dot is None:
         raise Http404("No school of the map.")

@@ -80,25 +80,41 @@ class PendingWork:
     renewal: RenewalState | None
 
 
+_IMPORT_FIELDS = (
+    "pk", "purpose", "state", "filename", "requested_at", "requested_by_id", "requested_schools", "requested_units",
+    "requested_digest",
+)  # fmt: skip
+
+
 def find_pending_work(member: Member, orders: Collection[int], at: datetime.datetime) -> PendingWork:
     """Return what waits for a member; `orders`: the numbers of those not paid.
 
     Three queries, seven where the next year's renewal was begun.
     """
-    sources: list[QuerySet[Any, Any]] = [_select_settings(), _select_first_manager()]
+    today = date_in_paris(at)
+    manager = Member.objects.who_may(Capability.MANAGE_OFFICE).order_by("joined_at", "pk").values("pk")[:1]
+    sources = [
+        _select("settings", OfficeSettings.objects.all(), "contact_name", "contact_phone", "reply_to"),
+        _select("manager", Member.objects.filter(pk__in=manager), pk="user_id"),
+    ]
     public: list[QuerySet[Any, Any]] = []
     if member.may(Capability.READ_ORDERS):
-        sources.append(_select_all_served(date_in_paris(at)))
+        sources.append(_select("served", _filter_all_served(today), "pk"))
         if orders:
-            public.append(_select_orders(orders))
+            unpaid = Order.objects.filter(pk__in=orders)
+            public.append(_select("order", unpaid, "pk", "state", turned_down=has_rejected_invoice()))
     if member.may(Capability.PLAN_LICENCES):
-        sources.append(_select_renewal(get_renewed_year(date_in_paris(at))))
+        sources.append(_select("renewal", Renewal.objects.filter(school_year=get_renewed_year(today)), "pk"))
     if member.may(Capability.PREPARE_IMPORTS):
-        sources += [_select_imports(), _select_arrivals()]
+        checked = SpreadsheetImport.objects.filter(state=ImportState.CHECKED)
+        sources.append(_select("import", checked, *_IMPORT_FIELDS))
+        sources.append(_select("arrival", count_arrived(), pk="import_id", schools="n"))
     if member.may(Capability.MANAGE_OFFICE):
-        sources.append(_select_tokens(at))
+        sources.append(_select("token", filter_expiring_tokens(at), "name", "expires_at"))
     if member.may(Capability.GIVE_LICENCES):
-        public.append(_select_requests())
+        requests = LicenceRequest.objects.waiting().filter(collectivity__schema_name=connection.schema_name).order_by()
+        counted = requests.values("collectivity").annotate(requests=Count("pk"), asked=Sum("units"))
+        public.append(_select("requests", counted, "requests", units="asked"))
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for selected in filter(None, (sources, public)):
         for kind, details in selected[0].union(*selected[1:], all=True):
@@ -146,62 +162,20 @@ def _build_import(details: dict[str, Any], people: dict[int, User]) -> tuple[Spr
     return SpreadsheetImport(**details), people.get(details["requested_by_id"])
 
 
-def _select_orders(numbers: Collection[int]) -> QuerySet[Any, Any]:
-    orders = Order.objects.filter(pk__in=numbers).order_by()
-    return orders.values_list(Value("order"), JSONObject(pk="pk", state="state", turned_down=has_rejected_invoice()))
+def _select(kind: str, rows: QuerySet[Any, Any], *fields: str, **expressions: Any) -> QuerySet[Any, Any]:
+    """Select the rows as objects that a union can hold beside those of other kinds."""
+    return rows.order_by().values_list(Value(kind), JSONObject(**{name: name for name in fields}, **expressions))
 
 
-def _select_imports() -> QuerySet[Any, Any]:
-    names = (
-        "pk", "purpose", "state", "filename", "requested_at", "requested_by_id", "requested_schools", "requested_units",
-        "requested_digest",
-    )  # fmt: skip
-    checked = SpreadsheetImport.objects.filter(state=ImportState.CHECKED).order_by()
-    return checked.values_list(Value("import"), JSONObject(**{name: name for name in names}))
-
-
-def _select_arrivals() -> QuerySet[Any, Any]:
-    return count_arrived().values_list(Value("arrival"), JSONObject(pk="import_id", schools="n"))
-
-
-def _select_tokens(at: datetime.datetime) -> QuerySet[Any, Any]:
-    tokens = filter_expiring_tokens(at).order_by()
-    return tokens.values_list(Value("token"), JSONObject(name="name", expires_at="expires_at"))
-
-
-def _select_requests() -> QuerySet[Any, Any]:
-    waiting = LicenceRequest.objects.waiting().filter(collectivity__schema_name=connection.schema_name).order_by()
-    counted = waiting.values("collectivity").annotate(requests=Count("pk"), asked=Sum("units"))
-    return counted.values_list(Value("requests"), JSONObject(requests="requests", units="asked"))
-
-
-def _select_renewal(year: int) -> QuerySet[Any, Any]:
-    renewals = Renewal.objects.filter(school_year=year).order_by()
-    return renewals.values_list(Value("renewal"), JSONObject(pk="pk"))
-
-
-def _select_settings() -> QuerySet[Any, Any]:
-    names = ("contact_name", "contact_phone", "reply_to")
-    contact = JSONObject(**{name: name for name in names})
-    return OfficeSettings.objects.order_by().values_list(Value("settings"), contact)
-
-
-def _select_first_manager() -> QuerySet[Any, Any]:
-    managers = Member.objects.who_may(Capability.MANAGE_OFFICE)
-    first = managers.order_by("joined_at", "pk").values("pk")[:1]
-    return Member.objects.filter(pk__in=first).order_by().values_list(Value("manager"), JSONObject(pk="user_id"))
-
-
-def _select_all_served(day: datetime.date) -> QuerySet[Any, Any]:
-    """Select one row if each school of the portfolio, which has some, has what the office means it to have.
+def _filter_all_served(day: datetime.date) -> QuerySet[PortfolioSchool]:
+    """Return one row if each school of the portfolio, which has some, has what the office means it to have.
 
     That is licences of a lot that is not over, or the number that the list of the running year's renewal gave it.
     """
     year = get_renewed_year(day) - 1
     given = RenewalApplication.objects.filter(renewal__school_year=year, undone_at__isnull=True)
     served = PortfolioSchool.objects.filter(~Exists(list_schools_without_licences(day)) | Exists(given))
-    first = served.order_by("pk").values("pk")[:1]
-    return PortfolioSchool.objects.filter(pk__in=first).order_by().values_list(Value("served"), JSONObject(pk="pk"))
+    return PortfolioSchool.objects.filter(pk__in=served.order_by("pk").values("pk")[:1])
 
 
 #: A pool whose free share is lower is reported as nearly exhausted.

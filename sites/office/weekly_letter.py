@@ -31,7 +31,6 @@ from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
-from core.formatting import collectivity_forms
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from jobs import due
@@ -53,7 +52,8 @@ from licensing.requests.school_requests.emails import OFFICE_TOPIC
 from licensing.requests.school_requests.models import LicenceRequest
 from mailing import kinds
 from mailing import operations as mailing
-from mailing.kinds import EmailItem, NoLongerDue, RenderedEmail, format_salutation, render_email
+from mailing.email_templates import render_email_template
+from mailing.kinds import NoLongerDue, RenderedEmail, format_salutation
 from mailing.models import Message, MessageState
 from schools.calendar import SUMMER_MONTHS, get_week
 from sites.office.to_do import A_QUARTER, A_YEAR, TodoItem, find_pending_work, list_to_do
@@ -313,24 +313,21 @@ def render(message: Message) -> RenderedEmail:
 
 
 def _build(member: Member, office: Collectivity, items: Sequence[TodoItem]) -> RenderedEmail:
-    of_office = collectivity_forms(office.name).of_the
-    points = formatting.pluralize(len(items), "point")
-    others = len(items) - MAX_ITEMS
-    more = formatting.pluralize(others, "autre point est", "autres points sont")
-    return render_email(
-        greeting=format_salutation(member.user.first_name),
-        subject=f"Cette semaine au bureau {of_office} : {points} à voir",
-        paragraphs=[f"Voici ce qui attend un geste de votre part au bureau {of_office}."],
-        items=[EmailItem(one.words, office.office_url(one.url), one.action) for one in items[:MAX_ITEMS]],
-        button="Ouvrir le bureau",
+    return render_email_template(
+        "office/emails/weekly_letter.txt",
+        {
+            "office": office,
+            "points": len(items),
+            "items": items[:MAX_ITEMS],
+            "others": max(len(items) - MAX_ITEMS, 0),
+            "membership": describe_membership(member, office),
+        },
         address=office.office_url(),
-        notes=[f"{more} sur la page d'accueil du bureau."] if others > 0 else [],
-        reason=(
-            f"Vous recevez cette lettre, une fois par semaine au plus, parce que {describe_membership(member, office)}"
-            " et que quelque chose y attend ; les semaines sans rien de nouveau, elle ne vient pas. Vous choisissez vos"
-            " lettres à la page « Mes e-mails » du bureau."
-        ),
+        links=[office.office_url(item.url) for item in items[:MAX_ITEMS]],
+        greeting=format_salutation(member.user.first_name),
         unsubscribe_url=build_stop_url(office, member.pk, Letter.WEEKLY),
+        # The lines are those of the home page, whose spaces they keep.
+        typeset=str,
     )
 
 

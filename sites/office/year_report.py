@@ -99,6 +99,15 @@ class UsedClassCost(NamedTuple):
     ht: Decimal | None = None
     ttc: Decimal | None = None
 
+    @property
+    def total_ht(self) -> Decimal | None:
+        # What the operator granted has no price: not one of 0 €.
+        return self.total.ht or None
+
+    @property
+    def total_ttc(self) -> Decimal | None:
+        return self.total.ttc or None
+
 
 def read_price(school_year: int) -> Amounts:
     """Return the price of the licences bought for a school year, partial credit notes deducted. One query.
@@ -426,9 +435,8 @@ def list_lines(report: YearReport, *, with_price: bool) -> list[ReportLine]:
     if with_price and _has_price(report):
         cost, last = report.cost, report.last_cost
         lines += [
-            # What the operator granted has no price: not one of 0 €.
-            _amount("Prix des licences HT", cost.total.ht or None, last.total.ht or None),
-            _amount("Prix des licences TTC", cost.total.ttc or None, last.total.ttc or None),
+            _amount("Prix des licences HT", cost.total_ht, last.total_ht),
+            _amount("Prix des licences TTC", cost.total_ttc, last.total_ttc),
             _amount("Prix d’une classe utilisée HT", cost.ht, last.ht),
             _amount("Prix d’une classe utilisée TTC", cost.ttc, last.ttc),
         ]
@@ -436,7 +444,7 @@ def list_lines(report: YearReport, *, with_price: bool) -> list[ReportLine]:
 
 
 def _has_price(report: YearReport) -> bool:
-    return bool(report.cost.total.ht or report.last_cost.total.ht)
+    return bool(report.cost.total_ht or report.last_cost.total_ht)
 
 
 def _count(

@@ -28,7 +28,7 @@ from licensing.pools.reductions import revoke
 from licensing.reminders.models import Reminder
 from licensing.requests.school_requests.models import LicenceRequest
 from mailing.models import Message, MessageState
-from schools.calendar import claim_week
+from schools.calendar import claim_weeks
 from tenants.models import Collectivity
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.access.samples import SAMPLES, webhook_delivery
@@ -221,7 +221,7 @@ def walk_reminders(walk, browser):
         )
     walk.open(browser, f"/ecoles/{given.school_id}/")
     Message.objects.filter(topic_id=given.pk).update(state=MessageState.SENT, sent_at=TERM)
-    claim_week(given.school_id, at=timezone.now())
+    claim_weeks([given.school_id], at=timezone.now())
     walk.post(browser, f"/attributions/{given.pk}/relancer/", {})
     walk.open(browser, f"/lots/{pool.pk}/relances/")
 

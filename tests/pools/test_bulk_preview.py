@@ -114,7 +114,7 @@ def test_a_preview_says_who_just_got_the_key_and_who_was_written_to_this_week(po
     Message.objects.update(sent_at=now)
     assert bulk_views.preview_reminding([first.pk, second.pk], now).just_sent == 2
     later = now + datetime.timedelta(days=2)
-    calendar.claim_week(first.school_id, at=later)
+    calendar.claim_weeks([first.school_id], at=later)
     preview = bulk_views.preview_reminding([first.pk, second.pk], later)
     assert (preview.just_sent, preview.left) == (0, {LeftReason.WRITTEN_THIS_WEEK: 1})
 

@@ -98,7 +98,7 @@ def test_numbers_that_name_nothing(api, number):
 
 
 def test_a_second_reminder_in_a_week_is_sent_only_with_anyway(api, planned):
-    calendar.claim_week(planned.school_id, at=timezone.now())
+    calendar.claim_weeks([planned.school_id], at=timezone.now())
     path = f"/allocations/{planned.pk}/remind"
     assert_problem(api.post(path, {}), 409, "written_this_week")
     assert_problem(api.post(path, {"anyway": False}), 409, "written_this_week")

@@ -228,7 +228,7 @@ def test_the_page_asks_as_much_for_one_as_for_thirty(pool, manager, count, djang
 def test_a_hand_is_asked_before_a_second_reminder_in_a_week(planned, manager, monkeypatch):
     Message.objects.filter(kind="key").update(sent_at=TERM)
     path = f"/attributions/{planned.pk}/relancer/"
-    calendar.claim_week(planned.school_id, at=timezone.now())
+    calendar.claim_weeks([planned.school_id], at=timezone.now())
     answer = manager.post(path, {"page": "school"})
     assert answer.status_code == 409
     assert "Une relance est déjà partie pour cet établissement cette semaine" in text(answer)

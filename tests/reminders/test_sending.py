@@ -159,7 +159,7 @@ def test_what_changed_since_the_plan_is_not_sent(planned, change):
         case "stopped":
             operations.stop(allocation_id=planned.pk, whole_school=False, at=FRIDAY)
         case "written":
-            calendar.claim_week(planned.school_id, at=FRIDAY)
+            calendar.claim_weeks([planned.school_id], at=FRIDAY)
         case "cancelled":
             operations.cancel(reminder_id=reminder.pk, by=None, at=FRIDAY)
     assert operations.send_due(at=FRIDAY) == 0

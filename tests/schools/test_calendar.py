@@ -9,12 +9,11 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from core.calendar import PARIS
+from core.calendar import PARIS, get_easter
 from schools.calendar import (
     ZONE_OF_DEPARTEMENT,
     CalendarPlace,
     WritingCalendar,
-    compute_easter,
     find_place,
     find_writing_moments,
     find_zone,
@@ -206,7 +205,7 @@ def test_the_zone_of_a_school(departement_code, academie, zone):
     [(2024, DAY(2024, 3, 31)), (2026, DAY(2026, 4, 5)), (2027, DAY(2027, 3, 28)), (2038, DAY(2038, 4, 25))],
 )
 def test_easter(year, easter):
-    assert compute_easter(year) == easter
+    assert get_easter(year) == easter
 
 
 @pytest.mark.parametrize(

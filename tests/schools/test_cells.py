@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from stdnum import luhn
 
 from schools.directory import reading
+from tests.schools.directory_files import make_uai
 
 ANY = st.text(max_size=20)
 
@@ -18,7 +19,6 @@ ANY = st.text(max_size=20)
         (reading.parse_postal_code, "30000", "30000"),
         (reading.parse_postal_code, "1500", "01500"),
         (reading.parse_postal_code, "150", None),
-        (reading.parse_postal_code, "", ""),
         (reading.parse_commune_code, "1004", "01004"),
         (reading.parse_commune_code, "2a004", "2A004"),
         (reading.parse_commune_code, "2E+04", None),
@@ -113,3 +113,12 @@ def test_parsing_never_fails_and_is_idempotent(text):
         meaning = read(text)
         assert meaning is None or read(meaning) == meaning
     reading.parse_degrees(text, 90)
+
+
+def test_an_empty_cell_says_that_there_is_none_but_of_flags_degrees_and_the_state():
+    texts = ("sector", "postal_code", "commune_code", "departement_code", "phone", "email", "siret")
+    silent = ("has_nursery", "has_elementary", "latitude", "longitude", "state")
+    cells = dict.fromkeys([*texts, *silent], "") | {"uai": make_uai(1), "name": "École"}
+    school = reading.RowReader({name: index for index, name in enumerate(cells)})(2, list(cells.values()))
+    assert {getattr(school, name) for name in texts} == {""}
+    assert {getattr(school, name) for name in silent} == {None}

@@ -20,10 +20,10 @@ WEEK = datetime.timedelta(days=7)
 
 def test_a_week_is_claimed_once_whoever_asks(nimes):
     school = SchoolFactory()
-    assert calendar.claim_week(school.uai, at=TERM)
+    assert calendar.claim_weeks([school.uai], at=TERM)
     with schema_context("c_gard"):
-        assert not calendar.claim_week(school.uai, at=TERM + datetime.timedelta(days=5))
-        assert calendar.claim_week(school.uai, at=TERM + WEEK)
+        assert not calendar.claim_weeks([school.uai], at=TERM + datetime.timedelta(days=5))
+        assert calendar.claim_weeks([school.uai], at=TERM + WEEK)
     assert list(WrittenWeek.objects.order_by("week").values_list("schema", "week")) == [
         ("c_nimes", datetime.date(2026, 11, 23)),
         ("c_gard", datetime.date(2026, 11, 30)),
@@ -34,8 +34,8 @@ def test_a_week_is_claimed_once_whoever_asks(nimes):
 def test_a_week_ends_on_sunday_night_in_paris(nimes):
     school = SchoolFactory()
     sunday = datetime.datetime(2026, 11, 29, 22, 30, tzinfo=datetime.UTC)
-    assert calendar.claim_week(school.uai, at=sunday)
-    assert calendar.claim_week(school.uai, at=sunday + datetime.timedelta(hours=1))
+    assert calendar.claim_weeks([school.uai], at=sunday)
+    assert calendar.claim_weeks([school.uai], at=sunday + datetime.timedelta(hours=1))
 
 
 def test_the_database_refuses_a_second_claim_and_a_week_that_begins_on_tuesday(nimes):

@@ -13,9 +13,6 @@ from schools.exceptions import OutlinesRefused
 from schools.models import TerritoryLevel
 from schools.operations import load_outlines
 
-#: Features that are named one by one.
-_MAX_LINES = 20
-
 
 class Command(BaseCommand):
     help = (
@@ -43,10 +40,5 @@ class Command(BaseCommand):
             raise CommandError(str(refusal), returncode=2) from refusal
         for kind, count in report.loaded.items():
             self.stdout.write(f"{kind.label} : {pluralize(count, 'contour chargé', 'contours chargés')}.")
-        if not report.refused:
-            return
-        self.stdout.write(f"{pluralize(len(report.refused), 'objet refusé', 'objets refusés')} :")
-        for feature in report.refused[:_MAX_LINES]:
-            self.stdout.write(f"  objet {feature.number} : {feature.reason}")
-        if len(report.refused) > _MAX_LINES:
-            self.stdout.write(f"  … et {len(report.refused) - _MAX_LINES} de plus.")
+        for line in report.describe_refused("objet", "objet refusé", "objets refusés"):
+            self.stdout.write(line)

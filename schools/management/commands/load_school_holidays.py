@@ -12,9 +12,6 @@ from schools.exceptions import CalendarRefused
 from schools.models import HolidayZone
 from schools.operations import load_calendar
 
-#: Rows that are named one by one.
-_MAX_LINES = 20
-
 
 class Command(BaseCommand):
     help = (
@@ -37,10 +34,5 @@ class Command(BaseCommand):
         missing = [zone.label for zone in HolidayZone if zone not in report.loaded]
         if missing:
             self.stdout.write(f"Rien dans ce fichier pour : {', '.join(missing)}.")
-        if not report.refused:
-            return
-        self.stdout.write(f"{pluralize(len(report.refused), 'ligne refusée', 'lignes refusées')} :")
-        for row in report.refused[:_MAX_LINES]:
-            self.stdout.write(f"  ligne {row.number} : {row.reason}")
-        if len(report.refused) > _MAX_LINES:
-            self.stdout.write(f"  … et {len(report.refused) - _MAX_LINES} de plus.")
+        for line in report.describe_refused("ligne", "ligne refusée", "lignes refusées"):
+            self.stdout.write(line)

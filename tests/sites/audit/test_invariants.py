@@ -60,7 +60,7 @@ def sound(nimes):
     PupilFactory.create_batch(2, classroom=classroom)
     hand_over_pupil(classroom, by=holder)
     create_token()
-    calendar.claim_week(redeemed.school_id, at=TERM)
+    calendar.claim_weeks([redeemed.school_id], at=TERM)
     fields = {"allocation": redeemed, "school_id": redeemed.school_id, "planned_for": TERM.date()}
     for step, sent_at in ((10, TERM), (25, None)):
         Reminder.objects.create(cause="unredeemed", step=step, sent_at=sent_at, **fields)
