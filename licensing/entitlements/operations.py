@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import emails, personal_data, usernames
@@ -141,11 +141,7 @@ def create_shop_subscription(
         entitlement=entitlement, prefix=get_cells().mark + _KEY_PREFIX, demands=[(school, units, True)], at=at
     )
     ActivationKey.objects.filter(pk=number).update(redeemed_at=at, redeemed_by=buyer)
-    share_principals(school)
-    subscription = Subscription.objects.create(
-        key_id=number, principal=buyer, school_id=school, size=units, opened_at=at
-    )
-    seats = Seat.objects.bulk_create(Seat(subscription=subscription, number=number) for number in range(1, units + 1))
+    subscription, seats = _open_subscription(number, buyer, school_id=school, size=units, at=at)
     if is_personal:
         seat_holders.assign_seats(
             seats[:1], [buyer], SeatMode.BOUGHT, by=buyer, at=at, message="Vous détenez déjà cette licence."
@@ -172,40 +168,46 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
             "not_for_this_profile",
             "Seul un compte « Chef d'établissement » peut activer une clé pour son établissement.",
         )
-    return _redeem(symbols=symbols, by=by, at=at, school=school)
-
-
-@sensitive_variables("symbols")
-@transaction.atomic
-def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None) -> Subscription:
-    # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
-    key = (
-        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
-        .locked()
+    with transaction.atomic():
+        # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
         # Not `redeemed_by`: after waiting for the lock, PostgreSQL rereads the locked row, but not joined rows.
-        .select_related("entitlement__collectivity", "school")
-        .first()
-    )
+        found = code_sealing.find_key(symbols).locked().select_related("entitlement__collectivity", "school")
+        key = _get_usable_key(found, by)
+        affiliation = key_checks.get_credited_affiliation(key, by, school)
+        if key.redeemed_at is not None:
+            raise key_checks.already_redeemed_error(key, by)
+        key_checks.check_available(key.entitlement, by, at)
+        key.redeemed_at, key.redeemed_by = at, by
+        key.save(update_fields=["redeemed_at", "redeemed_by"])
+        subscription, _ = _open_subscription(key.pk, by, school_id=affiliation.school_id, size=key.units, at=at)
+        subscription.key = key
+        if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
+            affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
+        notifications.notify_collectivity(key, "redeemed", at)
+        count_on_commit(keys.REDEEMED_KEYS)
+        count_on_commit(keys.REDEEMED_UNITS, key.units)
+        return subscription
+
+
+def _get_usable_key(found: QuerySet[ActivationKey], by: User | None) -> ActivationKey:
+    """Return the one key of these. Raises `UnknownKey`, or `Refusal` where it was revoked."""
+    key = found.first()
     if key is None:
         raise key_checks.unknown_key_error(by)
     key_checks.check_not_revoked(key, by)
-    affiliation = key_checks.get_credited_affiliation(key, by, school)
-    if key.redeemed_at is not None:
-        raise key_checks.already_redeemed_error(key, by)
-    key_checks.check_available(key.entitlement, by, at)
-    key.redeemed_at, key.redeemed_by = at, by
-    key.save(update_fields=["redeemed_at", "redeemed_by"])
-    share_principals(affiliation.school_id)
+    return key
+
+
+def _open_subscription(
+    key_id: int, principal: User, *, school_id: str | None, size: int, at: datetime.datetime
+) -> tuple[Subscription, list[Seat]]:
+    """Credit an account and the principals of its school with the seats of a key; return the subscription and them."""
+    share_principals(school_id)
     subscription = Subscription.objects.create(
-        key=key, principal=by, school_id=affiliation.school_id, size=key.units, opened_at=at
+        key_id=key_id, principal=principal, school_id=school_id, size=size, opened_at=at
     )
-    Seat.objects.bulk_create(Seat(subscription=subscription, number=number + 1) for number in range(key.units))
-    if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
-        affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
-    notifications.notify_collectivity(key, "redeemed", at)
-    count_on_commit(keys.REDEEMED_KEYS)
-    count_on_commit(keys.REDEEMED_UNITS, key.units)
-    return subscription
+    seats = [Seat(subscription=subscription, number=number) for number in range(1, size + 1)]
+    return subscription, Seat.objects.bulk_create(seats)
 
 
 @sensitive_variables("code", "symbols")
@@ -222,27 +224,17 @@ def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
         raise Refusal(
             "not_for_this_profile", "Seul un compte « Enseignant » peut recevoir une licence en saisissant sa clé."
         )
-    return _claim(symbols=symbols, by=by, at=at)
-
-
-@sensitive_variables("symbols")
-@transaction.atomic
-def _claim(*, symbols: str, by: User, at: datetime.datetime) -> Seat:
-    key = (
-        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
-        .select_related("entitlement__collectivity", "subscription__school", "subscription__principal")
-        .first()
-    )
-    if key is None:
-        raise key_checks.unknown_key_error(by)
-    key_checks.check_not_revoked(key, by)
-    key_checks.check_available(key.entitlement, by, at)
-    if key.redeemed_at is None:
-        raise key_checks.not_yet_redeemed_error()
-    seat = seat_holders.take_free_seat(key.subscription, by, at)
-    notifications.notify_principals_of_claim(seat, at)
-    notifications.notify_collectivity(key, "held", at)
-    return seat
+    with transaction.atomic():
+        subscription = ("subscription__school", "subscription__principal")
+        found = code_sealing.find_key(symbols).select_related("entitlement__collectivity", *subscription)
+        key = _get_usable_key(found, by)
+        key_checks.check_available(key.entitlement, by, at)
+        if key.redeemed_at is None:
+            raise key_checks.not_yet_redeemed_error()
+        seat = seat_holders.take_free_seat(key.subscription, by, at)
+        notifications.notify_principals_of_claim(seat, at)
+        notifications.notify_collectivity(key, "held", at)
+        return seat
 
 
 @transaction.atomic
@@ -361,16 +353,9 @@ def create_account_and_redeem(
     refuses a token that proves no mailbox (`mailbox_not_proven`), having created nothing.
     """
     symbols = key_checks.parse_code(code)
-    key = (
-        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
-        # Two people who open one letter at once: the second finds the key redeemed, and gets no account.
-        .locked()
-        .select_related("school", "entitlement__collectivity")
-        .first()
-    )
-    if key is None:
-        raise key_checks.unknown_key_error(None)
-    key_checks.check_not_revoked(key, None)
+    # Two people who open one e-mail at once: the second finds the key redeemed, and gets no account.
+    found = code_sealing.find_key(symbols).locked().select_related("school", "entitlement__collectivity")
+    key = _get_usable_key(found, None)
     if key.redeemed_at is not None:
         raise key_checks.already_redeemed_error(key, None)
     address = mailbox_proof.read(token, key)
