@@ -27,8 +27,6 @@ from licensing.entitlements import code_sealing, key_checks, keys, mailbox_proof
 from licensing.entitlements.exceptions import (
     KeyOfAnotherCell,
     SchoolNotChosen,
-    SeatHasChangedHands,
-    TeacherOfAnotherSchool,
     TooManyGuesses,
     UnknownKey,
 )
@@ -53,8 +51,8 @@ from schools.principals import ConfirmationResult, share_principals
 def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime.datetime) -> Affiliation:
     """Attach a proposed teacher to the school that `by` is verified to lead, and notify the teacher.
 
-    Raises `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals, and refuses a school that
-    `by` is not verified to lead (`not_verified`).
+    Refuses a teacher who is not among the school's proposals (`teacher_of_another_school`), and a school that `by` is
+    not verified to lead (`not_verified`).
     """
     school = School.objects.filter(
         pk__in=Affiliation.objects.filter(user=by, school=uai, verified_at__isnull=False).values("school")
@@ -64,9 +62,10 @@ def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime
     proposed = {likely.affiliation.user_id: likely.affiliation.user for likely in queries.suggest_teachers(school)}
     teacher = proposed.get(teacher_id)
     if teacher is None:
-        raise TeacherOfAnotherSchool(
+        raise Refusal(
+            "teacher_of_another_school",
             "Cet enseignant ne fait plus partie des propositions : transmettez-lui la clé, il la saisira dans son "
-            "propre compte."
+            "propre compte.",
         )
     affiliation = affiliations.choose(user=teacher, school=school, at=at)
     notifications.notify_teacher_of_affiliation(affiliation, teacher, at)
@@ -158,9 +157,9 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
 
     `school`: the UAI to credit, for a principal of several schools and a key meant for none in particular. A key that
     only the school's official mailbox could know also verifies the principal. Before any look-up, refuses a code that
-    is none (`typo`) and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `SchoolNotChosen`,
-    `KeyAlreadyRedeemed`, `KeyExpired` or `KeySuspended`, and refuses a key that was revoked (`key_revoked`) or is meant
-    for another school (`key_of_another_school`).
+    is none (`typo`) and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `SchoolNotChosen` or
+    `KeyAlreadyRedeemed`, and refuses licences that are over (`key_expired`) or suspended (`key_suspended`), a key that
+    was revoked (`key_revoked`) or is meant for another school (`key_of_another_school`).
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.PRINCIPAL:
@@ -215,9 +214,10 @@ def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
     """Claim a seat: assign a free seat of a redeemed key to the teacher who typed it.
 
     Teachers of any school may. The principals are notified. Before any look-up, refuses a code that is none (`typo`)
-    and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `KeyExpired`, `KeySuspended`,
-    `NotYetRedeemed`, `AlreadyHoldsSeat`, `WithdrawnFromTeacher` or `NoSeatLeft`, and refuses a key that was revoked
-    (`key_revoked`).
+    and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `AlreadyHoldsSeat`
+    or `NoSeatLeft`, and refuses licences that are over (`key_expired`) or suspended (`key_suspended`), a key that was
+    revoked (`key_revoked`) or that no principal redeemed (`not_yet_redeemed`), and whom a seat of it was taken from
+    (`withdrawn`).
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.TEACHER:
@@ -241,7 +241,7 @@ def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
 def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | None = None) -> Seat:
     """Withdraw a seat from its holder; it is free again, with its class.
 
-    `holder_id`: the expected holder; raises `SeatHasChangedHands` where it is somebody else. Idempotent. The teacher is
+    `holder_id`: the expected holder; refused where it is somebody else (`seat_reassigned`). Idempotent. The teacher is
     notified, and cannot claim a seat of this key again.
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
@@ -251,7 +251,9 @@ def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | N
     if seat.holder is None:
         return seat
     if holder_id is not None and seat.holder_id != holder_id:
-        raise SeatHasChangedHands("Cette licence a changé de main entre-temps : relisez la liste, puis recommencez.")
+        raise Refusal(
+            "seat_reassigned", "Cette licence a changé de main entre-temps : relisez la liste, puis recommencez."
+        )
     teacher = seat.holder
     seat.holder, seat.held_since, seat.mode = None, None, ""
     seat.save(update_fields=["holder", "held_since", "mode"])
