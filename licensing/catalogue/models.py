@@ -137,6 +137,10 @@ class SchoolTier(models.Model):
             return formatting.pluralize(self.to_classes, "classe")
         return f"{self.from_classes} à {formatting.pluralize(self.to_classes, 'classe')}"
 
+    def get_price(self, classes: int) -> Decimal:
+        """Return the price of a number of classes of the tier, in euros, VAT included."""
+        return self.price_ttc if self.to_classes else self.price_ttc * classes
+
 
 class PriceBand(models.Model):
     """A collectivity's unit price from a volume upwards; it applies to every licence of the order."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from django.db import transaction
 
@@ -16,56 +15,47 @@ from core import formatting
 from core.exceptions import Refusal
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_school_year
-from licensing.catalogue.pricing import MAX_CLASSES, TierPrice, find_dearer_tiers, get_year_on_sale
+from licensing.catalogue.pricing import MAX_CLASSES, find_dearer_tiers, get_year_on_sale
 
 #: How long before the end of a school year the next one's prices are reported missing.
 _NEXT_YEAR_NOTICE = datetime.timedelta(days=120)
 
 
-class ClassRange(NamedTuple):
-    """The range of class counts of a tier; `last` is None for the open top tier."""
-
-    first: int
-    last: int | None
-
-
-def check_tiers(spans: Sequence[ClassRange]) -> str:
+def check_tiers(tiers: Sequence[SchoolTier]) -> str:
     """Return the first error in a year's tiers as a French sentence; empty if every class count has a price."""
-    ordered = sorted(spans, key=lambda span: span.first)
-    if ordered and ordered[0].first != 1:
+    ordered = sorted(tiers, key=lambda tier: tier.from_classes)
+    if ordered and ordered[0].from_classes != 1:
         return "Le premier palier commence à 1 classe : sans lui, les petites écoles ne trouvent pas de prix."
     for before, after in pairwise(ordered):
         error = _find_tier_error(before, after)
         if error:
             return error
-    if any(max(span.first, span.last or 0) > MAX_CLASSES for span in ordered):
+    if any(max(tier.from_classes, tier.to_classes or 0) > MAX_CLASSES for tier in ordered):
         return f"La boutique vend {MAX_CLASSES} classes au plus à la fois : aucun palier ne va au-delà."
-    if ordered and ordered[-1].last is not None:
+    if ordered and ordered[-1].to_classes is not None:
         return "Laissez vide la limite haute du dernier palier : il vaut pour toutes les écoles plus grandes."
     return ""
 
 
-def _find_tier_error(before: ClassRange, after: ClassRange) -> str:
-    if before.last is None:
+def _find_tier_error(before: SchoolTier, after: SchoolTier) -> str:
+    if before.to_classes is None:
         return "Un seul palier reste sans limite haute : le dernier."
-    if after.first <= before.last:
+    if after.from_classes <= before.to_classes:
         return (
-            f"Deux paliers se chevauchent : l'un va jusqu'à {formatting.pluralize(before.last, 'classe')}, le suivant "
-            f"commence à {after.first}."
+            f"Deux paliers se chevauchent : l'un va jusqu'à {formatting.pluralize(before.to_classes, 'classe')}, le "
+            f"suivant commence à {after.from_classes}."
         )
-    if after.first > before.last + 1:
+    if after.from_classes > before.to_classes + 1:
         return (
-            f"Il manque un palier : une école de {formatting.pluralize(before.last + 1, 'classe')} ne trouverait pas de"
-            " prix."
+            f"Il manque un palier : une école de {formatting.pluralize(before.to_classes + 1, 'classe')} ne trouverait "
+            "pas de prix."
         )
     return ""
 
 
 def list_price_warnings(year: SchoolYear) -> list[str]:
     """Return a French sentence for each tier of a year that is dearer than smaller ones together."""
-    tiers = year.tiers.order_by("from_classes")
-    prices = [TierPrice(tier.from_classes, tier.to_classes, tier.price_ttc) for tier in tiers]
-    return [formatting.add_nonbreaking_spaces(sentence) for sentence in find_dearer_tiers(prices)]
+    return [formatting.add_nonbreaking_spaces(sentence) for sentence in find_dearer_tiers(year.tiers.all())]
 
 
 def check_bands(starts: Sequence[int]) -> str:

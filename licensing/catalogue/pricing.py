@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
 
 from core import formatting
 from core.exceptions import DomainError, Refusal
@@ -111,8 +110,7 @@ def find_tier(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
 def price_tier(tier: SchoolTier, classes: int) -> PricedLine:
     """Return the order line of a tier; `classes` only matters in the open top tier."""
     credited = tier.to_classes or classes
-    ttc = tier.price_ttc if tier.to_classes else tier.price_ttc * classes
-    amounts = extract_vat(ttc, tier.product.vat_rate)
+    amounts = extract_vat(tier.get_price(classes), tier.product.vat_rate)
     return PricedLine(
         product=tier.product,
         school_year=tier.school_year,
@@ -148,14 +146,6 @@ def price_volume(units: int, day: datetime.date, ends_in: int | None = None) -> 
         amounts=add_vat(band.unit_ht * units, band.product.vat_rate),
         is_ttc=False,
     )
-
-
-class TierPrice(NamedTuple):
-    """The price of a tier, VAT included: flat up to `last`, or per class where `last` is None."""
-
-    first: int
-    last: int | None
-    ttc: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +184,9 @@ class Combination:
         return formatting.join_words([str(one) for one in self.purchases])
 
 
-def find_cheapest(classes: int, prices: Sequence[TierPrice]) -> Combination | None:
+def find_cheapest(classes: int, tiers: Sequence[SchoolTier]) -> Combination | None:
     """Return the cheapest orders that cover so many classes, and the fewest of them; None if no tier is known."""
-    options = _list_options(classes, prices)
+    options = _list_options(classes, tiers)
     if not options:
         return None
     # For each number of classes: cost, number of orders, and the order that was added last.
@@ -218,39 +208,35 @@ def find_cheapest(classes: int, prices: Sequence[TierPrice]) -> Combination | No
     return Combination(tuple(Purchase(one.licences, count, one.ttc) for one, count in by_size))
 
 
-def _list_options(classes: int, prices: Sequence[TierPrice]) -> list[Purchase]:
+def _list_options(classes: int, tiers: Sequence[SchoolTier]) -> list[Purchase]:
     """Return each single order that is worth making for at most so many classes."""
-    options = [Purchase(one.last, 1, one.ttc) for one in prices if one.last is not None]
-    for first, last, ttc in prices:
-        if last is None:
-            options += [Purchase(size, 1, ttc * size) for size in range(first, max(first, classes) + 1)]
+    options: list[Purchase] = []
+    for tier in tiers:
+        sizes = [tier.to_classes] if tier.to_classes else range(tier.from_classes, max(tier.from_classes, classes) + 1)
+        options += [Purchase(size, 1, tier.get_price(size)) for size in sizes]
     return options
 
 
-def find_dearer_tiers(prices: Sequence[TierPrice]) -> list[str]:
+def find_dearer_tiers(tiers: Iterable[SchoolTier]) -> list[str]:
     """Return a French sentence for each tier that is dearer than smaller ones together; empty if none is."""
-    ordered = sorted(prices, key=lambda one: one.first)
-    found = ((one, _find_cheaper(one, ordered[:rank])) for rank, one in enumerate(ordered) if rank)
+    ordered = sorted(tiers, key=lambda tier: tier.from_classes)
+    found = ((tier, _find_cheaper(tier, ordered[:rank])) for rank, tier in enumerate(ordered) if rank)
     return [_describe_dearer(tier, *cheaper) for tier, cheaper in found if cheaper is not None]
 
 
-def _find_cheaper(tier: TierPrice, smaller: Sequence[TierPrice]) -> tuple[int, Combination] | None:
+def _find_cheaper(tier: SchoolTier, smaller: Sequence[SchoolTier]) -> tuple[int, Combination] | None:
     """Return the fewest classes of a tier that smaller tiers cover for less, with how; None if there is none."""
     # A flat price is dearest for its fewest classes.
-    last = tier.first if tier.last is not None else MAX_CLASSES
-    for classes in range(tier.first, last + 1):
+    last = tier.from_classes if tier.to_classes is not None else MAX_CLASSES
+    for classes in range(tier.from_classes, last + 1):
         combination = find_cheapest(classes, smaller)
-        if combination is not None and combination.total < _price_classes(tier, classes):
+        if combination is not None and combination.total < tier.get_price(classes):
             return classes, combination
     return None
 
 
-def _describe_dearer(tier: TierPrice, classes: int, cheaper: Combination) -> str:
+def _describe_dearer(tier: SchoolTier, classes: int, cheaper: Combination) -> str:
     return (
         f"Pour {formatting.pluralize(classes, 'classe')}, le palier coûte "
-        f"{formatting.euros(_price_classes(tier, classes))} ; {cheaper} coûtent {formatting.euros(cheaper.total)}."
+        f"{formatting.euros(tier.get_price(classes))} ; {cheaper} coûtent {formatting.euros(cheaper.total)}."
     )
-
-
-def _price_classes(tier: TierPrice, classes: int) -> Decimal:
-    return tier.ttc if tier.last is not None else tier.ttc * classes

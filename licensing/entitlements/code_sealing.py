@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from django.db import connection, transaction
 
+from core.models import LockableQuerySet
 from core.registry import Registry
 from core.sealing import get_sealing_keys
 from licensing.entitlements.models import ActivationKey
@@ -75,6 +76,11 @@ def seal_under_older_keys(codes: Collection[str]) -> list[bytes]:
 def seal_under_all_keys(code: str) -> list[bytes]:
     """Return the code sealed under every configured key, for look-ups while codes are being resealed."""
     return [cipher.encrypt(code.encode("ascii"), None) for cipher in _ciphers().values()]
+
+
+def find_key(symbols: str) -> LockableQuerySet[ActivationKey]:
+    """Return the key of twelve symbols, if there is one."""
+    return ActivationKey.objects.filter(sealed_code__in=seal_under_all_keys(symbols))
 
 
 def unseal(sealed: bytes | memoryview, under: int) -> str:

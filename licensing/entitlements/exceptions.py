@@ -23,18 +23,6 @@ class KeyOfAnotherCell(UnknownKey):
         self.cell = cell
 
 
-class KeyExpired(DomainError):
-    """The last day of the licences has passed in Paris, or their order was cancelled."""
-
-    code = "key_expired"
-
-
-class KeySuspended(DomainError):
-    """The licences are suspended until the purchase order or the payment is received."""
-
-    code = "key_suspended"
-
-
 class SchoolNotChosen(DomainError):
     """The key is meant for `school`; the principal has none from the directory, and may choose it."""
 
@@ -51,12 +39,6 @@ class KeyAlreadyRedeemed(DomainError):
     code = "already_redeemed"
 
 
-class NotYetRedeemed(DomainError):
-    """A teacher types a key that no principal has redeemed."""
-
-    code = "not_yet_redeemed"
-
-
 class NoSeatLeft(DomainError):
     """Every seat of the subscription is held."""
 
@@ -69,28 +51,10 @@ class AlreadyHoldsSeat(DomainError):
     code = "already_served"
 
 
-class WithdrawnFromTeacher(DomainError):
-    """The principal withdrew a seat from this teacher, who may not claim another."""
-
-    code = "withdrawn"
-
-
 class SubscriptionNotAdministered(DomainError):
     """The user does not administer the subscription."""
 
     code = "not_owner"
-
-
-class TeacherOfAnotherSchool(DomainError):
-    """The teacher is not affiliated with the subscription's school: they have to type the key themselves."""
-
-    code = "teacher_of_another_school"
-
-
-class SeatHasChangedHands(DomainError):
-    """The seat is no longer held by the expected teacher: the page was stale."""
-
-    code = "seat_reassigned"
 
 
 class UndoTooLate(DomainError):

@@ -17,9 +17,6 @@ from core.exceptions import Refusal
 from licensing.entitlements import keys
 from licensing.entitlements.exceptions import (
     KeyAlreadyRedeemed,
-    KeyExpired,
-    KeySuspended,
-    NotYetRedeemed,
     SchoolNotChosen,
     UnknownKey,
 )
@@ -69,56 +66,48 @@ def check_not_revoked(key: ActivationKey, by: User | None) -> None:
 
 
 def check_available(entitlement: Entitlement, by: User | None, at: datetime.datetime) -> None:
-    """Raise `KeyExpired` where the licences are over for good, `KeySuspended` where they are suspended."""
+    """Refuse licences that are over for good (`key_expired`) or suspended (`key_suspended`)."""
     day = date_in_paris(at)
     if entitlement.over_on(day):
-        raise KeyExpired(_describe_expiry(entitlement, by, day))
+        raise Refusal("key_expired", _describe_expiry(entitlement, by, day))
     if not entitlement.suspended_on(day):
         return
     giver = f"de {entitlement.collectivity.name}" if entitlement.collectivity else "de ces licences"
     if entitlement.status_on(day) is EntitlementStatus.LAPSED:
-        raise KeySuspended(
+        raise Refusal(
+            "key_suspended",
             f"Les droits temporaires de la commande {giver} ont pris fin le {format_long_date(entitlement.open_until)},"
             " faute de bon de commande signé : ses licences sont suspendues, et reprendront d'elles-mêmes dès qu'il"
-            " sera reçu ou la commande réglée. Rien n'est perdu, il n'y a rien à ressaisir."
+            " sera reçu ou la commande réglée. Rien n'est perdu, il n'y a rien à ressaisir.",
         )
     if not entitlement.resumes_when_paid:
         # A grant, paid for, or suspended for another cause.
         whose = f"Les licences {giver}" if entitlement.collectivity else "Ces licences"
-        raise KeySuspended(
+        raise Refusal(
+            "key_suspended",
             f"{whose} sont suspendues, et reprendront d'elles-mêmes dès qu'elles seront rétablies. Rien n'est perdu, "
-            "il n'y a rien à ressaisir."
+            "il n'y a rien à ressaisir.",
         )
-    raise KeySuspended(
+    raise Refusal(
+        "key_suspended",
         f"La commande {giver} attend son règlement : ses licences sont suspendues, et reprendront d'elles-mêmes dès "
-        "qu'il sera reçu. Rien n'est perdu, il n'y a rien à ressaisir."
+        "qu'il sera reçu. Rien n'est perdu, il n'y a rien à ressaisir.",
     )
 
 
 def _describe_expiry(entitlement: Entitlement, by: User | None, day: datetime.date) -> str:
     if entitlement.status_on(day) is EntitlementStatus.CANCELLED:
-        remedy = (
-            "Voyez avec votre chef d'établissement."
-            if _is_teacher(by)
-            else (
-                f"Écrivez à {entitlement.collectivity.name}."
-                if entitlement.collectivity
-                else "Vous pouvez en commander d'autres dans la boutique."
-            )
-        )
-        return f"{CANCELLED_SENTENCE}. {remedy}"
-    remedy = (
-        "Demandez à votre chef d'établissement une clé de la nouvelle année scolaire."
-        if _is_teacher(by)
-        else (
-            "Demandez une clé de la nouvelle année scolaire à qui vous l'avait envoyée."
-            if entitlement.collectivity
-            else "Commandez la nouvelle année scolaire dans la boutique."
-        )
-    )
-    return (
-        f"Les licences de cette clé étaient valables jusqu'au {format_long_date(entitlement.last_day)} inclus. {remedy}"
-    )
+        what = f"{CANCELLED_SENTENCE}."
+        of_teacher = "Voyez avec votre chef d'établissement."
+        of_gift = f"Écrivez à {entitlement.collectivity and entitlement.collectivity.name}."
+        of_purchase = "Vous pouvez en commander d'autres dans la boutique."
+    else:
+        what = f"Les licences de cette clé étaient valables jusqu'au {format_long_date(entitlement.last_day)} inclus."
+        of_teacher = "Demandez à votre chef d'établissement une clé de la nouvelle année scolaire."
+        of_gift = "Demandez une clé de la nouvelle année scolaire à qui vous l'avait envoyée."
+        of_purchase = "Commandez la nouvelle année scolaire dans la boutique."
+    remedy = of_teacher if _is_teacher(by) else of_gift if entitlement.collectivity else of_purchase
+    return f"{what} {remedy}"
 
 
 def already_redeemed_error(key: ActivationKey, by: User | None) -> KeyAlreadyRedeemed:
@@ -168,11 +157,12 @@ def check_key(key: ActivationKey, by: User | None, at: datetime.datetime, *, sch
         get_credited_affiliation(key, by, school)
 
 
-def not_yet_redeemed_error() -> NotYetRedeemed:
+def not_yet_redeemed_error() -> Refusal:
     """Return the error for a teacher whose key no principal has redeemed."""
-    return NotYetRedeemed(
+    return Refusal(
+        "not_yet_redeemed",
         "Votre chef d'établissement n'a pas encore activé cette clé. Demandez-lui de la saisir dans son propre compte, "
-        "puis revenez : elle vous attendra."
+        "puis revenez : elle vous attendra.",
     )
 
 

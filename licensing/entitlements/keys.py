@@ -94,25 +94,15 @@ _VALUES |= {"O": 0, "I": 1, "L": 1}
 _SEPARATORS = re.compile(r"[\s\-_.,;:·\"'«»“”‘’<>()\[\]‐‑‒–—―−]+")
 
 
-def _powers() -> tuple[int, ...]:
-    """Return the powers 0 to 30 of x in GF(32) with x⁵ + x² + 1."""
-    powers, value = [], 1
-    for _ in range(31):
-        powers.append(value)
-        value <<= 1
-        if value & 32:
-            value ^= 0b100101
-    return tuple(powers)
+def _multiply_by_x(terms: dict[str, int]) -> dict[str, int]:
+    """Return the values times x in GF(32) with x⁵ + x² + 1, by symbol."""
+    return {symbol: value << 1 ^ (0b100101 if value & 16 else 0) for symbol, value in terms.items()}
 
 
-_POWERS = _powers()
-_LOGARITHMS = {value: power for power, value in enumerate(_POWERS)}
-
-# Contribution of each symbol to the check sum, by position.
-_CHECK_TERMS = [
-    {symbol: _POWERS[(_LOGARITHMS[value] + position) % 31] if value else 0 for symbol, value in _VALUES.items()}
-    for position in range(1, LENGTH)
-]
+# Contribution of each symbol to the check sum, by position: its value times x, and once more at each position.
+_CHECK_TERMS = [_multiply_by_x(_VALUES)]
+while len(_CHECK_TERMS) < LENGTH - 1:
+    _CHECK_TERMS.append(_multiply_by_x(_CHECK_TERMS[-1]))
 
 
 def compute_check_symbol(data: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import emails, personal_data, usernames
@@ -27,8 +27,6 @@ from licensing.entitlements import code_sealing, key_checks, keys, mailbox_proof
 from licensing.entitlements.exceptions import (
     KeyOfAnotherCell,
     SchoolNotChosen,
-    SeatHasChangedHands,
-    TeacherOfAnotherSchool,
     TooManyGuesses,
     UnknownKey,
 )
@@ -53,8 +51,8 @@ from schools.principals import ConfirmationResult, share_principals
 def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime.datetime) -> Affiliation:
     """Attach a proposed teacher to the school that `by` is verified to lead, and notify the teacher.
 
-    Raises `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals, and refuses a school that
-    `by` is not verified to lead (`not_verified`).
+    Refuses a teacher who is not among the school's proposals (`teacher_of_another_school`), and a school that `by` is
+    not verified to lead (`not_verified`).
     """
     school = School.objects.filter(
         pk__in=Affiliation.objects.filter(user=by, school=uai, verified_at__isnull=False).values("school")
@@ -64,9 +62,10 @@ def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime
     proposed = {likely.affiliation.user_id: likely.affiliation.user for likely in queries.suggest_teachers(school)}
     teacher = proposed.get(teacher_id)
     if teacher is None:
-        raise TeacherOfAnotherSchool(
+        raise Refusal(
+            "teacher_of_another_school",
             "Cet enseignant ne fait plus partie des propositions : transmettez-lui la clé, il la saisira dans son "
-            "propre compte."
+            "propre compte.",
         )
     affiliation = affiliations.choose(user=teacher, school=school, at=at)
     notifications.notify_teacher_of_affiliation(affiliation, teacher, at)
@@ -141,11 +140,7 @@ def create_shop_subscription(
         entitlement=entitlement, prefix=get_cells().mark + _KEY_PREFIX, demands=[(school, units, True)], at=at
     )
     ActivationKey.objects.filter(pk=number).update(redeemed_at=at, redeemed_by=buyer)
-    share_principals(school)
-    subscription = Subscription.objects.create(
-        key_id=number, principal=buyer, school_id=school, size=units, opened_at=at
-    )
-    seats = Seat.objects.bulk_create(Seat(subscription=subscription, number=number) for number in range(1, units + 1))
+    subscription, seats = _open_subscription(number, buyer, school_id=school, size=units, at=at)
     if is_personal:
         seat_holders.assign_seats(
             seats[:1], [buyer], SeatMode.BOUGHT, by=buyer, at=at, message="Vous détenez déjà cette licence."
@@ -162,9 +157,9 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
 
     `school`: the UAI to credit, for a principal of several schools and a key meant for none in particular. A key that
     only the school's official mailbox could know also verifies the principal. Before any look-up, refuses a code that
-    is none (`typo`) and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `SchoolNotChosen`,
-    `KeyAlreadyRedeemed`, `KeyExpired` or `KeySuspended`, and refuses a key that was revoked (`key_revoked`) or is meant
-    for another school (`key_of_another_school`).
+    is none (`typo`) and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `SchoolNotChosen` or
+    `KeyAlreadyRedeemed`, and refuses licences that are over (`key_expired`) or suspended (`key_suspended`), a key that
+    was revoked (`key_revoked`) or is meant for another school (`key_of_another_school`).
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.PRINCIPAL:
@@ -172,40 +167,46 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
             "not_for_this_profile",
             "Seul un compte « Chef d'établissement » peut activer une clé pour son établissement.",
         )
-    return _redeem(symbols=symbols, by=by, at=at, school=school)
-
-
-@sensitive_variables("symbols")
-@transaction.atomic
-def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None) -> Subscription:
-    # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
-    key = (
-        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
-        .locked()
+    with transaction.atomic():
+        # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
         # Not `redeemed_by`: after waiting for the lock, PostgreSQL rereads the locked row, but not joined rows.
-        .select_related("entitlement__collectivity", "school")
-        .first()
-    )
+        found = code_sealing.find_key(symbols).locked().select_related("entitlement__collectivity", "school")
+        key = _get_usable_key(found, by)
+        affiliation = key_checks.get_credited_affiliation(key, by, school)
+        if key.redeemed_at is not None:
+            raise key_checks.already_redeemed_error(key, by)
+        key_checks.check_available(key.entitlement, by, at)
+        key.redeemed_at, key.redeemed_by = at, by
+        key.save(update_fields=["redeemed_at", "redeemed_by"])
+        subscription, _ = _open_subscription(key.pk, by, school_id=affiliation.school_id, size=key.units, at=at)
+        subscription.key = key
+        if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
+            affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
+        notifications.notify_collectivity(key, "redeemed", at)
+        count_on_commit(keys.REDEEMED_KEYS)
+        count_on_commit(keys.REDEEMED_UNITS, key.units)
+        return subscription
+
+
+def _get_usable_key(found: QuerySet[ActivationKey], by: User | None) -> ActivationKey:
+    """Return the one key of these. Raises `UnknownKey`, or `Refusal` where it was revoked."""
+    key = found.first()
     if key is None:
         raise key_checks.unknown_key_error(by)
     key_checks.check_not_revoked(key, by)
-    affiliation = key_checks.get_credited_affiliation(key, by, school)
-    if key.redeemed_at is not None:
-        raise key_checks.already_redeemed_error(key, by)
-    key_checks.check_available(key.entitlement, by, at)
-    key.redeemed_at, key.redeemed_by = at, by
-    key.save(update_fields=["redeemed_at", "redeemed_by"])
-    share_principals(affiliation.school_id)
+    return key
+
+
+def _open_subscription(
+    key_id: int, principal: User, *, school_id: str | None, size: int, at: datetime.datetime
+) -> tuple[Subscription, list[Seat]]:
+    """Credit an account and the principals of its school with the seats of a key; return the subscription and them."""
+    share_principals(school_id)
     subscription = Subscription.objects.create(
-        key=key, principal=by, school_id=affiliation.school_id, size=key.units, opened_at=at
+        key_id=key_id, principal=principal, school_id=school_id, size=size, opened_at=at
     )
-    Seat.objects.bulk_create(Seat(subscription=subscription, number=number + 1) for number in range(key.units))
-    if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
-        affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
-    notifications.notify_collectivity(key, "redeemed", at)
-    count_on_commit(keys.REDEEMED_KEYS)
-    count_on_commit(keys.REDEEMED_UNITS, key.units)
-    return subscription
+    seats = [Seat(subscription=subscription, number=number) for number in range(1, size + 1)]
+    return subscription, Seat.objects.bulk_create(seats)
 
 
 @sensitive_variables("code", "symbols")
@@ -213,43 +214,34 @@ def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
     """Claim a seat: assign a free seat of a redeemed key to the teacher who typed it.
 
     Teachers of any school may. The principals are notified. Before any look-up, refuses a code that is none (`typo`)
-    and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `KeyExpired`, `KeySuspended`,
-    `NotYetRedeemed`, `AlreadyHoldsSeat`, `WithdrawnFromTeacher` or `NoSeatLeft`, and refuses a key that was revoked
-    (`key_revoked`).
+    and another profile (`not_for_this_profile`). After it, raises `UnknownKey`, `AlreadyHoldsSeat`
+    or `NoSeatLeft`, and refuses licences that are over (`key_expired`) or suspended (`key_suspended`), a key that was
+    revoked (`key_revoked`) or that no principal redeemed (`not_yet_redeemed`), and whom a seat of it was taken from
+    (`withdrawn`).
     """
     symbols = key_checks.parse_code(code)
     if by.profile != Profile.TEACHER:
         raise Refusal(
             "not_for_this_profile", "Seul un compte « Enseignant » peut recevoir une licence en saisissant sa clé."
         )
-    return _claim(symbols=symbols, by=by, at=at)
-
-
-@sensitive_variables("symbols")
-@transaction.atomic
-def _claim(*, symbols: str, by: User, at: datetime.datetime) -> Seat:
-    key = (
-        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
-        .select_related("entitlement__collectivity", "subscription__school", "subscription__principal")
-        .first()
-    )
-    if key is None:
-        raise key_checks.unknown_key_error(by)
-    key_checks.check_not_revoked(key, by)
-    key_checks.check_available(key.entitlement, by, at)
-    if key.redeemed_at is None:
-        raise key_checks.not_yet_redeemed_error()
-    seat = seat_holders.take_free_seat(key.subscription, by, at)
-    notifications.notify_principals_of_claim(seat, at)
-    notifications.notify_collectivity(key, "held", at)
-    return seat
+    with transaction.atomic():
+        subscription = ("subscription__school", "subscription__principal")
+        found = code_sealing.find_key(symbols).select_related("entitlement__collectivity", *subscription)
+        key = _get_usable_key(found, by)
+        key_checks.check_available(key.entitlement, by, at)
+        if key.redeemed_at is None:
+            raise key_checks.not_yet_redeemed_error()
+        seat = seat_holders.take_free_seat(key.subscription, by, at)
+        notifications.notify_principals_of_claim(seat, at)
+        notifications.notify_collectivity(key, "held", at)
+        return seat
 
 
 @transaction.atomic
 def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | None = None) -> Seat:
     """Withdraw a seat from its holder; it is free again, with its class.
 
-    `holder_id`: the expected holder; raises `SeatHasChangedHands` where it is somebody else. Idempotent. The teacher is
+    `holder_id`: the expected holder; refused where it is somebody else (`seat_reassigned`). Idempotent. The teacher is
     notified, and cannot claim a seat of this key again.
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
@@ -259,7 +251,9 @@ def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | N
     if seat.holder is None:
         return seat
     if holder_id is not None and seat.holder_id != holder_id:
-        raise SeatHasChangedHands("Cette licence a changé de main entre-temps : relisez la liste, puis recommencez.")
+        raise Refusal(
+            "seat_reassigned", "Cette licence a changé de main entre-temps : relisez la liste, puis recommencez."
+        )
     teacher = seat.holder
     seat.holder, seat.held_since, seat.mode = None, None, ""
     seat.save(update_fields=["holder", "held_since", "mode"])
@@ -361,16 +355,9 @@ def create_account_and_redeem(
     refuses a token that proves no mailbox (`mailbox_not_proven`), having created nothing.
     """
     symbols = key_checks.parse_code(code)
-    key = (
-        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
-        # Two people who open one letter at once: the second finds the key redeemed, and gets no account.
-        .locked()
-        .select_related("school", "entitlement__collectivity")
-        .first()
-    )
-    if key is None:
-        raise key_checks.unknown_key_error(None)
-    key_checks.check_not_revoked(key, None)
+    # Two people who open one e-mail at once: the second finds the key redeemed, and gets no account.
+    found = code_sealing.find_key(symbols).locked().select_related("school", "entitlement__collectivity")
+    key = _get_usable_key(found, None)
     if key.redeemed_at is not None:
         raise key_checks.already_redeemed_error(key, None)
     address = mailbox_proof.read(token, key)

@@ -40,6 +40,10 @@ from schools.models import Affiliation, School
 # school or an order changes the hash.
 
 
+_COUNTED_COLUMNS = ("suspended_at", "cancelled_at", "provisional_until", "unpaid_until")
+_LATEST_COLUMNS = ("first_day", "provisional_until", "unpaid_until")
+
+
 def compute_version(user: User, *, school: str, at: datetime.datetime, others: Sequence[Subquery] = ()) -> str:
     """Return a hash of what the user's page shows about licences, and of `others`: figures of what else it shows."""
     if user.profile == Profile.PRINCIPAL:
@@ -56,13 +60,8 @@ def compute_version(user: User, *, school: str, at: datetime.datetime, others: S
         build_figure(events, Max("pk")),
         build_figure(subscriptions, Count("pk")),
         build_figure(subscriptions, Sum("size")),
-        build_figure(subscriptions, Count("key__entitlement__suspended_at")),
-        build_figure(subscriptions, Count("key__entitlement__cancelled_at")),
-        build_figure(subscriptions, Max("key__entitlement__first_day")),
-        build_figure(subscriptions, Max("key__entitlement__provisional_until")),
-        build_figure(subscriptions, Count("key__entitlement__provisional_until")),
-        build_figure(subscriptions, Max("key__entitlement__unpaid_until")),
-        build_figure(subscriptions, Count("key__entitlement__unpaid_until")),
+        *(build_figure(subscriptions, Count(f"key__entitlement__{column}")) for column in _COUNTED_COLUMNS),
+        *(build_figure(subscriptions, Max(f"key__entitlement__{column}")) for column in _LATEST_COLUMNS),
         build_figure(opened, Count("pk")),
         # A class that is carried on leaves one seat for another.
         build_figure(opened, Sum("pk")),

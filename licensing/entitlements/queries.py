@@ -59,7 +59,7 @@ def unseal_key(key: ActivationKey) -> str:
 
 def find_key(text: str) -> ActivationKey | None:
     """Return the key of a typed or pasted code, or None. For the operator's search. Raises `keys.InvalidKey`."""
-    return ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(keys.parse(text))).first()
+    return code_sealing.find_key(keys.parse(text)).first()
 
 
 @sensitive_variables("text")
@@ -73,11 +73,8 @@ def find_keys_like(text: str) -> list[ActivationKey]:
 @sensitive_variables("symbols")
 def get_key(symbols: str) -> ActivationKey | None:
     """Return the key of twelve symbols, with its giver, school and subscription; None where there is none."""
-    return (
-        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
-        .select_related("entitlement__collectivity", "school", "subscription")
-        .first()
-    )
+    found = code_sealing.find_key(symbols)
+    return found.select_related("entitlement__collectivity", "school", "subscription").first()
 
 
 def at_verified_schools(user: User) -> Q:

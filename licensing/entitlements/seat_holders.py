@@ -20,11 +20,8 @@ from licensing.entitlements.exceptions import (
     AlreadyHoldsSeat,
     LicencesInUse,
     NoSeatLeft,
-    SeatHasChangedHands,
     SubscriptionNotAdministered,
-    TeacherOfAnotherSchool,
     UndoTooLate,
-    WithdrawnFromTeacher,
 )
 from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, SeatMode, SeatQuerySet, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
@@ -115,19 +112,21 @@ def check_may_see_teachers(subscription: Subscription, by: User) -> None:
         )
 
 
-def other_school_error(count: int = 1) -> TeacherOfAnotherSchool:
+def other_school_error(count: int = 1) -> Refusal:
     """Return the error for teachers who are not affiliated with the school.
 
     Unnamed, and the same where the account does not exist: guessed identifiers must disclose nobody.
     """
     if count > 1:
-        return TeacherOfAnotherSchool(
+        return Refusal(
+            "teacher_of_another_school",
             f"{count} des comptes cochés ne sont pas ceux d'enseignants rattachés à votre établissement : rechargez la "
-            "page et recommencez. Rien n'a été attribué."
+            "page et recommencez. Rien n'a été attribué.",
         )
-    return TeacherOfAnotherSchool(
+    return Refusal(
+        "teacher_of_another_school",
         "Ce compte n'est pas celui d'un enseignant rattaché à votre établissement : transmettez-lui la clé, il la "
-        "saisira dans son propre compte."
+        "saisira dans son propre compte.",
     )
 
 
@@ -143,16 +142,17 @@ def find_teachers(user_ids: set[int], subscription: Subscription) -> dict[int, U
 def take_free_seat(subscription: Subscription, teacher: User, at: datetime.datetime) -> Seat:
     """Assign a free seat to the teacher who typed the key.
 
-    Raises `AlreadyHoldsSeat`, `WithdrawnFromTeacher`, `NoSeatLeft`.
+    Raises `AlreadyHoldsSeat` or `NoSeatLeft`, and refuses whom the seat was taken from (`withdrawn`).
     """
     served = "Vous détenez déjà une licence de cet abonnement : elle est active, il n'y a rien à saisir."
     # In this order: a withdrawal that commits in between is seen by the second check.
     if subscription.seats.filter(holder=teacher).exists():
         raise AlreadyHoldsSeat(served)
     if was_withdrawn(subscription, teacher):
-        raise WithdrawnFromTeacher(
+        raise Refusal(
+            "withdrawn",
             "La direction de votre établissement vous a retiré cette licence : la clé ne peut pas être saisie à "
-            "nouveau. Voyez avec elle si elle souhaite vous l'attribuer."
+            "nouveau. Voyez avec elle si elle souhaite vous l'attribuer.",
         )
     seat = lock_free_seat(subscription)
     if seat is None:
@@ -343,7 +343,9 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
     seat.subscription = subscription
     leaving = seat.holder
     if leaving is None or leaving.pk != holder_id:
-        raise SeatHasChangedHands("Cette licence a changé de main entre-temps : relisez la liste, puis recommencez.")
+        raise Refusal(
+            "seat_reassigned", "Cette licence a changé de main entre-temps : relisez la liste, puis recommencez."
+        )
     served = f"{_subject_and_verb(successor, by)} déjà une licence de cet abonnement : choisissez quelqu'un d'autre."
     if subscription.seats.filter(holder=successor).exists():
         raise AlreadyHoldsSeat(served)
@@ -357,7 +359,7 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
 
 
 def _get_eligible(selected: set[int], subscription: Subscription, by: User) -> list[User]:
-    """Return the selected teachers ordered by name. Raises `Refusal` or `TeacherOfAnotherSchool`."""
+    """Return the selected teachers ordered by name. Raises `Refusal`."""
     others = selected - {by.pk}
     teachers: dict[int, User] = {}
     if others:

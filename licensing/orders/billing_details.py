@@ -18,7 +18,6 @@ from stdnum.eu import vat as eu_vat
 from accounts.models import User
 from core import formatting
 from core.contact_details import check_plain_name
-from core.exceptions import Refusal
 from core.formatting import of_town
 from core.money import add_vat, extract_vat, sum_amounts
 from core.spreadsheets import begins_formula
@@ -371,11 +370,7 @@ def correct_vat(
     """
     order = lock_order(order_id)
     if order.state not in UNSIGNED_STATES:
-        raise Refusal(
-            "not_in_this_state",
-            f"{order} : {order.get_state_display().lower()}. La TVA se corrige entre la commande et sa facture ; "
-            "après, seul un avoir la corrige.",
-        )
+        raise order.refuse_state("La TVA se corrige entre la commande et sa facture ; après, seul un avoir la corrige.")
     if apply_correction(
         order, treatment=treatment, exemption=exemption, vat_number=vat_number, reason=reason, by=by, at=at
     ):

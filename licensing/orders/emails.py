@@ -23,6 +23,7 @@ from core.links import portal_url
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
 from licensing.catalogue.terms import render_terms_pdf
+from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import describe_start, format_until
 from licensing.orders import order_events, payers
 from licensing.orders.models import UNSIGNED_STATES, Order, OrderKind, OrderState, PurchaseOrderScan, ScanState
@@ -51,6 +52,8 @@ class OrderEmail:
     states: tuple[OrderState, ...] = ()
     #: Returns what its template says beside `describe_order`. Raises `NoLongerDue`.
     read: Callable[[Message, Order], Mapping[str, Any]] = _say_nothing_more
+    #: What the rights of the order must be for it to be true.
+    holds: Callable[[Entitlement], bool] | None = None
     #: Whether it confirms the order: to a consumer with the terms.
     confirms: bool = False
 
@@ -65,7 +68,8 @@ def register_order_emails(app: str, emails: Mapping[str, OrderEmail]) -> None:
 def render_order_email(email: OrderEmail, template: str, message: Message) -> RenderedEmail:
     """Render the message for sending. Raises `NoLongerDue`."""
     order = Order.objects.select_related("placed_by", "school", "collectivity").get(pk=message.context["order"])
-    if email.states and order.state not in email.states:
+    is_due = not email.states or order.state in email.states
+    if not is_due or (email.holds is not None and not email.holds(get_entitlement(order))):
         raise NoLongerDue(STATE_CHANGED)
     context = {**describe_order(order), **email.read(message, order)}
     reader = User.objects.filter(pk=message.context["user"], is_active=True).first()
@@ -142,13 +146,6 @@ def _read_awaited(_message: Message, order: Order) -> dict[str, Any]:
     return {"left": (until - get_today()).days}
 
 
-def _check_temporary(_message: Message, order: Order) -> dict[str, Any]:
-    entitlement = get_entitlement(order)
-    if entitlement.temporary_until is None or entitlement.suspended_at is not None:
-        raise NoLongerDue(STATE_CHANGED)
-    return {}
-
-
 def _find_waiting_scan(_message: Message, order: Order) -> dict[str, Any]:
     return {"waiting": order.scans.filter(state=ScanState.WAITING).first()}
 
@@ -167,17 +164,8 @@ def _read_refused_scan(message: Message, order: Order) -> dict[str, Any]:
     return {"scan": scan}
 
 
-def _check_restored(_message: Message, order: Order) -> dict[str, Any]:
-    entitlement = get_entitlement(order)
-    if entitlement.suspended_at is not None or not entitlement.available_on(get_today()):
-        raise NoLongerDue(STATE_CHANGED)
-    return {}
-
-
-def _check_started(_message: Message, order: Order) -> dict[str, Any]:
-    if not get_entitlement(order).usable_on(get_today()):
-        raise NoLongerDue(STATE_CHANGED)
-    return {}
+def _is_temporary(rights: Entitlement) -> bool:
+    return rights.temporary_until is not None and rights.suspended_at is None
 
 
 _IN_REVIEW, _PLACED, _CONFIRMED, _PAID = OrderState.IN_REVIEW, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID
@@ -188,14 +176,18 @@ register_order_emails(
     {
         order_events.PLACED: OrderEmail("Commande enregistrée", (_PLACED,), _read_awaited, confirms=True),
         order_events.IN_REVIEW: OrderEmail("Commande à vérifier", (_IN_REVIEW,), confirms=True),
-        order_events.RIGHTS_OPENED: OrderEmail("Droits temporaires ouverts", (_PLACED,), _check_temporary),
+        order_events.RIGHTS_OPENED: OrderEmail("Droits temporaires ouverts", (_PLACED,), holds=_is_temporary),
         order_events.REMINDER: OrderEmail("Rappel de bon de commande", (_PLACED,), _read_awaited),
         order_events.LAPSED: OrderEmail("Droits temporaires échus", (OrderState.LAPSED,), _find_waiting_scan),
         order_events.SCAN_RECEIVED: OrderEmail("Bon de commande reçu", UNSIGNED_STATES, _read_received_scan),
         order_events.SCAN_REFUSED: OrderEmail("Bon de commande refusé", UNSIGNED_STATES, _read_refused_scan),
-        order_events.PROLONGED: OrderEmail("Droits temporaires prolongés", (_PLACED, _CONFIRMED), _check_temporary),
-        order_events.RESTORED: OrderEmail("Licences rétablies", _OPEN, _check_restored),
-        order_events.STARTED: OrderEmail("Licences utilisables", _OPEN, _check_started),
+        order_events.PROLONGED: OrderEmail("Droits temporaires prolongés", (_PLACED, _CONFIRMED), holds=_is_temporary),
+        order_events.RESTORED: OrderEmail(
+            "Licences rétablies", _OPEN, holds=lambda rights: rights.available_on(get_today())
+        ),
+        order_events.STARTED: OrderEmail(
+            "Licences utilisables", _OPEN, holds=lambda rights: rights.usable_on(get_today())
+        ),
         order_events.VAT_CORRECTED: OrderEmail("TVA corrigée", UNSIGNED_STATES),
     },
 )

@@ -9,12 +9,13 @@ schema: a collectivity sees only its own rows. Written by `operations` only.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from core.exceptions import Refusal
 from core.models import LockableQuerySet
 from licensing.orders.settlement import BY_PURCHASE_ORDER, list_settlement_choices
 from licensing.orders.vat import VatCategory, VatTreatment
@@ -194,6 +195,16 @@ class Order(models.Model):
     def owed(self) -> Decimal:
         """What is to be paid in all, VAT included: the price less its partial credit notes."""
         return self.total_ttc - self.credited
+
+    def change(self, **columns: Any) -> None:
+        """Set these columns and save them; the caller holds the order's lock."""
+        for column, value in columns.items():
+            setattr(self, column, value)
+        self.save(update_fields=columns)
+
+    def refuse_state(self, sentence: str, *, code: str = "not_in_this_state") -> Refusal:
+        """Return the refusal of an act that the order's state does not allow; `sentence` says what may be done."""
+        return Refusal(code, f"{self} : {self.get_state_display().lower()}. {sentence}")
 
     @property
     def has_purchase_order(self) -> bool:

@@ -135,8 +135,7 @@ def discard_draft(*, order_id: int, by: User, at: datetime.datetime) -> None:
         raise Refusal(
             "not_a_draft", "Cette commande est déjà passée : elle ne peut plus être abandonnée. Écrivez-nous."
         )
-    order.state, order.cancelled_at, order.cancellation_reason = OrderState.CANCELLED, at, "Abandonnée par l'acheteur."
-    order.save(update_fields=["state", "cancelled_at", "cancellation_reason"])
+    order.change(state=OrderState.CANCELLED, cancelled_at=at, cancellation_reason="Abandonnée par l'acheteur.")
     order_events.record(order, "discarded", "commande abandonnée avant d'être passée.", by=by, at=at)
 
 
@@ -185,24 +184,18 @@ def _current_price(order: Order, line: OrderLine, day: datetime.date) -> PricedL
     return price(line.quantity, day, line.school_year.ends_on.year)
 
 
+#: What an order line copies of its price as it is.
+_PRICED_COLUMNS = ("product", "school_year", "quantity", "description", "billed_quantity", "unit_ht", "vat_rate")
+
+
 def _set_price(order: Order, priced: PricedLine) -> Order:
     """Replace the order's lines by one with this price, taxed where its payer is likely to be; return the order."""
     order.total_ht, order.total_vat, order.total_ttc = priced.amounts
     order.save()
     order.lines.all().delete()
-    OrderLine.objects.create(
-        order=order,
-        product=priced.product,
-        school_year=priced.school_year,
-        quantity=priced.quantity,
-        description=priced.description,
-        billed_quantity=priced.billed_quantity,
-        unit_ht=priced.unit_ht,
-        vat_rate=priced.vat_rate,
-        total_ht=priced.amounts.ht,
-        total_vat=priced.amounts.vat,
-        total_ttc=priced.amounts.ttc,
-    )
+    columns = {name: getattr(priced, name) for name in _PRICED_COLUMNS}
+    ht, vat, ttc = priced.amounts
+    OrderLine.objects.create(order=order, **columns, total_ht=ht, total_vat=vat, total_ttc=ttc)
     apply_treatment(order, find_expected_treatment(order))
     order.save()
     return order
@@ -261,19 +254,15 @@ def open_reviewed_order(*, order_id: int, by: User, at: datetime.datetime) -> Or
     if order.state == OrderState.PLACED:
         return order
     if order.state != OrderState.IN_REVIEW:
-        raise Refusal(
-            "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits à ouvrir."
-        )
+        raise order.refuse_state("Il n'y a pas de droits à ouvrir.")
     if order.lines.filter(school_year__ends_on__lt=date_in_paris(at)).exists():
         raise Refusal("not_in_this_state", "L'année scolaire de ces licences est terminée : refusez cette commande.")
-    order.state = OrderState.PLACED
-    order.save(update_fields=["state"])
+    order.change(state=OrderState.PLACED)
     until = rights.open_provisional_rights(order, by=by, at=at)
     if order.scans.filter(state=ScanState.WAITING).exists():
         rights.await_payment(order, until=until)
     summary = f"commande vérifiée, {rights.describe_provisional_rights(order, date_in_paris(at))}"
-    order_events.record(order, "rights_opened", summary, by=by, at=at)
-    order_events.notify_buyer(order, order_events.RIGHTS_OPENED, at=at)
+    order_events.record(order, "rights_opened", summary, by=by, at=at, email=order_events.RIGHTS_OPENED)
     return order
 
 
@@ -309,25 +298,15 @@ def place(
     _check_vat(order, basket)
     _check_no_lapsed_order(order, date_in_paris(at))
     _check_open_orders(order)
-    if needs_review(order):
-        return _place_for_review(order, by=by, at=at)
-    order.state, order.placed_at = OrderState.PLACED, at
+    order.state, order.placed_at = OrderState.IN_REVIEW if needs_review(order) else OrderState.PLACED, at
     order.save()
-    rights.open_provisional_rights(order, by=by, at=at)
-    summary = f"bon de commande établi, {rights.describe_provisional_rights(order, date_in_paris(at))}"
-    order_events.record(order, "placed", summary, by=by, at=at)
-    order_events.notify_buyer(order, order_events.PLACED, at=at)
-    return order
-
-
-def _place_for_review(order: Order, *, by: User, at: datetime.datetime) -> Order:
-    """Place an order whose rights the operator opens; return it."""
-    order.state, order.placed_at = OrderState.IN_REVIEW, at
-    order.save()
-    order_events.record(
-        order, "placed", "bon de commande établi ; les droits s'ouvrent une fois la commande vérifiée.", by=by, at=at
-    )
-    order_events.notify_buyer(order, order_events.IN_REVIEW, at=at)
+    if order.state == OrderState.IN_REVIEW:
+        summary = "bon de commande établi ; les droits s'ouvrent une fois la commande vérifiée."
+    else:
+        rights.open_provisional_rights(order, by=by, at=at)
+        summary = f"bon de commande établi, {rights.describe_provisional_rights(order, date_in_paris(at))}"
+    email = order_events.IN_REVIEW if order.state == OrderState.IN_REVIEW else order_events.PLACED
+    order_events.record(order, "placed", summary, by=by, at=at, email=email)
     return order
 
 
@@ -600,15 +579,14 @@ def _set_suspended(
     )
     if suspended_at:
         summary = f"suspendue ({cause.label.lower()}) : ses clés ne s'activent plus, ses licences sont en pause."
-        order_events.record(order, "suspended", summary, by=by, at=at)
-        action, what = "pools.suspended", " suspendu : ses clés ne s'activent plus et ses licences sont en pause."
+        action, email = "suspended", order_events.SUSPENDED
+        pool_action, what = "pools.suspended", " suspendu : ses clés ne s'activent plus et ses licences sont en pause."
     else:
         rights.release_emails(order)
-        order_events.record(order, "restored", "rétablie : tout reprend où il en était.", by=by, at=at)
-        action, what = "pools.resumed", " rétabli : tout reprend où il en était."
-    if order.kind != OrderKind.GRANT:
-        order_events.notify_buyer(order, order_events.SUSPENDED if suspended_at else order_events.RESTORED, at=at)
-    rights.record_in_pools(order, action, what, by=by, at=at)
+        action, email, summary = "restored", order_events.RESTORED, "rétablie : tout reprend où il en était."
+        pool_action, what = "pools.resumed", " rétabli : tout reprend où il en était."
+    order_events.record(order, action, summary, by=by, at=at, email="" if order.kind == OrderKind.GRANT else email)
+    rights.record_in_pools(order, pool_action, what, by=by, at=at)
     return len(numbers)
 
 
@@ -624,9 +602,8 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     if order.state == OrderState.CANCELLED or not rights.has_start_to_come(order, today):
         raise Refusal("not_in_this_state", f"{order} n'a pas de licences dont le premier jour soit à venir.")
     rights.start_on(order, today)
-    order_events.record(order, "started", "licences utilisables en classe dès aujourd'hui.", by=by, at=at)
-    if order.kind != OrderKind.GRANT:
-        order_events.notify_buyer(order, order_events.STARTED, at=at)
-    what = " : licences utilisables en classe dès aujourd'hui."
-    rights.record_in_pools(order, "pools.started", what, by=by, at=at)
+    what = "licences utilisables en classe dès aujourd'hui."
+    email = "" if order.kind == OrderKind.GRANT else order_events.STARTED
+    order_events.record(order, "started", what, by=by, at=at, email=email)
+    rights.record_in_pools(order, "pools.started", f" : {what}", by=by, at=at)
     return order

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from django.db import transaction
 from django.db.models import Max
-from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
+from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from collectivities import audit_log
@@ -18,7 +18,7 @@ from collectivities.capabilities import Capability
 from collectivities.models import Member
 from core.exceptions import Refusal
 from licensing.orders.models import Order, OrderEvent
-from mailing.operations import enqueue
+from mailing.operations import NewMessage, enqueue_in_portal
 
 #: Topic of the messages about an order; `topic_id` is its primary key.
 TOPIC = "order"
@@ -52,18 +52,10 @@ def notify_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: o
 
     Queues nothing if no recipient is left.
     """
-    recipients = list_order_recipients(order)
-    with schema_context(get_public_schema_name()):
-        for user in recipients:
-            enqueue(
-                kind=kind,
-                recipient=user.email,
-                at=at,
-                topic=TOPIC,
-                topic_id=order.pk,
-                about=str(order),
-                context={"user": user.pk, "order": order.pk, **context},
-            )
+    for user in list_order_recipients(order):
+        content = {"user": user.pk, "order": order.pk, **context}
+        # Each alone: it leaves before messages that were enqueued together.
+        enqueue_in_portal([NewMessage(kind, user.email, TOPIC, order.pk, str(order), content)], at=at)
 
 
 def list_order_recipients(order: Order) -> list[User]:
@@ -125,10 +117,20 @@ def apply_if_unchanged[Result](
     return operation()
 
 
-def record(order: Order, action: str, summary: str, *, by: User | None, at: datetime.datetime) -> OrderEvent:
+def record(
+    order: Order,
+    action: str,
+    summary: str,
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    email: str = "",
+    **context: object,
+) -> None:
     """Append an event to the order, and to the audit log of its collectivity, if any.
 
-    `by` is None when a scheduled task or the payment provider acts.
+    `by` is None when a scheduled task or the payment provider acts. `email`: what `notify_buyer` then sends, with its
+    `context`.
     """
     if order.collectivity is not None:
         with tenant_context(order.collectivity):
@@ -140,4 +142,6 @@ def record(order: Order, action: str, summary: str, *, by: User | None, at: date
                 object_id=order.pk,
                 summary=f"{order} : {summary}",
             )
-    return OrderEvent.objects.create(order=order, action=action, summary=summary, at=at, by=by)
+    OrderEvent.objects.create(order=order, action=action, summary=summary, at=at, by=by)
+    if email:
+        notify_buyer(order, email, at=at, **context)

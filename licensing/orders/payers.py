@@ -25,21 +25,6 @@ class BuyerKind(models.TextChoices):
     CONSUMER = "consumer", "Particulier ou non assujetti"
 
 
-def find_buyer_kind(
-    *, payer: str, school: School | None, siret: str, siren: str = "", body: PublicBody | None
-) -> BuyerKind:
-    """Return the kind of a buyer. `body`: the one of Chorus Pro's directory with this SIRET, if any."""
-    if (
-        body is not None
-        or payer in (Payer.COLLECTIVITY, Payer.TOWN_HALL)
-        or (payer == Payer.SCHOOL and school is not None and school.sector == "Public")
-    ):
-        return BuyerKind.PUBLIC
-    if siret or siren or is_business(payer=payer, school=school):
-        return BuyerKind.TAXABLE
-    return BuyerKind.CONSUMER
-
-
 def is_business(*, payer: str, school: School | None) -> bool:
     """Return whether the payer is a business: a company, or the body that runs a private school."""
     return payer == Payer.COMPANY or (payer == Payer.SCHOOL and school is not None and school.sector == "Privé")
@@ -52,21 +37,19 @@ def get_payer(order: Order) -> str:
 
 def get_buyer_kind(order: Order) -> BuyerKind:
     """Return the kind of an order's buyer as it is now, by its billing details and Chorus Pro's directory."""
-    siret = siret_numbers.normalise(order.siret)
-    body = PublicBody.objects.filter(pk=siret).first() if siret else None
-    return find_buyer_kind(
-        payer=get_payer(order),
-        school=order.school,
-        siret=siret,
-        siren=siret_numbers.normalise(order.siren),
-        body=body,
-    )
+    siret, siren = siret_numbers.normalise(order.siret), siret_numbers.normalise(order.siren)
+    body = _find_body(siret)
+    return Preflight(payer=get_payer(order), siret=siret, siren=siren, school=order.school, body=body).kind
+
+
+def _find_body(siret: str) -> PublicBody | None:
+    return PublicBody.objects.filter(pk=siret).first() if siret else None
 
 
 # Preflight check of billing details by Chorus Pro's rules: what the invoice still needs, before it is issued.
 #
-# `find_missing` is pure. `check_billing` looks up its arguments: the public body, in Chorus Pro's directory as loaded
-# by the operator, and the school with that SIRET.
+# A `Preflight` is pure. `check_billing` looks up what it is made of: the public body, in Chorus Pro's directory as
+# loaded by the operator, and the school with that SIRET.
 
 #: Every commune's, intercommunality's, département's and région's SIREN begins with it.
 _LOCAL_AUTHORITY = "2"
@@ -81,7 +64,7 @@ PUBLIC_PRIMARY_SENTENCE = (
 _MAX_SERVICES_SHOWN = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class MissingDetail:
     """A billing detail that is missing or wrong."""
 
@@ -92,61 +75,67 @@ class MissingDetail:
     wrong: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preflight:
-    """Result of the check."""
-
-    missing: list[MissingDetail]
-    #: The public body with this SIRET, if Chorus Pro's directory is loaded and has it.
-    body: PublicBody | None
-    #: A sentence on what cannot be checked; may be empty.
-    note: str
-
-    @property
-    def wrong(self) -> list[MissingDetail]:
-        """The details to correct before the order can be placed."""
-        return [one for one in self.missing if one.wrong]
-
-
 def is_public_primary(school: School | None) -> bool:
     """Return whether the school is a public école, which has no legal personality: its commune pays."""
     return school is not None and school.type == "Ecole" and school.sector == "Public"
 
 
-def find_missing(
-    *,
-    payer: str,
-    siret: str,
-    siren: str = "",
-    service_code: str,
-    engagement_number: str,
-    school: School | None = None,
-    owner: School | None = None,
-    body: PublicBody | None = None,
-) -> list[MissingDetail]:
-    """Return the missing or wrong billing details, in the order of the form; empty if the invoice can be issued.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What an invoice says of its payer, in numbers without spaces, and what is missing or wrong in it."""
 
-    `school`: the one the licences are for. `owner`, `body`: the public école and public body with that SIRET, if any.
-    """
-    if payer == Payer.SCHOOL and is_public_primary(school):
-        return [
-            MissingDetail(
-                field="payer",
-                sentence=PUBLIC_PRIMARY_SENTENCE,
-                wrong=True,
-            )
-        ]
-    kind = find_buyer_kind(payer=payer, school=school, siret=siret, siren=siren, body=body)
-    if error := _siren_error(siren, siret):
-        return [MissingDetail(field="siren", sentence=error, wrong=True)]
-    if not siret:
-        if kind == BuyerKind.PUBLIC:
-            return [_missing_siret(payer)]
-        return [_missing_siren()] if is_business(payer=payer, school=school) and not siren else []
-    error = siret_numbers.get_error(siret) or _school_siret_error(siret, owner or school)
-    if error:
-        return [MissingDetail(field="siret", sentence=error, wrong=True)]
-    return _missing_references(body, service_code, engagement_number) if body else []
+    payer: str
+    siret: str
+    siren: str = ""
+    service_code: str = ""
+    engagement_number: str = ""
+    #: The school that the licences are for.
+    school: School | None = None
+    #: The public école, and the body of Chorus Pro's directory, with this SIRET, if any.
+    owner: School | None = None
+    body: PublicBody | None = None
+
+    @property
+    def kind(self) -> BuyerKind:
+        """The kind of the buyer."""
+        is_public_school = self.payer == Payer.SCHOOL and self.school is not None and self.school.sector == "Public"
+        if self.body is not None or is_public_school or self.payer in (Payer.COLLECTIVITY, Payer.TOWN_HALL):
+            return BuyerKind.PUBLIC
+        if self.siret or self.siren or is_business(payer=self.payer, school=self.school):
+            return BuyerKind.TAXABLE
+        return BuyerKind.CONSUMER
+
+    @property
+    def missing(self) -> list[MissingDetail]:
+        """The missing or wrong details, in the order of the form; empty if the invoice can be issued."""
+        if self.payer == Payer.SCHOOL and is_public_primary(self.school):
+            return [MissingDetail("payer", PUBLIC_PRIMARY_SENTENCE, wrong=True)]
+        if error := _siren_error(self.siren, self.siret):
+            return [MissingDetail("siren", error, wrong=True)]
+        if not self.siret:
+            if self.kind == BuyerKind.PUBLIC:
+                return [_missing_siret(self.payer)]
+            return [_MISSING_SIREN] if is_business(payer=self.payer, school=self.school) and not self.siren else []
+        error = siret_numbers.get_error(self.siret) or _school_siret_error(self.siret, self.owner or self.school)
+        if error:
+            return [MissingDetail("siret", error, wrong=True)]
+        return _missing_references(self.body, self.service_code, self.engagement_number) if self.body else []
+
+    @property
+    def wrong(self) -> list[MissingDetail]:
+        """The details to correct before the order can be placed."""
+        return [detail for detail in self.missing if detail.wrong]
+
+    @property
+    def note(self) -> str:
+        """A sentence that an unknown public body may require more than its SIRET; empty if not applicable."""
+        is_complete = self.service_code and self.engagement_number
+        if is_complete or self.body is not None or not self.siret or self.kind != BuyerKind.PUBLIC:
+            return ""
+        return (
+            "La comptabilité de cet organisme demande peut-être un code service ou un numéro d'engagement : "
+            "indiquez ceux qu'elle vous a donnés, vous pourrez les compléter jusqu'à la facture."
+        )
 
 
 def get_name_error(name: str) -> str:
@@ -162,18 +151,17 @@ def get_name_error(name: str) -> str:
 def _missing_siret(payer: str) -> MissingDetail:
     owners = {Payer.COLLECTIVITY: "de votre collectivité", Payer.TOWN_HALL: "de la commune"}
     return MissingDetail(
-        field="siret",
-        sentence=f"Indiquez le SIRET {owners.get(Payer(payer), 'de votre établissement')} "
-        f"({siret_numbers.LENGTH} chiffres) : sans lui, sa facture ne peut pas être déposée sur Chorus Pro.",
+        "siret",
+        f"Indiquez le SIRET {owners.get(Payer(payer), 'de votre établissement')} ({siret_numbers.LENGTH} chiffres) : "
+        "sans lui, sa facture ne peut pas être déposée sur Chorus Pro.",
     )
 
 
-def _missing_siren() -> MissingDetail:
-    return MissingDetail(
-        field="siren",
-        sentence=f"Indiquez le SIREN de qui paie ({siret_numbers.SIREN_LENGTH} chiffres), ou son SIRET : la facture "
-        "d'une entreprise doit le porter.",
-    )
+_MISSING_SIREN = MissingDetail(
+    "siren",
+    f"Indiquez le SIREN de qui paie ({siret_numbers.SIREN_LENGTH} chiffres), ou son SIRET : la facture d'une "
+    "entreprise doit le porter.",
+)
 
 
 def _siren_error(siren: str, siret: str) -> str:
@@ -203,38 +191,24 @@ def _school_siret_error(siret: str, school: School | None) -> str:
 
 def _missing_references(body: PublicBody, service_code: str, engagement_number: str) -> list[MissingDetail]:
     """Return the references that this body requires and that are missing or unknown to it."""
-    problems = []
+    service_needs = []
     if body.service_or_engagement_required and not service_code and not engagement_number:
-        problems.append(
-            MissingDetail(
-                field="service_code",
-                sentence=f"« {body.name} » demande un code service ou un numéro d'engagement : "
-                f"l'un des deux suffit.{_services_sentence(body)}",
-            )
+        service_needs.append(
+            f"« {body.name} » demande un code service ou un numéro d'engagement : l'un des deux suffit."
         )
     elif body.service_required and not service_code:
-        problems.append(
-            MissingDetail(
-                field="service_code", sentence=f"« {body.name} » demande un code service.{_services_sentence(body)}"
-            )
+        service_needs.append(f"« {body.name} » demande un code service.")
+    if service_code and body.services and service_code not in {service["code"] for service in body.services}:
+        service_needs.append(
+            f"Le code service « {service_code} » n'est pas de ceux que « {body.name} » a déclarés sur Chorus Pro."
         )
-    if service_code and body.services and service_code not in {one["code"] for one in body.services}:
-        problems.append(
-            MissingDetail(
-                field="service_code",
-                sentence=f"Le code service « {service_code} » n'est pas de ceux que « {body.name} » a déclarés sur "
-                f"Chorus Pro.{_services_sentence(body)}",
-            )
-        )
+    details = [MissingDetail("service_code", need + _services_sentence(body)) for need in service_needs]
     if body.engagement_required and not engagement_number:
-        problems.append(
-            MissingDetail(
-                field="engagement_number",
-                sentence=f"« {body.name} » demande un numéro d'engagement : sa comptabilité le donne quand elle engage "
-                "la dépense.",
-            )
+        sentence = (
+            f"« {body.name} » demande un numéro d'engagement : sa comptabilité le donne quand elle engage la dépense."
         )
-    return problems
+        details.append(MissingDetail("engagement_number", sentence))
+    return details
 
 
 def _services_sentence(body: PublicBody) -> str:
@@ -244,47 +218,21 @@ def _services_sentence(body: PublicBody) -> str:
     return f" Ses services sont : {', '.join(labels)}."
 
 
-def describe_unknowns(*, payer: str, siret: str, complete: bool, school: School | None, body: PublicBody | None) -> str:
-    """Return a sentence that an unknown public body may require more than its SIRET; empty if not applicable.
-
-    `complete`: every reference that a body may require is given.
-    """
-    kind = find_buyer_kind(payer=payer, school=school, siret=siret, body=body)
-    if complete or body is not None or not siret or kind != BuyerKind.PUBLIC:
-        return ""
-    return (
-        "La comptabilité de cet organisme demande peut-être un code service ou un numéro d'engagement : "
-        "indiquez ceux qu'elle vous a donnés, vous pourrez les compléter jusqu'à la facture."
-    )
-
-
 def check_billing(
     *, payer: str, siret: str, service_code: str, engagement_number: str, school: School | None, siren: str = ""
 ) -> Preflight:
     """Check billing details, looking up the body and the école with this SIRET. `school`: the order's, if any."""
     siret = siret_numbers.normalise(siret)
-    body = PublicBody.objects.filter(pk=siret).first() if siret else None
-    # A collectivity may enter the SIRET of one of its schools by mistake, and a principal that of their school.
-    owner = School.objects.filter(siret=siret, type="Ecole", sector="Public").first() if siret else None
     return Preflight(
-        missing=find_missing(
-            payer=payer,
-            siret=siret,
-            siren=siret_numbers.normalise(siren),
-            service_code=service_code.strip(),
-            engagement_number=engagement_number.strip(),
-            school=school,
-            owner=owner,
-            body=body,
-        ),
-        body=body,
-        note=describe_unknowns(
-            payer=payer,
-            siret=siret,
-            complete=bool(service_code.strip() and engagement_number.strip()),
-            school=school,
-            body=body,
-        ),
+        payer=payer,
+        siret=siret,
+        siren=siret_numbers.normalise(siren),
+        service_code=service_code.strip(),
+        engagement_number=engagement_number.strip(),
+        school=school,
+        # A collectivity may enter the SIRET of one of its schools by mistake, and a principal that of their school.
+        owner=School.objects.filter(siret=siret, type="Ecole", sector="Public").first() if siret else None,
+        body=_find_body(siret),
     )
 
 

@@ -24,8 +24,7 @@ def cancel_drafts(user: User, *, addresses: Collection[str], at: datetime.dateti
     never_placed = Order.objects.filter(placed_by=user, placed_at__isnull=True)
     drafts = never_placed.filter(kind=OrderKind.SHOP, state=OrderState.DRAFT)
     for order in drafts.locked():
-        order.state, order.cancelled_at, order.cancellation_reason = OrderState.CANCELLED, at, "Compte supprimé."
-        order.save(update_fields=["state", "cancelled_at", "cancellation_reason"])
+        order.change(state=OrderState.CANCELLED, cancelled_at=at, cancellation_reason="Compte supprimé.")
         order_events.record(order, "discarded", "abandonnée avec le compte qui l'avait commencée.", by=user, at=at)
     never_placed.filter(kind=OrderKind.SHOP).update(**dict.fromkeys(BILLING_COLUMNS, ""))
     never_placed.filter(kind=OrderKind.PURCHASE, bill_email__in=addresses).update(bill_email="")

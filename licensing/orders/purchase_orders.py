@@ -87,16 +87,9 @@ def lapse_if_expired(order: Order, *, at: datetime.datetime) -> bool:
     until = rights.get_entitlement(order).provisional_until
     if until is None or until >= date_in_paris(at):
         return False
-    order.state, order.lapsed_at = OrderState.LAPSED, at
-    order.save(update_fields=["state", "lapsed_at"])
-    order_events.record(
-        order,
-        "lapsed",
-        "aucun bon de commande signé reçu : les droits temporaires ont pris fin. Rien n'est supprimé.",
-        by=None,
-        at=at,
-    )
-    order_events.notify_buyer(order, order_events.LAPSED, at=at)
+    order.change(state=OrderState.LAPSED, lapsed_at=at)
+    summary = "aucun bon de commande signé reçu : les droits temporaires ont pris fin. Rien n'est supprimé."
+    order_events.record(order, "lapsed", summary, by=None, at=at, email=order_events.LAPSED)
     return True
 
 
@@ -109,9 +102,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     """
     order = lock_order(order_id)
     if order.state not in OWED_STATES:
-        raise Refusal(
-            "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires."
-        )
+        raise order.refuse_state("Il n'y a pas de droits temporaires.")
     entitlement = rights.get_entitlement(order)
     if until < date_in_paris(at):
         raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
@@ -130,14 +121,11 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     else:
         rights.start_countdown(order, until=until)
         order.reminders.all().delete()
-    order.prolonged_until = until
     if order.state == OrderState.LAPSED:
         order.state, order.lapsed_at = OrderState.PLACED, None
-    order.save(update_fields=["state", "lapsed_at", "prolonged_until"])
-    order_events.record(
-        order, "prolonged", f"droits temporaires prolongés jusqu'au {formatting.long_date(until)} inclus.", by=by, at=at
-    )
-    order_events.notify_buyer(order, order_events.PROLONGED, at=at)
+    order.change(state=order.state, lapsed_at=order.lapsed_at, prolonged_until=until)
+    summary = f"droits temporaires prolongés jusqu'au {formatting.long_date(until)} inclus."
+    order_events.record(order, "prolonged", summary, by=by, at=at, email=order_events.PROLONGED)
     return order
 
 
@@ -177,8 +165,8 @@ def _remind(order_id: int, at: datetime.datetime) -> int:
     if order is None or not due:
         return 0
     OrderReminder.objects.bulk_create(OrderReminder(order=order, day=day, sent_at=at) for day in due)
-    order_events.record(order, "reminded", f"rappel du {due[-1]}e jour envoyé à l'acheteur.", by=None, at=at)
-    order_events.notify_buyer(order, order_events.REMINDER, at=at, day=due[-1])
+    summary = f"rappel du {due[-1]}e jour envoyé à l'acheteur."
+    order_events.record(order, "reminded", summary, by=None, at=at, email=order_events.REMINDER, day=due[-1])
     return 1
 
 
@@ -245,8 +233,8 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     )
     if order.state == OrderState.PLACED:
         rights.await_payment(order, until=_countdown_end(order))
-    order_events.record(order, "scan_received", "bon de commande signé déposé, à vérifier.", by=by, at=at)
-    order_events.notify_buyer(order, order_events.SCAN_RECEIVED, at=at, scan=scan.pk)
+    summary = "bon de commande signé déposé, à vérifier."
+    order_events.record(order, "scan_received", summary, by=by, at=at, email=order_events.SCAN_RECEIVED, scan=scan.pk)
     return scan
 
 
@@ -270,8 +258,8 @@ def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -
         raise Refusal("nothing_to_check", "Ce document a déjà été vérifié, ou remplacé par un autre.")
     if order.state == OrderState.PLACED:
         rights.start_countdown(order, until=_countdown_end(order))
-    order_events.record(order, "scan_refused", f"bon de commande déposé refusé : {reason}", by=by, at=at)
-    order_events.notify_buyer(order, order_events.SCAN_REFUSED, at=at, scan=scan_id)
+    summary = f"bon de commande déposé refusé : {reason}"
+    order_events.record(order, "scan_refused", summary, by=by, at=at, email=order_events.SCAN_REFUSED, scan=scan_id)
     return order
 
 

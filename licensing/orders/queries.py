@@ -18,7 +18,7 @@ from core.calendar import date_in_paris, extend_to_working_day
 from core.money import Amounts, round_to_cents
 from licensing.catalogue import pricing
 from licensing.catalogue.models import SchoolTier, SchoolYear, Seller
-from licensing.catalogue.pricing import PUPILS_PER_CLASS, Combination, NotOnSale, PricedLine, TierPrice, find_cheapest
+from licensing.catalogue.pricing import PUPILS_PER_CLASS, Combination, NotOnSale, PricedLine, find_cheapest
 from licensing.orders.models import ZERO, Order, OrderKind, OrderLine, OrderState, Payer, PurchaseOrderScan, ScanState
 
 # A consumer's right to withdraw from the contract of an order: who has it, and until when (docs/decisions/0112).
@@ -128,8 +128,7 @@ def find_offer(on_offer: list[TierOffer], classes: int) -> tuple[TierOffer, Pric
 
 def find_cheapest_orders(on_offer: list[TierOffer], classes: int) -> Combination | None:
     """Return the cheapest orders that cover a number of classes; None without offers."""
-    prices = [TierPrice(one.tier.from_classes, one.tier.to_classes, one.tier.price_ttc) for one in on_offer]
-    return find_cheapest(classes, prices)
+    return find_cheapest(classes, [offer.tier for offer in on_offer])
 
 
 #: An order counts as a sale while it may still be paid, or was.

@@ -273,7 +273,7 @@ def _check_payable(order: Order) -> None:
                 "nothing_to_pay", "Les conditions générales de vente ont changé : revoyez la commande et acceptez-les."
             )
     elif order.state not in UNPAID_STATES:
-        raise Refusal("nothing_to_pay", f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
+        raise order.refuse_state("Elle n'attend aucun paiement.", code="nothing_to_pay")
     if not 0 < order.total_ttc == get_balance(order):
         raise Refusal(
             "nothing_to_pay",

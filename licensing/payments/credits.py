@@ -123,12 +123,10 @@ def credit_in_part(
     note = invoicing.issue_partial_credit_note(
         invoice, ttc=ttc, licences=licences, reason=reason, goes_back=goes_back, at=at
     )
-    order.credited += ttc
-    order.save(update_fields=["credited"])
+    order.change(credited=order.credited + ttc)
     taken = f" ; {formatting.pluralize(licences, 'licence reprise', 'licences reprises')}" if licences else ""
     summary = f"avoir {note} de {formatting.euros(ttc)} sur la facture {invoice}{taken} ({reason})."
-    order_events.record(order, "credited", summary, by=by, at=at)
-    order_events.notify_buyer(order, order_events.CREDITED, at=at, invoice=note.pk)
+    order_events.record(order, "credited", summary, by=by, at=at, email=order_events.CREDITED, invoice=note.pk)
     if order.state == OrderState.CONFIRMED and get_balance(order) <= 0:
         mark_paid(order, by=by, at=at, opened=True)
     _refund_cards(order, by=by, at=at)
@@ -144,7 +142,7 @@ def demand_refunded_part(*, order_id: int, by: User, at: datetime.datetime) -> O
     order = lock_order(order_id)
     missing = get_balance(order)
     if order.state != OrderState.PAID or missing <= 0:
-        raise Refusal("not_in_this_state", f"{order} : {order.get_state_display().lower()}. Rien n'y manque.")
+        raise order.refuse_state("Rien n'y manque.")
     await_payment_again(order, by=by, at=at)
     order_events.notify_buyer(order, order_events.OWED_AGAIN, at=at)
     return order
@@ -153,10 +151,7 @@ def demand_refunded_part(*, order_id: int, by: User, at: datetime.datetime) -> O
 def _get_creditable_invoice(order: Order) -> Invoice:
     invoice = order.invoices.current().first()
     if invoice is None:
-        raise Refusal(
-            "not_in_this_state",
-            f"{order} : {order.get_state_display().lower()}. Seule une commande facturée peut être reprise en partie.",
-        )
+        raise order.refuse_state("Seule une commande facturée peut être reprise en partie.")
     if invoice.get_rejection() is not None:
         raise Refusal("not_in_this_state", f"La facture {invoice} a été rejetée ou refusée : refaites-la d'abord.")
     return invoice

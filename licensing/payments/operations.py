@@ -138,7 +138,7 @@ def _check_payable(order: Order, *, at: datetime.datetime) -> None:
         remedy = (
             "Ouvrez d'abord ses droits." if order.state == OrderState.IN_REVIEW else "Aucun règlement n'est attendu."
         )
-        raise Refusal("not_in_this_state", f"{order} : {order.get_state_display().lower()}. {remedy}")
+        raise order.refuse_state(remedy)
     if is_school_year_over(order, at=at):
         raise Refusal(
             "not_in_this_state",
@@ -189,8 +189,8 @@ def mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: b
         rights.open_rights(order, until=None, by=order.placed_by, at=at)
     # A suspension for another cause stays in force.
     resumed = was_suspended and not rights.is_suspended(order, at=at)
-    order_events.record(order, "paid", "entièrement réglée : les droits sont définitifs.", by=by, at=at)
-    order_events.notify_buyer(order, order_events.PAID, at=at, resumed=resumed)
+    summary = "entièrement réglée : les droits sont définitifs."
+    order_events.record(order, "paid", summary, by=by, at=at, email=order_events.PAID, resumed=resumed)
     if order.collectivity is not None:
         paid = {
             "order": order.pk,
@@ -248,11 +248,10 @@ def move_surplus(*, order_id: int, target_id: int, amount: Decimal, by: User, at
         kind, reference = PaymentKind.MOVED_IN, payment.reference
         moved.append(_create(target, kind, payment.method, part, reference=reference, moved_from=out, by=by, at=at))
     euros, source, paid = formatting.euros(amount), str(order).lower(), str(target).lower()
-    order_events.record(order, "surplus_moved", f"{euros} de trop-perçu reportés sur la {paid}.", by=by, at=at)
+    context = {"target": target.pk, "payments": [payment.pk for payment in moved]}
+    summary, email = f"{euros} de trop-perçu reportés sur la {paid}.", order_events.SURPLUS_MOVED
+    order_events.record(order, "surplus_moved", summary, by=by, at=at, email=email, **context)
     order_events.record(target, "payment_recorded", f"{euros} reportés, trop-perçus sur la {source}.", by=by, at=at)
-    order_events.notify_buyer(
-        order, order_events.SURPLUS_MOVED, at=at, target=target.pk, payments=[one.pk for one in moved]
-    )
     if amount == due:
         mark_paid(target, by=by, at=at, opened=True)
     return moved
@@ -305,6 +304,12 @@ def _create(
     )
 
 
+def _lock_payment(payment_id: int) -> tuple[Order, Payment]:
+    """Lock the order of a payment; return both."""
+    order = lock_order(Payment.objects.values_list("order_id", flat=True).get(pk=payment_id))
+    return order, Payment.objects.get(pk=payment_id)
+
+
 # Reversals: a payment that did not come in, or was recorded by mistake, is taken back from its order.
 #
 # Nothing is erased: a negative payment stands against the first, and the invoice stays as it is.
@@ -322,8 +327,7 @@ def reverse_payment(
     text = " ".join(text.split())
     if reason == ReversalReason.OTHER and not text:
         raise NoReason("Dites pourquoi ce règlement est annulé : les livres le gardent.")
-    order = lock_order(Payment.objects.values_list("order_id", flat=True).get(pk=payment_id))
-    payment = Payment.objects.get(pk=payment_id)
+    order, payment = _lock_payment(payment_id)
     if payment.amount < 0:
         raise Refusal("not_in_this_state", "Ce mouvement est déjà une sortie : il ne s'annule pas.")
     if payment.card_id is not None:
@@ -336,13 +340,8 @@ def reverse_payment(
     kind = PaymentKind.REVERSED
     reversal = _take_back(order, payment, kind, amount, reversal_reason=reason, explanation=text, by=by, at=at)
     why = ReversalReason(reason).label.lower() + (f", {text}" if text else "")
-    order_events.record(
-        order,
-        "payment_reversed",
-        f"{formatting.euros(amount)} annulés, sur « {payment.reference} » ({why}).",
-        by=by,
-        at=at,
-    )
+    summary = f"{formatting.euros(amount)} annulés, sur « {payment.reference} » ({why})."
+    order_events.record(order, "payment_reversed", summary, by=by, at=at)
     if order.state == OrderState.PAID and get_balance(order) > 0:
         await_payment_again(order, by=by, at=at)
     if reason == ReversalReason.UNPAID:
@@ -353,12 +352,10 @@ def reverse_payment(
 def await_payment_again(order: Order, *, by: User, at: datetime.datetime) -> None:
     """Put a paid order back to what it was before the payment that completed it."""
     # An order that was paid by card at once was never confirmed.
-    order.confirmed_at = order.confirmed_at or order.paid_at
-    order.state, order.paid_at = OrderState.CONFIRMED, None
-    if not order.has_purchase_order:
-        # What is missing is not paid by card again: cards pay whole orders.
-        order.method = SettlementMethod.MANDATE
-    order.save(update_fields=["state", "confirmed_at", "paid_at", "method"])
+    confirmed_at = order.confirmed_at or order.paid_at
+    # What is missing is not paid by card again: cards pay whole orders.
+    method = order.method if order.has_purchase_order else SettlementMethod.MANDATE
+    order.change(state=OrderState.CONFIRMED, confirmed_at=confirmed_at, paid_at=None, method=method)
     rights.await_payment_again(order, until=get_rights_end(order, order.invoices.current().get()))
     summary = f"de nouveau à régler : {formatting.euros(get_balance(order))} manquent ; la facture ne change pas."
     order_events.record(order, "unpaid_again", summary, by=by, at=at)
@@ -373,9 +370,7 @@ def refund(
     `amount`, in euros: None for all of the payment that the order can spare. Once nothing is left, the last refund is
     returned. Raises `BadAmount`, or `Refusal` if the order would no longer be fully paid.
     """
-    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
-    order = lock_order(order_id)
-    payment = Payment.objects.get(pk=payment_id)
+    order, payment = _lock_payment(payment_id)
     if payment.amount < 0:
         raise Refusal("not_in_this_state", "Ce mouvement est déjà une sortie : il ne se rembourse pas.")
     left = get_amount_left(payment)
@@ -401,8 +396,7 @@ def record_provider_refund(
     None if nothing is left of the payment: our own refunds took it. An order that is no longer fully paid waits for the
     operator. `amount`: in euros; `reference`: the provider's identifier.
     """
-    order = lock_order(Payment.objects.values_list("order_id", flat=True).get(pk=payment_id))
-    payment = Payment.objects.get(pk=payment_id)
+    order, payment = _lock_payment(payment_id)
     known = payment.taken_back.filter(provider_refund=reference).first()
     amount = min(amount, get_amount_left(payment))
     if known is not None or amount <= 0:
@@ -423,7 +417,6 @@ def _refund(
     columns = {"reference": reference, "card": payment.card, "provider_refund": provider_refund}
     refund_payment = _take_back(order, payment, PaymentKind.REFUNDED, amount, by=by, at=at, **columns)
     where = " depuis le tableau de bord du prestataire" if provider_refund else ""
-    summary = f"{formatting.euros(amount)} remboursés{where}."
-    order_events.record(order, "refunded", summary, by=by, at=at)
-    order_events.notify_buyer(order, order_events.REFUNDED, at=at, payment=refund_payment.pk)
+    summary, email = f"{formatting.euros(amount)} remboursés{where}.", order_events.REFUNDED
+    order_events.record(order, "refunded", summary, by=by, at=at, email=email, payment=refund_payment.pk)
     return refund_payment

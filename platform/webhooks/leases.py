@@ -65,7 +65,7 @@ _BY_STATUS = {
 
 
 class AttemptResult(NamedTuple):
-    """Result of one attempt. `status` None: no response, `reason` says why. Empty `reason`: delivered."""
+    """Columns of one `Attempt`. `status` None: no response, `reason` says why. Empty `reason`: delivered."""
 
     status: int | None
     reason: str
@@ -144,17 +144,7 @@ def record_results(
     )
     held = set(still_leased.locked().values_list("pk", flat=True))
     results = [(delivery, outcome) for delivery, outcome in zip(claimed, outcomes, strict=True) if delivery.pk in held]
-    Attempt.objects.bulk_create(
-        Attempt(
-            delivery=delivery,
-            at=at,
-            duration=outcome.duration,
-            status=outcome.status,
-            reason=outcome.reason,
-            answer=outcome.answer,
-        )
-        for delivery, outcome in results
-    )
+    Attempt.objects.bulk_create(Attempt(delivery=delivery, at=at, **outcome._asdict()) for delivery, outcome in results)
     for delivery, outcome in results:
         _apply_result(delivery, outcome, at)
         ATTEMPTS.labels("delivered" if outcome.is_delivered else "refused").observe(outcome.duration / 1000)

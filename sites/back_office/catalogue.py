@@ -30,7 +30,6 @@ from core.formatting import long_date
 from licensing.catalogue import price_lists
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
-from licensing.catalogue.price_lists import ClassRange
 from licensing.orders import payers
 from sites.back_office.forms import AmountField, RegistrationNumberField
 from sites.back_office.model_admins import FixedRowsAdmin, SingleRowAdmin, column
@@ -257,7 +256,8 @@ class TierFormSet(_PriceList):
     @staticmethod
     def find_error(rows: list[dict[str, Any]]) -> str:
         """Return the first error of the tiers."""
-        return price_lists.check_tiers([ClassRange(row["from_classes"], row["to_classes"]) for row in rows])
+        tiers = [SchoolTier(from_classes=row["from_classes"], to_classes=row["to_classes"]) for row in rows]
+        return price_lists.check_tiers(tiers)
 
 
 class BandFormSet(_PriceList):

@@ -8,12 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from licensing.catalogue.pricing import TierPrice, find_cheapest, find_dearer_tiers
+from licensing.catalogue.models import SchoolTier
+from licensing.catalogue.pricing import find_cheapest, find_dearer_tiers
 from sites.demo.shop import TIERS as DEMO_TIERS
 
 
-def prices(*rows) -> list[TierPrice]:
-    return [TierPrice(first, last, Decimal(price)) for first, last, price in rows]
+def prices(*rows) -> list[SchoolTier]:
+    return [SchoolTier(from_classes=first, to_classes=last, price_ttc=Decimal(price)) for first, last, price in rows]
 
 
 #: Three classes are dearer together than one by one.
@@ -50,10 +51,10 @@ def test_no_combination_is_cheaper_than_what_is_found():
         listed = prices(*((size, size, draw.randint(10, 90)) for size in (1, 2, 3, 5)))
         for classes in range(1, 8):
             cheapest = min(
-                sum((one.ttc for one in orders), Decimal())
+                sum((tier.price_ttc for tier in orders), Decimal())
                 for count in range(1, 8)
                 for orders in itertools.combinations_with_replacement(listed, count)
-                if sum(one.last for one in orders) >= classes
+                if sum(tier.to_classes for tier in orders) >= classes
             )
             assert find_cheapest(classes, listed).total == cheapest
 

@@ -9,7 +9,6 @@ import pytest
 
 from licensing.catalogue import price_lists, pricing
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
-from licensing.catalogue.price_lists import ClassRange
 from licensing.catalogue.pricing import NotOnSale
 from tests.factories.shop import put_on_sale
 from tests.refusals import refuses
@@ -90,20 +89,20 @@ def test_the_rate_is_the_product_s(db):
     ("spans", "message"),
     [
         ([], ""),
-        ([ClassRange(1, None)], ""),
-        ([ClassRange(6, None), ClassRange(1, 1), ClassRange(2, 5)], ""),
-        ([ClassRange(2, None)], "commence à 1 classe"),
-        ([ClassRange(1, 1), ClassRange(2, 5)], "Laissez vide la limite haute"),
-        ([ClassRange(1, None), ClassRange(2, None)], "Un seul palier reste sans limite"),
-        ([ClassRange(1, 3), ClassRange(3, None)], "se chevauchent"),
-        ([ClassRange(1, 1), ClassRange(3, None)], "une école de 2\u00a0classes"),
+        ([(1, None)], ""),
+        ([(6, None), (1, 1), (2, 5)], ""),
+        ([(2, None)], "commence à 1 classe"),
+        ([(1, 1), (2, 5)], "Laissez vide la limite haute"),
+        ([(1, None), (2, None)], "Un seul palier reste sans limite"),
+        ([(1, 3), (3, None)], "se chevauchent"),
+        ([(1, 1), (3, None)], "une école de 2\u00a0classes"),
         # It would credit more than can be ordered.
-        ([ClassRange(1, 100), ClassRange(101, 300), ClassRange(301, None)], "200 classes au plus"),
-        ([ClassRange(1, 200), ClassRange(201, None)], "200 classes au plus"),
+        ([(1, 100), (101, 300), (301, None)], "200 classes au plus"),
+        ([(1, 200), (201, None)], "200 classes au plus"),
     ],
 )
 def test_tiers_leave_no_number_of_classes_without_one_price(spans, message):
-    fault = price_lists.check_tiers(spans)
+    fault = price_lists.check_tiers([SchoolTier(from_classes=first, to_classes=last) for first, last in spans])
     assert message in fault
     assert bool(message) == bool(fault)
 

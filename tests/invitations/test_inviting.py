@@ -155,10 +155,16 @@ def test_only_verified_principals_of_the_school_invite(jaures):
         jaures.invite(LEA)
 
 
-@pytest.mark.parametrize("state", [{"suspended_at": TERM}, {"last_day": TERM.date() - datetime.timedelta(days=1)}])
-def test_licences_that_are_over_or_suspended_invite_nobody(jaures, state):
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ({"suspended_at": TERM}, "key_suspended"),
+        ({"last_day": TERM.date() - datetime.timedelta(days=1)}, "key_expired"),
+    ],
+)
+def test_licences_that_are_over_or_suspended_invite_nobody(jaures, state, code):
     Entitlement.objects.update(first_day=datetime.date(2026, 9, 1), **state)
-    with pytest.raises((seat_exceptions.KeyExpired, seat_exceptions.KeySuspended)):
+    with refuses(code):
         jaures.invite(LEA)
 
 

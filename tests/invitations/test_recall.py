@@ -143,7 +143,7 @@ def test_who_was_invited_before_is_invited_again_with_a_licence_of_the_chosen_ke
 def test_nobody_is_invited_again_with_the_licences_of_another_school(jaures, recalled):
     other = InvitingSchool()
     AffiliationFactory(user=other.principal, school=jaures.school, verified_at=TERM, verified_by="operator")
-    with pytest.raises(seat_exceptions.TeacherOfAnotherSchool):
+    with refuses("teacher_of_another_school"):
         invite_again(jaures, recalled, subscription_id=other.licences.pk, by=other.principal)
 
 

@@ -32,7 +32,7 @@ def build_public_body(**fields):
 
 def list_missing(**fields):
     defaults = {"payer": Payer.TOWN_HALL, "siret": COMMUNE_SIRET, "service_code": "", "engagement_number": ""}
-    return payers.find_missing(**defaults | fields)
+    return payers.Preflight(**defaults | fields).missing
 
 
 def test_the_sample_sirets_are_valid():

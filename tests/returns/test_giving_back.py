@@ -9,7 +9,7 @@ from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry
 from licensing.entitlements import operations as entitlements
-from licensing.entitlements.exceptions import KeySuspended, LicencesInUse, NoSeatLeft, SubscriptionNotAdministered
+from licensing.entitlements.exceptions import LicencesInUse, NoSeatLeft, SubscriptionNotAdministered
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat
 from licensing.pools.emails import check_due
 from licensing.pools.models import Pool
@@ -131,7 +131,7 @@ def test_only_verified_principals_of_the_school_give_back(jaures):
 
 def test_a_suspended_pool_refuses_and_so_does_one_that_ended(jaures):
     Entitlement.objects.update(suspended_at=TERM, suspension_cause="operator")
-    with pytest.raises(KeySuspended):
+    with refuses("key_suspended"):
         jaures.give_back()
 
 

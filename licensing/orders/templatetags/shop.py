@@ -16,6 +16,8 @@ from licensing.orders.payers import describe_typed_school
 from schools.models import Affiliation, School
 from schools.wording import format_school_name
 
+register = template.Library()
+
 
 def describe_period(year: SchoolYear, day: datetime.date) -> str:
     """Return when licences of a school year that are ordered on a day may be used: « jusqu'au 31 août 2027 inclus »."""
@@ -24,25 +26,11 @@ def describe_period(year: SchoolYear, day: datetime.date) -> str:
     return f"à partir du {format_long_date(first_day)}, {until}" if first_day > day else until
 
 
-register = template.Library()
-
-
-@register.filter
-def long_day(value: datetime.date) -> str:
-    """Format a day as « 31 août 2027 »; a datetime is converted to Paris time."""
-    return format_long_date(value)
-
-
-@register.filter
-def count(number: int, noun: str) -> str:
-    """Return « 1 licence », « 5 licences »."""
-    return formatting.pluralize(number, noun)
-
-
-@register.filter
-def short_day(value: datetime.date) -> str:
-    """Format a day as « 31/08/2027 »; a datetime is converted to Paris time."""
-    return format_short_date(value)
+register.filter("count", formatting.pluralize)
+register.filter("figures", formatting.number)
+register.filter("iban", formatting.iban)
+register.filter("long_day", format_long_date)
+register.filter("short_day", format_short_date)
 
 
 @register.filter
@@ -71,15 +59,3 @@ def affiliation_label(affiliation: Affiliation) -> str:
     if affiliation.school is not None:
         return school_label(affiliation.school)
     return f"{affiliation.name} ({affiliation.city})" if affiliation.city else affiliation.name
-
-
-@register.filter
-def figures(number: int) -> str:
-    """Return « 2 000 »."""
-    return formatting.number(number)
-
-
-@register.filter
-def iban(value: str) -> str:
-    """Format an IBAN in groups of four: « FR76 3000 6000 … »."""
-    return formatting.iban(value)

@@ -359,7 +359,7 @@ def invite_teachers(
 def invite_again(*, invitation_id: int, subscription_id: int, by: User, at: datetime.datetime) -> InvitationResult:
     """Invite the person of an invitation that ended without an answer, with a seat of this subscription.
 
-    Raises what `get_administered_invitation` and `invite_teachers` raise; `TeacherOfAnotherSchool` where the two are
+    Raises what `get_administered_invitation` and `invite_teachers` raise; `teacher_of_another_school` where the two are
     not of one school.
     """
     invitation = get_administered_invitation(invitation_id, by)

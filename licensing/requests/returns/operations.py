@@ -106,7 +106,7 @@ def give_back(*, subscription_id: int, units: int, by: User, at: datetime.dateti
     """Give unused licences of a subscription back to the collectivity; they are free in its lot at once.
 
     Answers the collectivity's request, where one is open, with `comment`. Raises a `DomainError`, having changed
-    nothing: what `check_may_give_back` raises, `LicencesInUse`, `KeySuspended`, `KeyExpired`, and refuses a number
+    nothing: what `check_may_give_back` raises, `LicencesInUse`, `key_suspended`, `key_expired`, and refuses a number
     below 1 (`invalid_units`).
     """
     subscription, collectivity = check_may_give_back(subscription_id, by)
@@ -133,7 +133,7 @@ def undo_return(*, return_id: int, by: User, at: datetime.datetime) -> ReturnRes
     """Undo a return of the last hour: the same key has its licences again, if the lot still has them.
 
     The request that it answered is open again. Raises `Refusal`, what `check_may_give_back` raises,
-    `KeySuspended` or `KeyExpired`, having changed nothing. Idempotent.
+    `key_suspended` or `key_expired`, having changed nothing. Idempotent.
     """
     key_id = LicenceReturn.objects.filter(pk=return_id).values_list("key__subscription", flat=True).first()
     subscription, collectivity = check_may_give_back(key_id or 0, by)

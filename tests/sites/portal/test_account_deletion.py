@@ -19,7 +19,6 @@ from collectivities.models import Member
 from core.exceptions import DomainError
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations
-from licensing.entitlements.exceptions import WithdrawnFromTeacher
 from licensing.entitlements.models import Seat, SeatEvent
 from mailing import kinds
 from mailing import personal_data as outbox
@@ -31,6 +30,7 @@ from tests import races
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory, UserFactory
+from tests.refusals import refuses
 from tests.sites.portal import identifiable_person
 from tests.sites.portal.my_account_page import visible_text
 from tests.tenant_guard import allowing_all_schemas
@@ -252,7 +252,7 @@ def test_a_seat_is_freed_and_the_principal_gets_an_anonymous_email(jaures):
     assert data.recipient == jaures.principal.email
     assert "0\xa0licence sur 3 en usage" in email.subject
     assert "Quenouille" not in email.text + email.html
-    with pytest.raises(WithdrawnFromTeacher):
+    with refuses("withdrawn"):
         operations.claim(code=code, by=user, at=TERM)
 
 
