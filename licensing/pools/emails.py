@@ -371,13 +371,7 @@ def get_giver(allocation: Allocation) -> str:
     return collectivity.name if collectivity is not None else ""
 
 
-def school_label(allocation: Allocation) -> str:
-    """Return the school as shown in the list of messages."""
-    return f"{format_school_name(allocation.school.name)} ({allocation.school_id})"
-
-
 def build_message(allocation: Allocation, kind: str, context: Mapping[str, Any] = MappingProxyType({})) -> NewMessage:
     """Return an e-mail about an allocation, to its address."""
-    return NewMessage(
-        str(kind), allocation.recipient, ALLOCATION_TOPIC, allocation.pk, school_label(allocation), context
-    )
+    about = f"{format_school_name(allocation.school.name)} ({allocation.school_id})"
+    return NewMessage(str(kind), allocation.recipient, ALLOCATION_TOPIC, allocation.pk, about, context)

@@ -34,6 +34,7 @@ from licensing.pools.checks import (
     no_progress,
 )
 from licensing.pools.exceptions import RowsRefused
+from licensing.pools.journal import record_pool
 from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, Allocation, MessageKind, Pool
 from licensing.pools.reductions import Reduction, reduce_many
 from licensing.pools.wording import describe_allocation, describe_bulk_allocation, describe_growth
@@ -351,14 +352,7 @@ def rename_pool(*, pool_id: int, name: str, by: User | None, at: datetime.dateti
         )
     before, pool.name = pool.name, cleaned
     pool.save(update_fields=["name"])
-    audit_log.record(
-        action="pools.renamed",
-        by=by,
-        at=at,
-        object_type="pool",
-        object_id=pool.pk,
-        summary=f"Lot « {before} » renommé « {cleaned} ».",
-    )
+    record_pool("pools.renamed", pool, f"Lot « {before} » renommé « {cleaned} ».", by=by, at=at)
     return pool
 
 
@@ -418,11 +412,11 @@ def allocate_rows(
     checks.check_open(pool.entitlement, at)
     due_at = checks.compute_due_at(send_on, entitlement=pool.entitlement, at=at)
     uais = [row.uai for row in rows]
-    schools = checks.get_target_schools(uais)
+    targets = checks.get_target_schools(uais)
     checked = list(
         checks.check_demands(
-            _resolve_recipients(rows, schools),
-            schools,
+            _resolve_recipients(rows, targets),
+            targets,
             checks.lock_existing_allocations(pool, uais),
             recipients_looked_up=True,
         )
@@ -430,16 +424,10 @@ def allocate_rows(
     checked_or_errors = list(_all_or_nothing(pool, checked) if all_or_nothing else _best_effort(pool, checked))
     accepted = [one for one in checked_or_errors if isinstance(one, CheckedDemand)]
     outcome = apply_demands(pool, accepted, by=by, at=at, due_at=due_at)
-    if outcome.created + outcome.grown > 1:
+    if (schools := outcome.created + outcome.grown) > 1:
         # For the home page of the office; each school's page shows its own entry.
-        audit_log.record(
-            action="pools.bulk_allocated",
-            by=by,
-            at=at,
-            summary=describe_bulk_allocation(outcome.units, outcome.created + outcome.grown, pool.name),
-            object_type="pool",
-            object_id=pool.pk,
-        )
+        summary = describe_bulk_allocation(outcome.units, schools, pool.name)
+        record_pool("pools.bulk_allocated", pool, summary, by=by, at=at)
     results = [
         _build_result(one, outcome)
         if isinstance(one, CheckedDemand)

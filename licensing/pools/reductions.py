@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from collectivities import audit_log
 from core import formatting
 from core.connections import connection
 from core.exceptions import DomainError, Refusal
@@ -23,7 +22,7 @@ from licensing.pools.checks import AllocationActionResult, lock_allocations, red
 from licensing.pools.emails import build_message
 from licensing.pools.events import PoolEvent
 from licensing.pools.exceptions import UnknownAllocation
-from licensing.pools.journal import record_allocations
+from licensing.pools.journal import record_allocations, record_pool
 from licensing.pools.models import (
     ALLOCATION_TOPIC,
     REDUCED_IN_BULK,
@@ -58,15 +57,9 @@ def take_back_capacity(*, entitlement_id: int, units: int, by: User, at: datetim
         )
     # F() and not -=: were the lock ever forgotten, the database's own CHECK would still refuse.
     Pool.objects.filter(pk=pool.pk).update(capacity=F("capacity") - units)
-    audit_log.record(
-        action="pools.taken_back",
-        by=by,
-        at=at,
-        object_type="pool",
-        object_id=pool.pk,
-        summary=f"Lot « {pool.name} » : {formatting.pluralize(units, 'licence reprise', 'licences reprises')} par un "
-        f"avoir ; il en compte {formatting.number(pool.capacity - units)}.",
-    )
+    taken, left = formatting.pluralize(units, "licence reprise", "licences reprises"), pool.capacity - units
+    summary = f"Lot « {pool.name} » : {taken} par un avoir ; il en compte {formatting.number(left)}."
+    record_pool("pools.taken_back", pool, summary, by=by, at=at)
 
 
 def _describe_schools(pool: Pool) -> str:

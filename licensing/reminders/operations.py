@@ -11,7 +11,6 @@ from django.db import models, transaction
 from django.db.models import Q
 
 from accounts.models import User
-from collectivities import audit_log
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.connections import connection
@@ -21,7 +20,7 @@ from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.checks import lock_allocations, lock_pool
 from licensing.pools.emails import build_message
 from licensing.pools.events import build_event
-from licensing.pools.journal import record_allocations
+from licensing.pools.journal import record_allocations, record_pool
 from licensing.pools.models import Allocation, MessageKind
 from licensing.reminders import planning
 from licensing.reminders.models import (
@@ -229,14 +228,7 @@ def set_policy(*, pool_id: int, values: PolicyValues, by: User | None, at: datet
         return policy
     policy.save()
     planning.plan(at=at)
-    audit_log.record(
-        action="reminders.policy_changed",
-        by=by,
-        at=at,
-        object_type="pool",
-        object_id=pool.pk,
-        summary=f"Relances du lot « {pool.name} » : {after}",
-    )
+    record_pool("reminders.policy_changed", pool, f"Relances du lot « {pool.name} » : {after}", by=by, at=at)
     return policy
 
 
