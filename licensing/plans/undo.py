@@ -8,7 +8,6 @@ from typing import NamedTuple
 from django.db.models import F
 
 from accounts.models import User
-from collectivities import audit_log
 from core import formatting
 from core.exceptions import Refusal
 from core.formatting import school_forms
@@ -16,7 +15,8 @@ from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.keys import grow_many, shrink_many
 from licensing.entitlements.seat_holders import remove_seats
 from licensing.pools import events
-from licensing.pools.models import ALLOCATION_TOPIC, GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
+from licensing.pools.journal import record_allocations
+from licensing.pools.models import GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
 from webhooks import operations as webhooks
 
 
@@ -56,14 +56,7 @@ def set_back(
             raise action.refuse(given) from None
     Allocation.objects.filter(pk=allocation.pk).update(units=before)
     Pool.objects.filter(pk=allocation.pool_id).update(allocated=F("allocated") - change)
-    audit_log.record(
-        action=REDUCED_IN_BULK if change > 0 else GROWN_IN_BULK,
-        by=by,
-        at=at,
-        summary=f"{action.label} : {name} a de nouveau {formatting.pluralize(before, 'licence')} du lot "
-        f"« {allocation.pool.name} », avec la même clé.",
-        school_id=allocation.school_id,
-        object_type=ALLOCATION_TOPIC,
-        object_id=allocation.pk,
-    )
+    again = f"{name} a de nouveau {formatting.pluralize(before, 'licence')} du lot « {allocation.pool.name} »"
+    entry = (allocation, f"{action.label} : {again}, avec la même clé.")
+    record_allocations(REDUCED_IN_BULK if change > 0 else GROWN_IN_BULK, [entry], by=by, at=at)
     webhooks.emit(events=events.build_reduced_events([(allocation, before)], import_id=None), at=at)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
@@ -12,42 +11,22 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from accounts.models import User
-from api.fields import (
-    MAX_INTEGER,
-    BulkIdsField,
-    BulkRowsSerializer,
-    RowSerializer,
-    StrictBooleanField,
-    StrictCharField,
-    StrictIntegerField,
-    StrictSerializer,
-)
+from api import fields
 from api.models import TokenScope
 from api.viewsets import ApiViewSet, answers, listing, operation, refuses, refuses_rows, sends
 from core.contact_details import is_ordinary_address
-from licensing.pools import api, checks, key_emails, reductions, restorations
-from licensing.pools.bulk_views import CONTACT, DIRECTORY, build_corrections, list_undelivered
+from licensing.pools import api, bulk_views, checks, key_emails, reductions, restorations
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import Allocation
-
-
-class BulkOperation(Protocol):
-    """A bulk operation on allocations."""
-
-    def __call__(
-        self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
-    ) -> list[checks.AllocationActionResult]: ...
-
 
 #: Result of an action on one allocation of a list.
 STATUSES = ["done", "rejected"]
 
 
-class ResendSerializer(StrictSerializer):
+class ResendSerializer(fields.StrictSerializer):
     """À qui renvoyer la clé."""
 
-    recipient = StrictCharField(
+    recipient = fields.StrictCharField(
         required=False,
         allow_null=True,
         max_length=254,
@@ -56,25 +35,25 @@ class ResendSerializer(StrictSerializer):
     )
 
 
-class ReduceSerializer(StrictSerializer):
+class ReduceSerializer(fields.StrictSerializer):
     """Ce qu'il doit rester."""
 
-    units = StrictIntegerField(min_value=1, help_text="Le nombre de licences que l'établissement garde.")
+    units = fields.StrictIntegerField(min_value=1, help_text="Le nombre de licences que l'établissement garde.")
 
 
-class RemindSerializer(StrictSerializer):
+class RemindSerializer(fields.StrictSerializer):
     """S'il faut relancer malgré tout."""
 
-    anyway = StrictBooleanField(
+    anyway = fields.StrictBooleanField(
         required=False,
         help_text="`true` : relancer même si une relance est déjà partie cette semaine pour cet établissement.",
     )
 
 
-class AllocationIdsSerializer(StrictSerializer):
+class AllocationIdsSerializer(fields.StrictSerializer):
     """Des attributions."""
 
-    allocations = BulkIdsField(help_text="Les numéros des attributions.")
+    allocations = fields.BulkIdsField(help_text="Les numéros des attributions.")
 
 
 class AllocationActionResultSerializer(serializers.Serializer[Any]):
@@ -135,7 +114,7 @@ class AllocationActionViewSet(ApiViewSet):
         action(allocation_id=pk, **self.read_body(), by=self.actor(), at=timezone.now())
         return api.serialize_allocation(pk)
 
-    def act_on_all(self, action: BulkOperation) -> dict[str, Any]:
+    def act_on_all(self, action: bulk_views.BulkOperation) -> dict[str, Any]:
         """Run the action on the allocations of the request body, best effort, and return a result for each."""
         ids: list[int] = self.read_body()["allocations"]
         return serialize_results(ids, action(allocation_ids=[*dict.fromkeys(ids)], by=self.actor(), at=timezone.now()))
@@ -275,7 +254,7 @@ class UndeliveredKeySerializer(serializers.Serializer[Any]):
     proposed = serializers.CharField(help_text="Une autre adresse de l'établissement ; vide : nous n'en savons pas.")
     origin = serializers.ChoiceField(
         source="source",
-        choices=[(DIRECTORY, "annuaire"), (CONTACT, "périmètre"), ("", "aucune")],
+        choices=[(bulk_views.DIRECTORY, "annuaire"), (bulk_views.CONTACT, "périmètre"), ("", "aucune")],
         help_text="D'où vient l'adresse proposée : `directory`, la boîte de l'annuaire ; `portfolio`, le contact de "
         "votre périmètre ; vide sans proposition.",
     )
@@ -286,11 +265,11 @@ class UndeliveredKeySerializer(serializers.Serializer[Any]):
     )
 
 
-class CorrectedAddressSerializer(RowSerializer):
+class CorrectedAddressSerializer(fields.RowSerializer):
     """La nouvelle adresse d'une clé."""
 
-    allocation = StrictIntegerField(min_value=1, help_text="Le numéro de l'attribution.")
-    recipient = StrictCharField(max_length=254, trim_whitespace=False, help_text="L'adresse corrigée.")
+    allocation = fields.StrictIntegerField(min_value=1, help_text="Le numéro de l'attribution.")
+    recipient = fields.StrictCharField(max_length=254, trim_whitespace=False, help_text="L'adresse corrigée.")
 
     def is_valid_as_is(self, row: Any) -> bool:
         """Whether a row is valid as it stands. A fast path: nearly all are."""
@@ -298,16 +277,16 @@ class CorrectedAddressSerializer(RowSerializer):
             type(row) is dict
             and row.keys() == {"allocation", "recipient"}
             and type(row["allocation"]) is int
-            and 1 <= row["allocation"] <= MAX_INTEGER
+            and 1 <= row["allocation"] <= fields.MAX_INTEGER
             and type(row["recipient"]) is str
             and is_ordinary_address(row["recipient"])
         )
 
 
-class ReaddressSerializer(StrictSerializer):
+class ReaddressSerializer(fields.StrictSerializer):
     """Des adresses corrigées."""
 
-    corrections = BulkRowsSerializer(
+    corrections = fields.BulkRowsSerializer(
         child=CorrectedAddressSerializer(),
         help_text="1 à 10 000 lignes ; d'une attribution qui y est deux fois, la dernière compte.",
     )
@@ -342,7 +321,7 @@ class UndeliveredKeyViewSet(ApiViewSet):
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the allocations whose key did not arrive."""
-        return list_undelivered(timezone.now())
+        return bulk_views.list_undelivered(timezone.now())
 
     @listing(
         "allocations/undelivered",
@@ -356,7 +335,9 @@ class UndeliveredKeyViewSet(ApiViewSet):
         Les dernières attributions d'abord. Pour les renvoyer : `POST /allocations/readdress`.
         """
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(build_corrections(list(page or ())), many=True).data)
+        return self.get_paginated_response(
+            self.get_serializer(bulk_views.build_corrections(list(page or ())), many=True).data
+        )
 
     @operation(
         "POST allocations/readdress",

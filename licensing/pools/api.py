@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import django_filters
@@ -11,18 +12,7 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.fields import (
-    MAX_INTEGER,
-    BulkRowsSerializer,
-    RowSerializer,
-    StrictBooleanField,
-    StrictCharField,
-    StrictChoiceField,
-    StrictDateField,
-    StrictIntegerField,
-    StrictSerializer,
-    UtcDateTimeField,
-)
+from api import fields
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from api.models import TokenScope
 from api.problem_details import ApiProblem, FieldError
@@ -59,7 +49,7 @@ class PoolSerializer(serializers.Serializer[Any]):
         help_text="`firm`, `provisional`, `unpaid` ou `overdue` : on peut attribuer. `lapsed` ou `suspended` : tout "
         "attend une régularisation. `cancelled` ou `ended` : plus rien n'en reviendra.",
     )
-    opened_at = UtcDateTimeField(help_text="Quand il a été ouvert.")
+    opened_at = fields.UtcDateTimeField(help_text="Quand il a été ouvert.")
     first_day = serializers.DateField(
         source="entitlement.first_day",
         help_text="Le premier jour où elles s'utilisent en classe : elles s'attribuent, s'activent et se distribuent"
@@ -155,9 +145,11 @@ class AllocationSerializer(serializers.Serializer["AnnotatedAllocation"]):
     message_state = serializers.ChoiceField(
         choices=MessageState.choices, allow_null=True, help_text="Où en est le dernier e-mail ; null : il n'y en a pas."
     )
-    created_at = UtcDateTimeField(help_text="Quand les licences ont été attribuées.")
-    redeemed_at = UtcDateTimeField(source="key.redeemed_at", allow_null=True, help_text="Quand la clé a été activée.")
-    revoked_at = UtcDateTimeField(allow_null=True, help_text="Quand l'attribution a été reprise.")
+    created_at = fields.UtcDateTimeField(help_text="Quand les licences ont été attribuées.")
+    redeemed_at = fields.UtcDateTimeField(
+        source="key.redeemed_at", allow_null=True, help_text="Quand la clé a été activée."
+    )
+    revoked_at = fields.UtcDateTimeField(allow_null=True, help_text="Quand l'attribution a été reprise.")
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields, with `import`, which is a Python keyword."""
@@ -256,15 +248,15 @@ _ALL_OR_NOTHING, _BEST_EFFORT = "all_or_nothing", "best_effort"
 MODES = [(_ALL_OR_NOTHING, "tout ou rien"), (_BEST_EFFORT, "au mieux")]
 
 
-class AllocationRowSerializer(RowSerializer):
+class AllocationRowSerializer(fields.RowSerializer):
     """Ce qu'un établissement doit recevoir."""
 
     school = UaiField(help_text="L'UAI de l'établissement : `0300123K`.")
-    units = StrictIntegerField(min_value=1, help_text="Nombre de licences.")
-    recipient = StrictCharField(
+    units = fields.StrictIntegerField(min_value=1, help_text="Nombre de licences.")
+    recipient = fields.StrictCharField(
         required=False, allow_null=True, max_length=_MAX_ADDRESS_LENGTH, trim_whitespace=False, help_text=_RECIPIENT
     )
-    total = StrictBooleanField(required=False, help_text=_TOTAL)
+    total = fields.StrictBooleanField(required=False, help_text=_TOTAL)
 
     def is_valid_as_is(self, row: Any) -> bool:
         """Whether a row is valid as it stands. A fast path: nearly all are."""
@@ -275,7 +267,7 @@ class AllocationRowSerializer(RowSerializer):
             type(school) is str
             and WELL_FORMED.fullmatch(school) is not None
             and type(units) is int
-            and 1 <= units <= MAX_INTEGER
+            and 1 <= units <= fields.MAX_INTEGER
             and (recipient is None or (type(recipient) is str and is_ordinary_address(recipient)))
             and type(row.get("total", False)) is bool
         )
@@ -287,30 +279,30 @@ _ROW_FIELDS = frozenset(AllocationRowSerializer().fields)
 class CreateAllocationSerializer(AllocationRowSerializer):
     """Une attribution à faire."""
 
-    pool = StrictIntegerField(min_value=1, help_text="Le numéro du lot.")
-    send_on = StrictDateField(
+    pool = fields.StrictIntegerField(min_value=1, help_text="Le numéro du lot.")
+    send_on = fields.StrictDateField(
         required=False,
         allow_null=True,
         help_text="Le jour où l'e-mail part, à 8 heures en France. Sans lui : tout de suite.",
     )
 
 
-class BulkAllocationSerializer(StrictSerializer):
+class BulkAllocationSerializer(fields.StrictSerializer):
     """Des attributions à faire sur un lot."""
 
-    pool = StrictIntegerField(min_value=1, help_text="Le numéro du lot.")
-    mode = StrictChoiceField(
+    pool = fields.StrictIntegerField(min_value=1, help_text="Le numéro du lot.")
+    mode = fields.StrictChoiceField(
         choices=MODES,
         help_text="`all_or_nothing` : tout est attribué, ou rien ne l'est et « errors » nomme chaque ligne refusée. "
         "`best_effort` : chaque ligne a son résultat, dans l'ordre ; celle qui demande plus que ce qu'il reste au lot "
         "ne reçoit rien, les suivantes sont servies tant qu'elles y tiennent.",
     )
-    send_on = StrictDateField(
+    send_on = fields.StrictDateField(
         required=False,
         allow_null=True,
         help_text="Le jour où les e-mails partent, à 8 heures en France. Sans lui : tout de suite.",
     )
-    allocations = BulkRowsSerializer(
+    allocations = fields.BulkRowsSerializer(
         child=AllocationRowSerializer(), help_text="Un établissement n'y figure qu'une fois."
     )
 
@@ -428,17 +420,10 @@ class AllocationViewSet(ApiViewSet):
         """Donne des licences d'un lot à un établissement, et lui écrit sa clé."""
         data = self.read_body()
         try:
-            result = operations.allocate_rows(
-                pool_id=data["pool"],
-                rows=[_build_request(data)],
-                all_or_nothing=True,
-                by=self.actor(),
-                at=timezone.now(),
-                send_on=data.get("send_on"),
-            )
+            result = self._allocate(data, [data], all_or_nothing=True)
         except RowsRefused as refused:
             [refusal] = refused.refusals.values()
-            error = FieldError(refusal.code, str(refusal), _FIELD_BY_CODE.get(refusal.code, "units"))
+            error = FieldError(refusal.code, str(refusal), _get_field(refusal))
             raise ApiProblem(refusal.code, str(refusal), field_errors=[error]) from None
         [row_result] = result.results
         allocation_id = row_result.allocation_id or 0
@@ -465,26 +450,34 @@ class AllocationViewSet(ApiViewSet):
         """
         data = self.read_body()
         try:
-            result = operations.allocate_rows(
-                pool_id=data["pool"],
-                rows=[_build_request(row) for row in data["allocations"]],
-                all_or_nothing=data["mode"] == _ALL_OR_NOTHING,
-                by=self.actor(),
-                at=timezone.now(),
-                send_on=data.get("send_on"),
-            )
+            result = self._allocate(data, data["allocations"], all_or_nothing=data["mode"] == _ALL_OR_NOTHING)
         except RowsRefused as refused:
-            errors = [_build_error(index, refusal) for index, refusal in refused.refusals.items()]
+            errors = [
+                FieldError(refusal.code, str(refusal), f"allocations.{_get_field(refusal)}", index)
+                for index, refusal in refused.refusals.items()
+            ]
             raise ApiProblem(refused.code, str(refused), field_errors=errors) from None
         return _serialize_results(data["pool"], result)
 
+    def _allocate(
+        self, data: dict[str, Any], rows: Sequence[dict[str, Any]], *, all_or_nothing: bool
+    ) -> BulkAllocationResult:
+        """Allocate what rows of the body ask for. Raises what `allocate_rows` raises."""
+        return operations.allocate_rows(
+            pool_id=data["pool"],
+            rows=[
+                AllocationRequest(row["school"], row["units"], row.get("recipient"), row.get("total", False))
+                for row in rows
+            ],
+            all_or_nothing=all_or_nothing,
+            by=self.actor(),
+            at=timezone.now(),
+            send_on=data.get("send_on"),
+        )
 
-def _build_request(row: dict[str, Any]) -> AllocationRequest:
-    return AllocationRequest(row["school"], row["units"], row.get("recipient"), row.get("total", False))
 
-
-def _build_error(index: int, refusal: DomainError) -> FieldError:
-    return FieldError(refusal.code, str(refusal), f"allocations.{_FIELD_BY_CODE.get(refusal.code, 'units')}", index)
+def _get_field(refusal: DomainError) -> str:
+    return _FIELD_BY_CODE.get(refusal.code, "units")
 
 
 def _serialize_results(pool: int, result: BulkAllocationResult) -> dict[str, Any]:

@@ -28,20 +28,9 @@ from core.confirmation_guard import ConfirmationGuard, is_large_share
 from core.registry import Registry
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.office_keys import find_entitlements
-from licensing.pools import checks, key_emails, reductions
+from licensing.pools import checks, key_emails, queries, reductions
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
-from licensing.pools.queries import (
-    AllocationState,
-    AnnotatedAllocation,
-    Situation,
-    filter_not_redeemed,
-    filter_situation,
-    find_emailed_ids,
-    find_just_sent_ids,
-    find_reminded_ids,
-    find_stopped,
-    list_allocations,
-)
+from licensing.pools.queries import AllocationState, AnnotatedAllocation, Situation
 from licensing.pools.views import build_filter, build_list_url, get_list_url, show_results
 from mailing.models import Message, MessageState
 from mailing.refusals import find_refused_addresses, normalise_address
@@ -71,8 +60,8 @@ class AddressCorrection(NamedTuple):
 
 def list_undelivered(at: datetime.datetime) -> QuerySet[AnnotatedAllocation]:
     """Return the allocations whose key can be redeemed and did not arrive: those that the home page counts."""
-    listed = list_allocations(date_in_paris(at)).filter(state=AllocationState.ISSUED)
-    return filter_situation(Situation.UNDELIVERED, listed)
+    listed = queries.list_allocations(date_in_paris(at)).filter(state=AllocationState.ISSUED)
+    return queries.filter_situation(Situation.UNDELIVERED, listed)
 
 
 def build_corrections(allocations: Sequence[AnnotatedAllocation]) -> list[AddressCorrection]:
@@ -181,7 +170,7 @@ def preview_revocation(allocation_ids: Collection[int], at: datetime.datetime) -
     """Return what `revoke_many` will do; its e-mails leave an hour later."""
     rows = _read(allocation_ids, at)
     reasons = {row.pk: reason for row in rows if (reason := _find_end(row)) is not None}
-    emailed = find_emailed_ids([row.pk for row in rows if row.pk not in reasons])
+    emailed = queries.find_emailed_ids([row.pk for row in rows if row.pk not in reasons])
     return _count(rows, reasons, emails=len(emailed))
 
 
@@ -195,8 +184,8 @@ def preview_reminding(allocation_ids: Collection[int], at: datetime.datetime) ->
     """Return what `remind_many` will do."""
     rows = _read(allocation_ids, at)
     numbers = [row.pk for row in rows]
-    emailed = find_emailed_ids(numbers)
-    reminded = find_reminded_ids(start_of_day(date_in_paris(at)), numbers)
+    emailed = queries.find_emailed_ids(numbers)
+    reminded = queries.find_reminded_ids(start_of_day(date_in_paris(at)), numbers)
     written = set(calendar.find_written([row.school_id for row in rows], at=at))
     reasons = {}
     # In the order of `remind_many`, which writes once to a school.
@@ -214,8 +203,8 @@ def preview_reminding(allocation_ids: Collection[int], at: datetime.datetime) ->
             written.add(row.school_id)
     preview = _count(rows, reasons)
     return preview._replace(
-        just_sent=len(find_just_sent_ids(at - _JUST_SENT, preview.allocation_ids)),
-        stopped=len(find_stopped(preview.allocation_ids)),
+        just_sent=len(queries.find_just_sent_ids(at - _JUST_SENT, preview.allocation_ids)),
+        stopped=len(queries.find_stopped(preview.allocation_ids)),
     )
 
 
@@ -228,30 +217,25 @@ def build_bulk_guard(
     """
     entitlements = find_entitlements(Q(last_day__gte=date_in_paris(at)))
     running = Allocation.objects.served().filter(pool__entitlement__in=entitlements)
-    given = running.aggregate(schools=Count("school_id", distinct=True), units=Sum("units"))
-    units = given["units"] or 0
+    given = running.aggregate(schools=Count("school_id", distinct=True), units=Sum("units", default=0))
+    schools, units = given["schools"], given["units"]
+    concerned, served = (preview.schools, schools) if counts_letters else (preview.units, units)
+    if not is_large_share(concerned, served, schools_served=schools):
+        return None
     if counts_letters:
-        return _build_letters_guard(preview, given["schools"])
-    if not is_large_share(preview.units, units, schools_served=given["schools"]):
-        return None
+        letters = formatting.pluralize(preview.emails, "e-mail part", "e-mails partent")
+        of_all = formatting.pluralize(schools, "école servie", "écoles servies")
+        return ConfirmationGuard(preview.emails, f"{letters}, pour {of_all}. Tapez ce nombre d'e-mails pour confirmer.")
+    licences = formatting.pluralize(preview.units, "licence")
     of_all = formatting.pluralize(units, "licence donnée", "licences données")
-    return ConfirmationGuard(
-        preview.units,
-        f"Cela concerne {formatting.pluralize(preview.units, 'licence')} sur {of_all}. Tapez ce nombre de licences pour"
-        " confirmer.",
-    )
-
-
-def _build_letters_guard(preview: BulkPreview, schools_served: int) -> ConfirmationGuard | None:
-    if not is_large_share(preview.schools, schools_served, schools_served=schools_served):
-        return None
-    letters = formatting.pluralize(preview.emails, "e-mail part", "e-mails partent")
-    of_all = formatting.pluralize(schools_served, "école servie", "écoles servies")
-    return ConfirmationGuard(preview.emails, f"{letters}, pour {of_all}. Tapez ce nombre d'e-mails pour confirmer.")
+    question = f"Cela concerne {licences} sur {of_all}. Tapez ce nombre de licences pour confirmer."
+    return ConfirmationGuard(preview.units, question)
 
 
 def _read(allocation_ids: Collection[int], at: datetime.datetime) -> list[AnnotatedAllocation]:
-    listed = list_allocations(date_in_paris(at)).filter(pk__in_array=allocation_ids).order_by("pool__name", "pk")
+    listed = (
+        queries.list_allocations(date_in_paris(at)).filter(pk__in_array=allocation_ids).order_by("pool__name", "pk")
+    )
     keys = ActivationKey.objects.only("redeemed_at")
     return list(listed.prefetch_related(None).prefetch_related(Prefetch("key", keys)))
 
@@ -342,7 +326,9 @@ _ORIGINS = {"home": "l'accueil", "portfolio:list": "la liste des écoles", "retu
 _CHANGED = "Ce qui va se passer a changé depuis que vous l'avez lu. Rien n'est fait : relisez, puis confirmez."
 
 
-class _BulkOperation(Protocol):
+class BulkOperation(Protocol):
+    """Acts on many allocations, best effort."""
+
     def __call__(
         self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
     ) -> list[checks.AllocationActionResult]: ...
@@ -366,12 +352,12 @@ class BulkAction:
     preview: Callable[[Collection[int], datetime.datetime], BulkPreview]
     #: What it will do, in French sentences.
     describe: Callable[[BulkPreview], list[str]]
-    run: _BulkOperation
+    run: BulkOperation
     #: The result, singular and plural.
     done: tuple[str, str]
     takes_back: bool = False
     #: Of the allocations of schools that are ticked in place of them, which it concerns, and what is said of none.
-    select: Callable[[QuerySet[AnnotatedAllocation]], QuerySet[AnnotatedAllocation]] = filter_not_redeemed
+    select: Callable[[QuerySet[AnnotatedAllocation]], QuerySet[AnnotatedAllocation]] = queries.filter_not_redeemed
     nothing: str = "Aucune de ces écoles n'a de clé à activer : il n'y a rien à leur rappeler."
     override: Override | None = None
 
@@ -487,7 +473,7 @@ def _get_selected(request: OfficeHttpRequest, action: BulkAction, query: str, *,
     if whole_list:
         return list(build_filter(QueryDict(query)).qs.order_by("pk").values_list("pk", flat=True))
     if uais := request.POST.getlist("uai"):
-        listed = action.select(list_allocations(date_in_paris(timezone.now()))).filter(school_id__in_array=uais)
+        listed = action.select(queries.list_allocations(date_in_paris(timezone.now()))).filter(school_id__in_array=uais)
         return list(listed.order_by("pk").values_list("pk", flat=True))
     selected = request.POST.getlist("ids")
     return [int(number) for number in selected if re.fullmatch(r"[0-9]{1,18}", number)]

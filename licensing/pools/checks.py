@@ -26,6 +26,8 @@ from licensing.pools.exceptions import (
 from licensing.pools.models import Allocation, Pool
 from schools.models import School, SchoolState
 
+_UNKNOWN = "Cette attribution n'existe pas dans votre collectivité."
+
 
 class AllocationActionResult(NamedTuple):
     """Result for one allocation: done unless `refusal` is set."""
@@ -75,9 +77,7 @@ def lock_allocations(allocation_ids: Collection[int]) -> tuple[dict[int, Allocat
     for allocation in allocations.values():
         allocation.key = keys[allocation.key_id]
     missing = [
-        AllocationActionResult(
-            allocation_id, UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")
-        )
+        AllocationActionResult(allocation_id, UnknownAllocation(_UNKNOWN))
         for allocation_id in dict.fromkeys(allocation_ids)
         if allocation_id not in allocations
     ]
@@ -98,6 +98,21 @@ def lock_pool(pool_id: int) -> Pool:
             "unknown_pool", "Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots."
         )
     return pool
+
+
+def lock_active_allocation(allocation_id: int) -> Allocation:
+    """Lock the pool of an allocation, as all do first that change one, then it; return it with its school and pool.
+
+    Raises `UnknownAllocation` or `AllocationRevoked`.
+    """
+    pool_id = Allocation.objects.filter(pk=allocation_id).values_list("pool_id", flat=True).first()
+    if pool_id is None:
+        raise UnknownAllocation(_UNKNOWN)
+    lock_pool(pool_id)
+    allocation = Allocation.objects.locked().select_related("school", "pool").get(pk=allocation_id)
+    if allocation.revoked_at is not None:
+        raise revoked_error(allocation.revoked_at)
+    return allocation
 
 
 def check_open(entitlement: Entitlement, at: datetime.datetime) -> None:

@@ -3,15 +3,15 @@
 from api.problem_details import A_RULE_REFUSES, ErrorCode, declare_errors, declare_family
 from collectivities.access import gifts
 from collectivities.journal import JournalAction, declare_actions, declare_subject
-from licensing.pools import key_emails, message_kinds, queries
+from licensing.pools import key_emails, queries
 from licensing.pools.events import PoolEvent
 from mailing.delivery_reports import bounce_listeners, hold_listeners
 from web.frame import declare_page
 from webhooks.event_types import declare_event_types
 
 declare_event_types(PoolEvent)
-message_kinds.register_kinds()
-bounce_listeners.declare("pools", message_kinds.record_bounces)
+key_emails.register_kinds()
+bounce_listeners.declare("pools", key_emails.record_bounces)
 hold_listeners.declare("pools", key_emails.schedule_look)
 gifts.declare("pools", queries.has_given)
 

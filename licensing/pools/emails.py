@@ -7,7 +7,8 @@ lead to the portal; no attachment, no tracking.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.models import User
 from collectivities import logos
 from collectivities.models import AuditEntry, OfficeSettings
-from collectivities.queries import OfficeContact, describe_contact, get_office_contact, get_office_settings
+from collectivities.queries import describe_contact, get_office_contact, get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
@@ -97,26 +98,6 @@ def describe_reason(giver: str, cause: str) -> str:
     return f"Vous recevez cette relance automatique {whose} parce {that}{cause}. Elle est la seule de la semaine."
 
 
-def load_calendar(messages: Sequence[Message]) -> WritingCalendar | None:
-    """Return today's calendar, None where no message is automatic. Two queries at most."""
-    today = date_in_paris(timezone.now())
-    return WritingCalendar(today, today) if any(is_automatic(message) for message in messages) else None
-
-
-def check_automatic_due(message: Message, allocation: Allocation, calendar: WritingCalendar | None) -> None:
-    """Raise `NoLongerDue` for an automatic message that was kept waiting too long, or whose pool is suspended.
-
-    It is not held, as a key's e-mail is: what it says would be late.
-    """
-    if calendar is None or not is_automatic(message):
-        return
-    today = calendar.first_day
-    if not calendar.is_writing_day(find_place(allocation.school), today):
-        raise NoLongerDue("La relance n'a pas pu partir le jour prévu, et l'on n'écrit pas à l'école aujourd'hui.")
-    if allocation.pool.entitlement.suspended_on(today):
-        raise NoLongerDue("Le lot a été suspendu avant l'envoi : la relance n'aurait pas d'objet.")
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyEmail:
     """The parts of an e-mail, in reading order."""
@@ -172,46 +153,6 @@ _MASKED = "••••-••••-••••"
 _SAMPLE_UAI, _SAMPLE_UNITS = "0000000X", 5
 
 
-def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
-    """Load what all these messages say, in five queries at most; return a function that renders each."""
-    allocations = load_allocations(messages)
-    presentation = get_office_settings()
-    contact = get_office_contact(presentation)
-    summary = get_product_summary()
-    calendar = load_calendar(messages)
-
-    def render_one(message: Message) -> RenderedEmail:
-        allocation = allocations.get(message.topic_id or 0)
-        if allocation is None:
-            raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
-        check_automatic_due(message, allocation, calendar)
-        check_due(message, allocation)
-        key = unseal_key(allocation.key)
-        # In what is sent, and only there: whoever reads the office's copy does not read the school's mailbox.
-        proof = (
-            mailbox_proof.sign(allocation.key, message.recipient) if message.recipient == allocation.recipient else ""
-        )
-        stop_url = build_stop_url(allocation.pk) if is_automatic(message) else ""
-        return _render(message, allocation, presentation, contact, key, summary=summary, proof=proof, stop_url=stop_url)
-
-    return render_one
-
-
-def render(message: Message) -> RenderedEmail:
-    """Render the message for sending. Raises `NoLongerDue` or `OnHold`."""
-    return build_renderer([message])(message)
-
-
-def preview(message: Message) -> RenderedEmail:
-    """Render the message with its key masked and its logo within, whether still due or not."""
-    return _render_with(message, lambda allocation: f"{allocation.key.prefix}-{_MASKED}", with_logo_inside=True)
-
-
-def render_with_key(message: Message) -> RenderedEmail:
-    """Render the message with its key, whether still due or not. The caller records who saw it."""
-    return _render_with(message, lambda allocation: unseal_key(allocation.key))
-
-
 def check_due(message: Message, allocation: Allocation) -> None:
     """Raise `NoLongerDue` where the content of the message is outdated, `OnHold` while the pool is suspended."""
     if message.kind == MessageKind.REVOKED:
@@ -245,6 +186,121 @@ def load_allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
     return related.in_bulk([message.topic_id for message in messages if message.topic_id is not None])
 
 
+class AllocationEmailRenderer:
+    """Renders e-mails about allocations in the office's frame, from what is read once for all of them."""
+
+    def __init__(
+        self, messages: Sequence[Message], *, settings: OfficeSettings | None = None, has_logo_inside: bool = False
+    ) -> None:
+        """Read the allocations, and how the office presents itself: six queries at most."""
+        self.allocations = load_allocations(messages)
+        self.settings = settings or get_office_settings()
+        self.contact = get_office_contact(self.settings)
+        self.has_logo_inside = has_logo_inside
+
+    @functools.cached_property
+    def calendar(self) -> WritingCalendar:
+        """Today's, which automatic messages ask. Two queries at most."""
+        today = date_in_paris(timezone.now())
+        return WritingCalendar(today, today)
+
+    def get_due(self, message: Message) -> Allocation:
+        """Return the allocation that the message is about. Raises `NoLongerDue`.
+
+        An automatic message that was kept waiting too long, or whose pool is suspended, is not held, as a key's e-mail
+        is: what it says would be late.
+        """
+        allocation = self.allocations.get(message.topic_id or 0)
+        if allocation is None:
+            raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
+        if is_automatic(message):
+            today = self.calendar.first_day
+            if not self.calendar.is_writing_day(find_place(allocation.school), today):
+                raise NoLongerDue(
+                    "La relance n'a pas pu partir le jour prévu, et l'on n'écrit pas à l'école aujourd'hui."
+                )
+            if allocation.pool.entitlement.suspended_on(today):
+                raise NoLongerDue("Le lot a été suspendu avant l'envoi : la relance n'aurait pas d'objet.")
+        return allocation
+
+    def frame(self, email: KeyEmail, allocation: Allocation, stop_url: str = "") -> RenderedEmail:
+        """Render the parts of an e-mail. `stop_url`: by which the school stops such e-mails; empty in previews."""
+        giver = get_giver(allocation)
+        context = {
+            "subject": email.subject,
+            "email": email,
+            "giver": giver,
+            "logo": self._get_logo(allocation),
+            "contact": describe_contact(self.contact, giver),
+            "signature": self.settings.signature.strip(),
+            "portal": portal_url(),
+            "reason": email.reason,
+            "unsubscribe_url": stop_url,
+        }
+        return RenderedEmail(
+            subject=email.subject,
+            text=render_to_string("pools/emails/email.txt", context).strip() + "\n",
+            html=render_to_string("pools/emails/email.html", context),
+            from_name=self.settings.sender_name or giver,
+            reply_to=self.contact.email,
+            unsubscribe_url=stop_url,
+        )
+
+    def _get_logo(self, allocation: Allocation) -> str:
+        """Return the address of the logo: the same for all recipients, it cannot be used for tracking."""
+        if self.has_logo_inside:
+            return logos.build_data_url(bytes(self.settings.logo)) if self.settings.logo else ""
+        collectivity = allocation.pool.entitlement.collectivity
+        return collectivity.office_url("/logo.png") if collectivity is not None and self.settings.logo else ""
+
+
+class KeyEmailRenderer(AllocationEmailRenderer):
+    """Renders the e-mails of `MessageKind`."""
+
+    @functools.cached_property
+    def summary(self) -> str:
+        """What pupils do with the product. One query."""
+        return get_product_summary()
+
+    def __call__(self, message: Message) -> RenderedEmail:
+        """Render a message for sending. Raises `NoLongerDue` or `OnHold`."""
+        allocation = self.get_due(message)
+        check_due(message, allocation)
+        # In what is sent, and only there: whoever reads the office's copy does not read the school's mailbox.
+        is_own = message.recipient == allocation.recipient
+        proof = f"&jeton={mailbox_proof.sign(allocation.key, message.recipient)}" if is_own else ""
+        stop_url = build_stop_url(allocation.pk) if is_automatic(message) else ""
+        return self.render(message, allocation, unseal_key(allocation.key), proof=proof, stop_url=stop_url)
+
+    def render(
+        self, message: Message, allocation: Allocation, key: str, *, proof: str = "", stop_url: str = ""
+    ) -> RenderedEmail:
+        """Render a message, whether still due or not. `proof`: lets its link prove the mailbox; empty in previews."""
+        # In the fragment, which reaches no server log and no referrer.
+        link = portal_url(f"/cle/#cle={key}{proof}")
+        email = _read_parts(message, allocation, key, link, summary=self.summary, note=self.settings.letter_note)
+        return self.frame(email, allocation, stop_url)
+
+
+def render(message: Message) -> RenderedEmail:
+    """Render the message for sending. Raises `NoLongerDue` or `OnHold`."""
+    return KeyEmailRenderer([message])(message)
+
+
+def preview(message: Message) -> RenderedEmail:
+    """Render the message with its key masked and its logo within, whether still due or not."""
+    renderer = KeyEmailRenderer([message], has_logo_inside=True)
+    allocation = renderer.allocations[message.topic_id or 0]
+    return renderer.render(message, allocation, f"{allocation.key.prefix}-{_MASKED}")
+
+
+def render_with_key(message: Message) -> RenderedEmail:
+    """Render the message with its key, whether still due or not. The caller records who saw it."""
+    renderer = KeyEmailRenderer([message])
+    allocation = renderer.allocations[message.topic_id or 0]
+    return renderer.render(message, allocation, unseal_key(allocation.key))
+
+
 def render_sample(
     collectivity: Collectivity, presentation: OfficeSettings, entitlement: Entitlement | None
 ) -> RenderedEmail:
@@ -260,44 +316,9 @@ def render_sample(
     school = School(uai=_SAMPLE_UAI, name="École Jean Exemple", commune="Votre commune")
     pool = Pool(entitlement=entitlement)
     allocation = Allocation(pool=pool, school=school, units=_SAMPLE_UNITS, created_at=now)
-    logo = logos.build_data_url(bytes(presentation.logo)) if presentation.logo else ""
-    contact, summary = get_office_contact(presentation), get_product_summary()
+    renderer = KeyEmailRenderer([], settings=presentation, has_logo_inside=True)
     key = f"{collectivity.key_prefix}-{_MASKED}"
-    message = Message(kind=MessageKind.KEY, context={})
-    return _render(message, allocation, presentation, contact, key, summary=summary, logo=logo)
-
-
-def _render_with(
-    message: Message, key_of: Callable[[Allocation], str], *, with_logo_inside: bool = False
-) -> RenderedEmail:
-    allocation = load_allocations([message])[message.topic_id or 0]
-    presentation = get_office_settings()
-    contact, summary = get_office_contact(presentation), get_product_summary()
-    logo = logos.build_data_url(bytes(presentation.logo)) if with_logo_inside and presentation.logo else ""
-    return _render(message, allocation, presentation, contact, key_of(allocation), summary=summary, logo=logo)
-
-
-def _render(
-    message: Message,
-    allocation: Allocation,
-    presentation: OfficeSettings,
-    contact: OfficeContact,
-    key: str,
-    *,
-    summary: str,
-    proof: str = "",
-    logo: str = "",
-    stop_url: str = "",
-) -> RenderedEmail:
-    """Render the message.
-
-    `summary`: what pupils do with the product; `proof`: the token that lets its link prove the mailbox, empty in
-    previews, as is `stop_url`; `logo`: an address of the logo other than the public one.
-    """
-    # In the fragment, which reaches no server log and no referrer.
-    link = portal_url(f"/cle/#cle={key}{f'&jeton={proof}' if proof else ''}")
-    email = _read_parts(message, allocation, key, link, summary=summary, note=presentation.letter_note)
-    return frame_email(email, allocation, presentation, contact, logo=logo, stop_url=stop_url)
+    return renderer.render(Message(kind=MessageKind.KEY, context={}), allocation, key)
 
 
 def _read_parts(message: Message, allocation: Allocation, key: str, link: str, *, summary: str, note: str) -> KeyEmail:
@@ -344,57 +365,13 @@ def _read_parts(message: Message, allocation: Allocation, key: str, link: str, *
     )
 
 
-def frame_email(
-    email: KeyEmail,
-    allocation: Allocation,
-    presentation: OfficeSettings,
-    contact: OfficeContact,
-    *,
-    logo: str = "",
-    stop_url: str = "",
-) -> RenderedEmail:
-    """Render the parts of an e-mail in the collectivity's frame. `stop_url`: by which the school stops such e-mails."""
-    giver = get_giver(allocation)
-    context = {
-        "subject": email.subject,
-        "email": email,
-        "giver": giver,
-        # The same URL for all recipients: it cannot be used for tracking.
-        "logo": logo or _logo(allocation, presentation),
-        "contact": describe_contact(contact, giver),
-        "signature": presentation.signature.strip(),
-        "portal": portal_url(),
-        "reason": email.reason,
-        "unsubscribe_url": stop_url,
-    }
-    return RenderedEmail(
-        subject=email.subject,
-        text=render_to_string("pools/emails/email.txt", context).strip() + "\n",
-        html=render_to_string("pools/emails/email.html", context),
-        from_name=presentation.sender_name or giver,
-        reply_to=contact.email,
-        unsubscribe_url=stop_url,
-    )
-
-
 def get_giver(allocation: Allocation) -> str:
     """Return the name of the collectivity that allocated."""
     collectivity = allocation.pool.entitlement.collectivity
     return collectivity.name if collectivity is not None else ""
 
 
-def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
-    collectivity = allocation.pool.entitlement.collectivity
-    return collectivity.office_url("/logo.png") if collectivity is not None and presentation.logo else ""
-
-
-def school_label(allocation: Allocation) -> str:
-    """Return the school as shown in the list of messages."""
-    return f"{format_school_name(allocation.school.name)} ({allocation.school_id})"
-
-
 def build_message(allocation: Allocation, kind: str, context: Mapping[str, Any] = MappingProxyType({})) -> NewMessage:
     """Return an e-mail about an allocation, to its address."""
-    return NewMessage(
-        str(kind), allocation.recipient, ALLOCATION_TOPIC, allocation.pk, school_label(allocation), context
-    )
+    about = f"{format_school_name(allocation.school.name)} ({allocation.school_id})"
+    return NewMessage(str(kind), allocation.recipient, ALLOCATION_TOPIC, allocation.pk, about, context)

@@ -116,7 +116,7 @@ def _build_issued_event(
     return NewEvent(PoolEvent.ALLOCATION_ISSUED, _subject_of(number), data)
 
 
-def build_event(kind: PoolEvent, allocation: Allocation, **counts: Any) -> NewEvent:
-    """Return an event of an allocation with these counts."""
-    data = {"allocation": allocation.pk, "pool": allocation.pool_id, "uai": allocation.school_id} | counts
+def build_event(kind: str, allocation: Allocation, **facts: Any) -> NewEvent:
+    """Return an event of an allocation with these facts."""
+    data = {"allocation": allocation.pk, "pool": allocation.pool_id, "uai": allocation.school_id} | facts
     return NewEvent(kind, _subject_of(allocation.pk), data)

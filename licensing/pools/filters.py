@@ -17,18 +17,9 @@ from core.foreign_values import cut_search
 from core.formatting import format_school_year
 from core.registry import Registry
 from licensing.entitlements.queries import get_school_year
+from licensing.pools import queries
 from licensing.pools.models import DORMANT_FOR, Allocation, Pool
-from licensing.pools.queries import (
-    AnnotatedAllocation,
-    Situation,
-    annotate_state,
-    filter_delivered,
-    filter_held_email,
-    filter_not_redeemed,
-    filter_not_redeemed_since,
-    filter_situation,
-    filter_unused,
-)
+from licensing.pools.queries import AnnotatedAllocation, Situation
 from schools.folding import split_words
 from schools.uai import is_valid, normalise
 
@@ -78,6 +69,9 @@ def _list_communes() -> list[tuple[str, str]]:
     return [(commune, commune) for commune in dict.fromkeys(communes.distinct()) if commune]
 
 
+_SELECT = forms.Select(attrs={"class": "form-select"})
+
+
 class AllocationFilter(django_filters.FilterSet):
     """Filters of the list. Those revoked, given back or of past years are shown only if they are asked for."""
 
@@ -87,33 +81,24 @@ class AllocationFilter(django_filters.FilterSet):
         widget=forms.TextInput(attrs={"type": "search", "class": "form-control"}),
     )
     # Its choices are set in __init__.
-    pool = django_filters.ChoiceFilter(
-        label="Lot",
-        choices=(),
-        empty_label="Tous les lots",
-        widget=forms.Select(attrs={"class": "form-select"}),
-    )
+    pool = django_filters.ChoiceFilter(label="Lot", choices=(), empty_label="Tous les lots", widget=_SELECT)
     situation = django_filters.ChoiceFilter(
         label="État",
         choices=_SITUATIONS,
         empty_label="Tous, sauf reprises et rendues",
         method="in_situation",
-        widget=forms.Select(attrs={"class": "form-select"}),
+        widget=_SELECT,
     )
     # Its choices are set in __init__.
     year = django_filters.ChoiceFilter(
-        label="Année scolaire",
-        choices=(),
-        empty_label="Toutes les années",
-        method="in_year",
-        widget=forms.Select(attrs={"class": "form-select"}),
+        label="Année scolaire", choices=(), empty_label="Toutes les années", method="in_year", widget=_SELECT
     )
     commune = django_filters.ChoiceFilter(
         label="Commune",
         field_name="school__commune",
         choices=_list_communes,
         empty_label="Toutes les communes",
-        widget=forms.Select(attrs={"class": "form-select"}),
+        widget=_SELECT,
     )
 
     class Meta:
@@ -181,19 +166,19 @@ class AllocationFilter(django_filters.FilterSet):
         """Filter by situation, or by what the e-mails and the days say."""
         now = timezone.now()
         # Only here: to count and to order 10,000 needs neither their keys nor their lots.
-        queryset = annotate_state(queryset, date_in_paris(now))
+        queryset = queries.annotate_state(queryset, date_in_paris(now))
         if value == REACHED:
-            return filter_delivered(date_in_paris(now), queryset)
+            return queries.filter_delivered(date_in_paris(now), queryset)
         if value == NOT_REDEEMED:
-            return filter_not_redeemed(queryset)
+            return queries.filter_not_redeemed(queryset)
         if value == DORMANT:
-            return filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), queryset)
+            return queries.filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), queryset)
         if value == UNUSED:
             dormant = Allocation.objects.dormant(now).exclude(school__in=find_asking())
-            return filter_unused(queryset).filter(pk__in=dormant.values("pk"))
+            return queries.filter_unused(queryset).filter(pk__in=dormant.values("pk"))
         if value == HELD:
-            return filter_held_email(queryset)
-        return filter_situation(Situation(value), queryset)
+            return queries.filter_held_email(queryset)
+        return queries.filter_situation(Situation(value), queryset)
 
     def in_year(self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str) -> QuerySet[AnnotatedAllocation]:
         """Filter by the school year of the licences."""

@@ -1,4 +1,4 @@
-"""The journal's lines about allocations."""
+"""The journal's lines about pools and allocations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import Iterable
 
 from accounts.models import User
 from collectivities import audit_log
-from licensing.pools.models import Allocation
+from licensing.pools.models import Allocation, Pool
+
+
+def record_pool(action: str, pool: Pool, summary: str, *, by: User | None, at: datetime.datetime) -> None:
+    """Record an act on a pool."""
+    audit_log.record(action=action, by=by, at=at, summary=summary, object_type="pool", object_id=pool.pk)
 
 
 def record_allocations(

@@ -1,4 +1,4 @@
-"""Keys by e-mail: resend, remind, reveal, readdress; release those held while their pool was suspended.
+"""Keys by e-mail: their kinds; resend, remind, reveal, readdress; release those held while their pool was suspended.
 
 « Je n'ai pas reçu ma clé » is anonymous: the request only queues `queue_lost_keys`, whatever the school, and so
 discloses nothing. Keys go to the recipients that the collectivities chose, at most once a day per school.
@@ -16,6 +16,7 @@ from django_tenants.utils import get_public_schema_name
 from accounts import throttling
 from accounts.models import User
 from accounts.throttling import RateLimit
+from collectivities import audit_log
 from collectivities.capabilities import Capability
 from collectivities.models import AuditEntry
 from collectivities.operations.portfolio import ContactChange, lock_contacts, write_portfolio
@@ -30,13 +31,14 @@ from jobs.tasks import defer
 from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import ActivationKey, available_on
 from licensing.entitlements.queries import unseal_key
-from licensing.pools import checks
+from licensing.pools import checks, emails
 from licensing.pools.checks import AllocationActionResult, lock_allocations, redeemed_error, revoked_error
 from licensing.pools.emails import build_message
-from licensing.pools.exceptions import WrittenThisWeek
+from licensing.pools.exceptions import UnknownAllocation, WrittenThisWeek
 from licensing.pools.journal import record_allocations
 from licensing.pools.models import ALLOCATION_TOPIC, MANY_REVEALED, REVEALED_ACTION, Allocation, MessageKind, Pool
 from licensing.pools.queries import find_emailed_ids, find_reminded_ids
+from mailing import kinds
 from mailing import operations as mailing
 from mailing.models import Message
 from mailing.queries import latest_by_topic
@@ -392,3 +394,63 @@ def _learn_contacts(allocation_ids: Iterable[int], *, by: User, at: datetime.dat
     known = lock_contacts(sorted(addresses))
     changes = {uai: ContactChange({"contact_email": addresses[uai]}) for uai in known}
     write_portfolio(entries=changes, by=by, at=at, one_by_one=True)
+
+
+def record_bounces(messages: Sequence[Message], at: datetime.datetime) -> None:
+    """Record in the journal of the current office that these e-mails bounced. One query and one COPY."""
+    if connection.schema_name == get_public_schema_name():
+        return
+    ids = [message.topic_id for message in messages if message.topic == ALLOCATION_TOPIC]
+    schools = dict(Allocation.objects.filter(pk__in_array=ids).values_list("pk", "school_id")) if ids else {}
+    audit_log.record_many(
+        (
+            audit_log.NewAuditEntry(
+                "messages.bounced",
+                f"E-mail « {kinds.get_label(message.kind)} » non remis à {message.recipient} : {message.explanation}",
+                school_id=schools.get(message.topic_id or 0, ""),
+                object_type="message",
+                object_id=message.pk,
+            )
+            for message in messages
+        ),
+        by=None,
+        at=at,
+    )
+
+
+def reveal_message(message: Message, *, by: User, at: datetime.datetime) -> kinds.RenderedEmail:
+    """Return the message with its key, having recorded in the audit log that `by` saw it."""
+    reveal(allocation_id=_get_allocation_id(message), by=by, at=at)
+    return emails.render_with_key(message)
+
+
+def resend_message(message: Message, *, recipient: str, by: User, at: datetime.datetime) -> Message:
+    """Resend the key of the message's allocation to `recipient`."""
+    return resend(allocation_id=_get_allocation_id(message), recipient=recipient, by=by, at=at)
+
+
+def _get_allocation_id(message: Message) -> int:
+    if message.topic_id is None:
+        raise UnknownAllocation("Ce message ne se rapporte à aucune attribution.")
+    return message.topic_id
+
+
+def register_kinds() -> None:
+    """Register the kinds of messages."""
+    for kind in MessageKind:
+        has_key = kind != MessageKind.REVOKED
+        kinds.register(
+            kind,
+            label=str(kind.label),
+            render=emails.render,
+            prefetch=emails.KeyEmailRenderer,
+            preview=emails.preview,
+            reveal=reveal_message if has_key else None,
+            resend=resend_message if has_key else None,
+        )
+    kinds.register(
+        MANY_REVEALED,
+        label="Beaucoup de clés affichées",
+        render=emails.render_many_revealed,
+        preview=emails.render_many_revealed,
+    )

@@ -31,17 +31,10 @@ from licensing.pools.checks import (
     CheckedDemand,
     Demand,
     ProgressCallback,
-    RejectedDemand,
-    TargetSchool,
-    build_error,
-    check_demands,
-    get_target_schools,
-    lock_existing_allocations,
     no_progress,
-    pool_exhausted_error,
-    revoked_error,
 )
-from licensing.pools.exceptions import RowsRefused, UnknownAllocation
+from licensing.pools.exceptions import RowsRefused
+from licensing.pools.journal import record_pool
 from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, Allocation, MessageKind, Pool
 from licensing.pools.reductions import Reduction, reduce_many
 from licensing.pools.wording import describe_allocation, describe_bulk_allocation, describe_growth
@@ -51,41 +44,38 @@ from webhooks import operations as webhooks
 _KEY = MessageKind.KEY.value
 
 
-def record_and_notify(
+def _record(
     pool: Pool,
     demands: Sequence[CheckedDemand],
     allocation_ids: Mapping[str, int],
     *,
     by: User | None,
     at: datetime.datetime,
-    due_at: datetime.datetime,
-    import_id: int | None,
-    on_progress: ProgressCallback,
 ) -> None:
-    """Write an audit entry and queue an e-mail for each school.
+    """Write an audit entry for each school."""
+    alone = len(demands) == 1
+    created, grown = ("pools.allocated", "pools.grown") if alone else (ALLOCATED_IN_BULK, GROWN_IN_BULK)
+    audit_log.record_many(
+        (
+            audit_log.NewAuditEntry(
+                created if checked.existing is None else grown,
+                _summarise(checked, pool.name),
+                checked.demand.uai,
+                "allocation",
+                allocation_ids[checked.demand.uai],
+            )
+            for checked in demands
+        ),
+        by=by,
+        at=at,
+    )
 
-    No audit entries for an import: its own rows document the allocations, up to 60,000 of them.
-    """
-    on_progress(AllocationStage.JOURNAL, 0, len(demands))
-    if import_id is None:
-        alone = len(demands) == 1
-        created, grown = ("pools.allocated", "pools.grown") if alone else (ALLOCATED_IN_BULK, GROWN_IN_BULK)
-        audit_log.record_many(
-            (
-                audit_log.NewAuditEntry(
-                    created if checked.existing is None else grown,
-                    _summary(checked, pool.name),
-                    checked.demand.uai,
-                    "allocation",
-                    allocation_ids[checked.demand.uai],
-                )
-                for checked in demands
-            ),
-            by=by,
-            at=at,
-        )
-    on_progress(AllocationStage.MESSAGES, 0, len(demands))
-    mailing.enqueue_many((_build_message(checked, allocation_ids) for checked in demands), at=at, due_at=due_at)
+
+def _summarise(checked: CheckedDemand, pool_name: str) -> str:
+    if checked.existing is None:
+        return describe_allocation(checked.added, checked.school.name, pool_name, checked.demand.recipient)
+    total = checked.existing.units + checked.added
+    return describe_growth(checked.added, total, checked.school.name, pool_name, checked.demand.recipient)
 
 
 def _build_message(checked: CheckedDemand, allocation_ids: Mapping[str, int]) -> mailing.NewMessage:
@@ -105,17 +95,7 @@ def _build_message(checked: CheckedDemand, allocation_ids: Mapping[str, int]) ->
     )
 
 
-def _summary(checked: CheckedDemand, pool_name: str) -> str:
-    if checked.existing is None:
-        return describe_allocation(checked.added, checked.school.name, pool_name, checked.demand.recipient)
-    total = checked.existing.units + checked.added
-    return describe_growth(checked.added, total, checked.school.name, pool_name, checked.demand.recipient)
-
-
-# Bulk creation and growth of allocations with their keys, in a constant number of statements.
-#
-# The caller has locked the pool and checked the demands.
-
+_TABLE = "pools_allocation"
 _COLUMNS = {
     "id": "int8",
     "pool_id": "int8",
@@ -129,50 +109,15 @@ _COLUMNS = {
 }
 
 
-def create_allocations(
-    pool: Pool,
-    demands: Sequence[CheckedDemand],
-    *,
-    by: User | None,
-    at: datetime.datetime,
-    import_id: int | None,
-    on_progress: ProgressCallback,
-) -> dict[str, int]:
-    """Create a key and an allocation for each school; return the allocations' primary keys by UAI."""
-    if not demands:
-        return {}
-    on_progress(AllocationStage.KEYS, 0, len(demands))
-    key_ids = mint(
-        entitlement=pool.entitlement,
-        prefix=pool.entitlement.collectivity.key_prefix if pool.entitlement.collectivity else "",
-        demands=[(checked.demand.uai, checked.added, checked.exposes_key) for checked in demands],
-        at=at,
-    )
-    on_progress(AllocationStage.ALLOCATIONS, 0, len(demands))
-    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
-    pool_id, by_id = pool.pk, by.pk if by else None
-    allocation_ids = reserve_ids(table, len(demands))
-    copy_rows(
-        table,
-        _COLUMNS,
-        (
-            (allocation_id, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id)
-            for allocation_id, key_id, (demand, _, added, _) in zip(allocation_ids, key_ids, demands, strict=True)
-        ),
-    )
-    return {checked.demand.uai: allocation_id for allocation_id, checked in zip(allocation_ids, demands, strict=True)}
-
-
 def grow_allocations(demands: Sequence[CheckedDemand], *, at: datetime.datetime) -> None:
     """Add units to existing allocations, their keys, and the seats of redeemed keys."""
     grown = [(checked.existing, checked) for checked in demands if checked.existing is not None]
     if not grown:
         return
-    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {table} AS allocation SET units = allocation.units + grown.units, recipient = grown.recipient,"  # noqa: S608
-            " grown_at = %s"
+            "UPDATE pools_allocation AS allocation"
+            " SET units = allocation.units + grown.units, recipient = grown.recipient, grown_at = %s"
             " FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS grown (id, units, recipient)"
             " WHERE allocation.id = grown.id",
             [
@@ -234,7 +179,7 @@ def allocate_many(
     at: datetime.datetime,
     send_on: datetime.date | None = None,
     import_id: int | None = None,
-    known_schools: Sequence[TargetSchool] = (),
+    known_schools: Sequence[checks.TargetSchool] = (),
     notify_at: datetime.datetime | None = None,
     on_progress: ProgressCallback = no_progress,
 ) -> AllocationOutcome:
@@ -252,18 +197,18 @@ def allocate_many(
     due_at = notify_at or checks.compute_due_at(send_on, entitlement=pool.entitlement, at=at)
     uais = [demand.uai for demand in demands]
     accepted, rejected = [], []
-    for checked in check_demands(
-        demands, get_target_schools(uais, known_schools), lock_existing_allocations(pool, uais)
+    for checked in checks.check_demands(
+        demands, checks.get_target_schools(uais, known_schools), checks.lock_existing_allocations(pool, uais)
     ):
         if isinstance(checked, CheckedDemand):
             accepted.append(checked)
         else:
             rejected.append(checked)
     if rejected:
-        raise build_error(rejected)
+        raise checks.build_error(rejected)
     units = sum(checked.added for checked in accepted)
     if units > pool.free:
-        raise pool_exhausted_error(pool, pool.free, units, "Rien n'a été attribué.")
+        raise checks.pool_exhausted_error(pool, pool.free, units, "Rien n'a été attribué.")
     return apply_demands(pool, accepted, by=by, at=at, due_at=due_at, import_id=import_id, on_progress=on_progress)
 
 
@@ -291,12 +236,34 @@ def apply_demands(
     allocation_ids = {
         checked.demand.uai: checked.existing.allocation_id for checked in demands if checked.existing is not None
     }
-    allocation_ids |= create_allocations(pool, created, by=by, at=at, import_id=import_id, on_progress=on_progress)
+    if created:
+        on_progress(AllocationStage.KEYS, 0, len(created))
+        collectivity = pool.entitlement.collectivity
+        key_ids = mint(
+            entitlement=pool.entitlement,
+            prefix=collectivity.key_prefix if collectivity else "",
+            demands=[(checked.demand.uai, checked.added, checked.exposes_key) for checked in created],
+            at=at,
+        )
+        on_progress(AllocationStage.ALLOCATIONS, 0, len(created))
+        numbers, pool_id, by_id = reserve_ids(_TABLE, len(created)), pool.pk, by.pk if by else None
+        copy_rows(
+            _TABLE,
+            _COLUMNS,
+            (
+                (number, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id)
+                for number, key_id, (demand, _, added, _) in zip(numbers, key_ids, created, strict=True)
+            ),
+        )
+        allocation_ids |= {checked.demand.uai: number for number, checked in zip(numbers, created, strict=True)}
     grow_allocations(grown, at=at)
     if changing:
-        record_and_notify(
-            pool, changing, allocation_ids, by=by, at=at, due_at=due_at, import_id=import_id, on_progress=on_progress
-        )
+        on_progress(AllocationStage.JOURNAL, 0, len(changing))
+        # The rows of an import document its allocations, up to 60,000 of them.
+        if import_id is None:
+            _record(pool, changing, allocation_ids, by=by, at=at)
+        on_progress(AllocationStage.MESSAGES, 0, len(changing))
+        mailing.enqueue_many((_build_message(checked, allocation_ids) for checked in changing), at=at, due_at=due_at)
         webhooks.emit(
             events=events.build_issued_events(pool, changing, allocation_ids, units=units, import_id=import_id), at=at
         )
@@ -340,14 +307,7 @@ def set_units(
     are others by now, `AllocationRevoked`, `UnknownAllocation`, and what `allocate` and `reduce` raise:
     `AllocationRedeemed` for fewer.
     """
-    pool_id = Allocation.objects.filter(pk=allocation_id).values_list("pool_id", flat=True).first()
-    if pool_id is None:
-        raise UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")
-    # The pool first, as all do that change an allocation.
-    checks.lock_pool(pool_id)
-    allocation = Allocation.objects.locked().select_related("school", "pool").get(pk=allocation_id)
-    if allocation.revoked_at is not None:
-        raise revoked_error(allocation.revoked_at)
+    allocation = checks.lock_active_allocation(allocation_id)
     before = allocation.units
     if units == before:
         return UnitChange(allocation, before, units, notified=False)
@@ -357,7 +317,7 @@ def set_units(
             f"Entre-temps, cette attribution est passée à {formatting.pluralize(before, 'licence')} : vérifiez le "
             "nombre, puis enregistrez de nouveau. Rien n'a été changé.",
         )
-    uai = allocation.school_id
+    pool_id, uai = allocation.pool_id, allocation.school_id
     if units > before:
         allocate(pool_id=pool_id, uai=uai, units=units - before, recipient=allocation.recipient, by=by, at=at)
         return UnitChange(allocation, before, units, notified=True)
@@ -392,14 +352,7 @@ def rename_pool(*, pool_id: int, name: str, by: User | None, at: datetime.dateti
         )
     before, pool.name = pool.name, cleaned
     pool.save(update_fields=["name"])
-    audit_log.record(
-        action="pools.renamed",
-        by=by,
-        at=at,
-        object_type="pool",
-        object_id=pool.pk,
-        summary=f"Lot « {before} » renommé « {cleaned} ».",
-    )
+    record_pool("pools.renamed", pool, f"Lot « {before} » renommé « {cleaned} ».", by=by, at=at)
     return pool
 
 
@@ -459,28 +412,22 @@ def allocate_rows(
     checks.check_open(pool.entitlement, at)
     due_at = checks.compute_due_at(send_on, entitlement=pool.entitlement, at=at)
     uais = [row.uai for row in rows]
-    schools = get_target_schools(uais)
+    targets = checks.get_target_schools(uais)
     checked = list(
-        check_demands(
-            _resolve_recipients(rows, schools),
-            schools,
-            lock_existing_allocations(pool, uais),
+        checks.check_demands(
+            _resolve_recipients(rows, targets),
+            targets,
+            checks.lock_existing_allocations(pool, uais),
             recipients_looked_up=True,
         )
     )
     checked_or_errors = list(_all_or_nothing(pool, checked) if all_or_nothing else _best_effort(pool, checked))
     accepted = [one for one in checked_or_errors if isinstance(one, CheckedDemand)]
     outcome = apply_demands(pool, accepted, by=by, at=at, due_at=due_at)
-    if outcome.created + outcome.grown > 1:
+    if (schools := outcome.created + outcome.grown) > 1:
         # For the home page of the office; each school's page shows its own entry.
-        audit_log.record(
-            action="pools.bulk_allocated",
-            by=by,
-            at=at,
-            summary=describe_bulk_allocation(outcome.units, outcome.created + outcome.grown, pool.name),
-            object_type="pool",
-            object_id=pool.pk,
-        )
+        summary = describe_bulk_allocation(outcome.units, schools, pool.name)
+        record_pool("pools.bulk_allocated", pool, summary, by=by, at=at)
     results = [
         _build_result(one, outcome)
         if isinstance(one, CheckedDemand)
@@ -490,7 +437,7 @@ def allocate_rows(
     return BulkAllocationResult(results, outcome)
 
 
-def _resolve_recipients(rows: Sequence[AllocationRequest], schools: Mapping[str, TargetSchool]) -> list[Demand]:
+def _resolve_recipients(rows: Sequence[AllocationRequest], schools: Mapping[str, checks.TargetSchool]) -> list[Demand]:
     """Return the demands with their recipients looked up; empty where there is none."""
     without_recipient = [row.uai for row in rows if row.recipient is None and row.uai in schools]
     contacts = get_contact_emails(without_recipient) if without_recipient else {}
@@ -507,26 +454,26 @@ def _resolve_recipients(rows: Sequence[AllocationRequest], schools: Mapping[str,
     ]
 
 
-def _all_or_nothing(pool: Pool, checked: Sequence[CheckedDemand | RejectedDemand]) -> Iterator[CheckedDemand]:
-    refusals = {index: one.refusal() for index, one in enumerate(checked) if isinstance(one, RejectedDemand)}
+def _all_or_nothing(pool: Pool, checked: Sequence[CheckedDemand | checks.RejectedDemand]) -> Iterator[CheckedDemand]:
+    refusals = {index: one.refusal() for index, one in enumerate(checked) if isinstance(one, checks.RejectedDemand)}
     if refusals:
         raise RowsRefused(refusals)
     accepted = [one for one in checked if isinstance(one, CheckedDemand)]
     units = sum(one.added for one in accepted)
     if units > pool.free:
-        raise pool_exhausted_error(pool, pool.free, units, "Rien n'a été attribué.")
+        raise checks.pool_exhausted_error(pool, pool.free, units, "Rien n'a été attribué.")
     yield from accepted
 
 
 def _best_effort(
-    pool: Pool, checked: Sequence[CheckedDemand | RejectedDemand]
+    pool: Pool, checked: Sequence[CheckedDemand | checks.RejectedDemand]
 ) -> Iterator[CheckedDemand | DomainError]:
     free = pool.free
     for one in checked:
-        if isinstance(one, RejectedDemand):
+        if isinstance(one, checks.RejectedDemand):
             yield one.refusal()
         elif one.added > free:
-            yield pool_exhausted_error(pool, free, one.added, "Cette ligne n'a rien reçu.")
+            yield checks.pool_exhausted_error(pool, free, one.added, "Cette ligne n'a rien reçu.")
         else:
             free -= one.added
             yield one

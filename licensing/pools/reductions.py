@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from collectivities import audit_log
 from core import formatting
 from core.connections import connection
 from core.exceptions import DomainError, Refusal
@@ -19,11 +18,11 @@ from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.keys import shrink_many
 from licensing.entitlements.models import ActivationKey
 from licensing.pools import checks, events
-from licensing.pools.checks import AllocationActionResult, lock_allocations, redeemed_error, revoked_error
+from licensing.pools.checks import AllocationActionResult, lock_allocations, redeemed_error
 from licensing.pools.emails import build_message
 from licensing.pools.events import PoolEvent
 from licensing.pools.exceptions import UnknownAllocation
-from licensing.pools.journal import record_allocations
+from licensing.pools.journal import record_allocations, record_pool
 from licensing.pools.models import (
     ALLOCATION_TOPIC,
     REDUCED_IN_BULK,
@@ -58,15 +57,9 @@ def take_back_capacity(*, entitlement_id: int, units: int, by: User, at: datetim
         )
     # F() and not -=: were the lock ever forgotten, the database's own CHECK would still refuse.
     Pool.objects.filter(pk=pool.pk).update(capacity=F("capacity") - units)
-    audit_log.record(
-        action="pools.taken_back",
-        by=by,
-        at=at,
-        object_type="pool",
-        object_id=pool.pk,
-        summary=f"Lot « {pool.name} » : {formatting.pluralize(units, 'licence reprise', 'licences reprises')} par un "
-        f"avoir ; il en compte {formatting.number(pool.capacity - units)}.",
-    )
+    taken, left = formatting.pluralize(units, "licence reprise", "licences reprises"), pool.capacity - units
+    summary = f"Lot « {pool.name} » : {taken} par un avoir ; il en compte {formatting.number(left)}."
+    record_pool("pools.taken_back", pool, summary, by=by, at=at)
 
 
 def _describe_schools(pool: Pool) -> str:
@@ -152,15 +145,8 @@ def _apply_revocation(
         # Not before the revocation is final: one that is undone has written to nobody.
         due_at=at + RESTORABLE_FOR,
     )
-    record_allocations(
-        action,
-        [
-            (allocation, describe_revocation(allocation.units, allocation.school.name, allocation.pool.name))
-            for allocation in allocations
-        ],
-        by=by,
-        at=at,
-    )
+    summaries = [(allocation, describe_revocation(allocation)) for allocation in allocations]
+    record_allocations(action, summaries, by=by, at=at)
     webhooks.emit(events=events.build_events(PoolEvent.ALLOCATION_REVOKED, allocations), at=at)
     return notified
 
@@ -207,16 +193,8 @@ def reduce(*, pool_id: int, uai: str, units: int, by: User | None, at: datetime.
 @transaction.atomic
 def reduce_one(*, allocation_id: int, units: int, by: User | None, at: datetime.datetime) -> Allocation:
     """Reduce this allocation to `units`, and return it. Raises what `reduce` raises, and `AllocationRevoked`."""
-    row = Allocation.objects.filter(pk=allocation_id).values_list("pool_id", "school_id").first()
-    if row is None:
-        raise UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")
-    pool_id, uai = row
-    # The pool first: revocations and new allocations lock it too.
-    checks.lock_pool(pool_id)
-    allocation = Allocation.objects.locked().get(pk=allocation_id)
-    if allocation.revoked_at is not None:
-        raise revoked_error(allocation.revoked_at)
-    return reduce(pool_id=pool_id, uai=uai, units=units, by=by, at=at)
+    allocation = checks.lock_active_allocation(allocation_id)
+    return reduce(pool_id=allocation.pool_id, uai=allocation.school_id, units=units, by=by, at=at)
 
 
 @transaction.atomic
@@ -240,16 +218,34 @@ def reduce_many(
     allocations, _ = lock_allocations(list(allocation_ids))
     existing = {allocation.school_id: allocation for allocation in allocations.values()}
     results = [_check(reduction, existing.get(reduction.uai)) for reduction in reductions]
-    changing = {
-        result.uai: (existing[result.uai], result.units)
-        for result in results
-        if result.refusal is None and result.units < result.before
-    }
+    # By school: of one that is named twice, the last counts.
+    reduced = {result.uai: result for result in results if result.refusal is None and result.units < result.before}
+    changing = [(existing[uai], result.units) for uai, result in reduced.items()]
     if not changing:
         return results
+    changing_ids, units = [allocation.pk for allocation, _ in changing], [now for _, now in changing]
+    mailing.hold_back(ALLOCATION_TOPIC, changing_ids)
+    notified = find_emailed_ids(changing_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE pools_allocation AS allocation SET units = reduced.units"
+            " FROM unnest(%s::bigint[], %s::int[]) AS reduced (id, units) WHERE allocation.id = reduced.id",
+            [changing_ids, units],
+        )
+    shrink_many({allocation.key_id: now for allocation, now in changing})
+    returned = sum(allocation.units - now for allocation, now in changing)
+    Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") - returned)
+    # Pending first e-mails need no correction: they state the number when they are sent.
+    mailing.cancel(ALLOCATION_TOPIC, notified, at)
+    mailing.enqueue_many(
+        [build_message(allocation, MessageKind.REDUCED) for allocation, _ in changing if allocation.pk in notified],
+        at=at,
+        due_at=notify_at,
+    )
     action = "pools.reduced" if import_id is None and notify_at is None else REDUCED_IN_BULK
-    notified = _apply(pool, list(changing.values()), by=by, at=at, action=action, notify_at=notify_at)
-    webhooks.emit(events=events.build_reduced_events(list(changing.values()), import_id=import_id), at=at)
+    summaries = [(allocation, describe_reduction(allocation, now)) for allocation, now in changing]
+    record_allocations(action, summaries, by=by, at=at)
+    webhooks.emit(events=events.build_reduced_events(changing, import_id=import_id), at=at)
     return [replace(result, notified=True) if result.allocation_id in notified else result for result in results]
 
 
@@ -277,44 +273,3 @@ def _refusal(reduction: Reduction, allocation: Allocation) -> DomainError | None
     if reduction.units < allocation.units and allocation.key.redeemed_at is not None:
         return redeemed_error(allocation.key.redeemed_at, "ses licences ne peuvent plus être réduites")
     return None
-
-
-def _apply(
-    pool: Pool,
-    changing: Sequence[tuple[Allocation, int]],
-    *,
-    by: User | None,
-    at: datetime.datetime,
-    action: str,
-    notify_at: datetime.datetime | None,
-) -> set[int]:
-    allocation_ids, units = [allocation.pk for allocation, _ in changing], [now for _, now in changing]
-    mailing.hold_back(ALLOCATION_TOPIC, allocation_ids)
-    notified = find_emailed_ids(allocation_ids)
-    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} AS allocation SET units = reduced.units"  # noqa: S608
-            " FROM unnest(%s::bigint[], %s::int[]) AS reduced (id, units) WHERE allocation.id = reduced.id",
-            [allocation_ids, units],
-        )
-    shrink_many({allocation.key_id: now for allocation, now in changing})
-    returned = sum(allocation.units - now for allocation, now in changing)
-    Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") - returned)
-    # Pending first e-mails need no correction: they state the number when they are sent.
-    mailing.cancel(ALLOCATION_TOPIC, notified, at)
-    mailing.enqueue_many(
-        [build_message(allocation, MessageKind.REDUCED) for allocation, _ in changing if allocation.pk in notified],
-        at=at,
-        due_at=notify_at,
-    )
-    record_allocations(
-        action,
-        [
-            (allocation, describe_reduction(allocation.units - now, now, allocation.school.name, pool.name))
-            for allocation, now in changing
-        ],
-        by=by,
-        at=at,
-    )
-    return notified

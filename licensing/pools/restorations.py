@@ -193,15 +193,8 @@ def _apply(allocations: Sequence[Allocation], *, by: User | None, at: datetime.d
         Pool.objects.filter(pk=pool_id).update(allocated=F("allocated") + units)
     mailing.cancel(ALLOCATION_TOPIC, allocation_ids, at)
     queue_again(allocations, at)
-    record_allocations(
-        "pools.revocation_undone",
-        [
-            (allocation, describe_restoration(allocation.units, allocation.school.name, allocation.pool.name))
-            for allocation in allocations
-        ],
-        by=by,
-        at=at,
-    )
+    summaries = [(allocation, describe_restoration(allocation)) for allocation in allocations]
+    record_allocations("pools.revocation_undone", summaries, by=by, at=at)
     webhooks.emit(events=events.build_events(PoolEvent.ALLOCATION_RESTORED, allocations), at=at)
 
 

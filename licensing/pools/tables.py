@@ -53,17 +53,13 @@ def _row(allocation: AnnotatedAllocation) -> Sequence[Any]:
     )
 
 
+#: Of a situation's badge; « secondary » otherwise.
 _COLOURS = {
-    Situation.SCHEDULED: "secondary",
     Situation.SENT: "blue",
     Situation.DELIVERED: "blue",
     Situation.UNDELIVERED: "red",
     Situation.REDEEMED: "green",
-    Situation.RETURNED: "secondary",
-    Situation.REVOKED: "secondary",
     Situation.SUSPENDED: "orange",
-    Situation.EXPIRED: "secondary",
-    Situation.CANCELLED: "secondary",
 }
 
 
@@ -77,7 +73,7 @@ def render_situation_badge(value: str) -> SafeString:
 def render_badge(value: str) -> SafeString:
     """Render a situation as a coloured badge."""
     situation = Situation(value)
-    return format_html('<span class="badge bg-{}-lt">{}</span>', _COLOURS[situation], situation.label)
+    return format_html('<span class="badge bg-{}-lt">{}</span>', _COLOURS.get(situation, "secondary"), situation.label)
 
 
 class AllocationRows(TableQuerysetData):

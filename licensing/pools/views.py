@@ -30,22 +30,14 @@ from core.calendar import date_in_paris
 from core.exceptions import DomainError, Refusal
 from core.formatting import school_forms
 from licensing.entitlements.office_keys import find_entitlements
-from licensing.pools import checks, key_emails, operations, restorations
+from licensing.pools import checks, key_emails, operations, queries, restorations
 from licensing.pools.exceptions import BadAddress, WrittenThisWeek
 from licensing.pools.filters import ALL_YEARS, AllocationFilter, build_parameters
 from licensing.pools.forms import AllocateForm, ResendForm, RestoreForm, UnitsForm
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, Pool
 from licensing.pools.operations import UnitChange
 from licensing.pools.positions import list_notes, list_pool_positions
-from licensing.pools.queries import (
-    AllocationState,
-    AnnotatedAllocation,
-    find_stopped,
-    list_allocations,
-    list_held_keys,
-    list_holdings_beside,
-    list_restorable_revocations,
-)
+from licensing.pools.queries import AllocationState, AnnotatedAllocation
 from licensing.pools.tables import AllocationRows, AllocationTable, build_workbook, render_situation_badge
 from licensing.pools.wording import describe_held_keys
 from licensing.pools.year_use import list_schools_without_licences
@@ -184,7 +176,7 @@ def remind(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """
     allocation = get_object_or_404(Allocation.objects.select_related("school"), pk=pk)
     anyway, now = request.POST.get("anyway") == "1", timezone.now()
-    if not anyway and find_stopped([pk]):
+    if not anyway and queries.find_stopped([pk]):
         words = "Elle a arrêté les relances automatiques : la vôtre partirait tout de même."
         if find_written([allocation.school_id], at=now):
             words += " Une relance est aussi déjà partie cette semaine."
@@ -247,7 +239,7 @@ def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
     if request.GET.get("pool") or len(allocation_filter.pools) == 1:
         hidden.append("pool")
     at_once = bool(request.GET.get("situation"))
-    rows = AllocationRows(allocation_filter.qs, partial(list_allocations, today), at_once=at_once)
+    rows = AllocationRows(allocation_filter.qs, partial(queries.list_allocations, today), at_once=at_once)
     # The usual text leads to giving licences.
     empty_text = None if manages else "Aucune attribution ne répond à ces choix."
     table = AllocationTable(rows, exclude=hidden, ticked=ticked, empty_text=empty_text)
@@ -257,14 +249,14 @@ def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
         "table": table,
         "counted": _count_rows(rows),
         "manages": manages,
-        "revocations": list_restorable_revocations(timezone.now()) if manages else [],
+        "revocations": queries.list_restorable_revocations(timezone.now()) if manages else [],
         # No act keeps the ticks.
         "query": _change_query(request.GET, "cocher"),
         "all_years_query": _change_query(request.GET, "cocher", "page", year=ALL_YEARS),
         "ticked": ticked,
         "held": [
             (describe_held_keys(held.keys, held.pool.name, held.pool.entitlement, today), held.pool.pk)
-            for held in list_held_keys(today)
+            for held in queries.list_held_keys(today)
         ],
     }
     return render(request, "pools/allocations.html", context)
@@ -290,7 +282,7 @@ def _change_query(parameters: QueryDict, *removed: str, **added: str) -> str:
 def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export the filtered list, all pages, as a workbook without keys."""
     today = date_in_paris(timezone.now())
-    listed = list_allocations(today).filter(pk__in=build_filter(request.GET).qs.values("pk"))
+    listed = queries.list_allocations(today).filter(pk__in=build_filter(request.GET).qs.values("pk"))
     response = HttpResponse(
         build_workbook(listed.order_by("school__name_folded", "pk")),
         content_type=_XLSX_CONTENT_TYPE,
@@ -303,7 +295,7 @@ def export(request: OfficeHttpRequest) -> HttpResponse:
 def allocation_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show one allocation: its state, e-mails, audit entries, and the actions of managers."""
     now = timezone.now()
-    allocation = get_object_or_404(list_allocations(date_in_paris(now), Allocation.objects.filter(pk=pk)))
+    allocation = get_object_or_404(queries.list_allocations(date_in_paris(now), Allocation.objects.filter(pk=pk)))
     restorable_until = allocation.revoked_at and allocation.revoked_at + RESTORABLE_FOR
     messages = list(Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=pk).order_by("-pk")[:20])
     context = {
@@ -342,7 +334,7 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
         "pool": request.GET.get("lot"),
         "units": classes or 1,
     }
-    holdings = list_holdings_beside(school.uai)
+    holdings = queries.list_holdings_beside(school.uai)
     form = AllocateForm(request.POST or None, positions=pools, holdings=holdings, classes=classes, initial=initial)
     status = 422 if request.method == "POST" else 200
     if form.is_valid():
@@ -353,7 +345,7 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
             status = 409
     running = find_entitlements(Q(last_day__gte=today, cancelled_at=None))
     of_school = Allocation.objects.active().filter(school=school, pool__entitlement__in=running)
-    already = list_allocations(today, of_school)
+    already = queries.list_allocations(today, of_school)
     context = {
         "school": school,
         "name": format_school_name(school.name),

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from core import formatting
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.wording import describe_start
+from licensing.pools.models import Allocation
 from licensing.pools.queries import PoolHolding
 from schools.wording import format_school_name
 
@@ -57,23 +58,26 @@ def describe_growth(added: int, total: int, name: str, pool_name: str, recipient
     )
 
 
-def describe_revocation(units: int, name: str, pool_name: str) -> str:
+def describe_revocation(allocation: Allocation) -> str:
     """Return the audit summary of a revoked allocation."""
+    units, school = allocation.units, format_school_name(allocation.school.name)
     taken, returned = formatting.pluralize(units, "licence reprise", "licences reprises"), _agree("rendue", units)
-    return f"{taken} à {format_school_name(name)} et {returned} au lot « {pool_name} »."
+    return f"{taken} à {school} et {returned} au lot « {allocation.pool.name} »."
 
 
-def describe_restoration(units: int, name: str, pool_name: str) -> str:
+def describe_restoration(allocation: Allocation) -> str:
     """Return the audit summary of a revocation that was undone."""
-    returned = formatting.pluralize(units, "licence rendue", "licences rendues")
-    return f"Reprise annulée : {returned} à {format_school_name(name)} sur le lot « {pool_name} », avec la même clé."
+    returned = formatting.pluralize(allocation.units, "licence rendue", "licences rendues")
+    school = format_school_name(allocation.school.name)
+    return f"Reprise annulée : {returned} à {school} sur le lot « {allocation.pool.name} », avec la même clé."
 
 
-def describe_reduction(units: int, now: int, name: str, pool_name: str) -> str:
-    """Return the audit summary of units taken from an allocation, which has `now`."""
+def describe_reduction(allocation: Allocation, now: int) -> str:
+    """Return the audit summary of units taken from an allocation, of which `now` are left."""
+    units, school = allocation.units - now, format_school_name(allocation.school.name)
     taken, returned = formatting.pluralize(units, "licence retirée", "licences retirées"), _agree("rendue", units)
     return (
-        f"{taken} à {format_school_name(name)} et {returned} au lot « {pool_name} » "
+        f"{taken} à {school} et {returned} au lot « {allocation.pool.name} » "
         f"(désormais {formatting.number(now)}, même clé)."
     )
 

@@ -236,20 +236,22 @@ _DAYS = """
     unnest(%(before)s::date[], %(last)s::date[], %(until)s::timestamptz[])
     WITH ORDINALITY AS counted (before, last, until, number)
 """
+#: With the keys of the office's pools of each year; ends in a condition of its last join.
+_KEYS = f"""
+    {_DAYS}
+    JOIN public.entitlements_entitlement AS entitlement
+        ON entitlement.last_day > counted.before AND entitlement.last_day <= counted.last
+        AND entitlement.cancelled_at IS NULL
+    JOIN public.tenants_collectivity AS collectivity
+        ON collectivity.id = entitlement.collectivity_id AND collectivity.schema_name = %(schema)s
+    JOIN public.entitlements_activationkey AS key ON key.entitlement_id = entitlement.id"""
 #: The keys that were redeemed by each day, and the seats that teachers held then.
 _USED = PublicRows(
     "used",
     {"number": "bigint", "key_id": "bigint", "seats": "bigint"},
     f"""
     SELECT counted.number, key.id, held.seats
-    FROM {_DAYS}
-    JOIN public.entitlements_entitlement AS entitlement
-        ON entitlement.last_day > counted.before AND entitlement.last_day <= counted.last
-        AND entitlement.cancelled_at IS NULL
-    JOIN public.tenants_collectivity AS collectivity
-        ON collectivity.id = entitlement.collectivity_id AND collectivity.schema_name = %(schema)s
-    JOIN public.entitlements_activationkey AS key
-        ON key.entitlement_id = entitlement.id AND key.redeemed_at < counted.until
+    FROM {_KEYS} AND key.redeemed_at < counted.until
     CROSS JOIN LATERAL (
         SELECT {NET_SEATS_SQL} AS seats
         FROM public.entitlements_subscription AS subscription
@@ -297,13 +299,7 @@ GROUP BY counted.number
 # Of redeemed keys, which are never revoked: the public schema alone knows.
 _SEATS_SQL = f"""
 SELECT date_trunc('week', event.at AT TIME ZONE 'Europe/Paris')::date, {NET_SEATS_SQL}
-FROM {_DAYS}
-JOIN public.entitlements_entitlement AS entitlement
-    ON entitlement.last_day > counted.before AND entitlement.last_day <= counted.last
-    AND entitlement.cancelled_at IS NULL
-JOIN public.tenants_collectivity AS collectivity
-    ON collectivity.id = entitlement.collectivity_id AND collectivity.schema_name = %(schema)s
-JOIN public.entitlements_activationkey AS key ON key.entitlement_id = entitlement.id
+FROM {_KEYS}
 JOIN public.entitlements_subscription AS subscription ON subscription.key_id = key.id
 JOIN public.entitlements_seat AS seat ON seat.subscription_id = subscription.id
 JOIN public.entitlements_seatevent AS event ON event.seat_id = seat.id AND event.at < counted.until

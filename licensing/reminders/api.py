@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import django_filters
 from django.http import Http404
 from django.utils import timezone
@@ -52,7 +54,9 @@ class ReminderPolicySerializer(serializers.Serializer[ReminderPolicy]):
 class ReminderPolicyUpdateSerializer(StrictSerializer):
     """Ce qu'il faut changer ; le reste est laissé tel quel."""
 
-    enabled = StrictBooleanField(required=False, help_text="Si les relances partent d'elles-mêmes.")
+    enabled = StrictBooleanField(
+        source="is_enabled", required=False, help_text="Si les relances partent d'elles-mêmes."
+    )
     unredeemed_days = serializers.ListField(
         child=StrictIntegerField(min_value=1, max_value=MAX_DAYS),
         max_length=MAX_STEPS,
@@ -66,7 +70,7 @@ class ReminderPolicyUpdateSerializer(StrictSerializer):
         allow_null=True,
         help_text="Jours après l'activation ; `null` : pas de relance.",
     )
-    october = StrictBooleanField(required=False, help_text="S'il est écrit en octobre.")
+    october = StrictBooleanField(source="writes_in_october", required=False, help_text="S'il est écrit en octobre.")
 
 
 class ReminderSerializer(serializers.Serializer[Reminder]):
@@ -126,13 +130,7 @@ class ReminderPolicyViewSet(ApiViewSet):
     def update(self, pk: int) -> ReminderPolicy:
         """Change les réglages, et aussitôt ce qui est prévu. Ce qui est parti ou annulé n'est pas prévu de nouveau."""
         _check_pool(pk)
-        data = self.read_body()
-        values = PolicyValues(
-            is_enabled=data.get("enabled"),
-            unredeemed_days=data.get("unredeemed_days"),
-            unused_days=(data["unused_days"] or 0) if "unused_days" in data else None,
-            writes_in_october=data.get("october"),
-        )
+        values = cast("PolicyValues", self.read_body())
         return operations.set_policy(pool_id=pk, values=values, by=self.actor(), at=timezone.now())
 
 

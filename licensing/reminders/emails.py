@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from django.utils import timezone
 
-from collectivities import logos
-from collectivities.queries import get_office_contact, get_office_settings
 from core.calendar import date_in_paris
 from core.links import portal_url
 from licensing.pools import emails
-from licensing.pools.emails import (
-    KeyEmail,
-    build_stop_url,
-    describe_end,
-    describe_extension,
-    describe_place,
-    frame_email,
-    get_giver,
-    load_allocations,
-    with_plain_spaces,
-)
+from licensing.pools.emails import AllocationEmailRenderer, KeyEmail, build_stop_url
 from licensing.pools.models import Allocation
 from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND
 from licensing.reminders.queries import SeatCounts, count_seats
@@ -31,40 +19,33 @@ from mailing.kinds import NoLongerDue, RenderedEmail
 from mailing.models import Message
 
 
-def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
-    """Load what all these messages say in six queries, and return a function that renders each."""
-    allocations = load_allocations(messages)
-    seats = count_seats([allocation.key_id for allocation in allocations.values()])
-    presentation = get_office_settings()
-    contact = get_office_contact(presentation)
-    calendar = emails.load_calendar(messages)
+class RedeemedKeyEmailRenderer(AllocationEmailRenderer):
+    """Renders the reminders of licences that are not given."""
 
-    def render_one(message: Message) -> RenderedEmail:
-        allocation = allocations.get(message.topic_id or 0)
-        if allocation is None:
-            raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
-        emails.check_automatic_due(message, allocation, calendar)
-        counts = seats.get(allocation.key_id, SeatCounts(0, 0))
+    def __init__(self, messages: Sequence[Message], *, has_logo_inside: bool = False) -> None:
+        """Read what these messages say: eight queries at most."""
+        super().__init__(messages, has_logo_inside=has_logo_inside)
+        self.seats = count_seats([allocation.key_id for allocation in self.allocations.values()])
+
+    def __call__(self, message: Message) -> RenderedEmail:
+        """Render a message for sending. Raises `NoLongerDue`."""
+        allocation = self.get_due(message)
+        counts = self.seats.get(allocation.key_id, SeatCounts(0, 0))
         _check_due(message, allocation, counts)
-        email = _build(message, allocation, counts)
-        return frame_email(email, allocation, presentation, contact, stop_url=build_stop_url(allocation.pk))
-
-    return render_one
+        return self.frame(_build(message, allocation, counts), allocation, build_stop_url(allocation.pk))
 
 
 def render(message: Message) -> RenderedEmail:
     """Render the message for sending. Raises `NoLongerDue`."""
-    return build_renderer([message])(message)
+    return RedeemedKeyEmailRenderer([message])(message)
 
 
 def preview(message: Message) -> RenderedEmail:
     """Render the message without its off switch and with its logo within, whether still due or not."""
-    allocation = load_allocations([message])[message.topic_id or 0]
-    counts = count_seats([allocation.key_id]).get(allocation.key_id, SeatCounts(allocation.units, allocation.units))
-    presentation = get_office_settings()
-    logo = logos.build_data_url(bytes(presentation.logo)) if presentation.logo else ""
-    email = _build(message, allocation, counts)
-    return frame_email(email, allocation, presentation, get_office_contact(presentation), logo=logo)
+    renderer = RedeemedKeyEmailRenderer([message], has_logo_inside=True)
+    allocation = renderer.allocations[message.topic_id or 0]
+    counts = renderer.seats.get(allocation.key_id, SeatCounts(allocation.units, allocation.units))
+    return renderer.frame(_build(message, allocation, counts), allocation)
 
 
 def _check_due(message: Message, allocation: Allocation, counts: SeatCounts) -> None:
@@ -75,14 +56,14 @@ def _check_due(message: Message, allocation: Allocation, counts: SeatCounts) -> 
 
 
 def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyEmail:
-    giver = get_giver(allocation)
+    giver = emails.get_giver(allocation)
     parts = read_email_template(
         _TEMPLATES[message.kind],
         {
             "giver": giver,
             "school": allocation.school.name,
-            "place": describe_place(allocation),
-            "end": describe_end(allocation),
+            "place": emails.describe_place(allocation),
+            "end": emails.describe_end(allocation),
             "redeemed_at": allocation.key.redeemed_at,
             "size": counts.size,
             "free": counts.free,
@@ -91,12 +72,12 @@ def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyE
     )
     subject, *introduction = parts[""]
     return KeyEmail(
-        subject=with_plain_spaces(subject),
+        subject=emails.with_plain_spaces(subject),
         introduction=tuple(introduction),
         button=parts["button"][0],
         address=portal_url("/mon-compte/"),
         steps=tuple(parts["step"]),
-        notes=describe_extension(allocation),
+        notes=emails.describe_extension(allocation),
         reason=emails.describe_reason(giver, parts["cause"][0]),
     )
 
@@ -111,4 +92,4 @@ _LABELS = {
 def register_kinds() -> None:
     """Register the kinds of messages."""
     for kind, label in _LABELS.items():
-        kinds.register(kind, label=label, render=render, prefetch=build_renderer, preview=preview)
+        kinds.register(kind, label=label, render=render, prefetch=RedeemedKeyEmailRenderer, preview=preview)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import batched
-from typing import NamedTuple
+from typing import TypedDict
 
 from django.db import models, transaction
 from django.db.models import Q
 
 from accounts.models import User
-from collectivities import audit_log
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.connections import connection
@@ -20,8 +19,9 @@ from jobs import due
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.checks import lock_allocations, lock_pool
 from licensing.pools.emails import build_message
-from licensing.pools.journal import record_allocations
-from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
+from licensing.pools.events import build_event
+from licensing.pools.journal import record_allocations, record_pool
+from licensing.pools.models import Allocation, MessageKind
 from licensing.reminders import planning
 from licensing.reminders.models import (
     MAX_DAYS,
@@ -152,10 +152,20 @@ def _send_batch(batch: Sequence[tuple[int, int]], *, at: datetime.datetime) -> i
             leaving.append(reminder)
     if not leaving:
         return 0
-    _queue(leaving, allocations, at=at)
+    given = [(reminder, allocations[reminder.allocation_id]) for reminder in leaving]
+    emails = [
+        build_message(allocation, _KIND_OF[ReminderCause(one.cause)], {"automatic": True}) for one, allocation in given
+    ]
+    mailing.enqueue_many(emails, at=at)
     Reminder.objects.filter(pk__in_array=[one.pk for one in leaving]).update(sent_at=at)
-    _record(leaving, allocations, at=at)
-    webhooks.emit(events=_build_events(leaving, allocations), at=at)
+    summaries = [(allocation, _summarise(one, allocation)) for one, allocation in given]
+    record_allocations("reminders.sent", summaries, by=None, at=at)
+    webhooks.emit(
+        events=(
+            build_event(ReminderEvent.SENT, allocation, cause=one.cause, days=one.step) for one, allocation in given
+        ),
+        at=at,
+    )
     return len(leaving)
 
 
@@ -173,42 +183,12 @@ def _is_still_due(
     return reminder.cause == ReminderCause.OCTOBER or counts.free == counts.size
 
 
-def _queue(reminders: Sequence[Reminder], allocations: Mapping[int, Allocation], *, at: datetime.datetime) -> None:
-    mailing.enqueue_many(
-        [
-            build_message(allocations[one.allocation_id], _KIND_OF[ReminderCause(one.cause)], {"automatic": True})
-            for one in reminders
-        ],
-        at=at,
-    )
-
-
-def _record(reminders: Sequence[Reminder], allocations: Mapping[int, Allocation], *, at: datetime.datetime) -> None:
-    summaries = []
-    for reminder in reminders:
-        allocation = allocations[reminder.allocation_id]
-        sent = f"relance automatique envoyée à {allocation.recipient} ({_describe(reminder)})"
-        summaries.append((allocation, f"{format_school_name(allocation.school.name)} : {sent}."))
-    record_allocations("reminders.sent", summaries, by=None, at=at)
-
-
-def _describe(reminder: Reminder) -> str:
-    label = ReminderCause(reminder.cause).label.lower()
-    if reminder.cause == ReminderCause.OCTOBER:
-        return label
-    return f"{label} après {formatting.pluralize(reminder.step, 'jour')}"
-
-
-def _build_events(reminders: Sequence[Reminder], allocations: Mapping[int, Allocation]) -> Iterator[webhooks.NewEvent]:
-    for one in reminders:
-        data = {
-            "allocation": one.allocation_id,
-            "pool": allocations[one.allocation_id].pool_id,
-            "uai": one.school_id,
-            "cause": one.cause,
-            "days": one.step,
-        }
-        yield webhooks.NewEvent(ReminderEvent.SENT, f"{ALLOCATION_TOPIC}:{one.allocation_id}", data)
+def _summarise(reminder: Reminder, allocation: Allocation) -> str:
+    cause = ReminderCause(reminder.cause).label.lower()
+    if reminder.cause != ReminderCause.OCTOBER:
+        cause = f"{cause} après {formatting.pluralize(reminder.step, 'jour')}"
+    school = format_school_name(allocation.school.name)
+    return f"{school} : relance automatique envoyée à {allocation.recipient} ({cause})."
 
 
 def _schedule_next(at: datetime.datetime) -> None:
@@ -219,14 +199,13 @@ def _schedule_next(at: datetime.datetime) -> None:
         due.schedule(planning.SEND_REMINDERS, connection.schema_name, planning.get_sending_moment(first_day))
 
 
-class PolicyValues(NamedTuple):
-    """The fields of a policy to set; None leaves a field as it is."""
+class PolicyValues(TypedDict, total=False):
+    """The fields of a policy to set; those that are left out stay as they are."""
 
-    is_enabled: bool | None = None
-    unredeemed_days: list[int] | None = None
-    #: 0: no reminder.
-    unused_days: int | None = None
-    writes_in_october: bool | None = None
+    is_enabled: bool
+    unredeemed_days: list[int]
+    unused_days: int | None
+    writes_in_october: bool
 
 
 @transaction.atomic
@@ -239,27 +218,17 @@ def set_policy(*, pool_id: int, values: PolicyValues, by: User | None, at: datet
     planning.hold_plan_lock()
     policy = get_policy(pool.pk)
     before = describe_policy(policy)
-    if values.is_enabled is not None:
-        policy.is_enabled = values.is_enabled
-    if values.unredeemed_days is not None:
-        policy.unredeemed_days = _check_days(values.unredeemed_days)
-    if values.unused_days is not None:
-        policy.unused_days = _check_day(values.unused_days) if values.unused_days else None
-    if values.writes_in_october is not None:
-        policy.writes_in_october = values.writes_in_october
+    for name, value in values.items():
+        setattr(policy, name, value)
+    policy.unredeemed_days = _check_days(policy.unredeemed_days)
+    if policy.unused_days is not None:
+        _check_day(policy.unused_days)
     after = describe_policy(policy)
     if after == before:
         return policy
     policy.save()
     planning.plan(at=at)
-    audit_log.record(
-        action="reminders.policy_changed",
-        by=by,
-        at=at,
-        object_type="pool",
-        object_id=pool.pk,
-        summary=f"Relances du lot « {pool.name} » : {after}",
-    )
+    record_pool("reminders.policy_changed", pool, f"Relances du lot « {pool.name} » : {after}", by=by, at=at)
     return policy
 
 
@@ -316,7 +285,7 @@ def _cancel(reminders: Sequence[Reminder], *, by: User | None, at: datetime.date
     summaries = []
     for reminder in reminders:
         reminder.cancelled_at = at
-        cause = ReminderCause(reminder.cause).label.lower()
-        cancelled = f"relance du {formatting.long_date(reminder.planned_for)} annulée ({cause})"
-        summaries.append((reminder.allocation, f"{format_school_name(reminder.school.name)} : {cancelled}."))
+        day, cause = formatting.long_date(reminder.planned_for), ReminderCause(reminder.cause).label.lower()
+        school = format_school_name(reminder.school.name)
+        summaries.append((reminder.allocation, f"{school} : relance du {day} annulée ({cause})."))
     record_allocations("reminders.cancelled", summaries, by=by, at=at)

@@ -13,7 +13,6 @@ from django.utils import timezone
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.connections import connection
-from core.formatting import school_forms
 from jobs import due
 from licensing.entitlements.models import Seat
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
@@ -65,11 +64,6 @@ def describe_stop(name: str, at: datetime.datetime, *, is_whole: bool) -> str:
     """Return what a school stopped, as a sentence."""
     what = "toutes les relances de votre collectivité" if is_whole else "les relances d'une clé"
     return f"{format_school_name(name)} a arrêté {what} le {formatting.long_date(date_in_paris(at))}."
-
-
-def describe_school(name: str) -> str:
-    """Return « l'école Jean Jaurès », as a letter names it."""
-    return school_forms(name).the
 
 
 def describe_next_of_school(reminder: Reminder) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import cast
 
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -24,21 +25,9 @@ from core.calendar import date_in_paris
 from core.formatting import school_forms
 from licensing.pools.emails import get_giver, read_stop_token
 from licensing.pools.models import Allocation, Pool
-from licensing.reminders import operations
-from licensing.reminders.models import MAX_DAYS, MAX_STEPS, Reminder, ReminderPolicy, ReminderStop
+from licensing.reminders import operations, queries
+from licensing.reminders.models import MAX_DAYS, MAX_STEPS, Reminder, ReminderStop
 from licensing.reminders.operations import PolicyValues
-from licensing.reminders.queries import (
-    count_by_day,
-    describe_day,
-    describe_planning,
-    describe_policy,
-    describe_school,
-    describe_stop,
-    find_planning,
-    get_policy,
-    list_planned,
-    list_stops,
-)
 from schools.calendar import knows_holidays
 from tenants.models import Collectivity
 from web.access import public_page
@@ -75,34 +64,12 @@ class PolicyForm(forms.Form):
         help_text="Une lettre par an, à partir du 8 octobre : la clé est activée, des licences restent à donner.",
     )
 
-    @classmethod
-    def of_policy(cls, policy: ReminderPolicy) -> PolicyForm:
-        """Return the form as the policy is."""
-        return cls(
-            initial={
-                "is_enabled": policy.is_enabled,
-                "unredeemed_days": ", ".join(str(day) for day in policy.unredeemed_days),
-                "unused_days": policy.unused_days,
-                "writes_in_october": policy.writes_in_october,
-            }
-        )
-
     def clean_unredeemed_days(self) -> list[int]:
         """Return the numbers that were typed."""
         parts = [part for part in _SEPARATORS.split(self.cleaned_data["unredeemed_days"]) if part]
         if not all(part.isascii() and part.isdecimal() for part in parts):
             raise forms.ValidationError("Indiquez des nombres de jours séparés par des virgules : 10, 25, 45.")
         return [int(part) for part in parts]
-
-    def get_values(self) -> PolicyValues:
-        """Return what is to be set, of a valid form."""
-        data: dict[str, Any] = self.cleaned_data
-        return PolicyValues(
-            is_enabled=data["is_enabled"],
-            unredeemed_days=data["unredeemed_days"],
-            unused_days=data["unused_days"] or 0,
-            writes_in_october=data["writes_in_october"],
-        )
 
 
 #: Values of the field `choice`: about this key, about all of this collectivity, and to be reminded again.
@@ -136,7 +103,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
         stops = ReminderStop.objects.filter(school_id=allocation.school_id)
         context = {
             "giver": get_giver(allocation),
-            "school": describe_school(allocation.school.name),
+            "school": school_forms(allocation.school.name).the,
             "done": done,
             "stopped_key": stops.filter(allocation=allocation).exists(),
             "stopped_school": stops.filter(allocation=None).exists(),
@@ -170,7 +137,9 @@ _SCHOOL_PAGE = "school"
 def policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show when the schools of a pool are reminded, and what is planned."""
     pool = get_object_or_404(Pool, pk=pk)
-    return _render(request, pool, PolicyForm.of_policy(get_policy(pk)))
+    current = queries.get_policy(pk)
+    days = ", ".join(str(day) for day in current.unredeemed_days)
+    return _render(request, pool, PolicyForm(initial=model_to_dict(current) | {"unredeemed_days": days}))
 
 
 @require_POST
@@ -182,8 +151,9 @@ def set_policy(request: OfficeHttpRequest, pk: int) -> HttpResponse | str:
     form = PolicyForm(request.POST)
     if form.is_valid():
         with RefusalsOn(form, "unredeemed_days"):
-            operations.set_policy(pool_id=pk, values=form.get_values(), by=request.member.user, at=timezone.now())
-            return f"Relances : {describe_policy(get_policy(pk))}"
+            values = cast("PolicyValues", form.cleaned_data)
+            changed = operations.set_policy(pool_id=pk, values=values, by=request.member.user, at=timezone.now())
+            return f"Relances : {queries.describe_policy(changed)}"
     return _render(request, pool, form, status=422)
 
 
@@ -217,25 +187,25 @@ def cancel_all(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 def _render(request: OfficeHttpRequest, pool: Pool, form: PolicyForm, *, status: int = 200) -> HttpResponse:
-    days = count_by_day(pool.pk)
-    paginator = Paginator(list_planned(pool.pk), _PAGE_SIZE)
+    days = queries.count_by_day(pool.pk)
+    paginator = Paginator(queries.list_planned(pool.pk), _PAGE_SIZE)
     # Counted already: a query less.
     paginator.count = sum(count for _, count in days)
-    current = get_policy(pool.pk)
-    moment = find_planning().get(pool.pk) if current.sends_any else None
+    current = queries.get_policy(pool.pk)
+    moment = queries.find_planning().get(pool.pk) if current.sends_any else None
     context = {
         "pool": pool,
         "form": form,
-        "summary": formatting.start_sentence(describe_policy(current)),
+        "summary": formatting.start_sentence(queries.describe_policy(current)),
         "is_enabled": current.is_enabled,
-        "planning": describe_planning(moment) if moment is not None else "",
+        "planning": queries.describe_planning(moment) if moment is not None else "",
         "knows_holidays": knows_holidays(date_in_paris(timezone.now())),
-        "days": [describe_day(day, count) for day, count in days],
+        "days": [queries.describe_day(day, count) for day, count in days],
         "planned": paginator.get_page(request.GET.get("page")),
         "total": paginator.count,
         "stops": [
-            describe_stop(one.school.name, one.at, is_whole=one.allocation_id is None)
-            for one in list_stops(pool.pk)[:_MAX_STOPS]
+            queries.describe_stop(one.school.name, one.at, is_whole=one.allocation_id is None)
+            for one in queries.list_stops(pool.pk)[:_MAX_STOPS]
         ],
         "manages": request.member.may(Capability.GIVE_LICENCES),
     }

@@ -253,7 +253,7 @@ def test_what_lost_its_reason_does_not_leave(pool, clock):
     mark_redeemed(allocations[0], PrincipalFactory())
     # The message is already claimed by a worker at the revocation: the renderer must check.
     type(allocations[1]).objects.filter(pk=allocations[1].pk).update(revoked_at=TERM)
-    renderer = emails.build_renderer(list(Message.objects.all()))
+    renderer = emails.KeyEmailRenderer(list(Message.objects.all()))
     outcomes = []
     for message in Message.objects.order_by("pk"):
         try:
@@ -274,7 +274,7 @@ def test_a_batch_is_rendered_with_five_queries(pool, clock, count, django_assert
         allocate_units(pool, SchoolFactory(), units=1)
     batch = list(Message.objects.all())
     with django_assert_num_queries(5):
-        renderer = emails.build_renderer(batch)
+        renderer = emails.KeyEmailRenderer(batch)
         for message in batch:
             renderer(message)
 

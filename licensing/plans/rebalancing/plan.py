@@ -121,7 +121,12 @@ class PlanSource(NamedTuple):
 
     allocation: Allocation
     taken: int
-    refusal: str = ""
+
+    @property
+    def refusal(self) -> str:
+        """Why so many are not taken; empty where they can be."""
+        had = self.allocation.units
+        return f"Elle n'a que {formatting.pluralize(had, 'licence')}." if self.taken > had else ""
 
     @property
     def left(self) -> int:
@@ -283,13 +288,14 @@ def build_plan(
     asking = [need.uai for need in needs if need.asked]
     redeemed = find_redeemed()
     dormant = Allocation.objects.served().dormant(at).filter(pool=pool).exclude(school__in=asking)
-    sources = _list_sources(dormant.exclude(key__in_array=redeemed))
+    unredeemed = dormant.exclude(key__in_array=redeemed).select_related("school").prefetch_related("key")
+    sources = list(unredeemed.order_by("-units", "created_at", "pk")[:MAX_ROWS])
     wanted = sum(need.proposed for need in needs)
     proposals = _propose(sources, max(wanted - pool.free, 0))
     available = pool.free + sum(proposals.values())
     plan = Plan(
         pool=pool,
-        sources=[_judge_source(one, proposals[one.pk] if taken is None else taken.get(one.pk, 0)) for one in sources],
+        sources=[PlanSource(one, proposals[one.pk] if taken is None else taken.get(one.pk, 0)) for one in sources],
         needs=[],
         demands=_list_demands(dormant.filter(key__in_array=redeemed), at, asked),
     )
@@ -301,12 +307,6 @@ def build_plan(
     return plan
 
 
-def _list_sources(unredeemed: QuerySet[Allocation]) -> list[Allocation]:
-    return list(
-        unredeemed.select_related("school").prefetch_related("key").order_by("-units", "created_at", "pk")[:MAX_ROWS]
-    )
-
-
 def _propose(sources: list[Allocation], wanted: int) -> dict[int, int]:
     """Return what is proposed to take of each: all but one, the largest first, until it is enough."""
     proposals = {}
@@ -314,13 +314,6 @@ def _propose(sources: list[Allocation], wanted: int) -> dict[int, int]:
         proposals[one.pk] = min(one.units - 1, wanted)
         wanted -= proposals[one.pk]
     return proposals
-
-
-def _judge_source(allocation: Allocation, taken: int) -> PlanSource:
-    refusal = ""
-    if taken > allocation.units:
-        refusal = f"Elle n'a que {formatting.pluralize(allocation.units, 'licence')}."
-    return PlanSource(allocation, taken, refusal)
 
 
 def _list_demands(redeemed: QuerySet[Allocation], at: datetime.datetime, asked: frozenset[int]) -> list[PlanDemand]:

@@ -15,7 +15,7 @@ from core.calendar import date_in_paris
 from core.exceptions import Refusal
 from licensing.plans.renewals import operations, queries
 from licensing.plans.renewals.models import MAX_UNITS, RenewalState
-from licensing.plans.renewals.queries import RenewalList, read_list
+from licensing.plans.renewals.queries import read_list
 from schools.api import UaiField
 
 
@@ -24,10 +24,12 @@ class RenewalLineSerializer(serializers.Serializer[Any]):
 
     uai = serializers.CharField(help_text="Son UAI.")
     name = serializers.CharField(help_text="Son nom.")
-    commune = serializers.CharField(help_text="Sa commune.")
+    commune = serializers.CharField(source="use.commune", help_text="Sa commune.")
     given = serializers.IntegerField(help_text="Licences de cette année.")
-    peak = serializers.IntegerField(help_text="Le plus que ses enseignants en aient tenu un même soir.")
-    used = serializers.IntegerField(help_text="Celles qu'ils tiennent aujourd'hui.")
+    peak = serializers.IntegerField(
+        source="use.peak", help_text="Le plus que ses enseignants en aient tenu un même soir."
+    )
+    used = serializers.IntegerField(source="use.used", help_text="Celles qu'ils tiennent aujourd'hui.")
     proposed = serializers.IntegerField(help_text="Le nombre proposé pour l'année prochaine.")
     reason = serializers.CharField(help_text="Pourquoi, en français.")
     units = serializers.IntegerField(help_text="Le nombre de la liste.")
@@ -157,34 +159,17 @@ def _find_year(now: datetime.datetime) -> int:
 def _read(now: datetime.datetime) -> dict[str, Any]:
     year = _find_year(now)
     found = read_list(year, now)
-    is_begun = date_in_paris(now) >= queries.get_opening_day(year)
+    opening = queries.get_opening_day(year)
+    is_begun = date_in_paris(now) >= opening
+    lines = [row for row in found.rows if row.is_concerned] if is_begun else []
     return {
         "year": year,
-        "opens_on": queries.get_opening_day(year).isoformat(),
+        "opens_on": opening.isoformat(),
         "state": found.state.value,
         "version": found.version,
         "total": found.total if is_begun else 0,
         "given": found.given,
         "to_order": found.to_order if is_begun and found.state == RenewalState.OPEN else 0,
         "order": found.order.pk if found.order is not None else None,
-        "lines": _list_lines(found) if is_begun else [],
+        "lines": RenewalLineSerializer(lines, many=True).data,
     }
-
-
-def _list_lines(found: RenewalList) -> list[dict[str, Any]]:
-    return [
-        {
-            "uai": row.uai,
-            "name": row.name,
-            "commune": row.use.commune,
-            "given": row.given,
-            "peak": row.use.peak,
-            "used": row.use.used,
-            "proposed": row.proposed,
-            "reason": row.reason,
-            "units": row.units,
-            "typed": row.typed,
-        }
-        for row in found.rows
-        if row.is_concerned
-    ]

@@ -39,7 +39,7 @@ from licensing.plans.undo import UndoneAction, set_back
 from licensing.pools import operations as pools
 from licensing.pools import reductions
 from licensing.pools.checks import lock_allocations
-from licensing.pools.emails import school_label
+from licensing.pools.emails import build_message
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
 from mailing import operations as mailing
 from mailing.models import Message, MessageState
@@ -134,7 +134,11 @@ def order_renewal(
             "nothing_to_order",
             "Vos écoles ont déjà toutes ces licences, ou vos lots les ont libres : rien à commander.",
         )
-    check_on_sale(year, date_in_paris(at))
+    if find_year_on_sale(year, date_in_paris(at)) is None:
+        raise NotOnSale(
+            f"Les tarifs {format_school_year(year)} ne sont pas encore publiés : votre liste est gardée, commandez-la "
+            "dès qu'ils le sont."
+        )
     draft = orders.create_collectivity_draft(collectivity=collectivity, units=units, by=by, at=at, ends_in=year)
     order = orders.issue_quote(order_id=draft.pk, by=by, at=at)
     renewal = _get_renewal(found)
@@ -144,15 +148,6 @@ def order_renewal(
     ordered = formatting.pluralize(units, "licence")
     save_change(found, action="ordered", summary=f"devis {order.quote_number} établi pour {ordered}", by=by, at=at)
     return order
-
-
-def check_on_sale(year: int, day: datetime.date) -> None:
-    """Raise `NotOnSale` unless the licences of that school year have a price on that day."""
-    if find_year_on_sale(year, day) is None:
-        raise NotOnSale(
-            f"Les tarifs {format_school_year(year)} ne sont pas encore publiés : votre liste est gardée, commandez-la "
-            "dès qu'ils le sont."
-        )
 
 
 def find_year_on_sale(year: int, day: datetime.date) -> int | None:
@@ -171,7 +166,6 @@ def keep_list(renewal: Renewal, found: RenewalList) -> None:
 
 
 #: What a list can be set to as a whole: this year's numbers, the proposal again, nothing.
-EVERY_SCHOOL = ("this_year", "proposal", "nothing")
 type EverySchool = Literal["this_year", "proposal", "nothing"]
 _WORDS = {
     "this_year": "chaque école comme cette année",
@@ -417,13 +411,5 @@ def _queue_earlier_letters(
     for letter in before.order_by("topic_id", "-pk").distinct("topic_id"):
         allocation = allocations[letter.topic_id or 0]
         if letter.state == MessageState.CANCELLED:
-            mailing.enqueue(
-                kind=letter.kind,
-                recipient=letter.recipient,
-                topic=ALLOCATION_TOPIC,
-                topic_id=allocation.pk,
-                about=school_label(allocation),
-                context=letter.context,
-                at=at,
-                due_at=max(letter.due_at, at),
-            )
+            message = build_message(allocation, letter.kind, letter.context)._replace(recipient=letter.recipient)
+            mailing.enqueue_many([message], at=at, due_at=max(letter.due_at, at))
