@@ -29,10 +29,10 @@ from licensing.orders.order_events import get_order_version
 from licensing.payments.models import Payment, ReversalReason
 from licensing.payments.queries import list_payments_left
 from sites.back_office.model_admins import AdminAction, apply_action
-from sites.back_office.order_actions import ORDER_ACTIONS, describe_deposit, describe_unknown_payer
+from sites.back_office.order_actions import ORDER_ACTIONS, describe_deposit, describe_order
 from sites.back_office.order_status import (
     AWAITING_PURCHASE_ORDER,
-    describe_order_status,
+    describe_unknown_payer,
     list_references,
     list_refused_scans,
 )
@@ -161,7 +161,7 @@ def _describe(order: Order, scan: PurchaseOrderScan | None, at: datetime.datetim
         "received": get_amount_received(order),
         "payments": list_payments_left(order),
         "refused_before": list(list_refused_scans(order).exclude(pk=scan.pk)) if scan else [],
-        "status": describe_order_status(order, at),
+        "status": describe_order(order, "status", at),
     }
 
 
@@ -187,9 +187,9 @@ def _describe_step(
     return {
         "form": forms_shown[step.action.path],
         "checks": step.checks(order),
-        "explanation": [one for one in step.action.explanation(order, at) if one != unknown_payer],
+        "explanation": [one for one in step.action.explain(order, at)[""] if one != unknown_payer],
         "refusal_form": forms_shown[refusal.path] if refusal else None,
-        "refusal_explanation": refusal.explanation(order, at) if refusal else [],
+        "refusal_explanation": refusal.explain(order, at)[""] if refusal else [],
         "failed_form": bound,
         "missing": missing,
         "unknown_payer": unknown_payer,
