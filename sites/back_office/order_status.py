@@ -91,7 +91,9 @@ def list_order_readers(today: datetime.date) -> dict[str, Callable[[Order], Any]
             Seat.objects.held().filter(subscription__key__entitlement__order_line__order=order).count()
         ),
         "invoice": lambda order: order.invoices.current().first(),
-        "is_address_confirmed": lambda order: order.placed_by.email in list_confirmed_addresses(order.placed_by_id),
+        "is_address_confirmed": lambda order: (
+            order.placed_by is not None and order.placed_by.email in list_confirmed_addresses(order.placed_by.pk)
+        ),
         "is_paid_by_card": lambda order: order.payments.filter(card__isnull=False).exists(),
         "is_suspended": lambda order: any(entitlement.suspended_at for entitlement in list_entitlements(order)),
         "licence_price": lambda order: price_licences(order.lines.get(), 1),

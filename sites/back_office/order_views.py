@@ -18,10 +18,8 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 
 from accounts.second_factor import get_operator
-from core.calendar import date_in_paris
 from core.documents import build_file_response
-from core.formatting import add_nonbreaking_spaces, euros, long_date, pluralize
-from licensing.books.billing.models import Invoice
+from core.formatting import add_nonbreaking_spaces, euros, pluralize
 from licensing.books.billing.queries import get_amount_received
 from licensing.orders import payers
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
@@ -156,20 +154,12 @@ def _describe(order: Order, scan: PurchaseOrderScan | None, at: datetime.datetim
         "lines": list(order.lines.order_by("pk")),
         "references": list_references(order),
         "invoice": invoice,
-        "invoice_state": _describe_invoice(order, invoice) if invoice else "",
         "deposit_at": describe_deposit(invoice) if invoice else "",
         "received": get_amount_received(order),
         "payments": list_payments_left(order),
         "refused_before": list(list_refused_scans(order).exclude(pk=scan.pk)) if scan else [],
         "status": describe_order(order, "status", at),
     }
-
-
-def _describe_invoice(order: Order, invoice: Invoice) -> str:
-    """Return « échéance le 27 décembre 2026 », « réglée le 3 décembre 2026 »."""
-    if order.paid_at is not None and order.state == OrderState.PAID:
-        return f"réglée le {long_date(date_in_paris(order.paid_at))}"
-    return f"échéance le {long_date(invoice.due_on)}"
 
 
 def _describe_step(
