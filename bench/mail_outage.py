@@ -38,11 +38,11 @@ from mailing import smtp_replies
 from mailing.mime import build_message_id
 from mailing.models import Message, MessageState
 from sites.back_office.work_items import list_work_items
-from sites.demo.smtp_sink import SinkBehaviour, SinkMessage, SmtpSink
 from sites.demo.year.world import YearClock, run_jobs, simulated_time
 from sites.health.figures import DatabaseFigures
 from sites.health.middleware import answer_on_time
 from tenants.models import Collectivity
+from tests.smtp_sink import RecordingSink, SinkBehaviour, SinkMessage
 
 MINUTES = 60
 #: Minutes after which the operator is told at the latest, and is no longer told once the server is back.
@@ -126,7 +126,7 @@ def mail_outage() -> OutageMeasure:
 def play_outage(minutes: int) -> OutageMeasure:
     """Play an outage of so many minutes in a new office."""
     clock = YearClock(_START - _WEEK)
-    with SmtpSink() as sink, simulated_time(clock):
+    with RecordingSink() as sink, simulated_time(clock):
         schools = [school.uai for school in create_schools(minutes * _SCHOOLS_A_MINUTE)]
         work = _Work(open_office(name="Ville de la panne", slug="panne", siren="217500016"), schools, minutes, clock.at)
         return _Hour(clock, sink, work).play(minutes)
@@ -161,7 +161,7 @@ class _Work:
 class _Hour:
     """The clock, the mail server, and what the operator sees of it."""
 
-    def __init__(self, clock: YearClock, sink: SmtpSink, work: _Work) -> None:
+    def __init__(self, clock: YearClock, sink: RecordingSink, work: _Work) -> None:
         self._clock = clock
         self._sink = sink
         self._work = work

@@ -34,8 +34,8 @@ COUNT = 2_000
 #: It lives until it is ended, or its standard input is, as where the bench was killed.
 _SINK = """
 import sys
-from sites.demo.smtp_sink import SmtpSink
-with SmtpSink(keep=False) as sink:
+from tests.smtp_sink import RecordingSink
+with RecordingSink(keep=False) as sink:
     print(sink.port, flush=True)
     sys.stdin.read()
 """

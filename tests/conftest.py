@@ -25,12 +25,12 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from accounts import attempt_delays
 from core.connections import connection
 from licensing.classes.passwords import PupilHasher
-from sites.demo.smtp_sink import SmtpSink
 from tenants import cluster as cluster_places
 from tenants.models import Collectivity, CollectivityKind
 from tenants.template_database import adopt_copy, ensure_template
 from tests import cluster, database_roles, hub_guard, tenant_guard
 from tests.host_client import HostClient
+from tests.smtp_sink import RecordingSink
 from tests.tenants.opening import open_tenant
 
 cluster.use()
@@ -348,7 +348,7 @@ def office(db):
 @pytest.fixture
 def sink(settings):
     """A real SMTP server, configured as the mailer."""
-    with SmtpSink() as server:
+    with RecordingSink() as server:
         settings.MAILERS = {
             "default": {
                 "BACKEND": "mailing.mail_server.EmailBackend",

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from sites.demo.smtp_sink import SinkBehaviour, SmtpSink
+from tests.smtp_sink import RecordingSink, SinkBehaviour
 
 #: Seconds between two changes of behaviour.
 _CHANGE_S = 3.0
@@ -68,7 +68,7 @@ class MisbehavingReceiver(http.server.ThreadingHTTPServer):
 class Outside:
     """Both, and the thread that changes the mail server's behaviour."""
 
-    def __init__(self, sink: SmtpSink, receiver: MisbehavingReceiver) -> None:
+    def __init__(self, sink: RecordingSink, receiver: MisbehavingReceiver) -> None:
         self.sink = sink
         self.receiver = receiver
         self._over = threading.Event()
@@ -98,7 +98,7 @@ class Outside:
 @contextlib.contextmanager
 def misbehaving() -> Iterator[Outside]:
     """Run both for the block, well-behaved until `misbehave` runs."""
-    with SmtpSink() as sink, MisbehavingReceiver() as receiver:
+    with RecordingSink() as sink, MisbehavingReceiver() as receiver:
         serving = threading.Thread(target=receiver.serve_forever, args=(0.1,), daemon=True)
         serving.start()
         try:

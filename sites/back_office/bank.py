@@ -91,10 +91,6 @@ class LineView:
         return self.certainty == Certainty.SURE and not self.error
 
     @property
-    def has_one_choice(self) -> bool:
-        return len(self.proposals) == 1
-
-    @property
     def title(self) -> str:
         """Day, amount and label, which name the line among the others."""
         text = self.line.label or self.line.reference
@@ -105,10 +101,6 @@ class LineView:
         """What else the bank says of it."""
         party = "" if self.line.party in self.line.details else self.line.party
         return " – ".join(filter(None, (party, self.line.details)))
-
-    @property
-    def url(self) -> str:
-        return reverse("admin:bank_statementline_choice", args=[self.line.pk])
 
 
 def build_line_views(lines: Sequence[StatementLine], errors: Mapping[int, str]) -> list[LineView]:
@@ -230,17 +222,6 @@ class OrderChoice:
     @property
     def label(self) -> str:
         return describe_order(self.order)
-
-    @property
-    def status(self) -> str:
-        """What is due for it, in French."""
-        if self.order.due:
-            return f"{euros(self.order.due)} à régler"
-        return "annulée : tout sera à rendre" if self.order.state == "cancelled" else "déjà réglée : tout sera en trop"
-
-    @property
-    def url(self) -> str:
-        return reverse("admin:orders_order_change", args=[self.order.pk])
 
 
 class LineChoicePages(PagesAdmin):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -13,8 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from core import formatting
-from core.calendar import date_in_paris
 from core.documents import build_file_response
 from core.formatting import euros
 from licensing.books.billing import invoicing
@@ -22,7 +22,6 @@ from licensing.books.billing import operations as billing_operations
 from licensing.books.billing.models import (
     Invoice,
     InvoiceKind,
-    InvoiceRoute,
     PlatformStatus,
     latest_platform_status,
 )
@@ -41,6 +40,7 @@ from sites.back_office.model_admins import (
     call,
     choice_filter,
     column,
+    read_sentences,
 )
 from sites.back_office.transmissions import DepositBatchActions, TransmissionPages, describe_transmission
 
@@ -59,25 +59,6 @@ def _take_back(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime
     return f"État repris. {invoice} : {before.get_state_display().lower() if before else 'sans état'}."
 
 
-def _explain_taking_back(invoice: Invoice, _at: datetime.datetime) -> list[str]:
-    last = invoice.get_latest_status()
-    state = last.get_state_display().lower() if last else "sans état"
-    return [
-        f"{invoice} est « {state} ». Noté par erreur, cet état est repris : la facture revient à celui d'avant.",
-        "Rien ne s'efface : l'état et sa reprise restent dans l'historique.",
-    ]
-
-
-def _explain_reissue(invoice: Invoice, _at: datetime.datetime) -> list[str]:
-    missing = [one.sentence for one in payers.check_order(invoice.order).missing]
-    return [
-        f"Un avoir annule {invoice}, et une facture est émise sous un nouveau numéro.",
-        "Elle porte les références que la commande a maintenant : complétez-les d'abord si le rejet venait de là.",
-        *missing,
-        "Les droits ne changent pas, et l'acheteur reçoit la nouvelle facture.",
-    ]
-
-
 def _is_unanswered(invoice: Invoice) -> bool:
     """Whether the platform has not answered the invoice's transmission for two days."""
     silent = list_silent(timezone.now()).filter(invoice=invoice, kind=TransmissionKind.INVOICE)
@@ -92,12 +73,45 @@ def _give_up(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) 
     return f"{invoice} est de nouveau à déposer."
 
 
+def is_to_deposit(invoice: Invoice) -> bool:
+    """Return whether the invoice waits among « À déposer », and was not sent from there."""
+    if invoice.route is None or get_latest_transmission(invoice) is not None:
+        return False
+    return invoicing.list_undeposited(invoice.route).filter(pk=invoice.pk).exists()
+
+
+def _list_readers(_today: datetime.date) -> dict[str, Callable[[Invoice], Any]]:
+    """Return what the sentences about an invoice are made of."""
+    return {
+        "balance": lambda invoice: get_balance(invoice.order),
+        "check": lambda invoice: payers.check_order(invoice.order),
+        "is_current": lambda invoice: (
+            invoice.kind == InvoiceKind.INVOICE and Invoice.objects.current().filter(pk=invoice.pk).exists()
+        ),
+        "is_sent_from_here": lambda invoice: platforms.is_configured(invoice.route),
+        "is_to_deposit": is_to_deposit,
+        "is_turned_down": is_turned_down,
+        "latest": lambda invoice: invoice.get_latest_status(),
+        "notes": lambda invoice: invoice.credit_notes.defer("xml", "snapshot").order_by("pk"),
+        "received": lambda invoice: get_amount_received(invoice.order),
+        "transmission": _describe_latest_transmission,
+    }
+
+
+def _describe_latest_transmission(invoice: Invoice) -> str:
+    """Return how the transmission went; empty where there was none, or its outcome was noted by hand."""
+    sent = get_latest_transmission(invoice)
+    if sent is None or (sent.state in PENDING_STATES and invoice.get_latest_status() is not None):
+        return ""
+    return describe_transmission(sent, is_late=list_silent(timezone.now()).contains(sent))
+
+
 INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
     AdminAction(
         path="refaire",
         label="Refaire sous un nouveau numéro",
         is_available=is_turned_down,
-        explanation=_explain_reissue,
+        readers=_list_readers,
         run=call(
             billing_operations.reissue_invoice,
             "invoice_id",
@@ -112,9 +126,6 @@ INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
         path="etat",
         label="Noter son état sur la plateforme",
         is_available=lambda invoice: bool(list_next_states(invoice)),
-        explanation=lambda _invoice, _at: [
-            "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état noté par erreur se reprend ensuite.",
-        ],
         run=call(
             billing_operations.record_platform_status,
             "invoice_id",
@@ -126,10 +137,6 @@ INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
         path="ne-plus-attendre",
         label="Ne plus attendre la plateforme",
         is_available=_is_unanswered,
-        explanation=lambda invoice, _at: [
-            f"La plateforme n'a pas répondu depuis deux jours. {invoice} revient parmi les factures à déposer.",
-            "Demandez-lui d'abord ce qu'elle en a reçu. Une facture qu'elle aurait déjà ne sera pas prise deux fois.",
-        ],
         run=_give_up,
         form=TakingBackForm,
         primary=False,
@@ -138,58 +145,12 @@ INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
         path="reprendre",
         label="Reprendre le dernier état",
         is_available=lambda invoice: invoice.get_latest_status() is not None,
-        explanation=_explain_taking_back,
+        readers=_list_readers,
         run=_take_back,
         form=TakingBackForm,
         primary=False,
     ),
 )
-
-
-_ROUTE_NAMES = {InvoiceRoute.CHORUS_PRO: "sur Chorus Pro", InvoiceRoute.PLATFORM: "sur votre plateforme agréée"}
-
-
-def describe_payer(invoice: Invoice) -> str:
-    """Return who is invoiced, as the document says: name, then SIRET or SIREN."""
-    buyer = invoice.snapshot["buyer"]
-    registration = next((f"{name.upper()} {buyer[name]}" for name in ("siret", "siren") if buyer.get(name)), "")
-    return f"Payeur : {buyer['name']}{f' ({registration})' if registration else ''}."
-
-
-def describe_payment(invoice: Invoice, day: datetime.date) -> str:
-    """Return whether an invoice is paid, and else what is owed and since when; empty where nothing is to be paid."""
-    if invoice.kind != InvoiceKind.INVOICE or not Invoice.objects.current().filter(pk=invoice.pk).exists():
-        return ""
-    order, received = invoice.order, get_amount_received(invoice.order)
-    owed = get_balance(order)
-    if owed <= 0:
-        return f"Réglée : {euros(received)} reçus."
-    until = f"pour le {formatting.long_date(invoice.due_on)}" if invoice.due_on else ""
-    late = ", en retard" if invoice.due_on and invoice.due_on < day else ""
-    part = f" ({euros(received)} reçus)" if received else ""
-    return f"À régler : {euros(owed)}{part} {until}{late}."
-
-
-def is_to_deposit(invoice: Invoice) -> bool:
-    """Return whether the invoice waits among « À déposer », and was not sent from there."""
-    if invoice.route is None or get_latest_transmission(invoice) is not None:
-        return False
-    return invoicing.list_undeposited(invoice.route).filter(pk=invoice.pk).exists()
-
-
-def describe_deposit(invoice: Invoice) -> str:
-    """Return how to file an invoice that is not yet, or that it is not to be; empty once it is filed."""
-    if invoice.route is None:
-        return "À déposer nulle part : aucune plateforme ne mène à un particulier, qui l'a reçue par e-mail."
-    if not is_to_deposit(invoice):
-        return ""
-    where = _ROUTE_NAMES[invoice.route]
-    if platforms.is_configured(invoice.route):
-        return f"À déposer {where} : « Factures à déposer » la transmet d'un clic, et son état revient de lui-même ici."
-    return (
-        f"À déposer {where} : prenez l'archive de « Factures à déposer », déposez-la, puis notez-y le dépôt. "
-        "Son état s'inscrit alors ici."
-    )
 
 
 TurnedDownFilter = choice_filter(
@@ -257,26 +218,7 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
 
     def status_sentences(self, row: Invoice) -> list[str]:
         """Return who pays, whether they did, how to file it, what was taken back, and how the transmission went."""
-        notes = row.credit_notes.defer("xml", "snapshot").order_by("pk")
-        sentences = [
-            f"{'Reprise en partie' if note.is_partial else 'Annulée'} par l'avoir {note}, de {euros(note.total_ttc)}."
-            for note in notes
-        ]
-        if row.corrects is not None:
-            sentences = [f"{'Avoir partiel' if row.is_partial else 'Avoir'} sur la facture {row.corrects}."]
-        sent, last = get_latest_transmission(row), row.get_latest_status()
-        # What was noted by hand is no longer awaited.
-        if sent is not None and not (last is not None and sent.state in PENDING_STATES):
-            is_late = list_silent(timezone.now()).contains(sent)
-            sentences.append(describe_transmission(sent, is_late=is_late))
-        if is_turned_down(row) and last is not None:
-            sentences.append(f"{last.get_state_display()} : {formatting.end_sentence(last.reason)}")
-            sentences.append(
-                "Elle est à refaire sous un nouveau numéro : corrigez d'abord le payeur, depuis la commande."
-            )
-        payment = describe_payment(row, date_in_paris(timezone.now()))
-        first = [describe_payer(row), payment, describe_deposit(row)]
-        return [*filter(None, first), *sentences]
+        return read_sentences(row, "status", _list_readers, timezone.now())[""]
 
     def links(self, row: Invoice) -> list[tuple[str, str]]:
         """Return the links to the PDF, the XML, the order, its payments, and where it is to be filed."""

@@ -28,10 +28,12 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.models import User
 from accounts.second_factor import get_operator
+from core.calendar import date_in_paris
 from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.order_events import apply_if_unchanged, get_order_version
+from mailing.email_templates import read_email_template
 from sites.back_office.forms import use_admin_widgets
 
 
@@ -175,6 +177,23 @@ def choice_filter(
     return ChoiceFilter
 
 
+#: What a template about a row may name, as of a day.
+type Readers[Row: Model] = Callable[[datetime.date], Mapping[str, Callable[[Row], Any]]]
+
+
+def read_sentences[Row: Model](
+    row: Row, page: str, readers: Readers[Row], at: datetime.datetime
+) -> dict[str, list[str]]:
+    """Return the sentences of a template about a row, such as `back_office/order/annuler.txt`, by label, "" for none.
+
+    Beside the row, by the name of its model, and `today`, it has the readers, each called where it is named, and once.
+    Raises `NameError` where the template writes another name.
+    """
+    name, today = str(row._meta.model_name), date_in_paris(at)  # noqa: SLF001 - documented
+    values = {name: functools.cache(functools.partial(read, row)) for name, read in readers(today).items()}
+    return read_email_template(f"back_office/{name}/{page}.txt", {name: row, "today": today, **values})
+
+
 class ConfirmationForm(forms.Form):
     """An empty form: the action only needs a confirmation."""
 
@@ -187,13 +206,11 @@ class AdminAction[Row: Model]:
     #: The button's label.
     label: str
     is_available: Callable[[Row], bool]
-    #: Sentences that explain the effect, shown before confirmation.
-    explanation: Callable[[Row, datetime.datetime], list[str]]
     #: The operation (`call`), called with `by`, `at` and the form's fields; returns the success message.
     run: Callable[..., str]
     form: type[forms.Form] = ConfirmationForm
-    #: Sentences beside the button: whether an e-mail leaves, and to whom.
-    notice: Callable[[Row], list[str]] = field(default=lambda _row: [])
+    #: Of the template of its explanation.
+    readers: Readers[Row] = field(default=lambda _today: {})
     initial: Callable[[Row, datetime.datetime], dict[str, Any]] = field(default=lambda _row, _at: {})
     #: The ids of other orders that the operation locks, of the form's fields.
     get_other_orders: Callable[[dict[str, Any]], tuple[int, ...]] = field(default=lambda _typed: ())
@@ -203,6 +220,10 @@ class AdminAction[Row: Model]:
     is_held_back: Callable[[Row], bool] = field(default=lambda _row: False)
     #: Whether it is listed first, because the others depend on it.
     is_priority: Callable[[Row], bool] = field(default=lambda _row: False)
+
+    def explain(self, row: Row, at: datetime.datetime) -> dict[str, list[str]]:
+        """Return the sentences that explain the effect, and as "notice" those beside the button."""
+        return read_sentences(row, self.path, self.readers, at)
 
 
 def call(
@@ -340,14 +361,15 @@ class ActionAdmin[Row: Model](ReadOnlyAdmin):
             if message is not None:
                 messages.success(request, add_nonbreaking_spaces(message))
                 return redirect(self.get_next_url(request, row, act, form.cleaned_data))
+        sentences = act.explain(row, at)
         return self.render_page(
             request,
             "sales/ask.html",
             f"{row} – {act.label}",
             status=422 if form.is_bound else 200,
-            explanation=format_sentences(act.explanation(row, at)),
+            explanation=format_sentences(sentences[""]),
             form=form,
-            notice=format_sentences(act.notice(row)),
+            notice=format_sentences(sentences["notice"]),
             submit_label=act.label,
             page_version=get_order_version(order_id),
             back=self.page_url("change", row.pk),

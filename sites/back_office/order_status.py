@@ -1,21 +1,25 @@
-"""An order as the operator reads it: its state, what happened, until when its rights run, what comes next."""
+"""An order as the operator reads it: its state, and what the sentences of `back_office/order/` say of it."""
 
 from __future__ import annotations
 
 import datetime
-from decimal import Decimal
+from collections.abc import Callable
+from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts.queries import list_confirmed_addresses
-from core.calendar import date_in_paris
-from core.formatting import euros, long_date, pluralize
-from licensing.books.billing.queries import get_amount_received
-from licensing.entitlements.models import Entitlement
+from licensing.books.billing.queries import get_amount_received, get_balance
+from licensing.entitlements.models import Entitlement, Seat
 from licensing.entitlements.wording import describe_review, describe_start
+from licensing.orders import payers, rights
+from licensing.orders.billing_details import find_expected_treatment
 from licensing.orders.models import ContractWithdrawal, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.purchase_orders import REPLACED
 from licensing.orders.queries import get_refund_deadline
+from licensing.payments.credits import price_licences
+from licensing.payments.queries import get_surplus
+from schools.models import Affiliation
 
 AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
 
@@ -51,30 +55,6 @@ def list_refused_scans(order: Order) -> QuerySet[PurchaseOrderScan]:
     return refused.defer("content").order_by("-decided_at", "-pk")
 
 
-def describe_order_status(order: Order, at: datetime.datetime) -> list[str]:
-    """Return the sentences that describe the order's step and its rights."""
-    buyer = describe_unknown_buyer(order) if order.state == OrderState.IN_REVIEW else []
-    return [_describe_step(order), *buyer, *_describe_rights(order, date_in_paris(at))]
-
-
-def describe_unknown_buyer(order: Order) -> list[str]:
-    """Return what there is to judge an order by: the buyer, their address, the school that they typed, the payer."""
-    buyer = order.placed_by
-    if buyer is None:
-        return []
-    typed = [
-        f"« {one.name} », {' '.join(part for part in (one.address, one.postal_code, one.city) if part)}"
-        for one in buyer.affiliations.filter(school__isnull=True).order_by("pk")
-    ]
-    is_confirmed = buyer.email in list_confirmed_addresses(buyer.pk)
-    payer = f"Payeur : « {order.bill_name} », {order.bill_postal_code} {order.bill_city}"
-    return [
-        f"Acheteur : {buyer.get_full_name()}, {buyer.email} (adresse {'' if is_confirmed else 'non '}confirmée).",
-        f"Établissement saisi à la main : {' ; '.join(typed)}." if typed else "Aucun établissement n'est indiqué.",
-        f"{payer} ({', '.join(list_references(order)) or 'sans SIRET'}).",
-    ]
-
-
 def list_references(order: Order) -> list[str]:
     """Return the references of a public payer or a business that the order has, each with its name."""
     named = (
@@ -86,152 +66,75 @@ def list_references(order: Order) -> list[str]:
     return [f"{name} {value}" for name, value in named if value]
 
 
-_STEP_SENTENCES = {
-    OrderState.GRANTED: "Dotation : rien n'est à régler.",
-    OrderState.DRAFT: "En préparation : rien n'est commandé, aucun droit n'est ouvert.",
-    OrderState.IN_REVIEW: (
-        "Passée par un acheteur que rien ne rattache à un établissement de l'annuaire, pour plus de classes qu'il ne "
-        "s'en ouvre sans vérification : aucun droit n'est ouvert. Ouvrez les droits, ou refusez la commande."
-    ),
-    OrderState.PLACED: "Le bon de commande signé est attendu, par la poste ou déposé par l'acheteur.",
-    OrderState.LAPSED: (
-        "Aucun bon de commande n'est venu : les droits ont pris fin, rien n'est supprimé. "
-        "S'il arrive, confirmez la commande et tout reprend."
-    ),
-}
-_SCAN_SENTENCE = (
-    "L'acheteur a déposé un bon de commande signé : regardez-le, puis confirmez la commande, ce qui émet la facture, "
-    "ou refusez le document."
-)
+def describe_unknown_payer(order: Order) -> str:
+    """Return which references a public payer may ask and the order has not, in a sentence."""
+    references = {"code service": order.service_code, "numéro d'engagement": order.engagement_number}
+    lacking = [name for name, value in references.items() if not value]
+    if len(lacking) == 1:
+        what = f"Le {lacking[0]} manque, et ce payeur public peut le demander."
+    else:
+        what = f"Le {' et le '.join(lacking)} manquent, et ce payeur public peut les demander."
+    return f"{what} Voyez le bon signé : la facture ne changera plus."
 
 
-def _describe_step(order: Order) -> str:
-    if order.state in AWAITING_PURCHASE_ORDER and get_waiting_scan(order) is not None:
-        return _SCAN_SENTENCE
-    if order.state in _STEP_SENTENCES:
-        return _STEP_SENTENCES[OrderState(order.state)]
-    received = get_amount_received(order)
-    if order.state == OrderState.CONFIRMED:
-        return _describe_owed_order(order, received)
-    if order.state == OrderState.PAID:
-        return _describe_paid_order(order, received)
-    owed = f" {euros(received)} reçus restent à rembourser{_describe_refund_deadline(order)}." if received > 0 else ""
-    return f"Annulée. {order.cancellation_reason}{owed}".strip()
+def list_order_readers(today: datetime.date) -> dict[str, Callable[[Order], Any]]:
+    """Return what the sentences about an order are made of."""
+    return {
+        "awaits_purchase_order": lambda order: order.state in AWAITING_PURCHASE_ORDER,
+        "balance": get_balance,
+        "check": payers.check_order,
+        "earlier_end": lambda order: _find_earlier_end(list_entitlements(order)[0], today),
+        "entitlements": list_entitlements,
+        "excess": lambda order: -get_balance(order),
+        "expected_treatment": lambda order: find_expected_treatment(order).label,
+        "held": lambda order: (
+            Seat.objects.held().filter(subscription__key__entitlement__order_line__order=order).count()
+        ),
+        "invoice": lambda order: order.invoices.current().first(),
+        "is_address_confirmed": lambda order: (
+            order.placed_by is not None and order.placed_by.email in list_confirmed_addresses(order.placed_by.pk)
+        ),
+        "is_paid_by_card": lambda order: order.payments.filter(card__isnull=False).exists(),
+        "is_suspended": lambda order: any(entitlement.suspended_at for entitlement in list_entitlements(order)),
+        "licence_price": lambda order: price_licences(order.lines.get(), 1),
+        "licences": lambda order: sum(line.quantity for line in order.lines.all()),
+        "line": lambda order: order.lines.order_by("pk").first(),
+        "provisional_days": lambda _: rights.PROVISIONAL_DAYS,
+        "provisional_end": lambda order: rights.get_provisional_end(order, today),
+        "received": get_amount_received,
+        "references": list_references,
+        "refund_deadline": _find_refund_deadline,
+        "rejected": lambda order: order.invoices.rejected().first(),
+        "rights": lambda order: [_describe_right(entitlement, today) for entitlement in list_entitlements(order)],
+        "scan": get_waiting_scan,
+        "surplus": get_surplus,
+        "takeable": lambda order: rights.count_takeable(order.lines.select_related("entitlement__collectivity").get()),
+        "typed_schools": _list_typed_schools,
+        "unknown_payer": describe_unknown_payer,
+    }
 
 
-def _describe_owed_order(order: Order, received: Decimal) -> str:
-    if redo := _describe_turned_down(order):
-        return redo
-    left = f" ; {euros(received)} reçus, {euros(order.owed - received)} restent à régler" if received else ""
-    return f"Facturée, {euros(order.owed)} à régler{_describe_credited(order)}{left}."
+def _list_typed_schools(order: Order) -> list[str]:
+    """Return the schools that the buyer typed by hand, each with its address."""
+    return [
+        f"« {typed.name} », {' '.join(filter(None, (typed.address, typed.postal_code, typed.city)))}"
+        for typed in Affiliation.objects.filter(user=order.placed_by_id, school__isnull=True).order_by("pk")
+    ]
 
 
-def _describe_paid_order(order: Order, received: Decimal) -> str:
-    if received < order.owed:
-        return _describe_missing_credit(order, received)
-    excess = received - order.owed
-    surplus = f" Trop-perçu : {euros(excess)}, à rendre ou à reporter." if excess > 0 else ""
-    redo = _describe_turned_down(order)
-    due = f", pour {euros(order.owed)} dus{_describe_credited(order)}" if order.credited else ""
-    return f"Réglée : {euros(received)} reçus{due}.{surplus}{f' {redo}' if redo else ''}"
-
-
-def _describe_turned_down(order: Order) -> str:
-    """Return what is to be done of an invoice that was turned down; empty if it was not."""
-    turned_down = order.invoices.rejected().first()
-    if turned_down is None:
-        return ""
-    return (
-        f"La facture {turned_down} a été rejetée ou refusée : complétez les références si le motif les met en cause, "
-        "puis refaites-la sous un nouveau numéro, depuis sa fiche."
-    )
-
-
-def _describe_credited(order: Order) -> str:
-    """Return what partial credit notes took back of the price, in brackets; empty if there is none."""
-    return f" ({euros(order.total_ttc)} moins {euros(order.credited)} d'avoir)" if order.credited else ""
-
-
-def _describe_missing_credit(order: Order, received: Decimal) -> str:
-    """Return what is to be decided on a paid order of which a part was refunded in the provider's dashboard."""
-    return (
-        f"Réglée, puis remboursée en partie chez le prestataire de paiement : {euros(received)} restent reçus sur "
-        f"{euros(order.owed)} dus. Établissez l'avoir de {euros(order.owed - received)}, ou dites que le reste est dû."
-    )
-
-
-def _describe_refund_deadline(order: Order) -> str:
-    """Return until when a consumer who withdrew is refunded; empty for the other cancelled orders."""
+def _find_refund_deadline(order: Order) -> datetime.date | None:
+    """Return until when a consumer who withdrew is refunded; None for the other cancelled orders."""
     withdrawal = ContractWithdrawal.objects.filter(order=order).first()
-    return f", au plus tard le {long_date(get_refund_deadline(withdrawal.at))}" if withdrawal else ""
+    return get_refund_deadline(withdrawal.at) if withdrawal else None
 
 
-def _describe_rights(order: Order, today: datetime.date) -> list[str]:
-    sentences = []
-    for entitlement in list_entitlements(order):
-        if not (entitlement.begun_on(today) or entitlement.over_on(today)):
-            sentences.append(f"Licences utilisables en classe {describe_start(entitlement, today)}.")
-        if entitlement.cancelled_at is not None:
-            sentences.append("Droits arrêtés : les licences ne servent plus.")
-        elif entitlement.over_on(today):
-            sentences.append(
-                f"L'année scolaire est finie : les licences allaient jusqu'au {long_date(entitlement.last_day)}."
-            )
-        elif entitlement.suspended_at is not None:
-            sentences.append(
-                f"Droits suspendus le {long_date(date_in_paris(entitlement.suspended_at))}"
-                f"{_describe_cause(entitlement)} : rien ne sert."
-            )
-        elif entitlement.provisional_until is not None:
-            sentences.append(_describe_countdown(entitlement.provisional_until, today))
-        elif entitlement.unpaid_until is not None and order.state == OrderState.PLACED:
-            sentences.append(
-                "Le compte à rebours est arrêté le temps que vous regardiez. "
-                f"{describe_refusal_effect(entitlement.unpaid_until, today)}"
-            )
-        elif entitlement.unpaid_until is not None:
-            sentences.append(_describe_awaited_payment(entitlement.unpaid_until, today))
-        else:
-            sentences.append(f"Droits fermes jusqu'au {long_date(entitlement.last_day)} inclus.")
-    return sentences
+def _find_earlier_end(entitlement: Entitlement, today: datetime.date) -> datetime.date | None:
+    """Return the end of provisional rights that begin today; None where it is that which they have."""
+    until, sooner = entitlement.provisional_until, rights.get_end_once_started(entitlement, today)
+    return sooner if until is not None and sooner is not None and sooner < until else None
 
 
-def _describe_cause(entitlement: Entitlement) -> str:
-    """Return the cause of a suspension in brackets, after a space; empty where there is none."""
-    cause = entitlement.get_suspension_cause_display()
-    return f" ({cause.lower()})" if cause else ""
-
-
-def _describe_countdown(until: datetime.date, today: datetime.date) -> str:
-    if until < today:
-        return (
-            f"Les droits temporaires ont pris fin le {long_date(until)} : rien ne sert tant que le bon de commande"
-            " signé, ou le règlement, n'est pas venu."
-        )
-    left = (until - today).days
-    return (
-        f"Droits temporaires jusqu'au {long_date(until)} inclus "
-        f"({f'plus que {pluralize(left, "jour")}' if left else 'dernier jour'}) ; ils s'arrêtent d'eux-mêmes."
-    )
-
-
-def describe_refusal_effect(until: datetime.date, today: datetime.date) -> str:
-    """Return what refusing the document under review does to rights that run until `until`."""
-    if until >= today:
-        return f"Refuser le document fait reprendre le compte à rebours, jusqu'au {long_date(until)}."
-    return (
-        f"Refuser le document arrête les droits aussitôt : ils allaient jusqu'au {long_date(until)}. Pour laisser le"
-        " temps d'un autre envoi, prolongez-les d'abord."
-    )
-
-
-def _describe_awaited_payment(until: datetime.date, today: datetime.date) -> str:
-    if until < today:
-        return (
-            f"Les droits étaient ouverts jusqu'au {long_date(until)} dans l'attente du règlement. Ils courent toujours"
-            " : à vous de les suspendre, ou de les prolonger."
-        )
-    return (
-        f"Droits ouverts jusqu'au {long_date(until)} dans l'attente du règlement ; passé ce jour, à vous de les"
-        " suspendre ou de les prolonger."
-    )
+def _describe_right(entitlement: Entitlement, today: datetime.date) -> tuple[Entitlement, str, bool, int]:
+    """Return an entitlement, from when it may be used if that is to come, whether it is over, and its days left."""
+    left = (entitlement.provisional_until - today).days if entitlement.provisional_until else 0
+    return entitlement, describe_start(entitlement, today), entitlement.over_on(today), left

@@ -18,10 +18,8 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 
 from accounts.second_factor import get_operator
-from core.calendar import date_in_paris
 from core.documents import build_file_response
-from core.formatting import add_nonbreaking_spaces, euros, long_date, pluralize
-from licensing.books.billing.models import Invoice
+from core.formatting import add_nonbreaking_spaces, euros, pluralize
 from licensing.books.billing.queries import get_amount_received
 from licensing.orders import payers
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
@@ -29,10 +27,10 @@ from licensing.orders.order_events import get_order_version
 from licensing.payments.models import Payment, ReversalReason
 from licensing.payments.queries import list_payments_left
 from sites.back_office.model_admins import AdminAction, apply_action
-from sites.back_office.order_actions import ORDER_ACTIONS, describe_deposit, describe_unknown_payer
+from sites.back_office.order_actions import ORDER_ACTIONS, describe_deposit, describe_order
 from sites.back_office.order_status import (
     AWAITING_PURCHASE_ORDER,
-    describe_order_status,
+    describe_unknown_payer,
     list_references,
     list_refused_scans,
 )
@@ -156,20 +154,12 @@ def _describe(order: Order, scan: PurchaseOrderScan | None, at: datetime.datetim
         "lines": list(order.lines.order_by("pk")),
         "references": list_references(order),
         "invoice": invoice,
-        "invoice_state": _describe_invoice(order, invoice) if invoice else "",
         "deposit_at": describe_deposit(invoice) if invoice else "",
         "received": get_amount_received(order),
         "payments": list_payments_left(order),
         "refused_before": list(list_refused_scans(order).exclude(pk=scan.pk)) if scan else [],
-        "status": describe_order_status(order, at),
+        "status": describe_order(order, "status", at),
     }
-
-
-def _describe_invoice(order: Order, invoice: Invoice) -> str:
-    """Return « échéance le 27 décembre 2026 », « réglée le 3 décembre 2026 »."""
-    if order.paid_at is not None and order.state == OrderState.PAID:
-        return f"réglée le {long_date(date_in_paris(order.paid_at))}"
-    return f"échéance le {long_date(invoice.due_on)}"
 
 
 def _describe_step(
@@ -187,9 +177,9 @@ def _describe_step(
     return {
         "form": forms_shown[step.action.path],
         "checks": step.checks(order),
-        "explanation": [one for one in step.action.explanation(order, at) if one != unknown_payer],
+        "explanation": [one for one in step.action.explain(order, at)[""] if one != unknown_payer],
         "refusal_form": forms_shown[refusal.path] if refusal else None,
-        "refusal_explanation": refusal.explanation(order, at) if refusal else [],
+        "refusal_explanation": refusal.explain(order, at)[""] if refusal else [],
         "failed_form": bound,
         "missing": missing,
         "unknown_payer": unknown_payer,

@@ -45,8 +45,8 @@ from sites.back_office.model_admins import (
     column,
     link_to,
 )
-from sites.back_office.order_actions import ORDER_ACTIONS, describe_vat
-from sites.back_office.order_status import describe_order_status, describe_state
+from sites.back_office.order_actions import ORDER_ACTIONS, describe_order
+from sites.back_office.order_status import describe_state
 from web.generic_forms import ModelForm
 from web.page_actions import RefusalsOn
 
@@ -380,7 +380,7 @@ class OrderAdmin(GrantActions, ActionAdmin[Order], FurtherSearchAdmin):
 
     def status_sentences(self, row: Order) -> list[str]:
         """Return the sentences that describe the order's status."""
-        return [*describe_order_status(row, timezone.now()), *describe_vat(row)]
+        return [sentence for page in ("status", "vat") for sentence in describe_order(row, page, timezone.now())]
 
     def links(self, row: Order) -> list[tuple[str, str]]:
         """Return the links to the order's documents."""

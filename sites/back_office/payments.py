@@ -70,20 +70,12 @@ CARD_PAYMENT_ACTIONS: tuple[AdminAction[CardPayment], ...] = (
         path="rendre-encore",
         label="Redemander le remboursement",
         is_available=_refund_failed,
-        explanation=lambda payment, _at: [
-            str(payment.message),
-            f"{euros(payment.total)} sont redemandés au prestataire, pour la carte qui a payé.",
-        ],
         run=call(card.retry_refund, "card_payment_id", "Remboursement redemandé au prestataire."),
     ),
     AdminAction(
         path="vu",
         label="C'est réglé autrement",
         is_available=lambda payment: bool(payment.message),
-        explanation=lambda payment, _at: [
-            str(payment.message),
-            "Dites-le une fois l'argent rendu par virement, la contestation close ou le reste décidé.",
-        ],
         run=call(card.dismiss_message, "card_payment_id", "Noté : ce paiement n'attend plus."),
     ),
 )
@@ -183,40 +175,14 @@ def _is_owed_again(payment: Payment) -> bool:
     return order.state == OrderState.CONFIRMED
 
 
-def _explain_reversal(payment: Payment, _at: datetime.datetime) -> list[str]:
-    order = payment.order
-    sentences = [
-        f"{payment}, reçu le {long_date(payment.received_on)} sous la référence « {payment.reference} ».",
-        (
-            "Pour une erreur de saisie, un chèque revenu impayé ou un virement rejeté. Rien n'est effacé : un "
-            "mouvement négatif s'inscrit en face, et la facture ne change pas."
-        ),
-        "Après une erreur de saisie, la page de la commande propose d'enregistrer de nouveau le règlement.",
-    ]
-    if order.state == OrderState.PAID and _is_owed_again(payment):
-        sentences.append(
-            f"{order} redevient à régler si ce qui reste ne la couvre plus : ses droits courent de nouveau jusqu'à leur"
-            " échéance, puis la décision vous revient."
-        )
-    return sentences
-
-
-def _describe_email(payment: Payment) -> list[str]:
-    """Return whether an e-mail leaves for each reason, and to whom."""
-    order = payment.order
-    if not _is_owed_again(payment):
-        why = "est annulée" if order.state == OrderState.CANCELLED else "reste réglée"
-        return [f"Aucun e-mail ne part, quel que soit le motif : la commande {why}."]
-    recipients = [one.email for one in list_order_recipients(order)]
-    if not recipients:
-        return ["Aucun e-mail ne part, quel que soit le motif : l'acheteur n'a plus de compte."]
-    return [
-        (
-            f"« Impayé » : un e-mail part aussitôt à {join_words(recipients)}. Il dit : "
-            f"« {PaymentMethod(payment.method).rules.returned} »."
-        ),
-        "« Erreur de saisie » ou « Autre » : aucun e-mail ne part.",
-    ]
+def _list_readers(_today: datetime.date) -> dict[str, Callable[[Payment], Any]]:
+    """Return what the sentences about a payment are made of."""
+    return {
+        "is_owed_again": _is_owed_again,
+        "recipients": lambda payment: join_words([user.email for user in list_order_recipients(payment.order)]),
+        "refundable": get_refundable,
+        "returned": lambda payment: PaymentMethod(payment.method).rules.returned,
+    }
 
 
 def _reverse(payment: Payment, *, amount: Decimal, reason: str, text: str, by: User, at: datetime.datetime) -> str:
@@ -225,19 +191,6 @@ def _reverse(payment: Payment, *, amount: Decimal, reason: str, text: str, by: U
     if payment.order.state == OrderState.CANCELLED or due <= 0:
         return f"{euros(amount)} annulés."
     return f"{euros(amount)} annulés : {euros(due)} restent à régler."
-
-
-PAYMENT_REVERSAL: AdminAction[Payment] = AdminAction(
-    path="annuler",
-    label="Annuler ce règlement",
-    is_available=_is_reversible,
-    explanation=_explain_reversal,
-    notice=_describe_email,
-    run=_reverse,
-    form=ReversalForm,
-    initial=lambda payment, _at: {"amount": get_amount_left(payment)},
-    primary=False,
-)
 
 
 def _is_refundable(payment: Payment) -> bool:
@@ -254,10 +207,7 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         path="rembourser",
         label="Inscrire le remboursement",
         is_available=lambda payment: payment.card_id is None and _is_refundable(payment),
-        explanation=lambda payment, _at: [
-            f"Rien n'est viré d'ici : faites d'abord partir {euros(get_refundable(payment))} de votre banque.",
-            "Inscrivez-le ensuite ici : l'acheteur reçoit un e-mail.",
-        ],
+        readers=_list_readers,
         run=call(payment_operations.refund, "payment_id", _describe_refund("inscrit")),
         form=RefundForm,
     ),
@@ -265,13 +215,19 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         path="rembourser-la-carte",
         label="Rembourser sur la carte",
         is_available=lambda payment: payment.card_id is not None and _is_refundable(payment),
-        explanation=lambda payment, _at: [
-            f"{euros(get_refundable(payment))} sont rendus sur la carte, par le prestataire.",
-            "L'acheteur reçoit un e-mail.",
-        ],
+        readers=_list_readers,
         run=call(card.refund, "payment_id", _describe_refund("demandé au prestataire")),
     ),
-    PAYMENT_REVERSAL,
+    AdminAction(
+        path="annuler",
+        label="Annuler ce règlement",
+        is_available=_is_reversible,
+        readers=_list_readers,
+        run=_reverse,
+        form=ReversalForm,
+        initial=lambda payment, _at: {"amount": get_amount_left(payment)},
+        primary=False,
+    ),
 )
 
 

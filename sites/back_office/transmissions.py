@@ -38,17 +38,6 @@ PLATFORM_NAMES = {InvoiceRoute.CHORUS_PRO: "Chorus Pro", InvoiceRoute.PLATFORM: 
 _MAX_SHOWN = 50
 
 
-@dataclass(frozen=True)
-class TransmissionLine:
-    """A transmission as the page lists it."""
-
-    number: str
-    sentence: str
-    #: The page of its invoice, and that which sends it anew; empty where there is none.
-    url: str = ""
-    again_url: str = ""
-
-
 class TransmissionPages(PagesAdmin):
     """The confirmation page of « Transmettre », under the page of what is to be deposited."""
 
@@ -127,19 +116,11 @@ def _format_day(moment: datetime.datetime) -> str:
     return date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
-def _describe(transmission: Transmission, *, is_late: bool = False) -> TransmissionLine:
-    invoice = transmission.invoice
+def _describe(transmission: Transmission, *, is_late: bool = False) -> tuple[Transmission, str, bool]:
+    """Return a transmission, how far it is, and whether its invoice can be sent anew."""
     sentence = add_nonbreaking_spaces(describe_transmission(transmission, is_late=is_late))
-    if invoice is None:
-        return TransmissionLine(str(transmission), sentence)
     is_refused = transmission.state == TransmissionState.REJECTED and platforms.is_configured(transmission.route)
-    again = reverse("admin:billing_invoice_transmit", args=[transmission.route])
-    return TransmissionLine(
-        invoice.number,
-        sentence,
-        url=reverse("admin:billing_invoice_change", args=[invoice.pk]),
-        again_url=f"{again}?factures={invoice.pk}" if is_refused else "",
-    )
+    return transmission, sentence, is_refused and transmission.invoice is not None
 
 
 def _describe_request(asked: int, name: str) -> str:

@@ -7,6 +7,7 @@ e-mail addresses use a reserved example domain, so that nothing reaches a real s
 from __future__ import annotations
 
 import csv
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,20 +18,15 @@ from stdnum import luhn
 
 from schools.uai import check_letter
 
-COLUMNS = """
-    Identifiant_de_l_etablissement Nom_etablissement Type_etablissement Statut_public_prive Adresse_1 Adresse_2
-    Adresse_3 Code_postal Code_commune Nom_commune Code_departement Code_academie Code_region Ecole_maternelle
-    Ecole_elementaire Voie_generale Voie_technologique Voie_professionnelle Telephone Fax Web Mail Restauration
-    Hebergement ULIS Apprentissage Segpa Section_arts Section_cinema Section_theatre Section_sport
-    Section_internationale Section_europeenne Lycee_Agricole Lycee_militaire Lycee_des_metiers Post_BAC
-    Appartenance_Education_Prioritaire GRETA SIREN_SIRET Fiche_onisep position Type_contrat_prive
-    Libelle_departement Libelle_academie Libelle_region coordX_origine coordY_origine epsg_origine
-    nom_circonscription latitude longitude precision_localisation date_ouverture date_maj_ligne etat
-    ministere_tutelle multi_uai rpi_concentre rpi_disperse code_nature libelle_nature Code_type_contrat_prive PIAL
-    etablissement_mere type_rattachement_etablissement_mere code_circonscription code_zone_animation_pedagogique
-    libelle_zone_animation_pedagogique code_bassin_formation libelle_bassin_formation
-""".split()  # noqa: SIM905 - seventy-one names read better as lines than as a list
+INVENTED = Path(__file__).parent / "invented"
 
+
+def read_words(name: str) -> tuple[str, ...]:
+    """Return the lines of a text file of `invented`."""
+    return tuple((INVENTED / f"{name}.txt").read_text(encoding="utf-8").splitlines())
+
+
+COLUMNS = read_words("columns")
 MAIL_DOMAIN = "ecoles-demo.example"
 FIRST_NUMBER = 9001
 
@@ -55,74 +51,28 @@ class Commune:
 class Departement:
     code: str
     name: str
+    academie: str
+    academie_code: str
+    region: str
+    region_code: str
     communes: tuple[Commune, ...]
-    academie: str = "Montpellier"
-    academie_code: str = "11"
-    region: str = "Occitanie"
-    region_code: str = "76"
 
 
-DEPARTEMENTS = (
-    Departement(
-        "030",
-        "Gard",
-        (
-            Commune("Nîmes", "30189", "30000", 43.837, 4.360, 150),
-            Commune("Alès", "30007", "30100", 44.125, 4.083, 80),
-            Commune("Bagnols-sur-Cèze", "30028", "30200", 44.162, 4.620, 55),
-            Commune("Beaucaire", "30032", "30300", 43.808, 4.644, 50),
-            Commune("Saint-Gilles", "30258", "30800", 43.677, 4.431, 45),
-            Commune("Villeneuve-lès-Avignon", "30351", "30400", 43.967, 4.796, 45),
-            Commune("Vauvert", "30341", "30600", 43.693, 4.277, 45),
-            Commune("Pont-Saint-Esprit", "30202", "30130", 44.257, 4.648, 40),
-            Commune("Uzès", "30334", "30700", 44.012, 4.420, 40),
-            Commune("Le Vigan", "30350", "30120", 43.991, 3.607, 30),
-            Commune("Sommières", "30321", "30250", 43.783, 4.089, 30),
-            Commune("Anduze", "30010", "30140", 44.054, 3.986, 30),
-        ),
-    ),
-    Departement(
-        "034",
-        "Hérault",
-        (
-            Commune("Montpellier", "34172", "34000", 43.611, 3.877, 220),
-            Commune("Béziers", "34032", "34500", 43.344, 3.216, 110),
-            Commune("Sète", "34301", "34200", 43.405, 3.697, 70),
-            Commune("Agde", "34003", "34300", 43.310, 3.475, 55),
-            Commune("Lunel", "34145", "34400", 43.675, 4.135, 55),
-            Commune("Castelnau-le-Lez", "34057", "34170", 43.636, 3.902, 50),
-            Commune("Mauguio", "34154", "34130", 43.616, 4.009, 45),
-            Commune("Frontignan", "34108", "34110", 43.448, 3.756, 45),
-            Commune("Lodève", "34142", "34700", 43.731, 3.319, 40),
-            Commune("Pézenas", "34199", "34120", 43.460, 3.423, 40),
-            Commune("Ganges", "34111", "34190", 43.934, 3.708, 30),
-        ),
-    ),
-    Departement(
-        "048",
-        "Lozère",
-        (
-            Commune("Mende", "48095", "48000", 44.518, 3.500, 55),
-            Commune("Marvejols", "48092", "48100", 44.554, 3.291, 35),
-            Commune("Saint-Chély-d'Apcher", "48140", "48200", 44.801, 3.276, 30),
-            Commune("Langogne", "48080", "48300", 44.727, 3.855, 25),
-            Commune("Florac Trois Rivières", "48061", "48400", 44.324, 3.594, 25),
-        ),
-    ),
-)
+def read_departements(file_name: str) -> Iterator[Departement]:
+    """Yield the départements of a CSV file of `invented`, with their communes."""
+    with (INVENTED / f"{file_name}.csv").open(encoding="utf-8", newline="") as file:
+        _titles, *rows = csv.reader(file)
+    for departement, group in itertools.groupby(rows, lambda row: row[:6]):
+        code, name, academie, academie_code, region, region_code = departement
+        communes = tuple(
+            Commune(title, insee_code, postal_code, float(latitude), float(longitude), int(schools))
+            for title, insee_code, postal_code, latitude, longitude, schools in (row[6:] for row in group)
+        )
+        yield Departement(code, name, academie, academie_code, region, region_code, communes)
 
-NAMES = (
-    "Jean Jaurès", "Jules Ferry", "Marie Curie", "Victor Hugo", "Simone Veil", "Louis Pasteur", "George Sand",
-    "Jean Moulin", "Lucie Aubrac", "Antoine de Saint-Exupéry", "Jacques Prévert", "Marcel Pagnol", "Rosa Parks",
-    "Germaine Tillion", "Célestin Freinet", "Pauline Kergomard", "Émile Zola", "Frédéric Mistral",
-    "Jean de La Fontaine",
-    "Joséphine Baker", "Paul Langevin", "Anne Frank", "Charles Perrault", "Françoise Dolto", "Henri Wallon",
-    "Les Oliviers", "Les Garrigues", "Les Micocouliers", "Le Mas neuf", "La Fontaine", "Les Arènes", "Le Grand Pré",
-    "Les Tilleuls", "La Source", "Le Moulin à vent", "Les Platanes", "Le Parc", "Les Cigales", "La Placette",
-    "Le Château",
-)  # fmt: skip
-STREETS = ("rue de la République", "avenue Jean Jaurès", "rue des Écoles", "place de la Mairie", "chemin du Stade",
-           "boulevard Gambetta", "rue du Marché", "allée des Platanes")  # fmt: skip
+
+DEPARTEMENTS = tuple(read_departements("communes"))
+NAMES, STREETS = read_words("school_names"), read_words("streets")
 
 
 @dataclass(frozen=True, slots=True)

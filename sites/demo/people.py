@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.test import Client
 from django_tenants.utils import tenant_context
 
@@ -54,6 +55,13 @@ SPARING_PRINCIPAL = DemoPerson("paul", "Paul", "Durand", Profile.PRINCIPAL)
 #: Invited, and yet to answer.
 INVITED_TEACHER = DemoPerson("lea.martin", "Léa", "Martin", Profile.TEACHER)
 OPERATOR = DemoPerson("exploitant", "Dominique", "Lambert", Profile.AGENT)
+
+
+def describe_accounts(template: str, port: int, context: dict[str, Any]) -> str:
+    """Return who can sign in where, by a text template of the demonstration."""
+    host = f"{settings.BASE_DOMAIN}:{port}"
+    common = {"host": host, "portal": f"http://{host}/", "password": PASSWORD}
+    return render_to_string(f"demo/{template}.txt", common | context).rstrip()
 
 
 def create_operator(**options: Any) -> User:

@@ -1,19 +1,13 @@
-"""SMTP sink: a server that stores what it receives, for development, the demo and tests. Relays nothing.
-
-It speaks SMTP over a socket and can simulate failures: reject an address, respond slowly, close after some messages,
-drop the connection.
-"""
+"""SMTP sink: a server that stores what it receives, for development, the demo and tests. Relays nothing."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
 import email
 import email.policy
 import os
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Self, cast
@@ -59,60 +53,15 @@ def list_latest(folder: Path, *, limit: int | None = None, recipient: str = "") 
 _UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9@.+-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class SinkMessage:
-    """An accepted message."""
-
-    content: bytes
-    recipients: tuple[str, ...]
-    at: datetime.datetime
-    #: Of the envelope: where reports about it are sent.
-    sender: str
-
-    @property
-    def email(self) -> EmailMessage:
-        """The message, parsed."""
-        return email.message_from_bytes(self.content, policy=email.policy.default)
-
-
-@dataclass(slots=True)
-class SinkBehaviour:
-    """Simulated behaviour of the server. May be changed while it runs."""
-
-    #: Replies to RCPT TO by address: `{"a@exemple.example": "550 5.1.1 User unknown"}`.
-    recipients: dict[str, str] = field(default_factory=dict)
-    #: Reply to every MAIL FROM; empty: accept.
-    sender: str = ""
-    #: Reply to every DATA, such as « 451 4.7.1 Greylisted »; empty: accept.
-    content: str = ""
-    #: Delay in seconds before the reply to DATA.
-    delay: float = 0.0
-    #: Messages per connection, after which the server replies 421 and closes it.
-    messages_per_connection: int | None = None
-    #: Total of accepted messages after which the connection is dropped once, without a reply.
-    drop_after: int | None = None
-    #: Recipients over whose messages the connection is dropped each time, without a reply.
-    drop_recipients: set[str] = field(default_factory=set)
-    #: Whether the messages of dropped connections are stored: the sender cannot know and sends them again.
-    stores_dropped: bool = False
-
-
 class SmtpSink(Controller):
-    """The server, in its own thread, and its handlers. `with SmtpSink() as sink:` listens on a free local port."""
+    """The server, in its own thread, and its handler. `with SmtpSink() as sink:` listens on a free local port."""
 
-    def __init__(
-        self, *, host: str = "127.0.0.1", port: int = 0, folder: Path | None = None, keep: bool = True
-    ) -> None:
-        """`folder`: where messages are also written; `keep`: whether to keep them in `received`."""
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, folder: Path | None = None) -> None:
+        """`folder`: where messages are written."""
         super().__init__(self, host, port, server_hostname="puits.localhost", enable_SMTPUTF8=False)
         self.folder = folder
-        self.behaviour = SinkBehaviour()
-        self.received: list[SinkMessage] = []
-        #: Connections that said EHLO, and messages accepted.
-        self.connections = 0
+        #: How many messages were accepted.
         self.accepted = 0
-        self._keep = keep
-        self._messages: Counter[Session] = Counter()
 
     def __enter__(self) -> Self:
         self.start()
@@ -136,79 +85,18 @@ class SmtpSink(Controller):
         self.port = cast("asyncio.Server", self.server).sockets[0].getsockname()[1]
         super()._trigger_server()  # type: ignore[no-untyped-call]  # aiosmtpd types no method
 
-    async def handle_EHLO(  # noqa: N802 - aiosmtpd's names
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        """Count the connection."""
-        self.connections += 1
-        session.host_name = hostname
-        return responses
-
-    async def handle_MAIL(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        """Accept the sender, unless the connection has reached its limit."""
-        if self.behaviour.sender:
-            return self.behaviour.sender
-        limit = self.behaviour.messages_per_connection
-        if limit is not None and self._messages[session] >= limit:
-            return _close_after("421 4.7.0 Too many messages over this connection", server)
-        envelope.mail_from = address
-        envelope.mail_options.extend(options)
-        return "250 2.1.0 OK"
-
-    async def handle_RCPT(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        """Accept the recipient, unless the behaviour sets another reply."""
-        error_reply = self.behaviour.recipients.get(address)
-        if error_reply:
-            return _close_after(error_reply, server) if error_reply.startswith("421") else error_reply
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
         """Store the message."""
-        behaviour = self.behaviour
-        await asyncio.sleep(behaviour.delay)
-        is_due = behaviour.drop_after is not None and self.accepted >= behaviour.drop_after
-        if is_due or behaviour.drop_recipients & set(envelope.rcpt_tos):
-            behaviour.drop_after = None
-            if behaviour.stores_dropped:
-                self._store(envelope)
-            _get_transport(server).abort()
-            return "250 2.0.0 never heard"
-        if behaviour.content:
-            return behaviour.content
-        self._messages[session] += 1
-        self._store(envelope)
+        self.store(envelope)
         return "250 2.0.0 OK"
 
-    def _store(self, envelope: Envelope) -> None:
-        message = SinkMessage(
-            envelope.original_content or b"", tuple(envelope.rcpt_tos), timezone.now(), envelope.mail_from or ""
-        )
+    def store(self, envelope: Envelope) -> None:
+        """Write the message atomically: a reader of the folder never sees a partial file."""
         self.accepted += 1
-        if self._keep:
-            self.received.append(message)
-        if self.folder is not None:
-            _write(self.folder, message, self.accepted)
-
-
-def _get_transport(server: SMTP) -> asyncio.Transport:
-    return cast("asyncio.Transport", server.transport)
-
-
-def _close_after(reply: str, server: SMTP) -> str:
-    """Return the reply and close the connection once it is sent."""
-    asyncio.get_running_loop().call_later(0.01, _get_transport(server).close)
-    return reply
-
-
-def _write(folder: Path, message: SinkMessage, number: int) -> None:
-    """Write the message atomically: a reader of the folder never sees a partial file."""
-    recipient = _UNSAFE_IN_FILE_NAME.sub("_", ",".join(message.recipients))[:80]
-    name = f"{message.at:%Y%m%dT%H%M%S%f}-{number:06d}-{recipient}.eml"
-    partial = folder / f".{name}.{os.getpid()}"
-    partial.write_bytes(message.content)
-    partial.rename(folder / name)
+        if self.folder is None:
+            return
+        recipient = _UNSAFE_IN_FILE_NAME.sub("_", ",".join(envelope.rcpt_tos))[:80]
+        name = f"{timezone.now():%Y%m%dT%H%M%S%f}-{self.accepted:06d}-{recipient}.eml"
+        partial = self.folder / f".{name}.{os.getpid()}"
+        partial.write_bytes(envelope.original_content or b"")
+        partial.rename(self.folder / name)

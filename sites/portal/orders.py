@@ -165,20 +165,6 @@ def invoice(request: AuthenticatedRequest, pk: int, number: str) -> HttpResponse
     return documents.build_download(invoicing.get_or_create_document(found, at=timezone.now()))
 
 
-#: Colour and label of each state, as shown to the buyer.
-_BADGES = {
-    OrderState.DRAFT: ("secondary", "En préparation"),
-    OrderState.IN_REVIEW: ("blue", "À vérifier"),
-    OrderState.PLACED: ("yellow", "Bon de commande attendu"),
-    OrderState.CONFIRMED: ("yellow", "À régler"),
-    OrderState.PAID: ("green", "Réglée"),
-    OrderState.LAPSED: ("red", "Droits suspendus"),
-    OrderState.CANCELLED: ("secondary", "Annulée"),
-}
-_BEING_CHECKED = ("blue", "Bon de commande à l’étude")
-_TO_REISSUE = ("red", "Facture à refaire")
-
-
 @dataclass(frozen=True, kw_only=True)
 class OrderProgress:
     """An order with everything its page shows. Lists are chronological."""
@@ -194,12 +180,6 @@ class OrderProgress:
     events: list[OrderEvent] = field(default_factory=list)
     #: Whether its invoice was rejected and is to be reissued.
     turned_down: bool = False
-
-    @property
-    def badge(self) -> tuple[str, str]:
-        if self.turned_down and self.order.state == OrderState.CONFIRMED:
-            return _TO_REISSUE
-        return _BEING_CHECKED if self.waiting_scan else _BADGES[OrderState(self.order.state)]
 
     @property
     def awaits_purchase_order(self) -> bool:
@@ -225,15 +205,6 @@ class OrderProgress:
         """The last signed purchase order, if it was refused."""
         last = self.scans[-1] if self.scans and self.awaits_purchase_order else None
         return last if last is not None and last.state == ScanState.REFUSED else None
-
-    @property
-    def next_step(self) -> str:
-        """What an unsigned order waits for, after « Commande n° 5 : »."""
-        if self.in_review:
-            return "nous la vérifions"
-        if self.waiting_scan:
-            return "votre bon de commande signé est à l'étude"
-        return "droits suspendus, bon de commande à signer" if self.is_suspended else "bon de commande à signer"
 
     @property
     def current_invoice(self) -> Invoice | None:
@@ -287,11 +258,6 @@ class OrderProgress:
     @property
     def is_suspended(self) -> bool:
         return self.entitlement is not None and self.entitlement.suspended_on(self.day)
-
-    @property
-    def rights_colour(self) -> str:
-        """The colour of the alert that states the rights."""
-        return "danger" if self.is_suspended else "warning" if self.temporary else "success"
 
     @property
     def rights(self) -> str:

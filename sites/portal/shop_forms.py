@@ -41,6 +41,15 @@ def _max_length(field: str) -> int:
     return getattr(column, "max_length", None) or 0
 
 
+_IF_ASKED = "Si sa comptabilité en demande un."
+
+
+def _number_field(label: str, help_text: str, *, max_length: int = 20, **attributes: str) -> forms.CharField:
+    """Return the optional field of a number that browsers do not fill in."""
+    widget = forms.TextInput({**attributes, "autocomplete": "off"})
+    return forms.CharField(label=label, max_length=max_length, required=False, widget=widget, help_text=help_text)
+
+
 class LinkedRadioSelect(forms.RadioSelect):
     """Radio buttons of which a summary of errors links to the first."""
 
@@ -55,33 +64,15 @@ class PayerReferencesForm(forms.Form):
     `shown`: those of the payer, as fields of the order; the others are dropped.
     """
 
-    siret = forms.CharField(
-        label="SIRET de qui paie",
-        max_length=20,
-        required=False,
-        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="14 chiffres. Pour une école publique, c’est celui de sa commune.",
+    siret = _number_field(
+        "SIRET de qui paie", "14 chiffres. Pour une école publique, c’est celui de sa commune.", inputmode="numeric"
     )
-    service_code = forms.CharField(
-        label="Code service",
-        max_length=_max_length("service_code"),
-        required=False,
-        widget=forms.TextInput({"autocomplete": "off"}),
-        help_text="Si sa comptabilité en demande un.",
-    )
-    engagement_number = forms.CharField(
-        label="Numéro d’engagement",
-        max_length=_max_length("engagement_number"),
-        required=False,
-        widget=forms.TextInput({"autocomplete": "off"}),
-        help_text="Si sa comptabilité en demande un.",
-    )
-    siren = forms.CharField(
-        label="SIREN ou SIRET de qui paie",
-        max_length=20,
-        required=False,
-        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="9 ou 14 chiffres : la facture d’une entreprise, ou d’une école privée, doit le porter.",
+    service_code = _number_field("Code service", _IF_ASKED, max_length=_max_length("service_code"))
+    engagement_number = _number_field("Numéro d’engagement", _IF_ASKED, max_length=_max_length("engagement_number"))
+    siren = _number_field(
+        "SIREN ou SIRET de qui paie",
+        "9 ou 14 chiffres : la facture d’une entreprise, ou d’une école privée, doit le porter.",
+        inputmode="numeric",
     )
 
     def __init__(self, data: Any = None, *, shown: tuple[str, ...], initial: dict[str, Any]) -> None:
@@ -125,12 +116,10 @@ class PayerForm(PayerReferencesForm):
     postal_code = forms.CharField(label="Code postal", max_length=_max_length("bill_postal_code"))
     city = forms.CharField(label="Ville", max_length=_max_length("bill_city"))
     country = forms.CharField(label="Pays", max_length=_max_length("bill_country"))
-    vat_number = forms.CharField(
-        label="Numéro de TVA intracommunautaire",
+    vat_number = _number_field(
+        "Numéro de TVA intracommunautaire",
+        "D’un organisme assujetti. Laissez vide s’il ne l’est pas.",
         max_length=25,
-        required=False,
-        widget=forms.TextInput({"autocomplete": "off"}),
-        help_text="D’un organisme assujetti. Laissez vide s’il ne l’est pas.",
     )
     email = forms.EmailField(
         label="Adresse e-mail pour la facture",

@@ -16,9 +16,9 @@ import pytest
 from django.conf import settings
 
 from sites.demo import directory
-from sites.demo.smtp_sink import SmtpSink
 from tests.deploy import machine_root
 from tests.deploy.guide_steps import GUIDE, build_script, list_values, read_steps
+from tests.smtp_sink import RecordingSink
 from tests.waits import NotInTime, wait_until
 
 ROOT = Path(settings.ROOT)
@@ -106,7 +106,7 @@ def test_the_guide_leads_from_an_empty_machine_to_a_sent_key(tmp_path):
     }
     if shutil.which("systemctl", path=f"{root}/usr/bin") is None or not Path("/run/systemd/system").exists():
         files["/usr/local/sbin/systemctl"] = (ROOT / "tests/deploy/unit_runner.py").read_bytes()
-    with SmtpSink() as sink:
+    with RecordingSink() as sink:
         values = {
             "DOMAIN": "peps.example",
             "MAILBOX": MAILBOX,

@@ -20,8 +20,8 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connections
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from sites.demo.smtp_sink import SmtpSink
 from tests.e2e.site import TIMEOUT_S, Site
+from tests.smtp_sink import RecordingSink
 from tests.waits import wait_for_exit
 from tests.workers import ROOT, build_environment
 
@@ -106,9 +106,9 @@ def site(live_server, browser, settings, monkeypatch) -> Iterator[Site]:
 
 
 @pytest.fixture
-def mail() -> Iterator[SmtpSink]:
+def mail() -> Iterator[RecordingSink]:
     """A real mail server that keeps what it is given."""
-    with SmtpSink() as sink:
+    with RecordingSink() as sink:
         yield sink
 
 

@@ -13,11 +13,11 @@ from collectivities.capabilities import Role
 from mailing import kinds, operations
 from mailing.kinds import RenderedEmail
 from mailing.models import Message, MessageState
-from sites.demo.smtp_sink import SmtpSink
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.factories.collectivities import MemberFactory
 from tests.host_client import HostClient
 from tests.mailing.note import render_note
+from tests.smtp_sink import RecordingSink
 from tests.waits import LAST_S
 from tests.workers import running_worker
 
@@ -93,7 +93,7 @@ def test_pages_of_every_message_state_have_no_problems(visit):
 
 
 def test_the_list_follows_a_message_while_it_is_sent(visit):
-    with SmtpSink() as sink:
+    with RecordingSink() as sink:
         sink.behaviour.recipients["fausse@exemple.example"] = "550 5.1.1 User unknown"
         operations.enqueue(kind="note", recipient="juste@exemple.example", at=timezone.now())
         operations.enqueue(kind="note", recipient="fausse@exemple.example", at=timezone.now())

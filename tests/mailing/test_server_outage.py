@@ -14,7 +14,7 @@ from mailing import mail_server, smtp_replies
 from mailing.dispatch import drain
 from mailing.mail_server import ServerWatch
 from mailing.models import Message, MessageState
-from sites.demo.smtp_sink import SinkBehaviour
+from tests.smtp_sink import SinkBehaviour
 
 MINUTE = datetime.timedelta(minutes=1)
 

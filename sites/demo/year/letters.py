@@ -17,6 +17,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from bounces.imap import ListedMail
 from mailing import bounce_mailbox
 from mailing.mime import MimeEmail
+from sites.demo.directory import INVENTED
 
 _KEY_LINK = re.compile(r"/cle/#cle=([^&\s]+)&jeton=(\S+)")
 
@@ -127,43 +128,7 @@ def _write_letter(letter: ReceivedLetter) -> str:
     )
 
 
-_REPORT = """\
-Return-Path: <>
-From: MAILER-DAEMON@mta.example (Mail Delivery System)
-Subject: Undelivered Mail Returned to Sender
-Auto-Submitted: auto-replied
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=delivery-status; boundary="report"
-
---report
-Content-Type: text/plain; charset=us-ascii
-
-This is the mail system at host mta.example.
-
-<{recipient}>: host mbox.example[192.0.2.10] said: 550 5.1.1
-    <{recipient}>: Recipient address rejected: User unknown in
-    virtual mailbox table (in reply to RCPT TO command)
-
---report
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; mta.example
-
-Final-Recipient: rfc822; {recipient}
-Original-Recipient: rfc822;{recipient}
-Action: failed
-Status: 5.1.1
-Diagnostic-Code: smtp; 550 5.1.1 <{recipient}>: Recipient address
-    rejected: User unknown in virtual mailbox table
-
---report
-Content-Type: text/rfc822-headers
-
-Message-ID: {message_id}
-To: {recipient}
-
---report--
-"""
+_REPORT = (INVENTED / "undelivered.eml").read_text(encoding="utf-8")
 
 
 class ReturnedMailbox:

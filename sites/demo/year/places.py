@@ -12,18 +12,12 @@ from stdnum import luhn
 
 from accounts.models import Profile
 from core.formatting import fold
-from sites.demo.directory import NAMES, SHAPES, Commune, Departement, generate_schools
+from sites.demo.directory import NAMES, SHAPES, Departement, generate_schools, read_departements, read_words
 from sites.demo.people import DemoPerson
 from tenants.models import CollectivityKind
 
 #: With the demonstration's own, enough for the schools of one commune.
-_MORE_NAMES = (
-    "Robert Desnos", "Louise Michel", "Albert Camus", "Pierre Brossolette", "Irène Joliot-Curie", "Claude Monet",
-    "Camille Claudel", "Hector Berlioz", "Olympe de Gouges", "Gustave Eiffel", "Maurice Ravel", "Jules Verne",
-    "Charles Péguy", "Danielle Casanova", "Ambroise Croizat", "Maria Montessori", "Jean Giono", "Alfred Nobel",
-    "La Prairie", "Les Marronniers", "Le Vieux Pont", "Les Charmilles", "La Colline", "Les Acacias", "Bellevue",
-    "Les Glycines", "Le Coteau", "Les Tournesols", "Beauregard", "La Rivière", "Les Hirondelles", "Le Verger",
-)  # fmt: skip
+_MORE_NAMES = read_words("more_school_names")
 #: Schools with classes from CP to CM2: what the licences are for.
 _SHAPES = tuple((shape, weight) for shape, weight in SHAPES if shape.elementary == "1")
 
@@ -74,37 +68,7 @@ def _agent(username: str, first_name: str, last_name: str) -> DemoPerson:
     return DemoPerson(username, first_name, last_name, Profile.AGENT)
 
 
-_GARD = Departement("030", "Gard", (Commune("Alès", "30007", "30100", 44.125, 4.083, 60),))
-_FINISTERE = Departement(
-    "029",
-    "Finistère",
-    (
-        Commune("Carhaix-Plouguer", "29024", "29270", 48.276, -3.573, 18),
-        Commune("Châteaulin", "29026", "29150", 48.196, -4.092, 18),
-        Commune("Crozon", "29042", "29160", 48.246, -4.490, 18),
-        Commune("Huelgoat", "29081", "29690", 48.364, -3.746, 18),
-        Commune("Pleyben", "29162", "29190", 48.227, -3.967, 18),
-    ),
-    "Rennes",
-    "14",
-    "Bretagne",
-    "53",
-)
-_SAVOIE = Departement(
-    "073",
-    "Savoie",
-    (
-        Commune("Chambéry", "73065", "73000", 45.564, 5.917, 60),
-        Commune("La Motte-Servolex", "73179", "73290", 45.597, 5.871, 25),
-        Commune("Cognin", "73087", "73160", 45.559, 5.894, 25),
-        Commune("La Ravoire", "73213", "73490", 45.560, 5.961, 20),
-        Commune("Barberaz", "73029", "73000", 45.556, 5.944, 20),
-    ),
-    "Grenoble",
-    "08",
-    "Auvergne-Rhône-Alpes",
-    "84",
-)
+_GARD, _FINISTERE, _SAVOIE = read_departements("year_communes")
 
 OFFICES = (
     OfficeStory(
@@ -141,25 +105,7 @@ def list_rows() -> Iterator[dict[str, str]]:
 TEACHERS_PER_SCHOOL = 5
 #: Their servers take letters and report later that nobody is there.
 DEAD_DOMAIN = "ancienne-adresse.example"
-_FIRST_NAMES = (
-    "Adèle", "Agathe", "Alice", "Amina", "Anaïs", "Anne", "Arthur", "Aurélie", "Baptiste", "Bastien", "Bruno",
-    "Cécile", "Céline", "Clément", "Coralie", "David", "Delphine", "Denis", "Élise", "Émilie", "Éric", "Fabien",
-    "Fatima", "Florent", "Gaëlle", "Guillaume", "Inès", "Isabelle", "Jérôme", "Julie", "Karim", "Laure",
-    "Laurent", "Leïla", "Loïc", "Lucie", "Manon", "Marion", "Mathieu", "Maud", "Mehdi", "Nadia", "Nicolas",
-    "Noémie", "Olivier", "Pascal", "Pauline", "Pierre", "Quentin", "Rachel", "Rémi", "Romain", "Sabine", "Samir",
-    "Sandrine", "Sophie", "Thomas", "Valérie", "Vincent", "Yann",
-)  # fmt: skip
-_LAST_NAMES = (
-    "Andrieu", "Arnaud", "Aubert", "Barbier", "Barre", "Baudry", "Bazin", "Benoit", "Berger", "Besson", "Blondel",
-    "Bonnet", "Bouchet", "Bourdon", "Boyer", "Brunel", "Carlier", "Caron", "Chauvet", "Chevalier", "Collet",
-    "Cordier", "Coste", "Daniel", "Delmas", "Deschamps", "Dubois", "Dufour", "Dumas", "Dupuis", "Durand",
-    "Etienne", "Fabre", "Ferrand", "Fontaine", "Fournier", "Gaillard", "Garcia", "Gauthier", "Gillet", "Girard",
-    "Guérin", "Hamon", "Hardy", "Huet", "Jacquet", "Joly", "Jourdan", "Klein", "Lacroix", "Lambert", "Laurent",
-    "Lebrun", "Lefèvre", "Lemaire", "Lopez", "Lucas", "Maillard", "Marchand", "Martinez", "Masson", "Mercier",
-    "Meunier", "Millet", "Morel", "Moulin", "Navarro", "Noël", "Olivier", "Perrin", "Petit", "Picard", "Poirier",
-    "Prévost", "Renard", "Rey", "Ribeiro", "Richard", "Robin", "Rolland", "Roussel", "Royer", "Sanchez",
-    "Schmitt", "Simon", "Tessier", "Vasseur", "Vidal",
-)  # fmt: skip
+_FIRST_NAMES, _LAST_NAMES = read_words("first_names"), read_words("last_names")
 #: Days from the key's arrival to its activation, each with its weight; None: never.
 _DELAYS: tuple[tuple[tuple[int, int] | None, int], ...] = (
     ((1, 8), 58),

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from core.calendar import PARIS, date_in_paris
 from core.formatting import long_date, number
-from sites.demo.people import PASSWORD
+from sites.demo.people import PASSWORD, describe_accounts
 from sites.demo.scenario import check_result
 from sites.demo.year import letters, office_acts, school_acts
 from sites.demo.year.letters import LetterBook, write_letters
@@ -154,39 +154,14 @@ class YearDemonstration:
 
     def describe(self, port: int) -> str:
         """Return the accounts, and what to look at with each."""
-        portal = f"http://{settings.BASE_DOMAIN}:{port}/"
-        head = self._choose_school()
-        people = [
-            (
-                f"{office.name:<24} http://{office.slug}.{settings.BASE_DOMAIN}:{port}/\n"
-                f"  gestionnaire : {office.manager.username}   acheteur : {office.buyer.username}   "
-                f"référent données : {office.officer.username}"
-            )
-            for office in OFFICES
-        ]
-        ales = f"http://ales.{settings.BASE_DOMAIN}:{port}/"
-        chambery = f"http://chambery.{settings.BASE_DOMAIN}:{port}/"
-        places = [
-            ("l'accueil d'un gestionnaire", chambery, "claire"),
-            ("le rapport pour le conseil", f"{chambery}rapport/", "claire"),
-            ("les demandes des écoles", f"{chambery}demandes/", "claire"),
-            ("rééquilibrer un lot", f"{chambery}distribuer/reequilibrer/", "claire"),
-            ("la reconduction, donnée aux écoles le 1er septembre", f"{ales}reconduire/", "antoine"),
-            ("« Mon compte » d'une direction : ses enseignants", f"{portal}mon-compte/", head.plan.mailbox),
-            ("les « Années passées » de ses licences", f"{portal}mon-compte/licences/", head.plan.mailbox),
-            ("« Mes classes » d'une enseignante ou d'un enseignant", f"{portal}mes-classes/", self._get_teacher(head)),
-        ]
-        return "\n".join(
-            [
-                f"\nLe portail               {portal}",
-                *people,
-                f"L'exploitant             {portal}admin/   {OPERATOR.username}",
-                f"Mot de passe de tous     {PASSWORD}",
-                "À voir :",
-                *(f"  {what} : {address}   {account}" for what, address, account in places),
-                "Ctrl-C pour arrêter.",
-            ]
-        )
+        school = self._choose_school()
+        context = {
+            "offices": OFFICES,
+            "operator": OPERATOR,
+            "school": school,
+            "teacher": self._get_teacher(school),
+        }
+        return describe_accounts("year_accounts", port, context)
 
     def _print_month(self, day: datetime.date) -> None:
         if day.day == 1:

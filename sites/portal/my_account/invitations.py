@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from django.http import HttpResponse
@@ -11,13 +10,13 @@ from django.views.decorators.http import require_POST
 
 from accounts.requests import AuthenticatedRequest
 from core.exceptions import DomainError
-from core.formatting import join_words, long_moment, pluralize
+from core.formatting import join_words
 from licensing.entitlements.exceptions import NoSeatLeft
-from licensing.entitlements.wording import format_long_date
 from licensing.requests.invitations import operations
 from licensing.requests.invitations.exceptions import BadAddresses
 from licensing.requests.invitations.models import TeacherInvitation
 from licensing.requests.invitations.operations import InvitationResult
+from mailing.email_templates import read_email_template
 from sites.portal.my_account.page import INVITE_FORM, Notice, parse_pk, refuse, respond
 from web.access import signed_in
 from web.page_actions import page_action
@@ -86,40 +85,16 @@ def _build_notice(result: InvitationResult) -> Notice:
 
 
 def _describe_result(result: InvitationResult) -> str:
-    """Return a sentence that leaves out nobody of the list."""
-    parts = []
-    if len(result.invitations) == 1:
-        parts.append(f"Une invitation part à {result.invitations[0].email} : une licence lui est réservée.")
-    elif result.invitations:
-        parts.append(f"{len(result.invitations)} invitations partent : une licence est réservée à chaque personne.")
-    if result.seats:
-        names = join_words([str(seat.holder) for seat in result.seats])
-        given = "La licence est donnée" if len(result.seats) == 1 else "Une licence est donnée"
-        parts.append(f"{given} à {names}, qui {'a' if len(result.seats) == 1 else 'ont'} déjà un compte.")
-    if result.already:
-        have = "a" if len(result.already) == 1 else "ont"
-        parts.append(f"{join_words([str(teacher) for teacher in result.already])} {have} déjà une licence.")
-    if result.waiting:
-        parts.append(_describe_waiting(result.waiting))
-    if result.bad_lines:
-        parts.append(f"{pluralize(len(result.bad_lines), 'ligne passée', 'lignes passées')}.")
-    return " ".join(parts)
-
-
-def _describe_waiting(waiting: Sequence[TeacherInvitation]) -> str:
-    """Return who is invited already, since when, and when a reminder is possible: « Relancer » is offered with it."""
+    """Return sentences that leave out nobody of the list, and say when a reminder is possible."""
     now = timezone.now()
-    if len(waiting) > 1:
-        names = join_words([_name_with_address(one) for one in waiting])
-        return f"Déjà dans la liste, avec une licence réservée : {names}. « Relancer » est à côté de chaque nom."
-    [one] = waiting
-    sentence = (
-        f"{_name_with_address(one)} est déjà dans la liste : son invitation est partie le "
-        f"{format_long_date(one.reminded_at or one.created_at)}, et une licence lui est réservée."
-    )
-    if one.may_be_reminded_at(now):
-        return sentence
-    return f"{sentence} Vous pourrez la relancer à partir du {long_moment(timezone.localtime(one.remindable_from))}."
+    context = {
+        "result": result,
+        "holders": join_words([str(seat.holder) for seat in result.seats]),
+        "already": join_words([str(teacher) for teacher in result.already]),
+        "waiting": join_words([_name_with_address(invitation) for invitation in result.waiting]),
+        "is_remindable": any(invitation.may_be_reminded_at(now) for invitation in result.waiting),
+    }
+    return "".join(read_email_template("portal/sentences/invited.txt", context)[""])
 
 
 def _name_with_address(invitation: TeacherInvitation) -> str:

@@ -30,13 +30,13 @@ from licensing.entitlements import operations, overview, seat_holders
 from licensing.entitlements.exceptions import SchoolNotChosen, SubscriptionNotAdministered, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
-from licensing.entitlements.seat_holders import SeatAssignments
 from licensing.entitlements.vouchers import render_vouchers
 from licensing.entitlements.wording import describe_start
 from licensing.requests.returns import operations as return_operations
 from licensing.requests.returns import queries
 from licensing.requests.returns.models import MAX_COMMENT
 from licensing.requests.returns.wording import describe_demand, describe_given_back, describe_unused
+from mailing.email_templates import read_email_template
 from sites.portal.my_account import page
 from sites.portal.my_account.page import (
     SCHOOL_SESSION_KEY,
@@ -218,10 +218,12 @@ def assign(request: AuthenticatedRequest) -> HttpResponse:
     except DomainError as refusal:
         ticked = set(chosen) if row is None else set()
         return refuse(request, refusal, row=_row_of(person), ticked=ticked, chosen=subscription_id)
+    already = join_words([str(teacher) for teacher in assigned.already])
+    content = {"assigned": assigned, "user": user, "start": _describe_start(assigned.seats[0]), "already": already}
     return respond(
         request,
         Notice(
-            sentence=_describe_assignment(assigned, user),
+            sentence="".join(read_email_template("portal/sentences/assigned.txt", content)[""]),
             row=_row_of(assigned.seats[0].holder_id if len(assigned.seats) == 1 else None),
             seats=tuple(seat.pk for seat in assigned.seats),
             focus=page.NEXT,
@@ -246,21 +248,6 @@ def undo(request: AuthenticatedRequest) -> HttpResponse:
         sentence = f"C'est annulé{f' pour {names}' if names else ''} : la licence est de nouveau disponible."
     one = teachers[0].pk if len(teachers) == 1 else None
     return respond(request, Notice(sentence=sentence, row=_row_of(one), focus=page.SAME if one else page.NEXT))
-
-
-def _describe_assignment(assigned: SeatAssignments, user: User) -> str:
-    start = _describe_start(assigned.seats[0])
-    if len(assigned.seats) == 1:
-        person = assigned.seats[0].holder
-        given = "Vous avez maintenant une licence" if person == user else f"La licence est donnée à {person}"
-        sentence = f"{given}, utilisable {start}." if start else f"{given}."
-    else:
-        active = f"utilisables {start}" if start else "actives"
-        sentence = f"{len(assigned.seats)} licences sont données, {active} : un e-mail en informe chaque personne."
-    if not assigned.already:
-        return sentence
-    names = join_words([str(teacher) for teacher in assigned.already])
-    return f"{sentence} {'Avait' if len(assigned.already) == 1 else 'Avaient'} déjà une licence : {names}."
 
 
 def _describe_start(seat: Seat) -> str:

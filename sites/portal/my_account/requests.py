@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import HTML, Div, Layout
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -61,19 +59,6 @@ class AskCollectivityForm(forms.Form):
         }
         for name, offered in choices.items():
             cast("forms.TypedChoiceField", self.fields[name]).choices = offered
-        self.helper = FormHelper()
-        self.helper.attrs = {"novalidate": True}
-        self.helper.layout = Layout(
-            "collectivity",
-            "school_year",
-            "units",
-            "reason",
-            Div(
-                HTML('<button class="btn btn-primary">Envoyer la demande</button>'),
-                HTML('<a class="btn btn-outline-secondary" href="{% url "my_account" %}">Annuler</a>'),
-                css_class="d-flex flex-wrap gap-2",
-            ),
-        )
 
 
 #: Where a refusal stands in the form; elsewhere it stands above.

@@ -18,6 +18,7 @@ from licensing.requests.invitations.models import TeacherInvitation, guess_name,
 from licensing.requests.invitations.queries import WaitingInvitation
 from licensing.requests.school_requests import queries as requests
 from licensing.requests.school_requests.models import TeacherRequest
+from mailing.email_templates import read_email_template
 from schools import queries
 from schools.folding import fold
 from schools.wording import format_school_name
@@ -304,25 +305,9 @@ def _list_proposals(likely: Iterable[queries.LikelyTeacher], holders: set[int | 
 def describe_classes(found: PrincipalOverview, shown: SchoolRoster) -> str:
     """Return « École Jaurès : 2 classes ont Pep's, 1 licence reste à donner »; the school alone without licences."""
     name = format_school_name(str(found.affiliation)) if found.affiliation is not None else "Mon établissement"
-    if not shown.cards:
-        return name
-    if shown.suspended:
-        return f"{name} : {'licence suspendue' if shown.size == 1 else 'licences suspendues'}"
     start = f"à partir du {format_long_date(shown.begins_on)}" if shown.begins_on is not None else ""
-    served, rest = _describe_served(shown.served, start), _describe_rest(shown)
-    if start and not shown.served:
-        return f"{name}, {start} : {rest}"
-    return f"{name} : {', '.join(filter(None, [served, rest]))}"
-
-
-def _describe_served(count: int, start: str) -> str:
-    """Return « 2 classes ont Pep's », or from which day."""
-    if not count:
-        return "aucune classe n'a encore Pep's"
-    classes = pluralize(count, "classe")
-    if start:
-        return f"{classes} {'aura' if count == 1 else 'auront'} Pep's {start}"
-    return f"{classes} {'a' if count == 1 else 'ont'} Pep's"
+    context = {"name": name, "shown": shown, "start": start, "rest": _describe_rest(shown)}
+    return "".join(read_email_template("portal/sentences/classes.txt", context)[""])
 
 
 def _describe_rest(shown: SchoolRoster) -> str:

@@ -27,7 +27,6 @@ from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from licensing.requests.invitations import operations as invitations
 from schools.models import School
-from sites.demo.smtp_sink import SmtpSink
 from tenants.models import Collectivity
 from tests.accounts.emails import answer_resets, find_link
 from tests.api.client import ApiClient
@@ -37,6 +36,7 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.host_client import HostClient
 from tests.schools.principals import create_principal, get_token
+from tests.smtp_sink import RecordingSink
 from tests.waits import LAST_S
 from tests.webhooks.receiver import Receiver
 from tests.workers import running_worker
@@ -62,7 +62,7 @@ class Secret(NamedTuple):
 class SecretWorld:
     """Nîmes and the portal; `secrets` holds what people, programs and mailboxes know."""
 
-    def __init__(self, collectivity: Collectivity, sink: SmtpSink, receiver: Receiver) -> None:
+    def __init__(self, collectivity: Collectivity, sink: RecordingSink, receiver: Receiver) -> None:
         self.collectivity, self.sink, self.receiver = collectivity, sink, receiver
         self.secrets = [Secret("SECRET_KEY", settings.SECRET_KEY)]
         self.secrets += [Secret("a sealing key", key.partition(":")[2]) for key in settings.SEALING_KEYS]

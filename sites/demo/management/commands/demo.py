@@ -15,7 +15,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from sites.demo import database, processes
-from sites.demo.people import INVITED_TEACHER, PASSWORD, PRINCIPAL, SPARING_PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from sites.demo.people import (
+    INVITED_TEACHER,
+    PRINCIPAL,
+    SPARING_PRINCIPAL,
+    TEACHER_BY_HAND,
+    TEACHERS,
+    describe_accounts,
+)
 from sites.demo.scenario import DemoScenario, RuleBroken, list_unsent_messages
 from sites.demo.year.simulation import YearDemonstration
 
@@ -112,23 +119,11 @@ class Command(BaseCommand):
 
 def _describe_scenario(scenario: DemoScenario, port: int) -> str:
     """Return the accounts of the scenario's people."""
-    portal = f"http://{settings.BASE_DOMAIN}:{port}/"
-    teachers = ", ".join(teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND))
-    return (
-        f"\nLe portail               {portal}\n"
-        f"  chefs d'établissement :  {PRINCIPAL.username}, {SPARING_PRINCIPAL.username}\n"
-        f"  enseignants :            {teachers}\n"
-        f"  invitée :                {INVITED_TEACHER.email}, par le lien de sa lettre\n"
-        f"  un élève, à {portal}eleve/ : {scenario.card.login if scenario.card else ''}, "
-        f"mot de passe {scenario.card.password if scenario.card else ''}\n"
-        f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
-        "  gestionnaire : nora   acheteuse : acheteuse   référent données : referent   lectrice : lectrice\n"
-        f"Le bureau du Gard        http://gard.{settings.BASE_DOMAIN}:{port}/\n"
-        "  gestionnaire : gilles   acheteur : acheteur\n"
-        f"L'exploitant             {portal}admin/   exploitant\n"
-        f"Mot de passe de tous     {PASSWORD}\n"
-        "Sur un serveur, l'exploitant, les gestionnaires et les acheteurs ont aussi besoin d'un second moyen de\n"
-        "connexion ; la démonstration s'en passe (OPERATOR_SECOND_FACTOR, OFFICE_SECOND_FACTOR).\n"
-        f"Les e-mails reçus        PEPS_DATA={settings.DATA} .venv/bin/python manage.py read_mail\n"
-        "Ctrl-C pour arrêter."
-    )
+    context = {
+        "principals": (PRINCIPAL.username, SPARING_PRINCIPAL.username),
+        "teachers": [teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND)],
+        "invited": INVITED_TEACHER,
+        "card": scenario.card,
+        "data": settings.DATA,
+    }
+    return describe_accounts("accounts", port, context)

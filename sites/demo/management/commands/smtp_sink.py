@@ -31,7 +31,7 @@ class Command(BaseCommand):
         stop_requested = threading.Event()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signal_number, lambda *_: stop_requested.set())
-        sink = SmtpSink(host=options["host"], port=options["port"], folder=options["folder"], keep=False)
+        sink = SmtpSink(host=options["host"], port=options["port"], folder=options["folder"])
         try:
             sink.start()
         except OSError as error:
