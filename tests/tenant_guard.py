@@ -13,6 +13,7 @@ In addition the collectivities of the tests share no primary key (`separate_ids`
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from contextlib import contextmanager
@@ -134,6 +135,8 @@ def _check_query(query):
 
 def install(patch):
     """Install the checks for the run."""
+    # A viewset's queryset belongs to no schema: it is made when its module is loaded, whichever schema that is in.
+    importlib.import_module("config.urls_api")
     connection_created.connect(_install_on_connection)
     if connection.connection is not None:
         _install_on_connection(connection=connection)
