@@ -9,7 +9,7 @@ from functools import lru_cache
 from core.contact_details import is_ordinary_address
 from imports.formats import limits
 from imports.formats.sheet_types import CellValue
-from imports.problems import Problem
+from imports.problems import Problem, warning
 
 
 class CellType:
@@ -82,7 +82,7 @@ def parse_class_count(cell: CellValue) -> int | Problem | None:
         return number
     if number.code == "units_missing":
         return None
-    return Problem("classes", "classes_invalid", number.message, blocking=False)
+    return warning("classes", "classes_invalid", number.message)
 
 
 def is_quantity(text: str) -> bool:

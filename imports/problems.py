@@ -19,6 +19,11 @@ class Problem(NamedTuple):
         return self._asdict()
 
 
+def warning(column: str, code: str, message: str) -> Problem:
+    """Return a problem with which the row can be applied as it is."""
+    return Problem(column, code, message, blocking=False)
+
+
 #: Codes of notes that say why a row is left out although it names a school. Once it is restored they say nothing.
 COUNTED_WITH_ANOTHER, NUMBER_GIVEN_ELSEWHERE = "counted_with_another", "number_given_elsewhere"
 ANOTHER_ROW_COUNTS, TABLE_NOT_CHOSEN = "another_row_counts", "table_not_chosen"

@@ -24,24 +24,21 @@ from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.columns import PORTFOLIO_FIELDS, Meaning
 from imports.enums import APPLICABLE, Purpose, Verdict
 from imports.parsing.rows import ParsedRow
-from imports.problems import LEFT_OUT_CODES, Problem
+from imports.problems import LEFT_OUT_CODES, Problem, warning
 
 #: Above this number of schools the message lists no rows, so that it does not change with each of them.
 MAX_LISTED_SCHOOLS = 100
 
 
-def check_missing(problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problem of a row without recipient; none if the address already has a blocking problem."""
-    if any(problem.column == Meaning.EMAIL and problem.blocking for problem in problems):
-        return []
-    return [
-        Problem(
+def check_missing(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield the problem of a row without recipient; none if the address already has a blocking problem."""
+    if not any(problem.column == Meaning.EMAIL and problem.blocking for problem in problems):
+        yield Problem(
             "email",
             "email_missing",
             "Aucune adresse e-mail n'est connue pour cette école, ni dans le tableau, ni dans votre périmètre, ni "
             "dans l'annuaire : indiquez-en une.",
         )
-    ]
 
 
 def describe_shared(row: ParsedRow, uai: str, rows: SharedEmail, context: CheckContext) -> Problem:
@@ -54,23 +51,21 @@ def describe_shared(row: ParsedRow, uai: str, rows: SharedEmail, context: CheckC
         count = len(rows.lines) - rows.schools.get(uai, 0)
         where = school_checks.describe_places(others, count, row.sheet, context.sheets)
         whose = f"{formatting.pluralize(schools, 'école')} du tableau (voir aussi {where})"
-    return Problem(
+    return warning(
         "email",
         "email_shared",
         f"Cette adresse est celle de {whose} : vérifiez qu'elle reçoit bien leurs clés à toutes.",
-        blocking=False,
     )
 
 
 def describe_unknown(school: SchoolFacts) -> Problem:
     """Return the warning about an address found neither in the directory nor in the portfolio."""
     known = f"de l'annuaire ({school.mailbox})" if school.mailbox else "de votre périmètre"
-    return Problem(
+    return warning(
         "email",
         "email_not_in_directory",
         f"Cette adresse n'est pas celle {known}. La clé y sera bien envoyée ; mais, reçue ailleurs, elle ne suffit pas "
         "à reconnaître le chef d'établissement.",
-        blocking=False,
     )
 
 
@@ -81,17 +76,14 @@ def is_known_email(email: str, school: SchoolFacts) -> bool:
     return email.casefold() in known or known == ("", "")
 
 
-def check_class_count(row: ParsedRow) -> list[Problem]:
-    """Return the problem of a number of classes out of range."""
-    if row.classes is None or 1 <= row.classes <= MAX_CLASSES:
-        return []
-    return [
-        Problem(
+def check_class_count(row: ParsedRow) -> Iterator[Problem]:
+    """Yield the problem of a number of classes out of range."""
+    if row.classes is not None and not 1 <= row.classes <= MAX_CLASSES:
+        yield Problem(
             "classes",
             "classes_out_of_range",
             f"Une école a de 1 à {MAX_CLASSES} classes : corrigez ce nombre, ou videz la case pour ne rien changer.",
         )
-    ]
 
 
 def compare_entry(
@@ -111,7 +103,7 @@ def compare_entry(
     if not changes:
         return Verdict.UNCHANGED, []
     description = " ; ".join(changes)
-    return Verdict.CHANGED, [Problem("", "changes", f"{formatting.start_sentence(description)}.", blocking=False)]
+    return Verdict.CHANGED, [warning("", "changes", f"{formatting.start_sentence(description)}.")]
 
 
 def check_rows(rows: Iterable[CheckRequest], context: CheckContext) -> Iterator[RowOutcome]:
@@ -194,7 +186,8 @@ def check_row(request: CheckRequest, context: CheckContext, findings: CrossRowFi
     if school is None:
         problems.append(school_checks.describe_not_found(request, context))
     elif school_checks.needs_note(found) or school.closed or not school.elementary or school.portfolio is None:
-        problems += school_checks.describe_match(request, school) + school_checks.check_school(request, school, context)
+        problems += school_checks.describe_match(request, school)
+        problems += school_checks.check_school(request, school, context)
         if school.closed and not found.proposals and found.uai in context.successors:
             request = request._replace(school=found._replace(proposals=(context.successors[found.uai],)))
     if row.email and row.email.lower() in findings.shared:
@@ -218,17 +211,16 @@ def _ignored_outcome(request: CheckRequest, school: SchoolFacts | None, context:
     label, recipient, held = _label_recipient_held(request, school)
     if request.row.ignored:
         code = next((note.code for note in request.row.notes if note.code in LEFT_OUT_CODES), "ignored")
-        reason = Problem("", code, request.row.ignored, blocking=False)
+        reason = warning("", code, request.row.ignored)
     elif request.awaited:
-        reason = Problem(
+        reason = warning(
             "",
             "awaited",
             f"Gardée de côté jusqu'à ce que l'annuaire connaisse {request.school.uai or 'son école'} : elle vous sera "
             "alors proposée de nouveau.",
-            blocking=False,
         )
     else:
-        reason = Problem("", "set_aside", "Mise de côté : elle ne sera pas appliquée.", blocking=False)
+        reason = warning("", "set_aside", "Mise de côté : elle ne sera pas appliquée.")
     reasons = [reason]
     if request.school.doubt:
         # Kept with the row, so that restoring it restores its doubt.
@@ -252,7 +244,7 @@ def _repeated_school_problem(
             if context.purpose is Purpose.ALLOCATION and row.email and row.email.lower() != first.email
             else ""
         )
-        return Problem("uai", "duplicate", f"Cette école figure déjà à la {where}.{lost}", blocking=False)
+        return warning("uai", "duplicate", f"Cette école figure déjà à la {where}.{lost}")
     others = (line for line in same_school.lines if line.place != here)
     count = len(same_school.lines) - 1
     if context.purpose is Purpose.PORTFOLIO:
@@ -307,7 +299,7 @@ def _allocation_outcome(
     if school is None:
         return RowOutcome(request, label, recipient, units, held, None, Verdict.ERROR, problems, ticked=False)
     if units == 0 and held == 0:
-        reason = Problem("units", "zero_units", "0 licence demandée : il n'y a rien à attribuer.", blocking=False)
+        reason = warning("units", "zero_units", "0 licence demandée : il n'y a rien à attribuer.")
         return RowOutcome(request, label, recipient, 0, 0, None, Verdict.IGNORED, [reason], ticked=False)
     if not recipient:
         problems += check_missing(problems)

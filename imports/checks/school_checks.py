@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from core import formatting
@@ -10,7 +10,7 @@ from imports.checks.context import CheckContext, CheckRequest, SchoolFacts
 from imports.checks.school_resolution import ResolvedSchool
 from imports.columns import Meaning
 from imports.enums import Purpose, RowMatchMethod
-from imports.problems import Problem
+from imports.problems import Problem, warning
 from schools import uai
 from schools.folding import fold
 from schools.recognition.candidates import format_label
@@ -174,46 +174,35 @@ def needs_note(found: ResolvedSchool) -> bool:
     return found.match_method in _REPORTED_METHODS or (found.confidence or 0) < _SAME_NAME
 
 
-def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
-    """Return the note on a school that was matched by a repaired UAI or by name, or whose name is another's."""
+def describe_match(request: CheckRequest, school: SchoolFacts) -> Iterator[Problem]:
+    """Yield the note on a school that was matched by a repaired UAI or by name, or whose name is another's."""
     found = request.school
     sure = format_percent(found.confidence or 0)
     if found.match_method == RowMatchMethod.REPAIRED:
-        return [
-            Problem(
-                "uai",
-                "repaired",
-                f"UAI rétabli : « {request.row.cells.get(Meaning.UAI, '')[:80]} » est lu {found.uai}, "
-                f"« {school.label} » (confiance {sure}).",
-                blocking=False,
-            )
-        ]
-    if found.match_method == RowMatchMethod.NAME:
-        return [
-            Problem(
-                "name",
-                "matched_by_name",
-                f"École trouvée par son nom et son lieu : {describe_school(request.row.cells)} est «"
-                f" {school.label} », {found.uai} (confiance {sure}).",
-                blocking=False,
-            )
-        ]
-    if found.match_method == RowMatchMethod.UAI and (found.confidence or 0) < _SAME_NAME:
-        return [
-            Problem(
-                "name",
-                "named_differently",
-                f"L'annuaire nomme l'école {found.uai} « {school.label} », et la ligne dit "
-                f"{describe_school(request.row.cells)} : elle a peut-être changé de nom, vérifiez.",
-                blocking=False,
-            )
-        ]
-    return []
+        yield warning(
+            "uai",
+            "repaired",
+            f"UAI rétabli : « {request.row.cells.get(Meaning.UAI, '')[:80]} » est lu {found.uai}, "
+            f"« {school.label} » (confiance {sure}).",
+        )
+    elif found.match_method == RowMatchMethod.NAME:
+        yield warning(
+            "name",
+            "matched_by_name",
+            f"École trouvée par son nom et son lieu : {describe_school(request.row.cells)} est «"
+            f" {school.label} », {found.uai} (confiance {sure}).",
+        )
+    elif found.match_method == RowMatchMethod.UAI and (found.confidence or 0) < _SAME_NAME:
+        yield warning(
+            "name",
+            "named_differently",
+            f"L'annuaire nomme l'école {found.uai} « {school.label} », et la ligne dit "
+            f"{describe_school(request.row.cells)} : elle a peut-être changé de nom, vérifiez.",
+        )
 
 
-def check_school(request: CheckRequest, school: SchoolFacts, context: CheckContext) -> list[Problem]:
-    """Return the problems of the school itself: closed, not elementary, outside the portfolio."""
-    problems = []
+def check_school(request: CheckRequest, school: SchoolFacts, context: CheckContext) -> Iterator[Problem]:
+    """Yield the problems of the school itself: closed, not elementary, outside the portfolio."""
     if school.closed:
         successor = context.successors.get(request.school.uai)
         instead = (
@@ -222,24 +211,17 @@ def check_school(request: CheckRequest, school: SchoolFacts, context: CheckConte
             else "indiquez celle qui l'a remplacée, ou mettez la ligne de côté."
         )
         joined = ". " if successor else " : "
-        problems.append(Problem("uai", "school_closed", f"« {school.label} » est fermée{joined}{instead}"))
+        yield Problem("uai", "school_closed", f"« {school.label} » est fermée{joined}{instead}")
     if context.for_elementary and not school.elementary:
-        problems.append(
-            Problem(
-                "uai",
-                "no_elementary",
-                f"« {school.label} » n'a pas de classe du CP au CM2 ; cochez la ligne si vous voulez lui donner des "
-                "licences malgré tout.",
-                blocking=False,
-            )
+        yield warning(
+            "uai",
+            "no_elementary",
+            f"« {school.label} » n'a pas de classe du CP au CM2 ; cochez la ligne si vous voulez lui donner des "
+            "licences malgré tout.",
         )
     if context.purpose is Purpose.ALLOCATION and context.has_portfolio and school.portfolio is None:
-        problems.append(
-            Problem(
-                "uai",
-                "not_in_portfolio",
-                "Cette école n'est pas dans votre périmètre : ajoutez-l'y, ou mettez la ligne de côté.",
-                blocking=False,
-            )
+        yield warning(
+            "uai",
+            "not_in_portfolio",
+            "Cette école n'est pas dans votre périmètre : ajoutez-l'y, ou mettez la ligne de côté.",
         )
-    return problems

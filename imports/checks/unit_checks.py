@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from core import formatting
 from core.calendar import date_in_paris
 from imports.checks.context import CheckContext, CheckRequest, CrossRowFindings, SchoolFacts
 from imports.enums import Volume
-from imports.problems import Problem
+from imports.problems import Problem, warning
 from licensing.pools.queries import PoolHolding
 from licensing.pools.wording import describe_holdings
 
@@ -36,86 +36,59 @@ def get_requested_units(request: CheckRequest, context: CheckContext) -> int | P
 
 def check_plausibility(
     request: CheckRequest, units: int, school: SchoolFacts | None, findings: CrossRowFindings
-) -> list[Problem]:
-    """Return the warnings about an implausible number of licences."""
+) -> Iterator[Problem]:
+    """Yield the warnings about an implausible number of licences."""
     row = request.row
-    problems = []
     known = school.portfolio.classes if school and school.portfolio else None
     classes = row.classes if known is None else known
     if classes and units > classes:
         whose = "le tableau" if known is None else "votre périmètre"
-        problems.append(
-            Problem(
-                "units",
-                "units_exceed_classes",
-                f"{formatting.pluralize(units, 'licence')} pour {formatting.pluralize(classes, 'classe')} selon "
-                f"{whose}.",
-                blocking=False,
-            )
+        yield warning(
+            "units",
+            "units_exceed_classes",
+            f"{formatting.pluralize(units, 'licence')} pour {formatting.pluralize(classes, 'classe')} selon {whose}.",
         )
     if known and row.classes and row.classes != known:
-        problems.append(
-            Problem(
-                "classes",
-                "classes_differ",
-                f"Le tableau dit {formatting.pluralize(row.classes, 'classe')}, votre périmètre "
-                f"{formatting.number(known)}.",
-                blocking=False,
-            )
+        yield warning(
+            "classes",
+            "classes_differ",
+            f"Le tableau dit {formatting.pluralize(row.classes, 'classe')}, votre périmètre "
+            f"{formatting.number(known)}.",
         )
     summed = findings.sums.get((row.sheet, row.number))
     if summed is not None:
         first, last = summed
-        problems.append(
-            Problem(
-                "units",
-                "probable_subtotal",
-                f"{formatting.number(units)} est la somme des lignes {first[1]} à {last[1]} : un sous-total sans doute"
-                ". Corrigez le nombre, ou cochez la ligne s'il est juste.",
-                blocking=False,
-            )
+        yield warning(
+            "units",
+            "probable_subtotal",
+            f"{formatting.number(units)} est la somme des lignes {first[1]} à {last[1]} : un sous-total sans doute"
+            ". Corrigez le nombre, ou cochez la ligne s'il est juste.",
         )
     elif findings.is_outlier(units):
-        problems.append(
-            Problem(
-                "units",
-                "outlier",
-                f"{formatting.pluralize(units, 'licence')}, quand la plupart des lignes en demandent "
-                f"{formatting.number(findings.median)} : corrigez le nombre, ou cochez la ligne s'il est juste.",
-                blocking=False,
-            )
+        yield warning(
+            "units",
+            "outlier",
+            f"{formatting.pluralize(units, 'licence')}, quand la plupart des lignes en demandent "
+            f"{formatting.number(findings.median)} : corrigez le nombre, ou cochez la ligne s'il est juste.",
         )
-    return problems
 
 
-def check_other_pools(request: CheckRequest, units: int, school: SchoolFacts) -> list[Problem]:
-    """Return the question about a school that also holds licences of another pool: it would get a second key.
+def check_other_pools(request: CheckRequest, units: int, school: SchoolFacts) -> Iterator[Problem]:
+    """Yield the question about a school that also holds licences of another pool: it would get a second key.
 
     A number that a member typed for the row answers it; one that the file notes does not.
     """
     if not school.elsewhere or units <= school.held:
-        return []
+        return
     held = f"Cette école a déjà {describe_holdings(school.elsewhere)}"
     if request.own_units:
         total = units + sum(holding.units for holding in school.elsewhere)
-        return [
-            Problem(
-                "units",
-                "added_to_other_pool",
-                f"{held} : elle en aura {formatting.number(total)} en tout, avec une seconde clé.",
-                blocking=False,
-            )
-        ]
+        message = f"{held} : elle en aura {formatting.number(total)} en tout, avec une seconde clé."
+        yield warning("units", "added_to_other_pool", message)
+        return
     is_served = get_complement(units, school.held, school.elsewhere) == school.held
     rest = "en rester là" if is_served else f"compléter jusqu'à {formatting.number(units)}"
-    return [
-        Problem(
-            "units",
-            "other_pool",
-            f"{held} : {rest}, ou lui en donner {formatting.number(units)} de plus\u00a0?",
-            blocking=False,
-        )
-    ]
+    yield warning("units", "other_pool", f"{held} : {rest}, ou lui en donner {formatting.number(units)} de plus\u00a0?")
 
 
 def get_complement(units: int, held: int, elsewhere: Iterable[PoolHolding]) -> int:
@@ -129,25 +102,22 @@ def describe_lower(units: int, school: SchoolFacts) -> Problem:
     requested = formatting.number(units) if units else "aucune"
     if school.redeemed_at is not None:
         since = formatting.long_date(date_in_paris(school.redeemed_at))
-        return Problem(
+        return warning(
             "units",
             "below_redeemed_units",
             f"Cette école a {held} de ce lot et le tableau en demande {requested}. Sa clé est activée depuis le "
             f"{since} : rien ne peut plus en être repris. Mettez la ligne de côté pour en rester là.",
-            blocking=False,
         )
     if units == 0:
-        return Problem(
+        return warning(
             "units",
             "reduced_to_zero",
             f"Cette école a {held} de ce lot et le tableau n'en demande aucune. Sa clé n'est pas activée : vous pouvez "
             "la reprendre, ou mettre la ligne de côté pour en rester là.",
-            blocking=False,
         )
-    return Problem(
+    return warning(
         "units",
         "lower",
         f"Cette école a {held} de ce lot et le tableau en demande {requested}. Sa clé n'est pas activée : vous pouvez "
         "réduire son attribution à ce nombre, la reprendre en entier, ou mettre la ligne de côté pour en rester là.",
-        blocking=False,
     )

@@ -19,7 +19,7 @@ from imports.cells import (
 )
 from imports.columns import Meaning
 from imports.formats.sheet_types import CellRow, CellValue
-from imports.problems import LEFT_OUT_CODES, Problem, RowNote
+from imports.problems import LEFT_OUT_CODES, Problem, RowNote, warning
 
 #: Characters of a contact's name in the database.
 MAX_NAME_LENGTH = 150
@@ -174,11 +174,8 @@ def add_notes(row: ParsedRow, notes: Sequence[RowNote], volume: Meaning | None, 
     )
 
 
-_UAI_ERROR = Problem(
-    "uai",
-    "excel_error",
-    "La case de l'UAI contient une erreur de votre tableur : l'école est cherchée par son nom.",
-    blocking=False,
+_UAI_ERROR = warning(
+    "uai", "excel_error", "La case de l'UAI contient une erreur de votre tableur : l'école est cherchée par son nom."
 )
 _FORMULA_MESSAGE = (
     "Cette case contient une formule dont le résultat n'est pas dans le fichier. Ouvrez le fichier dans votre tableur, "
@@ -196,7 +193,7 @@ def _add_formula_problems(row: ParsedRow, missing: Sequence[Meaning], volume: Me
         elif meaning is Meaning.EMAIL:
             problems.append(Problem("email", "formula_not_computed", _FORMULA_MESSAGE))
         elif meaning in (Meaning.UAI, Meaning.NAME, Meaning.CLASSES):
-            problems.append(Problem(meaning.value, "formula_not_computed", _FORMULA_MESSAGE, blocking=False))
+            problems.append(warning(meaning.value, "formula_not_computed", _FORMULA_MESSAGE))
     return row._replace(problems=problems)
 
 
