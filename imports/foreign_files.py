@@ -12,10 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
-from imports.columns import Meaning
-from imports.enums import Volume
 from imports.formats.exceptions import UnreadableFile, annotation_too_slow, damaged, too_much_memory, too_much_time
-from imports.layout import FurtherTable, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing.column_mapping import ComparedRow
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
@@ -56,22 +53,8 @@ def parse_foreign_file(
     answer = _run("child_parse", LIMITS, content, choices, known, receive=receive)
     if "refusal" in answer:
         raise UnreadableFile(*answer["refusal"])
-    return ParsedSheet(
-        **answer["plain"],
-        regions=[SheetRegion(*region) for region in answer["regions"]],
-        further_tables=[
-            FurtherTable(sheet, header_row, {Meaning(name): index for name, index in columns.items()})
-            for sheet, header_row, columns in answer["further_tables"]
-        ],
-        preview=[PreviewRow(*row) for row in answer["preview"]],
-        columns={Meaning(name): index for name, index in answer["columns"].items()},
-        volume=Volume(answer["volume"]) if answer["volume"] else None,
-        questions=[LayoutQuestion.from_json(question) for question in answer["questions"]],
-        answered=[LayoutQuestion.from_json(question) for question in answer["answered"]],
-        sums={Meaning(name): indexes for name, indexes in answer["sums"].items()},
-        compared=[ComparedRow(*row) for row in answer["compared"]],
-        rows=rows,
-    )
+    compared = tuple(ComparedRow(*row) for row in answer["compared"])
+    return replace(ParsedSheet.from_json(answer["layout"]), rows=rows, compared=compared)
 
 
 def annotate_foreign_file(
@@ -130,28 +113,8 @@ def child_parse(
         return {"refusal": (refusal.code, refusal.sentence)}
     for start in range(0, len(parsed.rows), _BATCH_ROWS):
         send([_dump_row(row) for row in parsed.rows[start : start + _BATCH_ROWS]])
-    return {
-        "plain": {
-            "kind": parsed.kind,
-            "sheets": parsed.sheets,
-            "titles": parsed.titles,
-            "header_digest": parsed.header_digest,
-            "remembered": parsed.remembered,
-            "remarks": parsed.remarks,
-        },
-        "regions": [tuple(region) for region in parsed.regions],
-        "further_tables": [
-            (table.sheet, table.header_row, {meaning.value: index for meaning, index in table.columns.items()})
-            for table in parsed.further_tables
-        ],
-        "preview": [tuple(row) for row in parsed.preview],
-        "columns": {meaning.value: index for meaning, index in parsed.columns.items()},
-        "volume": parsed.volume.value if parsed.volume else "",
-        "questions": [_dump_question(question) for question in parsed.questions],
-        "answered": [_dump_question(question) for question in parsed.answered],
-        "sums": {meaning.value: indexes for meaning, indexes in parsed.sums.items()},
-        "compared": [tuple(row) for row in parsed.compared],
-    }
+    layout = replace(parsed, rows=[], compared=()).to_json()
+    return {"layout": layout, "compared": [tuple(row) for row in parsed.compared]}
 
 
 def _dump_row(row: ParsedRow) -> tuple[Any, ...]:
@@ -162,10 +125,6 @@ def _dump_row(row: ParsedRow) -> tuple[Any, ...]:
 def _dump_problem(problem: Problem) -> tuple[str, str, str, bool]:
     # A meaning becomes a text.
     return (str(problem.column), problem.code, problem.message, problem.blocking)
-
-
-def _dump_question(question: LayoutQuestion) -> dict[str, Any]:
-    return question.as_json() | {"column": str(question.column)}
 
 
 def child_annotate(  # noqa: PLR0917 - all sent by position

@@ -59,7 +59,9 @@ class LayoutQuestion(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object to store."""
-        return {**self._asdict(), "options": [option._asdict() for option in self.options]}
+        # A meaning becomes a text.
+        column, options = str(self.column), [option._asdict() for option in self.options]
+        return {**self._asdict(), "column": column, "options": options}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -99,8 +101,8 @@ class PreviewRow(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
-    """What was detected in a file. Everything has its default until the file is parsed."""
+class DetectedLayout:
+    """What was detected in a file."""
 
     #: Format of the file.
     kind: str = ""
@@ -124,14 +126,10 @@ class Layout:
     questions: Sequence[LayoutQuestion] = ()
     answered: Sequence[LayoutQuestion] = ()
     remarks: Sequence[str] = ()
-    #: Number of rows.
-    rows: int = 0
-    #: Code of the error for which the file was rejected, or its last application failed.
-    error_code: str = ""
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Return the layout stored by `to_json`."""
+        """Return the layout that `to_json` wrote."""
         return cls(
             **_read_known(
                 cls,
@@ -152,7 +150,7 @@ class Layout:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON object to store."""
+        """Return plain data."""
         return {one.name: getattr(self, one.name) for one in fields(self)} | {
             "regions": [region._asdict() for region in self.regions],
             "further_tables": [
@@ -165,6 +163,16 @@ class Layout:
             "questions": [question.as_json() for question in self.questions],
             "answered": [question.as_json() for question in self.answered],
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout(DetectedLayout):
+    """The layout stored with an import. Everything has its default until the file is parsed."""
+
+    #: Number of rows.
+    rows: int = 0
+    #: Code of the error for which the file was rejected, or its last application failed.
+    error_code: str = ""
 
     @property
     def is_parsed(self) -> bool:
@@ -245,7 +253,7 @@ def _read_questions(questions: Sequence[Mapping[str, Any]]) -> list[LayoutQuesti
 
 
 def _read_known(
-    cls: type[Layout | LayoutChoices], stored: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
+    cls: type[DetectedLayout | LayoutChoices], stored: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
 ) -> dict[str, Any]:
     """Return the stored values of the fields of `cls`, converted by their readers."""
     names = [one.name for one in fields(cls) if one.name in stored]

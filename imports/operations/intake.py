@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -19,7 +19,7 @@ from imports.checks.row_checks import check_rows
 from imports.checks.school_resolution import collect_uais, find_agreeing_column, name_examples, resolve_schools
 from imports.columns import Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RequestAnswer, Volume
-from imports.layout import NO_COLUMN, Layout, LayoutChoices
+from imports.layout import NO_COLUMN, DetectedLayout, Layout, LayoutChoices
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from imports.operations.application_requests import REQUEST_FIELDS, answer_request, end_request
 from imports.operations.import_lock import READ_TASK, lock_import, queue_task, record_in_journal
@@ -303,23 +303,9 @@ def store_parsed(
     spreadsheet_import = lock_with_corrected(import_id)
     if spreadsheet_import.state != ImportState.UPLOADED or requeue_if_moved(spreadsheet_import, parsed_sheet):
         return spreadsheet_import
-    spreadsheet_import.layout = Layout(
-        kind=parsed_sheet.kind,
-        sheets=parsed_sheet.sheets,
-        regions=parsed_sheet.regions,
-        further_tables=parsed_sheet.further_tables,
-        titles=parsed_sheet.titles,
-        preview=parsed_sheet.preview,
-        columns=parsed_sheet.columns,
-        sums=parsed_sheet.sums,
-        volume=parsed_sheet.volume,
-        header_digest=parsed_sheet.header_digest,
-        remembered=parsed_sheet.remembered,
-        questions=name_examples(parsed_sheet.questions),
-        answered=name_examples(parsed_sheet.answered),
-        remarks=parsed_sheet.remarks,
-        rows=len(parsed_sheet.rows),
-    )
+    detected = {one.name: getattr(parsed_sheet, one.name) for one in fields(DetectedLayout)}
+    detected |= {name: name_examples(detected[name]) for name in ("questions", "answered")}
+    spreadsheet_import.layout = Layout(**detected, rows=len(parsed_sheet.rows))
     on_progress("resolving", 0, len(parsed_sheet.rows))
     summaries_by_uai: dict[str, SchoolSummary] = {}
     schools = resolve_schools(((row, {}) for row in parsed_sheet.rows), summaries_by_uai)

@@ -241,7 +241,7 @@ def _add_compared_rows(mapping: ColumnMapping, kept: Sequence[_UaiColumn], sampl
         return cell_to_text(row[index]) if index < len(row) else ""
 
     return mapping._replace(
-        compared=[
+        compared=tuple(
             ComparedRow(
                 read(row, Meaning.NAME),
                 read(row, Meaning.COMMUNE),
@@ -249,7 +249,7 @@ def _add_compared_rows(mapping: ColumnMapping, kept: Sequence[_UaiColumn], sampl
                 {column.letters: column.uais[number] for column in kept},
             )
             for number, row in enumerate(sample[:MAX_COMPARED_ROWS])
-        ]
+        )
     )
 
 

@@ -14,7 +14,7 @@ from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow
-from imports.layout import MAX_COLUMNS, FurtherTable, LayoutQuestion, PreviewRow, SheetRegion
+from imports.layout import MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.colour_legends import find_legends_elsewhere
@@ -147,34 +147,13 @@ class ParsingContext(NamedTuple):
     communes: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class ParsedSheet:
+@dataclass(frozen=True, kw_only=True)
+class ParsedSheet(DetectedLayout):
     """The result of parsing. No rows while a question about the sheets or a blocking column is open."""
 
-    kind: str
-    #: Names of all sheets of the workbook.
-    sheets: list[str]
-    regions: list[SheetRegion]
-    #: Those with columns of their own.
-    further_tables: list[FurtherTable]
-    titles: list[str]
-    #: The rows around the header.
-    preview: list[PreviewRow]
-    columns: dict[Meaning, int]
-    #: None for a portfolio, where no licence is allocated.
-    volume: Volume | None
-    #: Digest of the titles, and whether the mapping is the remembered one.
-    header_digest: str
-    remembered: bool
-    #: Those that are open, and those that were answered.
-    questions: list[LayoutQuestion]
-    answered: list[LayoutQuestion]
-    remarks: list[str]
-    rows: list[ParsedRow]
+    rows: list[ParsedRow] = field(default_factory=list)
     #: Rows by which the directory can choose between several columns of UAI; none where it need not.
-    compared: list[ComparedRow] = field(default_factory=list)
-    #: Indexes of the columns whose sum a number is, by meaning.
-    sums: dict[Meaning, list[int]] = field(default_factory=dict)
+    compared: Sequence[ComparedRow] = ()
 
 
 def parse_spreadsheet(
@@ -271,7 +250,7 @@ def parse_spreadsheet(
         answered=[question for question in questions if not question.is_open],
         remarks=remarks,
         rows=rows,
-        compared=list(mapping.compared),
+        compared=mapping.compared,
         sums={meaning: list(indexes) for meaning, indexes in mapping.sums.items()},
     )
 

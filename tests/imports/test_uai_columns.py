@@ -113,4 +113,4 @@ def test_the_directory_does_not_overrule_the_member(pool, schools):
     others = SchoolFactory.create_batch(4)
     rows = [[other.uai, school.uai, school.name] for school, other in zip(schools, others, strict=True)]
     choices = ParsingOptions(units_for_all=1, answers={"uai_columns": "A"})
-    assert parse(["UAI", "RNE", "École"], rows, choices).compared == []
+    assert parse(["UAI", "RNE", "École"], rows, choices).compared == ()
