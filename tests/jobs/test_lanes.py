@@ -1,7 +1,5 @@
 """The lanes of a worker: which queues have threads of their own."""
 
-from __future__ import annotations
-
 from procrastinate.contrib.django import app
 
 from jobs import tasks
@@ -21,9 +19,5 @@ def test_a_worker_of_some_queues_serves_no_other():
 
 
 def test_small_lists_and_letters_wait_for_no_large_lists():
-    served = [lane.queues for lane in tasks.plan_lanes(concurrency=2, queues=None)]
-    assert [queues for queues in served if {"imports", "imports_large", "mail"} & set(queues)] == [
-        ("mail",),
-        ("imports",),
-        ("imports_large",),
-    ]
+    served = {lane.queues for lane in tasks.plan_lanes(concurrency=2, queues=None)}
+    assert {("mail",), ("imports",), ("imports_large",)} <= served
