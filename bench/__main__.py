@@ -1,7 +1,5 @@
 """`python -m bench [NAME…] [--json]`: run the measures, all or those named, one line each."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

@@ -3,8 +3,6 @@
 One in twenty typed their school by hand (`bench.misnamed_rows`); the others chose it in the directory.
 """
 
-from __future__ import annotations
-
 import datetime
 import random
 import tempfile

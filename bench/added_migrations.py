@@ -1,7 +1,5 @@
 """Migrations that a measure adds to those of an app, in a temporary folder."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import sys

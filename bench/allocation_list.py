@@ -1,7 +1,5 @@
 """The office's list of 10,000 allocations, as it opens and under its slowest filters, among 40,000 keys."""
 
-from __future__ import annotations
-
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Mod

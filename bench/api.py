@@ -3,8 +3,6 @@
 A measure fails where a bound of issue 6 is missed.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections import Counter

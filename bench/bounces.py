@@ -1,7 +1,5 @@
 """Bounces: 10,000 reports in the mailbox of a real IMAP server, each of a key's e-mail of one office."""
 
-from __future__ import annotations
-
 import contextlib
 import imaplib
 import os

@@ -1,7 +1,5 @@
 """The national directory: loading it, and searching it, at 70,018 schools."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import operator

@@ -1,7 +1,5 @@
 """What more collectivities cost on one server: at 200, 1,000 and 2,000 of them, or the numbers in `BENCH_SIZES`."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import time

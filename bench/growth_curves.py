@@ -1,7 +1,5 @@
 """Curves over the number of collectivities: their points, what they may be, and where they lead beyond them."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Two databases, of few collectivities and of many, in which the same things are done in turn."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import time

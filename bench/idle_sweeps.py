@@ -1,7 +1,5 @@
 """What a worker does each minute to find work, where a thousand collectivities have none."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from itertools import batched

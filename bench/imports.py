@@ -1,7 +1,5 @@
 """A spreadsheet of 60,000 rows: from the file to committed allocations, with their keys and queued e-mails."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import statistics

@@ -4,8 +4,6 @@ Keys are created by the real operations; subscriptions and classes are inserted 
 redemptions would take longer than the measures.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 from collections.abc import Iterator, Sequence

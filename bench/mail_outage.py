@@ -6,8 +6,6 @@ are run at their minutes. It fails on an e-mail that is lost, on one that arrive
 unanswered, and where the operator is told after more than five minutes, or still told once all is well.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import logging

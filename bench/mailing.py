@@ -1,7 +1,5 @@
 """Sending e-mails: 2,000 queued messages, through a real SMTP server in a process of its own."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import smtplib

@@ -1,7 +1,5 @@
 """Matching among 70,000 schools and 200,000 accounts: teachers for a school, schools for a typed name."""
 
-from __future__ import annotations
-
 import random
 import statistics
 from collections.abc import Callable, Sequence

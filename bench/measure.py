@@ -1,7 +1,5 @@
 """Interleaved timing of contenders, and peak memory."""
 
-from __future__ import annotations
-
 import gc
 import os
 import resource

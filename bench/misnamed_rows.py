@@ -1,7 +1,5 @@
 """Rows with realistic school names: abbreviated, misspelt, without accents, the commune with a CEDEX."""
 
-from __future__ import annotations
-
 import random
 import re
 import unicodedata

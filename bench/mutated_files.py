@@ -1,7 +1,5 @@
 """Mutated files of every format: how many are read, refused, raise an error, or lose a sheet in silence."""
 
-from __future__ import annotations
-
 import os
 import random
 from collections import Counter, defaultdict

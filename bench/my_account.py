@@ -1,7 +1,5 @@
 """« Mon compte » and entry into the application, with 200,000 accounts, 30,000 seats and 100,000 pupils."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import statistics

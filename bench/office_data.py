@@ -1,7 +1,5 @@
 """An office, its schools, a token of its API, and people with sessions, as several measures need them."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.conf import settings

@@ -3,8 +3,6 @@
 Allocations are made by the real operation. Activations, reminders, and all keys of others are inserted in bulk.
 """
 
-from __future__ import annotations
-
 import datetime
 import math
 import os

@@ -1,7 +1,5 @@
 """Pages as they are measured: loaded, their queries replayed, their figures beside a floor and a peer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Allocating licences to ten thousand schools: keys, allocations, audit log and e-mails, all committed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.db import connection

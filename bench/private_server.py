@@ -1,7 +1,5 @@
 """A PostgreSQL server of the bench's own, which may be killed: nobody else's database is on it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

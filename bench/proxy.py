@@ -1,7 +1,5 @@
 """The nginx of deploy/nginx before web processes of this machine: on free ports, in a folder of its own."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shutil

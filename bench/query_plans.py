@@ -1,7 +1,5 @@
 """Query plans: the plan of each query that some code runs, and full scans among them."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

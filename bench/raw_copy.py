@@ -1,7 +1,5 @@
 """Bare COPY: dump and restore rows as a lower bound, and bulk-insert test data."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Precision of the recognition by name, by decile of its confidence, on lists as offices draw them up."""
 
-from __future__ import annotations
-
 import random
 import re
 import tempfile

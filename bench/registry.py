@@ -1,7 +1,5 @@
 """The registry of measures, from every module of the package."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Reminding 60,000 schools of keys that nobody redeemed: chosen by one statement, queued in batches."""
 
-from __future__ import annotations
-
 import datetime
 import time
 from dataclasses import asdict, dataclass

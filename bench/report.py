@@ -1,7 +1,5 @@
 """« Rapport pour le conseil » of an office with 10,000 allocations and 60 weeks, in a country of 200,000 other keys."""
 
-from __future__ import annotations
-
 from bench.measure import MeasureGroup
 from bench.office_home import create_year, measure_page, sign_in_viewer
 from bench.registry import measure

@@ -1,7 +1,5 @@
 """A scratch database for one measure: created, migrated, and always dropped."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -3,8 +3,6 @@
 Orders are inserted in bulk, as the operations would leave them: creating them one by one would take too long.
 """
 
-from __future__ import annotations
-
 import datetime
 import itertools
 from collections.abc import Sequence

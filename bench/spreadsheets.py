@@ -1,7 +1,5 @@
 """Realistic lists: layouts detected, rows that match their school or a wrong one, numbers misread without a word."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io

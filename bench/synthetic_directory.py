@@ -1,7 +1,5 @@
 """A synthetic directory of national size, for machines without the real extract."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import itertools

@@ -1,7 +1,5 @@
 """A migration of one column in the schemas of 200, 1,000 and 2,000 collectivities."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """A thousand collectivities: opening one more, writing keys beside them, and checking that all are migrated."""
 
-from __future__ import annotations
-
 import os
 import statistics
 import time

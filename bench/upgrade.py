@@ -6,8 +6,6 @@ answer that is neither success nor refusal, on anything acknowledged that is los
 finds broken, and on a schema that lacks what was added.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

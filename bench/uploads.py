@@ -1,7 +1,5 @@
 """Memory of the web processes while eight files of 19 MB arrive at once, through gunicorn."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import io

@@ -1,7 +1,5 @@
 """Gunicorn on the scratch database, and an HTTP client for it."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json

@@ -3,8 +3,6 @@
 An entry holds what a collectivity may know: counts and states, never a key nor a teacher's or pupil's name.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable
 from typing import NamedTuple

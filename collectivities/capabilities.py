@@ -1,7 +1,5 @@
 """What the members of an office may do, and by which roles. Pages, letters and « À faire » ask for a capability."""
 
-from __future__ import annotations
-
 import enum
 
 from django.db import models

@@ -1,7 +1,5 @@
 """The e-mails of the office, rendered when they are sent, from the data of that moment."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from django.conf import settings

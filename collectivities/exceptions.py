@@ -1,7 +1,5 @@
 """Errors of the office's operations: a stable code, and the French sentence shown to the user."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The forms of the office. They clean and label fields; business rules are checked by the operations."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import uuid

@@ -3,8 +3,6 @@
 Actions with the same name are one choice of the filter: a revocation alone, and the revocations of a list.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 from collections.abc import Callable, Collection, Mapping

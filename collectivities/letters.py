@@ -1,7 +1,5 @@
 """Which letters come to a member by themselves: by their roles, and by their choice."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, cast

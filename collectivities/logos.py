@@ -4,8 +4,6 @@ An upload is re-encoded as PNG from its pixels, so that nothing else in the file
 metadata) is stored: in a child process, which a file may make run out of memory or time alone.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import warnings

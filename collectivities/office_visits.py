@@ -5,8 +5,6 @@ and its row holds a hash of it (`accounts.sessions`). The visit is a session of 
 the operator's session at the portal.
 """
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass
 from typing import Any, cast

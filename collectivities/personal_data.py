@@ -4,8 +4,6 @@ Reads query all schemas at once; writes enter the schema of each office the pers
 names as they were written: a public body must be able to say who allocated its licences.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from typing import Any, NamedTuple

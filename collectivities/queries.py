@@ -1,7 +1,5 @@
 """Queries on a collectivity's office, in the current schema."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Iterable
 from typing import NamedTuple, cast

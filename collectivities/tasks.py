@@ -1,7 +1,5 @@
 """Tasks of the office: what happened to its members' accounts, and the sealing of its journal."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """Keeps the operator's visits of an office to reading: pages alone, and the database refuses to write."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast

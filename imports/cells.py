@@ -1,7 +1,5 @@
 """Types of a cell, and one cell read as text, a number, an e-mail address or a telephone number. Pure."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from functools import lru_cache

@@ -4,8 +4,6 @@ How its column is recognised, what a member is shown, asked and refused, its nam
 a new kind is one more member of `Meaning`, and its place in the forms and workbooks below.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """What a manager looks at before confirming: rows put aside, ticked rows that may be mistaken, changes."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 

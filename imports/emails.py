@@ -1,7 +1,5 @@
 """E-mails about requests to apply an import: to the managers, and back to who asked. Rendered when they are sent."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from accounts.models import User

@@ -1,7 +1,5 @@
 """Purposes and states of an import, and verdicts of its rows."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from django.db import models

@@ -1,7 +1,5 @@
 """Errors raised by imports. Each French sentence says what happened and what can be done."""
 
-from __future__ import annotations
-
 from core.exceptions import DomainError
 
 

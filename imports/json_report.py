@@ -1,7 +1,5 @@
 """JSON report of the command `import_spreadsheet`. Its structure is a public contract."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from imports.checks.school_checks import DOUBT_CODES

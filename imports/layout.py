@@ -4,8 +4,6 @@ Both are stored as JSON with the import. Keys that this version does not know ar
 deployment, two versions read the same rows. Missing keys take their defaults.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields

@@ -1,7 +1,5 @@
 """Problems of cells and rows, and what a file says about a row beyond its cells."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 

@@ -4,8 +4,6 @@ The worker writes `ImportProgress` through a separate connection, so that it is 
 failure to write progress does not fail the import.
 """
 
-from __future__ import annotations
-
 import datetime
 import logging
 import time

@@ -1,7 +1,5 @@
 """Read-only queries on imports, their rows, the remarks of these, and what was given to a school."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Licences that an applied list of schools asks for, beside those that its schools hold and those that are free."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Stored rows of an import: their columns, and how rows are written by COPY and read back to be checked again."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterable
 from operator import attrgetter

@@ -1,7 +1,5 @@
 """Tasks of imports: read the file, apply its rows, undo them, build the annotated workbook."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import logging

@@ -4,8 +4,6 @@
 case, no accents.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

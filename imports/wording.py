@@ -1,7 +1,5 @@
 """French wording of rows and of how they were read: match method, portfolio changes, numbers, time left. Pure."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from core import formatting

@@ -3,8 +3,6 @@
 Every change of a school's principals is recorded as a `PrincipalEvent`, and the principals concerned are notified.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import Any, NamedTuple
 

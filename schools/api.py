@@ -1,7 +1,5 @@
 """The directory in the API: list, search and read schools. Read only: the synchronisation writes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import django_filters

@@ -1,7 +1,5 @@
 """The school calendar: the holidays of each zone, and on which days one writes to a school."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple

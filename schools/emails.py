@@ -1,7 +1,5 @@
 """E-mails about a school's principals, rendered when they are sent, from the data of that moment."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 from typing import Any

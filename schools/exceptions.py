@@ -1,7 +1,5 @@
 """Errors of reading files of schools and of verifying principals: a stable code, and the French sentence."""
 
-from __future__ import annotations
-
 from core.exceptions import DomainError, TooManyTries
 
 

@@ -1,7 +1,5 @@
 """Text normalisation for search, the same as `public.fold` in the database, and edit distance."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

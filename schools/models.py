@@ -3,8 +3,6 @@
 `School` is written only by the directory's synchronisation, and never deleted: a school that disappears is closed.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from django.conf import settings

@@ -1,7 +1,5 @@
 """Load files of open data: the school calendar, and the outlines of territories."""
 
-from __future__ import annotations
-
 import csv
 import datetime
 from collections import Counter

@@ -1,7 +1,5 @@
 """Outlines of communes, intercommunalities, départements and regions, from files of open data."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

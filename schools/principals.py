@@ -4,8 +4,6 @@
 Licensing moves subscriptions on a hand-over; it calls `operations.confirm_verification`.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from typing import NamedTuple

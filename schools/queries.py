@@ -6,8 +6,6 @@ assumes words to be independent of one another and of the order. So matches are 
 the query is written so that only the right plan is possible.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import functools

@@ -1,7 +1,5 @@
 """Background tasks of the directory, and how long its rows are kept."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.conf import settings

@@ -5,8 +5,6 @@ région by their names. For any other collectivity, and for a commune whose name
 which écoles are theirs: the SIRET of a public école begins with the SIREN of who runs it.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

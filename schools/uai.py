@@ -4,8 +4,6 @@ Pure functions, without queries. User input goes through `normalise`, then `is_v
 `describe_error` returns the French sentence, and `find_similar` the likely intended UAI.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

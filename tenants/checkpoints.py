@@ -4,8 +4,6 @@ Who owns the database can cut a chain or write it anew, and its seals fit again 
 fit what was signed and is kept elsewhere. Why: docs/decisions/0092.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import datetime

@@ -1,7 +1,5 @@
 """Checks of `manage.py check`: offices' references to the public schema; with `--deploy`, the database, its roles."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.apps import apps

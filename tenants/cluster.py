@@ -6,8 +6,6 @@ Each office's schema stands on one node as a whole. Without the extension all of
 anything. Why: docs/decisions/0162.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Run one query in every collectivity's schema, by a handful of statements."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 

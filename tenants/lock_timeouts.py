@@ -1,7 +1,5 @@
 """Lock timeouts with retry: migrations lock tables of offices that are served meanwhile."""
 
-from __future__ import annotations
-
 import contextlib
 import random
 import time

@@ -1,7 +1,5 @@
 """Select the schema of a request by its host: public at BASE_DOMAIN, a collectivity's at its own host."""
 
-from __future__ import annotations
-
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse

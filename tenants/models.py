@@ -4,8 +4,6 @@ Written only by `tenants.provisioning` and `collectivities.operations`. A collec
 using what it allocated.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from django.conf import settings

@@ -5,8 +5,6 @@ the rules, because the application opens collectivities: it owns nothing, and ca
 Why: docs/decisions/0094.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import Any

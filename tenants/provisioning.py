@@ -5,8 +5,6 @@ the number of collectivities, by a function that runs as the tables' owner (`ten
 enforces uniqueness; the checks before report every problem at once.
 """
 
-from __future__ import annotations
-
 import datetime
 import itertools
 import re

@@ -4,8 +4,6 @@ Running the migrations takes seconds, and cloning a schema slows down with their
 snapshot is stored under a fingerprint of the migrations: after a change of them, `migrate_schemas` creates a new one.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """The tasks of this app: a new office goes to a node of the cluster; a checkpoint of sealed chains is signed daily."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

@@ -4,8 +4,6 @@ Making it takes some twenty seconds, nine tenths of them for Django to render th
 a fifth of one. Its name holds the hash of what makes it: after a change of a migration another one is made.
 """
 
-from __future__ import annotations
-
 import functools
 import gc
 import hashlib

@@ -1,7 +1,5 @@
 """A certificate that vouches for itself, and its key, as files: for tests that speak TLS."""
 
-from __future__ import annotations
-
 import datetime
 
 from cryptography import x509

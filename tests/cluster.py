@@ -4,8 +4,6 @@ The database of the URL has the extension and its nodes; that of the tests is ma
 are those of the embedded server, which the servers let in without a password, as they do one another.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from typing import Any

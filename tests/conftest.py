@@ -1,7 +1,5 @@
 """Two collectivities, created once per run, and the fixtures that enter them."""
 
-from __future__ import annotations
-
 import copy
 import datetime
 import functools

@@ -5,8 +5,6 @@ They read lines `[pk, point]`. A point is the number of statements after which t
 where the process was killed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The roles of the tests: databases are the owner's, tests run as the application, and may ask the administrator."""
 
-from __future__ import annotations
-
 import urllib.parse
 from typing import Any
 

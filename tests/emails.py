@@ -1,7 +1,5 @@
 """E-mails of the portal's outbox, as tests read them."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 from zoneinfo import ZoneInfo

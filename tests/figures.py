@@ -1,7 +1,5 @@
 """What the figures of this process rise by."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

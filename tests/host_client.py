@@ -1,7 +1,5 @@
 """A browser at one host: Django's test client, bound to the portal or to an office."""
 
-from __future__ import annotations
-
 import time
 from urllib.parse import parse_qsl
 

@@ -1,7 +1,5 @@
 """HTML without the white space that no browser shows: line breaks and indentation of templates."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

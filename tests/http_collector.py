@@ -1,7 +1,5 @@
 """A server on this machine that takes what is posted to it, as collectors of traces and of errors do."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import threading

@@ -4,8 +4,6 @@ On one node such a statement is a join; where offices lie on other nodes than th
 brings the public table over (docs/decisions/0156).
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from functools import lru_cache

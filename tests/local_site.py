@@ -1,7 +1,5 @@
 """A threaded HTTP server on this machine, for as long as a test needs it."""
 
-from __future__ import annotations
-
 import http.server
 import threading
 from collections.abc import Callable

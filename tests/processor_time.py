@@ -1,7 +1,5 @@
 """The processor's time that work took: the same on a busy machine, on which the clock goes on."""
 
-from __future__ import annotations
-
 import time
 
 import psutil

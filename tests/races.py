@@ -1,7 +1,5 @@
 """Real races: threads with their own connections, started together, whose commits are real."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

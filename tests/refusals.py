@@ -1,7 +1,5 @@
 """What a rule refuses, by its code."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A mail server that keeps what it receives, and fails as told: rejects, responds slowly, drops connections."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime
 import email

@@ -11,8 +11,6 @@ In addition the collectivities of the tests share no primary key (`separate_ids`
 
 # ruff: noqa: SLF001 - Django's `_meta` and `_state`, and the interpreter's frames
 
-from __future__ import annotations
-
 import importlib
 import re
 import sys

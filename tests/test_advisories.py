@@ -1,7 +1,5 @@
 """The audit of dependencies tells « nothing known » from « nobody answered », and reads files where it cannot ask."""
 
-from __future__ import annotations
-
 import datetime
 import importlib.util
 import json

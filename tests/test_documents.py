@@ -1,7 +1,5 @@
 """The project's documents: what they refer to exists, decisions have one form, the picture of the house is true."""
 
-from __future__ import annotations
-
 import ast
 import builtins
 import importlib

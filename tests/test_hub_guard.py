@@ -1,7 +1,5 @@
 """No statement names a table of an office and a hot one of the public schema."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.entitlements.models import ActivationKey

@@ -1,7 +1,5 @@
 """The language of the code: one word for one thing, as docs/glossary.md and CONTRIBUTING.md have it."""
 
-from __future__ import annotations
-
 import ast
 import io
 import re

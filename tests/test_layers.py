@@ -5,8 +5,6 @@ The layers are those of the import-linter contracts in `pyproject.toml`, so that
 
 # ruff: noqa: SLF001 - `_meta` is Django's documented access to a model's fields
 
-from __future__ import annotations
-
 import ast
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """Project-wide rules."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -1,7 +1,5 @@
 """docs/retention.md has a line for each table of the database, and says the times and the tasks of the code."""
 
-from __future__ import annotations
-
 import datetime
 import html
 import re

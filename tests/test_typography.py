@@ -1,7 +1,5 @@
 """Templates: French typography, where no line breaks inside « » nor before a colon, « ; », « ? » or « ! »; partials."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How long a test waits: by the work that the machine has, and not by the clock."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """What of a long list of cases is tried in `make test`; `make test-all` tries each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The jobs of the queue that have not started."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

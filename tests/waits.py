@@ -1,7 +1,5 @@
 """Waits for what must happen: none ends because the machine is slow, all end where nothing happens any more."""
 
-from __future__ import annotations
-
 import inspect
 import time
 from collections.abc import Callable

@@ -4,8 +4,6 @@
 answer to a webhook.
 """
 
-from __future__ import annotations
-
 import datetime
 import os
 import signal

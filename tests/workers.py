@@ -1,7 +1,5 @@
 """Real worker processes on the test database."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The people and programs that work while processes are killed; each notes in the ledger what it was told."""
 
-from __future__ import annotations
-
 import random
 import threading
 import time

@@ -1,7 +1,5 @@
 """An HTTP client that loses connections without losing count: one request, one status or none."""
 
-from __future__ import annotations
-
 import contextlib
 import http
 import http.client

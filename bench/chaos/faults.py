@@ -1,7 +1,5 @@
 """Kills, one kind after another, and how long each is felt."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import random

@@ -1,7 +1,5 @@
 """What the clients were told: for each thing, the values that its row may have at the end."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A mail server and a receiver of webhooks that misbehave, each in its own way every few seconds."""
 
-from __future__ import annotations
-
 import contextlib
 import http.server
 import random

@@ -1,7 +1,5 @@
 """The settings of a server that real people use, as deploy/systemd has them: of our processes, and of this one."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import os

@@ -7,8 +7,6 @@ receiver of webhooks misbehave. It fails on anything acknowledged that is lost o
 done, on anything stuck, on a 500, and on a rule that `audit` finds broken.
 """
 
-from __future__ import annotations
-
 import os
 import statistics
 import tempfile

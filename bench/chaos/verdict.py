@@ -1,7 +1,5 @@
 """What stands in the database at the end, against what the clients were told."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """What is there before the chaos: an office, its token and webhook, schools, and keys with those who enter them."""
 
-from __future__ import annotations
-
 import ipaddress
 import itertools
 from collections.abc import Sequence

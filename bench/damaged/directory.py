@@ -1,7 +1,5 @@
 """The schools that damaged lists are made of, and which of them a name and a place identify."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """The expected result of a damaged file: table, column meanings, and school of each row."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple

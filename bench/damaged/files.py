@@ -1,7 +1,5 @@
 """All damaged files, made from one directory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 # Each module registers its file makers on import.

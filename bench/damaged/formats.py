@@ -1,7 +1,5 @@
 """Writers of the spreadsheet formats in which lists are sent."""
 
-from __future__ import annotations
-
 import csv
 import datetime
 import io

@@ -1,7 +1,5 @@
 """Misleading columns, and rows that must not be matched automatically."""
 
-from __future__ import annotations
-
 from bench.damaged import formats, spellings
 from bench.damaged.directory import ListedSchool
 from bench.damaged.expectations import DamagedFile, ExpectedMatch, ExpectedRow, FilePurpose

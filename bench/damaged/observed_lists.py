@@ -1,7 +1,5 @@
 """Lists modelled on real ones, with the habits of their authors."""
 
-from __future__ import annotations
-
 from bench.damaged import formats, spellings
 from bench.damaged.expectations import DamagedFile, ExpectedMatch, ExpectedRow
 from bench.damaged.row_generator import RowGenerator, register_file

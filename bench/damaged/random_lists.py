@@ -1,7 +1,5 @@
 """Random lists: titles, column order, banners, misleading columns, totals and format are drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Lists with names and without UAI."""
 
-from __future__ import annotations
-
 from bench.damaged import formats
 from bench.damaged.expectations import DamagedFile, ExpectedMatch, FilePurpose
 from bench.damaged.row_generator import RowGenerator, register_file

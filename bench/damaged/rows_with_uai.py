@@ -1,7 +1,5 @@
 """Lists whose rows carry a UAI, intact or damaged."""
 
-from __future__ import annotations
-
 import json
 
 from bench.damaged import formats

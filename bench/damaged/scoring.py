@@ -1,7 +1,5 @@
 """Scores the result of an import against the expected rows."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field

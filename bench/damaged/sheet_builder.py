@@ -1,7 +1,5 @@
 """Builds a sheet: rows with their expected results, merged areas, hidden columns."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from bench.damaged.expectations import ExpectedMatch, ExpectedRow

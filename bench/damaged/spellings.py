@@ -1,7 +1,5 @@
 """Realistic spellings of school names, communes, UAI and numbers in cells."""
 
-from __future__ import annotations
-
 import datetime
 import random
 import re

@@ -1,7 +1,5 @@
 """A small synthetic directory with realistic names: the same namesakes in every town."""
 
-from __future__ import annotations
-
 import csv
 import random
 from pathlib import Path

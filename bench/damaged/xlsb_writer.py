@@ -1,7 +1,5 @@
 """Writes a small binary workbook (.xlsb) by its records, as no library does."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

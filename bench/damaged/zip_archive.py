@@ -1,7 +1,5 @@
 """Zip archives, as most workbooks are: the same bytes from the same members, whenever they are written."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Mapping

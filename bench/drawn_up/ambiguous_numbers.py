@@ -1,7 +1,5 @@
 """Lists with several numbers a school, or with one that needs a word; drawn up after the first ones were read right."""
 
-from __future__ import annotations
-
 from bench.damaged import formats
 from bench.drawn_up.drafts import ListDraft, register_list, sheet, xlsx
 from bench.drawn_up.expectations import DrawnUpList

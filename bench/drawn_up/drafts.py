@@ -1,7 +1,5 @@
 """Draws the schools, numbers and people of one list, and saves it."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any

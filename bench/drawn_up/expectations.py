@@ -1,7 +1,5 @@
 """What is expected of a list, and the licences that its author meant."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """All lists that were drawn up, made from one directory, and those with a truth beside the project."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

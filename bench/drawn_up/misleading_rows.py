@@ -1,7 +1,5 @@
 """Lists with rows that mean no, parts, or something said twice; drawn up against the code."""
 
-from __future__ import annotations
-
 from openpyxl import Workbook
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont

@@ -1,7 +1,5 @@
 """Lists whose titles promise a number of licences and whose numbers are something else; drawn up against the code."""
 
-from __future__ import annotations
-
 from bench.damaged import formats
 from bench.drawn_up.drafts import ListDraft, register_list, sheet, xlsx
 from bench.drawn_up.expectations import DrawnUpList

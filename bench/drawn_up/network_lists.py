@@ -1,7 +1,5 @@
 """Lists of départements, DSDEN, purchasing bodies and private networks, drawn up before the import code was read."""
 
-from __future__ import annotations
-
 from bench.damaged import formats
 from bench.drawn_up.drafts import ListDraft, register_list, sheet, xlsx
 from bench.drawn_up.expectations import DrawnUpList

@@ -1,7 +1,5 @@
 """Judges the report of an import of a list by what its author meant."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass

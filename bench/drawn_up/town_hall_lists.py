@@ -1,7 +1,5 @@
 """Lists of town halls and of communities of communes, drawn up before the import code was read."""
 
-from __future__ import annotations
-
 import datetime
 
 from openpyxl import Workbook

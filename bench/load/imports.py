@@ -1,7 +1,5 @@
 """An import through the API, from its upload until it is applied."""
 
-from __future__ import annotations
-
 import datetime
 import time
 import uuid

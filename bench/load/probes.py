@@ -1,7 +1,5 @@
 """Asks for the same pages again and again, at a fixed pace, and notes how long each took in which phase."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import itertools

@@ -6,8 +6,6 @@ front. It fails on a page that is not answered as it should be, and on an import
 the 95th percentiles compare is told, as it depends on the machine.
 """
 
-from __future__ import annotations
-
 import datetime
 import os
 import time

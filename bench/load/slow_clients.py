@@ -1,7 +1,5 @@
 """Clients that send their requests a byte at a time, to the web server itself."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import threading

@@ -1,7 +1,5 @@
 """What is there before the load: two offices, their schools, and keys with the principals who enter them."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The files that are mutated: one list of schools in every format, with several sheets where there are any."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

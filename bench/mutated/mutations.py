@@ -1,7 +1,5 @@
 """Mutations of a file, drawn at random: of its bytes, of its archive's members, of XML nodes, of sheet names."""
 
-from __future__ import annotations
-
 import io
 import random
 import struct

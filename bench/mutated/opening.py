@@ -1,7 +1,5 @@
 """Opens mutated files in child processes, which they can make run out of memory or time alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Members in the API: the staff of the office and their roles, for access reviews."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import django_filters

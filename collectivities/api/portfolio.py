@@ -1,7 +1,5 @@
 """The portfolio in the API: list, read, write and remove its schools, one at a time or in bulk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

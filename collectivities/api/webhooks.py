@@ -1,7 +1,5 @@
 """Webhooks in the API: list, create, change, delete, rotate the secret, send a test."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

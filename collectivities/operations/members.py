@@ -4,8 +4,6 @@ Every change that may affect managers locks all members first: two managers who 
 must not leave an office without one.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Sequence
 

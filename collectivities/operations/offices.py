@@ -1,7 +1,5 @@
 """Open a collectivity's office: schema, domain, settings, invitation of the first manager."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 

@@ -3,8 +3,6 @@
 The audit log names a token by its name and its first characters. The secret is returned once and never stored.
 """
 
-from __future__ import annotations
-
 import datetime
 import uuid
 from collections.abc import Collection

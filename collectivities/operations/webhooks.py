@@ -3,8 +3,6 @@
 The audit log holds the host name only: the rest of a URL may contain a secret of the receiver.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """Template tags of the portfolio: what was added by one act and can still be undone, and who may change it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Members and invitations. All members may read; managers change."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from django.contrib import messages

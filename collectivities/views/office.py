@@ -1,7 +1,5 @@
 """The office's settings page, second-factor requirement, and logo."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 

@@ -1,7 +1,5 @@
 """Changes of the portfolio, by data officers and managers. Its list is in `sites.office`."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpResponse

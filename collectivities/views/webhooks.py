@@ -1,7 +1,5 @@
 """List, add, edit, test and remove webhooks; list and replay deliveries. Managers only."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse

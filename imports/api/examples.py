@@ -1,7 +1,5 @@
 """OpenAPI examples of an import at its steps."""
 
-from __future__ import annotations
-
 SUMMARY = {
     "id": 57,
     "purpose": "allocation",

@@ -1,7 +1,5 @@
 """`/imports`: list, upload, choose the layout, apply, cancel, undo."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`/imports/{pk}/rows`: list and edit rows."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 A field may have the name of a serializer attribute: the metaclass removes declared fields from the class.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any, cast

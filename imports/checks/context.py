@@ -1,7 +1,5 @@
 """What rows are checked against, and a row before and after it is checked."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping, Sequence
 from math import inf

@@ -1,7 +1,5 @@
 """Load the data that rows are checked against, by a constant number of queries."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 
 from django.db import connection

@@ -3,8 +3,6 @@
 The first check computes them from the parsed rows, a correction from the stored ones.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from math import inf

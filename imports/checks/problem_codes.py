@@ -3,8 +3,6 @@
 The sentence of a problem is written where it is found, in the other modules of `imports.checks` and `imports.parsing`.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from imports.enums import ConflictResolution

@@ -1,7 +1,5 @@
 """Verdicts of one row, field by field, and of all rows of a file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 

@@ -1,7 +1,5 @@
 """Checks of a row's school: match method, reasons for no match, eligibility."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 

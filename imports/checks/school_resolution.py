@@ -1,7 +1,5 @@
 """Resolve the school of each row, and the column of UAI in doubt, by one search of the directory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 

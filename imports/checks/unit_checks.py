@@ -1,7 +1,5 @@
 """Checks of the number of licences: requested units and plausibility."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from core import formatting

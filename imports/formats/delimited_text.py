@@ -1,7 +1,5 @@
 """Read delimited text files, whose separator is detected."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

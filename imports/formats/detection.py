@@ -1,7 +1,5 @@
 """Detect a file's format from its bytes, never from its name, and open it."""
 
-from __future__ import annotations
-
 from imports.formats import limits, ods, workbook_parts, xls, xlsb, xlsx
 from imports.formats.delimited_text import TextWorkbook
 from imports.formats.exceptions import (

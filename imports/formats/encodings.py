@@ -4,8 +4,6 @@ In order: a byte order mark, the zero bytes of UTF-16, valid UTF-8. Else one of 
 chosen by the accented letters found within words.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from typing import NamedTuple

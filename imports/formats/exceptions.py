@@ -1,7 +1,5 @@
 """Why a file cannot be read, and which files are recognised as unsupported."""
 
-from __future__ import annotations
-
 import re
 
 from imports.formats import limits

@@ -1,7 +1,5 @@
 """Size limits of an uploaded file. Stated on the upload page, enforced before anything is unpacked."""
 
-from __future__ import annotations
-
 #: Bytes of the file as it is uploaded.
 MAX_BYTES = 20 * 1024 * 1024
 #: Rows of one sheet, up to the last that is not empty.

@@ -1,7 +1,5 @@
 """Workbooks whose cells a library holds in memory: sheets of them, with mojibake repaired."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice

@@ -5,8 +5,6 @@ stand for many rows or columns: their numbers are added up on the way, and a she
 calamine reads it. Colours are read on demand.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from functools import partial

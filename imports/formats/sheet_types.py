@@ -8,8 +8,6 @@ over rows, test first whether the set is empty; in nearly every file it is. A ro
 no cells or empty ones, and still a row of the sheet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 

@@ -1,7 +1,5 @@
 """Parts of a workbook's zip archive: its members, their XML, which hold the worksheets, its colours."""
 
-from __future__ import annotations
-
 import colorsys
 import io
 import math

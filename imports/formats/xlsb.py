@@ -4,8 +4,6 @@ Those are errors, merged cells and hidden columns; a binary formula always has i
 [MS-XLSB] 2.1.4: a number and a length, each in groups of seven bits, then as many bytes.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 

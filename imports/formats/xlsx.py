@@ -4,8 +4,6 @@ Those are formulas without a result, errors, hidden rows and columns, struck cel
 raised. A sheet without any of them is only searched for their marks; another is parsed. Colours are read on demand.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import partial

@@ -1,7 +1,5 @@
 """Annotated workbook: requested by a member, built by the worker."""
 
-from __future__ import annotations
-
 import datetime
 from enum import StrEnum
 from typing import Any

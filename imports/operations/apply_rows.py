@@ -1,7 +1,5 @@
 """Confirm a checked import, apply it once, or return it to review."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Cancel an import before it is applied; delete the contents of those that ended long ago."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 

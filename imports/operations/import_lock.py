@@ -1,7 +1,5 @@
 """Lock an import and check its state; record what was done to it; queue tasks of the import worker."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Choose the layout of a file, which is remembered; store its parsed rows, with what was decided before."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace

@@ -1,7 +1,5 @@
 """Check changed rows again, and all rows of the file that the change affects."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 

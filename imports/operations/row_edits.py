@@ -1,7 +1,5 @@
 """Edit, set aside, await, resolve and tick rows, one or all of a filter, and check them again."""
 
-from __future__ import annotations
-
 import datetime
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

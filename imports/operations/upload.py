@@ -1,7 +1,5 @@
 """Upload a file, or the corrected file of an earlier import: the rules, and its storage."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """Classify cells by content, independently of the column's title. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Only a few ways to write it are understood. A text that says two things about a 
 unclear: it is shown to the member, and applied to no row.
 """
 
-from __future__ import annotations
-
 import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence

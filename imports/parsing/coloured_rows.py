@@ -4,8 +4,6 @@ The colour that a legend names must be that of the school or of its number. No r
 is unclear, or whose colour no row surely has, becomes a remark.
 """
 
-from __future__ import annotations
-
 import colorsys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence

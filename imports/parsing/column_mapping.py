@@ -5,8 +5,6 @@ UAI and e-mail columns are recognised by content whatever their title. Where two
 taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 

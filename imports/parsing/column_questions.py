@@ -1,7 +1,5 @@
 """Ask which of several columns counts: of UAI, of e-mail addresses, or of a table that is two. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence

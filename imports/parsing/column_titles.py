@@ -1,7 +1,5 @@
 """Match a column title to meanings, and tell what numbers below it count. Pure."""
 
-from __future__ import annotations
-
 import re
 from enum import Enum
 from functools import lru_cache

@@ -3,8 +3,6 @@
 They stay in the table, unticked, each with its reason: a filter may have been left on, and a cross forgotten.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Ask whether a column holds numbers of licences or classes, where they look like pupils, euros or years. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 

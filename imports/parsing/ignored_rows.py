@@ -3,8 +3,6 @@
 A row that names a school, by a UAI or by a name and a place, is never ignored.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache

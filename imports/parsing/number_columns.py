@@ -4,8 +4,6 @@ Counts of the levels of a school, « CP » to « CM2 », are added up. What is a
 of two years, are a question.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Questions for the member before rows can be parsed, and remarks about how they were parsed. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Lists with several rows for most schools, one a class or a teacher: what becomes of their numbers. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 

@@ -1,7 +1,5 @@
 """What other rows and the look of a sheet say about its rows: one number of several rows, rows that mean no. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 The school is not resolved here: `imports.checks.school_resolution` queries the directory for all rows at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Parse the rows of one table below its header, and fill in values written once per group. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise

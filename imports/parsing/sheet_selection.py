@@ -1,7 +1,5 @@
 """Select the sheets to read, and find the header row of each; sheets shown in another shape."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

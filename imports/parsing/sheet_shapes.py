@@ -1,7 +1,5 @@
 """Open a file as sheets of upright lists: what lies on its side is turned, what stands side by side is parted. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

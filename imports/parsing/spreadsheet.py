@@ -1,7 +1,5 @@
 """Parse a file into rows: the only entry point for pages, command and benchmarks. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Read the tables of the selected sheets, several below each other, columns added up. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise

@@ -1,7 +1,5 @@
 """Template filters for the import pages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Filters for the rows of an import, and for the list of imports."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """What can be done about remarks: one line for rows that share one, one button each for a row's answers."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple

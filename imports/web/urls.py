@@ -1,7 +1,5 @@
 """URLs of the import pages."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from imports.web.views import actions, detail, listing, rows

@@ -1,7 +1,5 @@
 """The annotated workbook: the original file if possible, else one of its parsed values."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import logging

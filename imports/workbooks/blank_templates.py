@@ -3,8 +3,6 @@
 Nothing in them is protected, and any other list can be imported as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Workbooks with the list of imports and the report of one import. They contain no key."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any

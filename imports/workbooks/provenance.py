@@ -4,8 +4,6 @@ The signature is salted with the collectivity's schema. Excel and LibreOffice ke
 titles of the added columns still identify the file.
 """
 
-from __future__ import annotations
-
 import re
 import zipfile
 import zlib

@@ -3,8 +3,6 @@
 Orders copy their prices, so that the operator can change a price at any time.
 """
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """The product and the school years, created at first use."""
 
-from __future__ import annotations
-
 import datetime
 
 from licensing.catalogue.models import Product, SchoolYear

@@ -3,8 +3,6 @@
 A gap between two valid tiers still makes an invalid list: a school of that size could not buy.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from itertools import pairwise

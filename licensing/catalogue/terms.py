@@ -4,8 +4,6 @@ A published version never changes, since buyers may have accepted it. To publish
 `templates/catalogue/terms/`, an entry to `VERSIONS`, and its hash to the test. Every version keeps its own URL.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import re

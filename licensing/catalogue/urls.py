@@ -1,7 +1,5 @@
 """URLs of the general terms of sale, on the portal."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from licensing.catalogue import views

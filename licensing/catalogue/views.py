@@ -1,7 +1,5 @@
 """Public pages of the general terms of sale: the current version, and each version at its own URL."""
 
-from __future__ import annotations
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 

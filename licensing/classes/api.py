@@ -4,8 +4,6 @@ Authenticated by an application token only; sessions are ignored. Documented for
 docs/application.md; every error is `{"code": …, "detail": …}`.
 """
 
-from __future__ import annotations
-
 import datetime
 import sys
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """E-mails to teachers about their classes and their pupils' accounts: queued by operations, rendered when sent."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping
 from functools import partial

@@ -3,8 +3,6 @@
 One query by primary and foreign keys for each decision, as every entry of every child needs one. Nothing is cached.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass

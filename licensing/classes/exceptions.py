@@ -3,8 +3,6 @@
 Messages to pupils, who are six, use short sentences.
 """
 
-from __future__ import annotations
-
 from core.exceptions import DomainError, TooManyTries
 
 

@@ -1,7 +1,5 @@
 """Forms of classes. They clean and label the fields; operations enforce the rules."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import forms

@@ -4,8 +4,6 @@ Everything is locked as the end of the global order says: seats, classes, handov
 change; numbers do where they are taken.
 """
 
-from __future__ import annotations
-
 import datetime
 import secrets
 from collections import defaultdict

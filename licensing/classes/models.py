@@ -5,8 +5,6 @@ with its pupils. A pupil is a number, a login and a password: no child's name is
 `operations` write these models.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from django.conf import settings

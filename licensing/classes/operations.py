@@ -4,8 +4,6 @@ Each one locks (seat → classroom → handover → pupil, the end of the global
 notifications in one transaction; an exception leaves everything unchanged.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Sequence
 from typing import NamedTuple

@@ -5,8 +5,6 @@ is therefore sealed under SEALING_KEYS, which are not in the database (docs/deci
 few iterations: thirty accounts are created within a request, and online attempts are limited.
 """
 
-from __future__ import annotations
-
 import base64
 from functools import cache
 

@@ -3,8 +3,6 @@
 Pupils' accounts contain no personal data; their logins and passwords are not exported.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from typing import Any

@@ -4,8 +4,6 @@ Built from what the browser posts back, as passwords are not stored. First names
 knows them.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from io import BytesIO

@@ -4,8 +4,6 @@ Run daily by every worker; concurrent runs skip each other's locked classes. An 
 day, and e-mails are queued in the same transaction as the erasure, for the next day on which one writes to the school.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping

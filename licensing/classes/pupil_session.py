@@ -4,8 +4,6 @@ Starting one ends any other session of the browser, and a user who signs in ends
 when the pupil's password is reset or the account deleted, as every request reads the account.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import Any, cast
 

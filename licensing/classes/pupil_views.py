@@ -1,7 +1,5 @@
 """Pupils' pages, in words that a six-year-old understands, and the way into the learning application."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render

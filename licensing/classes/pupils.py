@@ -4,8 +4,6 @@ A password is returned once, by the operation that generated it; only its hash i
 before anything is locked.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Queries about classes: who teaches them, their pages, and why the licence of one is unusable."""
 
-from __future__ import annotations
-
 import datetime
 import enum
 import hashlib

@@ -1,7 +1,5 @@
 """Background and periodic tasks of classes."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

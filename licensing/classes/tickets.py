@@ -4,8 +4,6 @@ A ticket is part of a URL and so may be logged; it is then spent or expired. Onl
 deletes the row, so that only one of two concurrent requests succeeds.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 import secrets

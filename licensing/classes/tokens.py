@@ -3,8 +3,6 @@
 A token has 256 random bits; only its hash is stored.
 """
 
-from __future__ import annotations
-
 import datetime
 import secrets
 from typing import NamedTuple

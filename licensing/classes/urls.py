@@ -1,7 +1,5 @@
 """URLs of classes on the portal: `mes-classes/` for teachers, `eleve/` for pupils."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from licensing.classes import pupil_views, views

@@ -3,8 +3,6 @@
 Portal only.
 """
 
-from __future__ import annotations
-
 from django.urls import path
 
 from licensing.classes import pupil_views, views

@@ -1,7 +1,5 @@
 """Views of a teacher's classes; each makes one operation call."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any

@@ -6,8 +6,6 @@ at least 2, so that a typing mistake never gives a classmate's word. They are st
 accents; people are shown their spelling, `léopard-harpe-2894`. Pure.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 import secrets

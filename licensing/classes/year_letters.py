@@ -4,8 +4,6 @@ Whoever held a licence of the year that ended, or leads a school that had one. C
 whatever the collectivities; a row a person and year makes it once, however many workers run this.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence

@@ -5,8 +5,6 @@ look-up and display. Sealing keys come from `SEALING_KEYS` (`number:base64`), th
 needed until `manage.py reseal_keys` has resealed every row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple, Protocol

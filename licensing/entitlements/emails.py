@@ -3,8 +3,6 @@
 None contains a key. Only verified principals are told who the teacher is.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """Errors of the operations on keys, subscriptions and seats."""
 
-from __future__ import annotations
-
 from core.cells import Cell
 from core.exceptions import DomainError, TooManyTries
 from schools.models import School

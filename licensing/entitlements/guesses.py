@@ -1,7 +1,5 @@
 """How many codes that do not exist may be typed: keys, and codes by which pupils are received."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 from collections.abc import Iterator

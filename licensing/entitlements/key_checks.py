@@ -4,8 +4,6 @@ Messages differ by profile: a principal is referred to whoever gave the key, a t
 where a key's page is shown to somebody who is not signed in.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import cast
 

@@ -5,8 +5,6 @@ Adjacent weights differ and none is zero, so every single wrong symbol and every
 Displayed as `NIMES-7K3M-Q9TX-2HWB`: the prefix names the giver and is not part of the code.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 import secrets

@@ -5,8 +5,6 @@ alone (`operations.redeem`). Signed and never stored: the key's row holds how of
 token of before is void.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 

@@ -3,8 +3,6 @@
 Queued in the transaction that causes them. A message holds primary keys only: names are read when it is sent.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@ No statement names a table of both (docs/decisions/0156). An office's entitlemen
 redeemed keys are named in an array.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from typing import Any

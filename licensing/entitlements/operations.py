@@ -4,8 +4,6 @@ Each runs in one transaction: lock (in the global order: key â†’ subscription â†
 An exception leaves everything unchanged.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 from collections.abc import Collection, Iterator

@@ -1,7 +1,5 @@
 """Data of « Mon compte », read in a constant number of queries, and the version that open pages poll."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Keys redeemed by and subscriptions credited to a deleted account stay with the school; the account is anonymised.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Read-only queries on keys and subscriptions."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Collection
 

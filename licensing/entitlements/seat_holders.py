@@ -1,7 +1,5 @@
 """Who holds a seat: assignment by a principal, its undoing, and the removal of seats that nobody held."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple

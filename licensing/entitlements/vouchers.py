@@ -4,8 +4,6 @@ Four a page, to cut out: school, key, instructions, and a QR code. The key is in
 no server and no log.
 """
 
-from __future__ import annotations
-
 import datetime
 
 from django.http import HttpResponse

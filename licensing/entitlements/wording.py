@@ -1,7 +1,5 @@
 """French texts about validity, entitlement status and schools. Pure."""
 
-from __future__ import annotations
-
 import datetime
 
 from accounts.models import Profile

@@ -3,8 +3,6 @@
 `licensing.books.billing.operations` completes and corrects them later.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

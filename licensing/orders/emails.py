@@ -4,8 +4,6 @@ Rendered at sending time, from current rows. They link to the order's page, wher
 a consumer accepted are attached: they are owed on a durable medium (docs/decisions/0112). Replies go to the seller.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Exceptions of the operations on orders. Their messages are written where they are raised."""
 
-from __future__ import annotations
-
 from core.exceptions import DomainError
 
 

@@ -6,8 +6,6 @@ An operator's grant is an order too, with a reason and no price. No licence exis
 schema: a collectivity sees only its own rows. Written by `operations` only.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 

@@ -1,7 +1,5 @@
 """Operations on orders. Each locks the order first (order → pool → allocation → key → subscription)."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.db import transaction

@@ -3,8 +3,6 @@
 A collectivity reads the events of its own orders in its audit log.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Iterable
 

@@ -1,7 +1,5 @@
 """Payers: who can pay an order, which kind of buyer they are, and what their invoice needs before it is issued."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.db import models

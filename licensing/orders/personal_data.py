@@ -3,8 +3,6 @@
 Placed orders and their invoices are accounting records, kept for ten years; drafts are not.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from typing import Any

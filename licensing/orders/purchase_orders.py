@@ -3,8 +3,6 @@
 The operator accepts a scan by confirming the order, or refuses it.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 from typing import Any

@@ -3,8 +3,6 @@
 And which orders are sales, and which are under review.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ or restores sixty thousand keys at once, and nothing is deleted. Called by `oper
 the transaction that changes its state.
 """
 
-from __future__ import annotations
-
 import datetime
 
 from django.db.models import F, Q, QuerySet, Value

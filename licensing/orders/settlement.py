@@ -5,8 +5,6 @@ member and its rules, and no migration. What is paid first is paid by card: `pay
 that method by name.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.db import models

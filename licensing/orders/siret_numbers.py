@@ -1,7 +1,5 @@
 """SIRET and SIREN numbers: normalise, check and format them, and find a head office's. Pure."""
 
-from __future__ import annotations
-
 from stdnum import luhn
 from stdnum.exceptions import InvalidChecksum, ValidationError
 from stdnum.fr import siren as siren_number

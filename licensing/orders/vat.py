@@ -5,8 +5,6 @@ Sources and open questions: docs/decisions/0112.
 The licences are services supplied by electronic means (CGI, article 259 B, 12°): they are taxed where the payer is.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 import unicodedata

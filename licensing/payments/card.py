@@ -6,8 +6,6 @@ with the rights of the order. On every trigger (the buyer's return, a webhook, t
 fetched from the provider, so that duplicate, late or reordered events have no effect.
 """
 
-from __future__ import annotations
-
 import datetime
 import json
 import logging

@@ -1,7 +1,5 @@
 """Card providers: their interface, its data types and exceptions, those configured, and one for demonstrations."""
 
-from __future__ import annotations
-
 import datetime
 import enum
 import json

@@ -4,8 +4,6 @@ The tax authority needs it of services whose VAT is due on payment (CGI 290 A): 
 rate, on an invoice that is not rejected. What went back is declared as a negative one, on the invoice on which it came.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping
 from decimal import Decimal

@@ -4,8 +4,6 @@ The order stays as it was placed and keeps the rights to what is left. What was 
 back: to the card by itself, otherwise as an overpayment.
 """
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

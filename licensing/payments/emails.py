@@ -1,7 +1,5 @@
 """E-mails to the buyer about payments and refunds: what their templates say beside the order."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from licensing.books.billing.models import InvoiceKind

@@ -1,7 +1,5 @@
 """Operations on payments. Each locks the order first; rights follow in the same transaction."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """What is left of payments after refunds, reversals and moves; overpayments, and where they may go."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from django.db.models import F, QuerySet, Sum

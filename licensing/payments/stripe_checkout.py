@@ -4,8 +4,6 @@ Differs from django-payments' provider, which shows the buyer « Order #token »
 data, writes the status without a lock, truncates cents, and sets the API key globally. Writes carry an idempotency key.
 """
 
-from __future__ import annotations
-
 import datetime
 import logging
 from decimal import Decimal

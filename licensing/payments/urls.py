@@ -1,7 +1,5 @@
 """URLs of card payments, on the portal."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from licensing.payments import views

@@ -1,7 +1,5 @@
 """Pages of a card payment, accessible to the buyer only, and the webhook for Stripe's events: public, but signed."""
 
-from __future__ import annotations
-
 import logging
 from typing import cast
 

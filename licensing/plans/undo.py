@@ -1,7 +1,5 @@
 """Undo what was changed for many schools as a whole: of a rebalancing, and of a renewal."""
 
-from __future__ import annotations
-
 import datetime
 from typing import NamedTuple
 

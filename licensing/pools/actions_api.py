@@ -1,7 +1,5 @@
 """Actions on existing allocations in the API, single and in bulk; keys that did not arrive."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pools and allocations in the API: counts and states, never a key or the name of a teacher."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

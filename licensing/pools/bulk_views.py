@@ -1,7 +1,5 @@
 """Acts of managers on many allocations: what they will do, the act, and the addresses to correct."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections import Counter

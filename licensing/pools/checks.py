@@ -1,7 +1,5 @@
 """Demands on a pool, and the checks before allocating: each raises an error, or returns the checked value."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Rendered when they are sent, from the current rows: the key is unsealed then, an
 lead to the portal; no attachment, no tracking.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 from collections.abc import Mapping, Sequence

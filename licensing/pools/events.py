@@ -3,8 +3,6 @@
 The events of an allocation are written under the lock of its row, so that they stay in order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Errors of the operations on pools. Each message says what happened and what can be done."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from core import formatting

@@ -1,7 +1,5 @@
 """Filters of the list of allocations: pool, situation, commune and free text."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from typing import Any, ClassVar

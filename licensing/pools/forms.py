@@ -1,7 +1,5 @@
 """Forms of the office's pages about pools and allocations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """The journal's lines about pools and allocations."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable
 

@@ -4,8 +4,6 @@
 discloses nothing. Keys go to the recipients that the collectivities chose, at most once a day per school.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 

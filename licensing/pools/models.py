@@ -4,8 +4,6 @@
 a CHECK constraint refuses more than the capacity.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar, Self
 

@@ -4,8 +4,6 @@ Each runs in one transaction: lock (in the global order: pool → allocation →
 write the audit log, queue e-mails. An exception leaves everything unchanged.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Where the licences of each pool are, how far they have come, and which schools need help."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

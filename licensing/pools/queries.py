@@ -4,8 +4,6 @@ What depends on keys and entitlements is read of them first: no statement names 
 (docs/decisions/0156).
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Licences that a pool takes back: reduction and revocation of unredeemed allocations, and of its capacity."""
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter
 from collections.abc import Sequence

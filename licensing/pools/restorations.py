@@ -1,7 +1,5 @@
 """Undo of revocations, and licences of a redeemed key that its school gives back or takes again."""
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence

@@ -1,7 +1,5 @@
 """The list of allocations as a table and as a workbook, with its coloured badges."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 

@@ -3,8 +3,6 @@
 The audit log gets counts, never a name.
 """
 
-from __future__ import annotations
-
 import datetime
 
 from django.db import transaction

@@ -1,7 +1,5 @@
 """URLs of pools and allocations in a collectivity's office."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from licensing.pools import bulk_views, views

@@ -1,7 +1,5 @@
 """The office's pages about pools and allocations: the lists, « Attribuer à une école », and one allocation."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """French texts about allocations. Pure."""
 
-from __future__ import annotations
-
 import datetime
 import enum
 import functools

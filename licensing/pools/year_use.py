@@ -3,8 +3,6 @@
 Who holds a seat is said by the seat today alone; the movements of seats say it of any day.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from typing import Any, NamedTuple

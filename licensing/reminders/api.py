@@ -1,7 +1,5 @@
 """Reminders in the API: the policy of a pool, what is planned, and its cancellation."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import django_filters

@@ -1,7 +1,5 @@
 """E-mails to schools whose key is redeemed and whose licences are not given. Rendered when they are sent."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.utils import timezone

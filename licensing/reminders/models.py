@@ -3,8 +3,6 @@
 `Reminder` is written by `planning` (what is planned) and `operations` (what is sent or cancelled) alone.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField

@@ -1,7 +1,5 @@
 """Operations on reminders: set a policy, cancel, send what is due, stop and resume."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping, Sequence
 from itertools import batched

@@ -1,7 +1,5 @@
 """Plan the reminders of the current collectivity: the next one of each school, on one of its writing days."""
 
-from __future__ import annotations
-
 import calendar
 import datetime
 from typing import Any

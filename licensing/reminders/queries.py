@@ -1,7 +1,5 @@
 """Read-only queries on policies and planned reminders."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from typing import NamedTuple

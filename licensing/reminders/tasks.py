@@ -1,7 +1,5 @@
 """Tasks in a collectivity's schema: plan and send its reminders, when `jobs.due` says that it is time."""
 
-from __future__ import annotations
-
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 

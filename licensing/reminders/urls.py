@@ -1,7 +1,5 @@
 """URLs of reminders in a collectivity's office."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from licensing.reminders import views

@@ -1,7 +1,5 @@
 """URL of a letter's off switch on the portal: `licensing.pools.emails` builds it."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from licensing.reminders import views

@@ -1,7 +1,5 @@
 """Pages about reminders: a pool's, in the office, and the one of a letter's off switch, on the portal."""
 
-from __future__ import annotations
-
 import re
 from typing import cast
 

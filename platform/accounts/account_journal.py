@@ -4,8 +4,6 @@ Written in the transaction of what it tells. What a member does is told to their
 takes as long whoever tries it (docs/decisions/0040).
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Allauth's adapters, of accounts and of second factors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter

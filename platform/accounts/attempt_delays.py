@@ -6,8 +6,6 @@ time passes; a success takes back those that preceded it. Nothing is ever closed
 refused attempts do not prolong.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Ending a session deletes its row: the next request finds nothing under its cooki
 loaded meanwhile is not written again (`SessionStore.save` updates, and never inserts, the row of a known key).
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast

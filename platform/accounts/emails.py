@@ -1,7 +1,5 @@
 """E-mails about accounts: their kinds, whom they are about and where they lead; their templates have the words."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass

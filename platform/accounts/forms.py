@@ -1,7 +1,5 @@
 """Forms about an account: sign-up, sign-in, passwords and personal details."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -5,8 +5,6 @@ neither, and cannot be compared with the row of another account. For attempts at
 password, of which it holds a keyed hash as well.
 """
 
-from __future__ import annotations
-
 import datetime
 import ipaddress
 import logging

@@ -1,7 +1,5 @@
 """Second factor forms: allauth's, with French labels, our delays, single-use codes and passkeys."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any, NoReturn, cast
 

@@ -1,7 +1,5 @@
 """Accounts, valid at every host. Rows are never deleted: a closed account is anonymised."""
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar
 

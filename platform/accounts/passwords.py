@@ -4,8 +4,6 @@ The list of rules describes them. `web/password-rules.js` ticks that of the pers
 same computation: what remains without them has to be long enough.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Iterable

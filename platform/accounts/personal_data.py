@@ -3,8 +3,6 @@
 Erasing keeps the row, which orders, keys and audit entries refer to, without its personal data.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Queries about an account's second factor and e-mail addresses."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from allauth.account.models import EmailAddress

@@ -4,8 +4,6 @@ A page that is opened leads to the confirmation and back. A form that is sent wi
 again as a page with the password alone: it carries all that was typed, and sends it on with the password.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 

@@ -1,7 +1,5 @@
 """The type of a request whose user is signed in: what views under `web.access.signed_in` receive."""
 
-from __future__ import annotations
-
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 

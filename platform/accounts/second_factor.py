@@ -8,8 +8,6 @@ Each row is bound to its account, its type and what it is checked with, by a tex
 writes in the database as the application gives nobody a factor.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import json

@@ -4,8 +4,6 @@ Fixed windows, counted in the database by one statement that increments and read
 counted, in every process. A cache could be evicted, and loses concurrent increments.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import functools

@@ -1,7 +1,5 @@
 """URLs of sign-in, passwords and second factor, served at every host; a session is bound to its host."""
 
-from __future__ import annotations
-
 from allauth.account import views as allauth_views
 from django.urls import path, re_path
 

@@ -3,8 +3,6 @@
 Never an error: « déjà pris » would reveal which accounts exist (docs/decisions/0040).
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import unicodedata

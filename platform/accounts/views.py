@@ -1,7 +1,5 @@
 """Pages of sign-in, passwords, addresses, devices, second factors and passkeys."""
 
-from __future__ import annotations
-
 import datetime
 from http import HTTPStatus
 from typing import Any, cast

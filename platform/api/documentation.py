@@ -1,7 +1,5 @@
 """The documentation of the API: its French texts, its pages, and the OpenAPI description."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import itertools

@@ -3,8 +3,6 @@
 `StrictSerializer` rejects unknown fields: ignoring a misspelt field would do something else than the client intended.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Filters and pages of lists."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import datetime

@@ -5,8 +5,6 @@ request runs it holds a transaction-level advisory lock on its key; another requ
 `Retry-After`. The response of a `DomainError` is stored too; that of an invalid, forbidden or throttled request is not.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import hashlib

@@ -3,8 +3,6 @@
 A token's secret is shown once and stored as a hash. A stored response is sealed: it may hold the secret of a webhook.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar, Self
 

@@ -1,7 +1,5 @@
 """Strict request parsers, bounded in size: JSON and multipart forms, without repeated names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 

@@ -4,8 +4,6 @@
 sets another status.
 """
 
-from __future__ import annotations
-
 import http
 import sys
 from collections.abc import Iterator, Mapping, Sequence

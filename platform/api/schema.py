@@ -4,8 +4,6 @@ What is particular to an operation is in its `Operation`. Error responses, rate 
 conditional requests are added here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Tasks of the API in an office's schema, when `jobs.due` says that it is time."""
 
-from __future__ import annotations
-
 from django.utils import timezone
 
 from api import idempotency

@@ -4,8 +4,6 @@ A secret is 256 random bits, of which only a SHA-256 hash is stored. Lookup is i
 another tenant's token is not found.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import ipaddress

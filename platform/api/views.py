@@ -1,7 +1,5 @@
 """Base class of the API endpoints: token authentication, JSON only."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast

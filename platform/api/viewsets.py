@@ -1,7 +1,5 @@
 """Viewsets of the API: each method declares its address and its description, which `api.schema` reads."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus

@@ -3,8 +3,6 @@
 Nothing is marked by reading (`BODY.PEEK`): the caller marks what it has dealt with, once that is committed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import imaplib
 import re

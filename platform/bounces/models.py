@@ -4,8 +4,6 @@ And that our own server takes nothing. In the public schema: an address is refus
 by `mailing`, which reads the mailbox.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField

@@ -6,8 +6,6 @@ than a report of a mail server can is not read on: the parser of the standard li
 take time by the square of some lengths.
 """
 
-from __future__ import annotations
-
 import email.header
 import re
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """What Django is made of here: the apps of the public schema, those of each collectivity's, and the middlewares."""
 
-from __future__ import annotations
-
 
 def list_shared_apps(*, is_production: bool) -> list[str]:
     """Return the apps with tables in the public schema, in the order in which Django looks for what they override."""

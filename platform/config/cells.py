@@ -1,7 +1,5 @@
 """The cells of an installation that has several: `MARK:domain:name`, with commas between."""
 
-from __future__ import annotations
-
 import re
 from itertools import permutations
 

@@ -4,8 +4,6 @@ The embedded server keeps its data and its socket in the project's data folder, 
 stops with the last of them.
 """
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Reads settings from environment variables. An invalid value stops the start, with its name in the message."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
 

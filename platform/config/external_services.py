@@ -1,7 +1,5 @@
 """Services of others: invoice platforms, card payments, the directory of schools, lists of leaked passwords."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit

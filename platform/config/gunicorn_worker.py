@@ -5,8 +5,6 @@ threads, each sending a byte now and then, keep everybody else out. A proxy in f
 passes them on (docs/deploy.md); these limits hold without one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket

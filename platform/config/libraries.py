@@ -1,7 +1,5 @@
 """Settings of libraries: drf-spectacular's (the API's description) and django-unfold's (the back office)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 #: Shades of the one blue of `web/tokens.css`, from the palest.

@@ -1,7 +1,5 @@
 """How e-mails are sent, by SMTP or by a provider (django-anymail, the extra `provider`); where reports are read."""
 
-from __future__ import annotations
-
 import ssl
 from importlib.util import find_spec
 from typing import Any, NamedTuple

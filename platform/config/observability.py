@@ -1,7 +1,5 @@
 """What is logged, who may read figures, and where traces and errors are sent: nowhere, unless the operator says so."""
 
-from __future__ import annotations
-
 import os
 from importlib.util import find_spec
 from typing import Any

@@ -1,7 +1,5 @@
 """Files of npm packages that we serve or draw with, pinned by `package.json`; and the pictures of the guides."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]

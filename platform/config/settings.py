@@ -1,7 +1,5 @@
 """Django settings. What differs between machines comes from environment variables, listed in docs/deploy.md."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """URLs of a tenant's API, under `/api/v1/`; none ends in a slash. Viewsets declare their own."""
 
-from __future__ import annotations
-
 from django.urls import path, re_path
 
 from api import documentation

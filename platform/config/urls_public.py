@@ -1,7 +1,5 @@
 """URLs of the portal (BASE_DOMAIN)."""
 
-from __future__ import annotations
-
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin

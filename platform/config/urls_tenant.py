@@ -1,7 +1,5 @@
 """URLs of a tenant's site (<slug>.BASE_DOMAIN)."""
 
-from __future__ import annotations
-
 from django.urls import include, path
 
 from web import security_txt

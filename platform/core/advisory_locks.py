@@ -1,7 +1,5 @@
 """PostgreSQL advisory locks by name: whoever holds one keeps others out of the same work."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager

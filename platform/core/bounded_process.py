@@ -7,8 +7,6 @@ neither files but its own nor a network (`core.confinement`); whatever becomes o
 What the child sends is unpickled without a single class or function: bytes that took the child over reach nothing here.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import io

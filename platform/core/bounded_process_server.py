@@ -4,8 +4,6 @@ It imports the functions' modules once and then forks: a child starts in some mi
 takes half a second. It has one thread, reads no foreign bytes, and ends when its parent does.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import importlib

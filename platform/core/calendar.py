@@ -1,7 +1,5 @@
 """Calendar days in Paris, wherever the server and the user are, and the public holidays of France. Pure."""
 
-from __future__ import annotations
-
 import datetime
 from zoneinfo import ZoneInfo
 

@@ -3,8 +3,6 @@
 Configured by `CELLS`, empty where there is one. Pure but for `get_cells`. Why: docs/decisions/0176.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Two parts of Linux do it, neither of which asks for privileges: Landlock refuses
 filter refuses system calls by their numbers. Where one is missing, the other still holds.
 """
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import os

@@ -4,8 +4,6 @@ A click is a habit; a number has to be read. Imports, bulk acts on allocations a
 on what it changes.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

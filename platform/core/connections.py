@@ -1,7 +1,5 @@
 """The database connection: typed as the tenant's, the one of the tables' owner, and the database's clock."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import time

@@ -5,8 +5,6 @@ name that holds an address is taken for the sender's by whoever reads it, and on
 whoever opens a file that has it.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """Insert many rows, or one large file, by a binary COPY. Keys are reserved for rows that others refer to."""
 
-from __future__ import annotations
-
 import contextlib
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

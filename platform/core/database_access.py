@@ -4,8 +4,6 @@ Made by an administrator, again and again without harm. What each may do to whic
 `tenants.privileges`, after the migrations. Without Django's settings: the embedded server has its roles before them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString, NamedTuple

@@ -5,8 +5,6 @@ purchase orders and invoices. Both are npm packages pinned in `package.json`. A 
 memory, in some tens of milliseconds per page.
 """
 
-from __future__ import annotations
-
 import datetime
 import unicodedata
 import weakref

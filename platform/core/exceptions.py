@@ -1,7 +1,5 @@
 """Base classes of domain exceptions, which pages and the API report alike; what an exception comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 

@@ -4,8 +4,6 @@ Pure. Whatever is wrong with a date is a `ValueError`: callers need know no othe
 constraint (`core.models`), so that the database refuses what a reader let through.
 """
 
-from __future__ import annotations
-
 import datetime
 import json
 import math

@@ -3,8 +3,6 @@
 By Babel, but for « 1er », the sign « − », the plural of nouns and non-breaking spaces, which it does not do.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 import unicodedata

@@ -3,8 +3,6 @@
 Neither a password nor any digit of its hash is logged.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import re

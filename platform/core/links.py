@@ -1,7 +1,5 @@
 """Absolute URLs for use outside of a request, and the secret tokens of links in e-mails."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import secrets

@@ -1,7 +1,5 @@
 """What models are made with: row locks (`.locked()`), constraints on dates of others, the lookup `in_array`."""
 
-from __future__ import annotations
-
 import datetime
 from functools import reduce
 from operator import and_

@@ -3,8 +3,6 @@
 Rounds half up to the cent, as French tax law requires. HT + TVA = TTC always holds: one of the three is a difference.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple

@@ -4,8 +4,6 @@ An address is checked at each connection, after its host name was resolved; the 
 so DNS rebinding has no effect.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import socket
 from collections.abc import Iterable

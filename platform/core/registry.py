@@ -3,8 +3,6 @@
 The ground floor reads a registry and knows none of the apps that fill it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from django.core.exceptions import ImproperlyConfigured

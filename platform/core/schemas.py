@@ -3,8 +3,6 @@
 A schema that cannot be read (dropped, a table renamed, a privilege missing) is left out and named: it stops nobody.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

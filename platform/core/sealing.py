@@ -4,8 +4,6 @@ The keys are derived from SEALING_KEYS, one per purpose; not from SECRET_KEY, wh
 first key seals, all of them unseal.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Mapping

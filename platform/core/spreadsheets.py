@@ -1,7 +1,5 @@
 """Files for spreadsheet programs, xlsx and CSV. Texts such as « =1+1 », whoever typed them, are never formulas."""
 
-from __future__ import annotations
-
 import csv
 import datetime
 import io

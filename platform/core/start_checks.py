@@ -3,8 +3,6 @@
 Every fault is listed at once, without any secret. What only weakens a server is a risk, which may be accepted by name.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import logging
 import re

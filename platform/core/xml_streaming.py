@@ -1,7 +1,5 @@
 """Stream untrusted XML through Expat: no tree is built, and no entity is expanded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from xml.parsers import expat
 

@@ -5,8 +5,6 @@ What only a restoration changes is compared with what was noted when the install
 after some seconds, as an operator holds and resumes meanwhile. Why: docs/decisions/0166.
 """
 
-from __future__ import annotations
-
 import datetime
 import enum
 import time

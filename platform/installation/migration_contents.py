@@ -4,8 +4,6 @@ Django knows a migration by its name: one that was edited after it was applied c
 docs/decisions/0075.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 from pathlib import Path

@@ -3,8 +3,6 @@
 Written by migrations and, as the owner, by `installation.hold` and `installation.migration_contents`.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from django.db import models

@@ -5,8 +5,6 @@ schedules what follows. A kind of work is the name of a task, declared beside it
 good, or is deleted before it ended, is scheduled again by a trigger of the queue. Why: docs/decisions/0158.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

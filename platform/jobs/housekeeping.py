@@ -4,8 +4,6 @@ By procrastinate's public calls (docs/decisions/0011). They neither lock what th
 the lock on the rows here is what keeps two workers from handling the same job.
 """
 
-from __future__ import annotations
-
 import datetime
 import logging
 import time

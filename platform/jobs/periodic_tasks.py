@@ -4,8 +4,6 @@ They are not jobs: the task that retries stalled jobs must not wait in the queue
 them, so each must be safe to run concurrently.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import gc

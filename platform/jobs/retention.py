@@ -5,8 +5,6 @@ the day on which they may be deleted. Rows go in batches, each a short transacti
 has locked is left for the next time. Each table has its line in docs/retention.md. Why: docs/decisions/0169.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass

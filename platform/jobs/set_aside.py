@@ -1,7 +1,5 @@
 """Batches that come from outside: one item that cannot be taken in is set aside, and the others are taken in."""
 
-from __future__ import annotations
-
 import datetime
 import logging
 from collections.abc import Callable, Sequence

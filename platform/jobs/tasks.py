@@ -4,8 +4,6 @@ A worker runs one task after another on the same connections: without an explici
 of the previous one.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import logging

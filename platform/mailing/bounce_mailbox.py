@@ -5,8 +5,6 @@ that we can act on, or cannot be read or recorded, stays unread in the mailbox a
 (`bounces.UnreadMail`), until a person has read, moved or deleted it there: it keeps no other from being read.
 """
 
-from __future__ import annotations
-
 import datetime
 import logging
 from collections import Counter

@@ -4,8 +4,6 @@ Idempotent, in any order: a bounce is final, a delivery is not taken back by a d
 noted once. Only a message that a server may have accepted is changed, and never an anonymised one.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence

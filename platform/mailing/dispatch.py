@@ -4,8 +4,6 @@ A drain schedules the next one for when a message will be due: a deferred messag
 worker's lease. So an outbox with pending messages always has a scheduled job; one that is lost is due work: `jobs.due`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import logging

@@ -1,7 +1,5 @@
 """E-mails as templates that a writer edits: their subject, paragraphs, button and small print, in one `.txt` file."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,6 @@ The outbox is below the apps whose messages it sends and cannot import them: eac
 never holds an activation key.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ connection (`ServerUnavailable`; the message was not accepted), or the connectio
 reply (`ConnectionInterrupted`; it may have been accepted).
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import functools

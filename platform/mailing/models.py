@@ -7,8 +7,6 @@ Written only by `operations` (enqueue, cancel, release, further events), `leases
 `delivery_reports` (what became of them), `refusals` (addresses that were refused) and `personal_data` (anonymisation).
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar, Self
 

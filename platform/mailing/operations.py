@@ -4,8 +4,6 @@ They write to the outbox of the current schema and queue the drain job in the sa
 and only if the transaction commits.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType

@@ -3,8 +3,6 @@
 A message to a user account holds the account's id as `user` in its context, which has a partial index.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

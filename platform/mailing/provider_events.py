@@ -4,8 +4,6 @@ It posts many at once: one that cannot be recorded is set aside for the operator
 Only imported where a provider is configured (`MAIL_PROVIDER`): django-anymail is an optional dependency.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Queries on the outbox."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from django.db.models import Count

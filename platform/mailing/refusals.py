@@ -5,8 +5,6 @@ for three days after a message that a person had sent, by the operator, or after
 messages held for it.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ The text of a reply is free; the explanation relies on its enhanced status code 
 reply itself follows the sentence, for mail administrators.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from typing import NamedTuple

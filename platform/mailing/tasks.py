@@ -1,7 +1,5 @@
 """Tasks and periodic tasks of the outbox."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.conf import settings

@@ -1,7 +1,5 @@
 """Static files of npm packages and of this release: where they are found, and whether they were collected."""
 
-from __future__ import annotations
-
 import filecmp
 import re
 from collections.abc import Iterable, Iterator

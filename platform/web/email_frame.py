@@ -1,7 +1,5 @@
 """Content security policies for showing an e-mail in a frame of a page: of the frame, and of the page around it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A column of numbers: right-aligned, with digits of one width, so that numbers below each other can be compared."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import django_tables2 as tables

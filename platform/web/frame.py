@@ -3,8 +3,6 @@
 A member sees the pages that their roles open, and the sections that have one.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence

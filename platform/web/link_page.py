@@ -5,8 +5,6 @@ in no other way. Links of 1.0.0 have their token in the path; they work until th
 their logs (`deploy/`).
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Middlewares of pages: what is recorded of a request, its session and headers, typography, access policies."""
 
-from __future__ import annotations
-
 import logging
 import re
 import time

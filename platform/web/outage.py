@@ -4,8 +4,6 @@ Django turns an exception into its response next to the view, where middleware s
 of 500 and 400 recognise an outage, and mark their response for the middleware.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass

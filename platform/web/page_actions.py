@@ -1,7 +1,5 @@
 """What a page does: an operation is called and what it did is told, or its refusal is; then the page goes on."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from types import TracebackType

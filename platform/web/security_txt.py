@@ -1,7 +1,5 @@
 """« /.well-known/security.txt » (RFC 9116): where to report a vulnerability."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.conf import settings

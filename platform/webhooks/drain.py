@@ -11,8 +11,6 @@ after which it requeues itself behind those of other offices. A failing endpoint
 paused; one that hangs is paused at once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import time

@@ -3,8 +3,6 @@
 Called by `collectivities.operations.webhooks`, which writes the audit log.
 """
 
-from __future__ import annotations
-
 import base64
 import datetime
 import hashlib

@@ -1,7 +1,5 @@
 """Types of events: each app declares those that it emits, as choices; for the database they are texts."""
 
-from __future__ import annotations
-
 from django.db import models
 
 from core.registry import Registry

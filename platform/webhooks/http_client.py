@@ -4,8 +4,6 @@ No redirects, proxies, cookies or compression. Only the status decides about suc
 endless or malformed after that has still responded, and only the first bytes are read.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

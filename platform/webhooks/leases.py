@@ -5,8 +5,6 @@ before anything is sent. The deliveries of a killed worker are due again when it
 under the same `webhook-id`. Results are written only while the lease is still held (compared by `lease_until`).
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -5,8 +5,6 @@ event for one endpoint: written with the event, then updated by `leases` only. E
 Nothing here holds an activation key, a token or a person's name; secrets are sealed.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar, Self
 

@@ -4,8 +4,6 @@ For any number of events: one query for the listeners, one COPY each for events 
 work.
 """
 
-from __future__ import annotations
-
 import datetime
 import secrets
 from collections.abc import Callable, Iterable, Mapping

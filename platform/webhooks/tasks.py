@@ -1,7 +1,5 @@
 """Tasks of webhooks."""
 
-from __future__ import annotations
-
 from django.conf import settings
 
 from core.connections import DatabaseClock

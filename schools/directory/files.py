@@ -4,8 +4,6 @@ Runs in a child process, without Django: the file comes from elsewhere, and may 
 most one batch of lines is held in memory: the national file has 70,000.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import gzip

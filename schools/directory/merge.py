@@ -4,8 +4,6 @@
 `write` applies the changes. The number of statements is constant.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The runs of the synchronisation, what each changed, and the file that waits for the operator."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from django.conf import settings

@@ -1,7 +1,5 @@
 """Read a directory file into schools: its bytes in a child process of bounded memory and time, its cells here."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Updates of the directory by URL: download, apply; or hold the file until the operator has agreed to it."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime
 import functools

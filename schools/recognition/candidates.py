@@ -3,8 +3,6 @@
 Each function runs one query, whatever the number of rows. Read-only.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Collection, Container, Iterable, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Decide the match of a doubtful row from the evidence of its UAI, name and place. Pure."""
 
-from __future__ import annotations
-
 import enum
 import functools
 import re

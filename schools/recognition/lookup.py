@@ -5,8 +5,6 @@
 3. correct words of names that no candidate school has.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence

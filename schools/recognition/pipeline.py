@@ -4,8 +4,6 @@ Fast path: rows with a valid UAI whose name and commune match the directory cost
 looked up in bulk.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from jobs.periodic_tasks import disable_gc

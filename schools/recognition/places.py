@@ -3,8 +3,6 @@
 `build_commune_key` is the same as `School.commune_key` in the database.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from typing import Final, NamedTuple

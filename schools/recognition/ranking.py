@@ -3,8 +3,6 @@
 Thresholds were tuned on tens of thousands of artificially damaged rows; the benchmark tracks precision and recall.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 

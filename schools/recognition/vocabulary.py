@@ -3,8 +3,6 @@
 Data only, in the form of `schools.folding.fold`: « É.É.PU. » is looked up as `eepu`, « clg » as `clg`.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 # Levels as bit flags: a primary school has both of the first two.

@@ -1,7 +1,5 @@
 """Check all invariants in the public schema and in every collectivity's schema."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 from collections.abc import Iterator

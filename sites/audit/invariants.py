@@ -6,8 +6,6 @@ collectivity's schema, those of an outbox in both. Parameters are spelt `%(schem
 The rows that rules of an office read of the public schema are the queries of `public_rows.sql`.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Whether each sale is taxed as its payer's place says, and each report of e-reporting declares what the books say."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal

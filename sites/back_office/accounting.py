@@ -1,7 +1,5 @@
 """« Comptabilité » and « E-reporting »: the accountant's export, the card provider's balance, the periods declared."""
 
-from __future__ import annotations
-
 import datetime
 import tempfile
 from collections.abc import Iterator

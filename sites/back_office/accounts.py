@@ -1,7 +1,5 @@
 """Back office of user accounts. Accounts are closed, never deleted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.conf import settings

@@ -1,7 +1,5 @@
 """Back office of bank statements: the lines to look at with their proposals, one line by hand, all lines."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

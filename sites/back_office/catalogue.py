@@ -3,8 +3,6 @@
 Orders copy their prices, so a change here affects no existing order. Changes are kept in each page's history.
 """
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from types import ModuleType

@@ -1,7 +1,5 @@
 """The page of a client: contacts, orders, what is owed, licences and their use, invitations, lost e-mails."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Back office of collectivities and office requests. Each action runs one operation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import forms

@@ -1,7 +1,5 @@
 """Forms of what the operator does, with plain widgets; `use_admin_widgets` dresses them for the pages of the admin."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

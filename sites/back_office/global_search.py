@@ -4,8 +4,6 @@ A key is looked up by its sealed form; it is never stored, logged, shown again o
 mistyped key is searched among keys one slip away from it, and among sales by its number or amount, never as a name.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

@@ -3,8 +3,6 @@
 An office's are in its schema, and are read by one UNION; a name is found there in the address, as « aicha.benali@ ».
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass

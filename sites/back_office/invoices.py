@@ -1,7 +1,5 @@
 """Invoices and credit notes: immutable once issued, with their platform statuses; reissued if turned down."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Back office of the job queue, read-only, and of what came from outside and could not be taken in."""
 
-from __future__ import annotations
-
 import json
 
 from django.contrib import admin, messages

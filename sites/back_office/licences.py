@@ -4,8 +4,6 @@ A key's code is only shown on request, one key at a time; the request is logged,
 redeems it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import forms

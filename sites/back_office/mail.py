@@ -3,8 +3,6 @@
 A collectivity's e-mails are in its own schema, and shown in its office.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib import admin, messages

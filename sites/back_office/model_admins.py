@@ -6,8 +6,6 @@ Optimistic locking: the page carries the id of the order's last event; the order
 the operation runs, so that a double click runs it once.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import operator

@@ -5,8 +5,6 @@ Every word must begin a word of the name; where that finds nothing, be like one 
 next.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """An order as the operator reads it: its state, and what the sentences of `back_office/order/` say of it."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from typing import Any

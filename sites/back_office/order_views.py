@@ -1,7 +1,5 @@
 """One order that waits: what was ordered beside the signed purchase order, what to do with it, and the next one."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Payments, refunds and what is taken back; card payments, read only: the token that completes one is never shown."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from decimal import Decimal

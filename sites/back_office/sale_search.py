@@ -5,8 +5,6 @@ letter, or with a letter O for a zero. Where no sale has an amount, those a slip
 out, or two digits swapped.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from decimal import Decimal

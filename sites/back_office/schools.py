@@ -1,7 +1,5 @@
 """Back office of the school directory with its runs, and of affiliations; verifies principals."""
 
-from __future__ import annotations
-
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.paginator import Paginator

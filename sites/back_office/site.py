@@ -4,8 +4,6 @@ The admin's Content-Security-Policy is looser because django-unfold runs Alpine,
 inline styles; see docs/decisions/0022. Our own pages keep the policy of the site.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode

@@ -1,7 +1,5 @@
 """« Transmettre »: send the invoices of a route to its platform, and show what it did not take or does not answer."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import tempfile

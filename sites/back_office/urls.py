@@ -1,7 +1,5 @@
 """The operator's pages of our own: route below the back office's root, view, and name in the admin's namespace."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from django.http import HttpResponseBase

@@ -1,7 +1,5 @@
 """« Ce qui attend »: the root of the back office and its lists, each with the oldest first, with age and amount."""
 
-from __future__ import annotations
-
 import datetime
 import operator
 from collections.abc import Callable, Iterator

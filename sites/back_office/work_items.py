@@ -1,7 +1,5 @@
 """Work items of the operator beside the lists of what waits; and the orders that need the operator, for the lists."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Iterator
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """« L'année, par collectivité »: licences sold, used and bought again, sorted by any column; and as a workbook."""
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -2,8 +2,6 @@
 
 # ruff: noqa: S608 - statements are put together of the constants of this module
 
-from __future__ import annotations
-
 import psycopg
 from django.conf import settings
 from django.core.management import call_command

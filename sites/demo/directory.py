@@ -4,8 +4,6 @@ Deterministic, so that the demo is reproducible. UAI numbers are above those in 
 e-mail addresses use a reserved example domain, so that nothing reaches a real school.
 """
 
-from __future__ import annotations
-
 import csv
 import itertools
 import random

@@ -1,7 +1,5 @@
 """Pages that only a demonstration has: where the learning application begins, and the parts that pages are made of."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from django import forms

@@ -1,7 +1,5 @@
 """People of the demo, who sign up through the portal's pages."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Callable

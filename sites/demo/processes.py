@@ -1,7 +1,5 @@
 """Subprocesses of the demo: mail server, worker, web server; and waiting for what the worker does."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket

@@ -3,8 +3,6 @@
 Each step prints its results, and raises `StepFailed`, `RuleBroken` or `SignUpFailed` where they are not as expected.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Iterable

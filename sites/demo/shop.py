@@ -3,8 +3,6 @@
 Seller and prices are invented, except the guide's price of five classes. Each step checks its amounts.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass

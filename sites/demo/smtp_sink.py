@@ -1,7 +1,5 @@
 """SMTP sink: a server that stores what it receives, for development, the demo and tests. Relays nothing."""
 
-from __future__ import annotations
-
 import asyncio
 import email
 import email.policy

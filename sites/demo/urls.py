@@ -1,7 +1,5 @@
 """Pages of the portal that only a demonstration has: never on a server."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from sites.demo import pages

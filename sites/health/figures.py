@@ -4,8 +4,6 @@ Nine statements, whatever the number of offices: by indexes, and in the public s
 office is looked for there: each outbox with something due has a job, whose age is that of what it sends.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterator
 

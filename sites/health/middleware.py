@@ -1,7 +1,5 @@
 """« /sante/ »: answered before hosts, sessions and redirects, as whoever watches asks by IP and without TLS."""
 
-from __future__ import annotations
-
 import datetime
 import ipaddress
 import threading

@@ -1,7 +1,5 @@
 """The guides: which there are, their texts in `docs/`, each as a page and as a PDF; HTML in them is only text."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import itertools

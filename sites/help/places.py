@@ -1,7 +1,5 @@
 """For each section of the guides, the pages that it explains, by how the names of their views begin."""
 
-from __future__ import annotations
-
 #: By kind of host and guide. Of a member with one role, those of the role come first.
 _SECTIONS = {
     ("portal", "chef-etablissement"): {

@@ -1,7 +1,5 @@
 """The frequent questions, `docs/questions-frequentes.md`, by section; what a search finds in them and in the guides."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Iterable, Sequence

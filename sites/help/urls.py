@@ -1,7 +1,5 @@
 """URLs of the help: guides, questions, accessibility."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from sites.help import views

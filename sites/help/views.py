@@ -1,7 +1,5 @@
 """Pages of the help: the guides, their PDFs, frequent questions, accessibility, and the site map."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import re

@@ -1,7 +1,5 @@
 """From the price of a volume to the order: draft, quote, billing details with the preflight check, terms of sale."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from typing import Any

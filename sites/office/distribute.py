@@ -1,7 +1,5 @@
 """« Distribuer »: the list that waits for its licences, the two ways to give, and what each lot has left."""
 
-from __future__ import annotations
-
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """The letter to an office's managers when a large share of a sending did not arrive: at once, once a sending."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 

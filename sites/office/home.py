@@ -1,7 +1,5 @@
 """The office's home page: how far its licences have come, what is to be done, which schools to help."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """« Mes e-mails »: which letters come to a member, with a switch each; and the e-mail with a key as it will look."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render

@@ -1,7 +1,5 @@
 """The office's page « Messages »: delivery status of e-mails, and resending."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Any
 

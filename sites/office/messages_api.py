@@ -1,7 +1,5 @@
 """API of an office's messages and their delivery status, without content, which may include a key."""
 
-from __future__ import annotations
-
 import django_filters
 from django.db.models import QuerySet
 from rest_framework import serializers

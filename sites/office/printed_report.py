@@ -1,7 +1,5 @@
 """The report as a PDF of one A4 page: figures, curve with a table of months beside it, schools by use."""
 
-from __future__ import annotations
-
 import datetime
 import io
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Buyers may act, managers may read; viewers and data officers have no access to prices.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from decimal import Decimal

@@ -3,8 +3,6 @@
 Buyers and managers read prices, and so this. A buyer orders, a manager gives.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import re

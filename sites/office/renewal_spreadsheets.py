@@ -1,7 +1,5 @@
 """The list as a workbook, and numbers taken back from a list of schools that was imported."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 

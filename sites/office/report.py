@@ -1,7 +1,5 @@
 """« Rapport pour le conseil »: a school year of an office on one page, as a PDF, as a workbook and by API."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """`/report`: the figures of « Rapport pour le conseil »."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import Http404

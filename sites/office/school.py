@@ -1,7 +1,5 @@
 """An office's page of one school: what it holds, contact, directory data and timeline."""
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter
 from collections.abc import Sequence

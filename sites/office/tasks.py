@@ -1,7 +1,5 @@
 """Tasks in an office's schema, when `jobs.due` says that it is time."""
 
-from __future__ import annotations
-
 from django.utils import timezone
 
 from collectivities.letters import WEEKLY_LETTER, get_next_weekly_moment

@@ -1,7 +1,5 @@
 """The map of a collectivity's schools on the outline of its territory, and the page of the schools of one dot."""
 
-from __future__ import annotations
-
 import datetime
 import math
 from collections import Counter, defaultdict

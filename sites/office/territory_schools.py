@@ -1,7 +1,5 @@
 """« Ajouter les écoles publiques de … »: all schools of a territory at once, with a preview and an undo for an hour."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

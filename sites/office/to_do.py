@@ -1,7 +1,5 @@
 """« À faire »: what a member can do; each line leads to the very place where it is done."""
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence

@@ -1,7 +1,5 @@
 """URLs of an office's pages that span several apps."""
 
-from __future__ import annotations
-
 from allauth.account.views import signup
 from django.urls import include, path
 

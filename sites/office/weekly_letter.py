@@ -1,7 +1,5 @@
 """The weekly letter to each member: what they can do, as their home page says it, and what happened in the week."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The weekly curve of activations, with the sendings and reminders below it."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import dropwhile, groupby, pairwise

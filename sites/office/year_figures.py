@@ -1,7 +1,5 @@
 """The figures of a school year's licences, and their way from the purchase to a teacher. Pure."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass

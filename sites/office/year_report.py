@@ -1,7 +1,5 @@
 """The figures of a school year of an office, those of the year before beside them, and what is said of them."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The contact page: sends a visitor's message to the team by e-mail, with keys masked."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from typing import Any

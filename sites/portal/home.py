@@ -1,7 +1,5 @@
 """The portal's public pages: home, search of offices, static and legal pages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from django.conf import settings

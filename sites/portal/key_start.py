@@ -1,7 +1,5 @@
 """The pages of a key: from the link of its e-mail to an account with licences to assign, or asked for once more."""
 
-from __future__ import annotations
-
 import datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple

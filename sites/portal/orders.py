@@ -1,7 +1,5 @@
 """« Mes commandes »: the list of orders and the page of each, with its documents and progress."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """« Mes données personnelles »: download the personal data, and delete the account."""
 
-from __future__ import annotations
-
 import datetime
 import json
 from dataclasses import dataclass

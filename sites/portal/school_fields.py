@@ -3,8 +3,6 @@
 Without JavaScript, « Rechercher » redisplays the form with the results; with it, the list is updated while typing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The portal's shop, up to the order: « Boutique », open to visitors, then « Commande en cours »."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import asdict
 from typing import Any

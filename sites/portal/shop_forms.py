@@ -1,7 +1,5 @@
 """Forms of the shop: checkout (payer, billing address, terms, payment method) and scan upload."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """« Créer un compte »: personal details and school, on one page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from allauth.account.views import SignupView

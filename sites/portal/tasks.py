@@ -1,7 +1,5 @@
 """Background and periodic tasks of account closure."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

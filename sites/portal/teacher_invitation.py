@@ -3,8 +3,6 @@
 The link was sent to the invited address, which it proves; its token is kept in the session (`web.link_page`).
 """
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 from allauth.account.utils import perform_login

@@ -1,7 +1,5 @@
 """URLs of the portal's pages that span several apps."""
 
-from __future__ import annotations
-
 from django.urls import include, path
 
 from sites.portal import contact, home, key_start, orders, privacy, school_fields, shop, sign_up, teacher_invitation

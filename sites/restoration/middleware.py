@@ -1,7 +1,5 @@
 """A restored copy is read and not written: its numbers may be given already, and what is typed in may be lost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse

@@ -1,7 +1,5 @@
 """What waited in a restored copy, and let it act again: what may have left is dropped, numbers are not given again."""
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

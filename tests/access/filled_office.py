@@ -2,8 +2,6 @@
 
 # ruff: noqa: SLF001 - Django's `_meta`
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import itertools

@@ -1,7 +1,5 @@
 """Names rows of another office in each parameter and field of pages, and of the API: whatever views and forms read."""
 
-from __future__ import annotations
-
 import copy
 import datetime
 import re

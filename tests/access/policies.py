@@ -4,8 +4,6 @@ A data officer prepares imports and maintains the portfolio; a buyer orders; a m
 invites and creates tokens; a viewer sees counts and never a key.
 """
 
-from __future__ import annotations
-
 ACCOUNTS = {
     "account_login": "public",
     "account_logout": "public",

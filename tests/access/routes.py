@@ -1,7 +1,5 @@
 """Every route of both URL configurations, with its access policy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

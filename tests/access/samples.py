@@ -3,8 +3,6 @@
 Their ids are those of the schema's sequences, which no two offices of the tests share (`tests.conftest`).
 """
 
-from __future__ import annotations
-
 import datetime
 import itertools
 

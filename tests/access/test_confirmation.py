@@ -1,7 +1,5 @@
 """What needs the password, or the second factor, anew: keys, tokens, roles, webhooks, the reply address."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -5,8 +5,6 @@ fields from what the views read, the forms that the pages show and the descripti
 for by itself, or fails here by name.
 """
 
-from __future__ import annotations
-
 import re
 from functools import partial
 

@@ -1,7 +1,5 @@
 """NUL and oversize in every parameter, field, header and cookie of every page: a refusal in our dress, no breakdown."""
 
-from __future__ import annotations
-
 import pytest
 from django.urls import reverse
 

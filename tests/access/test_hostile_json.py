@@ -1,7 +1,5 @@
 """JSON that no client of ours sends, at every door that reads JSON: that door's own refusal, never a breakdown."""
 
-from __future__ import annotations
-
 import ast
 import base64
 import hashlib

@@ -1,7 +1,5 @@
 """Hosts, sessions and security headers: a session is valid only at the host where it was opened."""
 
-from __future__ import annotations
-
 import copy
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """What every response says to browsers and caches, and where `next` and the links of e-mails may lead."""
 
-from __future__ import annotations
-
 import datetime
 import os
 import re

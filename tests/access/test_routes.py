@@ -3,8 +3,6 @@
 The routes are read from both URL configurations: a new view fails here until `tests.access.policies` lists it.
 """
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.urls import reverse

@@ -1,7 +1,5 @@
 """Offices that require a second factor of their managers, and the operator's admin, which always does."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """A full dump of the database, with the logs of the web server and the worker, lets nobody in."""
 
-from __future__ import annotations
-
 import logging
 import re
 

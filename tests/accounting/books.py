@@ -1,7 +1,5 @@
 """The books of tests: a random year, and the export of a period as bytes."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import random

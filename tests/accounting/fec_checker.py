@@ -3,8 +3,6 @@
 It knows nothing of the code that writes the file. The DGFiP's « Test Compta Demat » is a program for Windows.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections import defaultdict

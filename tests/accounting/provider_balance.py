@@ -1,7 +1,5 @@
 """Movements of a provider's balance, as they are stored."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from django.utils import timezone

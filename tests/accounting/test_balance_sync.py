@@ -1,7 +1,5 @@
 """The provider's balance: asked from the last known on, stored once, and left as it is."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

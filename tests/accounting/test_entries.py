@@ -1,7 +1,5 @@
 """Which accounts, journals and days an act of sale comes to."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from typing import Any

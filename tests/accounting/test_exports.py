@@ -1,7 +1,5 @@
 """The file of a period: its form, its name, who may have it when; and what is unusual."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 

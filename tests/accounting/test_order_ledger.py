@@ -1,7 +1,5 @@
 """What a document or a payment does to a client's accounts, and what settles what."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

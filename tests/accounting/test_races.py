@@ -1,7 +1,5 @@
 """Workers that ask the provider at once store each movement once: real threads, real commits."""
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """A random year of sales, exported: to the cent, cut anywhere, and the same each time."""
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from decimal import Decimal

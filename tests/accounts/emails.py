@@ -1,7 +1,5 @@
 """Account e-mails, and sign-in for tests."""
 
-from __future__ import annotations
-
 import re
 
 from django.urls import reverse

@@ -1,7 +1,5 @@
 """The fields of the sign-up form."""
 
-from __future__ import annotations
-
 from tests.accounts.emails import PASSWORD
 
 PERSON = {

@@ -1,7 +1,5 @@
 """A passkey made of software: what a browser and its authenticator answer to our challenges, with a real signature."""
 
-from __future__ import annotations
-
 import json
 import os
 from typing import Any

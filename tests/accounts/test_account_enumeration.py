@@ -1,7 +1,5 @@
 """Account enumeration: neither answers, e-mails nor query counts reveal whether an account exists."""
 
-from __future__ import annotations
-
 import functools
 import re
 

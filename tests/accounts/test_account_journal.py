@@ -1,7 +1,5 @@
 """The accounts' journal: sign-ins, failures, second factors, names; for the operator and the members' offices."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

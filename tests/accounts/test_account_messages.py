@@ -1,7 +1,5 @@
 """What the sign-in library says after an act: sentences of ours, which follow « C’est fait : »."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

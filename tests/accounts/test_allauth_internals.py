@@ -1,7 +1,5 @@
 """The names of allauth's internals that we use. They may change with any release."""
 
-from __future__ import annotations
-
 import importlib
 from importlib.metadata import version
 

@@ -1,7 +1,5 @@
 """Growing delays: counted exactly, also at once; forgotten with time; never prolonged by whoever does not wait."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 from concurrent.futures import ThreadPoolExecutor

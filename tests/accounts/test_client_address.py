@@ -1,7 +1,5 @@
 """The client's IP address behind proxies, with forged headers."""
 
-from __future__ import annotations
-
 import pytest
 
 from accounts import known_origins

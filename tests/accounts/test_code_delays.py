@@ -1,7 +1,5 @@
 """Delays at the codes of the second factor: a stranger who has the password keeps nobody out, and finds no code."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import functools

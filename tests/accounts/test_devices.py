@@ -1,7 +1,5 @@
 """« Mes appareils »: what an account sees of its sessions and devices, and ends."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

@@ -1,7 +1,5 @@
 """Documents that are made for an account of the portal: so often, and no more."""
 
-from __future__ import annotations
-
 import pytest
 
 from accounts import throttling

@@ -1,7 +1,5 @@
 """Changing one's e-mail address: the old one stays until the new one is confirmed."""
 
-from __future__ import annotations
-
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings

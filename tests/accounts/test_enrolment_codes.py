@@ -1,7 +1,5 @@
 """The code of the server that an operator types before a first second factor."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import io

@@ -1,7 +1,5 @@
 """What is sealed is written as of now: the database refuses another date, or says it beside its own."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 

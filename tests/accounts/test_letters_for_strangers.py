@@ -1,7 +1,5 @@
 """What a stranger can make us write to somebody else's mailbox: no link, no long text, three letters an hour."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """« Appareils de connexion »: adding, naming and removing them, signing in with them at every host."""
 
-from __future__ import annotations
-
 import copy
 import json
 import re

@@ -1,7 +1,5 @@
 """A new password is neither the person's own words, nor guessable, nor known from a leak, wherever one is chosen."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """« Double authentification »: activation, sign-in at every host, single-use codes, sealed secrets."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import re

@@ -1,7 +1,5 @@
 """Sessions: stored under a hash, ended by idleness and by age, which differ between the portal and the offices."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Signing in with an e-mail address: where it is one account's, and without telling whether it is anybody's."""
 
-from __future__ import annotations
-
 import pytest
 from allauth.account.models import EmailAddress
 

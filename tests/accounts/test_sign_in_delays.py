@@ -1,7 +1,5 @@
 """Delays at the sign-in of an account: a stranger's attempts keep nobody out, and find no password."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 

@@ -1,7 +1,5 @@
 """« Créer un compte »: the guide's fields, a school found or typed, an address confirmed."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Rate limits: exact, even under concurrency."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import functools

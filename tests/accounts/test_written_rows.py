@@ -1,7 +1,5 @@
 """Whoever writes rows as the application, but has none of its keys, gives nobody a second factor or a session."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from types import SimpleNamespace
 

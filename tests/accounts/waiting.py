@@ -1,7 +1,5 @@
 """Let time pass for the delays between attempts, which go by the database's clock."""
 
-from __future__ import annotations
-
 from django.db.models import F
 
 from accounts.models import AttemptDelay

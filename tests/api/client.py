@@ -1,7 +1,5 @@
 """A client of a collectivity's API: HTTP with a bearer token."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import uuid

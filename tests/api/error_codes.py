@@ -1,7 +1,5 @@
 """Every error code of the API, collected from the source: rules, framework, fields and parameters."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import re

@@ -5,8 +5,6 @@ Reads lines `[token, path, body, key, point]`. A point is the number of statemen
 number of statements run, or -9 where the process was killed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

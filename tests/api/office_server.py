@@ -1,7 +1,5 @@
 """A live server at a collectivity's host, for clients other than Django's test client."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """Every method of every API route, from the URL configuration."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

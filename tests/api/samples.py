@@ -1,7 +1,5 @@
 """Sample objects for each API route with arguments, created in the current collectivity."""
 
-from __future__ import annotations
-
 from django.utils import timezone
 
 from core.connections import connection

@@ -3,8 +3,6 @@
 Fuzzing seldom generates an accepted body; the tests send hundreds.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import re

@@ -1,7 +1,5 @@
 """Spreadsheets uploaded through the API, and the worker tasks that check, apply and undo them."""
 
-from __future__ import annotations
-
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 

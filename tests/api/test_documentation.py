@@ -1,7 +1,5 @@
 """The API's documentation: a valid and complete description, pages for all of it, every error code explained."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import re

@@ -4,8 +4,6 @@ All of its checks, and its phases: the description's examples, what lies at its 
 requests that follow from earlier answers.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

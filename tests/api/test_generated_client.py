@@ -1,7 +1,5 @@
 """A client generated from the OpenAPI description alone can run the full workflow."""
 
-from __future__ import annotations
-
 import importlib
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 A block that is told to print is followed by a block `text`, in which « … » stands for whatever comes.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """NUL and oversize in every parameter and body of every endpoint: refused in words, never a failure of ours."""
 
-from __future__ import annotations
-
 import copy
 from urllib.parse import quote, urlencode
 

@@ -1,7 +1,5 @@
 """`Idempotency-Key`: requests repeated with one key run once and get the same response."""
 
-from __future__ import annotations
-
 import datetime
 import uuid
 from collections import Counter

@@ -1,7 +1,5 @@
 """`/imports/{id}/layout`: the detected layout, its questions and their answers."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.models import RememberedLayout, SpreadsheetImport

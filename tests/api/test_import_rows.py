@@ -1,7 +1,5 @@
 """`/imports/{id}/rows`: listing and amending the rows of a spreadsheet."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.models import ImportRow

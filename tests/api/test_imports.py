@@ -1,7 +1,5 @@
 """`/imports`: upload, check, apply, cancel and undo a spreadsheet."""
 
-from __future__ import annotations
-
 import datetime
 import uuid
 

@@ -1,7 +1,5 @@
 """A process killed during an allocation leaves both allocation and stored answer or neither; a retry runs once."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """`/members`: the members of the office and their roles."""
 
-from __future__ import annotations
-
 from collectivities.capabilities import Role
 from collectivities.models import Member
 from tests.conftest import TERM

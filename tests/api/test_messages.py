@@ -1,7 +1,5 @@
 """`/messages`: the states of the office's e-mails and their reasons, never their content."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """List parameters accept what the OpenAPI description documents."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.api.client import assert_problem

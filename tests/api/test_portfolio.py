@@ -1,7 +1,5 @@
 """`/portfolio`: the schools a collectivity is responsible for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

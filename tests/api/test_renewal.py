@@ -1,7 +1,5 @@
 """`/renewal`: the list of the next year, read and written."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """`/report`: the figures of a school year."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.capabilities import Role

@@ -1,7 +1,5 @@
 """Behaviour common to all API endpoints: parsing, errors, pagination, conditional requests."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

@@ -3,8 +3,6 @@
 A new endpoint is covered by existing; one with arguments needs a sample object.
 """
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """`/schools`: the directory, searched, narrowed, and read by UAI."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.api.client import assert_problem

@@ -1,7 +1,5 @@
 """API tokens: their collectivity, expiry, allowed networks, scopes and rate limits."""
 
-from __future__ import annotations
-
 import datetime
 import logging
 

@@ -1,7 +1,5 @@
 """Webhooks and events in the API."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

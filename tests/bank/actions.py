@@ -1,7 +1,5 @@
 """Actions on bank statements, by the operations, for tests."""
 
-from __future__ import annotations
-
 import hashlib
 
 from licensing.books.bank import books, matching, operations

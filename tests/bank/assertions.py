@@ -1,7 +1,5 @@
 """What tests of bank statements assert of all lines."""
 
-from __future__ import annotations
-
 from django.db import connection
 
 from sites.audit.invariants import read_invariants

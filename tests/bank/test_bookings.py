@@ -1,7 +1,5 @@
 """What a person decides of a line: payments, set aside, taken back; once each, and never more than the line."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Decimal
 

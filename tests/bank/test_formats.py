@@ -1,7 +1,5 @@
 """Bank files: what is read of each format, and what is refused, with its place."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import replace
 from decimal import Decimal

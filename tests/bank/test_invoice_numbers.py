@@ -1,7 +1,5 @@
 """Numbers in what banks write."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.books.bank.books import find_invoice_numbers, find_registration_numbers

@@ -1,7 +1,5 @@
 """What a line is proposed as: certainty, reason and amounts, by kind."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Decimal
 

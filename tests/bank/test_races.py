@@ -1,7 +1,5 @@
 """Two people at the same statement: a line is booked once, a file stored once. Real threads, real commits."""
 
-from __future__ import annotations
-
 import hashlib
 from decimal import Decimal
 

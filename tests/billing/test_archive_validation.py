@@ -4,8 +4,6 @@ It is no Python package: where `verapdf` is not on the PATH, these tests are ski
 first is tested without it in `test_invoice_pdf`.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Callable

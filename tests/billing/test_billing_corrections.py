@@ -1,7 +1,5 @@
 """Who pays an order is corrected until it is invoiced, and after a rejection; what was issued stays as issued."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """Invoices for Chorus Pro or a platform: the deposit batch, and the status of each there."""
 
-from __future__ import annotations
-
 import csv
 import io
 import zipfile

@@ -1,7 +1,5 @@
 """Quote and purchase order documents: their content, generated once, immutable."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import hashlib

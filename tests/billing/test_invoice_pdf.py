@@ -1,7 +1,5 @@
 """The PDF of an invoice: content, mandatory mentions, archival format (PDF/A-3, Factur-X)."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import re

@@ -1,7 +1,5 @@
 """Search of invoices: number as banks write it, amount, client; by index."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

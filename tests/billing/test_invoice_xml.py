@@ -1,7 +1,5 @@
 """The XML of invoices: valid for the schematrons of EN 16931 and of France, and equal to the order."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from typing import Any

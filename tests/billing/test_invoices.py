@@ -1,7 +1,5 @@
 """Invoices: content, numbering, immutability."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo

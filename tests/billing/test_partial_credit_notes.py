@@ -1,7 +1,5 @@
 """Partial credit notes: they add up to their invoice to the cent, and break no rule of EN 16931 and France."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """Statuses of an invoice on its platform: what may follow what, and what was recorded by mistake is taken back."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context

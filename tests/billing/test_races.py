@@ -1,7 +1,5 @@
 """Many invoices at once: the numbers follow each other, and what fails leaves no gap."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

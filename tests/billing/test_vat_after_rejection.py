@@ -1,7 +1,5 @@
 """After a rejected invoice the next one may have another VAT: credit note, correction and invoice are one act."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """Invoices of every territory: the rate and the mention of its VAT, valid for every schematron."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """The texts of an invoice's XML, by a path of names without their namespaces."""
 
-from __future__ import annotations
-
 from lxml import etree
 
 

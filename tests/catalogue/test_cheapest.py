@@ -1,7 +1,5 @@
 """The cheapest orders for a number of classes, and price lists that make several orders cheaper than one."""
 
-from __future__ import annotations
-
 import itertools
 import random
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """What is on sale on a day, its price, and errors in price lists."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """A school year ends on 31 August inclusive, in France."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

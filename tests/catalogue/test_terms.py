@@ -1,7 +1,5 @@
 """Versions of the terms of sale: immutable, each at its own URL."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import html

@@ -1,7 +1,5 @@
 """A complete client of the portal for the learning application, with Python's standard library alone."""
 
-from __future__ import annotations
-
 import json
 import urllib.error
 import urllib.request

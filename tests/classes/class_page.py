@@ -1,7 +1,5 @@
 """What tests read and send on a teacher's pages of a class."""
 
-from __future__ import annotations
-
 import re
 
 

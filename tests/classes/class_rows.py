@@ -1,7 +1,5 @@
 """A class with its licence, teacher and pupils, written straight to the tables."""
 
-from __future__ import annotations
-
 import datetime
 import itertools
 

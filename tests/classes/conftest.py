@@ -1,7 +1,5 @@
 """A class of three pupils, and the browser of its teacher."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.classes.taught_class import TaughtClass

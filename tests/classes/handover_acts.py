@@ -1,7 +1,5 @@
 """Hand pupils over and receive them, as the tests of handovers do."""
 
-from __future__ import annotations
-
 from licensing.classes import handovers
 from tests.classes.two_years import SEPTEMBER
 

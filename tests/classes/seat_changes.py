@@ -1,7 +1,5 @@
 """Changes of a class's seat: a licence that stops, a seat that changes hands."""
 
-from __future__ import annotations
-
 import datetime
 
 from licensing.entitlements.models import Entitlement, Seat

@@ -1,7 +1,5 @@
 """A teacher with a class, created by the operations."""
 
-from __future__ import annotations
-
 from licensing.classes import operations
 from licensing.classes.pupils import add_pupils
 from licensing.entitlements import operations as seats

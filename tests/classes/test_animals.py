@@ -1,7 +1,5 @@
 """The drawings of the animals of pupils' logins, as docs/animals.md describes them."""
 
-from __future__ import annotations
-
 import io
 import re
 from functools import cache

@@ -1,7 +1,5 @@
 """The learning application's API: token, tickets, responses, errors."""
 
-from __future__ import annotations
-
 import datetime
 import logging
 

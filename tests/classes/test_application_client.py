@@ -1,7 +1,5 @@
 """The learning application's client against a live server, and the published OpenAPI description."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import socket

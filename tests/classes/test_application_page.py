@@ -1,7 +1,5 @@
 """« Accéder à l'application »: a ticket for those with access, a reason for the others."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from urllib.parse import parse_qs, urlsplit

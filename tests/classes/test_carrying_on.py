@@ -1,7 +1,5 @@
 """A class goes on: its teacher takes it to their seat of the new year, before its pupils are erased."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Certificates of deletion: access, content on the page and in print."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from shutil import which

@@ -1,7 +1,5 @@
 """Access rules: may this person enter now, as what, until when; one query each."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The pages on which pupils are handed over and received."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Pupils who change teacher: a code, a colleague of the same school, and the same logins."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from io import BytesIO

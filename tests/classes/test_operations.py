@@ -1,7 +1,5 @@
 """A teacher's operations on a class and its pupils."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """A teacher's pages: classes, pupil accounts, passwords shown once, printed cards."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.classes import words

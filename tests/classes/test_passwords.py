@@ -1,7 +1,5 @@
 """Pupils' passwords at rest."""
 
-from __future__ import annotations
-
 import base64
 import time
 

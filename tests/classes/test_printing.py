@@ -1,7 +1,5 @@
 """What a teacher prints: cards, the list, the sheet of first names; and what of it the server never has."""
 
-from __future__ import annotations
-
 import base64
 import re
 

@@ -1,7 +1,5 @@
 """Cards to cut out, and the list whose first names are written by hand."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.documents import PdfDocument

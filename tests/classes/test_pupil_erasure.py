@@ -1,7 +1,5 @@
 """Purge of pupils whose licence ended: in batches, with a warning before and a notice afterwards."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

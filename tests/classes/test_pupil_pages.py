@@ -1,7 +1,5 @@
 """A pupil's pages: signing in, and a session separate from any adult's."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

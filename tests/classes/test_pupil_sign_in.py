@@ -1,7 +1,5 @@
 """A pupil's sign-in, and the delays between wrong attempts."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import re

@@ -1,7 +1,5 @@
 """Invariant 4, and the counting of attempts, with real threads and commits."""
 
-from __future__ import annotations
-
 import functools
 import threading
 from collections import Counter

@@ -1,7 +1,5 @@
 """Sharing a class: invitation, acceptance, leaving, removal, e-mails; no identifiant is revealed."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Pages for sharing a class: no identifiant is revealed, and the invited teacher accepts."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """What a child reads of what they typed wrongly, and that it tells nothing of what exists."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

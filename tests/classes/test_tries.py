@@ -1,7 +1,5 @@
 """The teachers of a class are told of many tries at its passwords: on its page, and by one e-mail a day."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The words of logins and passwords, and the normalisation of typed ones."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

@@ -1,7 +1,5 @@
 """On 1 September each person is written to once: what of Pep's ended, and what continues."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 

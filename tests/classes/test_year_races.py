@@ -1,7 +1,5 @@
 """A class that goes on and pupils who change teacher, with real threads and commits."""
 
-from __future__ import annotations
-
 import functools
 import threading
 from collections import Counter

@@ -1,7 +1,5 @@
 """Teachers of a school with a class of the year that ended, and licences of the new one, written to the tables."""
 
-from __future__ import annotations
-
 import datetime
 
 from licensing.classes.models import PupilAccount

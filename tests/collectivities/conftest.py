@@ -1,7 +1,5 @@
 """A manager of Nîmes, and their browser at the office."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.capabilities import Role

@@ -1,7 +1,5 @@
 """The audit log."""
 
-from __future__ import annotations
-
 from collectivities import audit_log
 from collectivities.journal import list_subject_choices
 from collectivities.models import AuditEntry

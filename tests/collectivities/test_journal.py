@@ -1,7 +1,5 @@
 """The Journal page and its export: filters, and names of actions in French."""
 
-from __future__ import annotations
-
 import ast
 import datetime
 import io

@@ -1,7 +1,5 @@
 """The audit log in a few lines: one action, one actor, one day in Paris."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The office's journal: written once, sealed in a chain, and told apart where it was tampered with."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

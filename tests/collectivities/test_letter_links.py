@@ -1,7 +1,5 @@
 """The off switch of a letter: a signed link of one member and one letter at one office."""
 
-from __future__ import annotations
-
 import pytest
 from django.core import signing
 

@@ -1,7 +1,5 @@
 """Requests that cost the server much: files that are made, searches of very many words, logos that do not end."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

@@ -1,7 +1,5 @@
 """Invitations, roles and departures."""
 
-from __future__ import annotations
-
 import datetime
 import re
 import threading

@@ -1,7 +1,5 @@
 """What the operator should look at in an office: noted when it comes, gone when it is over."""
 
-from __future__ import annotations
-
 import datetime
 from functools import partial
 from threading import Event

@@ -1,7 +1,5 @@
 """The office's own pages, as members use them."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import re

@@ -1,7 +1,5 @@
 """« Ouvrir le bureau »: the operator reads an office, and does nothing there; its journal says who, why and when."""
 
-from __future__ import annotations
-
 import datetime
 import html
 import inspect

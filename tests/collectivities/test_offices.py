@@ -1,7 +1,5 @@
 """Opening an office; requesting one; accepting and declining requests."""
 
-from __future__ import annotations
-
 import io
 import json
 

@@ -1,7 +1,5 @@
 """Many schools added to the portfolio by one act, and that act undone."""
 
-from __future__ import annotations
-
 import datetime
 from functools import partial
 

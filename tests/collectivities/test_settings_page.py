@@ -1,7 +1,5 @@
 """« Réglages »: the note of the collectivity, and the reply address that is still to be given."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import tenant_context
 

@@ -1,7 +1,5 @@
 """The office's page « API »: tokens are created, shown once, listed, revoked, and recorded in the audit log."""
 
-from __future__ import annotations
-
 import datetime
 import logging
 import re

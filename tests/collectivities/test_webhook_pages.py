@@ -1,7 +1,5 @@
 """The office's webhook pages: adding, testing, deliveries, replay."""
 
-from __future__ import annotations
-
 import datetime
 import html
 import re

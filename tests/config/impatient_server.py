@@ -1,7 +1,5 @@
 """A web server for `test_slow_clients`: an application that reads the whole body, and a worker class in a hurry."""
 
-from __future__ import annotations
-
 from config.gunicorn_worker import DeadlineWorker
 
 

@@ -1,7 +1,5 @@
 """DATABASE_URL, read at the start: an address of PostgreSQL, or a refusal that does not show its password."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 

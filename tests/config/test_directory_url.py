@@ -1,7 +1,5 @@
 """The URL of the directory: https on a server, and nothing that would fail each night."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 

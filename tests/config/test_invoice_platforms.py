@@ -1,7 +1,5 @@
 """The accounts at invoice platforms, as the environment gives them."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string

@@ -1,7 +1,5 @@
 """Clients that send their request a byte at a time, to gunicorn itself, with no proxy in front."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import socket

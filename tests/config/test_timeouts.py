@@ -1,7 +1,5 @@
 """The limits of a connection: how long it takes to open, to be noticed as dead, to answer, to stay idle."""
 
-from __future__ import annotations
-
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured

@@ -1,7 +1,5 @@
 """Functions for the tests of bounded processes: well behaved, and not."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The portal with a page that fails."""
 
-from __future__ import annotations
-
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 

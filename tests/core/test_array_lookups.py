@@ -1,7 +1,5 @@
 """`in_array` finds what `in` finds, with one parameter."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

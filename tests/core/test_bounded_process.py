@@ -1,7 +1,5 @@
 """Functions in a child process: what they cannot do to the process that asks."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import signal

@@ -1,7 +1,5 @@
 """A day begins and ends at midnight in Paris."""
 
-from __future__ import annotations
-
 import datetime
 
 from core.calendar import date_in_paris, end_of_day, start_of_day

@@ -1,7 +1,5 @@
 """Cells: which one a host and a key belong to, and what the configuration refuses."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 

@@ -1,7 +1,5 @@
 """What a child that reads foreign bytes is refused, and what it keeps."""
 
-from __future__ import annotations
-
 import ctypes
 import ctypes.util
 import errno

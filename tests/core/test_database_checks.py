@@ -1,7 +1,5 @@
 """What a database must be: one in SQL_ASCII or of ASCII's letters is refused, and the command makes neither."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

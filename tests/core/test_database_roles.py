@@ -1,7 +1,5 @@
 """Making the roles of a database: anew, again, and for a database that one role owned and served."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

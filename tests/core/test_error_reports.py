@@ -1,7 +1,5 @@
 """Errors sent to a service that takes Sentry's events: of a page and of a job, without what either was given."""
 
-from __future__ import annotations
-
 import json
 import logging
 

@@ -1,7 +1,5 @@
 """What a browser does with a file that somebody uploaded."""
 
-from __future__ import annotations
-
 import pytest
 from django.apps import apps
 from django.db import models

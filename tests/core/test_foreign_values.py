@@ -1,7 +1,5 @@
 """Dates and texts of others: in bounds, or refused as a `ValueError` and nothing else."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

@@ -1,7 +1,5 @@
 """French numbers, counts and dates."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

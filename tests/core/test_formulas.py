@@ -1,7 +1,5 @@
 """Texts that are no formula in any file that we write, and names that are no address in any header."""
 
-from __future__ import annotations
-
 import ast
 import csv
 import io

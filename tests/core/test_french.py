@@ -1,7 +1,5 @@
 """French words around names and in sentences."""
 
-from __future__ import annotations
-
 import pytest
 
 from core import formatting

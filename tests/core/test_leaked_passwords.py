@@ -1,7 +1,5 @@
 """Passwords of known leaks: a sorted file of their hashes, and a service that learns five digits of one."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 

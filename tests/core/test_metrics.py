@@ -1,7 +1,5 @@
 """Figures: counted once committed, and by several processes in a folder."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Amounts are exact to the cent: HT + TVA = TTC; one is rounded half up, one is the difference."""
 
-from __future__ import annotations
-
 import random
 from decimal import Decimal
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """The files that a PDF document holds open."""
 
-from __future__ import annotations
-
 import gc
 
 from fpdf.fonts import TTFFont

@@ -1,7 +1,5 @@
 """Telephone numbers that people type."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import ValidationError
 

@@ -1,7 +1,5 @@
 """What apps declare is collected at start, and a name is declared once."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 

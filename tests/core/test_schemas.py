@@ -1,7 +1,5 @@
 """A schema that cannot be read is left out of what reads all of them, and named in the log."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import ProgrammingError
 

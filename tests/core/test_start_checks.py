@@ -1,7 +1,5 @@
 """What a server refuses to start with, all at once, and `manage.py check --deploy`."""
 
-from __future__ import annotations
-
 import base64
 import ipaddress
 import os

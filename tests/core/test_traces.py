@@ -1,7 +1,5 @@
 """Traces: of a request to the job it queued, as a collector receives them, with nothing of anybody."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -1,7 +1,5 @@
 """The values that the labels of figures may have: those of the code, and nothing of a request or of a row."""
 
-from __future__ import annotations
-
 from django.urls import URLPattern, URLResolver, get_resolver
 from procrastinate.contrib.django import app
 

@@ -1,7 +1,5 @@
 """The commands of docs/deploy.md, « First installation »: what an operator types, step by step."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from pathlib import Path

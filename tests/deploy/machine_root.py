@@ -4,8 +4,6 @@ In namespaces of mounts and processes: nothing that the script writes, installs 
 network, for the package registries and for the servers of a test.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

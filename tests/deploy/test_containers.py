@@ -1,7 +1,5 @@
 """`deploy/container/`: what the files name is there, and each service has what it needs and no more."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

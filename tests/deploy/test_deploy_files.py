@@ -1,7 +1,5 @@
 """`deploy/`: what an operator copies is what docs/deploy.md says, and what systemd, nginx and Caddy accept."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 The walk itself takes minutes and the package registries: `make guide-check`.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """What proxies log of an address holds no token: of every route of the site whose path could carry one."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import re

@@ -1,7 +1,5 @@
 """`deploy/prometheus` and `deploy/grafana`: what they ask for is there, and the rules do what they say."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -4,8 +4,6 @@
 Copied into the root of a test as /usr/local/sbin/systemctl. Services that are not ours are left to `service`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex

@@ -5,8 +5,6 @@ that started it. There Django opens connections of their own and, unless told, r
 are a pytest call of their own, in which the loop runs from the beginning.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """What a person does in the browser to get somewhere: clicks, and fields typed into, by the browser's events."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from tests.e2e.site import Visit

@@ -1,7 +1,5 @@
 """Checks of the identity's rules on an open page (docs/identity.md), and its pictures for `docs/images`."""
 
-from __future__ import annotations
-
 import functools
 import io
 import os

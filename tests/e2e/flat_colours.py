@@ -1,7 +1,5 @@
 """Screenshots with few colours, for `docs/images`: a third of the bytes, and the colours of the identity unchanged."""
 
-from __future__ import annotations
-
 import collections
 import itertools
 

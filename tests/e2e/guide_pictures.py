@@ -1,7 +1,5 @@
 """Pictures of the guides, taken by the tests that open its pages, where `PICTURES` names a folder."""
 
-from __future__ import annotations
-
 import io
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a person sees of what they did: its message within the window, and the keyboard somewhere sensible."""
 
-from __future__ import annotations
-
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.site import Visit

@@ -1,7 +1,5 @@
 """Checks for every page: accessibility, no horizontal overflow, no typing faults, no console errors."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable

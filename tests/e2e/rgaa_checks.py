@@ -1,7 +1,5 @@
 """What a browser can tell of the RGAA's criteria, beside axe: one sentence a fault, which begins with the criterion."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize

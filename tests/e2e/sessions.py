@@ -1,7 +1,5 @@
 """Visits of signed-in users."""
 
-from __future__ import annotations
-
 from tests.e2e.site import Site
 from tests.host_client import HostClient
 

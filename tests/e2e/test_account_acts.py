@@ -1,7 +1,5 @@
 """Every act of « Mon compte »: its message is in view, and the focus on something that makes sense."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

@@ -1,7 +1,5 @@
 """« Comptabilité » in the browser: a period, its totals at both widths, its file."""
 
-from __future__ import annotations
-
 import datetime
 from pathlib import Path
 

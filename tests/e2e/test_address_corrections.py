@@ -1,7 +1,5 @@
 """« Adresses à corriger » in a real browser: from the home page to the keys that leave, at both widths."""
 
-from __future__ import annotations
-
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 

@@ -1,7 +1,5 @@
 """The admin's pages show the operator's menu, and the page of an invitation sends it again, in a real browser."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context

@@ -1,7 +1,5 @@
 """The office's page « API », from the empty list to a revoked token; and the documentation, which needs no scripts."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import urllib.request

@@ -1,7 +1,5 @@
 """From a scan received to invoiced and paid, in a real browser: clicks counted, both widths, keyboard, no scripts."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

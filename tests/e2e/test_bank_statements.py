@@ -1,7 +1,5 @@
 """The operator reads a bank statement in a browser: upload, one button for what is sure, one line by hand."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context

@@ -1,7 +1,5 @@
 """Bulk acts on the list of allocations: the bar in view, the preview, the number, the message."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A card purchase through Stripe's page, under our CSP, against the fake Stripe server."""
 
-from __future__ import annotations
-
 from django.conf import settings
 
 from licensing.payments.models import ProviderEvent

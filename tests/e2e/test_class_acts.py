@@ -1,7 +1,5 @@
 """Every act on the pages of classes: its message is in view, and the focus on something that makes sense."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

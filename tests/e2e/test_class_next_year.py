@@ -1,7 +1,5 @@
 """A class goes on, and pupils change teacher, in Chromium, with scripts and without."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

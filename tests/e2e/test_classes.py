@@ -1,7 +1,5 @@
 """Classes in a real browser: thirty accounts, their cards, first names that stay in the browser, a pupil."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import unquote
 

@@ -1,7 +1,5 @@
 """The operator's pages of clients and of a month: axe, widths, keyboard, without scripts, text of twice the size."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context

@@ -1,7 +1,5 @@
 """The operator's pages of the directory: axe, both widths, keyboard; and a file that is agreed to."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context

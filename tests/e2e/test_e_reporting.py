@@ -1,7 +1,5 @@
 """The operator declares a period of sales to consumers, and finds its declaration."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """Check every page whose URL takes no argument, at both widths."""
 
-from __future__ import annotations
-
 import importlib
 import re
 from collections.abc import Iterable

@@ -3,8 +3,6 @@
 `make pictures` keeps what the pages look like, for docs/images.
 """
 
-from __future__ import annotations
-
 import re
 
 import pytest

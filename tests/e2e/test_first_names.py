@@ -1,7 +1,5 @@
 """First names that a teacher keeps on their device: shown there alone, encrypted, never sent, erasable."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A new office in a browser: from nothing to 138 schools served, and the acts of its first pages."""
 
-from __future__ import annotations
-
 import re
 
 import openpyxl

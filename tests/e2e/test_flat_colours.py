@@ -1,7 +1,5 @@
 """Pictures of the documentation have the colours of the identity."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

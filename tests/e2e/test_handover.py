@@ -1,7 +1,5 @@
 """A handover in a browser: the new principal asks, the school's mailbox confirms, the old one loses access."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The help in a real browser: guides, questions as one types, and the pictures of the portal's guides."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

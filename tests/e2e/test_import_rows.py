@@ -1,7 +1,5 @@
 """Acts on the rows of an import, and what surrounds it: what a click did is in view, where the keyboard is."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context

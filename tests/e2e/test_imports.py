@@ -1,7 +1,5 @@
 """A data officer's afternoon in a real browser: 5,000 rows uploaded, resolved in place, applied and undone."""
 
-from __future__ import annotations
-
 import io
 import itertools
 import os

@@ -1,7 +1,5 @@
 """The field of a key accuses nobody: a correct key is never red while it is typed, and what is typed is never moved."""
 
-from __future__ import annotations
-
 import random
 
 from playwright.sync_api import expect

@@ -1,7 +1,5 @@
 """From the e-mail of a key to the first teacher served: counted, with and without scripts, on a telephone."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The office's pool and allocation pages, with licences in every state, at both widths."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

@@ -3,8 +3,6 @@
 Run twice: with scripts and without. The worker and the mail server are real.
 """
 
-from __future__ import annotations
-
 import re
 
 import openpyxl

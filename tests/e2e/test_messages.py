@@ -1,7 +1,5 @@
 """The office's messages in a real browser, while a real worker sends them to a real server."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """« Mon compte » in a real browser: typing a key, key links, live updates, the page without scripts."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

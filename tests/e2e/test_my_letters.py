@@ -1,7 +1,5 @@
 """« Mes e-mails » and the off switch of a letter, at both widths; the letters as a browser shows them."""
 
-from __future__ import annotations
-
 from django_tenants.utils import tenant_context
 
 from collectivities.capabilities import Role

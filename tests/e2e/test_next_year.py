@@ -1,7 +1,5 @@
 """Next year is bought in the shop beside the current one, by a principal and by a collectivity."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Every act of an office that has no walk of its own: its message is in view, and the focus on an element."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

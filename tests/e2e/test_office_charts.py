@@ -1,7 +1,5 @@
 """The curve and the map of the office's home page in a browser."""
 
-from __future__ import annotations
-
 import io
 import re
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """The office's home page: full, empty, with store only, with failures; a reminder's message is in view."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

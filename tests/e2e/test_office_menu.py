@@ -1,7 +1,5 @@
 """The office's menu in a browser: on the screen at every width, by mouse, by keyboard, without scripts."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect

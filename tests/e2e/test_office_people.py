@@ -1,7 +1,5 @@
 """Members, schools, journal and invitations, with data; and the operator's admin."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.contrib import admin

@@ -1,7 +1,5 @@
 """What an office asks of its schools takes three clicks from its home page; after each act its message is in view."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The operator opens an office from the back office, reads it under its band, and closes it, in a real browser."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Pages that lead to the site of another region: axe, both widths; the key stands in the link's fragment alone."""
 
-from __future__ import annotations
-
 from playwright.sync_api import expect
 
 from core.cells import Cell, CellMap

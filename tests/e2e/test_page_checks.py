@@ -1,7 +1,5 @@
 """The checks judge the page that was asked for, however slowly it comes."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

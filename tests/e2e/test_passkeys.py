@@ -1,7 +1,5 @@
 """A manager adds a passkey in their office, signs in with it there and at the portal, and removes it."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import schema_context, tenant_context
 from playwright.sync_api import expect

@@ -1,7 +1,5 @@
 """Every password field has a button that shows what was typed, and hides it again."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

@@ -1,7 +1,5 @@
 """A département buys 2,000 licences by mandat, gives some the same day; day 46 suspends, its payment restores."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The pages about reminders, at both widths: a pool's, its school's, a second one in a week, and the off switch."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """« Reconduire » in a real browser, in May and August: with axe, at both widths."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

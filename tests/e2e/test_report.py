@@ -1,7 +1,5 @@
 """« Rapport pour le conseil » and the operator's year in a browser: axe, widths, keyboard, text of twice the size."""
 
-from __future__ import annotations
-
 import io
 
 import pypdf

@@ -1,7 +1,5 @@
 """Requests in a real browser: a teacher asks, a principal asks, a manager gives; and the pictures of the guides."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context

@@ -1,7 +1,5 @@
 """Licences given back, asked for and moved, in a real browser: with axe, at both widths."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

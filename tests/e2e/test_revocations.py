@@ -1,7 +1,5 @@
 """Taking licences back and undoing it: after each act its message and the undo are in view."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The sample of the accessibility declaration, against what a browser can tell of the RGAA's criteria."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.classes.taught_class import TaughtClass

@@ -1,7 +1,5 @@
 """The walk by the tabulator key: what it tells of a page, and what of a slow browser it does not."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.e2e.rgaa_checks import find_keyboard_faults

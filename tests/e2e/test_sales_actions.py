@@ -1,7 +1,5 @@
 """Every action on an order, an invoice or a payment: its confirmation page, at both widths."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """A manager is sent to set up a second factor by their office, and signs in with it."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

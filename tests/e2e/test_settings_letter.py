@@ -1,7 +1,5 @@
 """« Réglages »: the letter beside the form, with and without scripts."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

@@ -1,7 +1,5 @@
 """The shop in a real browser: five classes by card, then by cheque, from the price to the last document."""
 
-from __future__ import annotations
-
 import io
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Each act of the shop on a telephone: its message is in view and the keyboard goes on from it, scripts or not."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

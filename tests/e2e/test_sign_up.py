@@ -1,7 +1,5 @@
 """The sign-up form accuses nobody: fields that open when they are needed, rules that are ticked as they are met."""
 
-from __future__ import annotations
-
 import random
 import re
 

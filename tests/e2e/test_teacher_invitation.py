@@ -1,7 +1,5 @@
 """An invited teacher in a real browser: from the letter to the class, with two fields at most."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

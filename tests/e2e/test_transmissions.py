@@ -1,7 +1,5 @@
 """The operator transmits what is to be deposited, and sees first what a platform did not take."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The webhook pages, with data."""
 
-from __future__ import annotations
-
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 

@@ -1,7 +1,5 @@
 """`manage.py audit` finds a report that says something else than the books (rule 41)."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

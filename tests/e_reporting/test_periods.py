@@ -1,7 +1,5 @@
 """Periods and deadlines by VAT regime: table 13 of the administration's external specifications."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from itertools import pairwise
 

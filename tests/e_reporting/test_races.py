@@ -1,7 +1,5 @@
 """Two operators who declare a period at the same moment declare it once: real threads, real commits."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

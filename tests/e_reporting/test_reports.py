@@ -1,7 +1,5 @@
 """A period is declared once, from the books; what changes later corrects it."""
 
-from __future__ import annotations
-
 import datetime
 import random
 from decimal import Decimal

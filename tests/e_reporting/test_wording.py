@@ -1,7 +1,5 @@
 """A period is named as it is spoken of: what both days have in common is stated once."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

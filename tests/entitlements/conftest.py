@@ -1,7 +1,5 @@
 """The school of the tests on keys and seats."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """A school, its people, and a key that a collectivity sent it."""
 
-from __future__ import annotations
-
 from licensing.entitlements import keys, operations
 from licensing.entitlements.models import ActivationKey
 from schools.models import Verification

@@ -1,7 +1,5 @@
 """Entitlements in each status, and what pages say of them."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

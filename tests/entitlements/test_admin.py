@@ -1,7 +1,5 @@
 """The back office: finding a key by its code, revealing a code, verifying principals; all audited."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.admin.models import LogEntry
 

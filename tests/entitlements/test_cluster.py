@@ -1,7 +1,5 @@
 """Redemption and sign-in on a cluster: whatever an office does, and whether its node answers or not."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 

@@ -1,7 +1,5 @@
 """Codes are encrypted at rest, and sealing keys can be rotated online."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

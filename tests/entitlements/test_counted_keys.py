@@ -1,7 +1,5 @@
 """Keys and seats are counted as they are minted, redeemed and taken."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.entitlements import keys, operations

@@ -1,7 +1,5 @@
 """E-mails to teachers and principals about their seats, as sent."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

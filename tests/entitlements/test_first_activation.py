@@ -1,7 +1,5 @@
 """Invariant 2 under real threads: one letter, however many use it at once, makes one account."""
 
-from __future__ import annotations
-
 import functools
 
 import pytest

@@ -1,7 +1,5 @@
 """Before their first day licences are redeemed and assigned; in class they are used from that day on."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Corrections of a mistyped key, for the operator's search."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.entitlements import keys

@@ -1,7 +1,5 @@
 """Entering a key: guesses are rate-limited by account and by IP address; typos and real keys are not."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Minting keys in bulk: ordered, sealed, unique across tenants, in few statements."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

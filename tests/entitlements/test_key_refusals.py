@@ -1,7 +1,5 @@
 """Every refusal of a key, for a principal and a teacher: its message and how to fix it."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass

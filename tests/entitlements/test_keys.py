@@ -1,7 +1,5 @@
 """Parsing and check symbols of activation keys."""
 
-from __future__ import annotations
-
 import contextlib
 
 import pytest

@@ -1,7 +1,5 @@
 """Handing a school's subscriptions over to a new principal, also during concurrent actions."""
 
-from __future__ import annotations
-
 import threading
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The queries of « Mon compte », polled every twenty seconds, use indexes alone."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

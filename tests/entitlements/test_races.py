@@ -3,8 +3,6 @@
 Each fails without its lock and its constraint.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import threading

@@ -1,7 +1,5 @@
 """Redeeming a key: what is credited, refusals and their wording."""
 
-from __future__ import annotations
-
 import datetime
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """Assigning seats in bulk, replacing a teacher, provisional rights, a teacher who moves."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

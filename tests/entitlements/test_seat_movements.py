@@ -1,7 +1,5 @@
 """Invariant 53 under real threads and real commits: the movements of a seat add up to who holds it."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """« Annuler »: an assignment is undone for some seconds, as if it had not been, and not a moment longer."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 

@@ -1,7 +1,5 @@
 """Seats: assigned by a principal or claimed with the key, withdrawn, passed on."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The letter about licences that teachers take: one a principal, subscription and half hour, true when it leaves."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 

@@ -1,7 +1,5 @@
 """Wording of an entitlement's dates, countdown and status."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Factories of users, and their second factor."""
 
-from __future__ import annotations
-
 import time
 
 import factory

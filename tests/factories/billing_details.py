@@ -1,7 +1,5 @@
 """Factory of billing details: who pays an order, and where its invoice goes."""
 
-from __future__ import annotations
-
 import factory
 
 from licensing.orders.billing_details import BillingDetails

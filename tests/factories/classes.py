@@ -1,7 +1,5 @@
 """Factories of subscriptions, seats, classes and pupils, to use in the schema of a collectivity."""
 
-from __future__ import annotations
-
 import factory
 from django.utils import timezone
 

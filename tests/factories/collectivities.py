@@ -1,7 +1,5 @@
 """Factories of a collectivity's members and portfolio, in the current schema."""
 
-from __future__ import annotations
-
 import factory
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """Factories of orders, entitlements, keys and pools. Pools need the schema of a collectivity."""
 
-from __future__ import annotations
-
 import datetime
 
 import factory

@@ -1,7 +1,5 @@
 """Factories of orders: in each of their states, reached by the operations alone; or rows, to be invoiced."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Factories of card payments."""
 
-from __future__ import annotations
-
 import factory
 
 from licensing.payments import card

@@ -1,7 +1,5 @@
 """Factories of schools and affiliations."""
 
-from __future__ import annotations
-
 import itertools
 
 import factory

@@ -1,7 +1,5 @@
 """The seller, a school year on sale, and its prices, with the guide's figures."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """The forms of a page, as a browser reads them: targets, controls and what is sent."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass, field
 from html.parser import HTMLParser

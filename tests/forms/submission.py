@@ -1,7 +1,5 @@
 """Sends what a page's own form says, undoes it, and records which names the view read."""
 
-from __future__ import annotations
-
 import collections
 import copy
 from collections.abc import Iterable, Iterator

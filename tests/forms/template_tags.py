@@ -1,7 +1,5 @@
 """The forms and named controls that the project's templates write, each with its place in its template."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The forms that we write for the back office. Those of its lists and rows are Django's and unfold's."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The forms of an office: every page by its route, and what only a state of its things shows."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import re

@@ -1,7 +1,5 @@
 """The forms of the portal: public pages, accounts, « Mon compte », the shop, classes."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

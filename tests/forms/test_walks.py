@@ -1,7 +1,5 @@
 """What the walks rest on: the place of each form in its template, and the names that a view reads."""
 
-from __future__ import annotations
-
 import pytest
 from django.http import QueryDict
 

@@ -1,7 +1,5 @@
 """A walk through pages that sends each form once, and notes the names that no view reads."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The story that the printed guide tells."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.guide.scenario import GuideScenario

@@ -1,7 +1,5 @@
 """The people of the printed guide, and the text of their pages."""
 
-from __future__ import annotations
-
 import re
 
 from django.conf import settings

@@ -3,8 +3,6 @@
 `docs/guide-phrase-par-phrase.md` maps each sentence to its test.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from sites.help.guides import BY_SLUG, render_guide

@@ -3,8 +3,6 @@
 `docs/guide-phrase-par-phrase.md` maps each sentence to its test.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.classes import operations as classes

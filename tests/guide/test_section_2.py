@@ -3,8 +3,6 @@
 `docs/guide-phrase-par-phrase.md` holds the sentences; `test_sentence_table` compares.
 """
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The printed guide, section 4, « Recevoir une/des clé(s) d'activation d'une collectivité »: one test a sentence."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The printed guide, section 5, « Gestion des comptes et affectation des licences »: one test a sentence."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

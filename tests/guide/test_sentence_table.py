@@ -1,7 +1,5 @@
 """`docs/guide-phrase-par-phrase.md`: every test it names exists, and every sentence is in the guide."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Actions on spreadsheet imports, as pages and the worker do them, for tests of imports."""
 
-from __future__ import annotations
-
 import io
 
 import openpyxl

@@ -1,7 +1,5 @@
 """Rows, schools and contexts as the checks of imports read them, and what a test asks of the verdicts."""
 
-from __future__ import annotations
-
 from collectivities.operations.portfolio import SchoolContact
 from imports.checks.context import CheckContext, CheckRequest, SchoolFacts
 from imports.checks.row_checks import check_rows

@@ -1,7 +1,5 @@
 """Parse many files in one child process, where none can harm the tests. Imports nothing of Django's."""
 
-from __future__ import annotations
-
 import contextlib
 
 from core.bounded_process import BoundedProcessError, ProcessFailure, run_bounded

@@ -1,7 +1,5 @@
 """Builders of lists of schools whose cells have colours."""
 
-from __future__ import annotations
-
 import io
 
 import openpyxl

@@ -1,7 +1,5 @@
 """A pool, and members of its collectivity, signed in at the office."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.capabilities import Role

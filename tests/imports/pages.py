@@ -1,7 +1,5 @@
 """The pages of imports as tests read them."""
 
-from __future__ import annotations
-
 import html
 
 from django.urls import reverse

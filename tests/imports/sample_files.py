@@ -1,7 +1,5 @@
 """Builders of small spreadsheet files."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import re

@@ -1,7 +1,5 @@
 """The annotated workbook: the same file with errors marked and explained, and schools to choose from."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import os

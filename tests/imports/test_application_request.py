@@ -1,7 +1,5 @@
 """« Demander l'application »: the managers learn by e-mail and at home of an import that awaits them."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.capabilities import Role

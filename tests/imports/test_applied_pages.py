@@ -1,7 +1,5 @@
 """Once applied, an import leads to its own allocations, e-mails and rows, and says what is still to be sent."""
 
-from __future__ import annotations
-
 import pytest
 from django.urls import reverse
 

@@ -1,7 +1,5 @@
 """Schools that the directory lacks: kept waiting, offered again once it has them, resumed once."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Parsers of single cells."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

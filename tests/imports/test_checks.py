@@ -1,7 +1,5 @@
 """Checks of each row against its school's current data."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Checks that compare the rows of a file with each other: duplicates, shared addresses, sums and outliers."""
 
-from __future__ import annotations
-
 import itertools
 import time
 from typing import Any

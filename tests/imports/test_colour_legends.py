@@ -1,7 +1,5 @@
 """Legends of colours: what a text says of a colour, and which rows it refuses."""
 
-from __future__ import annotations
-
 import io
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """Column mapping: by titles, by contents, and without false matches."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.columns import Meaning

@@ -1,7 +1,5 @@
 """The kinds of columns: whatever follows from their declarations."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

@@ -1,7 +1,5 @@
 """`manage.py import_spreadsheet`: parses and applies as the pages do, and prints one JSON object."""
 
-from __future__ import annotations
-
 import io
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """What a manager looks at before confirming: named on the confirmation page, each with a link to its rows."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

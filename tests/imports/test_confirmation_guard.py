@@ -1,7 +1,5 @@
 """The confirmation guard: an unusually large import asks for its number."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports import tasks

@@ -1,7 +1,5 @@
 """The file and the rows of an import are deleted in time; what it did, and when they went, is still said."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import threading

@@ -1,7 +1,5 @@
 """A corrected file is uploaded: only changed rows need review."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import tenant_context
 

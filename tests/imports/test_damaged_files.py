@@ -3,8 +3,6 @@
 Some 3,100 a run: altered bytes, parts of archives and containers, and well-formed files with random content.
 """
 
-from __future__ import annotations
-
 import datetime
 
 import openpyxl

@@ -1,7 +1,5 @@
 """Rows that the file itself sets apart: unticked, each with its reason, and one remark with a button for all."""
 
-from __future__ import annotations
-
 import io
 import json
 

@@ -1,7 +1,5 @@
 """Columns of numbers that count pupils, euros or years, and no licences."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.columns import Meaning

@@ -1,7 +1,5 @@
 """Fairness of imports between collectivities, and imports whose jobs killed their worker."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import OperationalError
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """Files that are costly to read or to annotate: they cost a child process, and the worker goes on."""
 
-from __future__ import annotations
-
 import datetime
 import resource
 import time

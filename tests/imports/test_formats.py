@@ -1,7 +1,5 @@
 """Supported formats, encodings and separators, and the numbering of rows and cells."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import struct

@@ -1,7 +1,5 @@
 """Hidden columns: found in each format, and never read as a number of licences or classes without a word."""
 
-from __future__ import annotations
-
 import io
 
 import openpyxl

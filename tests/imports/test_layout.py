@@ -1,7 +1,5 @@
 """The layout of an import: stored as JSON, read as a dataclass."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The page that applies an import says who writes to the schools, and where their replies arrive."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.models import OfficeSettings

@@ -1,7 +1,5 @@
 """Levels of schools written as M and E."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.columns import Meaning

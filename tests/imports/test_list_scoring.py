@@ -1,7 +1,5 @@
 """What the bench calls a silent misreading: a number that would be applied unlike it was meant, without a word."""
 
-from __future__ import annotations
-
 import pytest
 
 from bench.damaged.flagged_rows import ConfidenceScore

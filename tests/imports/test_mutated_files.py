@@ -3,8 +3,6 @@
 A sample of `python -m bench mutated_files`; the ways in which a sheet was lost have a test each.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import time

@@ -3,8 +3,6 @@
 The mark `xfail` names the item of the lists that mends one; whoever mends it takes the mark away.
 """
 
-from __future__ import annotations
-
 import csv
 import functools
 

@@ -1,7 +1,5 @@
 """Lists whose rows are a trap, outside the repository, against the real directory: what their truth says."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Columns that give one number together, « CP » to « CM2 », or instead of each other, « demandées / accordées »."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.columns import Meaning

@@ -1,7 +1,5 @@
 """From upload to application: stored, checked, edited, applied once."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Schools that hold licences of another pool of the year: asked about once, never given a second key in silence."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import io

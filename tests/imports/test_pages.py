@@ -1,7 +1,5 @@
 """The pages up to « Vérification »: upload, progress, questions, list; who may open what."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

@@ -1,7 +1,5 @@
 """« Vérification » and after: rows resolved one by one or in bulk, confirmed, applied, undone."""
 
-from __future__ import annotations
-
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 

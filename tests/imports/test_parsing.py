@@ -1,7 +1,5 @@
 """Parsing of the sheet, its titles and columns, and the questions asked."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.columns import Meaning

@@ -1,7 +1,5 @@
 """Answers about schools with licences of another pool: given for one row or all, and given otherwise afterwards."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """A list of schools for the portfolio: which fields it changes, what it changes back, and what was set aside."""
 
-from __future__ import annotations
-
 import html
 
 import pytest

@@ -1,7 +1,5 @@
 """Checks of the rows of an import into the portfolio."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.operations.portfolio import SchoolContact

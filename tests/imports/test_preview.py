@@ -1,7 +1,5 @@
 """The preview rows shown while choosing the columns' meanings."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from imports.layout import PreviewRow

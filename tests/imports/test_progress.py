@@ -1,7 +1,5 @@
 """The worker's progress, seen from outside its transaction, and cancellation."""
 
-from __future__ import annotations
-
 import datetime
 from threading import Event
 

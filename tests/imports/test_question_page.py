@@ -1,7 +1,5 @@
 """The page of questions: they come first with their button, and one that is left open is named on top."""
 
-from __future__ import annotations
-
 import html
 import re
 

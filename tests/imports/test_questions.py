@@ -1,7 +1,5 @@
 """Questions with options: asked on the page, by the API and by the command, and kept with their answer."""
 
-from __future__ import annotations
-
 import html
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Simultaneous imports: the database decides, and the loser gets an error message."""
 
-from __future__ import annotations
-
 import datetime
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Formats that few people send: read where a library reads them, else refused by their name."""
 
-from __future__ import annotations
-
 import datetime
 import struct
 from typing import Any

@@ -1,7 +1,5 @@
 """Real spreadsheets outside the repository, against the real directory; e-mail stays on this machine."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Lists outside the repository whose number stands in several columns: added up or asked about, never one alone."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Recognition score on damaged spreadsheets of an invented directory: a small version of the bench."""
 
-from __future__ import annotations
-
 import pytest
 
 from bench.damaged import synthetic_directory

@@ -1,7 +1,5 @@
 """Refused files: with a message that says what they are and what to do, in bounded time and memory."""
 
-from __future__ import annotations
-
 import re
 import resource
 import struct

@@ -1,7 +1,5 @@
 """Remarks: rows that share one are a line of the page, counted and acted on as it says."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

@@ -1,7 +1,5 @@
 """What a member decided about columns is remembered for the next file with the same titles, however it was decided."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports import tasks

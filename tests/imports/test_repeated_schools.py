@@ -1,7 +1,5 @@
 """Lists with several rows for most schools: one question, and the number of all on the first row."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.formatting import curl_apostrophes

@@ -1,7 +1,5 @@
 """A list of schools that says how many licences to give: what it asks for, and the way from it to giving."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.capabilities import Role

@@ -1,7 +1,5 @@
 """Known answers to a row's problem are one click; « Corriger » shows what was found, and keeps it where unchanged."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.enums import Verdict

@@ -1,7 +1,5 @@
 """Edits of one row or many, and their effects on other rows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Ignored rows, and values written once for a group of rows."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.columns import Meaning

@@ -1,7 +1,5 @@
 """The stored rows: every column in one place, and all values come back as they were written."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

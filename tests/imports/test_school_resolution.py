@@ -1,7 +1,5 @@
 """From rows to schools: the recognition's result and its wording."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.models import ImportRow

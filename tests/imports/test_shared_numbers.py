@@ -1,7 +1,5 @@
 """One number merged over the rows of several schools: asked, or given to the school that has the levels."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports import queries, tasks, wording

@@ -1,7 +1,5 @@
 """Sheet selection and header rows."""
 
-from __future__ import annotations
-
 import io
 
 import openpyxl

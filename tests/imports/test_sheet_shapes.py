@@ -1,7 +1,5 @@
 """Tables that lie on their side, forms one below the other, titles far down, and what is printed around a list."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.models import ImportRow

@@ -1,7 +1,5 @@
 """Tables side by side in one sheet."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.enums import Purpose

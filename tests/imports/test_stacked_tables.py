@@ -1,7 +1,5 @@
 """Several tables one below the other in a sheet, each with its own columns."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """An import in the journal and in a school's timeline, both read from its rows."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.capabilities import Role

@@ -1,7 +1,5 @@
 """Several columns of UAI: the school's own wins over its network's, by its values, its names or an answer."""
 
-from __future__ import annotations
-
 import pytest
 
 from imports.columns import Meaning

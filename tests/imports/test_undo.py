@@ -1,7 +1,5 @@
 """Undoing an import: rows redeemed or changed since are listed with the reason."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

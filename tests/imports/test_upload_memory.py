@@ -1,7 +1,5 @@
 """An uploaded file of 20 MB passes through a web process in chunks."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import random

@@ -1,7 +1,5 @@
 """Workbooks to download: templates, the report of an import, the list of imports."""
 
-from __future__ import annotations
-
 import io
 
 import openpyxl

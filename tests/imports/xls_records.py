@@ -1,7 +1,5 @@
 """Records of .xls files, read and changed."""
 
-from __future__ import annotations
-
 import io
 import struct
 

@@ -1,7 +1,5 @@
 """Makes of the test's database one that was restored from elsewhere, and has that noticed at once."""
 
-from __future__ import annotations
-
 from installation import hold
 from tests.database_roles import execute_as_administrator
 

@@ -1,7 +1,5 @@
 """What tells that a database is a restored copy, and what then leaves it: nothing."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """A database that other migrations made than those of the code is refused, by name and with what to do."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

@@ -1,7 +1,5 @@
 """A worker on a restored copy takes no job, and says so; it goes on by itself once the hold is lifted."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

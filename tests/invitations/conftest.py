@@ -1,7 +1,5 @@
 """A school whose principal is verified, with a subscription of three licences."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.invitations.inviting_school import InvitingSchool

@@ -1,7 +1,5 @@
 """A school, its verified principal, and what they invite."""
 
-from __future__ import annotations
-
 from licensing.requests.invitations import operations
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario

@@ -1,7 +1,5 @@
 """Whoever accepts holds the reserved seat and belongs to the school; each refusal says why, and tells no name."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Addresses pasted from mail programs and spreadsheets are read; what is not understood is said by line."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.requests.invitations.address_list import parse_addresses

@@ -1,7 +1,5 @@
 """The letter to an invited teacher: who, which school, until when, one button; none where the link is dead."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """An invitation ends once, whatever ends it, and its seat is free again; a reminder leaves once by itself."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Inviting teachers reserves a seat for each; nobody of the list is left out, and nobody is invited twice."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

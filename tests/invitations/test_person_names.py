@@ -1,7 +1,5 @@
 """First name and surname are told apart in one field, and guessed from an address where it names somebody."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.requests.invitations.models import guess_name, split_name, suggest_username

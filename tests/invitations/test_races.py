@@ -1,7 +1,5 @@
 """Invariant 43 under real threads and real commits: a reserved seat is its invited teacher's, whatever runs at once."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import threading

@@ -1,7 +1,5 @@
 """A cancelled invitation: undone for a day with the same link, sent again later, or forgotten."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The letter to the principal who invited: who accepted, together with those who typed the key meanwhile."""
 
-from __future__ import annotations
-
 import functools
 
 import pytest

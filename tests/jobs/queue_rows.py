@@ -1,7 +1,5 @@
 """Rows of the queue as workers leave them: jobs with their events, and heartbeats."""
 
-from __future__ import annotations
-
 from django.db import connection
 
 

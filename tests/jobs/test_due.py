@@ -1,7 +1,5 @@
 """Due work: recorded in the causing transaction, taken once, and never lost between the two."""
 
-from __future__ import annotations
-
 import datetime
 import threading
 from functools import partial

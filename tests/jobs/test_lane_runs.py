@@ -1,7 +1,5 @@
 """The runs of one lane, without a process: held, without a database, and while it stops."""
 
-from __future__ import annotations
-
 import asyncio
 from types import SimpleNamespace
 

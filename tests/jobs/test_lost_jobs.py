@@ -1,7 +1,5 @@
 """A job that is lost is due work: whoever waits for it waits for minutes, not for ever."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """What a worker counts, and gives to whoever has the token."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import http.client

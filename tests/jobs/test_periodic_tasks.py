@@ -1,7 +1,5 @@
 """Periodic tasks, as the workers call them: in the public schema, and in no transaction but their own."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name, schema_context

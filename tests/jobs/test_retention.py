@@ -1,7 +1,5 @@
 """Rows are kept for their time, deleted in short transactions, and never under the hands of somebody who uses them."""
 
-from __future__ import annotations
-
 import datetime
 import threading
 import time

@@ -1,7 +1,5 @@
 """Batches of which one item is refused: the others are taken in, and the operator is told once."""
 
-from __future__ import annotations
-
 import psycopg
 import pytest
 from django.db import OperationalError, connection

@@ -1,7 +1,5 @@
 """How the workers keep up: what waits and since when, who lives, what failed."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

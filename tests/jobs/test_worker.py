@@ -1,7 +1,5 @@
 """The worker as a process: schemas, rescue, a database that goes away."""
 
-from __future__ import annotations
-
 import datetime
 import signal
 

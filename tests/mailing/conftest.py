@@ -1,7 +1,5 @@
 """Notes, queued and registered as a kind of message."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """What mail systems of schools send back, the files of `reports/`, and what becomes of the messages they are about."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from django_tenants.utils import schema_context

@@ -1,7 +1,5 @@
 """A real IMAP server, in memory and in a thread of its own: one user, one folder."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime
 import threading

@@ -1,7 +1,5 @@
 """The note: a kind of message that needs no other app."""
 
-from __future__ import annotations
-
 from mailing import kinds
 from mailing.kinds import RenderedEmail
 

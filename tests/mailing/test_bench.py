@@ -1,7 +1,5 @@
 """`python -m bench send_emails`: what it says of messages that did not leave, and its mail server."""
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import sys

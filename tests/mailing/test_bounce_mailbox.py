@@ -1,7 +1,5 @@
 """Reading the bounce mailbox of a real IMAP server: what is recorded, what is marked, what is left to a person."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

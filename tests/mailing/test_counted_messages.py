@@ -1,7 +1,5 @@
 """Each e-mail is counted by what became of it."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

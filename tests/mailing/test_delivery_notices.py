@@ -1,7 +1,5 @@
 """The reports of the mail systems that French schools use, as each writes them."""
 
-from __future__ import annotations
-
 import pytest
 
 from bounces.reports import MailKind, parse_mail, parse_mails

@@ -1,7 +1,5 @@
 """Sending e-mails: everything a mail server may answer, over a real socket."""
 
-from __future__ import annotations
-
 import datetime
 import socket
 

@@ -1,7 +1,5 @@
 """The templates of e-mails: what a writer types, and what of it a value cannot change."""
 
-from __future__ import annotations
-
 import pytest
 from django.template import engines
 from django.template.backends.django import DjangoTemplates

@@ -1,7 +1,5 @@
 """A single letter does not wait for the thousands of another office: a real worker, a slow mail server."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context

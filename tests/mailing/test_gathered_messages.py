@@ -3,8 +3,6 @@
 The races fail without the locks of `enqueue_gathered`.
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import threading

@@ -1,7 +1,5 @@
 """Reports that somebody forged who got one letter: none breaks an office, none keeps the others from being read."""
 
-from __future__ import annotations
-
 import datetime
 import imaplib
 import time

@@ -1,7 +1,5 @@
 """Messages that a server may have accepted: how often they are sent again, and what is told about them."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Workers killed, run in parallel, and stopped: real processes, a real mail server, real commits."""
 
-from __future__ import annotations
-
 import collections
 import signal
 

@@ -1,7 +1,5 @@
 """The database's connection dies under a drain: outcomes are recorded anew, retried jobs repeat nothing."""
 
-from __future__ import annotations
-
 import collections
 
 import pytest

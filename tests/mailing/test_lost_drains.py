@@ -1,7 +1,5 @@
 """A message is sent though the job that was to send it is lost; and nothing of that is locked by who writes."""
 
-from __future__ import annotations
-
 import datetime
 import threading
 

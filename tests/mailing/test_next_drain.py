@@ -1,7 +1,5 @@
 """When the next drain of an outbox starts: at once only if it can send something."""
 
-from __future__ import annotations
-
 import datetime
 import threading
 from concurrent.futures import ThreadPoolExecutor

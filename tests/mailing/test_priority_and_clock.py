@@ -1,7 +1,5 @@
 """Which messages leave first, how long one outbox keeps a thread, and by whose clock leases end."""
 
-from __future__ import annotations
-
 import datetime
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """Events of a provider, by django-anymail's own view: the same as a server's report."""
 
-from __future__ import annotations
-
 import base64
 import json
 from typing import Any

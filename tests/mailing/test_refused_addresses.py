@@ -1,7 +1,5 @@
 """Addresses that a server refused: what is held for them, who lets it go, and when they are forgotten."""
 
-from __future__ import annotations
-
 import datetime
 import threading
 from functools import partial

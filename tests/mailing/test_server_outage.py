@@ -1,7 +1,5 @@
 """That our mail server takes nothing: noted with the first attempt in vain, until it takes something."""
 
-from __future__ import annotations
-
 import datetime
 import socket
 

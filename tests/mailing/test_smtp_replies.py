@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from mailing.smtp_replies import MAX_ATTEMPTS, explain_reply, get_retry_delay, parse_reply

@@ -1,7 +1,5 @@
 """How long each phase of a conversation is waited for, over real sockets."""
 
-from __future__ import annotations
-
 import datetime
 import itertools
 import socket

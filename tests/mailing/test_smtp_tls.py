@@ -1,7 +1,5 @@
 """The line to the mail server, encrypted in either way, and whose certificates are trusted."""
 
-from __future__ import annotations
-
 import ipaddress
 import ssl
 

@@ -1,7 +1,5 @@
 """`make mutants ARGS="licensing/requests/returns --share 0.2"`: which mutants of a package do its tests let live?"""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import random

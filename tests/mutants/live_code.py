@@ -1,7 +1,5 @@
 """The functions of the running process whose code a mutation changes: decorated, nested or bound, wherever they are."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Iterator
 from pathlib import Path

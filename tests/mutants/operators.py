@@ -1,7 +1,5 @@
 """What mutations change, by kind: the operators of Cosmic Ray, and those that it lacks."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 

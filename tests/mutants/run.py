@@ -1,7 +1,5 @@
 """A pytest plugin that runs the tests once, then each mutant in a fork of that process, on the tests that reach it."""
 
-from __future__ import annotations
-
 import os
 import resource
 import select

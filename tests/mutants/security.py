@@ -3,8 +3,6 @@
 One condition, argument or statement a break: what somebody could take away without a reader's noticing.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The mutants of a file: where each is, its source, and which lines a test must reach to notice it."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 from collections.abc import Iterator

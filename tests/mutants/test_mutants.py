@@ -1,7 +1,5 @@
 """Mutants are made where they are said to be, replace what runs, and live or die by the tests that reach them."""
 
-from __future__ import annotations
-
 import functools
 import gc
 import os

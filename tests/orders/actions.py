@@ -1,7 +1,5 @@
 """Actions on an order, by the operations, for tests of sales."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from core.calendar import date_in_paris

@@ -1,7 +1,5 @@
 """What tests of sales assert of an order: refusals, rights, e-mails; and of the books: their invariants."""
 
-from __future__ import annotations
-
 from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context

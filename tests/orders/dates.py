@@ -1,7 +1,5 @@
 """Days in the life of an order that is placed at `TERM`."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """The automatic countdown of an order that awaits its purchase order, in days of Paris time."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

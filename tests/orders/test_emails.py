@@ -1,7 +1,5 @@
 """E-mails to buyers about their orders, as sent."""
 
-from __future__ import annotations
-
 import pytest
 from django.urls import reverse
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """The database holds that each entitlement is that of exactly one order line, and stays so."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

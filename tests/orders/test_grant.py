@@ -1,7 +1,5 @@
 """The operator's grants: an order line with its reason, and the pool it opens."""
 
-from __future__ import annotations
-
 import datetime
 import json
 

@@ -1,7 +1,5 @@
 """Day 46: the rights of an unpaid order stop by themselves; a payment restores them, nothing is deleted."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

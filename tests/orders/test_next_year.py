@@ -1,7 +1,5 @@
 """Orders for a school year that has not begun, sold beside the current one."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

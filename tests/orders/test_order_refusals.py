@@ -1,7 +1,5 @@
 """Refusals before an order is placed, which change nothing; and which prices are held."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """Refusals on a placed order (scans, payments, rights, cancellation), which change nothing."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """Simultaneous operations on an order take effect once: real threads, real commits."""
 
-from __future__ import annotations
-
 import random
 from threading import Event
 

@@ -1,7 +1,5 @@
 """What an unknown buyer orders in number opens its rights after the operator's look (docs/decisions/0050)."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

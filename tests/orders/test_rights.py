@@ -1,7 +1,5 @@
 """The rights that an order grants: opening, last day, restoration by a payment, without deletion."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

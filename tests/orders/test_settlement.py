@@ -1,7 +1,5 @@
 """Each method of settlement and of payment is declared with all that follows from it."""
 
-from __future__ import annotations
-
 from licensing.books.accounting.journals import Journal
 from licensing.orders.models import Order
 from licensing.orders.settlement import BY_PURCHASE_ORDER, PaymentMethod, SettlementMethod

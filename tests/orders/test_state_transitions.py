@@ -1,7 +1,5 @@
 """Every operation in every state: the next state or the refusal, and idempotence."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection, transaction
 

@@ -1,7 +1,5 @@
 """Suspending and restoring an order's rights."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

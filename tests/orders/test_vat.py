@@ -1,7 +1,5 @@
 """VAT by the payer's place: territories, postal codes, and what a draft, a quote and an order do with it."""
 
-from __future__ import annotations
-
 import random
 from decimal import ROUND_HALF_UP, Decimal
 

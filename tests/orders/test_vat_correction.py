@@ -1,7 +1,5 @@
 """The operator corrects an order's VAT, with a reason, until it is invoiced; the buyer is told."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

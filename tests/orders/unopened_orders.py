@@ -1,7 +1,5 @@
 """Placed orders whose rights are not opened yet, written straight to the tables, for tests of rights."""
 
-from __future__ import annotations
-
 from licensing.orders.models import OrderState
 from licensing.orders.settlement import SettlementMethod
 from tests.conftest import TERM

@@ -1,7 +1,5 @@
 """What a business paid is declared to the approved platform that took its invoice: each payment once, by rate."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

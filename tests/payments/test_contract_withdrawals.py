@@ -1,7 +1,5 @@
 """A consumer withdraws from the contract of an order in 14 days: it is cancelled, credited and refunded."""
 
-from __future__ import annotations
-
 import datetime
 import email
 from typing import Any

@@ -1,7 +1,5 @@
 """Partial credits that meet other acts: real threads, real commits. Each fails without its lock."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from functools import partial
 

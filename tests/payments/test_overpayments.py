@@ -1,7 +1,5 @@
 """What comes in beyond what is owed is recorded, and given back or moved to another order of the same payer."""
 
-from __future__ import annotations
-
 import pytest
 
 from core.calendar import date_in_paris

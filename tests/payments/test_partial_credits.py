@@ -1,7 +1,5 @@
 """An invoiced order is credited in part: licences, price or both; rights, money and invoice say the same."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """A transfer that comes before the signed purchase order stands for it: invoice, payment and rights in one act."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.orders.models import OrderState

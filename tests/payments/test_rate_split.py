@@ -1,7 +1,5 @@
 """An amount received is split by VAT rate, and its parts add up to it."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

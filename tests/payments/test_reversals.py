@@ -1,7 +1,5 @@
 """A payment that bounced, or was recorded by mistake, is taken back: the order is owed again, its invoice unchanged."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """Actions on allocations and messages, for tests of pools."""
 
-from __future__ import annotations
-
 from jobs.retention import schedule_pruning
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.pools import operations

@@ -1,7 +1,5 @@
 """A pool opened now, and the browsers of a manager and of a viewer."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """« Adresses à corriger »: what is proposed, what is resent, what is learnt, and who may."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

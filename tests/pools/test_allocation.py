@@ -1,7 +1,5 @@
 """Allocating licences to schools."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Bulk acts say what they will do in licences, ask for the number where it is large, and do no other thing."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

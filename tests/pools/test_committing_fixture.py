@@ -1,7 +1,5 @@
 """The `committing` fixture, which the race tests rely on."""
 
-from __future__ import annotations
-
 from django.db import connection, transaction
 
 from licensing.pools.models import Pool

@@ -1,7 +1,5 @@
 """The e-mail with a key, its reminder, and the notice that a key is void."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from html import unescape

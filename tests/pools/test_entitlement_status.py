@@ -1,7 +1,5 @@
 """The entitlement's status (unpaid, lapsed, cancelled…) in lists, pages and e-mails of pools."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from html import unescape

@@ -1,7 +1,5 @@
 """E-mails about keys of a suspended pool: held while it is, sent once it is restored."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import pytest

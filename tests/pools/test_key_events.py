@@ -1,7 +1,5 @@
 """Key events recorded for a collectivity: counts, never a name."""
 
-from __future__ import annotations
-
 import pytest
 from procrastinate.contrib.django import app
 

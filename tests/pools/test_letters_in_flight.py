@@ -1,7 +1,5 @@
 """Revoking and reducing while letters are on their way: who was written to, who is corrected."""
 
-from __future__ import annotations
-
 import datetime
 import sys
 import threading

@@ -1,7 +1,5 @@
 """The office's pages of pools and allocations."""
 
-from __future__ import annotations
-
 import datetime
 import io
 

@@ -1,7 +1,5 @@
 """A collectivity names its pools."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.capabilities import Role

@@ -1,7 +1,5 @@
 """How far licences have come, and which keys are stuck: the same as the list of allocations finds."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Invariant 1 and its neighbours, with real threads and real commits."""
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import partial
 from typing import Any

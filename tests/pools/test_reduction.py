@@ -1,7 +1,5 @@
 """Reducing an allocation."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Undoing a revocation within the hour: the same key, the same licences, and no e-mail about it."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

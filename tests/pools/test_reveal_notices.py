@@ -1,7 +1,5 @@
 """A burst of keys shown is told to the other managers, by one e-mail each."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Revoking, resending, reminding, revealing a key."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

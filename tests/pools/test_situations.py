@@ -1,7 +1,5 @@
 """The situation of an allocation is one everywhere: on the pages, in the export and in the API."""
 
-from __future__ import annotations
-
 import datetime
 import io
 

@@ -3,8 +3,6 @@
 Each fails without its lock.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import partial
 

@@ -1,7 +1,5 @@
 """« Changer 5 en 4 »: the number of licences of one allocation."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.models import AuditEntry

@@ -1,7 +1,5 @@
 """Activations and sendings by week: weeks of Paris, running pools only, one query."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """A rebalancing in which another act begins."""
 
-from __future__ import annotations
-
 import threading
 from types import SimpleNamespace
 

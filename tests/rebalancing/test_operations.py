@@ -1,7 +1,5 @@
 """Moves inside one lot: proposed, applied as a whole, told an hour later, undone as a whole."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """« Rééquilibrer » in the office: propose, check, apply by the number, undo; hostile values."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

@@ -3,8 +3,6 @@
 Each fails without the lock of the requests, whether the constraint refuses or the audit finds what remained.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter
 from functools import partial

@@ -1,7 +1,5 @@
 """Schools that asked are given of a lot that is rebalanced: their requests are granted for an hour, then accepted."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A lot of forty licences: Zola lets ten sleep, Jaurès uses its two, Curie redeemed four that nobody uses."""
 
-from __future__ import annotations
-
 import datetime
 
 from licensing.orders import operations as orders

@@ -1,7 +1,5 @@
 """Days of the autumn term, and what leads an allocation to its reminders."""
 
-from __future__ import annotations
-
 import datetime
 
 from core.calendar import PARIS

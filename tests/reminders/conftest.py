@@ -1,7 +1,5 @@
 """A pool of the autumn term, and the holidays of its school's zone."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

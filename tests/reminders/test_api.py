@@ -1,7 +1,5 @@
 """Reminders in the API and as webhook events."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """The pages about reminders: a pool's, its school's, and the off switch of a letter."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

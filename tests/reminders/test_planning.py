@@ -1,7 +1,5 @@
 """When schools are reminded: after the days of the policy, on a writing day, once a week, and no longer than needed."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

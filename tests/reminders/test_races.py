@@ -1,7 +1,5 @@
 """Reminders against what ends them, with real threads and real commits."""
 
-from __future__ import annotations
-
 import threading
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """What is sent: letters that say why they came and how to stop them, and nothing that is no longer due."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """What holds after each act on a renewal."""
 
-from __future__ import annotations
-
 from licensing.pools.positions import list_pool_positions
 from sites.audit.checks import check_all
 

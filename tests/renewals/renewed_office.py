@@ -1,7 +1,5 @@
 """An office in May whose schools used last autumn's lot in different ways; next year is on sale."""
 
-from __future__ import annotations
-
 import datetime
 
 from core.calendar import PARIS

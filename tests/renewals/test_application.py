@@ -1,7 +1,5 @@
 """A list given to its schools: all or nothing, for 1 September, undone before."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

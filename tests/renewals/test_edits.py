@@ -1,7 +1,5 @@
 """The numbers of a list: typed, set as a whole, declined; what another member changed is refused."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

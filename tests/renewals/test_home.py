@@ -1,7 +1,5 @@
 """« À faire » while a renewal waits for a member."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """A list turned into the order of the next year, with its quote."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """« Reconduire » in the office: read, edit, order, give, undo, decline; hostile values."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import re

@@ -1,7 +1,5 @@
 """What is proposed for each school, and why."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

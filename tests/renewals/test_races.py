@@ -5,8 +5,6 @@ of these fails, but the applications, which the lock of their lots and the finge
 without both.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import partial
 

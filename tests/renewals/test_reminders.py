@@ -1,7 +1,5 @@
 """The reminders of the renewal: to whom, on which days, what they say, and what ends them."""
 
-from __future__ import annotations
-
 import datetime
 from functools import partial
 

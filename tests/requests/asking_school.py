@@ -1,7 +1,5 @@
 """A school whose principal is verified, the teachers who ask there, and what is asked of a collectivity."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django_tenants.utils import schema_context

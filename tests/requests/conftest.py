@@ -1,7 +1,5 @@
 """A school that asks, in a test's transaction or with real commits."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.requests.asking_school import AskingSchool

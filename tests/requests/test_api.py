@@ -1,7 +1,5 @@
 """`/requests` of the API: what is listed, accepted and refused, once."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import tenant_context
 

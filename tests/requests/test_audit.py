@@ -1,7 +1,5 @@
 """Rules 49 and 50 of the audit find what was broken all the same."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 

@@ -1,7 +1,5 @@
 """A school asks a collectivity: who may, whom, for what; what the office learns; and how it ends."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The off switch of the letter about schools' requests: a choice of each manager, on the page and in the letter."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.letters import choose_letters, find_wanted

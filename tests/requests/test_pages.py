@@ -1,7 +1,5 @@
 """« Demandes » in the office: the list, the page that says what will happen, and what a manager answers."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """What requests hold of a person: exported, and erased with the account."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context

@@ -1,7 +1,5 @@
 """A teacher asks their principals: who may, how it ends, whom it is told to, and that undoing opens it again."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """A school whose principal redeemed a key that a collectivity gave: five licences of a pool of twenty."""
 
-from __future__ import annotations
-
 from django_tenants.utils import tenant_context
 
 from licensing.entitlements import operations as entitlements

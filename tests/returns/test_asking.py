@@ -1,7 +1,5 @@
 """A collectivity asks schools for licences that nobody uses: whom it may ask, how often, and what silence means."""
 
-from __future__ import annotations
-
 import datetime
 from contextlib import nullcontext
 

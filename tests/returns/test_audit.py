@@ -1,7 +1,5 @@
 """`manage.py audit` detects what returns, requests and rebalancings must never leave behind."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 

@@ -1,7 +1,5 @@
 """A school gives licences back: unused ones only, at once, and for an hour the other way."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

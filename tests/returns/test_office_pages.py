@@ -1,7 +1,5 @@
 """What an office sees and asks: « Rendre », the bulk act, a school's page, and what a school with nothing counts as."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

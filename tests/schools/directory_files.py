@@ -1,7 +1,5 @@
 """Small directory files in the format of each year."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 from pathlib import Path

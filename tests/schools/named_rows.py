@@ -1,7 +1,5 @@
 """Schools of every kind by name, and rows of a list that name one, for the tests of the recognition."""
 
-from __future__ import annotations
-
 from schools.recognition import SchoolReference, SearchScope
 from schools.recognition.pipeline import recognise
 from tests.factories.schools import SchoolFactory

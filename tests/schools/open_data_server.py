@@ -1,7 +1,5 @@
 """A threaded HTTP server of a file of open data: it can redirect, fail, drip, hang up or answer something else."""
 
-from __future__ import annotations
-
 import contextlib
 import http.server
 import ipaddress

@@ -1,7 +1,5 @@
 """Principals of a school, and the links sent to its mailbox."""
 
-from __future__ import annotations
-
 from schools import principals
 from schools.models import PrincipalRequest, Verification
 from tests.conftest import TERM

@@ -1,7 +1,5 @@
 """The school calendar: files of open data, zones of schools, and on which days one writes."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import json

@@ -1,7 +1,5 @@
 """Parsing single cells of the directory."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

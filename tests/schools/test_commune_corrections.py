@@ -1,7 +1,5 @@
 """Communes that a misspelt one of a list may mean, and what looking for them costs."""
 
-from __future__ import annotations
-
 import pytest
 from rapidfuzz import process
 

@@ -1,7 +1,5 @@
 """Two synchronisations at once: the second is refused and nothing is written twice."""
 
-from __future__ import annotations
-
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event

@@ -1,7 +1,5 @@
 """Downloading a file: whatever the server does, it comes wholly or is refused with a French sentence."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import ipaddress

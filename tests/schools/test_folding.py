@@ -1,7 +1,5 @@
 """Text normalisation in Python equals the one in the database."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 

@@ -1,7 +1,5 @@
 """Proposals of likely schools and teachers, with their reasons."""
 
-from __future__ import annotations
-
 import pytest
 
 from accounts.models import Profile

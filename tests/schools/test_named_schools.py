@@ -1,7 +1,5 @@
 """What public tables name of the directory exists, without a foreign key."""
 
-from __future__ import annotations
-
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction

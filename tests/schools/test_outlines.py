@@ -1,7 +1,5 @@
 """Outlines from open data: what is read, simplified, replaced and refused."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json

@@ -5,8 +5,6 @@ read tables whole, which it then does only where no index can answer. `python -m
 there are as many as in the country.
 """
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 

@@ -1,7 +1,5 @@
 """Principals verified by the school's official mailbox: requesting, confirming, handing over, history."""
 
-from __future__ import annotations
-
 import datetime
 import json
 

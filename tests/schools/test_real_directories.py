@@ -1,7 +1,5 @@
 """The real extracts that may lie beside the project: read in full."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

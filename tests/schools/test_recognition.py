@@ -1,7 +1,5 @@
 """Rows of a list that carry a UAI, right or damaged, and the schools they mean."""
 
-from __future__ import annotations
-
 import pytest
 
 from schools.recognition import RecognitionMethod, SchoolReference, SearchScope

@@ -1,7 +1,5 @@
 """Rows of a list without a UAI: their names and places, as people write them."""
 
-from __future__ import annotations
-
 import pytest
 
 from schools.directory.merge import refresh_dictionary

@@ -1,7 +1,5 @@
 """A confidence of 0.95 says that nothing was taken for granted: level, number, track and place are told."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.schools.named_rows import one, school

@@ -1,7 +1,5 @@
 """Rows with a valid UAI whose name or commune contradicts it, as after sorting one column alone."""
 
-from __future__ import annotations
-
 import pytest
 
 from schools.recognition import RecognitionMethod, SchoolReference, SearchScope

@@ -1,7 +1,5 @@
 """What the other rows of a list tell of one: the level that none states; and places that are mistaken or shared."""
 
-from __future__ import annotations
-
 import pytest
 
 from schools.recognition import SchoolReference

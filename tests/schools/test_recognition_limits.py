@@ -1,7 +1,5 @@
 """What a list may cost that its author wrote to be costly."""
 
-from __future__ import annotations
-
 import random
 import string
 import time

@@ -1,7 +1,5 @@
 """Types beside names: a column of types completes a name, and gives no other school."""
 
-from __future__ import annotations
-
 import pytest
 
 from schools.recognition.name_parser import parse_name

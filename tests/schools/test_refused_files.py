@@ -1,7 +1,5 @@
 """A file that was cut, recoded or is something else changes nothing, and is refused with a French message."""
 
-from __future__ import annotations
-
 import gzip
 
 import pytest

@@ -1,7 +1,5 @@
 """Search results and their order."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Synchronising the directory: changes and refusals."""
 
-from __future__ import annotations
-
 import datetime
 import json
 from io import StringIO

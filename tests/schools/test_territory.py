@@ -1,7 +1,5 @@
 """Which public écoles are of a collectivity's territory."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """The UAI: its check letter, and the repairs of damaged codes."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

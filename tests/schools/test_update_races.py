@@ -1,7 +1,5 @@
 """Two updates at once, and two operators who agree at once: each happens once."""
 
-from __future__ import annotations
-
 import ipaddress
 
 import pytest

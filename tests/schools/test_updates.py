@@ -1,7 +1,5 @@
 """Updating the directory by its URL: what is applied, what is left, and what waits for the operator."""
 
-from __future__ import annotations
-
 import datetime
 import gzip
 import json

@@ -1,7 +1,5 @@
 """One reminder a week to a school, whoever writes: claimed once, in public."""
 
-from __future__ import annotations
-
 import datetime
 from functools import partial
 

@@ -1,7 +1,5 @@
 """What the buyer of an order credited in part reads of it, at the portal and at an office."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context

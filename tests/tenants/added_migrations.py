@@ -1,7 +1,5 @@
 """Migrations that a test adds to the app `imports`, in a folder of its own."""
 
-from __future__ import annotations
-
 import importlib
 import itertools
 import sys

@@ -1,7 +1,5 @@
 """Offices to migrate, and migrations for them."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context

@@ -1,7 +1,5 @@
 """Opening a collectivity for tests."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.db import transaction

@@ -2,8 +2,6 @@
 
 # ruff: noqa: SLF001 - `_meta` is documented
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from django.apps import apps

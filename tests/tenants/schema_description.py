@@ -1,7 +1,5 @@
 """A schema as the system catalogue has it, to be compared with another."""
 
-from __future__ import annotations
-
 from core.connections import connection
 
 #: Everything the system catalogue holds about a schema, without its name.

@@ -1,7 +1,5 @@
 """The daily checkpoint of sealed chains: signed, sent outside once, and compared with what became of the chains."""
 
-from __future__ import annotations
-
 import base64
 import datetime
 import io

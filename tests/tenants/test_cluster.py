@@ -1,7 +1,5 @@
 """A database of several machines: where things stand, moving an office, and one server that is no cluster."""
 
-from __future__ import annotations
-
 import io
 import threading
 

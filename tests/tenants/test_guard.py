@@ -1,7 +1,5 @@
 """The guard of the tests refuses what would mix two collectivities."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

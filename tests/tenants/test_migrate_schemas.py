@@ -1,7 +1,5 @@
 """Migrating all schemas: up-to-date ones are skipped, those behind are brought up to date."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

@@ -1,7 +1,5 @@
 """A schema that cannot be read or migrated is named, and stops nobody."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

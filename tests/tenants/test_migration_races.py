@@ -1,7 +1,5 @@
 """Schemas are migrated while others migrate them, open offices and serve requests."""
 
-from __future__ import annotations
-
 import io
 import threading
 import time

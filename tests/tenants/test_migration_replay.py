@@ -1,7 +1,5 @@
 """What Django ran in one schema is replayed in the others; what cannot be replayed, Django runs in each."""
 
-from __future__ import annotations
-
 import pytest
 from django.conf import settings as configuration
 

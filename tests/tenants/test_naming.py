@@ -1,7 +1,5 @@
 """Slugs, key prefixes and SIREN."""
 
-from __future__ import annotations
-
 import pytest
 
 from tenants import provisioning

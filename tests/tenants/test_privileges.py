@@ -1,7 +1,5 @@
 """What each role of the database may do: tried by connecting as it, in every schema."""
 
-from __future__ import annotations
-
 import re
 
 import psycopg

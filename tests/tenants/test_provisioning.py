@@ -1,7 +1,5 @@
 """Opening a collectivity: schema, refusals, concurrency."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing

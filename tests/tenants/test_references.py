@@ -2,8 +2,6 @@
 
 # ruff: noqa: S608, SLF001 - names of our own models
 
-from __future__ import annotations
-
 import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context

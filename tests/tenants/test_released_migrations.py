@@ -1,7 +1,5 @@
 """Migrations of released versions do not change; new ones neither lock a table nor lose data."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, models

@@ -1,7 +1,5 @@
 """`schedule_work`: of a database of which nobody knows what is due, everything is looked at once."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

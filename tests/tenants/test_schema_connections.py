@@ -1,7 +1,5 @@
 """The same work in many schemas, in several connections."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import time

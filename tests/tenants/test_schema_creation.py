@@ -1,7 +1,5 @@
 """The function that opens schemas as the owner cannot be led to anything else by its caller."""
 
-from __future__ import annotations
-
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, transaction

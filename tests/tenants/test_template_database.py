@@ -1,7 +1,5 @@
 """The migrated database that tests, benches and demonstrations copy is what the migrations make."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The portal with the address to which a provider of e-mail posts, which is there where one is configured."""
 
-from __future__ import annotations
-
 from config.urls_public import handler400, handler500
 from config.urls_public import urlpatterns as portal_patterns
 from mailing.provider_events import build_tracking_path

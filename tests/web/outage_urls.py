@@ -1,7 +1,5 @@
 """The portal with a page that reads and one that writes, each of which calls what the test gives it on the way."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from django.db import connection, transaction

@@ -1,7 +1,5 @@
 """A server without the assets of its release does not start, and says which command collects them."""
 
-from __future__ import annotations
-
 import functools
 import json
 

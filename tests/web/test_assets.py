@@ -1,7 +1,5 @@
 """Static files: a fixed list, hashed in production, without broken references."""
 
-from __future__ import annotations
-
 import functools
 import json
 import re

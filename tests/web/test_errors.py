@@ -1,7 +1,5 @@
 """Error pages: in the layout of their host, in French, with a next step."""
 
-from __future__ import annotations
-
 import pytest
 from django.template.loader import render_to_string
 from django.test import Client

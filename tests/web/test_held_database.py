@@ -4,8 +4,6 @@ Which tables a door needs is what it asks for while nobody holds one: each of th
 is once the one that waits.
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import datetime

@@ -1,7 +1,5 @@
 """Log lines about refused requests hold no token of a link."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

@@ -1,7 +1,5 @@
 """The menu of an office: five sections, by role, nothing that answers 403."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """While the database is away: a 503 that says what became of the request, and one more try for what only reads."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 

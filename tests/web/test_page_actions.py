@@ -1,7 +1,5 @@
 """Acts of pages: what was done is told, a refusal is shown where the page says."""
 
-from __future__ import annotations
-
 import pytest
 from django import forms
 from django.contrib import messages

@@ -1,7 +1,5 @@
 """Log lines and responses have the number of their request; lines are JSON where that is asked for."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

@@ -1,7 +1,5 @@
 """The French typography that pages, e-mails and PDFs get where they are rendered."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

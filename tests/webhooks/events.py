@@ -1,7 +1,5 @@
 """Emits events as operations do, and delivers them as a worker does."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

@@ -4,8 +4,6 @@ The system's own resolver asks the servers of `/etc/resolv.conf` at port 53, whi
 in the place of `socket.getaddrinfo`, asks over UDP as that does, and is all that does not run as on a server.
 """
 
-from __future__ import annotations
-
 import socket
 import socketserver
 import struct

@@ -3,8 +3,6 @@
 Its behaviour is chosen per request, so that one event may fail while others pass.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import http.server

@@ -1,7 +1,5 @@
 """Each request to a receiver is counted by its outcome, and each delivery that is given up."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

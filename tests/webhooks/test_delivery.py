@@ -1,7 +1,5 @@
 """Delivering events: failures are retried, recorded, and delay no other delivery."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

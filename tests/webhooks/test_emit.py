@@ -1,7 +1,5 @@
 """Emitting events: in bulk, in the operation's transaction, and only where somebody listens."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Operations on endpoints and deliveries."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

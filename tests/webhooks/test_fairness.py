@@ -1,7 +1,5 @@
 """Fairness between offices: real hanging receivers, real workers, real commits."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

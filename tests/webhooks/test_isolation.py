@@ -1,7 +1,5 @@
 """Isolation between receivers, and killed workers: real processes, real commits."""
 
-from __future__ import annotations
-
 import collections
 import signal
 import threading

@@ -1,7 +1,5 @@
 """Events emitted by operations: counts and states; one query where nobody listens."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

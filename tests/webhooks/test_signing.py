@@ -1,7 +1,5 @@
 """Signatures follow Standard Webhooks, as verified by its own library."""
 
-from __future__ import annotations
-
 import base64
 import datetime
 

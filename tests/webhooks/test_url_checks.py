@@ -1,7 +1,5 @@
 """Webhook URLs: https to public addresses only, however they are written (SSRF)."""
 
-from __future__ import annotations
-
 import ipaddress
 import socket
 import time

@@ -1,7 +1,5 @@
 """The simulated year in the tests' database: its three collectivities are opened in it, and dropped afterwards."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import schema_context
 

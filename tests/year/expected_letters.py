@@ -3,8 +3,6 @@
 The rules are written here a second time, day by day, in plain Python: nothing of the site is asked.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection

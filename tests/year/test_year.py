@@ -4,8 +4,6 @@ A tenth of the schools take part, with `YEAR_SCALE=1` all of them, as in `make d
 where `YEAR_LETTERS` says, by receiver and in order, to be read.
 """
 
-from __future__ import annotations
-
 import datetime
 import itertools
 import os

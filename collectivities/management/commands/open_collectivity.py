@@ -1,7 +1,5 @@
 """`open_collectivity`: open a collectivity's office from the command line."""
 
-from __future__ import annotations
-
 import json
 from argparse import ArgumentParser
 from typing import Any

@@ -1,7 +1,5 @@
 """Import a spreadsheet from the command line, with the same operations as the pages."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Actions on an import: change its layout, confirm, cancel, undo."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib import messages

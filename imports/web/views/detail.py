@@ -1,7 +1,5 @@
 """Page of an import, by state: progress, verification, annotated workbook."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath

@@ -1,7 +1,5 @@
 """List of imports: uploads, awaited schools that arrived, downloads."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath

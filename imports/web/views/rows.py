@@ -1,7 +1,5 @@
 """Edit rows, one or all of the filter: a partial for htmx, a full page without scripts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial

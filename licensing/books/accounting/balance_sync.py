@@ -4,8 +4,6 @@ From the last known on, so that nothing is missed where the provider was silent.
 cannot be stored is set aside for the operator, and the others are stored.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 

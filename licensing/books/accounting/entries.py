@@ -1,7 +1,5 @@
 """All entries of a period: the journals put together by day, each with its numbers."""
 
-from __future__ import annotations
-
 import datetime
 import heapq
 import itertools

@@ -1,7 +1,5 @@
 """The accountant's export: the file of a period, and what the page shows before it is downloaded."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """The journals of the export, and the types of an accounting entry. Pure."""
 
-from __future__ import annotations
-
 import calendar
 import datetime
 import enum

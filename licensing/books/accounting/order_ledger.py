@@ -3,8 +3,6 @@
 An order has few movements: they are replayed from the first on. An entry depends on nothing but those before it.
 """
 
-from __future__ import annotations
-
 import datetime
 import enum
 from collections import defaultdict

@@ -3,8 +3,6 @@
 Invoice, SIRET and SIREN numbers are read in what banks write: glued to other words, or cut at the end of a line.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections import defaultdict

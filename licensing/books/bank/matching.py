@@ -1,7 +1,5 @@
 """Proposals for statement lines: which order, or which payment recorded before, a line may be. They book nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 What the bank said is never changed (`0002_bank_facts_stay`); what is decided of a line moves by `operations` only.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import ClassVar
 

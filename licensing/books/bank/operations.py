@@ -1,7 +1,5 @@
 """Operations on bank statements. Each locks the line first, then the orders; nothing is booked without a person."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 from collections import Counter

@@ -4,8 +4,6 @@ Rendered from the invoice snapshot only. Keys are those of the European standard
 Validated against the XSD here; tests also run the EN 16931 and French schematrons (docs/decisions/0051).
 """
 
-from __future__ import annotations
-
 import datetime
 import functools
 import importlib.resources

@@ -3,8 +3,6 @@
 A document is rendered on first request and stored with its hash, so that it never changes afterwards.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 from collections.abc import Iterable, Sequence

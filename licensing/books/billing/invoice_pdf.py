@@ -3,8 +3,6 @@
 Rendered from the snapshot only, like the XML, so that the two are consistent.
 """
 
-from __future__ import annotations
-
 import datetime
 import io
 from decimal import Decimal

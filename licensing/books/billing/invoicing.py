@@ -3,8 +3,6 @@
 What issues is called by operations that hold the order's lock and record the event.
 """
 
-from __future__ import annotations
-
 import datetime
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Operations on orders that issue, cancel or follow invoices. Each locks the order first."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Collection
 

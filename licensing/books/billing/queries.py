@@ -4,8 +4,6 @@ Payments are recorded by the app above: they are read here by the reverse access
 states what was already paid.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from typing import NamedTuple

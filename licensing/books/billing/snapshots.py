@@ -6,8 +6,6 @@ Code de commerce, articles L. 441-9 (content of an invoice), L. 441-10 and D. 44
 code de la commande publique, articles L. 2192-13, R. 2192-31 and D. 2192-35.
 """
 
-from __future__ import annotations
-
 import datetime
 import enum
 import re

@@ -1,7 +1,5 @@
 """Background tasks of invoices."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

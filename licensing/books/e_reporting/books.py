@@ -4,8 +4,6 @@ Sales are invoices less credit notes, by their own day. Payments are what came i
 payment, each split by the rates of its order's invoice. A payment counts once its order is invoiced.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from collections.abc import Collection, Iterable

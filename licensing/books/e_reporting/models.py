@@ -1,7 +1,5 @@
 """Reports of e-reporting, as made. Append-only: triggers refuse a change (`0002_reports_stay`)."""
 
-from __future__ import annotations
-
 import calendar
 import datetime
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Periods to declare, with what the books and the reports say of each."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Make the reports of periods: one for each, then corrections where the books changed since."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal

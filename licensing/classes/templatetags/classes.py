@@ -1,7 +1,5 @@
 """Filters of the pages of classes: days, the accents of logins, drawings of animals."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 from django import template

@@ -1,7 +1,5 @@
 """Template filters of « Mon compte »: dates, counters and titles."""
 
-from __future__ import annotations
-
 from django import template
 
 from core.formatting import collectivity_forms, format_school_year, pluralize

@@ -1,7 +1,5 @@
 """Template filters of the order pages: days, counts, names."""
 
-from __future__ import annotations
-
 import datetime
 
 from django import template

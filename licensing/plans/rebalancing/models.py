@@ -1,7 +1,5 @@
 """Moves of licences between the schools of one lot, decided and undone as a whole. In the collectivity's schema."""
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar
 

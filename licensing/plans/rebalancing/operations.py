@@ -3,8 +3,6 @@
 Lock order: requests of schools → pool → rebalancing → allocations → keys → return requests → subscriptions → seats.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping
 from itertools import groupby

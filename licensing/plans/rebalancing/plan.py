@@ -1,7 +1,5 @@
 """A plan of moves inside one lot: proposed, edited, and judged row by row without changing anything."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Tasks in a collectivity's schema: accept what rebalancings granted, when `jobs.due` says that it is time."""
 
-from __future__ import annotations
-
 from django.utils import timezone
 
 from jobs.due import declare_due_work

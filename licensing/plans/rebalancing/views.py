@@ -1,7 +1,5 @@
 """« Rééquilibrer »: the lots and what was moved; a plan as an editable list, judged, then applied as a whole."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """`/renewal`: the list of the next school year, read and written."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

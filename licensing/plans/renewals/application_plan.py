@@ -1,7 +1,5 @@
 """What giving a list to its schools would do, and why it would not: judged without changing anything."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 from collections.abc import Collection, Mapping, Sequence

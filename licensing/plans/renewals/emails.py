@@ -1,7 +1,5 @@
 """The reminder of the next school year to a buyer, rendered when it is sent from the list as it is then."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.db import transaction

@@ -4,8 +4,6 @@ The proposal itself is computed from the running year (`proposal`); a row is mad
 or orders it. Written by `operations` alone.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar
 

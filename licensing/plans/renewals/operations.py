@@ -3,8 +3,6 @@
 Lock order: renewal → pool → allocation → key. The order that a renewal makes is new: nobody waits for its row.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping
 from typing import Literal

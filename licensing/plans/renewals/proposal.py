@@ -1,7 +1,5 @@
 """The number of licences proposed for a school's next year, and why. Pure."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Where the renewal of a school year stands. Read-only."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

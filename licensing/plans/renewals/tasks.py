@@ -1,7 +1,5 @@
 """Tasks of renewals in an office's schema, when `jobs.due` says that it is time."""
 
-from __future__ import annotations
-
 from django.utils import timezone
 
 from collectivities.letters import RENEWAL_REMINDERS, get_next_renewal_moment

@@ -1,7 +1,5 @@
 """Template filters of the office: numbers, school names, pool positions and statuses."""
 
-from __future__ import annotations
-
 import datetime
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 « Léa Martin <lea.martin@…> », « "MARTIN, Léa" <…>; », « mailto:… », columns with tabs, one a line or many.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

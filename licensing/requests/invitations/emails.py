@@ -3,8 +3,6 @@
 A message holds the invitation's number only.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from dataclasses import replace

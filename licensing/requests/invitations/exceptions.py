@@ -1,7 +1,5 @@
 """Refusals of the operations on teachers' invitations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from core.exceptions import DomainError, Refusal, TooManyTries

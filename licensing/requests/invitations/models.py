@@ -1,7 +1,5 @@
 """Invitations of teachers by the principals of their school. Written by `operations` alone."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from typing import ClassVar, NamedTuple, Self

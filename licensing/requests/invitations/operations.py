@@ -3,8 +3,6 @@
 Each runs in one transaction. Lock order: subscription → seats → invitations. An exception leaves everything unchanged.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Personal data in invitations: export, and erasure when an account is deleted."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Read-only queries on teachers' invitations."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from dataclasses import dataclass

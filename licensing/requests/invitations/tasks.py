@@ -1,7 +1,5 @@
 """Periodic tasks of invitations, each over one set in the public schema."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """E-mails about what somebody asked, signed by the collectivity that asks or answers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from django_tenants.utils import tenant_context

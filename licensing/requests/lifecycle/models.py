@@ -4,8 +4,6 @@ Answered by whom it was asked of, withdrawn by who asked, expired when its time 
 Each app has its own table and column names; `ENDED_AT` and `PENDING` say which.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """`/return-requests`: what a collectivity asks back from schools, and what they answered."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, cast
 

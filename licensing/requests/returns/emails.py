@@ -1,7 +1,5 @@
 """The e-mail that asks a school for licences, rendered when it is sent from the current rows."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 

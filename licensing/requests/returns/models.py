@@ -3,8 +3,6 @@
 In the public schema: a school answers on the portal. Written by `operations` alone.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar, Self
 

@@ -3,8 +3,6 @@
 Lock order: pool → allocation → key → return request → subscription → seat.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple

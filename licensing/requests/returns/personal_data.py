@@ -1,7 +1,5 @@
 """Personal data held in licences that came back: export. Once an account is deleted, its acts stay, anonymised."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from accounts.models import User

@@ -1,7 +1,5 @@
 """Read-only queries on licences that came back, are asked for, or could come back."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """URLs of what a collectivity asks back, in its office."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from licensing.requests.returns import views

@@ -1,7 +1,5 @@
 """« Rendre »: what the office asked of schools and how it stands, and what still lies unused."""
 
-from __future__ import annotations
-
 import datetime
 from collections import Counter
 from collections.abc import Collection, Sequence

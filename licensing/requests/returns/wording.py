@@ -1,7 +1,5 @@
 """French texts about licences that come back. Pure."""
 
-from __future__ import annotations
-
 import datetime
 import enum
 

@@ -1,7 +1,5 @@
 """E-mails about requests, rendered when they are sent from the current rows."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from functools import partial

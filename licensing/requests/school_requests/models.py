@@ -4,8 +4,6 @@ In the public schema, where schools and keys are. Written by `operations` alone.
 asks for licences of a product and of a school year. What the office gives is known by the key that it went to.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar, Self
 
 from django.conf import settings

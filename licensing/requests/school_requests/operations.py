@@ -4,8 +4,6 @@ Each runs in one transaction. Lock order: school's request → pool → allocati
 request. An exception leaves everything unchanged.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence

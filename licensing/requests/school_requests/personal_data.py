@@ -1,7 +1,5 @@
 """Personal data in requests: export, and erasure when an account is deleted."""
 
-from __future__ import annotations
-
 import datetime
 from typing import Any
 

@@ -3,8 +3,6 @@
 Read without locks: the operation decides anew, and refuses for the same reasons.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Tasks of requests: what an office learns, the letters that tell of them, and their end with the school year."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

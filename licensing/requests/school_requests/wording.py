@@ -1,7 +1,5 @@
 """French texts about requests. Pure."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

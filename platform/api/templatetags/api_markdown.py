@@ -1,7 +1,5 @@
 """Template filters that render the documentation's Markdown."""
 
-from __future__ import annotations
-
 from django import template
 from django.utils.safestring import SafeString
 

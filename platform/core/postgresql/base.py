@@ -4,8 +4,6 @@ django-tenants' backend extends it (`ORIGINAL_BACKEND`). Django calls both by on
 connection could be opened nothing was done, and where the answer to COMMIT was lost everything may have been.
 """
 
-from __future__ import annotations
-
 from django.db import OperationalError
 from django.db.backends.postgresql import base
 

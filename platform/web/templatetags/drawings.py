@@ -1,7 +1,5 @@
 """Template tag that inlines a drawing: pages need no request for it, and its colours are those of the identity."""
 
-from __future__ import annotations
-
 import re
 
 from django import template

@@ -1,7 +1,5 @@
 """Template tags of the base templates: the tenant's menu by role, and French formatting."""
 
-from __future__ import annotations
-
 from django import template
 from django.http import HttpRequest
 from django.template import Context

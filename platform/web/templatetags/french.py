@@ -1,7 +1,5 @@
 """Template filters for French: articles before names, counts and dates in words."""
 
-from __future__ import annotations
-
 import datetime
 
 from django import template

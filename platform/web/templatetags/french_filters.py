@@ -3,8 +3,6 @@
 In the `builtins` of the template engine: templates of this project and of libraries write dates and plurals alike.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Sized

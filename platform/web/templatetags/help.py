@@ -1,7 +1,5 @@
 """The link « Aide » of a page, to its place in the guides."""
 
-from __future__ import annotations
-
 from django import template
 from django.template import Context
 from django.utils.html import format_html

@@ -1,7 +1,5 @@
 """`manage.py load_outlines FILE`: load the outlines of territories from a GeoJSON file of open data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`manage.py load_school_holidays FILE`: load the school calendar from a file of open data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`manage.py sync_directory FILE`: synchronise the schools with a file of the national directory, or with a URL."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Template tags of the operator's pages of our own: the menu; a client, an order's state, a validity, an e-mail."""
 
-from __future__ import annotations
-
 from django import template
 from django.http import HttpRequest
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """The letters of the simulated year: each e-mail as its server accepts it, in order."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Collection, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Acts of offices and of the operator in the simulated year: set-up, purchases, gifts, rebalancing and renewal."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Mapping
 from io import BytesIO

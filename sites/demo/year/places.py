@@ -1,7 +1,5 @@
 """The three collectivities of the simulated year and their schools, in three zones, and what each school does. Pure."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass

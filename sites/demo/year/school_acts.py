@@ -1,7 +1,5 @@
 """Acts of the simulated year at school: keys, licences, teachers, classes, and what is asked for or given back."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

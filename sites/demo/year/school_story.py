@@ -1,7 +1,5 @@
 """The year of one school: its key, its teachers, their classes, what they ask for and give back. Pure."""
 
-from __future__ import annotations
-
 import datetime
 import json
 from dataclasses import dataclass, field

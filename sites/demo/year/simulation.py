@@ -1,7 +1,5 @@
 """Plays the story day by day: the clock moves on, people act by the pages' operations, workers do what is due."""
 
-from __future__ import annotations
-
 import datetime
 import logging
 import time

@@ -1,7 +1,5 @@
 """The story of the year: who does what on which day, from the first purchase to the second September. Pure."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

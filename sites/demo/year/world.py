@@ -1,7 +1,5 @@
 """What the acts of the simulated year share: its clock, letters and workers' jobs, and who and what exists by now."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import json

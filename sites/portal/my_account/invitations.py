@@ -1,7 +1,5 @@
 """Views that invite teachers by their addresses, remind them, and cancel invitations, each with one operation."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from django.http import HttpResponse

@@ -4,8 +4,6 @@ htmx requests get the part of the page that changed, with the message beside the
 redirected to the page, which says the same.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import forms

@@ -3,8 +3,6 @@
 The first tab is the dashboard: a principal's teachers and licences, a teacher's licence.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The tabs « Mon profil » and « Mon école », and the views that change personal details and school affiliations."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import Http404, HttpResponse

@@ -1,7 +1,5 @@
 """Views of requests: a teacher's to their principal, a principal's to a collectivity; each makes one operation call."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """The one list of teachers of « Mon compte », for a school and a school year: each with their state and next step."""
 
-from __future__ import annotations
-
 import datetime
 import enum
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ The link's page is public: whoever reads the mailbox needs no account. The link'
 (`web.link_page`, `web.link_page`).
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Part of `make check` (docs/decisions/0075).
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """`create_database_roles`: the database and its roles, made once by an administrator; again to correct them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.conf import settings

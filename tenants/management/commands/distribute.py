@@ -1,7 +1,5 @@
 """`distribute`: put a database of several machines in its places; part of `migrate_schemas`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import BaseCommand

@@ -1,7 +1,5 @@
 """`migrate_schemas`, and `migrate`: the public schema first, then every collectivity with unapplied migrations."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured

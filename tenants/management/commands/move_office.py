@@ -1,7 +1,5 @@
 """`move_office`: move an office to another node of the cluster, while it is used."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser

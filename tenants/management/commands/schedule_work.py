@@ -1,7 +1,5 @@
 """`schedule_work`: have every collectivity looked at once for what waits there, after a restoration."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import BaseCommand

@@ -1,7 +1,5 @@
 """A dump of the whole database by pg_dump, as rows of text, and what its reader can decode without any key."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import contextlib

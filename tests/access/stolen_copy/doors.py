@@ -1,7 +1,5 @@
 """Where a credential is asked for: each door is tried with what the database holds for it, then with the right one."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 A new kind of secret is used here, added by `keep`, and tried at a door of its own in `doors`.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 import uuid

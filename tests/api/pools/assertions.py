@@ -1,7 +1,5 @@
 """What tests of allocations by API assert of a refused request."""
 
-from __future__ import annotations
-
 from collectivities.models import AuditEntry
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import Allocation, Pool

@@ -1,7 +1,5 @@
 """Actions on allocations: one by its URL, or up to ten thousand with a result per row."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

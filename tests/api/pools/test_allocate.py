@@ -1,7 +1,5 @@
 """`POST /allocations`: one school, its recipient looked up where none is named."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """`POST /allocations/bulk`: all or nothing with every wrong row, or best effort until the pool is exhausted."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

@@ -1,7 +1,5 @@
 """The fast path for valid rows returns exactly what the serializer would."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """`GET /allocations`: states, filters, pagination."""
 
-from __future__ import annotations
-
 import datetime
 from urllib.parse import urlencode
 

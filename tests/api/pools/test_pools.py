@@ -1,7 +1,5 @@
 """`/pools`: licences by state."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Concurrent requests for more than a pool holds, with real threads and commits."""
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Requests for unused licences by API: asked, listed, read, withdrawn."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

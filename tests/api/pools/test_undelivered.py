@@ -1,7 +1,5 @@
 """Keys that did not arrive: their list, and their resending to corrected addresses."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """`python -m tests.billing.transmission.crashing_delivery`: deliver invoices in processes that are killed midway."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from tests import crashing_process

@@ -5,8 +5,6 @@ account, what is no base64 of a Factur-X file, an XML that the XSD or the schema
 characters or one that was deposited before, an unknown payer, a payer's service that is missing.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import datetime

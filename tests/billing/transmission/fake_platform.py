@@ -5,8 +5,6 @@ France), the life-cycle message and the report. It can be late, repeat itself, g
 tokens.
 """
 
-from __future__ import annotations
-
 import base64
 import datetime
 import email.parser

@@ -1,7 +1,5 @@
 """Life-cycle messages as a platform writes them, for tests. Not our writer's: it writes « encaissée » only."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from xml.sax.saxutils import escape

@@ -4,8 +4,6 @@ FNFE-MPE publishes those of CDAR (« France_RFE », folder CDAR), DGFiP those of
 The directory has `cdar_xsd/`, `BR-FR-CDV-Schematron-CDAR.xslt` and `ereporting_xsd/`.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A platform without a network, whose answers a test writes: what it is asked, and in which order, is kept."""
 
-from __future__ import annotations
-
 import datetime
 import threading
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The connector of approved platforms against a platform over real HTTP, which refuses what the norm refuses."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import logging

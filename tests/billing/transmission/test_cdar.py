@@ -1,7 +1,5 @@
 """Life-cycle messages: what is read of one, and what « encaissée » states."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 from decimal import Decimal

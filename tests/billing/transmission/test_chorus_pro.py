@@ -1,7 +1,5 @@
 """Invoices deposited on Chorus Pro over real HTTP, and what becomes of them there."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

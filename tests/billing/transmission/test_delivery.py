@@ -1,7 +1,5 @@
 """What is asked of a platform, and what of its answers is recorded."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The report of a period as the administration's flow 10."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """Two « Transmettre » at once, workers side by side, and a worker that is killed: each invoice is sent once."""
 
-from __future__ import annotations
-
 import json
 import random
 import signal

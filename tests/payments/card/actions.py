@@ -1,7 +1,5 @@
 """Actions on card payments, for tests of payments: the buyer's checkout, and the queued jobs."""
 
-from __future__ import annotations
-
 import json
 
 from django.db import connection

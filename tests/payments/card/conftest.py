@@ -1,7 +1,5 @@
 """A fake Stripe server, and the settings that point to it."""
 
-from __future__ import annotations
-
 import pytest
 from payments import core
 from stripe import HTTPClient

@@ -1,7 +1,5 @@
 """`python -m tests.payments.card.crashing_settlement`: settle payments in processes that are killed midway."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from tests import crashing_process

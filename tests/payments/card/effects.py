@@ -1,7 +1,5 @@
 """Effects of paying an order: its payments, invoices and licences."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from licensing.books.billing.models import Invoice

@@ -1,7 +1,5 @@
 """The balance of the fake Stripe: its transactions, newest first and by pages, as docs.stripe.com/api lists them."""
 
-from __future__ import annotations
-
 import itertools
 import time
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Requests and responses follow its documentation (docs.stripe.com/api). It refuse
 an unknown parameter, an amount that is no integer, an idempotency key reused with other parameters.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import itertools

@@ -1,7 +1,5 @@
 """The fake Stripe's HTTP server."""
 
-from __future__ import annotations
-
 import json
 import re
 import threading

@@ -1,7 +1,5 @@
 """A process killed while settling a payment leaves all or nothing; simultaneous settlements."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """The demo provider of card payments: same steps as a real one, refused on a server."""
 
-from __future__ import annotations
-
 import base64
 import runpy
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A card is refunded in parts, by us or in Stripe's dashboard: books and Stripe say the same, once."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from decimal import Decimal
 

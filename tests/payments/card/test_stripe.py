@@ -1,7 +1,5 @@
 """Payments through Stripe, over HTTP against a fake: each event has its effect once, in any order."""
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 import random

@@ -1,7 +1,5 @@
 """Failures at Stripe: refused requests, payments that fail later, and the operator's instructions."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

@@ -1,7 +1,5 @@
 """`manage.py audit` detects each breach of the rule on bank statements, and nothing after ordinary ones."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 

@@ -1,7 +1,5 @@
 """`manage.py audit` detects each broken accounting invariant, and nothing after ordinary sales."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

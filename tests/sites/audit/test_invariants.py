@@ -1,7 +1,5 @@
 """`manage.py audit` detects each broken invariant, and nothing in sound data."""
 
-from __future__ import annotations
-
 import base64
 import datetime
 import json

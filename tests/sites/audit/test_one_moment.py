@@ -1,7 +1,5 @@
 """What an office's rules read of the public schema, and what they read of the office, is of one moment."""
 
-from __future__ import annotations
-
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from sites.audit.invariants import PUBLIC_ROWS, OfficeRows

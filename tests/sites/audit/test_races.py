@@ -1,7 +1,5 @@
 """Acts of different subjects on the same orders at once: none waits in a circle, and the books stay sound."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 from functools import partial

@@ -1,7 +1,5 @@
 """A random walk over order operations: books and entitlements stay consistent."""
 
-from __future__ import annotations
-
 import datetime
 import os
 from typing import Any

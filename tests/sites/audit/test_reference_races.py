@@ -5,8 +5,6 @@ No constraint makes the one wait for the other: triggers refuse the deletion. Wi
 
 # ruff: noqa: S608, SLF001 - names of our own models
 
-from __future__ import annotations
-
 from functools import partial
 
 import pytest

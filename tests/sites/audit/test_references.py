@@ -2,8 +2,6 @@
 
 # ruff: noqa: S608 - names of our own models
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

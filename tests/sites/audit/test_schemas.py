@@ -1,7 +1,5 @@
 """A schema that cannot be read is a finding, and the others are audited."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django_tenants.utils import schema_context, tenant_context

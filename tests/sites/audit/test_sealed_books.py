@@ -1,7 +1,5 @@
 """Invoices and payments are sealed; nothing of the books is changed, deleted or emptied, whoever asks."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import DatabaseError, connection, transaction
 

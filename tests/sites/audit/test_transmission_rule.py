@@ -1,7 +1,5 @@
 """`manage.py audit` detects a transmission that disagrees with its invoice, or that nobody follows."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """All that the audit finds, by rule."""
 
-from __future__ import annotations
-
 from sites.audit.checks import check_all
 
 

@@ -1,7 +1,5 @@
 """Acts on issued invoices: followed, made anew, transmitted, declared."""
 
-from __future__ import annotations
-
 from core.calendar import date_in_paris
 from licensing.books.billing import operations as billing_operations
 from licensing.books.billing.invoicing import list_undeposited

@@ -1,7 +1,5 @@
 """Acts on licences: given to schools, e-mailed, revoked, taught with, reserved for teachers."""
 
-from __future__ import annotations
-
 import datetime
 from contextlib import suppress
 from typing import Any

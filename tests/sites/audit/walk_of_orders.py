@@ -1,7 +1,5 @@
 """Acts of buyers, and of the operator on their orders."""
 
-from __future__ import annotations
-
 import datetime
 
 from licensing.books.billing import operations as billing_operations

@@ -1,7 +1,5 @@
 """Acts on payments: received, refunded, reversed, moved; what the card provider says."""
 
-from __future__ import annotations
-
 import datetime
 
 from licensing.books.billing.queries import get_balance

@@ -1,7 +1,5 @@
 """Acts on bank statements: uploaded, and their lines decided."""
 
-from __future__ import annotations
-
 from licensing.books.bank import operations as bank
 from licensing.books.bank.matching import parse_key
 from licensing.books.bank.models import StatementLine

@@ -1,7 +1,5 @@
 """What the steps of a random walk share: its draws, its day and its operator."""
 
-from __future__ import annotations
-
 import datetime
 import random
 from collections import Counter

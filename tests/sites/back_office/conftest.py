@@ -1,7 +1,5 @@
 """The operator, signed in at the portal; and a client."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

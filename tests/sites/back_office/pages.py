@@ -1,7 +1,5 @@
 """What the tests of the back office read of its pages."""
 
-from __future__ import annotations
-
 
 def order_url(order):
     return f"/admin/orders/order/{order.pk}/change/"

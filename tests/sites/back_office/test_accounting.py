@@ -1,7 +1,5 @@
 """« Comptabilité »: the totals of a period, its file, and what is refused."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The operator's admin: access, the search of all collectivities, opening offices."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """« Relevés bancaires »: upload, confirm a page at once, choose by hand, set aside, take back."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from html.parser import HTMLParser
 

@@ -1,7 +1,5 @@
 """The operator's pages of refused addresses and of the bounce mailbox."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

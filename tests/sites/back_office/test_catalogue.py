@@ -1,7 +1,5 @@
 """The catalogue in the back office: price lists are validated as a whole and copied to the next year."""
 
-from __future__ import annotations
-
 import datetime
 import html
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """The contacts on the page of a client: who they are, what they do there, and when they last came."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context

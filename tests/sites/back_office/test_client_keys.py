@@ -1,7 +1,5 @@
 """The client page of a school: its keys, where they were sent, and the teachers it invited; reached from the search."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

@@ -1,7 +1,5 @@
 """Requests for licences on the pages of school and collectivity: counts and states, not what was written."""
 
-from __future__ import annotations
-
 from tests.factories.accounts import OperatorFactory
 from tests.requests.asking_school import REASON, AskingSchool, refuse
 from tests.sites.portal.my_account_page import visible_text

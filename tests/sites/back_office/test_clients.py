@@ -1,7 +1,5 @@
 """The page of a client: a collectivity, a school or a person that buys."""
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 

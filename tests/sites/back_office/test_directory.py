@@ -1,7 +1,5 @@
 """« Annuaire »: the runs, their lists, and the operator's agreement to a file that closes many schools."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

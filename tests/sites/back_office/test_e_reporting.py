@@ -1,7 +1,5 @@
 """« E-reporting »: what waits, what a period's books say, its declaration and its files."""
 
-from __future__ import annotations
-
 import csv
 import datetime
 import io

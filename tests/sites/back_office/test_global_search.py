@@ -1,7 +1,5 @@
 """« Rechercher partout », in the header of every page: finds by anything, keeps the query but never a key."""
 
-from __future__ import annotations
-
 import logging
 import re
 

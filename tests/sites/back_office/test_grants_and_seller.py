@@ -1,7 +1,5 @@
 """« Ouvrir un lot » and the seller, in the back office."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import schema_context
 

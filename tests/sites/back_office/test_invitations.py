@@ -1,7 +1,5 @@
 """The operator finds invitations, misspelt or by name, reads what became of them, and sends an office's again."""
 
-from __future__ import annotations
-
 import datetime
 from html import unescape
 from typing import Any

@@ -1,7 +1,5 @@
 """The page of an invoice says who pays, whether they did, and how to file it."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

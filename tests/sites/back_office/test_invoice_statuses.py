@@ -1,7 +1,5 @@
 """The back office's admin actions on the platform status of an invoice."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.factories.orders import OrderFactory

@@ -1,7 +1,5 @@
 """« Ce qui attend » says what no e-mail can: nobody works, or not fast enough."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """« Le mois en chiffres »: what is counted in which month, and the page."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """The back office's admin actions that correct an order: who pays, its VAT, and its first day."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

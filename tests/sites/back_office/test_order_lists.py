@@ -1,7 +1,5 @@
 """The back office's lists of sales: search, work queue, a constant number of queries."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

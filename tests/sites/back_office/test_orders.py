@@ -1,7 +1,5 @@
 """The back office's admin actions on orders: each behind a confirmation page, and none twice."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import zipfile

@@ -1,7 +1,5 @@
 """Partial credit notes in the back office: from the order's page, and after a refund in the provider's dashboard."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """Payments in the back office: what came in by mistake, or bounced, is taken back."""
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """Pages that show several sales, statements or transmissions: as many queries however many there are."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

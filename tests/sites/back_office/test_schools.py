@@ -1,7 +1,5 @@
 """The operator's view of the directory."""
 
-from __future__ import annotations
-
 import pytest
 
 from schools.directory.operations import synchronise

@@ -1,7 +1,5 @@
 """« Rechercher partout » reads questions, says what it cut, and offers what is nearest where nothing answers."""
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from html import unescape

@@ -1,7 +1,5 @@
 """« Rechercher partout » finds numbers, amounts, UAIs, addresses and keys as people mistype them."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

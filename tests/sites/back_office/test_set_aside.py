@@ -1,7 +1,5 @@
 """What came from outside and could not be taken in is work of the operator until they have seen it."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

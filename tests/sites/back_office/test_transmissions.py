@@ -1,7 +1,5 @@
 """« Transmettre »: its confirmation, what is shown of the platform's answers, and what waits for the operator."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

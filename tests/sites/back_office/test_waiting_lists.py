@@ -1,7 +1,5 @@
 """« Ce qui attend »: what is in each of the four lists, how old it is and what it is worth."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """One order that waits: its scan beside it, invoiced, refused, paid, and the next one offered."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

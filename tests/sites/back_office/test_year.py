@@ -1,7 +1,5 @@
 """« L'année, par collectivité »: what each collectivity bought, uses, and bought again."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import re

@@ -1,7 +1,5 @@
 """The demo empties its database, so it refuses any other than its own."""
 
-from __future__ import annotations
-
 import pytest
 
 from sites.demo import database

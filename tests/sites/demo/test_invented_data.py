@@ -1,7 +1,5 @@
 """The demo's data: invented, valid, the same in every run."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import openpyxl

@@ -1,7 +1,5 @@
 """The demonstration on a slow machine: what goes on is waited for, and what does not is told of."""
 
-from __future__ import annotations
-
 import itertools
 import sys
 from types import SimpleNamespace

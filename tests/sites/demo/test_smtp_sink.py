@@ -1,7 +1,5 @@
 """The sink, its folder, and the commands that open and read it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import smtplib

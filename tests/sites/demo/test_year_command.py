@@ -1,7 +1,5 @@
 """`manage.py demo --year`: which year is played, and what the command starts."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import sys

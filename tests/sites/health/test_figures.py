@@ -1,7 +1,5 @@
 """« /sante/mesures/ »: closed without a token, and figures of nobody and of no office."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

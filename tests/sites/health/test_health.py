@@ -1,7 +1,5 @@
 """« /sante/ »: what it answers to whoever watches, by whatever host, and what it never does."""
 
-from __future__ import annotations
-
 import datetime
 import ipaddress
 from types import SimpleNamespace

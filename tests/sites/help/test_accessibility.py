@@ -1,7 +1,5 @@
 """The accessibility declaration and its grid say what was checked, no more."""
 
-from __future__ import annotations
-
 import pytest
 
 from sites.help.views import COMPLIANT, NON_COMPLIANT, NOT_APPLICABLE, THEMES, read_grid

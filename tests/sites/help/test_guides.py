@@ -1,7 +1,5 @@
 """The guides as pages and PDFs, and the link of each page to its place in them."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

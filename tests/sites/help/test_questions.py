@@ -1,7 +1,5 @@
 """The frequent questions: all of them, and those that a search finds."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The help opened from an office leads back to it, and to no other address; each role has its place in the guides."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The month's two bank files: what came in, what came back, and Stripe's payouts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """November 2026 as it is played: its clock, Stripe, Chorus Pro and an approved platform over real HTTP."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import io

@@ -1,7 +1,5 @@
 """A month of sales: 90 mandats, 40 cheques and 60 cards, and what the test itself counts of each."""
 
-from __future__ import annotations
-
 import datetime
 import os
 from dataclasses import dataclass

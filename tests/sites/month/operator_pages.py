@@ -1,7 +1,5 @@
 """The operator at the pages of the back office, whose clicks are counted."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 from django.conf import settings

@@ -4,8 +4,6 @@ Played through the pages: both bank files, both platforms over real HTTP, Stripe
 What is expected is counted here, apart from the site.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Two school years of an office: schools that hold seats of both, by the operations that record it."""
 
-from __future__ import annotations
-
 import datetime
 import random
 

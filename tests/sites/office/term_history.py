@@ -1,7 +1,5 @@
 """A school year of an office: schools of a town, keys sent, reminders, activations; and the town's outline."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import math

@@ -1,7 +1,5 @@
 """« Distribuer »: what a member with each role finds there."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import tenant_context
 

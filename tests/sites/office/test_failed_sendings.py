@@ -1,7 +1,5 @@
 """A sending of which a large share did not arrive: noticed once, told to the managers at once, seen by the operator."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

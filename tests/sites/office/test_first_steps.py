@@ -1,7 +1,5 @@
 """The three first steps on the home page of an office that has given nothing yet."""
 
-from __future__ import annotations
-
 import datetime
 import html
 import re

@@ -1,7 +1,5 @@
 """The office's home page and a school's timeline."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

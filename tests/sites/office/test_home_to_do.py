@@ -1,7 +1,5 @@
 """« À faire »: by role, and every line leads to the very place; the number of queries of the page."""
 
-from __future__ import annotations
-
 import datetime
 import html
 import re

@@ -1,7 +1,5 @@
 """Letters against each other and against what ends them, with real threads and real commits."""
 
-from __future__ import annotations
-
 import datetime
 from functools import partial
 

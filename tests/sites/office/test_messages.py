@@ -1,7 +1,5 @@
 """The office's page « Messages »."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

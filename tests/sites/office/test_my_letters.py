@@ -1,7 +1,5 @@
 """« Mes e-mails »: who may choose which letters."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

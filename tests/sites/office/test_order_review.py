@@ -1,7 +1,5 @@
 """A signed purchase order that was uploaded is « en cours de vérification » on every page of the office."""
 
-from __future__ import annotations
-
 import html
 
 import pytest

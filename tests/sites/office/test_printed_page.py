@@ -1,7 +1,5 @@
 """What the home page has for paper alone: the figures of the curve, whom to contact, and how many lots are left out."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """« Rapport pour le conseil »: its figures are those of the home page, of last year too, and name no class."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import io

@@ -1,7 +1,5 @@
 """« Voir la lettre »: the sample has the dates of the lot that is given from."""
 
-from __future__ import annotations
-
 import datetime
 import html
 

@@ -1,7 +1,5 @@
 """« Écoles »: what each school holds, activated and uses."""
 
-from __future__ import annotations
-
 import datetime
 import html
 import io

@@ -1,7 +1,5 @@
 """The page of a school: what it holds is changed there, and whom the office writes to."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The map of the territory: states, dots that are links, outlines, and the page of the schools of one dot."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

@@ -1,7 +1,5 @@
 """« Ajouter les écoles publiques de … »: preview, number to type, undo, communes to choose from."""
 
-from __future__ import annotations
-
 import datetime
 import html
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """The weekly curve: its scale, its marks, its words, and the table that says the same."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Principals and teachers, signed in at the portal."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.entitlements.conftest import elsewhere

@@ -1,7 +1,5 @@
 """A person with data in every app, whose name occurs nowhere else in the database."""
 
-from __future__ import annotations
-
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import CHANGE, LogEntry

@@ -1,7 +1,5 @@
 """The e-mail that gives a school its key, and its reader's way through the key's page."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

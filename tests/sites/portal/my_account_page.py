@@ -1,7 +1,5 @@
 """« Mon compte » as tests read it."""
 
-from __future__ import annotations
-
 import re
 
 HTMX = {"HX-Request": "true"}

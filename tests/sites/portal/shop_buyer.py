@@ -1,7 +1,5 @@
 """A principal in the shop: the school, the prices on sale, and the browser."""
 
-from __future__ import annotations
-
 import re
 
 from licensing.catalogue import terms

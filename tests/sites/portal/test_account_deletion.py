@@ -1,7 +1,5 @@
 """« Supprimer mon compte »: the account row is anonymised and nobody else loses anything."""
 
-from __future__ import annotations
-
 import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps

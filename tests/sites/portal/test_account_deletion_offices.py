@@ -1,7 +1,5 @@
 """« Supprimer mon compte », for members of offices and for the operator."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import tenant_context
 

@@ -1,7 +1,5 @@
 """The page « Supprimer mon compte »: consequences, password, sign-out."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import connection
 from django_tenants.utils import get_public_schema_name, schema_context

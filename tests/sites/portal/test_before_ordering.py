@@ -1,7 +1,5 @@
 """Between a price and an order: a visitor's choice is kept, and a school reads what it already has."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

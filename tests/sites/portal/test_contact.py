@@ -1,7 +1,5 @@
 """The contact form: queued as an e-mail with reply-to, keys masked."""
 
-from __future__ import annotations
-
 import pytest
 
 from mailing.models import Message

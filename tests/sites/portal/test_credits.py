@@ -1,7 +1,5 @@
 """« Crédits »: the licence of each programme and typeface is the one that its installed package states."""
 
-from __future__ import annotations
-
 import json
 import re
 from importlib import metadata

@@ -1,7 +1,5 @@
 """What « Mon compte » says after an act and beside its buttons: who, how long, whom to ask."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

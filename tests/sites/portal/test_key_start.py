@@ -1,7 +1,5 @@
 """The page of a key, as a new principal, somebody with an account and a stranger go through it."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

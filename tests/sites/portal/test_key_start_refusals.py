@@ -1,7 +1,5 @@
 """What the page of a key refuses, with its sentence, and what it tells a stranger: nothing."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

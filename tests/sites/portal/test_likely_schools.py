@@ -1,7 +1,5 @@
 """The school was typed by hand: the directory's likely ones are proposed with the reason, and joined in one click."""
 
-from __future__ import annotations
-
 import pytest
 
 from licensing.entitlements import operations

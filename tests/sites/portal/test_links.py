@@ -1,7 +1,5 @@
 """Links of e-mails: their token stands in the fragment, is posted once, and in no address; old ones go on working."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

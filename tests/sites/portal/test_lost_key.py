@@ -1,7 +1,5 @@
 """« Je n'ai pas reçu ma clé »: one answer for every school; keys are resent to the recorded address."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """« Mon compte »: what the guide promises to principals and teachers, with htmx and without scripts."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """« Mon compte » between order and licences: what an order waits for, and how to have more licences."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

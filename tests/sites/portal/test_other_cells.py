@@ -1,7 +1,5 @@
 """With several cells: a host, a key and an account of another are said to be there, and numbers meet nowhere."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """« Qui paie ? »: who is offered, and what is asked: only what the payer's invoice carries."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """« Télécharger mes données »: everything about oneself, nothing about anybody else, no key, no password."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Orders in the personal data export and after account deletion."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """« Je dirige cet établissement »: offered in « Mon compte », confirmed from the school's mailbox, handed over."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

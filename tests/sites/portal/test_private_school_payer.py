@@ -1,7 +1,5 @@
 """« Qui paie ? » of a school typed by hand: nobody knows whether it is private, and its head finds the choice."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """What pupils do with the product: in the operator's words, as ours would be invented."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,7 +1,5 @@
 """« Mon compte » and the class pages while an order is unpaid: both dates, the countdown, the expiry."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The portal's public pages."""
 
-from __future__ import annotations
-
 import pytest
 from django.urls import reverse
 

@@ -1,7 +1,5 @@
 """Requests in « Mon compte »: a teacher asks, a principal answers or asks the collectivity."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import schema_context, tenant_context
 

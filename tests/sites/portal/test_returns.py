@@ -1,7 +1,5 @@
 """« Rendre des licences » on the portal: the page, its refusals, the banner of a request, and « Annuler »."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

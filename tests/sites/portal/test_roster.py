@@ -1,7 +1,5 @@
 """The one list of teachers: who is in it, in which order, with which state and which button."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

@@ -1,7 +1,5 @@
 """« Mes abonnements »: the tables, assigning seats, key vouchers, and the page that refreshes itself."""
 
-from __future__ import annotations
-
 import datetime
 import re
 

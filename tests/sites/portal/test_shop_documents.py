@@ -1,7 +1,5 @@
 """What the receivers of a shop order's documents read: the accounts office, the buyer, who is paid back."""
 
-from __future__ import annotations
-
 import io
 
 import pypdf

@@ -1,7 +1,5 @@
 """« Commande en cours » and « Mes commandes »: fields, refusals, access."""
 
-from __future__ import annotations
-
 import datetime
 from decimal import Decimal
 

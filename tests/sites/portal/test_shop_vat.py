@@ -1,7 +1,5 @@
 """VAT in the checkout of the shop: the address in the form decides it, before anything is ordered."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

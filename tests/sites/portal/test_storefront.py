@@ -1,7 +1,5 @@
 """« Boutique »: the five tiers, the one for a number of classes, its price, and who may order it."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

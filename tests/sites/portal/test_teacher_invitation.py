@@ -1,7 +1,5 @@
 """The page of a teacher's invitation: two fields, the way in of each visitor, and a refusal for each reason."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from html import unescape

@@ -3,8 +3,6 @@
 The other half of `test_principal_verification`: there, what opens the list; here, everything that does not.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile

@@ -1,7 +1,5 @@
 """An order for a school typed by hand names it; its purchase order asks of a payer what the invoice carries."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.billing.pdf_text import extract_text

@@ -1,7 +1,5 @@
 """`manage.py drill`: a dump becomes a site that is sound, serves pages and sends nothing; and nothing of it is left."""
 
-from __future__ import annotations
-
 import io
 import subprocess
 import tempfile

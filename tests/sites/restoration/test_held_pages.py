@@ -1,7 +1,5 @@
 """A restored copy is read, not written; it says so to whoever looks, and to those who watch it."""
 
-from __future__ import annotations
-
 import pytest
 from django.test import Client
 from django.utils import timezone

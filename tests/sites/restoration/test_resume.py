@@ -1,7 +1,5 @@
 """`manage.py resume`: what waited is output, what may have left is dropped, no number is given twice."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import re

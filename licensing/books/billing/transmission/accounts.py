@@ -1,7 +1,5 @@
 """Accounts at the platforms, as the settings read them from the environment. Pure: imported before the apps."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 

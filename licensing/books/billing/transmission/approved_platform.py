@@ -4,8 +4,6 @@ What is sent is a « flow »: a Factur-X, a life-cycle message (CDAR) or a repor
 The platform acknowledges a flow or not; what becomes of an invoice arrives as life-cycle messages, flows of theirs.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import json

@@ -4,8 +4,6 @@ An approved platform says by such a message what became of an invoice, and we sa
 carry the norm's names (MDT: message data term). Sources and open questions: docs/decisions/0116.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A second deposit of the same number is refused as a duplicate. What counts is th
 the invoice with this number, whichever deposit brought it. Sources of the API and of its codes: docs/decisions/0116.
 """
 
-from __future__ import annotations
-
 import base64
 import datetime
 import logging

@@ -4,8 +4,6 @@ A process killed in between loses nothing: what was sent is sent again under the
 knows, and the next question returns the same story.
 """
 
-from __future__ import annotations
-
 import datetime
 import logging
 from collections.abc import Collection

@@ -4,8 +4,6 @@ Blocks 10.3 (sales by day and category) and 10.4 (payments by day); « TT » is 
 corrects one: it then takes the place of all that was stated of the period.
 """
 
-from __future__ import annotations
-
 import datetime
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

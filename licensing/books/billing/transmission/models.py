@@ -1,7 +1,5 @@
 """What is sent to Chorus Pro or to an approved platform, and how far it is."""
 
-from __future__ import annotations
-
 import datetime
 from typing import ClassVar, Self
 

@@ -1,7 +1,5 @@
 """Ask for a transmission, and record what its platform answers. Each locks the order first, then the transmission."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Collection, Iterable
 from typing import Any

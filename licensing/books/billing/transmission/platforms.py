@@ -1,7 +1,5 @@
 """Platforms: their interface, its data types and exceptions, calls with a token, and those of `INVOICE_PLATFORMS`."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import logging

@@ -1,7 +1,5 @@
 """Background tasks of the transmission to platforms."""
 
-from __future__ import annotations
-
 import datetime
 
 from django.utils import timezone

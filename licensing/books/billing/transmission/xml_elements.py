@@ -1,7 +1,5 @@
 """An XML document, written from a table of its paths and texts."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 from typing import Any

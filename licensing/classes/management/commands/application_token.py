@@ -1,7 +1,5 @@
 """`manage.py application_token NAME`: create a token for the learning application and print it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser

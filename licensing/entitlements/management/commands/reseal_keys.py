@@ -1,7 +1,5 @@
 """`manage.py reseal_keys`: reseal every secret under the current sealing key."""
 
-from __future__ import annotations
-
 from argparse import ArgumentParser
 from typing import Any
 

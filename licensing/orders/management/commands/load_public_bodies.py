@@ -1,7 +1,5 @@
 """`manage.py load_public_bodies FILE.csv`: load public bodies from Chorus Pro's directory."""
 
-from __future__ import annotations
-
 import csv
 import datetime
 import io

@@ -1,7 +1,5 @@
 """`manage.py open_pool`: grant a pool of licences to a collectivity."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

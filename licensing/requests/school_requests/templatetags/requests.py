@@ -1,7 +1,5 @@
 """Template tags of the pages about requests."""
 
-from __future__ import annotations
-
 from django import template
 
 from licensing.requests.school_requests.models import LicenceRequest

@@ -4,8 +4,6 @@ The application cannot make an operator (docs/decisions/0094). Signing in requir
 superuser may be created before e-mail is configured.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from allauth.account.models import EmailAddress

@@ -1,7 +1,5 @@
 """`manage.py remove_second_factor IDENTIFIANT`: for operators without phone and recovery codes."""
 
-from __future__ import annotations
-
 from argparse import ArgumentParser
 from typing import Any
 

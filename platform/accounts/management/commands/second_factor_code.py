@@ -1,7 +1,5 @@
 """`manage.py second_factor_code IDENTIFIANT`: lets an operator enrol their first second factor."""
 
-from __future__ import annotations
-
 from argparse import ArgumentParser
 from typing import Any
 

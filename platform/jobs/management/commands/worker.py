@@ -1,7 +1,5 @@
 """`manage.py worker`: run the queued jobs."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 from collections.abc import Iterator

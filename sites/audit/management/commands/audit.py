@@ -3,8 +3,6 @@
 With `--against`, the chains of seals as well against what was signed on a day and kept elsewhere.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import asdict

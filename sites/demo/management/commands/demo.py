@@ -1,7 +1,5 @@
 """`manage.py demo`: run the demo scenario on invented data, then serve the site."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os

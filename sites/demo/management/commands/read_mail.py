@@ -1,7 +1,5 @@
 """`manage.py read_mail`: list and print the e-mails that the SMTP sink received."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`manage.py smtp_sink`: run the SMTP server of a development checkout."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import threading

@@ -1,7 +1,5 @@
 """`manage.py drill`: restore a backup beside the running site, audit it, open its keys, serve a page; say how long."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import http.client

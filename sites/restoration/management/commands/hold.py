@@ -1,7 +1,5 @@
 """`manage.py hold`: have nothing leave this database, until `resume`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import BaseCommand

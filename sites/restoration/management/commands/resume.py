@@ -1,7 +1,5 @@
 """`manage.py resume`: tell what waits in a database that was restored, and let it act again once that is decided."""
 
-from __future__ import annotations
-
 import argparse
 import datetime
 import re

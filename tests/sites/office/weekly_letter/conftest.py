@@ -1,7 +1,5 @@
 """A lot, a manager, and the moment at which letters are rendered."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

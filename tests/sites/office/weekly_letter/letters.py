@@ -1,7 +1,5 @@
 """What the tests of the weekly letter have happen, and the letters that come of it."""
 
-from __future__ import annotations
-
 import datetime
 
 from core.calendar import PARIS

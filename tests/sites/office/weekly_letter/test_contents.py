@@ -1,7 +1,5 @@
 """The weekly letter: what it says, and what it costs."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

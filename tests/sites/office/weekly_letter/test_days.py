@@ -1,7 +1,5 @@
 """The weekly letter: on which day it leaves."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities import letters

@@ -1,7 +1,5 @@
 """The weekly letter: what makes one leave."""
 
-from __future__ import annotations
-
 import pytest
 
 from collectivities.capabilities import Role

@@ -1,7 +1,5 @@
 """The weekly letter: to whom it comes, and what ends it."""
 
-from __future__ import annotations
-
 import pytest
 from django_tenants.utils import tenant_context
 
