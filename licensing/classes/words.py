@@ -31,8 +31,8 @@ _draw = secrets.SystemRandom()
 def list_words(name: str) -> tuple[str, ...]:
     """Return a list without accents.
 
-    `pupils`: animals; `classes`: the flowers, fruits and things with which class codes begin; `passwords`: three of
-    them give more than 27 bits.
+    That of pupils has animals, that of classes the flowers, fruits and things with which class codes begin; three of
+    the words of passwords give more than 27 bits.
     """
     return tuple(_load_words(name))
 
