@@ -76,9 +76,9 @@ def seal_under_all_keys(code: str) -> list[bytes]:
     return [cipher.encrypt(code.encode("ascii"), None) for cipher in _ciphers().values()]
 
 
-def find_key(symbols: str) -> LockableQuerySet[ActivationKey]:
-    """Return the key of twelve symbols, if there is one."""
-    return ActivationKey.objects.filter(sealed_code__in=seal_under_all_keys(symbols))
+def find_by_code(code: str) -> LockableQuerySet[ActivationKey]:
+    """Return the query of the key with these twelve symbols, which is empty where there is none."""
+    return ActivationKey.objects.filter(sealed_code__in=seal_under_all_keys(code))
 
 
 def unseal(sealed: bytes | memoryview, under: int) -> str:

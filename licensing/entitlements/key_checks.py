@@ -13,11 +13,7 @@ from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from core.exceptions import Refusal
 from licensing.entitlements import keys
-from licensing.entitlements.exceptions import (
-    KeyAlreadyRedeemed,
-    SchoolNotChosen,
-    UnknownKey,
-)
+from licensing.entitlements.exceptions import KeyAlreadyRedeemed, SchoolNotChosen, UnknownKey
 from licensing.entitlements.models import ActivationKey, Entitlement, EntitlementStatus
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date, name_with_commune
@@ -97,7 +93,7 @@ def _describe_expiry(entitlement: Entitlement, by: User | None, day: datetime.da
     if entitlement.status_on(day) is EntitlementStatus.CANCELLED:
         what = f"{CANCELLED_SENTENCE}."
         of_teacher = "Voyez avec votre chef d'établissement."
-        of_gift = f"Écrivez à {entitlement.collectivity and entitlement.collectivity.name}."
+        of_gift = f"Écrivez à {entitlement.collectivity}."
         of_purchase = "Vous pouvez en commander d'autres dans la boutique."
     else:
         what = f"Les licences de cette clé étaient valables jusqu'au {format_long_date(entitlement.last_day)} inclus."

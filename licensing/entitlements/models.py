@@ -191,7 +191,7 @@ class Entitlement(models.Model):
         return self.available_on(day) and self.begun_on(day)
 
 
-#: The columns that the methods and properties of `Entitlement` read, with their types in SQL.
+#: The columns that tell the status of an `Entitlement`, from when and until when; with their types in SQL.
 STATUS_COLUMNS = {
     "first_day": "date",
     "last_day": "date",

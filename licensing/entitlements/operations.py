@@ -168,7 +168,7 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
     with transaction.atomic():
         # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
         # Not `redeemed_by`: after waiting for the lock, PostgreSQL rereads the locked row, but not joined rows.
-        found = code_sealing.find_key(symbols).locked().select_related("entitlement__collectivity", "school")
+        found = code_sealing.find_by_code(symbols).locked().select_related("entitlement__collectivity", "school")
         key = _get_usable_key(found, by)
         affiliation = key_checks.get_credited_affiliation(key, by, school)
         if key.redeemed_at is not None:
@@ -187,7 +187,7 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
 
 
 def _get_usable_key(found: QuerySet[ActivationKey], by: User | None) -> ActivationKey:
-    """Return the one key of these. Raises `UnknownKey`, or `Refusal` where it was revoked."""
+    """Return the key found. Raises `UnknownKey` where there is none, or `Refusal` where it was revoked."""
     key = found.first()
     if key is None:
         raise key_checks.unknown_key_error(by)
@@ -223,8 +223,9 @@ def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
             "not_for_this_profile", "Seul un compte « Enseignant » peut recevoir une licence en saisissant sa clé."
         )
     with transaction.atomic():
-        subscription = ("subscription__school", "subscription__principal")
-        found = code_sealing.find_key(symbols).select_related("entitlement__collectivity", *subscription)
+        found = code_sealing.find_by_code(symbols).select_related(
+            "entitlement__collectivity", "subscription__school", "subscription__principal"
+        )
         key = _get_usable_key(found, by)
         key_checks.check_available(key.entitlement, by, at)
         if key.redeemed_at is None:
@@ -354,7 +355,7 @@ def create_account_and_redeem(
     """
     symbols = key_checks.parse_code(code)
     # Two people who open one e-mail at once: the second finds the key redeemed, and gets no account.
-    found = code_sealing.find_key(symbols).locked().select_related("school", "entitlement__collectivity")
+    found = code_sealing.find_by_code(symbols).locked().select_related("school", "entitlement__collectivity")
     key = _get_usable_key(found, None)
     if key.redeemed_at is not None:
         raise key_checks.already_redeemed_error(key, None)

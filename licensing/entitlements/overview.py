@@ -38,6 +38,7 @@ from schools.models import Affiliation, School
 # school or an order changes the hash.
 
 
+#: Columns of entitlements: those that are set and emptied, by how many are set; days that move, by the latest.
 _COUNTED_COLUMNS = ("suspended_at", "cancelled_at", "provisional_until", "unpaid_until")
 _LATEST_COLUMNS = ("first_day", "provisional_until", "unpaid_until")
 

@@ -57,7 +57,7 @@ def unseal_key(key: ActivationKey) -> str:
 
 def find_key(text: str) -> ActivationKey | None:
     """Return the key of a typed or pasted code, or None. For the operator's search. Raises `keys.InvalidKey`."""
-    return code_sealing.find_key(keys.parse(text)).first()
+    return code_sealing.find_by_code(keys.parse(text)).first()
 
 
 @sensitive_variables("text")
@@ -71,7 +71,7 @@ def find_keys_like(text: str) -> list[ActivationKey]:
 @sensitive_variables("symbols")
 def get_key(symbols: str) -> ActivationKey | None:
     """Return the key of twelve symbols, with its giver, school and subscription; None where there is none."""
-    found = code_sealing.find_key(symbols)
+    found = code_sealing.find_by_code(symbols)
     return found.select_related("entitlement__collectivity", "school", "subscription").first()
 
 
