@@ -50,7 +50,7 @@ class OrderEmail:
     states: tuple[OrderState, ...] = ()
     #: Returns what its template says beside `describe_order`. Raises `NoLongerDue`.
     read: Callable[[Message, Order], Mapping[str, Any]] = _say_nothing_more
-    #: What the rights of the order must be for it to be true.
+    #: Whether what it says still holds, given the rights of the order; None where it says nothing of them.
     holds: Callable[[Entitlement], bool] | None = None
     #: Whether it confirms the order: to a consumer with the terms.
     confirms: bool = False

@@ -299,11 +299,12 @@ def place(
     order.state, order.placed_at = OrderState.IN_REVIEW if needs_review(order) else OrderState.PLACED, at
     order.save()
     if order.state == OrderState.IN_REVIEW:
+        email = order_events.IN_REVIEW
         summary = "bon de commande établi ; les droits s'ouvrent une fois la commande vérifiée."
     else:
+        email = order_events.PLACED
         rights.open_provisional_rights(order, by=by, at=at)
         summary = f"bon de commande établi, {rights.describe_provisional_rights(order, date_in_paris(at))}"
-    email = order_events.IN_REVIEW if order.state == OrderState.IN_REVIEW else order_events.PLACED
     order_events.record(order, "placed", summary, by=by, at=at, email=email)
     return order
 

@@ -52,7 +52,7 @@ def notify_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: o
     """
     for user in list_order_recipients(order):
         content = {"user": user.pk, "order": order.pk, **context}
-        # Each alone: it leaves before messages that were enqueued together.
+        # One call each: a message that is enqueued alone leaves before those that were enqueued together.
         enqueue_in_portal([NewMessage(kind, user.email, TOPIC, order.pk, str(order), content)], at=at)
 
 
@@ -127,8 +127,8 @@ def record(
 ) -> None:
     """Append an event to the order, and to the audit log of its collectivity, if any.
 
-    `by` is None when a scheduled task or the payment provider acts. `email`: what `notify_buyer` then sends, with its
-    `context`.
+    `by` is None when a scheduled task or the payment provider acts. `email`: the kind of e-mail that `notify_buyer`
+    then queues, with this `context`; empty for none.
     """
     if order.collectivity is not None:
         with tenant_context(order.collectivity):

@@ -46,7 +46,7 @@ def _find_body(siret: str) -> PublicBody | None:
 
 # Preflight check of billing details by Chorus Pro's rules: what the invoice still needs, before it is issued.
 #
-# A `Preflight` is pure. `check_billing` looks up what it is made of: the public body, in Chorus Pro's directory as
+# A `Preflight` reads no database. `check_billing` looks up what it needs: the public body, in Chorus Pro's directory as
 # loaded by the operator, and the school with that SIRET.
 
 #: Every commune's, intercommunality's, département's and région's SIREN begins with it.
@@ -80,7 +80,7 @@ def is_public_primary(school: School | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What an invoice says of its payer, in numbers without spaces, and what is missing or wrong in it."""
+    """Billing details, their numbers without spaces, and what is missing or wrong in them for an invoice."""
 
     payer: str
     siret: str

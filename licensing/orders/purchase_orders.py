@@ -119,9 +119,8 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     else:
         rights.start_countdown(order, until=until)
         order.reminders.all().delete()
-    if order.state == OrderState.LAPSED:
-        order.state, order.lapsed_at = OrderState.PLACED, None
-    order.change(state=order.state, lapsed_at=order.lapsed_at, prolonged_until=until)
+    resumed = {"state": OrderState.PLACED, "lapsed_at": None} if order.state == OrderState.LAPSED else {}
+    order.change(prolonged_until=until, **resumed)
     summary = f"droits temporaires prolongés jusqu'au {formatting.long_date(until)} inclus."
     order_events.record(order, "prolonged", summary, by=by, at=at, email=order_events.PROLONGED)
     return order
