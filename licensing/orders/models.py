@@ -201,7 +201,7 @@ class Order(models.Model):
         self.save(update_fields=columns)
 
     def refuse_state(self, sentence: str, *, code: str = "not_in_this_state") -> Refusal:
-        """Return the refusal of an act that the order's state does not allow; `sentence` says what may be done."""
+        """Return the refusal of an act that the order's state does not allow; `sentence` says why or what to do."""
         return Refusal(code, f"{self} : {self.get_state_display().lower()}. {sentence}")
 
     @property
