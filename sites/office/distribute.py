@@ -39,8 +39,8 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
     lots = [position for position in list_pool_positions() if position.entitlement.available_on(today)]
     free = sum(position.free for position in lots)
     waiting = list_schools_without_licences(today).count()
-    asking = SpreadsheetImport.objects.filter(state=ImportState.CHECKED, requested_at__isnull=False)
-    requested = list(asking.order_by("requested_at", "pk")[:MAX_REQUESTS]) if may_import else []
+    to_apply = SpreadsheetImport.objects.filter(state=ImportState.CHECKED, requested_at__isnull=False)
+    requested = list(to_apply.order_by("requested_at", "pk")[:MAX_REQUESTS]) if may_import else []
     changes = describe_request_changes(requested) if requested else {}
     asked = list_managers_to_ask(by=member.user) if requested and not may_allocate else []
     waiting_list = find_list_to_give(today) if free and may_import else None

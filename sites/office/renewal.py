@@ -307,8 +307,9 @@ def _render_list(
     status: int = 200,
 ) -> HttpResponse:
     """Return the page. `typed`: what was typed and not saved; `notice`: why."""
-    view = request.GET.get("voir", "") if request.GET.get("voir", "") in VIEWS else ""
-    fits = VIEWS[view][1]
+    view = request.GET.get("voir", "")
+    view = view if view in VIEWS else ""
+    _, fits = VIEWS[view]
     words = fold(request.GET.get("q", "")[:100]).split()
     rows = [row for row in found.rows if fits(row) and _has_words(row, words)]
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))

@@ -96,8 +96,8 @@ class SchoolListFilter(PortfolioFilter):
     ) -> None:
         """Offer the communes, by code; and the years where there are several: the first unless another is chosen."""
         super().__init__(data, queryset)
-        self._years, self._communes = years, communes
-        self.filters["commune"].extra["choices"] = self.communes
+        self._years, self.communes = years, communes
+        self.filters["commune"].extra["choices"] = list(communes.items())
         if len(years) > 1:
             self.filters["year"].extra["choices"] = [(str(day), format_school_year(day.year)) for day in years]
         else:
@@ -112,11 +112,6 @@ class SchoolListFilter(PortfolioFilter):
         """The last day of the licences that are shown; None where the office has none."""
         chosen = self._clean().get("year")
         return next((day for day in self._years if str(day) == chosen), self._years[0] if self._years else None)
-
-    @property
-    def communes(self) -> list[tuple[str, str]]:
-        """Code and name of the communes to choose from."""
-        return list(self._communes.items())
 
     @property
     def chosen_licences(self) -> str:
@@ -148,7 +143,7 @@ class SchoolListFilter(PortfolioFilter):
         chosen = self._clean()
         parts = [dict(_LICENCES).get(chosen.get("licences", ""), "")]
         if code := chosen.get("commune"):
-            parts.append(self._communes[code])
+            parts.append(self.communes[code])
         if chosen.get("contact"):
             parts.append(dict(CONTACT_CHOICES)[chosen["contact"]])
         parts.append(chosen.get("text", ""))
@@ -416,5 +411,5 @@ def _build_remind_query(listing: SchoolListing) -> str:
     if "text" in chosen:
         query["q"] = chosen["text"]
     if "commune" in chosen:
-        query["commune"] = dict(listing.filter.communes)[chosen["commune"]]
+        query["commune"] = listing.filter.communes[chosen["commune"]]
     return urlencode(query)

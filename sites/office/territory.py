@@ -223,7 +223,7 @@ class TerritoryMap(NamedTuple):
     """The map, and the table with the same data."""
 
     schools: list[MappedSchool]
-    #: None where no school's place is known.
+    #: Empty where no school's place is known.
     dots: list[MapDot] = []
     #: Path of the outlines below them; empty where none is loaded. `source` says whose they are.
     outline: str = ""
@@ -242,7 +242,7 @@ class TerritoryMap(NamedTuple):
 
     @property
     def unplaced(self) -> int:
-        """How many schools are no dot's."""
+        """How many schools have no dot, as their place is unknown."""
         return len(self.schools) - sum(len(dot.schools) for dot in self.dots)
 
     @property

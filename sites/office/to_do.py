@@ -24,7 +24,12 @@ from core.connections import connection
 from core.formatting import format_school_year
 from imports.enums import REQUESTED, ImportState
 from imports.models import SpreadsheetImport
-from imports.operations.application_requests import describe_request_changes, describe_requests, describe_wait
+from imports.operations.application_requests import (
+    REQUEST_FIELDS,
+    describe_request_changes,
+    describe_requests,
+    describe_wait,
+)
 from imports.operations.row_edits import count_arrived
 from licensing.books.billing.queries import has_rejected_invoice
 from licensing.entitlements.models import Entitlement
@@ -78,12 +83,6 @@ class PendingWork:
     renewal: RenewalState | None
 
 
-_IMPORT_FIELDS = (
-    "pk", "purpose", "state", "filename", "requested_at", "requested_by_id", "requested_schools", "requested_units",
-    "requested_digest",
-)  # fmt: skip
-
-
 def find_pending_work(member: Member, orders: Collection[int], at: datetime.datetime) -> PendingWork:
     """Return what waits for a member; `orders`: the numbers of those not paid.
 
@@ -105,7 +104,7 @@ def find_pending_work(member: Member, orders: Collection[int], at: datetime.date
         sources.append(_select("renewal", Renewal.objects.filter(school_year=get_renewed_year(today)), "pk"))
     if member.may(Capability.PREPARE_IMPORTS):
         checked = SpreadsheetImport.objects.filter(state=ImportState.CHECKED)
-        sources.append(_select("import", checked, *_IMPORT_FIELDS))
+        sources.append(_select("import", checked, "pk", "purpose", "state", "filename", *REQUEST_FIELDS))
         sources.append(_select("arrival", count_arrived(), pk="import_id", schools="n"))
     if member.may(Capability.MANAGE_OFFICE):
         sources.append(_select("token", filter_expiring_tokens(at), "name", "expires_at"))

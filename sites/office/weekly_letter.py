@@ -311,17 +311,18 @@ def render(message: Message) -> RenderedEmail:
 
 
 def _build(member: Member, office: Collectivity, items: Sequence[TodoItem]) -> RenderedEmail:
+    shown = items[:MAX_ITEMS]
     return render_email_template(
         "office/emails/weekly_letter.txt",
         {
             "office": office,
             "points": len(items),
-            "items": items[:MAX_ITEMS],
-            "others": max(len(items) - MAX_ITEMS, 0),
+            "items": shown,
+            "others": len(items) - len(shown),
             "membership": describe_membership(member, office),
         },
         address=office.office_url(),
-        links=[office.office_url(item.url) for item in items[:MAX_ITEMS]],
+        links=[office.office_url(item.url) for item in shown],
         greeting=format_salutation(member.user.first_name),
         unsubscribe_url=build_stop_url(office, member.pk, Letter.WEEKLY),
         # The lines are those of the home page, whose spaces they keep.
