@@ -217,7 +217,7 @@ def check_pupils(pupils: Collection[PupilAccount], numbers: Collection[int]) -> 
     """Raise `NoSuchPupil` where one of the numbers is none of these pupils'."""
     if unknown := set(numbers) - {pupil.number for pupil in pupils}:
         raise NoSuchPupil(
-            f"Le compte élève n° {min(unknown)} n’existe pas, ou plus, dans cette classe : relisez la liste, puis "
+            f"Le compte élève n° {min(unknown)} n’existe pas, ou plus, dans cette classe : relisez la liste, puis "
             "recommencez."
         )
 

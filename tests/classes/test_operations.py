@@ -242,7 +242,7 @@ def test_all_passwords_are_changed(classroom, teacher):
 
 def test_an_unknown_number_changes_no_password(classroom, teacher):
     pupil = PupilFactory(classroom=classroom, number=1)
-    with pytest.raises(exceptions.NoSuchPupil, match="n° 5"):
+    with pytest.raises(exceptions.NoSuchPupil, match="n° 5 n’existe pas, ou plus, dans cette classe\xa0: relisez"):
         pupils.reset_passwords(classroom_id=classroom.pk, numbers=[1, 5], by=teacher, at=LATER)
     pupil.refresh_from_db()
     assert pupil.password_set_at == pupil.created_at
