@@ -316,7 +316,7 @@ def test_operations_refuse_exactly_what_queries_exclude(
     fields["first_day"] = first_day
     stop_licence(classroom, **fields)
     runs = Subscription.objects.running_on(TERM.date()).exists()
-    assert (not queries.describe_unusable(Entitlement.objects.get(), TERM)) == runs
+    assert (queries.find_unusable_case(Entitlement.objects.get(), TERM.date()) is None) == runs
 
 
 # Error reports
