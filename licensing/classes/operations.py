@@ -217,7 +217,7 @@ def check_pupils(pupils: Collection[PupilAccount], numbers: Collection[int]) -> 
     """Raise `NoSuchPupil` where one of the numbers is none of these pupils'."""
     if unknown := set(numbers) - {pupil.number for pupil in pupils}:
         raise NoSuchPupil(
-            f"Le compte élève n° {min(unknown)} n’existe pas, ou plus, dans cette classe : relisez la liste, puis "
+            f"Le compte élève n° {min(unknown)} n’existe pas, ou plus, dans cette classe : relisez la liste, puis "
             "recommencez."
         )
 
@@ -236,8 +236,9 @@ def lock_held_class(classroom_id: int, by: User) -> Classroom:
 
 def check_licence_running(entitlement: Entitlement, at: datetime.datetime) -> None:
     """Raise `Refusal` (`licence_not_running`) where licences of this entitlement cannot be used now."""
-    if sentence := queries.describe_unusable(entitlement, at):
-        raise Refusal("licence_not_running", sentence)
+    case = queries.find_unusable_case(entitlement, date_in_paris(at))
+    if case is not None:
+        raise Refusal("licence_not_running", queries.format_class_refusal(case, entitlement))
 
 
 _DAY = datetime.timedelta(days=1)
@@ -464,7 +465,7 @@ def sign_in(*, login: str, password: str, origin: Origin, at: datetime.datetime)
     pupil = _record_sign_in(typed.pupil, at)
     attempt.take_back()
     seat = pupil.classroom.seat
-    if seat.holder_id is None or queries.describe_unusable(seat.subscription.key.entitlement, at):
+    if seat.holder_id is None or queries.find_unusable_case(seat.subscription.key.entitlement, date_in_paris(at)):
         raise Refusal("class_closed", "Ta classe est fermée pour le moment. Dis-le à ton maître ou à ta maîtresse.")
     known = known_origins.remember(
         origin, device_of=get_device_owner(pupil), network_of=_get_network_owner(pupil.classroom)

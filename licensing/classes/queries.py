@@ -96,10 +96,9 @@ def find_unusable_case(entitlement: Entitlement, day: datetime.date) -> Unusable
     return UnusableCase.UNPAID if entitlement.resumes_when_paid else UnusableCase.SUSPENDED
 
 
-def describe_unusable(entitlement: Entitlement, at: datetime.datetime) -> str:
-    """Return why licences are unusable at a moment, in the words of the class's page; empty where they are usable."""
-    case = find_unusable_case(entitlement, date_in_paris(at))
-    return "" if case is None else _fill(_CLASS_SENTENCES[case], entitlement)
+def format_class_refusal(case: UnusableCase, entitlement: Entitlement) -> str:
+    """Return the French sentence for a teacher whose licence does not let them create accounts."""
+    return _fill(_CLASS_SENTENCES[case], entitlement)
 
 
 def format_entry_refusal(case: UnusableCase, entitlement: Entitlement) -> str:
@@ -195,9 +194,8 @@ class ClassView:
     # By number; empty in a list of classes.
     pupils: list[PupilAccount]
     size: int
-    # Why its licence is unusable now, in a sentence; empty where it runs.
-    unusable: str
-    case: UnusableCase | None
+    # Why its licence is unusable now; None where it runs.
+    unusable: UnusableCase | None
     # Whether the user holds the seat; else they are the second teacher.
     is_holder: bool
     # The « compte de rattachement ».
@@ -212,7 +210,12 @@ class ClassView:
 
     @property
     def is_over(self) -> bool:
-        return self.case in (UnusableCase.CANCELLED, UnusableCase.ENDED)
+        return self.unusable in (UnusableCase.CANCELLED, UnusableCase.ENDED)
+
+    @property
+    def unusable_sentence(self) -> str:
+        """Why its licence is unusable, in French; empty where it runs."""
+        return format_class_refusal(self.unusable, self.entitlement) if self.unusable else ""
 
     @property
     def second(self) -> User | None:
@@ -284,7 +287,6 @@ def _build_view(
         classroom,
         pupils,
         size,
-        describe_unusable(subscription.key.entitlement, at),
         find_unusable_case(subscription.key.entitlement, date_in_paris(at)),
         is_holder=classroom.seat.holder_id == user.pk,
         account=describe_account(subscription),

@@ -211,7 +211,7 @@ def reset(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     return show_credentials(request, pk, credentials, created=False)
 
 
-@sensitive_variables("credentials", "known", "content")
+@sensitive_variables("credentials", "known", "rows", "content")
 def show_credentials(
     request: AuthenticatedRequest, pk: int, credentials: Sequence[Credential], *, created: bool
 ) -> HttpResponse:

@@ -176,7 +176,7 @@ class GuideRenderer(RendererHTML):
     """Rules by the type of the token that they render, as those of `RendererHTML`."""
 
     def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Keep « e-mail » on one line."""
+        """Escape the text, with the spaces of French, and keep « e-mail » on one line."""
         text = escape(add_nonbreaking_spaces(tokens[idx].content))
         return _E_MAIL.sub(r'<span class="text-nowrap">\g<0></span>', text)
 

@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from licensing.classes import entry_check, operations, pupil_erasure
-from licensing.classes.exceptions import (
-    CannotCarryOn,
-)
+from licensing.classes.exceptions import CannotCarryOn
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount
 from licensing.entitlements.models import Entitlement
 from tests.classes.class_page import get_state_token

@@ -242,7 +242,7 @@ def test_all_passwords_are_changed(classroom, teacher):
 
 def test_an_unknown_number_changes_no_password(classroom, teacher):
     pupil = PupilFactory(classroom=classroom, number=1)
-    with pytest.raises(exceptions.NoSuchPupil, match="n° 5"):
+    with pytest.raises(exceptions.NoSuchPupil, match="n° 5 n’existe pas, ou plus, dans cette classe\xa0: relisez"):
         pupils.reset_passwords(classroom_id=classroom.pk, numbers=[1, 5], by=teacher, at=LATER)
     pupil.refresh_from_db()
     assert pupil.password_set_at == pupil.created_at
@@ -316,7 +316,7 @@ def test_operations_refuse_exactly_what_queries_exclude(
     fields["first_day"] = first_day
     stop_licence(classroom, **fields)
     runs = Subscription.objects.running_on(TERM.date()).exists()
-    assert (not queries.describe_unusable(Entitlement.objects.get(), TERM)) == runs
+    assert (queries.find_unusable_case(Entitlement.objects.get(), TERM.date()) is None) == runs
 
 
 # Error reports

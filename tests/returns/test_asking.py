@@ -130,6 +130,13 @@ def test_a_preview_leaves_out_who_was_asked_within_sixty_days(jaures):
     assert [[*preview_asking(ids, at, again=True).left] for at in moments] == [[LeftReason.ASKED], [], []]
 
 
+def test_a_preview_expects_no_answer_of_a_school_that_uses_what_it_was_asked_for(nimes):
+    school = GivenSchool(nimes, units=1)
+    school.ask()
+    school.assign()
+    assert dict(preview_asking([school.allocation.pk], TERM).left) == {LeftReason.ALL_USED: 1}
+
+
 @pytest.mark.slow
 def test_a_hand_may_ask_again_before(jaures):
     jaures.ask()

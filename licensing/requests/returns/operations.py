@@ -207,8 +207,9 @@ class AskingFacts(NamedTuple):
     #: The request that did not end, and when somebody last asked, by key.
     unanswered: dict[int, ReturnRequest]
     asked_at: dict[int, datetime.datetime]
-    #: Allocations that are dormant, and schools that ask for more; None where that does not matter.
+    #: The allocations that are dormant, or None where those that are not may be asked too.
     dormant: set[int] | None
+    #: Schools that ask for more and must not be asked.
     for_more: Collection[str]
 
 

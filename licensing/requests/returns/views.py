@@ -27,12 +27,7 @@ from licensing.pools import bulk_views
 from licensing.pools.bulk_views import BulkPreview, LeftReason, PoolShare
 from licensing.pools.filters import UNUSED
 from licensing.pools.models import Allocation
-from licensing.pools.queries import (
-    AnnotatedAllocation,
-    filter_unused,
-    get_allocation_of_key,
-    list_allocations,
-)
+from licensing.pools.queries import AnnotatedAllocation, filter_unused, get_allocation_of_key, list_allocations
 from licensing.requests.returns import operations
 from licensing.requests.returns.emails import list_addressees
 from licensing.requests.returns.models import ANSWER_PERIOD, ReturnRequest
@@ -52,7 +47,7 @@ _REASONS = {
     "not_redeemed": LeftReason.NOT_REDEEMED,
     "pool_suspended": LeftReason.POOL_NOT_OPEN,
     "pool_closed": LeftReason.POOL_NOT_OPEN,
-    "return_already_requested": LeftReason.ALL_USED,
+    "return_already_requested": LeftReason.ASKED,
     "nothing_unused": LeftReason.ALL_USED,
     "return_requested_lately": LeftReason.ASKED_LATELY,
     "school_asks_for_more": LeftReason.ASKS_FOR_MORE,
@@ -72,9 +67,11 @@ def preview_asking(allocation_ids: Collection[int], at: datetime.datetime, *, ag
         try:
             operations.check_asking(allocation, facts, at, again=again)
         except DomainError as refusal:
-            # Nothing is expected of a school that meanwhile uses what it was asked for.
-            is_waiting = refusal.code == "return_already_requested" and allocation.key_id in unused
-            reasons[LeftReason.ASKED if is_waiting else _REASONS[refusal.code]] += 1
+            reason = _REASONS[refusal.code]
+            if reason is LeftReason.ASKED and allocation.key_id not in unused:
+                # Nothing is expected of a school that meanwhile uses what it was asked for.
+                reason = LeftReason.ALL_USED
+            reasons[reason] += 1
         else:
             asking.append(allocation)
     addressees = list_addressees([allocation.key_id for allocation in asking])
