@@ -32,8 +32,8 @@ COUNT = 2_000
 #: It lives until it is ended, or its standard input is, as where the bench was killed.
 _SINK = """
 import sys
-from tests.smtp_sink import RecordingSink
-with RecordingSink(keep=False) as sink:
+from sites.demo.smtp_sink import SmtpSink
+with SmtpSink() as sink:
     print(sink.port, flush=True)
     sys.stdin.read()
 """

@@ -7,7 +7,6 @@ import email.policy
 from collections import Counter
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from pathlib import Path
 from typing import cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -57,14 +56,12 @@ class SinkBehaviour:
 class RecordingSink(SmtpSink):
     """A sink that keeps its messages in `received`, and whose behaviour can be changed."""
 
-    def __init__(self, *, port: int = 0, folder: Path | None = None, keep: bool = True) -> None:
-        """`keep`: whether to keep messages in `received`."""
-        super().__init__(port=port, folder=folder)
+    def __init__(self) -> None:
+        super().__init__()
         self.behaviour = SinkBehaviour()
         self.received: list[SinkMessage] = []
         #: Connections that said EHLO.
         self.connections = 0
-        self._keep = keep
         self._messages: Counter[Session] = Counter()
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's names
@@ -118,9 +115,8 @@ class RecordingSink(SmtpSink):
     def store(self, envelope: Envelope) -> None:
         """Keep the message as well."""
         super().store(envelope)
-        if self._keep:
-            content, recipients = envelope.original_content or b"", tuple(envelope.rcpt_tos)
-            self.received.append(SinkMessage(content, recipients, timezone.now(), envelope.mail_from or ""))
+        content, recipients = envelope.original_content or b"", tuple(envelope.rcpt_tos)
+        self.received.append(SinkMessage(content, recipients, timezone.now(), envelope.mail_from or ""))
 
 
 def _get_transport(server: SMTP) -> asyncio.Transport:

@@ -175,21 +175,22 @@ def choice_filter(
     return ChoiceFilter
 
 
-#: What a template about a row may name, as of a day.
+#: What a template about a row may name as of a day, beside the row and `today`: names, and functions of the row.
 type Readers[Row: Model] = Callable[[datetime.date], Mapping[str, Callable[[Row], Any]]]
 
 
 def read_sentences[Row: Model](
     row: Row, page: str, readers: Readers[Row], at: datetime.datetime
 ) -> dict[str, list[str]]:
-    """Return the sentences of a template about a row, such as `back_office/order/annuler.txt`, by label, "" for none.
+    """Return the sentences of the template `back_office/<model>/<page>.txt` about a row, by label, "" for none.
 
-    Beside the row, by the name of its model, and `today`, it has the readers, each called where it is named, and once.
-    Raises `NameError` where the template writes another name.
+    They are plain text, and a label that the template lacks has none. The template names the row as its model
+    (`order`), `today` and the readers; one of these is called when it is first named, and not again. Raises
+    `NameError` where the template writes another name; in a condition that is false.
     """
-    name, today = str(row._meta.model_name), date_in_paris(at)  # noqa: SLF001 - documented
+    model, today = str(row._meta.model_name), date_in_paris(at)  # noqa: SLF001 - documented
     values = {name: functools.cache(functools.partial(read, row)) for name, read in readers(today).items()}
-    return read_email_template(f"back_office/{name}/{page}.txt", {name: row, "today": today, **values})
+    return read_email_template(f"back_office/{model}/{page}.txt", {model: row, "today": today, **values})
 
 
 class ConfirmationForm(forms.Form):
@@ -198,7 +199,7 @@ class ConfirmationForm(forms.Form):
 
 @dataclass(frozen=True, kw_only=True)
 class AdminAction[Row: Model]:
-    """One action that the operator can take on a row."""
+    """One action that the operator can take on a row; `back_office/<model>/<path>.txt` explains its effect."""
 
     path: str
     #: The button's label.
@@ -207,7 +208,7 @@ class AdminAction[Row: Model]:
     #: The operation (`call`), called with `by`, `at` and the form's fields; returns the success message.
     run: Callable[..., str]
     form: type[forms.Form] = ConfirmationForm
-    #: Of the template of its explanation.
+    #: What that template may name beside the row.
     readers: Readers[Row] = field(default=lambda _today: {})
     initial: Callable[[Row, datetime.datetime], dict[str, Any]] = field(default=lambda _row, _at: {})
     #: The ids of other orders that the operation locks, of the form's fields.

@@ -1,6 +1,7 @@
 """An order as the operator reads it: its state, and what the sentences of `back_office/order/` say of it."""
 
 import datetime
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -77,13 +78,15 @@ def describe_unknown_payer(order: Order) -> str:
 
 def list_order_readers(today: datetime.date) -> dict[str, Callable[[Order], Any]]:
     """Return what the sentences about an order are made of."""
+    # Each is one query however many of these read it.
+    balance, entitlements = functools.cache(get_balance), functools.cache(list_entitlements)
     return {
         "awaits_purchase_order": lambda order: order.state in AWAITING_PURCHASE_ORDER,
-        "balance": get_balance,
+        "balance": balance,
         "check": payers.check_order,
-        "earlier_end": lambda order: _find_earlier_end(list_entitlements(order)[0], today),
-        "entitlements": list_entitlements,
-        "excess": lambda order: -get_balance(order),
+        "earlier_end": lambda order: _find_earlier_end(entitlements(order)[0], today),
+        "entitlements": entitlements,
+        "excess": lambda order: -balance(order),
         "expected_treatment": lambda order: find_expected_treatment(order).label,
         "held": lambda order: (
             Seat.objects.held().filter(subscription__key__entitlement__order_line__order=order).count()
@@ -93,7 +96,7 @@ def list_order_readers(today: datetime.date) -> dict[str, Callable[[Order], Any]
             order.placed_by is not None and order.placed_by.email in list_confirmed_addresses(order.placed_by.pk)
         ),
         "is_paid_by_card": lambda order: order.payments.filter(card__isnull=False).exists(),
-        "is_suspended": lambda order: any(entitlement.suspended_at for entitlement in list_entitlements(order)),
+        "is_suspended": lambda order: any(entitlement.suspended_at for entitlement in entitlements(order)),
         "licence_price": lambda order: price_licences(order.lines.get(), 1),
         "licences": lambda order: sum(line.quantity for line in order.lines.all()),
         "line": lambda order: order.lines.order_by("pk").first(),
@@ -103,7 +106,7 @@ def list_order_readers(today: datetime.date) -> dict[str, Callable[[Order], Any]
         "references": list_references,
         "refund_deadline": _find_refund_deadline,
         "rejected": lambda order: order.invoices.rejected().first(),
-        "rights": lambda order: [_describe_right(entitlement, today) for entitlement in list_entitlements(order)],
+        "rights": lambda order: [_describe_right(entitlement, today) for entitlement in entitlements(order)],
         "scan": get_waiting_scan,
         "surplus": get_surplus,
         "takeable": lambda order: rights.count_takeable(order.lines.select_related("entitlement__collectivity").get()),
