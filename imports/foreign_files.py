@@ -113,6 +113,7 @@ def child_parse(
         return {"refusal": (refusal.code, refusal.sentence)}
     for start in range(0, len(parsed.rows), _BATCH_ROWS):
         send([_dump_row(row) for row in parsed.rows[start : start + _BATCH_ROWS]])
+    # Neither is plain data: the rows were sent above, those compared are sent beside it.
     layout = replace(parsed, rows=[], compared=()).to_json()
     return {"layout": layout, "compared": [tuple(row) for row in parsed.compared]}
 

@@ -1,7 +1,7 @@
-"""Layout of a spreadsheet: as detected (`Layout`), and as chosen by a member (`LayoutChoices`).
+"""Layout of a spreadsheet: as detected (`DetectedLayout`), and as chosen by a member (`LayoutChoices`).
 
-Both are stored as JSON with the import. Keys that this version does not know are ignored on purpose: during a
-deployment, two versions read the same rows. Missing keys take their defaults.
+Both are stored as JSON with the import, the first as its `Layout`. Keys that this version does not know are ignored on
+purpose: during a deployment, two versions read the same rows. Missing keys take their defaults.
 """
 
 import re

@@ -321,7 +321,7 @@ class ImportViewSet(ApiViewSet):
 
 
 def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `operations.choose_layout`, validated by `LayoutForm`. Raises `ApiProblem`."""
+    """Return the arguments of `intake.choose_layout`, validated by `LayoutForm`. Raises `ApiProblem`."""
     is_allocation = spreadsheet_import.purpose == Purpose.ALLOCATION
     if not is_allocation and ("volume" in answers or "units_for_all" in answers):
         raise Refusal("not_an_allocation", "Un tableau du périmètre ne donne pas de licence : n'indiquez pas combien.")

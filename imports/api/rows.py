@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from functools import cached_property
 
 import django_filters
 from django.db.models import QuerySet
@@ -99,9 +100,10 @@ class ImportRowViewSet(ApiViewSet):
         """Return the rows of the import in the URL. Raises `Http404` where there is none."""
         if getattr(self, "swagger_fake_view", False):
             return ImportRow.objects.none()
-        return ImportRow.objects.filter(import_id=self._get_import().pk)
+        return ImportRow.objects.filter(import_id=self._spreadsheet_import.pk)
 
-    def _get_import(self) -> SpreadsheetImport:
+    @cached_property
+    def _spreadsheet_import(self) -> SpreadsheetImport:
         return get_object_or_404(SpreadsheetImport, pk=self.kwargs["pk"])
 
     @listing("imports/<int:pk>/rows", "import_rows", "listImportRows", "Lire les lignes d'un tableau")
@@ -136,11 +138,11 @@ class ImportRowViewSet(ApiViewSet):
     def update(self, pk: int, row: int) -> ImportRow:
         """La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.
 
-        Refusé, rien n'a changé.
+        Un refus ne change rien.
         """
         current = self.find(pk=row)
         data = self.read_body()
-        _check_editable(Purpose(self._get_import().purpose), data.get("edits", {}))
+        _check_editable(Purpose(self._spreadsheet_import.purpose), data.get("edits", {}))
         return row_edits.amend_row(
             import_id=pk, sheet=current.sheet, number=current.number, **data, by=self.actor(), at=timezone.now()
         )

@@ -478,7 +478,7 @@ class LayoutForm(forms.Form):
             self.add_error("sheets" if question.column == "sheets" else None, question.message)
 
     def layout_choices(self) -> dict[str, Any]:
-        """Return the keyword arguments of `operations.choose_layout`.
+        """Return the keyword arguments of `intake.choose_layout`.
 
         With another sheet or header row there are no columns and no answers: they are detected and asked again.
         """

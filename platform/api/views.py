@@ -22,8 +22,6 @@ from api.problem_details import InvalidRequest
 from api.tokens import BearerTokenAuthentication, build_rate_limit_headers
 from web.outage import forget_preliminary_writes
 
-_NO_PARAMETERS = "Cette adresse ne prend pas de paramètre."
-
 
 class TokenPolicy:
     """Access policy of the API endpoints: `ApiView` itself checks access and responds in JSON."""

@@ -21,7 +21,7 @@ from imports.operations import annotation, row_edits, upload
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.actions import upload_and_parse
+from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import build_xlsx, schools_csv
 
@@ -286,6 +286,16 @@ def test_schools_that_the_directory_now_knows_are_taken_up_from_the_list(officer
     assert (row.uai, row.verdict, row.set_aside) == (uai, "new", False)
     again = page_text(officer.post(import_url("take_up", spreadsheet_import.pk), follow=True))
     assert "un autre membre l’a déjà fait" in again
+
+
+def test_taken_up_for_a_lot_that_cannot_exist_they_do_not_go_to_the_lot_of_the_import(officer, pool):
+    uai = next_uai()
+    content = schools_csv((SchoolFactory(), 1), (uai, 2))
+    spreadsheet_import = confirm_and_apply(upload_and_parse(pool, content), only_valid=True)
+    SchoolFactory(uai=uai)
+    answer = officer.post(import_url("take_up", spreadsheet_import.pk), {"pool": "9" * 19}, follow=True)
+    assert "Le lot ne donne plus de licences" in page_text(answer)
+    assert SpreadsheetImport.objects.get() == spreadsheet_import
 
 
 def test_the_pages_link_templates_and_the_upload_of_a_corrected_file(officer, pool):

@@ -167,13 +167,13 @@ class ImportTable(tables.Table):
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _BATCH = 2_000
 #: Digits of the largest integer that the database can hold.
-MAX_DIGITS = 18
+_MAX_DIGITS = 18
 _TITLES = {Purpose.ALLOCATION: "Attribution de licences", Purpose.PORTFOLIO: "Périmètre"}
 
 
 def _read_number(text: str) -> int | None:
     """Return the number of a lot; None for a text that is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _xlsx_response(content: bytes, filename: str) -> HttpResponse:
@@ -263,9 +263,11 @@ def list_notices(at: datetime.datetime) -> list[ArrivalNotice]:
 def resume_arrived(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Resume the arrived schools, in the import itself or in a follow-up."""
     get_object_or_404(SpreadsheetImport, pk=pk)
+    pool = request.POST.get("pool", "")
     spreadsheet_import = row_edits.resume_arrived(
         import_id=pk,
-        pool_id=_read_number(request.POST.get("pool", "")),
+        # One too long for a lot is refused as one that does not exist: without a number the import's own lot is taken.
+        pool_id=int(pool) if pool.isascii() and pool.isdecimal() else None,
         by=request.member.user,
         at=timezone.now(),
     )

@@ -168,7 +168,7 @@ def _render_row(
 def _requested_changes(
     request: OfficeHttpRequest, found: ImportRow, spreadsheet_import: SpreadsheetImport
 ) -> dict[str, Any]:
-    """Return the keyword arguments of `operations.amend_row` for this request."""
+    """Return the keyword arguments of `row_edits.amend_row` for this request."""
     data = request.POST
     action = data.get("action")
     if action == "choose":
