@@ -41,9 +41,7 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime, by_payment: bool 
     if order.state == OrderState.CONFIRMED:
         return order.invoices.current().get()
     if order.state not in (OrderState.PLACED, OrderState.LAPSED):
-        raise Refusal(
-            "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Aucun bon de commande n'est attendu."
-        )
+        raise order.refuse_state("Aucun bon de commande n'est attendu.")
     missing = payers.check_order(order).missing
     if missing:
         raise Refusal(
@@ -52,12 +50,11 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime, by_payment: bool 
         )
     scan = order.scans.defer("content").filter(state=ScanState.WAITING).first()
     order.scans.filter(state=ScanState.WAITING).update(state=ScanState.ACCEPTED, decided_at=at, decided_by=by)
-    order.state, order.confirmed_at = OrderState.CONFIRMED, at
     if scan is not None:
         order.received_at = scan.received_at
     elif not by_payment:
         order.received_at = at
-    order.save(update_fields=["state", "confirmed_at", "received_at"])
+    order.change(state=OrderState.CONFIRMED, confirmed_at=at, received_at=order.received_at)
     invoice = issue_invoice(order, at=at)
     was_suspended = rights.is_suspended(order, at=at)
     rights.await_payment(order, until=get_rights_end(order, invoice))
@@ -70,8 +67,10 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime, by_payment: bool 
         f" ({formatting.euros(invoice.total_ttc)}).",
         by=by,
         at=at,
+        email=order_events.INVOICED,
+        invoice=invoice.pk,
+        resumed=resumed,
     )
-    order_events.notify_buyer(order, order_events.INVOICED, at=at, invoice=invoice.pk, resumed=resumed)
     return invoice
 
 
@@ -114,12 +113,10 @@ def cancel(
     order.scans.filter(state=ScanState.WAITING).update(
         state=ScanState.REFUSED, reason="Commande annulée.", decided_at=at, decided_by=by
     )
-    order.state, order.cancelled_at, order.cancellation_reason = OrderState.CANCELLED, at, reason
-    order.save(update_fields=["state", "cancelled_at", "cancellation_reason"])
+    order.change(state=OrderState.CANCELLED, cancelled_at=at, cancellation_reason=reason)
     summary = f"annulée ({reason})" + (f" ; avoir {credit.number} émis." if credit is not None else ".")
-    order_events.record(order, "cancelled", summary, by=by, at=at)
-    if order.placed_at is not None:
-        order_events.notify_buyer(order, notification, at=at)
+    was_placed = order.placed_at is not None
+    order_events.record(order, "cancelled", summary, by=by, at=at, email=notification if was_placed else "")
     return order
 
 
@@ -147,9 +144,7 @@ def reissue_invoice(
     if invoice.kind != InvoiceKind.INVOICE or invoice.get_cancelling_note() is not None:
         raise Refusal("not_in_this_state", f"{invoice} est déjà annulée par un avoir.")
     if order.state not in (OrderState.CONFIRMED, OrderState.PAID):
-        raise Refusal(
-            "not_in_this_state", f"{order} : {order.get_state_display().lower()}. Sa facture ne se refait pas."
-        )
+        raise order.refuse_state("Sa facture ne se refait pas.")
     _check_not_being_paid(order, invoice)
     missing = payers.check_order(order).missing
     if missing:
@@ -176,8 +171,9 @@ def reissue_invoice(
         f"facture {invoice.number} annulée par l'avoir {credit.number}, refaite sous le numéro {issued.number}.",
         by=by,
         at=at,
+        email=order_events.INVOICED,
+        invoice=issued.pk,
     )
-    order_events.notify_buyer(order, order_events.INVOICED, at=at, invoice=issued.pk)
     return issued
 
 
