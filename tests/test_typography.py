@@ -60,7 +60,7 @@ def test_a_template_of_e_mails_compiles_and_leaves_typography_to_its_rendering()
     paths = [path for path in list_templates("*emails/*.txt") if FRAME not in path]
     assert len(paths) > 20
     for path in paths:
-        engines["emails"].get_template(path.partition("/templates/")[2])
+        engines["texts"].get_template(path.partition("/templates/")[2])
         assert re.findall("[\u2019\u00a0\u202f]|&nbsp;", (ROOT / path).read_text(encoding="utf-8")) == [], path
 
 

@@ -27,6 +27,7 @@ from core.calendar import date_in_paris
 from core.connections import connection
 from core.formatting import collectivity_forms, is_elided
 from core.links import portal_url
+from core.text_templates import read_text_template
 from licensing.catalogue.operations import get_last_day, get_product_summary
 from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import Entitlement, EntitlementStatus
@@ -34,7 +35,7 @@ from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import describe_start, format_long_date
 from licensing.pools.models import ALLOCATION_TOPIC, REVEALED_ACTION, Allocation, MessageKind, Pool
 from licensing.pools.wording import describe_hold
-from mailing.email_templates import read_email_template, render_email_template
+from mailing.email_templates import render_email_template
 from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, OnHold, RenderedEmail
 from mailing.models import Message
 from mailing.operations import NewMessage
@@ -325,7 +326,7 @@ def _read_parts(message: Message, allocation: Allocation, key: str, link: str, *
     is_credited = (is_grown or is_reduced) and allocation.key.redeemed_at is not None
     shows_key = message.kind != MessageKind.REVOKED and not is_credited
     template = "key_grown" if is_grown and is_credited else message.kind
-    parts = read_email_template(
+    parts = read_text_template(
         f"pools/emails/{template}.txt",
         {
             "giver": giver,

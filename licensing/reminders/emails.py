@@ -6,13 +6,13 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.links import portal_url
+from core.text_templates import read_text_template
 from licensing.pools import emails
 from licensing.pools.emails import AllocationEmailRenderer, KeyEmail, build_stop_url
 from licensing.pools.models import Allocation
 from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND
 from licensing.reminders.queries import SeatCounts, count_seats
 from mailing import kinds
-from mailing.email_templates import read_email_template
 from mailing.kinds import NoLongerDue, RenderedEmail
 from mailing.models import Message
 
@@ -55,7 +55,7 @@ def _check_due(message: Message, allocation: Allocation, counts: SeatCounts) -> 
 
 def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyEmail:
     giver = emails.get_giver(allocation)
-    parts = read_email_template(
+    parts = read_text_template(
         _TEMPLATES[message.kind],
         {
             "giver": giver,

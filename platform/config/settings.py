@@ -67,13 +67,13 @@ TEMPLATES = [
             "builtins": ["web.templatetags.french_filters"],
         },
     },
-    # E-mails: plain text that a writer edits, of which `mailing.email_templates` makes text and HTML.
+    # Texts that a writer edits, without HTML: of e-mails, documents, sentences of pages.
     {
-        "NAME": "emails",
+        "NAME": "texts",
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "OPTIONS": {
             "autoescape": False,
-            "loaders": [("django.template.loaders.cached.Loader", ["mailing.email_templates.Loader"])],
+            "loaders": [("django.template.loaders.cached.Loader", ["core.text_templates.Loader"])],
             "builtins": ["web.templatetags.french_filters", "web.templatetags.french", "web.templatetags.frame"],
         },
     },

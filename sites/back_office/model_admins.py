@@ -29,9 +29,9 @@ from accounts.second_factor import get_operator
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
 from core.formatting import add_nonbreaking_spaces
+from core.text_templates import read_text_template
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.order_events import apply_if_unchanged, get_order_version
-from mailing.email_templates import read_email_template
 from sites.back_office.forms import use_admin_widgets
 
 
@@ -190,7 +190,7 @@ def read_sentences[Row: Model](
     """
     model, today = str(row._meta.model_name), date_in_paris(at)  # noqa: SLF001 - documented
     values = {name: functools.cache(functools.partial(read, row)) for name, read in readers(today).items()}
-    return read_email_template(f"back_office/{model}/{page}.txt", {model: row, "today": today, **values})
+    return read_text_template(f"back_office/{model}/{page}.txt", {model: row, "today": today, **values})
 
 
 class ConfirmationForm(forms.Form):

@@ -8,10 +8,10 @@ from django_tenants.utils import schema_context
 
 from accounts.models import User
 from core.exceptions import DomainError
+from core.text_templates import read_text_template
 from licensing.entitlements import operations
 from licensing.entitlements.notifications import SEAT_TAKEN, TAKING_PERIOD
 from mailing import dispatch
-from mailing.email_templates import read_email_template
 from mailing.kinds import NoLongerDue
 from schools.models import Affiliation
 from sites.portal.privacy import close_account
@@ -223,7 +223,7 @@ def test_the_subject_says_what_happened(typed, accepted, words):
 
 def read_taken(typed, accepted, *, may_see_names=True):
     """Return the subject and the paragraphs of the letter, but the last, which counts."""
-    parts = read_email_template(
+    parts = read_text_template(
         "entitlements/emails/taken.txt",
         {
             "typed": typed,

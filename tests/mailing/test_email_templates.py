@@ -5,7 +5,8 @@ from django.template import engines
 from django.template.backends.django import DjangoTemplates
 from django.template.loaders import app_directories
 
-from mailing.email_templates import Loader, render_email_template
+from core.text_templates import Loader
+from mailing.email_templates import render_email_template
 
 SOURCE = """{% comment %}Names: `name`, `late`.{% endcomment %}
 Rappel n° 2 : {{ name }}
@@ -43,7 +44,7 @@ def render(monkeypatch):
         "get_contents",
         lambda loader, origin: SOURCE if isinstance(loader, Loader) else read(loader, origin),
     )
-    backend = engines["emails"]
+    backend = engines["texts"]
     assert isinstance(backend, DjangoTemplates)
     [loader] = backend.engine.template_loaders
     loader.reset()

@@ -20,13 +20,13 @@ from core.calendar import end_of_day, start_of_day
 from core.exceptions import Refusal
 from core.formatting import add_nonbreaking_spaces
 from core.spreadsheets import quote_formula
+from core.text_templates import read_text_template
 from licensing.books.accounting.entries import CHARGES, DISPUTES, OTHER_VAT_ACCOUNT, is_waiting, iterate_entries
 from licensing.books.accounting.journals import AccountingEntry, Journal, Period, get_fiscal_year
 from licensing.books.accounting.models import AccountingSettings, BalanceTransaction, get_accounting_settings
 from licensing.catalogue.models import Seller
 from licensing.orders.siret_numbers import SIREN_LENGTH
 from licensing.payments.models import Payment, PaymentKind
-from mailing.email_templates import read_email_template
 
 # The 18 columns of a « fichier des écritures comptables »: LPF, article A47 A-1, VII, 1°. Pure.
 #
@@ -220,7 +220,7 @@ def list_remarks(period: Period, totals: PeriodTotals, accounting: AccountingSet
         ),
         "unlisted": _count(received.filter(~is_listed, card__isnull=False)),
     }
-    return [add_nonbreaking_spaces(remark) for remark in read_email_template("accounting/remarks.txt", context)[""]]
+    return [add_nonbreaking_spaces(remark) for remark in read_text_template("accounting/remarks.txt", context)[""]]
 
 
 def _count(payments: QuerySet[Payment]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from fpdf.enums import Align, XPos, YPos
 from core import documents, formatting
 from core.calendar import date_in_paris
 from core.exceptions import Refusal
+from core.text_templates import read_text_template
 from licensing.books.billing.models import BillingDocument, BillingDocumentKind
 from licensing.books.billing.snapshots import DAYS_TO_PAY, total_lines_by_rate
 from licensing.catalogue import terms
@@ -29,7 +30,6 @@ from licensing.orders.models import UNSIGNED_STATES, Order, OrderLine
 from licensing.orders.operations import needs_review
 from licensing.orders.rights import PROVISIONAL_DAYS
 from licensing.orders.settlement import PAYS_BY_ON_PURCHASE_ORDER, PAYS_BY_ON_QUOTE
-from mailing.email_templates import read_email_template
 from schools.wording import format_school_name
 
 _LABEL_WIDTH = 48.0
@@ -346,7 +346,7 @@ def _read_texts(template: str, order: Order, line: OrderLine, **context: Any) ->
         "order": order,
         "provisional_days": PROVISIONAL_DAYS,
     }
-    texts = read_email_template(f"billing/documents/{template}", shared | context)
+    texts = read_text_template(f"billing/documents/{template}", shared | context)
     return {label: [formatting.add_nonbreaking_spaces(text) for text in texts[label]] for label in texts}
 
 

@@ -18,6 +18,7 @@ from core.calendar import date_in_paris
 from core.cells import get_cells
 from core.exceptions import Refusal
 from core.money import Amounts, RateTotal, total_by_rate
+from core.text_templates import read_text_template
 from licensing.books.billing.models import BillingDocumentKind, InvoiceKind, InvoiceSequence, SkippedNumbers
 from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
@@ -26,7 +27,6 @@ from licensing.orders.models import Order, OrderKind, OrderLine
 from licensing.orders.payers import BuyerKind
 from licensing.orders.settlement import PAYS_BY_ON_INVOICE, PaymentMethod
 from licensing.orders.vat import get_country_code
-from mailing.email_templates import read_email_template
 from schools.wording import format_school_name
 
 # Numbers of invoices and credit notes: one gapless series a year for both, in the order of issue.
@@ -103,7 +103,7 @@ def build_legal_notices(*, public: bool, vat_on_debits: bool, without_vat: str =
     `without_vat`: why no VAT is charged, as documents state it; empty where some is.
     """
     context = {"public": public, "vat_on_debits": vat_on_debits, "without_vat": without_vat}
-    texts = read_email_template("billing/documents/legal_notices.txt", context)
+    texts = read_text_template("billing/documents/legal_notices.txt", context)
     notices = {label: " ".join(paragraphs) for label, paragraphs in texts.items()}
     return cast("LegalNotices", {**notices, "vat_on_debits": vat_on_debits})
 

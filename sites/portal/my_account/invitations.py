@@ -9,12 +9,12 @@ from django.views.decorators.http import require_POST
 from accounts.requests import AuthenticatedRequest
 from core.exceptions import DomainError
 from core.formatting import join_words
+from core.text_templates import read_text_template
 from licensing.entitlements.exceptions import NoSeatLeft
 from licensing.requests.invitations import operations
 from licensing.requests.invitations.exceptions import BadAddresses
 from licensing.requests.invitations.models import TeacherInvitation
 from licensing.requests.invitations.operations import InvitationResult
-from mailing.email_templates import read_email_template
 from sites.portal.my_account.page import INVITE_FORM, Notice, parse_pk, refuse, respond
 from web.access import signed_in
 from web.page_actions import page_action
@@ -92,7 +92,7 @@ def _describe_result(result: InvitationResult) -> str:
         "waiting": join_words([_name_with_address(invitation) for invitation in result.waiting]),
         "is_remindable": any(invitation.may_be_reminded_at(now) for invitation in result.waiting),
     }
-    return "".join(read_email_template("portal/sentences/invited.txt", context)[""])
+    return "".join(read_text_template("portal/sentences/invited.txt", context)[""])
 
 
 def _name_with_address(invitation: TeacherInvitation) -> str:

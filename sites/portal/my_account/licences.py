@@ -24,6 +24,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.exceptions import DomainError
 from core.formatting import collectivity_forms, join_words, of_name, pluralize
+from core.text_templates import read_text_template
 from licensing.entitlements import operations, overview, seat_holders
 from licensing.entitlements.exceptions import SchoolNotChosen, SubscriptionNotAdministered, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
@@ -34,7 +35,6 @@ from licensing.requests.returns import operations as return_operations
 from licensing.requests.returns import queries
 from licensing.requests.returns.models import MAX_COMMENT
 from licensing.requests.returns.wording import describe_demand, describe_given_back, describe_unused
-from mailing.email_templates import read_email_template
 from sites.portal.my_account import page
 from sites.portal.my_account.page import (
     SCHOOL_SESSION_KEY,
@@ -221,7 +221,7 @@ def assign(request: AuthenticatedRequest) -> HttpResponse:
     return respond(
         request,
         Notice(
-            sentence="".join(read_email_template("portal/sentences/assigned.txt", content)[""]),
+            sentence="".join(read_text_template("portal/sentences/assigned.txt", content)[""]),
             row=_row_of(assigned.seats[0].holder_id if len(assigned.seats) == 1 else None),
             seats=tuple(seat.pk for seat in assigned.seats),
             focus=page.NEXT,

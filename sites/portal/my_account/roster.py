@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from accounts.models import User
 from core.formatting import format_school_year, pluralize
+from core.text_templates import read_text_template
 from licensing.entitlements import overview
 from licensing.entitlements.models import Seat
 from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
@@ -16,7 +17,6 @@ from licensing.requests.invitations.models import TeacherInvitation, guess_name,
 from licensing.requests.invitations.queries import WaitingInvitation
 from licensing.requests.school_requests import queries as requests
 from licensing.requests.school_requests.models import TeacherRequest
-from mailing.email_templates import read_email_template
 from schools import queries
 from schools.folding import fold
 from schools.wording import format_school_name
@@ -305,7 +305,7 @@ def describe_classes(found: PrincipalOverview, shown: SchoolRoster) -> str:
     name = format_school_name(str(found.affiliation)) if found.affiliation is not None else "Mon établissement"
     start = f"à partir du {format_long_date(shown.begins_on)}" if shown.begins_on is not None else ""
     context = {"name": name, "shown": shown, "start": start, "rest": _describe_rest(shown)}
-    return "".join(read_email_template("portal/sentences/classes.txt", context)[""])
+    return "".join(read_text_template("portal/sentences/classes.txt", context)[""])
 
 
 def _describe_rest(shown: SchoolRoster) -> str:
