@@ -9,6 +9,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.utils import timezone
 
 from accounts.models import User
 from collectivities.capabilities import Role
@@ -29,8 +30,8 @@ from tests.waits import wait_until
 LATER = TERM + datetime.timedelta(days=3)
 
 
-def invited(email="awa@nimes.example", roles=(Role.BUYER,)):
-    invitation = operations.invite(email=email, roles=roles, by=None, at=TERM)
+def invited(email="awa@nimes.example", roles=(Role.BUYER,), at=TERM):
+    invitation = operations.invite(email=email, roles=roles, by=None, at=at)
     return invitation, invitation.link_token
 
 
@@ -40,7 +41,7 @@ def create_invitee():
 
 
 def test_an_invitation_is_written_to_the_outbox_without_its_secret(nimes):
-    invitation, token = invited()
+    invitation, token = invited(at=timezone.now())
     message = Message.objects.get()
     assert (message.kind, message.recipient, message.topic_id) == ("invitation", "awa@nimes.example", invitation.pk)
     assert token not in str(message.context)

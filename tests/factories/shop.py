@@ -77,6 +77,8 @@ def open_shop(at: datetime.datetime | None = None, *, ends_on: datetime.date | N
     """
     at = at or timezone.now()
     get_seller()
-    return put_on_sale(
-        ends_on=ends_on or datetime.date(at.year + 1, 8, 31), sold_from=at.date() - datetime.timedelta(days=300)
-    )
+    if ends_on is None:
+        months_away = at.date() + datetime.timedelta(days=120)
+        summer = datetime.date(months_away.year, 8, 31)
+        ends_on = summer if summer >= months_away else summer.replace(year=summer.year + 1)
+    return put_on_sale(ends_on=ends_on, sold_from=at.date() - datetime.timedelta(days=300))
