@@ -15,7 +15,6 @@ from licensing.plans.rebalancing.operations import PlanOutdated
 from licensing.pools import reductions
 from licensing.requests.returns.models import ReturnRequest
 from mailing.models import Message
-from sites.audit.checks import check_all
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
@@ -23,6 +22,7 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.refusals import refuses
+from tests.sites.audit.violations import list_all_violations
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def lot(nimes):
 
 
 def assert_sound():
-    assert not {found.code: found.examples for found in check_all() if found.broken}
+    assert not list_all_violations()
 
 
 def list_letters(since=LATER):

@@ -20,7 +20,6 @@ from licensing.requests.returns.personal_data import export_personal_data
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from schools.models import Affiliation
-from sites.audit.checks import check_all
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.orders import OrderFactory
@@ -28,6 +27,7 @@ from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
 from tests.refusals import refuses
 from tests.returns.given_school import GivenSchool
+from tests.sites.audit.violations import list_all_violations
 from tests.webhooks.events import emitted_events
 from webhooks import endpoints
 
@@ -42,7 +42,7 @@ def jaures(nimes):
 
 
 def assert_sound():
-    assert not {found.code: found.examples for found in check_all() if found.broken}
+    assert not list_all_violations()
 
 
 def test_unused_licences_are_free_in_the_lot_at_once(jaures):

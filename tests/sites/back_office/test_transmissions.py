@@ -14,11 +14,11 @@ from licensing.books.billing.transmission.platforms import PlatformRefuses, Plat
 from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent
-from sites.audit.checks import check_all
 from tests.billing.transmission.scripted_platform import follow_script
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import OrderFactory
 from tests.refusals import refuses
+from tests.sites.audit.violations import list_all_violations
 from tests.sites.back_office.pages import page_text
 from tests.sites.back_office.test_orders import action_url, run_action
 
@@ -133,7 +133,7 @@ def test_a_platform_that_never_answers_is_given_up(operator, script, invoice):
     event = OrderEvent.objects.get(action="platform_given_up")
     assert "dépôt D1 : Dépôt perdu" in event.summary
     assert list(invoicing.list_undeposited()) == [invoice]
-    assert {found.code for found in check_all() if found.broken} == set()
+    assert set(list_all_violations()) == set()
     operator.post(transmit_url(invoice))
     delivery.deliver_due()
     assert script.sent == [f"{invoice.number}-1", f"{invoice.number}-2"]
