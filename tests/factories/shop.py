@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
-from licensing.catalogue.operations import get_licence_product
+from licensing.catalogue.operations import get_last_day, get_licence_product
 
 #: (from, to, price TTC); the last is open-ended, at a price per class.
 TIERS = (
@@ -77,8 +77,7 @@ def open_shop(at: datetime.datetime | None = None, *, ends_on: datetime.date | N
     """
     at = at or timezone.now()
     get_seller()
-    if ends_on is None:
-        months_away = at.date() + datetime.timedelta(days=120)
-        summer = datetime.date(months_away.year, 8, 31)
-        ends_on = summer if summer >= months_away else summer.replace(year=summer.year + 1)
-    return put_on_sale(ends_on=ends_on, sold_from=at.date() - datetime.timedelta(days=300))
+    return put_on_sale(
+        ends_on=ends_on or get_last_day(at.date() + datetime.timedelta(days=120)),
+        sold_from=at.date() - datetime.timedelta(days=300),
+    )
