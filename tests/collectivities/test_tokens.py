@@ -19,7 +19,8 @@ from collectivities.models import AuditEntry, Member, OfficeSettings
 from collectivities.operations import tokens as operations
 from collectivities.operations.offices import set_presentation
 from collectivities.operations.tokens import get_last_day
-from core.calendar import end_of_day
+from core.calendar import date_in_paris, end_of_day
+from core.formatting import long_date
 from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory, set_operator
@@ -266,14 +267,14 @@ def test_an_unknown_token_cannot_be_revoked(browser, manager):
 
 
 def test_the_journal_says_who_made_and_revoked_which(browser, manager):
-    last_day = datetime.date(2027, 8, 31)
+    last_day = date_in_paris(timezone.now() + datetime.timedelta(days=200))
     secret = created_by(browser, networks="203.0.113.0/24", last_day=last_day.isoformat())
     made = Token.objects.get()
     browser.post(f"{LIST}{made.pk}/revoquer/")
     lines = AuditEntry.objects.filter(action__startswith="api.").order_by("pk")
     named = f"Jeton « SI de la ville » ({secret[:15]}…)"
     made_line = (
-        f"{named} créé, valable jusqu'au 31\u00a0août 2027, depuis 203.0.113.0/24. "
+        f"{named} créé, valable jusqu'au {long_date(last_day)}, depuis 203.0.113.0/24. "
         "Droits : lire, attribuer, reprendre, renvoyer."
     )
     assert [line.summary for line in lines] == [made_line, f"{named} révoqué."]
