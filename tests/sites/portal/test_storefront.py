@@ -7,6 +7,7 @@ import pytest
 from accounts.models import Profile
 from licensing.catalogue.models import Seller
 from licensing.orders.models import Order
+from licensing.orders.templatetags.shop import period
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory
 from tests.factories.shop import open_shop
@@ -44,7 +45,7 @@ def test_one_licence_is_worded_in_the_singular(year, profile, message):
     buyer = UserFactory(profile=profile)
     AffiliationFactory(user=buyer)
     page = page_text(create_browser(buyer).get("/boutique/", {"classes": "1"}))
-    assert "Licence valable jusqu'au" in page
+    assert f"Licence valable {period(year)}.".replace("\u00a0", " ") in page
     assert message in page
 
 
