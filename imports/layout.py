@@ -5,7 +5,7 @@ purpose: during a deployment, two versions read the same rows. Missing keys take
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Self
 
@@ -14,6 +14,8 @@ from imports.enums import Volume
 
 #: The answer by which none of several columns is read.
 NO_COLUMN = "none"
+#: In the answer to a question of several options: between options, and between those taken and those left.
+_BETWEEN_OPTIONS, _BEFORE_LEFT = ",", "/"
 _COLUMNS = re.compile(r"[A-Z]+(\+[A-Z]+)*")
 
 
@@ -36,8 +38,12 @@ class LayoutQuestion(NamedTuple):
     code: str
     message: str
     options: tuple[AnswerOption, ...] = ()
-    #: Value of the chosen option; "" while the question is open.
+    #: Value of the chosen option; "" while the question is open. Of several: as `join_options` returns it.
     answer: str = ""
+    #: The answer that is filled in for the member while the question is open, "" where none is likely.
+    likely: str = ""
+    #: Whether each option is taken or left, and not one of them chosen.
+    multiple: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -50,10 +56,33 @@ class LayoutQuestion(NamedTuple):
         values = [option.value for option in self.options]
         return bool(values) and all(value == NO_COLUMN or _COLUMNS.fullmatch(value) for value in values)
 
+    @property
+    def taken(self) -> frozenset[str]:
+        """The values of the options that the answer takes, or the likely one while the question is open."""
+        taken, _ = _split_answer(self.answer or self.likely)
+        return taken
+
+    def join_options(self, taken: Collection[str]) -> str:
+        """Return the answer that takes some options, by their values, and leaves the others.
+
+        Both are named: an option that comes up with another file was neither taken nor left.
+        """
+        values = [option.value for option in self.options]
+        parts = [[value for value in values if (value in taken) is given] for given in (True, False)]
+        return _BEFORE_LEFT.join(map(_BETWEEN_OPTIONS.join, parts))
+
     def answered_by(self, answers: Mapping[str, str]) -> Self:
-        """Return the question with the member's answer; as it is, where there is none or it is no option any more."""
+        """Return the question with the member's answer; as it is, where there is none or it is no option any more.
+
+        One of several options is answered where each option is taken or left; else what was answered becomes likely.
+        """
         answer = answers.get(self.code, "")
-        return self._replace(answer=answer) if any(answer == option.value for option in self.options) else self
+        values = {option.value for option in self.options}
+        if not self.multiple:
+            return self._replace(answer=answer) if answer in values else self
+        taken, left = _split_answer(answer)
+        joined = self.join_options((self.taken - left) | taken)
+        return self._replace(answer=joined) if values <= taken | left else self._replace(likely=joined)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object to store."""
@@ -66,6 +95,12 @@ class LayoutQuestion(NamedTuple):
         """Return the question stored by `as_json`."""
         known = {name: stored[name] for name in cls._fields if name in stored}
         return cls(**known | {"options": tuple(AnswerOption(**option) for option in stored.get("options", ()))})
+
+
+def _split_answer(answer: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the options that an answer takes and those that it leaves."""
+    taken, _, left = answer.partition(_BEFORE_LEFT)
+    return frozenset(filter(None, taken.split(_BETWEEN_OPTIONS))), frozenset(filter(None, left.split(_BETWEEN_OPTIONS)))
 
 
 #: Number of columns that can be given a meaning by hand, beside those that have one.

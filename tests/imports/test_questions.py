@@ -43,6 +43,28 @@ def test_an_answer_closes_its_question_unless_it_is_no_option():
     assert QUESTION.answered_by({"another": "sum"}).is_open
 
 
+CATEGORIES = LayoutQuestion(
+    "",
+    "row_categories",
+    "Lesquelles donner ?",
+    (AnswerOption("F:valide", "Validé"), AnswerOption("F:attente", "En attente"), AnswerOption("F:", "vide")),
+    likely="F:valide/F:attente,F:",
+    multiple=True,
+)
+
+
+def test_of_several_options_an_answer_says_which_are_taken_and_which_are_left():
+    answered = CATEGORIES.answered_by({"row_categories": CATEGORIES.join_options({"F:attente", "F:"})})
+    assert (answered.is_open, answered.taken) == (False, {"F:attente", "F:"})
+    assert CATEGORIES.answered_by({"row_categories": CATEGORIES.join_options(())}).taken == set()
+
+
+def test_an_option_that_was_neither_taken_nor_left_opens_the_question_again():
+    question = CATEGORIES.answered_by({"row_categories": "F:attente,F:gone/F:valide"})
+    assert (question.is_open, question.taken, question.likely) == (True, {"F:attente"}, "F:attente/F:valide,F:")
+    assert CATEGORIES.answered_by({}).taken == {"F:valide"}
+
+
 def test_the_page_asks_once_with_its_options(asked, manager):
     page = manager.get(f"/imports/{asked.pk}/").content.decode()
     assert page.count(QUESTION.message) == 1
