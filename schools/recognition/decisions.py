@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from schools import uai
 from schools.folding import edit_distance, fold
-from schools.recognition import Proposal, RecognitionMethod, RecognitionResult, SchoolReference, vocabulary
+from schools.recognition import SURE, Proposal, RecognitionMethod, RecognitionResult, SchoolReference, vocabulary
 from schools.recognition.candidates import CandidateSchool, SchoolSummary
 from schools.recognition.lookup import Lookup, LookupResult, parse_reference
 from schools.recognition.name_parser import parse_name, split_distinctive
@@ -228,7 +228,7 @@ def decide_row(row: SchoolReference, code: ParsedUaiCell, lookup: Lookup) -> Row
         return _decide_single_uai(code, found, lookup)
     if code.text:
         return _decide_damaged_uai(code, found, lookup)
-    if found.match is not None:
+    if found.match is not None and found.match.confidence >= SURE:
         return RowDecision(_match_by_name(found.match))
     if not row.name.strip():
         return RowDecision(_doubt("uai_invalid" if row.uai.strip() else "uai_missing", found))

@@ -31,7 +31,7 @@ class ParsedName(NamedTuple):
     levels: int
     #: Whether it has « école » without a level.
     is_unspecified_level: bool
-    #: `public`, `private` or empty.
+    #: `public`, `private`, `both` where the name contradicts itself, or empty.
     sector: str
     #: Establishments attached to a school of the same name: a SEGPA, an apprentices' centre.
     attached: frozenset[str]
@@ -62,7 +62,9 @@ def parse_name(name: str, kind: str = "") -> ParsedName:
         is_unspecified_level=not levels and (named.is_unspecified_level or typed.is_unspecified_level),
         sector=named.sector or typed.sector,
         attached=named.attached or (frozenset() if named.levels else typed.attached - vocabulary.SECTIONS),
-        tracks=named.tracks or (typed.tracks if levels & vocabulary.LYCEE else frozenset()),
+        tracks=(named if named.levels else parse_folded_name(f"lycee {fold(name)}")).tracks or typed.tracks
+        if levels & vocabulary.LYCEE
+        else named.tracks,
     )
 
 
@@ -137,7 +139,8 @@ class _Reader:
             self.sector = both[1]
             return True
         if word in vocabulary.SECTORS and (first or word not in _SHORT_SECTORS):
-            self.sector = self.sector or vocabulary.SECTORS[word]
+            sector = vocabulary.SECTORS[word]
+            self.sector = sector if self.sector in ("", sector) else "both"
             return True
         return False
 

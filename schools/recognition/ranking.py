@@ -3,11 +3,12 @@
 Thresholds were tuned on tens of thousands of artificially damaged rows; the benchmark tracks precision and recall.
 """
 
+import enum
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from schools.folding import edit_distance
-from schools.recognition import vocabulary
+from schools.recognition import SURE, vocabulary
 from schools.recognition.candidates import CandidateBlock, CandidateSchool
 from schools.recognition.name_parser import ParsedName, split_distinctive
 from schools.recognition.places import ARRONDISSEMENT_CITIES, SchoolPlace
@@ -34,8 +35,13 @@ class NameSimilarity(NamedTuple):
     exact: bool
     #: The level is the same, not only a compatible one.
     same_level: bool
-    #: The row tells its school from others of the same name: it states level, number and track.
+    #: The row states the school's level.
     telling: bool
+    #: The row states a level, the school's number and its track.
+    comparable: bool
+    #: The distinctive words are the school's, but for an initial or a typing error in one of several; or most are.
+    named: bool
+    like: bool
 
 
 class _Words(NamedTuple):
@@ -86,9 +92,20 @@ def compare_names(
         sure = sure and _compatible_tracks(row.tracks, school.tracks) and row.levels != vocabulary.SECONDARY
     same_kind = row.levels or row.is_unspecified_level == school.reading.is_unspecified_level
     exact = words.same and bool(same_kind) and level == _SAME and row.marks == school.marks and row.tracks == tracks
-    telling = _tells_level(row, school.reading) and row.marks == school.marks
-    telling = telling and (row.tracks == tracks or _tells_track(row.tracks, school.tracks))
-    return NameSimilarity(words.score * factor, sure, words.bare, exact, level >= _NOT_GIVEN, telling)
+    telling = level == _SAME and _tells_level(row, school.reading)
+    return NameSimilarity(
+        words.score * factor,
+        sure,
+        words.bare,
+        exact,
+        level >= _NOT_GIVEN,
+        telling,
+        comparable=row.states_level
+        and row.marks == school.marks
+        and (row.tracks == tracks or _tells_track(row.tracks, school.tracks)),
+        named=words.score >= _NAMED,
+        like=words.score >= _LIKE and not words.bare,
+    )
 
 
 def _compare_tracks(given: frozenset[str], known: frozenset[str]) -> float:
@@ -242,8 +259,12 @@ MIN_LEAD: Final = 0.08
 _LONG: Final = 10
 #: Minimum length of a commune's name that is not another commune's at edit distance 1.
 _UNMISTAKABLE: Final = 6
+#: Minimum share of the words that two names of one person or place have in common.
+_LIKE: Final = 0.75
+#: Minimum similarity of the words of a school that is certain beside its namesakes: a typing error, or an initial.
+_NAMED: Final = 0.93
 #: Maximum confidence of a match of which something is taken for granted.
-_MAX_UNCERTAIN: Final = 0.94
+_MAX_UNCERTAIN: Final = SURE - 0.01
 #: Factor for the commune in another département than the given one, which has none of that name.
 _WRONG_DEPARTEMENT: Final = 0.9
 #: Factor for a different commune.
@@ -299,6 +320,17 @@ class SchoolQuery(NamedTuple):
         return reading._replace(levels=self.home_level)
 
 
+class Need(enum.Enum):
+    """What a school needs to be certain."""
+
+    #: Level, number, track, words and place are told.
+    NOTHING = "nothing"
+    #: No other school of the place with most of these words: something is taken for granted.
+    ALONE = "alone"
+    #: More than a list says.
+    MORE = "more"
+
+
 class RankedSchool(NamedTuple):
     """A candidate school with its score."""
 
@@ -310,13 +342,20 @@ class RankedSchool(NamedTuple):
     bare: bool
     #: Same name and same place.
     exact: bool
-    #: Name and place tell it from all others: level, number, track and département are stated or beyond doubt.
-    certain: bool = False
+    #: Most of the distinctive words are the school's.
+    like: bool
+    #: What is needed for it to be certain.
+    need: Need
+
+    @property
+    def certain(self) -> bool:
+        """Whether name and place tell it from all others: nothing is taken for granted."""
+        return self.need is Need.NOTHING
 
     @property
     def confidence(self) -> float:
-        """The score as a probability, from 0 to 1: below 0.95 where something is taken for granted."""
-        return round(min(self.score, 1.0 if self.certain else _MAX_UNCERTAIN), 3)
+        """The score as a probability, from 0 to 1: from `SURE` only where it is certain."""
+        return round(min(max(self.score, SURE), 1.0) if self.certain else min(self.score, _MAX_UNCERTAIN), 3)
 
 
 def rank_schools(
@@ -342,9 +381,10 @@ def rank_schools(
                 score *= 1.0 if at_home or not query.home else _NOT_HOME
                 sure = sure and (not alike.bare or at_home or (not query.home and alike.same_level))
             exact = alike.exact and found_there
-            certain = alike.telling and reading is query.reading and found_there
-            certain = certain and _tells_place(query, school, alike)
-            found.append(RankedSchool(school, score, sure, alike.bare, exact, certain))
+            certain = sure and alike.comparable and _tells_place(query, school, alike)
+            told = alike.telling and alike.named and found_there and reading is query.reading
+            need = Need.NOTHING if certain and told else Need.ALONE if certain and not alike.bare else Need.MORE
+            found.append(RankedSchool(school, score, sure, alike.bare, exact, alike.like, need))
     found.sort(key=lambda each: (-each.score, each.school.closed, each.school.uai))
     return found
 
@@ -352,12 +392,17 @@ def rank_schools(
 def _tells_place(query: SchoolQuery, school: CandidateSchool, alike: NameSimilarity) -> bool:
     """Return whether no school of the name can be meant in a commune of the same or of a similar name."""
     place = query.place
-    if place.postal_code or not place.commune:
-        # Several communes share a postal code, and several schools a name.
-        return bool(place.commune) and place.postal_code[:2] == school.postal_code[:2]
+    if not place:
+        # Of the portfolio, else of a département, where many schools share a name.
+        return not place.departement and not alike.bare
+    if place.departement and place.departement != school.departement:
+        return False
+    if place.postal_code and place.postal_code[:2] == school.postal_code[:2]:
+        # Each commune of a postal code has its « école primaire ».
+        return not alike.bare or bool(place.commune)
     if school.departement in (place.departement, *query.home):
         return True
-    return not alike.bare and len(query.commune_departements) == 1 and not place.departement
+    return not alike.bare or len(query.commune_departements) == 1
 
 
 def _may_be_elsewhere(query: SchoolQuery, school: CandidateSchool, alike: NameSimilarity) -> bool:
@@ -408,13 +453,18 @@ def select_match(query: SchoolQuery, found: Sequence[RankedSchool], block: Candi
     first = next((each for each in found if each.sure and not each.school.closed), None)
     if first is None or first.score < MIN_MATCH_SCORE:
         if first is not None and _is_only_school(query, first, block):
-            return first._replace(score=MIN_MATCH_SCORE)
+            return first._replace(score=MIN_MATCH_SCORE, need=Need.MORE)
         closed = next((each for each in found if each.sure and each.school.closed), None)
         if closed is None or closed.score < MIN_MATCH_SCORE:
             return None
         first = closed
-    rivals = (each for each in found if each is not first and (first.school.closed or not each.school.closed))
-    second = next(rivals, None)
+    rivals = [each for each in found if each is not first]
+    # A closed school of the name is a rival, too.
+    if first.certain and any(first.score - each.score < MIN_LEAD for each in rivals):
+        first = first._replace(need=Need.MORE)
+    elif first.need is Need.ALONE and not any(each.like for each in rivals):
+        first = first._replace(need=Need.NOTHING)
+    second = next((each for each in rivals if first.school.closed or not each.school.closed), None)
     if second is None or first.score - second.score >= MIN_LEAD:
         return first
     if first.bare and not query.place.commune:
@@ -422,7 +472,7 @@ def select_match(query: SchoolQuery, found: Sequence[RankedSchool], block: Candi
         return None
     exact = [each for each in found if each.exact and (first.school.closed or not each.school.closed)]
     # Its exact name and place alone tell it from another that the row fits nearly as well.
-    return first._replace(certain=False) if exact == [first] else None
+    return first if exact == [first] else None
 
 
 def _is_only_school(query: SchoolQuery, first: RankedSchool, block: CandidateBlock) -> bool:

@@ -61,6 +61,7 @@ PHRASES: Final[dict[tuple[str, ...], str]] = {
     ("j", "d", "arc"): "jeanne d arc",
     ("st", "ex"): "saint exupery",
     ("saint", "ex"): "saint exupery",
+    ("second", "degre"): "secondaire",
     ("r", "p", "i"): "rpi",
     ("s", "e", "g", "p", "a"): "segpa",
     ("section", "d", "enseignement", "general", "et", "professionnel", "adapte"): "segpa",
