@@ -14,6 +14,8 @@ WELL_FORMED = re.compile(rf"[0-9]{{7}}[{LETTERS}]")
 
 # Separators: spaces of every width, dashes, dots, underscores, Excel's leading apostrophe.
 _BETWEEN = re.compile(r"[\s\u200b\u200c\u200d\u2060\ufeff\-\u2010-\u2015\u2212._'’\"]+")
+# What may stand before a UAI in its cell: « RNE 0300601-R », « UAI : 030 0601 R ».
+_LABEL = re.compile(r"(?:(?:CODE|NO?|NUMERO|N°|UAI|RNE|ETAB|ETABLISSEMENT)[:°=/]*)+(?=[0-9])")
 # At least five digits: at most two of the three digits of the département are zeros.
 _LOST_ZEROS = re.compile(rf"([0-9]{{5,6}})([{LETTERS}])")
 _LOOKALIKES = str.maketrans("OIL", "011")
@@ -24,7 +26,7 @@ _MISREAD_LETTERS = {"0": "D", "2": "Z", "4": "A", "5": "S", "6": "G", "7": "T", 
 _DECIMALS = re.compile(r"([0-9]{5,7})[.,]0+")
 _DAMAGED = re.compile(r"([0-9]{5,8})([A-Z]?)")
 # A UAI within a longer text, as a word of its own: « 0301234X, 0301235Y » or « Jean Jaurès (0301234x) ».
-_EMBEDDED = re.compile(r"(?<![0-9A-Za-z])[0-9]{5,7} ?[A-Za-z](?![0-9A-Za-z])")
+_EMBEDDED = re.compile(r"(?<![0-9A-Za-z])[0-9]{5,7}[ -]?[A-Za-z](?![0-9A-Za-z])")
 
 
 def check_letter(digits: str) -> str:
@@ -67,8 +69,8 @@ def normalise(text: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """Return `text` in capitals, without separators; nothing is repaired."""
-    return _BETWEEN.sub("", unicodedata.normalize("NFKC", text)).upper()
+    """Return `text` in capitals, without separators nor a label before its digits; nothing is repaired."""
+    return _LABEL.sub("", _BETWEEN.sub("", unicodedata.normalize("NFKC", text)).upper(), count=1)
 
 
 def find_similar(text: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ from imports.enums import Purpose, RowMatchMethod
 from imports.problems import Problem, warning
 from schools import uai
 from schools.folding import fold
+from schools.recognition import SURE
 from schools.recognition.candidates import format_label
 from schools.recognition.places import get_uai_departement, parse_place
 
@@ -56,8 +57,6 @@ def format_percent(value: float) -> str:
     return f"{int(value * 100)}{formatting.NO_BREAK_SPACE}%"
 
 
-#: Confidence of a match by UAI from which the row's name is the school's.
-_SAME_NAME = 0.8
 _REPORTED_METHODS = frozenset({RowMatchMethod.NAME.value, RowMatchMethod.REPAIRED.value})
 #: Codes of the reasons for which no school is certain.
 DOUBT_CODES = (
@@ -169,7 +168,7 @@ def _describe_several(request: CheckRequest, named: str) -> str:
 
 def needs_note(found: ResolvedSchool) -> bool:
     """Return whether `describe_match` has something to say."""
-    return found.match_method in _REPORTED_METHODS or (found.confidence or 0) < _SAME_NAME
+    return found.match_method in _REPORTED_METHODS or (found.confidence or 0) <= SURE
 
 
 def describe_match(request: CheckRequest, school: SchoolFacts) -> Iterator[Problem]:
@@ -184,13 +183,15 @@ def describe_match(request: CheckRequest, school: SchoolFacts) -> Iterator[Probl
             f"« {school.label} » (confiance {sure}).",
         )
     elif found.match_method == RowMatchMethod.NAME:
+        written = request.row.cells.get(Meaning.UAI, "").strip()
+        unread = f"« {written[:80]} » n'est pas un UAI. " if written else ""
         yield warning(
             "name",
             "matched_by_name",
-            f"École trouvée par son nom et son lieu : {describe_school(request.row.cells)} est «"
+            f"{unread}École trouvée par son nom et son lieu : {describe_school(request.row.cells)} est «"
             f" {school.label} », {found.uai} (confiance {sure}).",
         )
-    elif found.match_method == RowMatchMethod.UAI and (found.confidence or 0) < _SAME_NAME:
+    elif found.match_method == RowMatchMethod.UAI and (found.confidence or 0) <= SURE:
         yield warning(
             "name",
             "named_differently",

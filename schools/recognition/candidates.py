@@ -13,7 +13,7 @@ from schools.folding import fold
 from schools.models import SchoolState
 from schools.recognition import SearchScope, vocabulary
 from schools.recognition.name_parser import ParsedName, parse_folded_name, split_distinctive
-from schools.recognition.places import ARRONDISSEMENT_CITIES, parse_place
+from schools.recognition.places import ARRONDISSEMENT_CITIES, list_codes, parse_place, unify_departement
 
 _COLUMNS = (
     "uai, name, name_folded, type, nature, sector, address, commune, commune_key, postal_code, departement_code,"
@@ -85,7 +85,8 @@ class CandidateSchool:
         self, row: tuple[str, str, str, str, str, str, str, str, str, str, str, bool | None, bool | None, str]
     ) -> None:
         self.uai, self.name, folded, kind, nature, sector, self._address, self.commune, self.commune_key = row[:9]
-        self.postal_code, self.departement, nursery, elementary, state = row[9:]
+        self.postal_code, departement, nursery, elementary, state = row[9:]
+        self.departement = unify_departement(departement)
         self.closed = state == SchoolState.CLOSED
         if not self.postal_code and self.commune_key in ARRONDISSEMENT_CITIES:
             self.postal_code = parse_place(self.commune, "", "").postal_code
@@ -163,7 +164,8 @@ def fetch_candidates(
     known: Container[str] = (),
 ) -> list[CandidateSchool]:
     """Return the schools in any of these places, or with any of these UAI; but for those with a `known` UAI."""
-    places = {"postal_codes": postal_codes, "communes": communes, "departements": departements, "uais": uais}
+    codes = [code for each in departements for code in list_codes(each)]
+    places = {"postal_codes": postal_codes, "communes": communes, "departements": codes, "uais": uais}
     with connection.cursor() as cursor:
         cursor.execute(_NEAR, {name: list(values) for name, values in places.items()})
         return [CandidateSchool(row) for row in cursor.fetchall() if row[0] not in known]
@@ -172,8 +174,8 @@ def fetch_candidates(
 def list_communes(departements: Collection[str]) -> list[tuple[str, str]]:
     """Return (département, key) of the communes with a school in these départements."""
     with connection.cursor() as cursor:
-        cursor.execute(_COMMUNES, [list(departements)])
-        return [(departement, key) for departement, key in cursor.fetchall()]
+        cursor.execute(_COMMUNES, [[code for each in departements for code in list_codes(each)]])
+        return [(unify_departement(departement), key) for departement, key in cursor.fetchall()]
 
 
 # Blocks up to this size are compared in full.

@@ -20,6 +20,8 @@ from schools.recognition.ranking import ADJACENT_LEVEL, RankedSchool, SchoolQuer
 _LIKE_A_CODE = re.compile(r"[0-9]{3}")
 # UAI read of one cell.
 _MAX_UAIS = 10
+#: Confidence of a UAI that was repaired, and that name or place confirms.
+REPAIRED: Final = 0.97
 
 
 class ParsedUaiCell(NamedTuple):
@@ -38,6 +40,11 @@ class ParsedUaiCell(NamedTuple):
     def match_method(self) -> RecognitionMethod:
         """The match method for a school matched by this UAI."""
         return RecognitionMethod.REPAIRED if self.repaired else RecognitionMethod.UAI
+
+    @property
+    def confidence(self) -> float:
+        """The confidence of a school that nothing in the row contradicts."""
+        return REPAIRED if self.repaired else 1.0
 
     @property
     def one(self) -> str:
@@ -214,7 +221,7 @@ def decide_by_uai(row: SchoolReference, code: ParsedUaiCell, school: CandidateSc
         return _accept_uai(code, school, name, place)
     if name is Evidence.SILENT and place is Evidence.SILENT and not row.name:
         # Only a UAI, which its check letter proves.
-        result = RecognitionResult(school.uai, code.match_method, 0.9 if code.repaired else 1.0, (), "")
+        result = RecognitionResult(school.uai, code.match_method, SURE if code.repaired else 1.0, (), "")
         return RowDecision(result, read=school.uai)
     return None
 
@@ -228,7 +235,7 @@ def decide_row(row: SchoolReference, code: ParsedUaiCell, lookup: Lookup) -> Row
         return _decide_single_uai(code, found, lookup)
     if code.text:
         return _decide_damaged_uai(code, found, lookup)
-    if found.match is not None and found.match.confidence >= SURE:
+    if found.match is not None and found.match.certain:
         return RowDecision(_match_by_name(found.match))
     if not row.name.strip():
         return RowDecision(_doubt("uai_invalid" if row.uai.strip() else "uai_missing", found))
@@ -251,11 +258,8 @@ def _decide_single_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup)
 
 
 def _accept_uai(code: ParsedUaiCell, school: CandidateSchool, name: Evidence, place: Evidence) -> RowDecision:
-    confidence = {Evidence.CONFIRMS: 0.98, Evidence.SILENT: 0.92, Evidence.DENIES: 0.8, Evidence.DIFFERS: 0.75}[name]
-    confidence -= {Evidence.CONFIRMS: 0.0, Evidence.SILENT: 0.02, Evidence.DENIES: 0.15, Evidence.DIFFERS: 0.1}[place]
-    if code.repaired:
-        confidence -= 0.02
-    result = RecognitionResult(school.uai, code.match_method, round(confidence, 3), (), "")
+    named_otherwise = name in (Evidence.DIFFERS, Evidence.DENIES) or place is Evidence.DENIES
+    result = RecognitionResult(school.uai, code.match_method, SURE if named_otherwise else code.confidence, (), "")
     return RowDecision(
         result,
         read=school.uai,
@@ -296,7 +300,7 @@ def _decide_several_uais(code: ParsedUaiCell, found: LookupResult, lookup: Looku
     schools = [school for each in code.valid if (school := lookup.school(each)) is not None]
     open_schools = [school for school in schools if not school.closed]
     if len(open_schools) == 1 and _favourable(found, open_schools[0]):
-        return RowDecision(RecognitionResult(open_schools[0].uai, RecognitionMethod.REPAIRED, 0.9, (), ""))
+        return RowDecision(RecognitionResult(open_schools[0].uai, RecognitionMethod.REPAIRED, REPAIRED, (), ""))
     return RowDecision(_doubt("multiple_uais", found, first=schools))
 
 
@@ -312,8 +316,11 @@ def _decide_damaged_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup
         len(near) == 1 or compare_name(found.query, confirmed[0]) is Evidence.CONFIRMS
     )
     if unambiguous and meant in (None, confirmed[0]):
-        return RowDecision(RecognitionResult(confirmed[0].uai, RecognitionMethod.REPAIRED, 0.9, (), ""))
+        return RowDecision(RecognitionResult(confirmed[0].uai, RecognitionMethod.REPAIRED, REPAIRED, (), ""))
     if found.match is not None and _is_near(code.text, found.match.school.uai):
+        return RowDecision(_match_by_name(found.match))
+    if found.match is not None and found.match.certain and not code.near:
+        # A telephone number, or a number of another register.
         return RowDecision(_match_by_name(found.match))
     return RowDecision(_doubt("uncertain_repair" if near else "uai_invalid", found, first=confirmed, last=near))
 
@@ -366,7 +373,7 @@ def decide_list(
 
 
 def _match_by_name(meant: RankedSchool) -> RecognitionResult:
-    return RecognitionResult(meant.school.uai, RecognitionMethod.NAME, meant.confidence, (), "")
+    return RecognitionResult(meant.school.uai, RecognitionMethod.NAME, max(meant.confidence, SURE), (), "")
 
 
 def _doubt(
@@ -378,8 +385,9 @@ def _doubt(
     last: Iterable[CandidateSchool] = (),
 ) -> RecognitionResult:
     """Return a doubt with proposals, in order: `first`, the best candidate, `second`, the other candidates, `last`."""
-    scores = {each.school.uai: each.score for each in found.best}
-    ranked = [each.school for each in found.best]
+    best = found.best if found.match is None else (found.match, *found.best)
+    scores = {each.school.uai: each.score for each in reversed(best)}
+    ranked = [each.school for each in best]
     ordered = {school.uai: school for school in (*first, *ranked[:1], *second, *ranked[1:], *last)}
     proposals = tuple(
         Proposal(school.uai, school.label, round(min(scores.get(school.uai, _UAI_ONLY_SCORE), 1.0), 3))

@@ -339,7 +339,8 @@ class Lookup:
 def parse_reference(row: SchoolReference) -> SchoolQuery:
     """Parse a row into a query."""
     place = parse_place(row.commune, row.postal_code, row.departement)
-    return SchoolQuery(parse_name(row.name, row.kind), place, street=fold(row.address))
+    is_named = any(map(str.isalpha, row.name))
+    return SchoolQuery(parse_name(row.name, row.kind), place, street=fold(row.address), is_named=is_named)
 
 
 def _build_hypotheses(row: SchoolReference, home: frozenset[str]) -> list[SchoolQuery]:

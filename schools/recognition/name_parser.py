@@ -40,6 +40,10 @@ class ParsedName(NamedTuple):
     words: tuple[str, ...]
     #: Letter or number of twin schools: « Jaurès A », « Jaurès 2 ».
     marks: frozenset[str]
+    #: Whether the name mentions an attached establishment, or the type of another column is one: « SEGPA ».
+    mentions_attached: bool = False
+    #: Whether it has « école » or « groupe scolaire », even beside a level: « Collège groupe scolaire Bougainville ».
+    has_school_word: bool = False
 
     @property
     def states_level(self) -> bool:
@@ -54,7 +58,7 @@ def parse_name(name: str, kind: str = "") -> ParsedName:
     """
     named = parse_folded_name(fold(name)) if name else _NOTHING
     if not kind:
-        return named
+        return named._replace(mentions_attached=True) if named.attached else named
     typed = parse_folded_name(fold(kind))
     levels = named.levels or typed.levels
     return named._replace(
@@ -62,6 +66,7 @@ def parse_name(name: str, kind: str = "") -> ParsedName:
         is_unspecified_level=not levels and (named.is_unspecified_level or typed.is_unspecified_level),
         sector=named.sector or typed.sector,
         attached=named.attached or (frozenset() if named.levels else typed.attached - vocabulary.SECTIONS),
+        mentions_attached=bool(named.attached) or vocabulary.SEPARATE_SECTIONS.issuperset(fold(kind).split()),
         tracks=(named if named.levels else parse_folded_name(f"lycee {fold(name)}")).tracks or typed.tracks
         if levels & vocabulary.LYCEE
         else named.tracks,
@@ -122,6 +127,9 @@ class _Reader:
             and word in vocabulary.SECONDARY_AFTER_ECOLE
         ):
             level = vocabulary.SECONDARY
+        if level == vocabulary.SECONDARY and self.levels & vocabulary.SECONDARY:
+            # « Collège du cours secondaire » is no lycée.
+            level = 0
         self.levels |= level
         track = vocabulary.TRACKS.get(word, "") if self.levels & vocabulary.LYCEE else ""
         if track == "g" and "p" in self.tracks:
@@ -167,6 +175,7 @@ class _Reader:
             sector=self.sector,
             attached=frozenset(self.attached),
             tracks=frozenset(self.tracks if self.levels & vocabulary.SECONDARY else ()),
+            has_school_word=self.is_unspecified_level,
             # Distinct words: « Notre-Dame de Larmor, Notre-Dame de la Clarté ».
             words=tuple(dict.fromkeys(words)),
             marks=marks,

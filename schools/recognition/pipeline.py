@@ -50,11 +50,7 @@ def recognise(
             (name, commune, postal_code, departement) == (summary.name, summary.commune, summary.postal_code, "")
             or matches_summary(row, summary)
         ):
-            method, confidence = (
-                (RecognitionMethod.REPAIRED, 0.97)
-                if code is not None and code.repaired
-                else (RecognitionMethod.UAI, 1.0)
-            )
+            method, confidence = (RecognitionMethod.UAI, 1.0) if code is None else (code.match_method, code.confidence)
             sure[key] = RecognitionResult(summary.uai, method, confidence, (), "")
         else:
             doubtful.append((row, code or parse_uai_cell(uai)))

@@ -30,7 +30,7 @@ CODES: Final = {
 } | {
     "corse du sud": "02A", "haute corse": "02B", "guadeloupe": "971", "martinique": "972", "guyane": "973",
     "la reunion": "974", "reunion": "974", "saint pierre et miquelon": "975", "mayotte": "976",
-    "saint barthelemy": "977", "saint martin": "978", "wallis et futuna": "986", "polynesie francaise": "987",
+    "saint barthelemy": "971", "saint martin": "971", "wallis et futuna": "986", "polynesie francaise": "987",
     "nouvelle caledonie": "988",
 }  # fmt: skip
 
@@ -49,6 +49,10 @@ _NUMBER = re.compile(r"(0?2[AB]|[0-9]{1,3})")
 _CODE_FIRST = re.compile(r"(0?2[AB]|[0-9]{2,3})\b")
 _CODE_LAST = re.compile(r"\((0?2[AB]|[0-9]{2,3})\)$")
 _OVERSEAS = ("97", "98")
+#: Codes of Saint-Barthélemy and Saint-Martin, and the postal codes of their CEDEX: their UAI are Guadeloupe's, which
+#: they once were part of.
+_OF_GUADELOUPE: Final = frozenset({"970", "977", "978"})
+_GUADELOUPE: Final = "971"
 
 
 class SchoolPlace(NamedTuple):
@@ -115,14 +119,24 @@ def parse_departement(text: str) -> str:
     if number is None:
         return CODES.get(fold(text), "")
     code = number[1].lstrip("0")
-    return f"02{code[-1]}" if code in ("2A", "2B") else code.zfill(3) if code else ""
+    return f"02{code[-1]}" if code in ("2A", "2B") else unify_departement(code.zfill(3)) if code else ""
+
+
+def unify_departement(code: str) -> str:
+    """Return the code of the département that gives the UAI: Guadeloupe's for Saint-Barthélemy and Saint-Martin."""
+    return _GUADELOUPE if code in _OF_GUADELOUPE else code
+
+
+def list_codes(departement: str) -> list[str]:
+    """Return the codes under which the directory lists the schools of a département."""
+    return [departement, *_OF_GUADELOUPE] if departement == _GUADELOUPE else [departement]
 
 
 def get_postal_code_departement(code: str) -> str:
     """Return the directory code of a postal code's département; empty for Corsica, where it is ambiguous."""
     if not code or code.startswith("20"):
         return ""
-    return code[:3] if code.startswith(_OVERSEAS) else "0" + code[:2]
+    return unify_departement(code[:3]) if code.startswith(_OVERSEAS) else "0" + code[:2]
 
 
 def get_uai_departement(code: str) -> str:

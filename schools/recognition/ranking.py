@@ -39,9 +39,12 @@ class NameSimilarity(NamedTuple):
     telling: bool
     #: The row states a level, the school's number and its track.
     comparable: bool
-    #: The distinctive words are the school's, but for an initial or a typing error in one of several; or most are.
+    #: The distinctive words are the school's, but for an initial or a typing error.
     named: bool
-    like: bool
+    #: Similarity of the distinctive words alone; 0 where one of the two has none.
+    words: float
+    #: The levels do not exclude each other.
+    compatible: bool
 
 
 class _Words(NamedTuple):
@@ -100,11 +103,14 @@ def compare_names(
         exact,
         level >= _NOT_GIVEN,
         telling,
-        comparable=row.states_level
+        # « Collège Saint-Joseph » is not the école « Collège Saint-Joseph »; « élémentaire » may be a primaire.
+        comparable=(level >= _NOT_GIVEN or bool(row.levels & vocabulary.PRIMARY))
+        and (row.states_level or (words.same and not school.reading.states_level))
         and row.marks == school.marks
         and (row.tracks == tracks or _tells_track(row.tracks, school.tracks)),
         named=words.score >= _NAMED,
-        like=words.score >= _LIKE and not words.bare,
+        words=0.0 if words.bare else words.score,
+        compatible=level >= ADJACENT_LEVEL,
     )
 
 
@@ -290,6 +296,8 @@ class SchoolQuery(NamedTuple):
     home: frozenset[str] = frozenset()
     #: Number and street, folded.
     street: str = ""
+    #: Whether the name has a letter.
+    is_named: bool = True
     #: Level of nearly all rows of the list that state none, as this one; 0 if there is none.
     home_level: int = 0
 
@@ -310,10 +318,15 @@ class SchoolQuery(NamedTuple):
         return bool(given) and len(self.commune_departements) == 1 and given not in self.commune_departements
 
     @property
+    def assumes_level(self) -> bool:
+        """Whether the level is that of the list's other rows."""
+        return bool(self.home_level) and not self.reading.states_level
+
+    @property
     def homed_reading(self) -> ParsedName:
-        """The name with the level of the list's other rows, where it states none."""
+        """The name with the level of the list's other rows, where it states none; a name without words has none."""
         reading = self.reading
-        if not self.home_level or reading.states_level:
+        if not self.home_level or reading.states_level or not reading.words:
             return reading
         if self.home_level == vocabulary.PRIMARY:
             return reading._replace(is_unspecified_level=True)
@@ -342,15 +355,14 @@ class RankedSchool(NamedTuple):
     bare: bool
     #: Same name and same place.
     exact: bool
-    #: Most of the distinctive words are the school's.
-    like: bool
+    #: Similarity of the distinctive words alone; 0 where one of the two has none.
+    words: float
+    #: Its level may be meant.
+    compatible: bool
     #: What is needed for it to be certain.
     need: Need
-
-    @property
-    def certain(self) -> bool:
-        """Whether name and place tell it from all others: nothing is taken for granted."""
-        return self.need is Need.NOTHING
+    #: Whether it is the one that is meant, beyond doubt.
+    certain: bool = False
 
     @property
     def confidence(self) -> float:
@@ -382,9 +394,13 @@ def rank_schools(
                 sure = sure and (not alike.bare or at_home or (not query.home and alike.same_level))
             exact = alike.exact and found_there
             certain = sure and alike.comparable and _tells_place(query, school, alike)
-            told = alike.telling and alike.named and found_there and reading is query.reading
+            if query.assumes_level and school.levels == (vocabulary.ELEMENTARY,):
+                # Its maternelle may be missing in the directory.
+                certain = False
+            told = alike.telling and alike.named and found_there and not query.assumes_level
+            compatible = alike.compatible or query.assumes_level
             need = Need.NOTHING if certain and told else Need.ALONE if certain and not alike.bare else Need.MORE
-            found.append(RankedSchool(school, score, sure, alike.bare, exact, alike.like, need))
+            found.append(RankedSchool(school, score, sure, alike.bare, exact, alike.words, compatible, need))
     found.sort(key=lambda each: (-each.score, each.school.closed, each.school.uai))
     return found
 
@@ -398,8 +414,7 @@ def _tells_place(query: SchoolQuery, school: CandidateSchool, alike: NameSimilar
     if place.departement and place.departement != school.departement:
         return False
     if place.postal_code and place.postal_code[:2] == school.postal_code[:2]:
-        # Each commune of a postal code has its « école primaire ».
-        return not alike.bare or bool(place.commune)
+        return True
     if school.departement in (place.departement, *query.home):
         return True
     return not alike.bare or len(query.commune_departements) == 1
@@ -453,17 +468,13 @@ def select_match(query: SchoolQuery, found: Sequence[RankedSchool], block: Candi
     first = next((each for each in found if each.sure and not each.school.closed), None)
     if first is None or first.score < MIN_MATCH_SCORE:
         if first is not None and _is_only_school(query, first, block):
-            return first._replace(score=MIN_MATCH_SCORE, need=Need.MORE)
+            return first._replace(score=MIN_MATCH_SCORE)
         closed = next((each for each in found if each.sure and each.school.closed), None)
         if closed is None or closed.score < MIN_MATCH_SCORE:
             return None
         first = closed
     rivals = [each for each in found if each is not first]
-    # A closed school of the name is a rival, too.
-    if first.certain and any(first.score - each.score < MIN_LEAD for each in rivals):
-        first = first._replace(need=Need.MORE)
-    elif first.need is Need.ALONE and not any(each.like for each in rivals):
-        first = first._replace(need=Need.NOTHING)
+    first = first._replace(certain=_is_certain(query, first, rivals, block))
     second = next((each for each in rivals if first.school.closed or not each.school.closed), None)
     if second is None or first.score - second.score >= MIN_LEAD:
         return first
@@ -473,6 +484,34 @@ def select_match(query: SchoolQuery, found: Sequence[RankedSchool], block: Candi
     exact = [each for each in found if each.exact and (first.school.closed or not each.school.closed)]
     # Its exact name and place alone tell it from another that the row fits nearly as well.
     return first if exact == [first] else None
+
+
+def _is_certain(query: SchoolQuery, first: RankedSchool, rivals: Sequence[RankedSchool], block: CandidateBlock) -> bool:
+    """Return whether the best school is the one that is meant, beyond doubt. A closed school is a rival, too."""
+    reading = query.reading
+    if not query.is_named or first.need is Need.MORE or any(first.score - each.score < MIN_LEAD for each in rivals):
+        return False
+    if first.need is Need.ALONE and any(_may_be_meant(each, first) for each in rivals):
+        return False
+    if first.bare and not query.place.commune and len({school.commune_key for school in block.schools}) > 1:
+        # Each commune of a postal code has its « école primaire ».
+        return False
+    # « Groupe scolaire Bougainville » may be its collège; a SEGPA has its collège's name.
+    return not (
+        reading.is_unspecified_level
+        and any(each.words >= first.words and each.school.reading.has_school_word for each in rivals)
+    ) and not (
+        reading.mentions_attached
+        and any(
+            school.attached != first.school.attached and school.strong == first.school.strong
+            for school in block.schools
+        )
+    )
+
+
+def _may_be_meant(other: RankedSchool, first: RankedSchool) -> bool:
+    """Return whether another school of the place has most of the words and a fitting level, or has more of them."""
+    return (other.words >= _LIKE and other.compatible) or other.words > first.words
 
 
 def _is_only_school(query: SchoolQuery, first: RankedSchool, block: CandidateBlock) -> bool:

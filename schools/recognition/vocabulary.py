@@ -86,6 +86,8 @@ ATTACHED_ESTABLISHMENTS: Final = frozenset(
 )
 #: Those of them that a column of types gives of a collège or lycée that has one: « Générale et SEGPA ».
 SECTIONS: Final = frozenset({"segpa", "sep", "section", "ulis", "greta", "apprentissage", "apprentis"})
+#: Those that the directory lists beside their collège or lycée.
+SEPARATE_SECTIONS: Final = frozenset({"segpa", "sep"})
 #: Tracks of a lycée, to distinguish neighbours of the same name.
 TRACKS: Final = {
     **dict.fromkeys(("professionnel", "professionnelle", "profes", "pro", "prof", "lp", "lep", "lppr"), "p"),

@@ -9,7 +9,7 @@ from imports.checks.row_checks import check_row
 from imports.checks.school_checks import DOUBT_CODES
 from imports.enums import Verdict, Volume
 from imports.problems import Problem
-from schools.recognition import Proposal
+from schools.recognition import SURE, Proposal
 from tests.conftest import TERM
 from tests.imports.check_requests import (
     PORTFOLIO,
@@ -25,8 +25,8 @@ from tests.imports.sample_files import UNUSED_UAIS
 # The school
 
 
-@pytest.mark.parametrize(("confidence", "codes"), [(0.79, ["named_differently"]), (0.8, []), (1.0, [])])
-def test_a_name_that_differs_is_noted_below_four_fifths(confidence, codes):
+@pytest.mark.parametrize(("confidence", "codes"), [(SURE, ["named_differently"]), (0.97, []), (1.0, [])])
+def test_a_name_that_differs_from_that_of_the_uai_is_noted(confidence, codes):
     request = build_request(school=matched_school(confidence=confidence))
     assert problem_codes(check_row(request, build_context())) == codes
 

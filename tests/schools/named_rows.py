@@ -25,6 +25,11 @@ def one(name, commune="", scope=NOWHERE, **cells):
     return found
 
 
+def likeliest(found):
+    """Return the UAI of a result, else the first that it proposes, "" if none."""
+    return found.uai or next((proposal.uai for proposal in found.proposals), "")
+
+
 def proposed(found):
     """Return the proposed UAI of a result."""
     return {proposal.uai for proposal in found.proposals}

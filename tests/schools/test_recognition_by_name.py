@@ -5,7 +5,7 @@ import pytest
 from schools.directory.merge import refresh_dictionary
 from schools.recognition import RecognitionMethod, SchoolReference, SearchScope
 from schools.recognition.pipeline import recognise
-from tests.schools.named_rows import NOWHERE, one, proposed, school
+from tests.schools.named_rows import NOWHERE, likeliest, one, proposed, school
 
 pytestmark = pytest.mark.django_db
 
@@ -143,11 +143,12 @@ def test_the_arrondissement_distinguishes_schools_of_one_name():
     assert one("Gérard Philipe collège", "Paris").doubt_code == "ambiguous_school"
 
 
-def test_the_only_public_school_of_a_commune_needs_no_name():
+def test_the_only_public_school_of_a_commune_is_proposed_to_a_row_without_a_name():
     only = school("École primaire Marcel Pagnol", commune="Aubais", postal_code="30250")
     school("École primaire privée Saint-Joseph", commune="Aubais", postal_code="30250")
     for name in ("École", "École primaire", "École d'Aubais", "EPPU"):
-        assert one(name, "Aubais", postal_code="30250").uai == only.uai
+        found = one(name, "Aubais", postal_code="30250")
+        assert (found.uai, likeliest(found), found.proposals[0].score) == ("", only.uai, 0.8)
     assert one("École maternelle", "Aubais").uai == ""
     school("École élémentaire Jules Ferry", commune="Aubais", postal_code="30250")
     found = one("École", "Aubais", postal_code="30250")
@@ -179,12 +180,14 @@ def test_an_ambiguous_commune_is_resolved_by_the_rest_of_the_list():
 
 
 @pytest.mark.parametrize(
-    "written", ["Jean Macé - Nîmes", "NÎMES, école J. Macé", "École élémentaire Jean Macé (Nîmes)"]
+    ("written", "certain"),
+    [("Jean Macé - Nîmes", False), ("NÎMES, école J. Macé", True), ("École élémentaire Jean Macé (Nîmes)", True)],
 )
-def test_the_commune_may_stand_in_the_name(written):
+def test_the_commune_may_stand_in_the_name(written, certain):
     meant = school("École élémentaire Jean Macé")
     school("École élémentaire Jean Macé", commune="Alès", postal_code="30100")
-    assert one(written).uai == meant.uai
+    found = one(written)
+    assert (likeliest(found), bool(found.uai)) == (meant.uai, certain)
 
 
 def test_a_name_alone_is_searched_in_the_portfolio_then_in_the_departements():
@@ -195,7 +198,8 @@ def test_a_name_alone_is_searched_in_the_portfolio_then_in_the_departements():
         one("Collège Lucie Aubrac", scope=SearchScope(frozenset({here.uai}), frozenset({"030", "031"}))).uai == here.uai
     )
     assert one("Collège Lucie Aubrac", scope=SearchScope(frozenset(), frozenset({"031"}))).uai == there.uai
-    assert one("Collège Lucie Aubrac", departement="31").uai == there.uai
+    found = one("Collège Lucie Aubrac", departement="31")
+    assert (found.uai, likeliest(found)) == ("", there.uai)
     both = one("Collège Lucie Aubrac", scope=SearchScope(frozenset(), frozenset({"030", "031"})))
     assert (both.doubt_code, proposed(both)) == ("ambiguous_school", {here.uai, there.uai})
 
@@ -204,7 +208,8 @@ def test_an_open_school_goes_before_a_closed_one_of_its_name():
     closed = school("École élémentaire Jean Macé", state="closed", closed_at="2025-09-01T00:00Z")
     assert one("École élémentaire Jean Macé", "Nîmes").uai == closed.uai
     opened = school("École primaire Jean Macé")
-    assert one("École élémentaire Jean Macé", "Nîmes").uai == opened.uai
+    found = one("École élémentaire Jean Macé", "Nîmes")
+    assert (found.uai, likeliest(found)) == ("", opened.uai)
 
 
 def test_a_type_in_a_column_of_its_own_is_part_of_the_name(nimes_schools):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schools.recognition import RecognitionMethod, SchoolReference, SearchScope
+from schools.recognition import SURE, RecognitionMethod, SchoolReference, SearchScope
 from schools.recognition.pipeline import recognise
 from tests.factories.schools import SchoolFactory
 
@@ -130,7 +130,7 @@ def test_names_that_are_merely_old_are_no_misaligned_column(place):
     bare = SchoolFactory(name="École primaire", commune="Alès", postal_code="30100")
     found = recognise([*rows, SchoolReference(99, bare.uai, "", "Alès")], NOWHERE)
     assert [found[row.key].uai for row in rows] == [row.uai for row in rows]
-    assert {found[row.key].confidence < 0.8 for row in rows} == {True}
+    assert {found[row.key].confidence for row in rows} == {SURE}
     assert found[99].uai == bare.uai
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from schools.recognition.name_parser import parse_name
-from tests.schools.named_rows import one, proposed, school
+from tests.schools.named_rows import likeliest, one, proposed, school
 
 pytestmark = pytest.mark.django_db
 
@@ -19,11 +19,17 @@ def moulin():
 @pytest.mark.parametrize("kind", ["Générale et SEGPA", "Collège + SEGPA", "ULIS", "Collège"])
 def test_the_type_of_a_college_gives_never_its_segpa(moulin, name, kind):
     found = one(name, "Nîmes", kind=kind)
-    assert found.uai == moulin.uai
+    states_level = name.startswith("Collège") or kind.startswith("Collège")
+    assert (likeliest(found), bool(found.uai)) == (moulin.uai, states_level)
 
 
-def test_a_segpa_is_found_by_its_name(moulin):
-    assert one("SEGPA du collège Jean Moulin", "Nîmes").uai not in ("", moulin.uai)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("SEGPA du collège Jean Moulin", ""), ("Collège Jean Moulin", "SEGPA"), ("Jean Moulin", "S.E.G.P.A.")],
+)
+def test_a_segpa_and_its_college_are_asked_about(moulin, name, kind):
+    found = one(name, "Nîmes", kind=kind)
+    assert (found.uai, moulin.uai in proposed(found)) == ("", True)
 
 
 def test_a_type_of_an_establishment_excludes_the_school_of_its_name():
@@ -45,8 +51,8 @@ def test_a_type_is_never_the_name():
 @pytest.mark.parametrize("written", ["LEGT Daudet", "LP Daudet", "L.P. Alphonse Daudet", "Lycée polyvalent Daudet"])
 def test_a_track_that_the_directory_does_not_know_says_nothing_against(written):
     lycee = school("Lycée Alphonse Daudet")
-    assert one(written, "Nîmes").uai == lycee.uai
-    assert one("Daudet", "Nîmes", kind=written.split()[0]).uai == lycee.uai
+    for found in (one(written, "Nîmes"), one("Daudet", "Nîmes", kind=written.split()[0])):
+        assert (likeliest(found), found.doubt_code) == (lycee.uai, "ambiguous_school" if not found.uai else "")
 
 
 def test_the_nature_of_a_lycee_tells_its_track():
