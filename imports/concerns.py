@@ -11,7 +11,7 @@ from core import formatting
 from imports.columns import PORTFOLIO_FIELDS, Meaning
 from imports.enums import ImportState, Purpose, RowEffect, RowMatchMethod, Verdict
 from imports.models import ImportRow, SpreadsheetImport
-from imports.wording import SURE
+from schools.recognition import SURE
 from schools.wording import format_school_name
 
 #: Columns of the contact, with the field of the portfolio that each replaces.
@@ -108,8 +108,8 @@ _NOUNS = {
         "écoles à une adresse que l'annuaire ne connaît pas",
     ),
     Concern.UNCERTAIN_MATCH: (
-        "école reconnue seulement « probablement » ou « presque sûrement »",
-        "écoles reconnues seulement « probablement » ou « presque sûrement »",
+        "école reconnue seulement « probablement »",
+        "écoles reconnues seulement « probablement »",
     ),
     Concern.MORE_THAN_CLASSES: (
         "école avec plus de licences que de classes",

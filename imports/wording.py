@@ -7,6 +7,7 @@ from imports.columns import EDITABLE_COLUMNS, PORTFOLIO_FIELDS, Meaning
 from imports.enums import Purpose, RowMatchMethod, Verdict, Volume
 from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing import repeated_schools, row_decisions
+from schools.recognition import SURE
 
 #: Tabs of « Vérification » by verdict, in display order.
 TABS = {
@@ -19,9 +20,6 @@ TABS = {
 }
 #: Codes shown elsewhere in the row: portfolio changes and match method.
 SHOWN_SEPARATELY = frozenset({"changes", "matched_by_name", "repaired"})
-#: Confidence from which a school is recognised without a doubt.
-SURE = 0.995
-_NEARLY_SURE = 0.95
 
 
 def describe_match(row: ImportRow) -> str:
@@ -30,13 +28,8 @@ def describe_match(row: ImportRow) -> str:
         return ""
     if row.match_method == RowMatchMethod.CHOSEN:
         return "choisie par vous"
-    confidence = row.confidence or 0.0
-    if confidence >= SURE:
-        sure = "sans aucun doute"
-    elif confidence >= _NEARLY_SURE:
-        sure = "presque sûrement"
-    else:
-        sure = "probablement"
+    # Below: a row of an import that was read before such a school was only proposed.
+    sure = "sans aucun doute" if (row.confidence or 0.0) >= SURE else "probablement"
     return f"trouvée {RowMatchMethod(row.match_method).label}, {sure}"
 
 

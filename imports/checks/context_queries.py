@@ -47,17 +47,25 @@ GROUP BY closed.uai HAVING count(*) = 1
 _NO_ALLOCATION = (0, None)
 
 
+def is_for_elementary(spreadsheet_import: SpreadsheetImport) -> bool:
+    """Return whether the product of the import's pool leaves out schools without classes from CP to CM2."""
+    pool = _get_pool(spreadsheet_import)
+    return pool is not None and pool.entitlement.product.for_elementary
+
+
+def _get_pool(spreadsheet_import: SpreadsheetImport) -> Pool | None:
+    if not spreadsheet_import.pool_id:
+        return None
+    return Pool.objects.prefetch_related("entitlement__product").get(pk=spreadsheet_import.pool_id)
+
+
 def load_context(
     spreadsheet_import: SpreadsheetImport,
     uais: Collection[str],
     summaries_by_uai: Mapping[str, SchoolSummary] | None = None,
 ) -> CheckContext:
     """Return the check context of these schools. `summaries_by_uai`: directory data already read."""
-    pool = (
-        Pool.objects.prefetch_related("entitlement__product").get(pk=spreadsheet_import.pool_id)
-        if spreadsheet_import.pool_id
-        else None
-    )
+    pool = _get_pool(spreadsheet_import)
     requested = set(uais)
     parameters = {"uais": " ".join(requested), "pool": spreadsheet_import.pool_id}
     with connection.cursor() as cursor:

@@ -93,11 +93,15 @@ UNRESOLVED = ResolvedSchool("", "", None, (), "")
 
 
 def resolve_schools(
-    rows: Iterable[tuple[ParsedRow, Mapping[str, str]]], summaries_by_uai: dict[str, SchoolSummary] | None = None
+    rows: Iterable[tuple[ParsedRow, Mapping[str, str]]],
+    summaries_by_uai: dict[str, SchoolSummary] | None = None,
+    *,
+    for_elementary: bool,
 ) -> list[ResolvedSchool]:
     """Return the school of each row, in order. `rows`: rows with their edits.
 
-    `summaries_by_uai` is filled with the directory data read on the way.
+    `summaries_by_uai` is filled with the directory data read on the way. `for_elementary`: the product leaves out
+    maternelles, which are then not proposed.
     """
     rows = list(rows)
     resolved: list[ResolvedSchool] = [UNRESOLVED] * len(rows)
@@ -125,7 +129,7 @@ def resolve_schools(
                 text("kind", ""),
             )
         )
-    for key, found in recognise(named, get_search_scope(), summaries_by_uai).items():
+    for key, found in recognise(named, get_search_scope(for_elementary=for_elementary), summaries_by_uai).items():
         resolved[key] = (
             ResolvedSchool(
                 found.uai, found.match_method.value if found.match_method else "", found.confidence, found.proposals, ""
@@ -154,10 +158,10 @@ def collect_uais(schools: Iterable[ResolvedSchool]) -> set[str]:
     return {found.uai or found.read for found in schools} - {""}
 
 
-def get_search_scope() -> SearchScope:
+def get_search_scope(*, for_elementary: bool) -> SearchScope:
     """Return the search scope for rows without UAI: the portfolio and its départements."""
     uais = frozenset(PortfolioSchool.objects.values_list("school_id", flat=True))
     departements = School.objects.filter(pk__in=PortfolioSchool.objects.values("school_id")).values_list(
         "departement_code", flat=True
     )
-    return SearchScope(uais, frozenset(departements) - {""})
+    return SearchScope(uais, frozenset(departements) - {""}, offers_nurseries=not for_elementary)

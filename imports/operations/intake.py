@@ -306,7 +306,11 @@ def store_parsed(
     spreadsheet_import.layout = Layout(**detected, rows=len(parsed_sheet.rows))
     on_progress("resolving", 0, len(parsed_sheet.rows))
     summaries_by_uai: dict[str, SchoolSummary] = {}
-    schools = resolve_schools(((row, {}) for row in parsed_sheet.rows), summaries_by_uai)
+    schools = resolve_schools(
+        ((row, {}) for row in parsed_sheet.rows),
+        summaries_by_uai,
+        for_elementary=context_queries.is_for_elementary(spreadsheet_import),
+    )
     on_progress("checking_rows", 0, len(parsed_sheet.rows))
     context = context_queries.load_context(spreadsheet_import, collect_uais(schools), summaries_by_uai)
     requests = [CheckRequest(row, school) for row, school in zip(parsed_sheet.rows, schools, strict=True)]

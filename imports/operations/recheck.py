@@ -85,7 +85,10 @@ def recheck_import(spreadsheet_import: SpreadsheetImport) -> None:
     rows = list(ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("sheet", "number"))
     default_ticks = {row.pk: is_ticked_by_default(row) for row in rows}
     checked = [import_rows.parse_stored_row(row, spreadsheet_import) for row in rows]
-    schools = resolve_schools((one, row.edits) for one, row in zip(checked, rows, strict=True))
+    schools = resolve_schools(
+        ((one, row.edits) for one, row in zip(checked, rows, strict=True)),
+        for_elementary=context_queries.is_for_elementary(spreadsheet_import),
+    )
     requests = [
         import_rows.build_check_request(row, one, school)
         for row, one, school in zip(rows, checked, schools, strict=True)
@@ -123,9 +126,11 @@ def _build_requests(
         if look_up or (was.edited_uai, was.ignored_reason) != (row.edits.get(Meaning.UAI), row.ignored_reason)
     ]
     if to_resolve:
-        for index, school in zip(
-            to_resolve, resolve_schools((checked[i], rows[i].edits) for i in to_resolve), strict=True
-        ):
+        resolved = resolve_schools(
+            ((checked[i], rows[i].edits) for i in to_resolve),
+            for_elementary=context_queries.is_for_elementary(spreadsheet_import),
+        )
+        for index, school in zip(to_resolve, resolved, strict=True):
             schools[index] = school
     return [
         import_rows.build_check_request(row, one, school)

@@ -91,3 +91,5 @@ class SearchScope(NamedTuple):
 
     uais: frozenset[str]
     departements: frozenset[str]
+    #: Whether maternelles are proposed to rows that do not say « maternelle ».
+    offers_nurseries: bool = True

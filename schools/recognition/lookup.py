@@ -146,6 +146,10 @@ def correct_by_words(commune: str, nearest: Mapping[str, Mapping[str, int]]) -> 
 _MAX_UNKNOWN_COMMUNES = 10_000
 
 
+#: Candidates of a row that are kept.
+MAX_BEST = 5
+
+
 class LookupResult(NamedTuple):
     """Result of a look-up: the matched school, where almost certain, and the best candidates."""
 
@@ -330,10 +334,15 @@ class Lookup:
             found = rank_schools(query, block.likely(query.reading.words, self._corrections), self._corrections)
             meant = select_match(query, found, block)
             if meant is not None:
-                return LookupResult(meant, tuple(found[:5]), query)
+                return LookupResult(meant, self._select_offered(query, found), query)
             if not best.best or (found and found[0].score > best.best[0].score):
-                best = LookupResult(None, tuple(found[:5]), query)
+                best = LookupResult(None, self._select_offered(query, found), query)
         return best
+
+    def _select_offered(self, query: SchoolQuery, found: Sequence[RankedSchool]) -> tuple[RankedSchool, ...]:
+        if not self._scope.offers_nurseries and query.reading.levels != vocabulary.NURSERY:
+            found = [each for each in found if each.school.levels != (vocabulary.NURSERY,)]
+        return tuple(found[:MAX_BEST])
 
 
 def parse_reference(row: SchoolReference) -> SchoolQuery:

@@ -46,7 +46,7 @@ def test_a_dry_run_reports_everything_and_allocates_nothing(run, pool):
     assert output["verdicts"] == {"new": 2, "changed": 0, "unchanged": 0, "conflict": 0, "error": 1, "ignored": 1}
     assert output["resolved"] == [
         {"sheet": "", "row": 2, "uai": one.uai, "match_method": "uai", "confidence": 1.0, "quantity": 3},
-        {"sheet": "", "row": 3, "uai": two.uai, "match_method": "repaired", "confidence": 0.9, "quantity": 2},
+        {"sheet": "", "row": 3, "uai": two.uai, "match_method": "repaired", "confidence": 0.95, "quantity": 2},
     ]
     assert [(problem["row"], problem["code"]) for problem in output["problems"]] == [
         (3, "repaired"), (4, "uai_invalid"), (5, "ignored"),

@@ -37,7 +37,7 @@ def mixed(pool):
     rows = [(schools[0], 1, "autre@ville.fr"), (schools[1], 6), *((school, 1) for school in schools[2:])]
     spreadsheet_import = upload_and_parse(pool, schools_csv(*rows))
     by_name = ImportRow.objects.filter(import_id=spreadsheet_import.pk, number__in=[4, 5])
-    by_name.update(match_method="name", confidence=0.96)
+    by_name.update(match_method="name", confidence=0.94)
     row_edits.amend_row(import_id=spreadsheet_import.pk, number=6, set_aside=True, by=None, at=TERM)
     return spreadsheet_import
 
@@ -48,7 +48,7 @@ def test_the_confirmation_names_what_a_manager_looks_at(manager, mixed):
     assert "1 ligne mise de côté : rien n’y est fait." in page
     assert "1 école à une adresse que l'annuaire ne connaît pas" in page.replace("’", "'")
     assert f": {labels[4]} et {labels[5]}." in page
-    assert "2 écoles reconnues seulement « probablement » ou « presque sûrement »" in page
+    assert "2 écoles reconnues seulement « probablement »" in page
     assert f"{labels[3]} (6 licences pour 4 classes selon votre périmètre)" in page
     for concern in Concern:
         assert f"?onglet=toutes&a_voir={concern}#lignes" in page

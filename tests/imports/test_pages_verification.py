@@ -117,7 +117,7 @@ def test_the_match_confidence_is_shown_in_words(officer, pool):
     )
     for match_method, confidence, words in (
         ("name", 0.999, "trouvée par son nom, sans aucun doute"),
-        ("name", 0.98, "trouvée par son nom, presque sûrement"),
+        ("name", 0.98, "trouvée par son nom, sans aucun doute"),
         ("repaired", 0.9, "trouvée par son UAI rétabli, probablement"),
     ):
         ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(

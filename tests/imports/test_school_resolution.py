@@ -123,3 +123,19 @@ def test_a_school_of_the_very_name_that_may_be_elsewhere_is_asked_about_without_
     code, message = problem_of(row)
     assert (code, len(row.proposals)) == ("ambiguous_school", 1)
     assert "s'appelle « École » à Saint-Martin, mais une autre commune de ce nom peut être la vôtre" in message
+
+
+def test_a_telephone_in_the_uai_cell_is_noted_beside_a_certain_name(pool, zola):
+    (row,) = upload_rows(pool, ["04 66 12 34 56", "École élémentaire Émile Zola", "Alès", "30100", 2])
+    assert (row.uai, row.match_method, row.ticked) == (zola.uai, "name", True)
+    code, message = problem_of(row)
+    assert (code, message.startswith("« 04 66 12 34 56 » n'est pas un UAI. École trouvée par son nom")) == (
+        "matched_by_name",
+        True,
+    )
+
+
+def test_a_school_below_the_level_of_certainty_is_proposed_and_its_row_not_ticked(pool, zola):
+    (row,) = upload_rows(pool, ["", "Émile Zola", "Alès", "30100", 2])
+    assert (row.uai, row.verdict, row.ticked, problem_of(row)[0]) == ("", "error", False, "ambiguous_school")
+    assert [proposal["uai"] for proposal in row.proposals] == [zola.uai]

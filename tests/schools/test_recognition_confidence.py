@@ -4,7 +4,7 @@ import pytest
 
 from schools.models import SchoolState
 from schools.recognition import SURE
-from tests.schools.named_rows import likeliest, one, proposed, school
+from tests.schools.named_rows import NOWHERE, likeliest, one, proposed, school
 
 pytestmark = pytest.mark.django_db
 
@@ -143,3 +143,11 @@ def test_what_is_no_uai_does_not_hinder_a_certain_name(jaures, cell):
     assert one("Collège Jean Jaurès", "Nîmes", uai=cell).uai == jaures.uai
     found = one("Jean Jaurès", "Nîmes", uai=cell)
     assert (found.uai, found.doubt_code, proposed(found)) == ("", "uai_invalid", {jaures.uai})
+
+
+def test_maternelles_are_proposed_only_where_the_product_or_the_row_has_them():
+    nursery, primary = school("École maternelle Jean Macé"), school("École élémentaire Jean Macé")
+    without = NOWHERE._replace(offers_nurseries=False)
+    assert proposed(one("Jean Macé", "Nîmes")) == {nursery.uai, primary.uai}
+    assert proposed(one("Jean Macé", "Nîmes", scope=without)) == {primary.uai}
+    assert nursery.uai in proposed(one("École maternelle Jean Macée", "Nîmes", departement="34", scope=without))
