@@ -38,7 +38,7 @@ from imports.formats import limits
 from imports.models import SpreadsheetImport
 from imports.operations import apply_rows, cancellation, intake, undo_import, upload
 from imports.operations.import_lock import lock_import
-from imports.web.forms import MAX_UNITS, LayoutForm
+from imports.web.forms import MAX_UNITS, LayoutForm, fill_in
 
 _MAX_NAME_LENGTH = 255
 TAG = "Tableaux"
@@ -340,7 +340,8 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
         for code in given
         if code not in known
     ]
-    data |= {f"answer_{code}": value for code, value in given.items()}
+    # What is likely is an answer only once it is sent.
+    data |= {f"answer_{one.code}": fill_in(one, given.get(one.code, one.answer)) for one in blank.questions}
     if "volume" in answers:
         data["volume"] = "" if answers["volume"] == Volume.COLUMN else answers["volume"]
     if is_allocation:
