@@ -125,8 +125,8 @@ def added_parts(row: ImportRow) -> str:
     return parts if total == str(row.units) else ""
 
 
-#: « Statut (F) : En attente – 2 lignes »: the column, and what stands in it.
-_COLUMN_AND_VALUE = re.compile(r"(.*?\([A-Z]+\))\s:\s(.+)", re.DOTALL)
+#: « Statut (F) : En attente – 2 lignes » and « Couleur : rouge – 2 lignes »: the column, and what stands in it.
+_COLUMN_AND_VALUE = re.compile(r"(.*?\([A-Z]+\)|[^:]*?)\s:\s(.+)", re.DOTALL)
 
 
 class OptionGroup(NamedTuple):
