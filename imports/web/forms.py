@@ -414,7 +414,7 @@ def fill_in(question: LayoutQuestion, answer: str | Sequence[str]) -> str | list
     A value that is no option, or a text that leaves an option unsaid, is what the field refuses.
     """
     if not question.multiple:
-        return answer if isinstance(answer, str) else ",".join(answer)
+        return answer if isinstance(answer, str) else next(iter(answer), "")
     if not isinstance(answer, str):
         return [SeveralOptionsField.SHOWN, *answer]
     if not answer:
