@@ -130,6 +130,8 @@ BLOCKING_COLUMNS = frozenset(
 
 #: Questions about the rows of one file: what was answered for another is likely, and asked again.
 _ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
+#: That numbers in doubt are given all the same: likely, and asked again.
+_BELIEVED_NUMBERS = re.compile(r"doubtful_numbers=[A-Z+]+")
 
 
 class RememberedMapping(NamedTuple):
@@ -228,8 +230,7 @@ def parse_spreadsheet(
         names = [sheet.name for sheet in workbook.sheets]
         decided = decide_rows(rows, source, choices.answers, names, tables)
         rows = decided.rows
-        about_rows = [_suggest(question, remembered_mapping) for question in decided.questions]
-        questions = layout_questions.add_row_questions(questions, about_rows)
+        questions = layout_questions.add_row_questions(questions, decided.questions)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)
@@ -250,7 +251,7 @@ def parse_spreadsheet(
         volume=volume,
         header_digest=header_digest,
         remembered=remembered_mapping is not None,
-        questions=[question for question in questions if question.is_open],
+        questions=[_suggest(question, remembered_mapping) for question in questions if question.is_open],
         answered=[question for question in questions if not question.is_open],
         remarks=remarks,
         rows=rows,
@@ -262,11 +263,17 @@ def parse_spreadsheet(
 def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
     """Return the remembered answers that hold for this file, where the member gives no other."""
     answers = remembered.answers.items() if remembered else ()
-    return {code: answer for code, answer in answers if code not in _ABOUT_ROWS and code not in choices.answers}
+    return {
+        code: answer
+        for code, answer in answers
+        if code not in _ABOUT_ROWS
+        and code not in choices.answers
+        and not _BELIEVED_NUMBERS.fullmatch(f"{code}={answer}")
+    }
 
 
 def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
-    """Return a question about rows with the remembered answer as the likely one, where it still is an option."""
+    """Return an open question with the remembered answer as the likely one, where it still is an option."""
     answer = remembered.answers.get(question.code, "") if remembered else ""
     return question._replace(likely=answer) if answer in {option.value for option in question.options} else question
 
