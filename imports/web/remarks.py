@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from django.db.models import Count, F, Sum
+
 from collectivities.queries import get_contact_emails
 from core import formatting
 from imports.cells import find_addresses
@@ -20,6 +22,8 @@ from schools.models import School
 _EMAIL_CODES = frozenset(
     {"email_invalid", "multiple_emails", "email_missing", "email_shared", "email_not_in_directory"}
 )
+#: Problems of schools that several rows cite.
+_REPEATED_CODES = frozenset({"conflicting_duplicate", "duplicate"})
 #: Addresses of the cell, and numbers, offered for a row at most.
 _MAX_CHOICES = 4
 
@@ -34,7 +38,8 @@ class RowChoice(NamedTuple):
 
 
 def load_choices(spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow]) -> dict[int, list[RowChoice]]:
-    """Return the choices of these rows, by primary key. Six queries at most, whatever the number of rows."""
+    """Return the choices of these rows, by primary key. Seven queries at most, whatever the number of rows."""
+    rows = list(rows)
     open_rows = [row for row in rows if row.codes and row.verdict != Verdict.IGNORED]
     choices: dict[int, list[RowChoice]] = defaultdict(list)
     pool_answers = list_pool_answers(spreadsheet_import, open_rows)
@@ -44,6 +49,7 @@ def load_choices(spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow
     _add_duplicate_choices(
         choices, spreadsheet_import, [row for row in open_rows if "conflicting_duplicate" in row.codes]
     )
+    _add_sum_choices(choices, spreadsheet_import, [row for row in rows if not _REPEATED_CODES.isdisjoint(row.codes)])
     for row in open_rows:
         if "units_exceed_classes" in row.codes and row.classes and row.classes < (row.units or 0):
             label = f"donner {formatting.pluralize(row.classes, 'licence')}, une par classe"
@@ -91,6 +97,23 @@ def _add_duplicate_choices(
             RowChoice(f"garder {formatting.number(units)}", {"action": "keep", "units": str(units)})
             for units in sorted(stated[row.uai])[:_MAX_CHOICES]
         ]
+
+
+def _add_sum_choices(
+    choices: dict[int, list[RowChoice]], spreadsheet_import: SpreadsheetImport, rows: Sequence[ImportRow]
+) -> None:
+    """Add the sum of the rows of one school, where each states a number: the first row is given it."""
+    if not rows:
+        return
+    cited = ImportRow.objects.filter(
+        import_id=spreadsheet_import.pk, uai__in={row.uai for row in rows}, set_aside=False, ignored_reason=""
+    )
+    sums = cited.values("uai").annotate(total=Sum("units"), rows=Count("pk"), stated=Count("units"))
+    totals = dict(sums.filter(rows__gt=1, rows=F("stated")).values_list("uai", "total"))
+    for row in rows:
+        if total := totals.get(row.uai):
+            label = f"additionner les lignes de cette école : {formatting.pluralize(total, 'licence')}"
+            choices[row.pk].append(RowChoice(label, {"action": "add_up"}))
 
 
 def _add_email_choices(choices: dict[int, list[RowChoice]], rows: Sequence[ImportRow]) -> None:
