@@ -497,7 +497,7 @@ def add_up_rows(
             return
         licences = formatting.pluralize(row.units or 0, "licence")
         elsewhere = "" if row.sheet == first.sheet else f" de la feuille « {names[first.sheet]} »"
-        message = f"Mise de côté : {licences} de cette ligne, dans le total de la ligne {first.number}{elsewhere}."
+        message = f"Même école que la ligne {first.number}{elsewhere}, qui en porte le nombre ({licences} ici)."
         row.notes = [*row.notes, RowNote("", COUNTED_WITH_ANOTHER, message).as_json()]
         row.set_aside = True
 

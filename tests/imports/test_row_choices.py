@@ -86,7 +86,7 @@ def test_the_rows_of_a_school_are_added_up_by_one_click(officer, pool, numbers, 
     assert {(row.verdict, row.set_aside, row.codes[0]) for row in others} == {
         (Verdict.IGNORED, True, "counted_with_another")
     }
-    said = f"Mise de côté : {numbers[1]} licences de cette ligne, dans le total de la ligne 2."
+    said = f"Même école que la ligne 2, qui en porte le nombre ({numbers[1]} licences ici)."
     assert said in page_text(officer.get(here))
 
 
