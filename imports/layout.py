@@ -14,6 +14,8 @@ from imports.enums import Volume
 
 #: The answer by which none of several columns is read.
 NO_COLUMN = "none"
+#: Code of the question whether the numbers of a column are those to give.
+DOUBTFUL_NUMBERS = "doubtful_numbers"
 #: In the answer to a question of several options: between options, and between those taken and those left.
 _BETWEEN_OPTIONS, _BEFORE_LEFT = ",", "/"
 _COLUMNS = re.compile(r"[A-Z]+(\+[A-Z]+)*")
@@ -168,6 +170,11 @@ class DetectedLayout:
     questions: Sequence[LayoutQuestion] = ()
     answered: Sequence[LayoutQuestion] = ()
     remarks: Sequence[str] = ()
+
+    @property
+    def adds_units(self) -> bool:
+        """Whether the numbers are added to the licences that a school holds, and not those that it must have."""
+        return any(one.code == DOUBTFUL_NUMBERS and one.answer.startswith("add-") for one in self.answered)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

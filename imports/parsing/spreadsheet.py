@@ -121,6 +121,8 @@ class ParsingOptions:
     units_for_all: int | None = None
     #: Value of the chosen option by code of the question.
     answers: Mapping[str, str] = field(default_factory=dict)
+    #: The year in which the school year of the licences ends: a title of another year is asked about. None: none is.
+    school_year: int | None = None
 
 
 #: No row can be parsed while a question about one of these is open.
@@ -189,6 +191,8 @@ def parse_spreadsheet(
         communes=known.communes,
         banner=read_banner(first),
         hidden=frozenset().union(*(detected.sheet.hidden_columns for detected in same_titles)),
+        by_hand=choices.columns,
+        school_year=choices.school_year,
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
     questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
@@ -333,10 +337,13 @@ def _map_sheet(
     communes: frozenset[str],
     banner: Sequence[CellRow],
     hidden: frozenset[int],
+    by_hand: Mapping[Meaning, int | None] | None = None,
+    school_year: int | None = None,
 ) -> ColumnMapping:
     """Return the mapping for these titles and rows, its numbers settled or in question.
 
-    `banner`: the rows above. `hidden`: the columns that the file hides.
+    `banner`: the rows above. `hidden`: the columns that the file hides. `by_hand`: the chosen columns that are not
+    remembered ones.
     """
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
@@ -344,7 +351,9 @@ def _map_sheet(
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
     mapping = choose_email_column(mapping, titles, sample, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
-    return ask_doubtful_numbers(mapping, titles, sample, answers, banner, hidden=hidden)
+    return ask_doubtful_numbers(
+        mapping, titles, sample, answers, banner, chosen=by_hand, hidden=hidden, school_year=school_year
+    )
 
 
 def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:
