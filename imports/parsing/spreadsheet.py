@@ -12,7 +12,7 @@ from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow
-from imports.layout import MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
+from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.colour_legends import find_legends_elsewhere
@@ -133,7 +133,7 @@ BLOCKING_COLUMNS = frozenset(
 #: Questions about the rows of one file: what was answered for another is likely, and asked again.
 _ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
 #: That numbers in doubt are given all the same: likely, and asked again.
-_BELIEVED_NUMBERS = re.compile(r"doubtful_numbers=[A-Z+]+")
+_BELIEVED_NUMBERS = re.compile(r"[A-Z+]+")
 
 
 class RememberedMapping(NamedTuple):
@@ -272,7 +272,7 @@ def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions)
         for code, answer in answers
         if code not in _ABOUT_ROWS
         and code not in choices.answers
-        and not _BELIEVED_NUMBERS.fullmatch(f"{code}={answer}")
+        and not (code == DOUBTFUL_NUMBERS and _BELIEVED_NUMBERS.fullmatch(answer))
     }
 
 
