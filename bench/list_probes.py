@@ -2,17 +2,17 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from bench.damaged import synthetic_directory
+from bench.drawn_up.answers import AnswerSearch
 from bench.drawn_up.probes import NUMBERS, ROWS, Probe, ProbeKind, list_probes
 from bench.registry import measure
 from imports.checks.problem_codes import UNTICKING
 from imports.columns import Meaning
-from imports.layout import LayoutQuestion
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingOptions, parse_spreadsheet
 
@@ -128,7 +128,11 @@ def _can_be_answered(probe: Probe, parsed: ParsedSheet) -> bool:
         questions = chosen.questions
     if probe.kind is ProbeKind.ADDING_TITLE:
         return any(option.value.startswith(_ADDING) for question in questions for option in question.options)
-    return any(_list_given(answered) == probe.truth for answered in _try_answers(probe, parsed))
+    return AnswerSearch(
+        read=lambda answers: parse_spreadsheet(probe.content, replace(OPTIONS, answers=answers)),
+        list_questions=lambda answered: answered.questions,
+        count_wrong=lambda answered: _count_differing(probe, answered),
+    ).finds(parsed)
 
 
 def _list_given(parsed: ParsedSheet) -> dict[int, int]:
@@ -146,35 +150,9 @@ def _is_ticked(row: ParsedRow) -> bool:
     return not row.ignored and not any(problem.blocking or problem.code in UNTICKING for problem in problems)
 
 
-def _try_answers(probe: Probe, parsed: ParsedSheet) -> Iterator[ParsedSheet]:
-    """Yield the list as it is parsed with each answer that an officer may give to one of the questions."""
-    for question in parsed.questions:
-        if question.multiple:
-            yield _parse(probe, {question.code: _join_best(probe, question)})
-        for option in () if question.multiple else question.options:
-            yield _parse(probe, {question.code: option.value})
-
-
-def _join_best(probe: Probe, question: LayoutQuestion) -> str:
-    """Return the answer that leaves each option without which the list is nearer to what was meant."""
-    taken = {option.value for option in question.options}
-    best = _count_differing(probe, _parse(probe, {question.code: question.join_options(taken)}))
-    for option in question.options:
-        differing = _count_differing(
-            probe, _parse(probe, {question.code: question.join_options(taken - {option.value})})
-        )
-        if differing < best:
-            taken, best = taken - {option.value}, differing
-    return question.join_options(taken)
-
-
 def _count_differing(probe: Probe, parsed: ParsedSheet) -> int:
     given = _list_given(parsed)
     return sum(given.get(row) != probe.truth.get(row) for row in given.keys() | probe.truth.keys())
-
-
-def _parse(probe: Probe, answers: Mapping[str, str]) -> ParsedSheet:
-    return parse_spreadsheet(probe.content, replace(OPTIONS, answers=answers))
 
 
 def _describe(parsed: ParsedSheet, given: Mapping[int, int], probe: Probe) -> str:

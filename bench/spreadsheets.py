@@ -6,6 +6,7 @@ import io
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,12 +133,21 @@ def load_schools() -> SchoolDirectory:
 
 
 def run_import_command(
-    file: DamagedFile | DrawnUpList, *, collectivity: Collectivity, pool_id: int, folder: Path
+    file: DamagedFile | DrawnUpList,
+    answers: Mapping[str, str] | None = None,
+    *,
+    collectivity: Collectivity,
+    pool_id: int,
+    folder: Path,
 ) -> dict[str, Any]:
-    """Return the command's JSON for a file, with remarks and unticked rows; the transaction is rolled back."""
+    """Return the command's JSON for a file, with the unticked rows; the transaction is rolled back.
+
+    `answers`: by code of the question.
+    """
     path = folder / file.filename
     path.write_bytes(file.content)
     options = [f"--collectivity={collectivity.slug}", f"--purpose={file.purpose}", "--json"]
+    options += [f"--answer={code}={answer}" for code, answer in (answers or {}).items()]
     if file.purpose is FilePurpose.ALLOCATION:
         options.append(f"--pool={pool_id}")
     if file.quantity_for_all is not None:
@@ -157,7 +167,6 @@ def run_import_command(
         stored = SpreadsheetImport.objects.filter(pk=output["import"]).first()
         layout = stored.layout if stored is not None else Layout()
         unticked = ImportRow.objects.filter(import_id=output["import"], ticked=False).values_list("sheet", "number")
-        output["remarks"] = list(layout.remarks)
         output["unticked"] = [(layout.sheets[sheet], number) for sheet, number in unticked]
         transaction.set_rollback(True)
     return output
@@ -186,5 +195,5 @@ def read_spreadsheets() -> ReadingMeasure:
         run = functools.partial(run_import_command, collectivity=collectivity, pool_id=pool.pk, folder=folder)
         scores = [score_file(file, run(file)) for file in damaged_files(known, size=SIZE)]
         lists = [*drawn_up_lists(known), *(shared_lists(SHARED / "spreadsheets" / "nasty") if real and SHARED else ())]
-        outcomes = [judge_list(each, run(each)) for each in lists]
+        outcomes = [judge_list(each, functools.partial(run, each)) for each in lists]
     return ReadingMeasure(scores, outcomes, "real" if real else "invented")

@@ -89,7 +89,8 @@ def judge(nimes, tmp_path, monkeypatch):
 
     def judge_one(drawn, schools):
         School.objects.bulk_create(School(changed_at=TERM, **fields) for fields in schools)
-        return judge_list(drawn, run_import_command(drawn, collectivity=nimes, pool_id=pool.pk, folder=tmp_path))
+        options = {"collectivity": nimes, "pool_id": pool.pk, "folder": tmp_path}
+        return judge_list(drawn, functools.partial(run_import_command, drawn, **options))
 
     return judge_one
 
