@@ -156,14 +156,16 @@ def _count_differing(probe: Probe, parsed: ParsedSheet) -> int:
 
 
 def _describe(parsed: ParsedSheet, given: Mapping[int, int], probe: Probe) -> str:
-    """Return which rows are given in excess or not at all, and what is asked."""
+    """Return which rows are given in excess, with a note though ticked, or not at all, and what is asked."""
     wrong = sorted(row for row, number in given.items() if probe.truth.get(row) != number)
     lacking = sorted(probe.truth.keys() - given.keys())
+    told = [row.number for row in parsed.rows if row.number in wrong and (row.problems or row.notes)]
     asked = [
         f"{question.code}: {'; '.join(option.label for option in question.options)}" for question in parsed.questions
     ]
     parts = [
         f"gives {_name_rows(wrong)}" if wrong else "",
+        f"with a word in {_name_rows(told)}" if told else "",
         f"leaves {_name_rows(lacking)}" if lacking else "",
         f"asks {' | '.join(asked)}" if asked else "",
     ]

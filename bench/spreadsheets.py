@@ -23,6 +23,7 @@ from bench.damaged.expectations import DamagedFile, ExpectedMatch, FilePurpose
 from bench.damaged.files import damaged_files
 from bench.damaged.flagged_rows import ConfidenceScore
 from bench.damaged.scoring import Score, score_file, sum_scores
+from bench.drawn_up.combined_lists import combined_lists
 from bench.drawn_up.expectations import DrawnUpList
 from bench.drawn_up.lists import drawn_up_lists, shared_lists
 from bench.drawn_up.scoring import ListOutcome, Result, judge_list, list_misreadings
@@ -194,6 +195,8 @@ def read_spreadsheets() -> ReadingMeasure:
         known = load_schools()
         run = functools.partial(run_import_command, collectivity=collectivity, pool_id=pool.pk, folder=folder)
         scores = [score_file(file, run(file)) for file in damaged_files(known, size=SIZE)]
-        lists = [*drawn_up_lists(known), *(shared_lists(SHARED / "spreadsheets" / "nasty") if real and SHARED else ())]
+        folders = sorted((SHARED / "spreadsheets").glob("nasty*")) if real and SHARED else []
+        shared = [each for nasty in folders for each in shared_lists(nasty)]
+        lists = [*drawn_up_lists(known), *combined_lists(known), *shared]
         outcomes = [judge_list(each, functools.partial(run, each)) for each in lists]
     return ReadingMeasure(scores, outcomes, "real" if real else "invented")

@@ -3,6 +3,9 @@
 A line is « title | values of rows that are meant / values of rows that are not »; « - » is an empty cell.
 """
 
+#: How an empty cell is written.
+_EMPTY = "-"
+
 #: Columns of few values by which some rows are refused, or wait.
 REFUSING = """
 Statut | Validé / En attente, Abandon
@@ -292,3 +295,18 @@ doublon avec la ligne 3
 refusé en commission
 à supprimer
 """
+
+
+def split_columns(table: str) -> list[tuple[str, str]]:
+    """Return the titles with their values of a table of columns, "" for a column without a title."""
+    pairs = (line.partition(" | ") for line in table.strip().splitlines())
+    return [(_read_cell(title), values) for title, _, values in pairs]
+
+
+def split_cells(values: str) -> list[str]:
+    """Return the values of a column as cells."""
+    return [_read_cell(value) for value in values.split(", ")]
+
+
+def _read_cell(text: str) -> str:
+    return "" if text == _EMPTY else text

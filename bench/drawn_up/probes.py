@@ -15,10 +15,10 @@ from bench.damaged import formats
 from bench.damaged.directory import ListedSchool
 from bench.drawn_up import probe_columns, probe_titles
 from bench.drawn_up.drafts import restyle, sheet, xlsx
+from bench.drawn_up.probe_columns import split_cells, split_columns
 
 #: Rows of a probe, and of those the ones that a column refuses, at most.
 ROWS, REFUSED = 12, 4
-_EMPTY = "-"
 _PLACE = ("UAI", "Nom de l'école", "Commune")
 #: Index of the column of numbers.
 NUMBERS = len(_PLACE)
@@ -67,11 +67,10 @@ class Probe:
 
 def list_probes(schools: list[ListedSchool], *, seed: int = 2026) -> Iterator[Probe]:
     """Make every probe, the same ones from the same schools and seed."""
-    for line in _lines(probe_columns.REFUSING):
-        yield _refuse_by_column(line, _ProbeDraft(schools, f"{seed} {line}"))
-    for line in _lines(probe_columns.SETTING_APART):
-        title, remark = _split(line, " | ")
-        draft = _ProbeDraft(schools, f"{seed} {line}")
+    for title, values in split_columns(probe_columns.REFUSING):
+        yield _refuse_by_column(title, values, _ProbeDraft(schools, f"{seed} {title} {values}"))
+    for title, remark in split_columns(probe_columns.SETTING_APART):
+        draft = _ProbeDraft(schools, f"{seed} {title} {remark}")
         column = draft.scatter(remark, draft.rng.randint(1, 2))
         yield draft.with_column(ProbeKind.REMARK, title, column, given=lambda cell: not cell, values=remark)
     for remark in _lines(probe_columns.CELL_NOTES):
@@ -83,10 +82,9 @@ def list_probes(schools: list[ListedSchool], *, seed: int = 2026) -> Iterator[Pr
     ):
         for title in _lines(titles):
             yield _ProbeDraft(schools, f"{seed} {title}").with_title(kind, title)
-    for line in _lines(probe_columns.HARMLESS):
-        title, values = _split(line, " | ")
-        draft = _ProbeDraft(schools, f"{seed} {line}")
-        column = draft.spread(_cells(values), ROWS)
+    for title, values in split_columns(probe_columns.HARMLESS):
+        draft = _ProbeDraft(schools, f"{seed} {title} {values}")
+        column = draft.spread(split_cells(values), ROWS)
         yield draft.with_column(ProbeKind.HARMLESS_COLUMN, title, column, given=lambda _: True, values=values)
 
 
@@ -123,7 +121,7 @@ class _ProbeDraft:
         self, kind: ProbeKind, title: str, column: list[str], *, given: Callable[[str], bool], values: str
     ) -> Probe:
         """Return the list with a column beside the numbers; `given` says it of a row by its cell."""
-        content = _save((*_PLACE, "Licences", _cell(title)), self.rows(column))
+        content = _save((*_PLACE, "Licences", title), self.rows(column))
         return Probe(kind, title, values, content, self.list_numbers(lambda index: given(column[index])))
 
     def with_title(self, kind: ProbeKind, title: str) -> Probe:
@@ -132,9 +130,8 @@ class _ProbeDraft:
         return Probe(kind, title, "", _save((*_PLACE, title), self.rows()), truth)
 
 
-def _refuse_by_column(line: str, draft: _ProbeDraft) -> Probe:
-    title, values = _split(line, " | ")
-    meant, refused = (_cells(part) for part in _split(values, " / "))
+def _refuse_by_column(title: str, values: str, draft: _ProbeDraft) -> Probe:
+    meant, refused = (split_cells(part) for part in values.split(" / "))
     # Marks are rarer than empty cells, whatever they mean.
     count = ROWS // 2 if "" in refused else max(len(refused), draft.rng.randint(2, REFUSED))
     column = draft.spread(draft.spread(meant, ROWS - count) + draft.spread(refused, count), ROWS)
@@ -160,16 +157,3 @@ def _save(titles: tuple[str, ...], rows: list[list[object]]) -> bytes:
 
 def _lines(text: str) -> list[str]:
     return text.strip().splitlines()
-
-
-def _split(text: str, separator: str) -> tuple[str, str]:
-    left, _, right = text.partition(separator)
-    return left, right
-
-
-def _cells(values: str) -> list[str]:
-    return [_cell(value) for value in values.split(", ")]
-
-
-def _cell(text: str) -> str:
-    return "" if text == _EMPTY else text

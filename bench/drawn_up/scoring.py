@@ -79,7 +79,8 @@ def judge_list(drawn: DrawnUpList, read: Callable[[Mapping[str, str]], Report]) 
         silent = list_misread(drawn, output)
         if questions := list_open_questions(output):
             search = AnswerSearch(read, list_open_questions, lambda answered: len(list_misread(drawn, answered)))
-            if search.finds(output):
+            # Without a truth no number is certain: any question tells so.
+            if not drawn.truth or search.finds(output):
                 silent = []
             else:
                 silent = silent or [

@@ -2,7 +2,9 @@
 
 import pytest
 
+from bench.damaged.expectations import DamagedFile, ExpectedMatch, ExpectedRow
 from bench.damaged.flagged_rows import ConfidenceScore
+from bench.damaged.scoring import score_file
 from bench.drawn_up.expectations import DrawnUpList, Want
 from bench.drawn_up.scoring import Result, judge_list
 from imports.layout import AnswerOption, LayoutQuestion
@@ -18,7 +20,7 @@ def report(rows, *, problems=(), questions=(), unticked=(), state="checked"):
             {"sheet": "", "row": n, "uai": uai, "quantity": number, "match_method": "uai", "confidence": None}
             for n, (uai, number) in enumerate(rows, start=2)
         ],
-        "problems": [{"sheet": "", "row": row, "code": code} for row, code in problems],
+        "problems": [{"sheet": "", "row": row, "column": "", "code": code} for row, code in problems],
         "questions": [question.as_json() for question in questions],
         "unticked": [("", row) for row in unticked],
     }
@@ -130,3 +132,16 @@ def test_one_wrong_match_in_two_thousand_of_high_confidence_is_the_most():
     assert score.figures()["deciles"] == {"0.7": {"matches": 1, "wrong": 1}, "0.9": {"matches": 2_000, "wrong": 1}}
     score.add(None, wrong=True)
     assert len(score.failures()) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "questions", "silent"),
+    [(4, [], 0), (40, [], 1), (40, ["row_categories"], 1), (None, ["ambiguous_column"], 0), (None, [], 1)],
+)
+def test_a_question_excuses_a_damaged_row_that_has_no_number_yet(number, questions, silent):
+    file = DamagedFile(
+        NAME, NAME, b"", {("", 2): ExpectedRow(ExpectedMatch.CODED, "0301235E", 4)}, {"quantity": "Licences"}, (1,)
+    )
+    output = report([("0301235E", number)], problems=[(None, code) for code in questions])
+    read = {"header_row": 1, "sheet": "", "columns": {"uai": "UAI", "units": "Licences"}}
+    assert score_file(file, output | read).silent == silent

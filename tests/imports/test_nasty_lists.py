@@ -11,6 +11,7 @@ import pytest
 from bench.damaged import synthetic_directory
 from bench.damaged.directory import SchoolDirectory
 from bench.drawn_up import lists
+from bench.drawn_up.combined_lists import LISTS, combine_list
 from bench.drawn_up.drafts import ListDraft, list_makers
 from bench.drawn_up.expectations import load_list
 from bench.drawn_up.scoring import judge_list
@@ -109,9 +110,9 @@ def test_every_list_beside_the_project_is_tested():
     assert {drawn.name for drawn in lists.shared_lists(NASTY)} == SHARED_LISTS.keys()
 
 
-@pytest.mark.parametrize("name", sampled([mark(name, MISREAD.get(name)) for name in MAKERS], fast=2))
-def test_a_list_of_ours_does_what_its_author_expects(judge, name):
-    schools = [
+def load_invented_schools():
+    """Return the invented schools, as fields of `School`."""
+    return [
         {
             "uai": school.uai, "name": school.name, "address": school.address, "commune": school.commune,
             "type": "Ecole", "postal_code": school.postal_code, "commune_code": school.commune_code,
@@ -121,5 +122,16 @@ def test_a_list_of_ours_does_what_its_author_expects(judge, name):
         }
         for school in invented_schools()
     ]  # fmt: skip
-    outcome = judge(MAKERS[name](ListDraft(SchoolDirectory(invented_schools()), name)), schools)
+
+
+@pytest.mark.parametrize("name", sampled([mark(name, MISREAD.get(name)) for name in MAKERS], fast=2))
+def test_a_list_of_ours_does_what_its_author_expects(judge, name):
+    drawn = MAKERS[name](ListDraft(SchoolDirectory(invented_schools()), name))
+    outcome = judge(drawn, load_invented_schools())
+    assert outcome.fulfilled, outcome.line() + str(outcome.silent)
+
+
+@pytest.mark.parametrize("at", sampled(list(range(LISTS)), fast=1))
+def test_a_combined_list_does_what_is_meant_by_construction(judge, at):
+    outcome = judge(combine_list(SchoolDirectory(invented_schools()), at), load_invented_schools())
     assert outcome.fulfilled, outcome.line() + str(outcome.silent)
