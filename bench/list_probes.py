@@ -40,11 +40,14 @@ class ProbeResult(StrEnum):
 
 
 class ProbeOutcome(NamedTuple):
-    """The result of a probe. `reason`: what would be given, or was asked, in a few words."""
+    """The result of a probe."""
 
     probe: Probe
     result: ProbeResult
+    #: What would be given, or was asked, in a few words.
     reason: str
+    #: Whether the answers that are filled in make of the list what was meant.
+    is_likely_right: bool = False
 
     def line(self) -> str:
         """Return the outcome in one line."""
@@ -72,7 +75,8 @@ class ProbeMeasure:
             "results": {str(kind): dict(counts) for kind, counts in self.count().items()},
             "outcomes": [
                 {"kind": str(probe.kind), "title": probe.title, "values": probe.values, "result": str(result),
-                 "reason": reason} for probe, result, reason in self.outcomes
+                 "reason": reason, "likely_right": is_likely_right}
+                for probe, result, reason, is_likely_right in self.outcomes
             ],
         }  # fmt: skip
 
@@ -83,7 +87,12 @@ class ProbeMeasure:
             for kind, counts in self.count().items()
         ]
         needless = [outcome.line() for outcome in self.outcomes if outcome.result is ProbeResult.NEEDLESS]
-        head = f"name=list_probes  probes={len(self.outcomes)}  seconds={self.seconds:.1f}"
+        asked = [outcome for outcome in self.outcomes if outcome.result is ProbeResult.ASKED]
+        likely = sum(outcome.is_likely_right for outcome in asked)
+        head = (
+            f"name=list_probes  probes={len(self.outcomes)}  seconds={self.seconds:.1f}  "
+            f"likely answers right={likely}/{len(asked)}"
+        )
         return "\n".join([head, *needless, *lines])
 
     def failures(self) -> list[str]:
@@ -109,7 +118,13 @@ def judge_probe(probe: Probe) -> ProbeOutcome:
         result = ProbeResult.NEEDLESS
     else:
         result = ProbeResult.SILENT
-    return ProbeOutcome(probe, result, _describe(parsed, given, probe))
+    likely = {question.code: question.likely for question in parsed.questions if question.likely}
+    is_likely_right = bool(likely) and _list_given(_parse(probe, likely)) == probe.truth
+    return ProbeOutcome(probe, result, _describe(parsed, given, probe), is_likely_right)
+
+
+def _parse(probe: Probe, answers: Mapping[str, str]) -> ParsedSheet:
+    return parse_spreadsheet(probe.content, replace(OPTIONS, answers=answers))
 
 
 def _adds(parsed: ParsedSheet) -> bool:
@@ -129,7 +144,7 @@ def _can_be_answered(probe: Probe, parsed: ParsedSheet) -> bool:
     if probe.kind is ProbeKind.ADDING_TITLE:
         return any(option.value.startswith(_ADDING) for question in questions for option in question.options)
     return AnswerSearch(
-        read=lambda answers: parse_spreadsheet(probe.content, replace(OPTIONS, answers=answers)),
+        read=lambda answers: _parse(probe, answers),
         list_questions=lambda answered: answered.questions,
         count_wrong=lambda answered: _count_differing(probe, answered),
     ).finds(parsed)

@@ -228,6 +228,50 @@ RPI | RPI des Monts, -
 Groupe scolaire | GS du Moulin, GS Pasteur
 """
 
+#: Columns of numbers between two others that are not what is to be given.
+HARMLESS_NUMBERS = """
+Élèves | 60 à 240
+Nb élèves | 60 à 240
+Nb d'élèves | 60 à 240
+Nombre d'élèves | 60 à 240
+Effectif | 60 à 240
+Effectifs | 60 à 240
+Effectif total | 60 à 240
+Effectif prévisionnel | 60 à 240
+Effectifs 2026-2027 | 60 à 240
+Total élèves | 60 à 240
+Nb enseignants | 3 à 14
+Nombre d'enseignants | 3 à 14
+Code postal | 30100 à 30900
+CP | 30100 à 30900
+Code INSEE | 30001 à 30350
+Code commune | 30001 à 30350
+N° | 1 à 400
+Num | 1 à 400
+N° d'ordre | 1 à 400
+Id | 1000 à 9000
+Identifiant interne | 1000 à 9000
+Code site | 100 à 999
+Code gestionnaire | 100 à 999
+N° de voie | 1 à 90
+Téléphone | 466000000 à 466999999
+Tél. | 466000000 à 466999999
+SIRET | 21300000000000 à 21309999999999
+Population | 300 à 9000
+IPS | 80 à 130
+Nb ordinateurs | 4 à 30
+Nb de postes | 4 à 30
+Nb de tablettes | 4 à 30
+Nb de TNI | 1 à 9
+Nb de VPI | 1 à 9
+Nb de salles | 3 à 15
+Distance (km) | 2 à 40
+Surface (m²) | 300 à 2000
+Année de construction | 1950 à 2015
+Montant | 120 à 480
+Coût total (€) | 120 à 480
+"""
+
 #: Remarks that set their row apart, in a column of which the other cells are empty.
 SETTING_APART = """
 Observations | école fermée au 31/08

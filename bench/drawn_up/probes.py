@@ -86,6 +86,11 @@ def list_probes(schools: list[ListedSchool], *, seed: int = 2026) -> Iterator[Pr
         draft = _ProbeDraft(schools, f"{seed} {title} {values}")
         column = draft.spread(split_cells(values), ROWS)
         yield draft.with_column(ProbeKind.HARMLESS_COLUMN, title, column, given=lambda _: True, values=values)
+    for title, bounds in split_columns(probe_columns.HARMLESS_NUMBERS):
+        draft = _ProbeDraft(schools, f"{seed} {title} {bounds}")
+        low, high = map(int, bounds.split(" à "))
+        column = [str(draft.rng.randint(low, high)) for _ in range(ROWS)]
+        yield draft.with_column(ProbeKind.HARMLESS_COLUMN, title, column, given=lambda _: True, values=bounds)
 
 
 class _ProbeDraft:
