@@ -77,8 +77,20 @@ _WORKBOOKS: dict[str, Callable[..., bytes]] = {
     "xlsx": formats.xlsx, "xls": formats.xls, "ods": formats.ods, "xlsm": formats.xlsm,
 }  # fmt: skip
 #: What needs neither a question nor a word.
-_PLAIN_SHAPES = (Shape.PLAIN, Shape.BANNER, Shape.SECTOR_SHEETS, Shape.NOTICE, Shape.HEADINGS)
-_PLAIN_NUMBERS = (Number.PLAIN, Number.CLASSES, Number.DECIMAL, Number.TEXT)
+_PLAIN_SHAPES = (
+    Shape.PLAIN, Shape.BANNER, Shape.SECTOR_SHEETS, Shape.NOTICE, Shape.RECAP, Shape.HEADINGS, Shape.STACKED,
+)  # fmt: skip
+_PLAIN_NUMBERS = (Number.PLAIN, Number.CLASSES, Number.DECIMAL, Number.WORDS, Number.TEXT)
+#: Titles of two schools in one row.
+_PAIRS = (
+    ("UAI", "École", "Licences", "UAI 2", "École 2", "Licences 2"),
+    ("UAI 1", "École 1", "Licences 1", "UAI 2", "École 2", "Licences 2"),
+    ("RNE école A", "École A", "Nb licences A", "RNE école B", "École B", "Nb licences B"),
+)
+_NURSERY_PAIRS = (
+    ("Groupe scolaire", "UAI mat.", "Classes mat.", "UAI élém.", "Classes élém."),
+    ("Groupe scolaire", "UAI maternelle", "Nb classes maternelle", "UAI élémentaire", "Nb classes élémentaire"),
+)
 #: Shapes with titles of their own.
 _OWN_TITLES = (Shape.PAIRS, Shape.NURSERY_PAIRS, Shape.FORM)
 
@@ -109,13 +121,15 @@ def combined_lists(directory: SchoolDirectory, *, seed: int = 2026, count: int =
 
 def combine_list(directory: SchoolDirectory, at: int, *, seed: int = 2026) -> DrawnUpList:
     """Return one of the lists, by its place among them."""
-    shapes, refusals, numbers = list(Shape), list(Refusal), list(Number)
-    turn, shape = divmod(at, len(shapes))
+    turn, shape = divmod(at, len(shapes := list(Shape)))
+    # Half of the lists refuse nothing: in most of those nothing is to be asked.
+    refusals = (Refusal.NONE, Refusal.COLUMN, Refusal.NONE, Refusal.REMARK)
+    numbers = (Number.PLAIN, *Number)
     return _combine(
         ListDraft(directory, f"combined_{at:03d}", seed),
         shapes[shape],
         refusals[(turn + shape) % len(refusals)],
-        numbers[(2 * turn + shape) % len(numbers)],
+        numbers[(2 * turn + 5 * shape) % len(numbers)],
     )
 
 
@@ -307,17 +321,16 @@ def _pair_schools(m: ListDraft, *, with_nursery: bool) -> tuple[dict[str, int], 
         left = m.schools(size, kind="maternelle")
     numbers = m.numbers([*left, *right])
     if with_nursery:
-        titles = ["Groupe scolaire", "UAI mat.", "Classes mat.", "UAI élém.", "Classes élém."]
         rows = [
             (f"Groupe scolaire {at}", nursery.uai, numbers[nursery.uai], school.uai, numbers[school.uai])
             for at, (nursery, school) in enumerate(zip(left, right, strict=False), start=1)
         ]
     else:
-        titles = ["UAI", "École", "Licences", "UAI 2", "École 2", "Licences 2"]
         rows = [
             (one.uai, one.name, numbers[one.uai], other.uai, other.name, numbers[other.uai])
             for one, other in zip(left, right, strict=True)
         ]
+    titles = m.rng.choice(_NURSERY_PAIRS if with_nursery else _PAIRS)
     given = right if with_nursery else schools
     return {school.uai: numbers[school.uai] for school in given}, [sheet("Groupes", titles, *rows)]
 

@@ -95,7 +95,6 @@ Licences gelées
 Reliquat de licences
 Reste licences
 Reste à livrer (licences)
-Licences estimées
 Classes fermées
 Classes à fermer
 Fermetures de classes

@@ -69,9 +69,10 @@ def judge_list(drawn: DrawnUpList, read: Callable[[Mapping[str, str]], Report]) 
     """
     output = read({})
     confidence = ConfidenceScore()
+    named = drawn.truth.keys() | drawn.refused
     if drawn.truth:
         for row in output["resolved"]:
-            confidence.add(row["confidence"], wrong=row["match_method"] == "name" and row["uai"] not in drawn.truth)
+            confidence.add(row["confidence"], wrong=row["match_method"] == "name" and row["uai"] not in named)
     silent: list[str] = []
     if output["state"] == "rejected":
         result = Result.REFUSED
