@@ -134,7 +134,7 @@ def combine_list(directory: SchoolDirectory, at: int, *, seed: int = 2026) -> Dr
 
 
 def _combine(m: ListDraft, shape: Shape, refusal: Refusal, number: Number) -> DrawnUpList:
-    total = Total.NONE
+    total, refused = Total.NONE, frozenset[str]()
     if shape is Shape.FORM:
         truth, pages = _answer_form(m)
         parts: list[str] = [shape]
@@ -145,6 +145,7 @@ def _combine(m: ListDraft, shape: Shape, refusal: Refusal, number: Number) -> Dr
         total = m.rng.choice(list(Total)) if shape in (Shape.PLAIN, Shape.BANNER, Shape.NOTICE) else Total.NONE
         table, what = _draw_table(m, refusal, number)
         truth, pages = table.truth, _arrange(m, table, shape, total)
+        refused = frozenset(school.uai for school in table.schools if school.uai not in truth)
         parts = [shape, number, refusal, total, what]
     filename, content = _save(m, pages)
     plain = (
@@ -153,14 +154,8 @@ def _combine(m: ListDraft, shape: Shape, refusal: Refusal, number: Number) -> Dr
         and refusal is Refusal.NONE
         and total is not Total.BY_COMMUNE
     )
-    return DrawnUpList(
-        m.name,
-        filename,
-        content,
-        Want.READ if plain else Want.ASK,
-        truth,
-        f"{', '.join(filter(None, parts))} [{filename}]",
-    )
+    want, expects = Want.READ if plain else Want.ASK, f"{', '.join(filter(None, parts))} [{filename}]"
+    return DrawnUpList(m.name, filename, content, want, truth, expects, refused=refused)
 
 
 def _draw_table(m: ListDraft, refusal: Refusal, number: Number) -> tuple[_Table, str]:
