@@ -351,6 +351,9 @@ def _save(m: ListDraft, pages: list[SheetBuilder]) -> tuple[str, bytes]:
     if len(pages) == 1 and m.rng.random() < 1 / 2:
         separator, encoding = m.rng.choice(_TEXTS)
         width = max(len(row) for row in pages[0].rows)
+        if any("✓" in str(cell) for row in pages[0].rows for cell in row):
+            # Windows' own characters have no tick.
+            encoding = "utf-8-sig"
         content = formats.delimited(pages[0], separator=separator, encoding=encoding, width=width)
         return f"{m.name}.csv", content
     suffix = m.rng.choice(list(_WORKBOOKS))

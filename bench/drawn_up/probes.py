@@ -157,7 +157,7 @@ def _annotate(remark: str, draft: _ProbeDraft) -> Probe:
 
 
 def _save(titles: tuple[str, ...], rows: list[list[object]]) -> bytes:
-    return formats.delimited(sheet("", titles, *rows), encoding="cp1252")
+    return formats.delimited(sheet("", titles, *rows), encoding="utf-8-sig")
 
 
 def _lines(text: str) -> list[str]:
