@@ -190,7 +190,9 @@ class _Chooser:
             and column.described.counted in (None, Meaning.CLASSES)
             and not is_about_pupils(column.title)
         ]
-        if len(levels) < 2 or max(number for part in levels for number in part.counts) > MAX_LEVEL_CLASSES:  # noqa: PLR2004
+        if len(levels) < 2 or all(map(_is_flag, levels)):  # noqa: PLR2004
+            return
+        if max(number for part in levels for number in part.counts) > MAX_LEVEL_CLASSES:
             return
         options = [
             *_sum_options(_Group(levels), None),
@@ -368,6 +370,13 @@ def _is_status(column: NumberColumn) -> bool:
     return column.described.part in (Part.GRANTED, Part.REQUESTED) and (
         column.described.counted is Meaning.UNITS or is_generic(column.title)
     )
+
+
+def _is_flag(column: NumberColumn) -> bool:
+    """Whether a column says by 0 and 1 whether a school has something, « ULIS », and counts nothing."""
+    described = column.described
+    one_level = described.stage and not described.is_cycle
+    return described.counted is None and not one_level and set(column.counts) <= {0, 1}
 
 
 def _is_stage(part: NumberColumn) -> bool:
