@@ -25,7 +25,9 @@ from imports.operations.recheck import change_rows
 from imports.operations.upload import check_volume, lock_with_corrected, requeue_if_moved, requeue_without_choices
 from imports.parsing.column_mapping import column_index
 from imports.parsing.column_questions import UAI_COLUMNS
+from imports.parsing.doubtful_numbers import is_about_title
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, RememberedMapping
+from licensing.entitlements.queries import get_school_year
 from licensing.pools.checks import ProgressCallback, no_progress
 from schools.queries import list_communes
 from schools.recognition.candidates import SchoolSummary
@@ -198,7 +200,11 @@ def remember_columns(
     layout = spreadsheet_import.layout
     if not layout.header_digest:
         return
-    about_columns = {question.code for question in (*layout.questions, *layout.answered) if question.names_columns}
+    about_columns = {
+        question.code
+        for question in (*layout.questions, *layout.answered)
+        if question.names_columns or is_about_title(question)
+    }
     RememberedLayout.objects.update_or_create(
         purpose=spreadsheet_import.purpose,
         header_digest=layout.header_digest,
@@ -263,8 +269,8 @@ def choose_layout(
 
 
 def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions:
-    """Return the layout choices of an import."""
-    choices = spreadsheet_import.choices
+    """Return the layout choices of an import, with the school year of its pool."""
+    choices, pool = spreadsheet_import.choices, spreadsheet_import.pool
     return ParsingOptions(
         purpose=Purpose(spreadsheet_import.purpose),
         sheets=choices.sheets,
@@ -273,6 +279,7 @@ def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions
         volume=Volume(spreadsheet_import.volume) if spreadsheet_import.volume else None,
         units_for_all=spreadsheet_import.units_for_all,
         answers=choices.answers,
+        school_year=get_school_year(pool.entitlement.last_day) if pool else None,
     )
 
 

@@ -82,7 +82,9 @@ def ask_doubtful_numbers(
         if not reason and parts and not is_chosen and not words:
             reason = _find_doubt(meaning, parts, list(numbers.values()), banner)
         if reason or words:
-            question = _build_question(meaning, titles[indexes[0]], letters, add_numbers(parts), words, reason=reason)
+            title = titles[indexes[0]]
+            name = f"« {' '.join((title.text or title.parent).split())} » ({letters})"
+            question = _build_question(meaning, name, letters, add_numbers(parts), words, reason=reason)
             if answers.get(DOUBTFUL_NUMBERS) == letters:
                 # Of the column that a program names.
                 answers = {**answers, DOUBTFUL_NUMBERS: question.options[0].value}
@@ -92,15 +94,21 @@ def ask_doubtful_numbers(
             if question.answer.startswith("not-"):
                 del mapping.columns[meaning]
                 mapping.sums.pop(meaning, None)
+            elif question.answer.startswith("add-"):
+                mapping.remarks.append(f"Les nombres de {name} s'ajoutent aux licences que les écoles ont déjà.")
     return mapping
 
 
+def is_about_title(question: LayoutQuestion) -> bool:
+    """Whether the answer to a question holds for all files with the same titles, whatever their numbers."""
+    return question.code == DOUBTFUL_NUMBERS and question.options[0].value.startswith("give-")
+
+
 def _build_question(
-    meaning: Meaning, title: Title, letters: str, counts: Sequence[int], words: Sequence[str], *, reason: str
+    meaning: Meaning, name: str, letters: str, counts: Sequence[int], words: Sequence[str], *, reason: str
 ) -> LayoutQuestion:
     """Return the question about columns. `words`: doubtful ones of their titles; `reason`: what else raises a doubt."""
     what = _WHAT[meaning]
-    name = f"« {' '.join((title.text or title.parent).split())} » ({letters})"
     give = AnswerOption(letters, f"Oui, ce sont des {what}")
     if not reason:
         shown = ", ".join(map(str, counts[:MAX_SHOWN]))
