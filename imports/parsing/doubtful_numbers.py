@@ -17,7 +17,6 @@ from imports.parsing.column_titles import (
     Title,
     is_about_pupils,
     is_generic,
-    is_ranked_wish,
     list_doubtful_words,
 )
 from imports.parsing.number_columns import MAX_SHOWN, NumberColumn, add_numbers, get_median, is_sum, list_number_columns
@@ -142,8 +141,6 @@ def _find_reason(
             return (
                 f"Ses nombres ({shown}) semblent être des élèves ou des euros, et son titre ne parle pas de licences."
             )
-        if is_ranked_wish(first.title):
-            return "Son titre peut désigner un choix parmi plusieurs."
         if added := _find_added_pupils(first, list(numbers.values())):
             return f"Ses nombres sont la somme de {added}, qui comptent sans doute des élèves."
     if any(part.position in hidden for part in parts):

@@ -19,7 +19,7 @@ from imports.parsing.colour_legends import find_legends_elsewhere
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
 from imports.parsing.column_questions import ask_joined_tables, choose_email_column, choose_uai_column
 from imports.parsing.column_titles import Title
-from imports.parsing.doubtful_numbers import ask_doubtful_numbers
+from imports.parsing.doubtful_numbers import ask_doubtful_numbers, is_about_title
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.questions import resolve_duplicate_tables
@@ -275,8 +275,14 @@ def _recall(
 def _list_column_questions(
     questions: Sequence[LayoutQuestion], choices: ParsingOptions, volume: Volume | None, mapping: ColumnMapping
 ) -> list[LayoutQuestion]:
-    """Return the questions about columns that matter for this volume, and the one where no column gives a number."""
+    """Return the questions about columns that matter for this volume, and the one where no column gives a number.
+
+    Numbers with a doubtful title that do not matter are not read: nobody is asked about them.
+    """
     asked = [one for one in questions if layout_questions.is_relevant(one.column, choices.purpose, volume)]
+    for question in questions:
+        if question not in asked and question.is_open and is_about_title(question):
+            mapping.columns.pop(Meaning(question.column), None)
     asked += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, asked)
     return [question.answered_by(choices.answers) for question in asked]
 

@@ -224,3 +224,9 @@ def test_the_levels_under_a_doubtful_title_are_asked_about_as_their_sum():
     titles = ["Licences rendues/Cycle 2", "Licences rendues/Cycle 3"]
     [question] = parse_below("", titles, *NUMBERS).questions
     assert [option.value for option in question.options] == ["give-B+C", "add-B+C", "not-B+C"]
+
+
+@pytest.mark.parametrize("choices", [{"purpose": Purpose.PORTFOLIO}, {"units_for_all": 2}])
+def test_a_doubtful_title_that_does_not_matter_is_neither_asked_about_nor_read(choices):
+    parsed = parse_rows(["Licences rendues"], *NUMBERS_ALONE, **choices)
+    assert (parsed.questions, Meaning.UNITS in parsed.columns) == ([], False)
