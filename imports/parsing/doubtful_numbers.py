@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from imports.cells import cell_to_text, parse_quantity
-from imports.columns import NUMBER_COLUMNS, Meaning
+from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow
 from imports.layout import DOUBTFUL_NUMBERS, AnswerOption, LayoutQuestion
 from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, ColumnMapping, column_letters
@@ -66,10 +66,13 @@ def ask_doubtful_numbers(
     the columns that the file hides. `school_year`: the year in which it ends.
     """
     numbers = list_number_columns(titles, sample)
+    # A title above the names of the schools as well is that of the table.
+    banners = {titles[index].parent for meaning, index in mapping.columns.items() if meaning in NAMING_COLUMNS}
+    own_titles = [Title(title.child) if title.parent in banners - {""} else title for title in titles]
     for meaning in NUMBER_COLUMNS:
         indexes = mapping.sums.get(meaning, (mapping.columns[meaning],)) if meaning in mapping.columns else ()
         parts = [numbers[index] for index in indexes if index in numbers]
-        words = [word for index in indexes for word in list_doubtful_words(meaning, titles[index], school_year)]
+        words = [word for index in indexes for word in list_doubtful_words(meaning, own_titles[index], school_year)]
         if not indexes or not (parts or words):
             continue
         is_chosen = (chosen or {}).get(meaning) in indexes or any(
