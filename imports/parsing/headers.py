@@ -306,7 +306,12 @@ class _CandidateRow:
         below, above = set(self.filled), set(parent.filled)
         if len(above) > 1 and len(below) > 1 and below <= set(covered):
             return True
-        counting = {i for i in above if describe_number_title(Title(parent.texts[i])).counted is not None}
+        counting = {
+            index
+            for index in above & below
+            if describe_number_title(Title(parent.texts[index])).counted is not None
+            and not isinstance(cells.parse_quantity(self.texts[index]), int)
+        }
         title_like = sum(
             index in counting
             or is_title_like(self.texts[index])
