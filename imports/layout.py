@@ -86,6 +86,15 @@ class LayoutQuestion(NamedTuple):
         joined = self.join_options((self.taken - left) | taken)
         return self._replace(answer=joined) if values <= taken | left else self._replace(likely=joined)
 
+    def add_earlier(self, answer: str, earlier: str) -> str:
+        """Return an answer with what an earlier one said of options that are none now, and may come up again."""
+        if not self.multiple:
+            return answer
+        taken, left = _split_answer(answer)
+        taken_before, left_before = _split_answer(earlier)
+        parts = (taken | (taken_before - left), left | (left_before - taken))
+        return _BEFORE_LEFT.join(_BETWEEN_OPTIONS.join(sorted(part)) for part in parts)
+
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object to store."""
         # A meaning becomes a text.

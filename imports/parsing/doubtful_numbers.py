@@ -89,21 +89,14 @@ def ask_doubtful_numbers(
             question = _build_question(meaning, name, letters, add_numbers(parts), words, reason=reason)
             if answers.get(DOUBTFUL_NUMBERS) == letters:
                 # Of the column that a program names.
-                answers = {**answers, DOUBTFUL_NUMBERS: question.options[0].value}
+                answers = {**answers, DOUBTFUL_NUMBERS: f"give-{letters}"}
             question = question.answered_by(answers)
             if reason or not (is_chosen and question.is_open):
                 mapping.questions.append(question)
             if question.answer.startswith("not-"):
                 del mapping.columns[meaning]
                 mapping.sums.pop(meaning, None)
-            elif question.answer.startswith("add-"):
-                mapping.remarks.append(f"Les nombres de {name} s'ajoutent aux licences que les écoles ont déjà.")
     return mapping
-
-
-def is_about_title(question: LayoutQuestion) -> bool:
-    """Whether the answer to a question holds for all files with the same titles, whatever their numbers."""
-    return question.code == DOUBTFUL_NUMBERS and question.options[0].value.startswith("give-")
 
 
 def _build_question(
@@ -111,23 +104,28 @@ def _build_question(
 ) -> LayoutQuestion:
     """Return the question about columns. `words`: doubtful ones of their titles; `reason`: what else raises a doubt."""
     what = _WHAT[meaning]
-    give = AnswerOption(letters, f"Oui, ce sont des {what}")
-    if not reason:
-        shown = ", ".join(map(str, counts[:MAX_SHOWN]))
-        wanted = "ce qu'il faut donner" if meaning is Meaning.UNITS else "les classes de chaque école"
-        message = f"{name} : ces nombres{f' ({shown})' if shown else ''} sont-ils {wanted} ?"
-        # Another value than for the numbers: an answer about a title holds for the next file with the same titles.
-        give = AnswerOption(f"give-{letters}", "Oui, donner ces nombres" if meaning is Meaning.UNITS else give.label)
-    else:
+    if reason:
         message = f"{name} donne-t-elle bien le nombre de {what} ? {reason}"
-    add = AnswerOption(f"add-{letters}", "Les ajouter à ce que l'école a déjà")
-    refuse = AnswerOption(f"not-{letters}", "Non : ne pas lire cette colonne")
-    options = (give, add, refuse) if words and meaning is Meaning.UNITS else (give, refuse)
-    is_added, is_not = (any(map(words_of.match, words)) for words_of in (_ADDED, _NOT_GIVEN))
-    likely = (
-        refuse.value if is_not and not is_added else add.value if is_added and not is_not and add in options else ""
+    else:
+        shown = ", ".join(map(str, counts[:MAX_SHOWN])) or "aucun pour l'instant"
+        wanted = "ce qu'il faut donner" if meaning is Meaning.UNITS else "les classes de chaque école"
+        message = f"{name} : ces nombres ({shown}) sont-ils {wanted} ?"
+    labels = {"give": "Oui, donner ces nombres" if meaning is Meaning.UNITS else "Oui, ce sont des classes"}
+    if words and meaning is Meaning.UNITS:
+        labels["add"] = "Les ajouter à ce que l'école a déjà"
+    labels["not"] = "Non : ne pas lire cette colonne"
+    likely = {
+        answer
+        for answer, said in (("add", _ADDED), ("not", _NOT_GIVEN))
+        if answer in labels and any(map(said.match, words))
+    }
+    return LayoutQuestion(
+        meaning,
+        DOUBTFUL_NUMBERS,
+        message,
+        tuple(AnswerOption(f"{answer}-{letters}", label) for answer, label in labels.items()),
+        likely=f"{likely.pop()}-{letters}" if len(likely) == 1 else "",
     )
-    return LayoutQuestion(meaning, DOUBTFUL_NUMBERS, message, options, likely=likely)
 
 
 def _find_reason(

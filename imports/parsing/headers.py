@@ -310,6 +310,7 @@ class _CandidateRow:
             index
             for index in above & below
             if describe_number_title(Title(parent.texts[index])).counted is not None
+            and any(map(str.isalpha, self.texts[index]))
             and not isinstance(cells.parse_quantity(self.texts[index]), int)
         }
         title_like = sum(

@@ -12,18 +12,20 @@ from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow
-from imports.layout import MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
+from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.colour_legends import find_legends_elsewhere
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
 from imports.parsing.column_questions import ask_joined_tables, choose_email_column, choose_uai_column
 from imports.parsing.column_titles import Title
-from imports.parsing.doubtful_numbers import ask_doubtful_numbers, is_about_title
+from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.questions import resolve_duplicate_tables
+from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.repeated_schools import NumberSource
+from imports.parsing.row_decisions import QUESTION as SHARED_NUMBERS
 from imports.parsing.row_decisions import decide_rows
 from imports.parsing.rows import ParsedRow
 from imports.parsing.sheet_selection import DetectedSheet, collect_sample, read_banner, select_sheets
@@ -128,13 +130,16 @@ BLOCKING_COLUMNS = frozenset(
     {Meaning.UAI.value, Meaning.NAME.value, Meaning.COMMUNE.value, Meaning.POSTAL_CODE.value, "sheets"}
 )
 
+#: Questions about the rows of one file: what was answered for another is likely, and asked again.
+_ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
+
 
 class RememberedMapping(NamedTuple):
     """The mapping last confirmed for a header."""
 
     columns: Mapping[Meaning, int | None]
     volume: Volume | None
-    #: To the questions which of several columns to read.
+    #: By code of the question.
     answers: Mapping[str, str] = {}
 
 
@@ -174,8 +179,8 @@ def parse_spreadsheet(
     same_titles = [detected for detected in detected_sheets if detected.header_digest == first.header_digest]
     sample = collect_sample(same_titles)
     remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
-    if remembered_mapping is not None:
-        choices = replace(choices, answers={**remembered_mapping.answers, **choices.answers})
+    settled = _list_settled(remembered_mapping, choices)
+    choices = replace(choices, answers={**settled, **choices.answers})
     mapping = _map_sheet(
         first.titles,
         sample,
@@ -192,8 +197,6 @@ def parse_spreadsheet(
     questions = _list_column_questions(questions, choices, volume, mapping)
     questions += [one.answered_by(choices.answers) for one in ask_joined_tables(first.titles, sample)]
     remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout), *mapping.remarks]
-    if remembered_mapping is not None:
-        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, titles)
     rows: list[ParsedRow] = []
     tables: list[ReadTable] = []
     if not any(question.is_open and question.column in BLOCKING_COLUMNS for question in questions):
@@ -229,7 +232,8 @@ def parse_spreadsheet(
         names = [sheet.name for sheet in workbook.sheets]
         decided = decide_rows(rows, source, choices.answers, names, tables)
         rows = decided.rows
-        questions = layout_questions.add_row_questions(questions, decided.questions)
+        about_rows = [_suggest(question, remembered_mapping) for question in decided.questions]
+        questions = layout_questions.add_row_questions(questions, about_rows)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)
@@ -237,6 +241,8 @@ def parse_spreadsheet(
             remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
+    if remembered_mapping is not None:
+        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, settled, titles)
     return ParsedSheet(
         kind=workbook.kind,
         sheets=[sheet.name for sheet in workbook.sheets],
@@ -255,6 +261,18 @@ def parse_spreadsheet(
         compared=mapping.compared,
         sums={meaning: list(indexes) for meaning, indexes in mapping.sums.items()},
     )
+
+
+def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
+    """Return the remembered answers that hold for this file, where the member gives no other."""
+    answers = remembered.answers.items() if remembered else ()
+    return {code: answer for code, answer in answers if code not in _ABOUT_ROWS and code not in choices.answers}
+
+
+def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
+    """Return a question about rows with the remembered answer as the likely one, where it still is an option."""
+    answer = remembered.answers.get(question.code, "") if remembered else ""
+    return question._replace(likely=answer) if answer in {option.value for option in question.options} else question
 
 
 def volume_column(volume: Volume | str | None) -> Meaning | None:
@@ -277,11 +295,11 @@ def _list_column_questions(
 ) -> list[LayoutQuestion]:
     """Return the questions about columns that matter for this volume, and the one where no column gives a number.
 
-    Numbers with a doubtful title that do not matter are not read: nobody is asked about them.
+    Doubtful numbers that do not matter are not read: nobody is asked about them.
     """
     asked = [one for one in questions if layout_questions.is_relevant(one.column, choices.purpose, volume)]
     for question in questions:
-        if question not in asked and question.is_open and is_about_title(question):
+        if question not in asked and question.is_open and question.code == DOUBTFUL_NUMBERS:
             mapping.columns.pop(Meaning(question.column), None)
     asked += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, asked)
     return [question.answered_by(choices.answers) for question in asked]

@@ -105,4 +105,4 @@ def test_the_answer_is_remembered_with_the_titles(pool, school, member):
     intake.remember_layout(one, by=member(), at=TERM)
     again = upload_and_parse(pool, schools_csv((school, 3), titles=TITLES))
     assert (again.state, read_row(again).units) == (ImportState.CHECKED, 7)
-    assert "Les nombres de « Licences supplémentaires » (B) s'ajoutent" in again.layout.remarks[0]
+    assert again.layout.remarks[0].endswith("Les ajouter à ce que l'école a déjà.")
