@@ -19,7 +19,14 @@ from imports.parsing.column_titles import (
     is_generic,
     list_doubtful_words,
 )
-from imports.parsing.number_columns import MAX_SHOWN, NumberColumn, add_numbers, get_median, is_sum, list_number_columns
+from imports.parsing.number_columns import (
+    NumberColumn,
+    add_numbers,
+    get_median,
+    is_sum,
+    list_number_columns,
+    show_numbers,
+)
 from schools.folding import fold
 
 #: Of fewer numbers, each from 1 on may stand once by chance.
@@ -75,12 +82,10 @@ def ask_doubtful_numbers(
         words = [word for index in indexes for word in list_doubtful_words(meaning, own_titles[index], school_year)]
         if not indexes or not (parts or words):
             continue
-        is_chosen = (chosen or {}).get(meaning) in indexes or any(
-            question.column == meaning and question.answer == answers.get(question.code)
-            for question in mapping.questions
-        )
+        is_answered = any(one.column == meaning and one.answer == answers.get(one.code) for one in mapping.questions)
+        is_chosen = is_answered or (chosen or {}).get(meaning) in indexes
         letters = "+".join(map(column_letters, indexes))
-        reason = _find_reason(meaning, parts, numbers, hidden) if parts else ""
+        reason = _find_reason(meaning, parts, numbers, hidden) if parts and not is_answered else ""
         if not reason and parts and not is_chosen and not words:
             reason = _find_doubt(meaning, parts, list(numbers.values()), banner)
         if reason or words:
@@ -107,7 +112,7 @@ def _build_question(
     if reason:
         message = f"{name} donne-t-elle bien le nombre de {what} ? {reason}"
     else:
-        shown = ", ".join(map(str, counts[:MAX_SHOWN])) or "aucun pour l'instant"
+        shown = show_numbers(counts) or "aucun pour l'instant"
         wanted = "ce qu'il faut donner" if meaning is Meaning.UNITS else "les classes de chaque école"
         message = f"{name} : ces nombres ({shown}) sont-ils {wanted} ?"
     labels = {"give": "Oui, donner ces nombres" if meaning is Meaning.UNITS else "Oui, ce sont des classes"}
@@ -133,7 +138,7 @@ def _find_reason(
 ) -> str:
     """Return why these numbers may count another thing, "" where nothing says so."""
     first, counts = parts[0], add_numbers(parts)
-    shown = ", ".join(map(str, counts[:MAX_SHOWN]))
+    shown = show_numbers(counts)
     if get_median(counts) > MAX_UNTITLED_UNITS and len(counts) >= MIN_NUMBERS:
         return f"Ses nombres ({shown}) semblent être des élèves, des euros ou une année."
     if len(parts) == 1 and meaning is Meaning.UNITS and is_generic(first.title):
