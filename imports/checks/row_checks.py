@@ -130,6 +130,7 @@ def check_row_fast(request: CheckRequest, context: CheckContext, findings: Cross
         or conflict_resolution
         or school_checks.needs_note(found)
         or context.purpose is not Purpose.ALLOCATION
+        or context.additions is not None
     ):
         return None
     label, closed, elementary, mailbox, known, held, _, elsewhere = school
@@ -192,7 +193,7 @@ def check_row(request: CheckRequest, context: CheckContext, findings: CrossRowFi
         problems.append(describe_shared(row, found.uai, findings.shared[row.email.lower()], context))
     if context.purpose is Purpose.PORTFOLIO:
         return _portfolio_outcome(request, school, problems)
-    return _allocation_outcome(request, school, wanted, problems, findings)
+    return _allocation_outcome(request, school, wanted, problems, findings, context=context)
 
 
 def _label_recipient_held(request: CheckRequest, school: SchoolFacts | None) -> tuple[str, str, int]:
@@ -293,6 +294,8 @@ def _allocation_outcome(
     units: int | None,
     problems: list[Problem],
     findings: CrossRowFindings,
+    *,
+    context: CheckContext,
 ) -> RowOutcome:
     label, recipient, held = _label_recipient_held(request, school)
     email = request.row.email
@@ -307,7 +310,8 @@ def _allocation_outcome(
         problems.append(describe_unknown(school))
     if units:
         problems += unit_checks.check_plausibility(request, units, school, findings)
-        problems += unit_checks.check_other_pools(request, units, school)
+        problems += unit_checks.check_other_pools(request, units, school, context)
+        problems += unit_checks.check_addition(request, school, context)
     verdict = _verdict(units, held, problems)
     if verdict is Verdict.CONFLICT and units is not None:
         problems.append(unit_checks.describe_lower(units, school))

@@ -27,6 +27,7 @@ from imports.parsing.column_mapping import column_index, column_letters
 from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.questions import DUPLICATE_TABLES
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, RememberedMapping
+from licensing.entitlements.queries import get_school_year
 from licensing.pools.checks import ProgressCallback, no_progress
 from schools.queries import list_communes
 from schools.recognition.candidates import SchoolSummary
@@ -280,8 +281,8 @@ def choose_layout(
 
 
 def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions:
-    """Return the layout choices of an import."""
-    choices = spreadsheet_import.choices
+    """Return the layout choices of an import, with the school year of its pool."""
+    choices, pool = spreadsheet_import.choices, spreadsheet_import.pool
     return ParsingOptions(
         purpose=Purpose(spreadsheet_import.purpose),
         sheets=choices.sheets,
@@ -290,6 +291,7 @@ def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions
         volume=Volume(spreadsheet_import.volume) if spreadsheet_import.volume else None,
         units_for_all=spreadsheet_import.units_for_all,
         answers=choices.answers,
+        school_year=get_school_year(pool.entitlement.last_day) if pool else None,
     )
 
 

@@ -300,8 +300,14 @@ def _recall(
 def _list_column_questions(
     questions: Sequence[LayoutQuestion], choices: ParsingOptions, volume: Volume | None, mapping: ColumnMapping
 ) -> list[LayoutQuestion]:
-    """Return the questions about columns that matter for this volume, and the one where no column gives a number."""
+    """Return the questions about columns that matter for this volume, and the one where no column gives a number.
+
+    Doubtful numbers that do not matter are not read: nobody is asked about them.
+    """
     asked = [one for one in questions if layout_questions.is_relevant(one.column, choices.purpose, volume)]
+    for question in questions:
+        if question not in asked and question.is_open and question.code == DOUBTFUL_NUMBERS:
+            mapping.columns.pop(Meaning(question.column), None)
     asked += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, asked)
     return [question.answered_by(choices.answers) for question in asked]
 

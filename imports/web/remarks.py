@@ -179,6 +179,8 @@ _NOUNS: dict[str, tuple[str, str]] = {
         "école qui a déjà des licences d'un autre lot",
         "écoles qui ont déjà des licences d'un autre lot",
     ),
+    "already_added": ("école à qui ce nombre a déjà été ajouté", "écoles à qui ce nombre a déjà été ajouté"),
+    "added_units": ("école à qui ce tableau ajoute des licences", "écoles à qui ce tableau ajoute des licences"),
     "added_to_other_pool": ("école qui en a aussi d'un autre lot", "écoles qui en ont aussi d'un autre lot"),
     "email_shared": ("école à l'adresse commune avec d'autres", "écoles à l'adresse commune avec d'autres"),
     "email_not_in_directory": ("adresse inconnue de l'annuaire", "adresses inconnues de l'annuaire"),
