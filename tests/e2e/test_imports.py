@@ -329,7 +329,7 @@ def test_the_values_of_a_column_are_ticked_without_scripts(committing, walker):
     """Each value is a box below its column, and a question of one answer has the likely one."""
     spreadsheet_import = upload_and_parse(PoolFactory(capacity=100), build_xlsx([["UAI"], [SchoolFactory().uai]]))
     values = {"F:oui": "Avis (F) : favorable – 6 lignes", "F:non": "Avis (F) : défavorable – 2 lignes"}
-    colours = {"colour:red": "Couleur : rouge – 1 ligne"}
+    colours = {"colour:red": "Lignes en rouge – 1 ligne"}
     options = tuple(starmap(AnswerOption, (values | colours).items()))
     message = "Lesquelles de ces lignes faut-il prendre\u00a0?"
     question = LayoutQuestion("", "row_categories", message, options, likely="F:oui/F:non,colour:red", multiple=True)
