@@ -10,6 +10,7 @@ from imports.enums import Purpose, Volume
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing import sheet_body
 from imports.parsing.column_mapping import column_index, column_letters
+from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
 from imports.parsing.repeated_schools import COUNT, school_key
 from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
@@ -111,6 +112,12 @@ def ask_volume(
 def find_missing_source(questions: Sequence[LayoutQuestion]) -> str:
     """Return the sentence that no column gives the number of licences, "" where one does or is in question."""
     return next((one.message.partition(".")[0] + "." for one in questions if one.code == SOURCE_MISSING), "")
+
+
+def add_joined_tables(questions: Sequence[LayoutQuestion], joined: Sequence[LayoutQuestion]) -> list[LayoutQuestion]:
+    """Return all questions, those about tables first; without those that an answer about the tables settles."""
+    settled = {UAI_COLUMNS, "ambiguous_column"} if any(question.is_open for question in joined) else set()
+    return [*joined, *(one for one in questions if one.code not in settled)]
 
 
 def add_row_questions(

@@ -17,17 +17,18 @@ from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.colour_legends import find_legends_elsewhere
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
-from imports.parsing.column_questions import ask_joined_tables, choose_email_column, choose_uai_column
+from imports.parsing.column_questions import choose_email_column, choose_uai_column
 from imports.parsing.column_titles import Title
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.headers import compute_header_digest
+from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.questions import resolve_duplicate_tables
 from imports.parsing.repeated_schools import NumberSource
 from imports.parsing.row_decisions import decide_rows
 from imports.parsing.rows import ParsedRow
-from imports.parsing.sheet_selection import DetectedSheet, collect_sample, read_banner, select_sheets
-from imports.parsing.sheet_shapes import open_tables
+from imports.parsing.sheet_selection import DetectedSheet, collect_sample, find_origin, read_banner, select_sheets
+from imports.parsing.sheet_shapes import ReshapedWorkbook, open_tables
 from imports.parsing.stacked_tables import ReadTable, TableReader, describe_tables, list_further_tables
 
 #: Rows shown above the header, and from the header on.
@@ -162,7 +163,7 @@ def parse_spreadsheet(
 ) -> ParsedSheet:
     """Parse a file. Raises `UnreadableFile`. `progress` is called now and then with the rows read and their total."""
     known = known or ParsingContext()
-    workbook = open_tables(content)
+    workbook, choices = _open(content, choices)
     layout = select_sheets(workbook, sheets=choices.sheets, header_row=choices.header_row)
     detected_sheets = layout.detected_sheets
     check_height(sum(detected.sheet.height for detected in detected_sheets))
@@ -173,7 +174,10 @@ def parse_spreadsheet(
     sample = collect_sample(same_titles)
     remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
     if remembered_mapping is not None:
-        choices = replace(choices, answers={**remembered_mapping.answers, **choices.answers})
+        answers = {**remembered_mapping.answers, **choices.answers}
+        if answers.get(JOINED_TABLES) != choices.answers.get(JOINED_TABLES):
+            return parse_spreadsheet(content, replace(choices, answers=answers), progress, known)
+        choices = replace(choices, answers=answers)
     mapping = _map_sheet(
         first.titles,
         sample,
@@ -186,16 +190,25 @@ def parse_spreadsheet(
     volume = _choose_volume(choices, remembered_mapping, mapping)
     questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
     questions = _list_column_questions(questions, choices, volume, mapping)
-    questions += [one.answered_by(choices.answers) for one in ask_joined_tables(first.titles, sample)]
+    questions = layout_questions.add_joined_tables(
+        questions,
+        [
+            question.answered_by(choices.answers)
+            for name, question in workbook.questions.items()
+            if any(find_origin(detected.sheet).name == name for detected in detected_sheets)
+        ],
+    )
     remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout), *mapping.remarks]
     if remembered_mapping is not None:
         remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, titles)
     rows: list[ParsedRow] = []
     tables: list[ReadTable] = []
-    if not any(question.is_open and question.column in BLOCKING_COLUMNS for question in questions):
+    if not any(
+        question.is_open and (question.column in BLOCKING_COLUMNS or question.code == JOINED_TABLES)
+        for question in questions
+    ):
         # While a question about quantities or e-mails is open, the schools are shown all the same.
-        units_column = volume_column(volume)
-        units_column = units_column if units_column in mapping.columns else None
+        units_column = column if (column := volume_column(volume)) in mapping.columns else None
         sheet_mappings = [
             mapping if detected.header_digest == first.header_digest else _map_separately(detected, known)
             for detected in detected_sheets
@@ -251,6 +264,14 @@ def parse_spreadsheet(
         compared=mapping.compared,
         sums={meaning: list(indexes) for meaning, indexes in mapping.sums.items()},
     )
+
+
+def _open(content: bytes, choices: ParsingOptions) -> tuple[ReshapedWorkbook, ParsingOptions]:
+    """Return the workbook, and the choices without those made before tables side by side were read otherwise."""
+    workbook = open_tables(content, choices.answers)
+    if choices.sheets and not {sheet.name for sheet in workbook.sheets}.issuperset(choices.sheets):
+        return workbook, replace(choices, header_row=None, columns={})
+    return workbook, choices
 
 
 def volume_column(volume: Volume | str | None) -> Meaning | None:
