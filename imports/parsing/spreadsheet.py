@@ -24,7 +24,9 @@ from imports.parsing.headers import compute_header_digest
 from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.questions import resolve_duplicate_tables
+from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.repeated_schools import NumberSource
+from imports.parsing.row_decisions import QUESTION as SHARED_NUMBERS
 from imports.parsing.row_decisions import decide_rows
 from imports.parsing.rows import ParsedRow
 from imports.parsing.sheet_selection import DetectedSheet, collect_sample, find_origin, read_banner, select_sheets
@@ -120,6 +122,8 @@ class ParsingOptions:
     units_for_all: int | None = None
     #: Value of the chosen option by code of the question.
     answers: Mapping[str, str] = field(default_factory=dict)
+    #: The year in which the school year of the licences ends: a title of another year is asked about. None: none is.
+    school_year: int | None = None
 
 
 #: No row can be parsed while a question about one of these is open.
@@ -127,13 +131,16 @@ BLOCKING_COLUMNS = frozenset(
     {Meaning.UAI.value, Meaning.NAME.value, Meaning.COMMUNE.value, Meaning.POSTAL_CODE.value, "sheets"}
 )
 
+#: Questions about the rows of one file: what was answered for another is likely, and asked again.
+_ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
+
 
 class RememberedMapping(NamedTuple):
     """The mapping last confirmed for a header."""
 
     columns: Mapping[Meaning, int | None]
     volume: Volume | None
-    #: To the questions which of several columns to read.
+    #: By code of the question.
     answers: Mapping[str, str] = {}
 
 
@@ -173,11 +180,10 @@ def parse_spreadsheet(
     same_titles = [detected for detected in detected_sheets if detected.header_digest == first.header_digest]
     sample = collect_sample(same_titles)
     remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
-    if remembered_mapping is not None:
-        answers = {**remembered_mapping.answers, **choices.answers}
-        if answers.get(JOINED_TABLES) != choices.answers.get(JOINED_TABLES):
-            return parse_spreadsheet(content, replace(choices, answers=answers), progress, known)
-        choices = replace(choices, answers=answers)
+    settled = _list_settled(remembered_mapping, choices)
+    choices = replace(choices, answers={**settled, **choices.answers})
+    if JOINED_TABLES in settled:
+        return parse_spreadsheet(content, choices, progress, known)
     mapping = _map_sheet(
         first.titles,
         sample,
@@ -186,6 +192,8 @@ def parse_spreadsheet(
         communes=known.communes,
         banner=read_banner(first),
         hidden=frozenset().union(*(detected.sheet.hidden_columns for detected in same_titles)),
+        by_hand=choices.columns,
+        school_year=choices.school_year,
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
     questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
@@ -199,8 +207,6 @@ def parse_spreadsheet(
         ],
     )
     remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout), *mapping.remarks]
-    if remembered_mapping is not None:
-        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, titles)
     rows: list[ParsedRow] = []
     tables: list[ReadTable] = []
     if not any(
@@ -238,7 +244,8 @@ def parse_spreadsheet(
         names = [sheet.name for sheet in workbook.sheets]
         decided = decide_rows(rows, source, choices.answers, names, tables)
         rows = decided.rows
-        questions = layout_questions.add_row_questions(questions, decided.questions)
+        about_rows = [_suggest(question, remembered_mapping) for question in decided.questions]
+        questions = layout_questions.add_row_questions(questions, about_rows)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)
@@ -246,6 +253,8 @@ def parse_spreadsheet(
             remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
+    if remembered_mapping is not None:
+        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, settled, titles)
     return ParsedSheet(
         kind=workbook.kind,
         sheets=[sheet.name for sheet in workbook.sheets],
@@ -272,6 +281,18 @@ def _open(content: bytes, choices: ParsingOptions) -> tuple[ReshapedWorkbook, Pa
     if choices.sheets and not {sheet.name for sheet in workbook.sheets}.issuperset(choices.sheets):
         return workbook, replace(choices, header_row=None, columns={})
     return workbook, choices
+
+
+def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
+    """Return the remembered answers that hold for this file, where the member gives no other."""
+    answers = remembered.answers.items() if remembered else ()
+    return {code: answer for code, answer in answers if code not in _ABOUT_ROWS and code not in choices.answers}
+
+
+def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
+    """Return a question about rows with the remembered answer as the likely one, where it still is an option."""
+    answer = remembered.answers.get(question.code, "") if remembered else ""
+    return question._replace(likely=answer) if answer in {option.value for option in question.options} else question
 
 
 def volume_column(volume: Volume | str | None) -> Meaning | None:
@@ -329,10 +350,13 @@ def _map_sheet(
     communes: frozenset[str],
     banner: Sequence[CellRow],
     hidden: frozenset[int],
+    by_hand: Mapping[Meaning, int | None] | None = None,
+    school_year: int | None = None,
 ) -> ColumnMapping:
     """Return the mapping for these titles and rows, its numbers settled or in question.
 
-    `banner`: the rows above. `hidden`: the columns that the file hides.
+    `banner`: the rows above. `hidden`: the columns that the file hides. `by_hand`: the chosen columns that are not
+    remembered ones.
     """
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
@@ -340,7 +364,9 @@ def _map_sheet(
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
     mapping = choose_email_column(mapping, titles, sample, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
-    return ask_doubtful_numbers(mapping, titles, sample, answers, banner, hidden=hidden)
+    return ask_doubtful_numbers(
+        mapping, titles, sample, answers, banner, chosen=by_hand, hidden=hidden, school_year=school_year
+    )
 
 
 def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:
