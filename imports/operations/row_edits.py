@@ -467,6 +467,43 @@ def keep_row(
     return len(others)
 
 
+@transaction.atomic
+def add_up_rows(
+    *,
+    import_id: int,
+    number: int,
+    sheet: int = 0,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+) -> int:
+    """Give a school that several rows cite the sum of their numbers, on the first; set aside the others; return it.
+
+    Raises `Refusal`, having changed nothing.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    uai = (
+        ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).values_list("uai", flat=True).first()
+    )
+    cited = list(
+        ImportRow.objects.filter(import_id=import_id, uai=uai or None, set_aside=False, ignored_reason="").order_by(
+            "sheet", "number"
+        )
+    )
+    if len(cited) < 2 or any(row.units is None for row in cited):  # noqa: PLR2004 - no sum
+        raise Refusal(
+            "nothing_to_add_up", f"La ligne {number} n'a pas d'autre ligne de son école, au nombre lisible, à ajouter."
+        )
+    total = sum(row.units or 0 for row in cited)
+    change_rows(spreadsheet_import, cited[1:], _set_aside)
+
+    def give_total(row: ImportRow) -> None:
+        row.edits = {**row.edits, Meaning.UNITS.value: str(total)}
+
+    cited[0].refresh_from_db()
+    change_rows(spreadsheet_import, cited[:1], give_total)
+    return total
+
+
 def _tick(row: ImportRow, *, ticked: bool) -> None:
     if ticked and not is_tickable(row.verdict, row.conflict_resolution):
         raise Refusal(

@@ -12,32 +12,51 @@ from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, column_index, column_letters
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
+from imports.parsing.form_answers import holds_several_addresses, may_be_personal
 from schools.folding import fold
 
 #: Code of the question.
 EMAIL_COLUMNS = "email_columns"
-_NONE_LABEL = "Ne lire aucune : écrire au contact de votre périmètre ou à l'adresse officielle"
+_NONE_LABEL = "Ne pas les lire : écrire au contact de votre périmètre ou à l'adresse officielle"
 
 
 def choose_email_column(
-    mapping: ColumnMapping, titles: Sequence[Title], sample: Sequence[CellRow], answers: Mapping[str, str]
+    mapping: ColumnMapping,
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    chosen: Mapping[Meaning, int | None],
+    answers: Mapping[str, str],
 ) -> ColumnMapping:
-    """Return the mapping whose question about addresses has an option for each column, and its answer."""
+    """Return the mapping whose question about addresses has an option for each column, and its answer.
+
+    An address that is not the school's is not read, as its key would go there: where it may be, that is asked.
+    """
     candidates = mapping.candidates.get(Meaning.EMAIL, [])
     asked = next((question for question in mapping.questions if question.column == Meaning.EMAIL), None)
-    if asked is None or not candidates:
+    question, columns = asked, dict(mapping.columns)
+    if asked is None and Meaning.EMAIL in columns and Meaning.EMAIL not in chosen:
+        candidates = [columns[Meaning.EMAIL]]
+        name = _describe_addresses(candidates[0], titles, []).label
+        if holds_several_addresses(candidates[0], columns, sample):
+            del columns[Meaning.EMAIL]
+            remark = f"Une même école a plusieurs adresses dans {name} : elles sont de personnes, et ne sont pas lues."
+            return mapping._replace(columns=columns, remarks=[*mapping.remarks, remark])
+        if may_be_personal(candidates[0], titles, sample):
+            del columns[Meaning.EMAIL]
+            message = f"Les adresses de {name} sont peut-être celles de personnes, et non des écoles. "
+            question = LayoutQuestion(Meaning.EMAIL, EMAIL_COLUMNS, message, likely=NO_COLUMN)
+    if question is None or not candidates:
         return mapping
     options = [_describe_addresses(index, titles, sample) for index in candidates]
-    question = asked._replace(
+    question = question._replace(
         code=EMAIL_COLUMNS,
-        message=f"{asked.message.rpartition('. ')[0]}. À laquelle écrire ?",
+        message=f"{question.message.rpartition('. ')[0]}. À laquelle écrire ?",
         options=(*options, AnswerOption(NO_COLUMN, _NONE_LABEL)),
     ).answered_by(answers)
-    columns = dict(mapping.columns)
     if question.answer not in ("", NO_COLUMN):
         columns[Meaning.EMAIL] = column_index(question.answer)
-    questions = [question if one is asked else one for one in mapping.questions]
-    return mapping._replace(columns=columns, questions=questions)
+    questions = [one for one in mapping.questions if one is not asked]
+    return mapping._replace(columns=columns, questions=[*questions, question])
 
 
 def _describe_addresses(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:

@@ -11,10 +11,6 @@ from imports.parsing.rows import ParsedRow, add_notes, leave_out_row
 from imports.problems import COUNTED_WITH_ANOTHER, RowNote
 from schools.folding import fold
 
-#: Words of a cell that tells a class apart, and not a school: « CE1 B », « Cycle 2 ».
-_CLASS_WORDS = frozenset(
-    "tps ps ms gs cp ce1 ce2 cm1 cm2 6e 5e 4e 3e ulis cycle niveau classe a b c d 1 2 3 et".split()  # noqa: SIM905
-)
 _PLACE = (Meaning.COMMUNE, Meaning.POSTAL_CODE, Meaning.DEPARTEMENT, Meaning.ADDRESS)
 
 
@@ -27,9 +23,8 @@ def school_key(row: ParsedRow) -> str:
     name = cells.get(Meaning.NAME, "")
     if not name:
         return ""
-    kind = fold(cells.get(Meaning.KIND, ""))
     parts = [name, *(cells.get(meaning, "") for meaning in _PLACE)]
-    return fold(" ".join(parts)) + ("" if _CLASS_WORDS.issuperset(kind.split()) else f" / {kind}")
+    return f"{fold(' '.join(parts))} / {fold(cells.get(Meaning.KIND, ''))}"
 
 
 QUESTION = "repeated_schools"

@@ -362,7 +362,7 @@ def _map_sheet(
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
     sample = limit_sample(sample, len(titles))
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_email_column(mapping, titles, sample, answers)
+    mapping = choose_email_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
     return ask_doubtful_numbers(
         mapping, titles, sample, answers, banner, chosen=by_hand, hidden=hidden, school_year=school_year
