@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from core import formatting
 from imports.cells import CellType, cell_to_text
 from imports.columns import DOMINANT_SHARE, Meaning
 from imports.formats.sheet_types import CellRow, CellValue
 from imports.parsing.cell_classification import classify_cell
 from imports.parsing.column_titles import Title, match_meanings, title_words
+from imports.parsing.rows import ParsedRow
 from imports.parsing.stacked_tables import ReadTable
 from imports.title_patterns import split_words
 from schools.folding import fold
@@ -76,6 +78,20 @@ def list_respondents(tables: Iterable[ReadTable]) -> dict[tuple[int, int], str]:
             if first <= number <= last and person:
                 found[table.detected.index, number] = person
     return found
+
+
+def describe_repeated_answers(
+    rows: Sequence[ParsedRow], groups: Mapping[str, Sequence[int]], respondents: Mapping[tuple[int, int], str]
+) -> list[str]:
+    """Return a remark about persons who answered several times for one school, and are counted once; none without."""
+    again = 0
+    for indexes in groups.values() if respondents else ():
+        people = [respondents.get((rows[index].sheet, rows[index].number), index) for index in indexes]
+        again += len(people) - len(set(people))
+    if not again:
+        return []
+    lines = "Une ligne répète" if again == 1 else f"{formatting.number(again)} lignes répètent"
+    return [f"{lines} la réponse d'une même personne pour une même école : elle est comptée une fois."]
 
 
 def _names_person(title: Title) -> bool:

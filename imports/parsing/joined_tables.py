@@ -54,10 +54,11 @@ class TablePart(NamedTuple):
 
 
 class JoinedTables(NamedTuple):
-    """Tables side by side in one sheet, from the left; and the index of the row of their titles, None without one."""
+    """Tables side by side in one sheet, from the left."""
 
     parts: Sequence[TablePart]
-    header_row: int | None = None
+    #: The indexes of the row, or the two rows, of their titles.
+    title_rows: range = range(0)
     #: The columns that name their schools, where they are two schools a row.
     schools: Sequence[int] = ()
     #: Whether each of the tables is certain; else `ask_joined_tables`.
@@ -66,19 +67,15 @@ class JoinedTables(NamedTuple):
     def take_rows(self, part: TablePart, rows: Iterable[CellRow]) -> Iterator[CellRow]:
         """Iterate over the rows of a table, with its titles; over a blank one where the row is another table's."""
         others = {column for other in self.parts for column in other.own}.difference(part.own)
-        header_row = -1 if self.header_row is None else self.header_row
         for number, row in enumerate(rows):
             cells = [row[column] if column < len(row) else "" for column in part.columns]
             is_own = _is_filled(row, part.own)
             if not is_own and _is_filled(row, others):
                 cells = []
-            elif part.titles and number <= header_row:
-                # Both rows of titles, where there are two.
-                for place, column in enumerate(part.columns):
-                    if column in part.titles:
-                        cells[place] = part.titles[column] if number == header_row else ""
-            if part.kind and is_own and number >= header_row:
-                cells.append(Meaning.KIND.label if number == header_row else part.kind)
+            elif number in self.title_rows:
+                cells = [part.titles.get(column, cell) for column, cell in zip(part.columns, cells, strict=True)]
+            if part.kind and is_own and number >= self.title_rows[-1]:
+                cells.append(Meaning.KIND.label if number in self.title_rows else part.kind)
             yield cells
 
     def ask(self) -> LayoutQuestion:
@@ -106,7 +103,7 @@ def find_joined_tables(rows: Sequence[CellRow], merged: Sequence[MergedRange] = 
     titles = [*header.titles[:width], *[Title("")] * (width - len(header.titles))]
     filled = _find_filled_columns(rows, width)
     if header.row is not None and (pairs := _PairFinder(titles, rows[header.row + 1 :]).find(filled)) is not None:
-        return pairs._replace(header_row=header.row)
+        return pairs._replace(title_rows=range(header.row - any(title.parent for title in titles), header.row + 1))
     lefts = (
         # Without numbers, a banner over each of them may say that the second is about the first.
         _find_repetitions([fold(title.text) for title in titles], _names_schools) or _find_tables_beside(rows, filled)

@@ -167,15 +167,14 @@ class DetectedSheet:
 
 
 class SheetSelection(NamedTuple):
-    """The sheets to read, in order, and the names of the other visible and hidden sheets that list schools."""
+    """The sheets to read, and the others that list schools; in order."""
 
     detected_sheets: list[DetectedSheet]
-    others: list[str]
-    hidden: list[str]
+    unread: list[DetectedSheet]
 
     def list_names(self) -> list[str]:
         """Return the names of all sheets that list schools."""
-        return [*(detected.sheet.name for detected in self.detected_sheets), *self.others, *self.hidden]
+        return [detected.sheet.name for detected in (*self.detected_sheets, *self.unread)]
 
 
 class _SheetScore(NamedTuple):
@@ -197,12 +196,12 @@ def select_sheets(
 
     Raises `UnreadableFile` where no sheet has such a name.
     """
-    if sheets:
-        detected_sheets = _chosen_sheets(workbook, sheets, header_row)
-        return SheetSelection(detected_sheets, [], [])
     indexed_sheets = [(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name != LISTS_SHEET]
     candidates = [_detect(index, sheet) for index, sheet in indexed_sheets]
     scores = {detected.index: _score(detected) for detected in candidates}
+    if sheets:
+        selected = _choose_sheets(workbook, sheets, header_row)
+        return SheetSelection(selected, _list_unread(candidates, selected, scores))
     best = max(candidates, key=lambda detected: scores[detected.index])
     header_digest = best.header_digest
     selected = [
@@ -219,17 +218,16 @@ def select_sheets(
             and scores[detected.index].rows
         )
     ]
-    selected_indexes = {detected.index for detected in selected}
     if header_row is not None:
         selected = [_with_header_row(detected, header_row, selected[0]) for detected in selected]
-    unread = [
-        detected for detected in candidates if detected.index not in selected_indexes and scores[detected.index].is_list
-    ]
-    return SheetSelection(
-        selected,
-        [detected.sheet.name for detected in unread if not detected.sheet.hidden],
-        [detected.sheet.name for detected in unread if detected.sheet.hidden],
-    )
+    return SheetSelection(selected, _list_unread(candidates, selected, scores))
+
+
+def _list_unread(
+    candidates: Sequence[DetectedSheet], selected: Sequence[DetectedSheet], scores: Mapping[int, _SheetScore]
+) -> list[DetectedSheet]:
+    taken = {detected.index for detected in selected}
+    return [detected for detected in candidates if detected.index not in taken and scores[detected.index].is_list]
 
 
 def collect_sample(detected_sheets: Sequence[DetectedSheet]) -> list[CellRow]:
@@ -245,7 +243,7 @@ def read_banner(detected: DetectedSheet) -> list[CellRow]:
     return list(islice(detected.sheet.rows(), max(above - MAX_BANNER_ROWS, 0), above))
 
 
-def _chosen_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:
+def _choose_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:
     chosen = {name: find_sheets(workbook.sheets, name) for name in sheets}
     missing = [name for name, indexes in chosen.items() if not indexes]
     if missing:
