@@ -31,7 +31,7 @@ MAX_UNTITLED_UNITS = 60
 
 
 #: What follows the level of a class: « CE1 B », « Cycle 2 et 3 ».
-_CLASS_LETTERS = re.compile(r"\b([a-d]|[1-3]|et|classe)\b")
+_CLASS_LETTERS = re.compile(r"\b([a-d]|(?<!cycle )[1-4]|et|classe)\b")
 
 
 class ComparedRow(NamedTuple):

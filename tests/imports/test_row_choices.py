@@ -38,11 +38,27 @@ def chosen(spreadsheet_import):
 def test_one_of_the_numbers_of_a_school_is_kept(officer, pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
-    assert set(choices(spreadsheet_import)) == {"garder 3", "garder 4"}
+    assert set(choices(spreadsheet_import)) == {"additionner : 10\xa0licences en tout", "garder 3", "garder 4"}
     here = import_url("row", spreadsheet_import.pk, 0, 2)
     officer.post(here, choices(spreadsheet_import)["garder 4"])
     found = {number: (row.verdict, row.units) for number, row in rows(spreadsheet_import).items()}
     assert found == {2: (Verdict.IGNORED, None), 3: (Verdict.NEW, 4), 4: (Verdict.IGNORED, None)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("numbers", [(3, 4), (3, 3)])
+def test_the_numbers_of_a_school_are_added_up(officer, pool, numbers):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, number) for number in numbers]))
+    total = sum(numbers)
+    officer.post(
+        import_url("row", spreadsheet_import.pk, 0, 3),
+        choices(spreadsheet_import, 3)[f"additionner : {total}\xa0licences en tout"],
+    )
+    found = {number: (row.verdict, row.units, row.ticked) for number, row in rows(spreadsheet_import).items()}
+    assert found == {2: (Verdict.NEW, total, True), 3: (Verdict.IGNORED, None, False)}
+    with refuses("nothing_to_add_up"):
+        row_edits.add_up_rows(import_id=spreadsheet_import.pk, number=2, by=None, at=TERM)
 
 
 @pytest.mark.slow
