@@ -92,7 +92,6 @@ class JoinedTables(NamedTuple):
                 AnswerOption(PAIRS, f"Oui : lire ensemble les colonnes {columns}"),
                 AnswerOption(ONE, "Non, c'est un seul tableau : lire les colonnes choisies ci-dessous"),
             ),
-            likely=PAIRS,
         )
 
 

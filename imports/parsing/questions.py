@@ -14,6 +14,7 @@ from imports.parsing import sheet_body
 from imports.parsing.column_mapping import ColumnMapping, column_index, column_letters
 from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
+from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.repeated_schools import COUNT, school_key
 from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.rows import ParsedRow, leave_out_row, list_columns, parse_row
@@ -23,6 +24,9 @@ from imports.parsing.stacked_tables import ReadTable
 from imports.problems import TABLE_NOT_CHOSEN
 from schools.folding import fold
 
+#: Open questions of a file at a time.
+MAX_QUESTIONS = 2
+_ABOUT_TABLES = frozenset({JOINED_TABLES, "multiple_versions", "duplicate_tables", "unread_sheets"})
 #: Sheets with fewer common schools are not versions of the same list.
 MIN_COMMON_SCHOOLS = 2
 #: Code of the question how many licences to give.
@@ -145,6 +149,12 @@ def add_joined_tables(questions: Sequence[LayoutQuestion], joined: Sequence[Layo
     """Return all questions, those about tables first; without those that an answer about the tables settles."""
     settled = {UAI_COLUMNS, "ambiguous_column"} if any(question.is_open for question in joined) else set()
     return [*joined, *(one for one in questions if one.code not in settled)]
+
+
+def limit_questions(questions: Sequence[LayoutQuestion]) -> list[LayoutQuestion]:
+    """Return the first open questions, those about which tables are read before others, which these may settle."""
+    still_open = [question for question in questions if question.is_open]
+    return sorted(still_open, key=lambda one: one.code not in _ABOUT_TABLES)[:MAX_QUESTIONS]
 
 
 def add_row_questions(

@@ -280,7 +280,7 @@ def parse_spreadsheet(
         volume=volume,
         header_digest=header_digest,
         remembered=remembered_mapping is not None,
-        questions=[question for question in questions if question.is_open],
+        questions=layout_questions.limit_questions(questions),
         answered=[question for question in questions if not question.is_open],
         remarks=remarks,
         rows=rows,
