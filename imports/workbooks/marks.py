@@ -64,6 +64,8 @@ class TableLocation(NamedTuple):
     width: int
     #: Sheet and header row of the tables below another one.
     lower_headers: Sequence[tuple[int, int]] = ()
+    #: By code of the question: what was answered about the shape of the tables.
+    answers: Mapping[str, str] = {}
 
     @classmethod
     def from_layout(cls, layout: Layout) -> TableLocation:
@@ -74,7 +76,8 @@ class TableLocation(NamedTuple):
             for table in layout.further_tables
             if table.header_row is not None and table.header_row != headers.get(table.sheet)
         ]
-        return cls(layout.sheets, headers, layout.columns, len(layout.titles), lower)
+        answers = {question.code: question.answer for question in layout.answered}
+        return cls(layout.sheets, headers, layout.columns, len(layout.titles), lower, answers)
 
     @property
     def first(self) -> int:
