@@ -145,8 +145,6 @@ BLOCKING_COLUMNS = frozenset(
 
 #: Questions about the rows of one file: what was answered for another is likely, and asked again.
 _ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
-#: That numbers in doubt are given all the same: likely, and asked again.
-_BELIEVED_NUMBERS = re.compile(r"[A-Z+]+")
 
 
 class RememberedMapping(NamedTuple):
@@ -193,10 +191,11 @@ def parse_spreadsheet(
     same_titles = [detected for detected in layout.detected_sheets if detected.header_digest == first.header_digest]
     sample = collect_sample(same_titles)
     remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
-    settled = _list_settled(remembered_mapping, choices)
+    recalled = _list_recalled(remembered_mapping, choices)
+    if JOINED_TABLES in recalled:
+        return parse_spreadsheet(content, _answer_joined_tables(choices, recalled), progress, known)
+    settled = {code: answer for code, answer in recalled.items() if _holds(code, answer)}
     choices = replace(choices, answers={**settled, **choices.answers})
-    if JOINED_TABLES in settled:
-        return parse_spreadsheet(content, choices, progress, known)
     mapping = _map_sheet(
         first.titles,
         sample,
@@ -206,6 +205,7 @@ def parse_spreadsheet(
         banner=read_banner(first),
         hidden=frozenset().union(*(detected.sheet.hidden_columns for detected in same_titles)),
         by_hand=choices.columns,
+        recalled=recalled,
         school_year=choices.school_year,
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
@@ -269,7 +269,7 @@ def parse_spreadsheet(
         *workbook.remarks, *layout_questions.describe_sheets(layout, questions), *mapping.remarks, *remarks
     ]  # fmt: skip
     if remembered_mapping is not None:
-        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, settled, titles)
+        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, recalled, titles)
     return ParsedSheet(
         kind=workbook.kind,
         sheets=[sheet.name for sheet in workbook.sheets],
@@ -317,16 +317,20 @@ def _read_unread_sheets(
     return SheetSelection([*layout.detected_sheets, *further], unread), [question]
 
 
-def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
-    """Return the remembered answers that hold for this file, where the member gives no other."""
+def _list_recalled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
+    """Return the remembered answers, where the member gives no other."""
     answers = remembered.answers.items() if remembered else ()
-    return {
-        code: answer
-        for code, answer in answers
-        if code not in _ABOUT_ROWS
-        and code not in choices.answers
-        and not (code == DOUBTFUL_NUMBERS and _BELIEVED_NUMBERS.fullmatch(answer))
-    }
+    return {code: answer for code, answer in answers if code not in choices.answers}
+
+
+def _answer_joined_tables(choices: ParsingOptions, recalled: Mapping[str, str]) -> ParsingOptions:
+    """Return the choices with the remembered answer by which the workbook is opened anew."""
+    return replace(choices, answers={**choices.answers, JOINED_TABLES: recalled[JOINED_TABLES]})
+
+
+def _holds(code: str, answer: str) -> bool:
+    """Whether a remembered answer holds for any file of the same titles: of numbers, that they are not to be read."""
+    return answer.startswith("not-") if code == DOUBTFUL_NUMBERS else code not in _ABOUT_ROWS
 
 
 def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
@@ -397,12 +401,13 @@ def _map_sheet(
     banner: Sequence[CellRow],
     hidden: frozenset[int],
     by_hand: Mapping[Meaning, int | None] | None = None,
+    recalled: Mapping[str, str] | None = None,
     school_year: int | None = None,
 ) -> ColumnMapping:
     """Return the mapping for these titles and rows, its numbers settled or in question.
 
     `banner`: the rows above. `hidden`: the columns that the file hides. `by_hand`: the chosen columns that are not
-    remembered ones.
+    remembered ones. `recalled`: the remembered answers.
     """
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
@@ -411,7 +416,15 @@ def _map_sheet(
     mapping = choose_email_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
     return ask_doubtful_numbers(
-        mapping, titles, sample, answers, banner, chosen=by_hand, hidden=hidden, school_year=school_year
+        mapping,
+        titles,
+        sample,
+        answers,
+        banner,
+        chosen=by_hand,
+        hidden=hidden,
+        recalled=recalled,
+        school_year=school_year,
     )
 
 
