@@ -208,9 +208,9 @@ def _label_recipient_held(request: CheckRequest, school: SchoolFacts | None) -> 
 
 def _ignored_outcome(request: CheckRequest, school: SchoolFacts | None, context: CheckContext) -> RowOutcome:
     label, recipient, held = _label_recipient_held(request, school)
+    left_out = next((note for note in reversed(request.row.notes) if note.code in LEFT_OUT_CODES), None)
     if request.row.ignored:
-        code = next((note.code for note in request.row.notes if note.code in LEFT_OUT_CODES), "ignored")
-        reason = warning("", code, request.row.ignored)
+        reason = warning("", left_out.code if left_out else "ignored", request.row.ignored)
     elif request.awaited:
         reason = warning(
             "",
@@ -218,6 +218,8 @@ def _ignored_outcome(request: CheckRequest, school: SchoolFacts | None, context:
             f"Gardée de côté jusqu'à ce que l'annuaire connaisse {request.school.uai or 'son école'} : elle vous sera "
             "alors proposée de nouveau.",
         )
+    elif left_out is not None:
+        reason = left_out.problem
     else:
         reason = warning("", "set_aside", "Mise de côté : elle ne sera pas appliquée.")
     reasons = [reason]

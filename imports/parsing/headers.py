@@ -345,7 +345,7 @@ def _join_rows(
     vertical = any(not below[index] and known[n] for n, index in enumerate(upper.filled))
     if {word for index in upper.filled for word in fold(above[index]).split()} & _BANNER_WORDS and not vertical:
         return None
-    parents = _parent_titles(above, upper.filled, spans)
+    parents = _parent_titles(above, below, upper.filled, spans)
     titles = [join_titles(parent, child) if child else Title(upper_text)
               for parent, child, upper_text in zip(parents, below, above, strict=True)]  # fmt: skip
     titles = _name_covered(titles, row - 1, merged)
@@ -358,14 +358,19 @@ def _join_rows(
     return None
 
 
-def _parent_titles(above: Sequence[str], filled: Sequence[int], spans: dict[int, int]) -> list[str]:
-    """Return the upper title of each column: across its merged cells, else up to the next title."""
+def _parent_titles(
+    above: Sequence[str], below: Sequence[str], filled: Sequence[int], spans: dict[int, int]
+) -> list[str]:
+    """Return the upper title of each column: across its merged cells, else up to the next title, if it has one below.
+
+    With nothing below, it is the title of its own column.
+    """
     parents = list(above)
     for position, index in enumerate(filled):
         end = spans.get(index)
         if end is None:
             following = filled[position + 1] - 1 if position + 1 < len(filled) else len(above) - 1
-            end = index if spans else following
+            end = index if spans or not below[index] else following
         for column in range(index, min(end, len(above) - 1) + 1):
             parents[column] = above[index]
     return parents
