@@ -127,7 +127,7 @@ PLAIN_WORDS = split_words(
     "demande souhait souhaite voeu attribue commande accorde affecte alloue octroye notifie valide prevu previsionnel "
     "propose sollicite estime requis necessaire desire attribution "
     "demander attribuer donner fournir commander prevoir allouer affecter octroyer accorder distribuer livrer "
-    "final finale definitif definitive exact chaque "
+    "final finale definitif definitive exact chaque tout toute tous "
     "combien vous souhaitez voulez desirez faut il merci indiquer saisir preciser renseigner remplir obligatoire svp "
     "chiffre veuillez information renseignement"
 ) | (STOP_WORDS - split_words("n no x par en"))
