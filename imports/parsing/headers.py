@@ -17,6 +17,7 @@ from imports.parsing.column_titles import (
     MAX_TITLE_LENGTH,
     Title,
     count_exact_meanings,
+    describe_number_title,
     is_level,
     is_title_like,
     is_unrelated,
@@ -295,7 +296,7 @@ class _CandidateRow:
     def may_be_lower_row(self, parent: _CandidateRow, covered: Collection[int]) -> bool:
         """Whether the row may be the second header row: short texts, not below every upper title.
 
-        Whatever they say, where a merged title covers them all.
+        Whatever they say, where a merged title covers them all, and below one of numbers: « Licences » / « rendues ».
         """
         if self.has_data or not self.filled or self.numbers:
             return False
@@ -305,8 +306,18 @@ class _CandidateRow:
         below, above = set(self.filled), set(parent.filled)
         if len(above) > 1 and len(below) > 1 and below <= set(covered):
             return True
+        counting = {
+            index
+            for index in above & below
+            if describe_number_title(Title(parent.texts[index])).counted is not None
+            and any(map(str.isalpha, self.texts[index]))
+            and not isinstance(cells.parse_quantity(self.texts[index]), int)
+        }
         title_like = sum(
-            is_title_like(self.texts[index]) or is_level(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index]))
+            index in counting
+            or is_title_like(self.texts[index])
+            or is_level(self.texts[index])
+            or bool(_YEAR.fullmatch(self.texts[index]))
             for index in below
         )
         return bool(above - below or below - above) and title_like * 2 > len(below)

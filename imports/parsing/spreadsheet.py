@@ -12,7 +12,7 @@ from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow
-from imports.layout import MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
+from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.colour_legends import find_legends_elsewhere
@@ -145,6 +145,8 @@ BLOCKING_COLUMNS = frozenset(
 
 #: Questions about the rows of one file: what was answered for another is likely, and asked again.
 _ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
+#: That numbers in doubt are given all the same: likely, and asked again.
+_BELIEVED_NUMBERS = re.compile(r"[A-Z+]+")
 
 
 class RememberedMapping(NamedTuple):
@@ -255,8 +257,7 @@ def parse_spreadsheet(
         )
         decided = decide_rows(rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables)
         rows = decided.rows
-        about_rows = [_suggest(question, remembered_mapping) for question in decided.questions]
-        questions = layout_questions.add_row_questions(questions, about_rows)
+        questions = layout_questions.add_row_questions(questions, decided.questions)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)
@@ -280,7 +281,7 @@ def parse_spreadsheet(
         volume=volume,
         header_digest=header_digest,
         remembered=remembered_mapping is not None,
-        questions=layout_questions.limit_questions(questions),
+        questions=[_suggest(one, remembered_mapping) for one in layout_questions.limit_questions(questions)],
         answered=[question for question in questions if not question.is_open],
         remarks=remarks,
         rows=rows,
@@ -319,11 +320,17 @@ def _read_unread_sheets(
 def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
     """Return the remembered answers that hold for this file, where the member gives no other."""
     answers = remembered.answers.items() if remembered else ()
-    return {code: answer for code, answer in answers if code not in _ABOUT_ROWS and code not in choices.answers}
+    return {
+        code: answer
+        for code, answer in answers
+        if code not in _ABOUT_ROWS
+        and code not in choices.answers
+        and not (code == DOUBTFUL_NUMBERS and _BELIEVED_NUMBERS.fullmatch(answer))
+    }
 
 
 def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
-    """Return a question about rows with the remembered answer as the likely one, where it still is an option."""
+    """Return an open question with the remembered answer as the likely one, where it still is an option."""
     answer = remembered.answers.get(question.code, "") if remembered else ""
     return question._replace(likely=answer) if answer in {option.value for option in question.options} else question
 
@@ -346,8 +353,14 @@ def _recall(
 def _list_column_questions(
     questions: Sequence[LayoutQuestion], choices: ParsingOptions, volume: Volume | None, mapping: ColumnMapping
 ) -> list[LayoutQuestion]:
-    """Return the questions about columns that matter for this volume, and the one where no column gives a number."""
+    """Return the questions about columns that matter for this volume, and the one where no column gives a number.
+
+    Doubtful numbers that do not matter are not read: nobody is asked about them.
+    """
     asked = [one for one in questions if layout_questions.is_relevant(one.column, choices.purpose, volume)]
+    for question in questions:
+        if question not in asked and question.is_open and question.code == DOUBTFUL_NUMBERS:
+            mapping.columns.pop(Meaning(question.column), None)
     asked += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, asked)
     return [question.answered_by(choices.answers) for question in asked]
 

@@ -20,7 +20,7 @@ from schools.models import School
 _EMAIL_CODES = frozenset(
     {"email_invalid", "multiple_emails", "email_missing", "email_shared", "email_not_in_directory"}
 )
-#: Those of a school on several rows, with different numbers or the same.
+#: Problems of schools that several rows cite.
 _REPEATED_CODES = frozenset({"conflicting_duplicate", "duplicate"})
 #: Addresses of the cell, and numbers, offered for a row at most.
 _MAX_CHOICES = 4
@@ -92,7 +92,7 @@ def _add_duplicate_choices(
     for row in rows:
         numbers = list(filter(None, stated[row.uai]))
         if len(numbers) > 1 and None not in stated[row.uai]:
-            label = f"additionner : {formatting.pluralize(sum(numbers), 'licence')} en tout"
+            label = f"additionner les lignes de cette école : {formatting.pluralize(sum(numbers), 'licence')}"
             choices[row.pk].append(RowChoice(label, {"action": "add_up"}))
         if row.verdict != Verdict.IGNORED:
             choices[row.pk] += [
@@ -164,6 +164,8 @@ _NOUNS: dict[str, tuple[str, str]] = {
         "école qui a déjà des licences d'un autre lot",
         "écoles qui ont déjà des licences d'un autre lot",
     ),
+    "already_added": ("école à qui ce nombre a déjà été ajouté", "écoles à qui ce nombre a déjà été ajouté"),
+    "added_units": ("école à qui ce tableau ajoute des licences", "écoles à qui ce tableau ajoute des licences"),
     "added_to_other_pool": ("école qui en a aussi d'un autre lot", "écoles qui en ont aussi d'un autre lot"),
     "email_shared": ("école à l'adresse commune avec d'autres", "écoles à l'adresse commune avec d'autres"),
     "email_not_in_directory": ("adresse inconnue de l'annuaire", "adresses inconnues de l'annuaire"),

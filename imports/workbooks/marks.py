@@ -9,10 +9,13 @@ from imports.columns import Meaning
 from imports.enums import ConflictResolution, Verdict, Volume
 from imports.layout import Layout
 from imports.parsing.spreadsheet import volume_column
+from imports.problems import LEFT_OUT_CODES
 
 _SEVERITY_LABELS = {Verdict.ERROR: "Erreur", Verdict.CONFLICT: "Conflit"}
 #: Codes that are information, not problems: portfolio changes.
 _INFORMATIVE_CODES = {"changes"}
+#: Codes that say why a row of a school is left out: of an ignored row, these alone are marked.
+LEFT_OUT = frozenset({*LEFT_OUT_CODES, "duplicate"})
 #: Wildcards in the lookup formula of the choice lists, removed from school names.
 _WILDCARDS = str.maketrans("*?~", "   ")
 
@@ -98,8 +101,13 @@ def build_mark(
     columns: Mapping[Meaning, int],
     volume: Volume | None,
 ) -> RowMarks | None:
-    """Return the mark of a row, None if it has neither a problem nor a decision."""
+    """Return the mark of a row, None if it has neither a problem nor a decision, and is not left out."""
+    problems = list(problems)
     faults = _mark_decision(decision, columns, volume)
+    if verdict == Verdict.IGNORED:
+        column = find_first_column(columns)
+        reasons = [problem["message"] for problem in problems if problem["code"] in LEFT_OUT]
+        faults += [MarkedProblem(column, f"Laissée de côté : {reason}", severe=False) for reason in reasons]
     settled = verdict == Verdict.IGNORED or bool(decision.conflict_resolution)
     for problem in () if settled else problems:
         if problem["code"] in _INFORMATIVE_CODES:
