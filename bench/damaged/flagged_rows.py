@@ -11,6 +11,7 @@ from typing import Any
 INFORMATIVE = frozenset(
     """
     matched_by_name repaired email_shared email_not_in_directory email_missing email_invalid multiple_emails changes
+    file_remark
     """.split()  # noqa: SIM905 - a list of quoted words is read by nobody
 )
 #: Parts of remarks about every file of their kind, which warn about no number.

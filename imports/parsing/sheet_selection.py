@@ -43,6 +43,7 @@ class ReshapedSheet:
         self.merged, self.uncomputed, self.errors = metadata.merged, metadata.uncomputed, metadata.errors
         self.hidden_rows, self.hidden_columns = metadata.hidden_rows, metadata.hidden_columns
         self.struck, self._read_colours = metadata.struck, metadata.read_colours
+        self.notes = metadata.notes
         self.height = height
         self._read_rows = read_rows
 
@@ -87,6 +88,7 @@ def take_columns(sheet: WorkbookSheet, name: str, left: int, right: int | None) 
         shift(sheet.struck),
         frozenset(column - left for column in sheet.hidden_columns if holds(column)),
         shift_colours,
+        {(row, column - left): text for (row, column), text in sheet.notes.items() if holds(column)},
     )
     return ReshapedSheet(name, sheet, lambda: (row[left:end] for row in sheet.rows()), sheet.height, metadata)
 
@@ -118,6 +120,7 @@ def turn(sheet: WorkbookSheet, name: str, rows: Sequence[CellRow]) -> ReshapedSh
             flip(sheet.struck),
             frozenset(row - 1 for row in sheet.hidden_rows),
             flip_colours,
+            {(column + 1, row - 1): text for (row, column), text in sheet.notes.items()},
         ),
     )
 

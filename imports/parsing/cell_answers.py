@@ -1,0 +1,223 @@
+"""What a cell, a title or a remark says of taking part; which of them describe a school and say nothing of it. Pure.
+
+A word that stands nowhere here is no answer that was understood: whoever reads it is asked. The words that refuse or
+doubt only fill in the likely answer, and untick the rows of free remarks.
+"""
+
+import re
+import unicodedata
+from enum import StrEnum
+from functools import lru_cache
+
+from imports.cells import CellType
+from imports.columns import is_added_title
+from imports.parsing.cell_classification import classify_cell, match_commune
+from imports.parsing.column_titles import is_level
+from imports.title_patterns import ALIASES, STOP_WORDS, split_words
+from schools.folding import fold
+
+
+class Answer(StrEnum):
+    """The kinds of answers."""
+
+    YES = "yes"
+    CHECK = "check"
+    CROSS = "cross"
+    AGREED = "agreed"
+    NO = "no"
+    REFUSAL = "refusal"
+    DOUBT = "doubt"
+    BLANK = "blank"
+    NUMBER = "number"
+    OTHER = "other"
+
+
+#: Answers that speak against giving, whatever the column; and those that tick, unless crosses stand beside check marks.
+AGAINST = frozenset({Answer.NO, Answer.REFUSAL, Answer.DOUBT})
+TICKS = frozenset({Answer.YES, Answer.CHECK, Answer.CROSS})
+
+_WORDS = (
+    dict.fromkeys(("oui", "o", "ok", "1", "vrai", "true", "yes", "y"), Answer.YES)
+    | dict.fromkeys(("non", "n", "no", "ko", "0", "faux", "false"), Answer.NO)
+    | dict.fromkeys(("x", "xx", "xxx"), Answer.CROSS)
+)
+_MARKS = (
+    dict.fromkeys("×✕✖✗✘☒❌", Answer.CROSS)
+    | dict.fromkeys("✓✔☑✅", Answer.CHECK)
+    | dict.fromkeys("☐□◻⬜–—-", Answer.NO)
+)
+_REFUSAL = re.compile(
+    r"\b(refus(e|ee|es|ees|ant|ent)?|rejet(e|ee|es|ees)?|annul\w*|declin(e|ee|es|ees|ent)|desist\w*|abandon\w*"
+    r"|exclu(e|s|es)?|ecarte(e|s|es)?|renonc\w*|(avis )?defavorable\w*|sans suite|ferme(e|s|es)|fermetures?|doublons?"
+    r"|(ne )?(particip|souhait|veul|veut|desir|benefici|adher)\w* (pas|plus)( y| de| en)?( particip\w*| benefici\w*)?"
+    r"|(non|pas|ni) (retenu|accord|valid|particip|interess|volontaire|concern|eligible|inscrit|servi|signe)\w*"
+    r"|ne (pas|plus) (prendre|tenir|compter|doter|livrer|equiper|commander|attribuer|inclure|importer|servir|donner)\w*"
+    r"|(a )?(supprim|retir|enlev|exclur|ignor)\w*|hors (dispositif|dotation|projet|perimetre))\b"
+)
+_DOUBT = re.compile(
+    r"\b(reserves?|conditions?|attente|peut etre|eventuel\w*|provisoire\w*|incertain\w*|indecis\w*|hesit\w*|nsp"
+    r"|doute\w*|sais? pas|pas encore|revoir|a voir|relanc\w*|report(e|ee|es|ees)|complementaires?|suspen\w*"
+    r"|gele(e|s|es)?"
+    r"|(a|reste a|restent a) (confirmer|verifier|valider|preciser|definir|etudier|rappeler|recontacter|completer)"
+    r"|(sans|pas de) (reponse|retour|nouvelles?)|en cours|deja|prochaine?|plus tard|mais)\b"
+)
+_NEGATED = re.compile(r"\b(ne|non|pas|jamais|aucune?|sans)\b")
+_YES_START = re.compile(r"(oui|ok|d accord)\b")
+_AGREED_START = re.compile(
+    r"((avis )?(tres )?(favorable|positif)|(accord|accept|valid|confirm|interess|engag|selectionn|sign)e(e|es|s)?"
+    r"|retenue?s?|inscrite?s?|participe|participante?s?|volontaires?|adherente?s?|beneficiaires?)\b"
+)
+#: Titles, and names of sheets and of groups, under which a row is refused.
+_NEGATIVE = re.compile(
+    r"\b(ne (participe(nt)?|souhaite(nt)?|veut|veulent) pas|refus\w*|rejet\w*|annul\w*|exclu\w*|desist\w*|abandon\w*"
+    r"|defavorable\w*|ecarte\w*|renonce\w*|non (participant|retenu|accorde|valide|interesse|volontaire|servi)\w*"
+    r"|(en|d) attente)\b"
+)
+#: Marks that change what a word says.
+_SYMBOLS = "?!*+"
+
+
+def refuses_below(title: str) -> bool:
+    """Whether what stands under a title, on a sheet or in a group of this name is refused."""
+    return _NEGATIVE.search(fold(title)) is not None
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a whole cell refuses, whatever its column is about."""
+    return _REFUSAL.fullmatch(fold(text)) is not None
+
+
+#: In the order in which they are looked for: « oui, sous réserve » is a doubt.
+_PHRASES = (
+    (_REFUSAL.search, Answer.REFUSAL),
+    (_DOUBT.search, Answer.DOUBT),
+    (_NEGATED.search, Answer.NO),
+    (_YES_START.match, Answer.YES),
+    (_AGREED_START.match, Answer.AGREED),
+)
+
+
+@lru_cache(maxsize=8192)
+def read_answer(text: str) -> Answer:
+    """Return what a text answers."""
+    folded = fold(text)
+    mark = _MARKS.get(text[:1])
+    if not text or (mark is not None and (mark is not Answer.NO or not folded)):
+        return mark or Answer.BLANK
+    if "?" in text:
+        return Answer.DOUBT
+    if folded in _WORDS:
+        return _WORDS[folded]
+    if folded.replace(" ", "").isdecimal():
+        return Answer.NUMBER
+    return next((answer for search, answer in _PHRASES if search(folded)), Answer.OTHER)
+
+
+@lru_cache(maxsize=8192)
+def get_category(text: str) -> str:
+    """Return the same text for cells that say the same: « en-attente » for « En attente »; "" for an empty cell.
+
+    Marks are named by their code: « u2713 » for « ✓ ».
+    """
+    folded = fold(text)
+    symbols = [char for char in text if char in _SYMBOLS or unicodedata.category(char)[0] == "S"]
+    if not folded and not symbols:
+        symbols = [char for char in text if not char.isspace()]
+    return "-".join([*folded.split(), *(f"u{ord(char):x}" for char in symbols)])
+
+
+#: Words of titles about what a school is, where it is, whom to write to, and what is counted there.
+_DESCRIBING = split_words(
+    """
+    ecole etablissement college lycee structure site groupe scolaire public prive contrat maternelle elementaire
+    primaire preelementaire pre enseignement degre cycle niveau classe division section voie general technologique
+    professionnel academie academique rectorat region departement commune ville localite village mairie insee code
+    cp postal canton epci intercommunalite agglo agglomeration communaute metropole arrondissement quartier bassin
+    zone secteur territoire pay circonscription inspection ien dsden geographique pial reseau rep education
+    educative prioritaire appartenance cite ulis segpa upe2a erea apprentissage restauration cantine hebergement
+    internat greta militaire agricole metier post bac art cinema theatre sport international europeenne langue
+    regionale rpi concentre disperse regroupement intercommunal pedagogique mere rattachement formation animation
+    vacances ministere tutelle uai multi nom prenom patronyme libelle denomination appellation designation principal
+    complementaire civilite fonction sexe genre directeur direction contact referent responsable adresse rue lieu
+    dit bp boite complement telephone portable fax mail electronique web internet url lien siren siret finess fiche
+    onisep latitude longitude coordonnee coord epsg precision localisation implantation date jour heure annee
+    rentree millesime ligne ouverture maj creation modification effectif eleve garcon fille nombre quantite total
+    capacite population ip ape age enseignant poste
+    """
+)
+#: Words that need another of those beside them: « Type » alone may be that of a request.
+_GENERIC = split_words("type nature categorie statut etat position titre classement numero identifiant id")
+#: What official lists say of schools under « etat ».
+DIRECTORY_STATES = frozenset({"ouvert", "a-ouvrir", "a-fermer"})
+#: Subjects of consents and services, whatever else the title says.
+_OTHER_SUBJECT = re.compile(r"\b(rgpd|donnees|images?|photos?|newsletter|cantine|restauration|rep|ulis|segpa|fibre)\b")
+#: Titles of what is counted: their numbers are no categories.
+_COUNTED = split_words(
+    "licence abonnement cle classe division nombre quantite volume eleve effectif total besoin dotation"
+)
+
+
+@lru_cache(maxsize=4096)
+def is_harmless_title(title: str) -> bool:
+    """Whether a title is known to describe a school, or to be about another subject than taking part."""
+    folded = fold(title)
+    if is_added_title(title) or _OTHER_SUBJECT.search(folded) or is_level(title):
+        return True
+    words = _list_words(folded)
+    return bool(words - _GENERIC) and words <= _DESCRIBING | _GENERIC
+
+
+@lru_cache(maxsize=4096)
+def counts_something(title: str) -> bool:
+    """Whether a title says that the numbers below it count licences, classes or pupils."""
+    folded = fold(title)
+    return bool(_list_words(folded) & _COUNTED) or folded.startswith("dont ") or is_level(title)
+
+
+def _list_words(folded: str) -> frozenset[str]:
+    """Return the canonical words of a title, in the singular, without those that say nothing by themselves."""
+    words = []
+    for word in folded.split():
+        plain = ALIASES.get(word) or ALIASES.get(word.rstrip("s")) or word
+        forms = (
+            plain,
+            plain.removesuffix("s"),
+            plain.removesuffix("es"),
+            plain.removesuffix("e"),
+            plain.removesuffix("le"),
+        )
+        known = next((form for form in forms if form in _DESCRIBING | _GENERIC), plain)
+        if word not in STOP_WORDS and not (word.isdecimal() and len(word) == 1):
+            words.append(known)
+    return frozenset(words)
+
+
+_DESCRIPTIVE = re.compile(
+    r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet|contrat .*|(hors )?r?ep"
+    r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
+    r"|(du|le|depuis le|jusqu au) \d{1,2} \d{1,2}( \d{2,4})?"
+    r"|\d{1,2} \d{1,2} \d{2,4}( \d{1,2} \d{2}.*)?|\d{4} \d{1,2} \d{1,2}( \d{1,2} \d{2}.*)?"
+    r"|\d{1,4}( bis| ter)? (rue|avenue|av|bd|boulevard|place|chemin|route|allee|impasse|quai|cours) .*"
+    r"|(rue|avenue|boulevard|place|chemin|route|allee|impasse|bp|cs|lieu dit) .*"
+)
+_DESCRIPTIVE_TYPES = (
+    CellType.UAI | CellType.DAMAGED_UAI | CellType.EMAIL | CellType.PHONE | CellType.POSTAL_CODE | CellType.POSTAL_TOWN
+    | CellType.DEPARTEMENT | CellType.KIND | CellType.SCHOOL
+)  # fmt: skip
+#: Digits of a code or a measure: no answer has as many.
+_MIN_CODE_DIGITS = 3
+
+
+def is_descriptive(text: str, communes: frozenset[str]) -> bool:
+    """Whether a text describes a school, its place or its contact. `communes`: folded names of known communes."""
+    folded = fold(text)
+    if read_answer(text) in AGAINST and folded != "sans objet":
+        return False
+    if " " not in text and sum(map(str.isdecimal, text)) >= _MIN_CODE_DIGITS:
+        return True
+    return bool(
+        classify_cell(text) & _DESCRIPTIVE_TYPES
+        or _DESCRIPTIVE.fullmatch(folded)
+        or is_level(text)
+        or match_commune(text, communes)
+    )

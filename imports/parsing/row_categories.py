@@ -1,0 +1,315 @@
+"""Ask which rows to take, by the columns that nobody reads: « Statut : Validé 6 · En attente 2 · Abandon 1 ». Pure.
+
+A column is passed over only where its title or its cells are known to describe a school. What has too many texts for
+categories is a column of remarks: each is told in its row, and unticks it where few rows have one, or where it refuses.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from textwrap import shorten
+from typing import NamedTuple
+
+from core import formatting
+from imports.cells import cell_to_text
+from imports.columns import Meaning
+from imports.layout import AnswerOption, LayoutQuestion
+from imports.parsing.cell_answers import (
+    AGAINST,
+    DIRECTORY_STATES,
+    TICKS,
+    Answer,
+    counts_something,
+    get_category,
+    is_descriptive,
+    is_harmless_title,
+    is_refusal,
+    read_answer,
+    refuses_below,
+)
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS
+from imports.parsing.column_mapping import column_letters
+from imports.parsing.row_colours import RowColour
+from imports.parsing.stacked_tables import ReadTable
+from schools.folding import fold
+
+QUESTION = "row_categories"
+#: A column of more texts, or of longer ones, is one of remarks.
+MAX_CATEGORIES, MAX_CATEGORY_LENGTH = 12, 60
+#: Larger numbers under an unknown title count something.
+MAX_NUMBER = 3
+#: So few texts are categories although none comes again.
+MAX_UNREPEATED = 3
+#: Share of the cells that repeat another one.
+MIN_REPEATED_SHARE = 1 / 3
+#: Share of the rows with a cross, from which the others are likely to be without one on purpose.
+MIN_TICKED_SHARE = 0.2
+#: Answers that give; where this share of the rows has one, the column says who takes part.
+_AGREEING = frozenset({Answer.YES, Answer.CHECK, Answer.AGREED})
+MIN_AGREED_SHARE = 1 / 3
+#: Letters shown of a remark.
+MAX_REMARK_LENGTH = 120
+#: The name of the notes on cells, in sentences.
+NOTE_NAME = "une note"
+#: Titles of remarks, which are told even where most rows have one.
+_REMARK_WORDS = ("observ", "remarq", "comment", "note", "precision", "info", "suivi", "divers")
+
+#: A row by the index of its sheet and its number.
+type Place = tuple[int, int]
+
+
+@dataclass(eq=False)
+class UnreadColumn:
+    """A column of one or more tables that no meaning takes.
+
+    `key`: its letters, in the values of options. `name`: in sentences. `texts`: the rows of each.
+    """
+
+    key: str
+    title: str
+    name: str
+    texts: dict[str, list[Place]]
+    #: All rows of schools of these tables.
+    places: list[Place]
+
+
+class CategoryColumn:
+    """An unread column of few texts."""
+
+    def __init__(self, column: UnreadColumn) -> None:
+        """Group the texts that say the same."""
+        self.column = column
+        #: A text of each category, and its rows.
+        self.texts: dict[str, str] = {}
+        self.rows: dict[str, list[Place]] = {}
+        for text, places in column.texts.items():
+            self.texts.setdefault(get_category(text), text)
+            self.rows.setdefault(get_category(text), []).extend(places)
+        filled = {place for places in column.texts.values() for place in places}
+        blank = [place for place in column.places if place not in filled]
+        if blank:
+            self.texts[""], self.rows[""] = "", blank
+
+    @cached_property
+    def likely_left(self) -> set[str]:
+        """The categories that are likely to be no rows to take."""
+        answers = {category: read_answer(text) for category, text in self.texts.items()}
+        if is_harmless_title(self.column.title):
+            return {category for category, text in self.texts.items() if is_refusal(text)}
+        counts = Counter[Answer]()
+        for category, answer in answers.items():
+            counts[answer] += len(self.rows[category])
+        if refuses_below(self.column.title):
+            against: Collection[Answer] = {*TICKS, Answer.REFUSAL, Answer.DOUBT, Answer.AGREED}
+            return {category for category, answer in answers.items() if answer in against}
+        crosses_refuse = counts[Answer.CHECK] > 0
+        ticks = sum(counts[answer] for answer in TICKS if answer is not Answer.CROSS or not crosses_refuse)
+        left = set(AGAINST) | ({Answer.CROSS} if crosses_refuse else set())
+        if ticks or counts[Answer.AGREED]:
+            left.add(Answer.OTHER)
+        if ticks > MIN_TICKED_SHARE * len(self.column.places):
+            left.add(Answer.BLANK)
+        return {category for category, answer in answers.items() if answer in left}
+
+    def list_options(self) -> list[AnswerOption]:
+        """Return an option for each category, the most frequent first, empty cells last."""
+        ordered = sorted(self.texts, key=lambda category: (not category, -len(self.rows[category])))
+        column = f"{self.column.title} ({self.column.key})" if self.column.title else f"Colonne {self.column.key}"
+        return [
+            AnswerOption(
+                f"{self.column.key}:{category}",
+                f"{column} : {self.texts[category] or 'case vide'} – "
+                f"{formatting.pluralize(len(self.rows[category]), 'ligne')}",
+            )
+            for category in ordered
+        ]
+
+
+def list_unread_columns(
+    tables: Sequence[ReadTable], communes: frozenset[str], legends: Collection[tuple[int, int, int]]
+) -> list[UnreadColumn]:
+    """Return the columns that may say something of taking part, with the texts of the rows of schools.
+
+    `communes`: folded names of known communes. `legends`: cells that say nothing of their row, by sheet, row, column.
+    """
+    found: dict[tuple[str, str], UnreadColumn] = {}
+    for table in tables:
+        schools = {row.number for row in table.body.rows if not row.ignored}
+        columns: dict[int, UnreadColumn] = {}
+        for index, title in _list_candidates(table, communes):
+            letters = column_letters(index)
+            name = f"la colonne « {title} »" if title else f"la colonne {letters}"
+            columns[index] = found.setdefault((letters, fold(title)), UnreadColumn(letters, title, name, {}, []))
+            columns[index].places.extend((table.detected.index, number) for number in sorted(schools))
+        if columns:
+            _collect_texts(table, columns, schools, legends)
+    counts = Counter[str]()
+    for column in found.values():
+        counts[column.key] += 1
+        if counts[column.key] > 1:
+            # Another title in the same place, in another table.
+            column.key = f"{column.key}{counts[column.key]}"
+    return list(found.values())
+
+
+def _collect_texts(
+    table: ReadTable,
+    columns: Mapping[int, UnreadColumn],
+    schools: Collection[int],
+    legends: Collection[tuple[int, int, int]],
+) -> None:
+    """Add the texts of the rows of schools to the columns."""
+    sheet = table.detected.index
+    for number, row in islice(enumerate(table.detected.sheet.rows(), start=1), max(schools, default=0)):
+        for index, column in columns.items() if number in schools else ():
+            text = cell_to_text(row[index]) if index < len(row) else ""
+            if text and (sheet, number, index) not in legends:
+                column.texts.setdefault(text, []).append((sheet, number))
+
+
+def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """Iterate over the columns, with their titles, that the first rows do not show to be harmless."""
+    meanings = {index: meaning for meaning, index in table.columns.items()}
+    titles = [" ".join(title.text.split()) for title in table.detected.titles]
+    width = max([len(titles), *map(len, table.detected.sample)])
+    for index in range(min(width, MAX_SAMPLED_COLUMNS)):
+        title, meaning = titles[index] if index < len(titles) else "", meanings.get(index)
+        if meaning is not None and meaning.column.is_critical:
+            continue
+        texts = [text for row in table.detected.sample if index < len(row) and (text := cell_to_text(row[index]))]
+        if is_harmless_title(title) or meaning is not None:
+            # « Votre école participe-t-elle ? » is taken for a column of names.
+            is_asked = any(map(is_refusal, texts)) or (
+                meaning is not None and not is_harmless_title(title) and _are_ticks(texts)
+            )
+            is_asked = is_asked or (
+                meaning is Meaning.KIND and not any(is_descriptive(text, communes) for text in texts)
+            )
+        else:
+            is_asked = len(set(texts)) <= MAX_CATEGORIES or not all(is_descriptive(text, communes) for text in texts)
+        if is_asked:
+            yield index, title
+
+
+def _are_ticks(texts: Collection[str]) -> bool:
+    ticks = sum(read_answer(text) in {*TICKS, Answer.NO} for text in texts)
+    return 0 < len(texts) <= 2 * ticks
+
+
+def find_categories(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> list[CategoryColumn]:
+    """Return the columns of few texts that part the rows."""
+    return [CategoryColumn(column) for column in columns if _has_categories(column, communes)]
+
+
+def _has_categories(column: UnreadColumn, communes: frozenset[str]) -> bool:
+    texts, rows = list(column.texts), len(column.places)
+    filled = sum(map(len, column.texts.values()))
+    categories = {get_category(text) for text in texts}
+    if not texts or len(categories) > MAX_CATEGORIES or max(map(len, texts)) > MAX_CATEGORY_LENGTH:
+        return False
+    if column.title.lower() in {"etat", "état"} and categories <= DIRECTORY_STATES:
+        return False
+    refuses = any(map(is_refusal, texts))
+    if all(is_descriptive(text, communes) for text in texts) or (is_harmless_title(column.title) and not refuses):
+        return refuses
+    if all(text.isdecimal() for text in texts) and (
+        counts_something(column.title) or max(map(int, texts)) > MAX_NUMBER
+    ):
+        return False
+    if len(categories) == 1 and filled == rows:
+        # What all rows have parts none from the others, unless it refuses them all.
+        return bool(CategoryColumn(column).likely_left)
+    repeated = filled - len(categories) >= max(MIN_REPEATED_SHARE * filled, 1)
+    ticks = _are_ticks([text for text, places in column.texts.items() for _ in places])
+    return repeated or ticks or (len(categories) <= MAX_UNREPEATED and filled * 2 >= rows)
+
+
+def ask_row_categories(
+    categories: Sequence[CategoryColumn], colours: Sequence[RowColour], answers: Mapping[str, str]
+) -> LayoutQuestion | None:
+    """Return the question which rows to take, with its likely answer; None where nothing parts them."""
+    options = [option for column in categories for option in column.list_options()]
+    left = {f"{column.column.key}:{category}" for column in categories for category in column.likely_left}
+    for colour in colours:
+        legend = f" (« {colour.legend} »)" if colour.legend else ""
+        lines = f"Lignes {'écrites ' if colour.is_font else ''}en {colour.colour}{legend}"
+        options.append(AnswerOption(colour.value, f"{lines} – {formatting.pluralize(len(colour.rows), 'ligne')}"))
+        if read_answer(colour.legend) in AGAINST or (not colour.legend and colour.value.endswith((":red", ":grey"))):
+            left.add(colour.value)
+    if not options:
+        return None
+    names = [column.column.name for column in categories] + (["la couleur des lignes"] if colours else [])
+    where = f"{', '.join(names[:-1])} et {names[-1]}" if len(names) > 1 else names[0]
+    question = LayoutQuestion(
+        "",
+        QUESTION,
+        f"D'après {where}, ces lignes ne se valent pas. Lesquelles faut-il prendre ? Les autres restent dans la liste, "
+        "décochées.",
+        tuple(options),
+        multiple=True,
+    )
+    taken = {option.value for option in options} - left
+    return question._replace(likely=question.join_options(taken)).answered_by(answers)
+
+
+def list_left_rows(
+    question: LayoutQuestion, categories: Sequence[CategoryColumn], colours: Sequence[RowColour]
+) -> dict[Place, str]:
+    """Return why rows are left by the answer; none while the question is open."""
+    reasons: dict[Place, str] = {}
+    if question.is_open:
+        return reasons
+    for column in categories:
+        for category, text in column.texts.items():
+            if f"{column.column.key}:{category}" not in question.taken:
+                for place in column.rows[category]:
+                    reasons.setdefault(place, describe_cell(column.column.name, text))
+    for colour in colours:
+        if colour.value not in question.taken:
+            legend = f" (« {colour.legend} »)" if colour.legend else ""
+            written = "écrite " if colour.is_font else ""
+            for place in colour.rows:
+                reasons.setdefault(place, f"elle est {written}en {colour.colour} dans le fichier{legend}")
+    return reasons
+
+
+def describe_cell(name: str, text: str) -> str:
+    """Return what a cell says of its row. `name`: that of its column, in sentences."""
+    shown = shorten(text, MAX_REMARK_LENGTH, placeholder="…")
+    return f"{name} " + (f"dit « {shown} »" if text else "est vide")
+
+
+class FreeRemarks(NamedTuple):
+    """What remarks say, by row: those that untick it, and those that are only told."""
+
+    against: dict[Place, str]
+    told: dict[Place, list[str]]
+
+
+def read_remarks(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> FreeRemarks:
+    """Return the remarks of unread columns that hold no categories, without what describes a school."""
+    remarks = FreeRemarks({}, {})
+    for column in columns:
+        texts = {text: places for text, places in column.texts.items() if _is_remark(column, text, communes)}
+        is_rare = 2 * sum(map(len, texts.values())) <= len(column.places)
+        title = fold(column.title)
+        is_told = is_rare or not title or any(word in title for word in _REMARK_WORDS)
+        agreed = sum(len(places) for text, places in texts.items() if read_answer(text) in _AGREEING)
+        # Where others agree, what says another thing does not.
+        unticks = is_rare or agreed >= MIN_AGREED_SHARE * len(column.places)
+        for text, places in texts.items():
+            answer, sentence = read_answer(text), describe_cell(column.name, text)
+            for place in places:
+                if answer in AGAINST or (unticks and answer not in _AGREEING):
+                    remarks.against.setdefault(place, sentence)
+                elif is_told:
+                    remarks.told.setdefault(place, []).append(sentence)
+    return remarks
+
+
+def _is_remark(column: UnreadColumn, text: str, communes: frozenset[str]) -> bool:
+    if is_harmless_title(column.title):
+        return is_refusal(text)
+    return read_answer(text) is not Answer.NUMBER and not text[0].isdecimal() and not is_descriptive(text, communes)
