@@ -13,7 +13,7 @@ from imports.cells import CellType
 from imports.columns import is_added_title
 from imports.parsing.cell_classification import classify_cell, match_commune
 from imports.parsing.column_titles import is_level
-from imports.title_patterns import ALIASES, STOP_WORDS, split_words
+from imports.title_patterns import ALIASES, COUNTED_WORDS, DESCRIBING_WORDS, GENERIC_WORDS, STOP_WORDS
 from schools.folding import fold
 
 
@@ -48,7 +48,8 @@ _MARKS = (
 )
 _REFUSAL = re.compile(
     r"\b(refus(e|ee|es|ees|ant|ent)?|rejet(e|ee|es|ees)?|annul\w*|declin(e|ee|es|ees|ent)|desist\w*|abandon\w*"
-    r"|exclu(e|s|es)?|ecarte(e|s|es)?|renonc\w*|(avis )?defavorable\w*|sans suite|ferme(e|s|es)|fermetures?|doublons?"
+    r"|exclu(e|s|es)?|ecarte(e|s|es)?|renonc\w*|(avis )?defavorable\w*|sans suite"
+    r"|ferm(e|ee|ees)|fermetures?|resili\w*|doublons?"
     r"|(ne )?(particip|souhait|veul|veut|desir|benefici|adher)\w* (pas|plus)( y| de| en)?( particip\w*| benefici\w*)?"
     r"|(non|pas|ni) (retenu|accord|valid|particip|interess|volontaire|concern|eligible|inscrit|servi|signe)\w*"
     r"|ne (pas|plus) (prendre|tenir|compter|doter|livrer|equiper|commander|attribuer|inclure|importer|servir|donner)\w*"
@@ -126,35 +127,10 @@ def get_category(text: str) -> str:
     return "-".join([*folded.split(), *(f"u{ord(char):x}" for char in symbols)])
 
 
-#: Words of titles about what a school is, where it is, whom to write to, and what is counted there.
-_DESCRIBING = split_words(
-    """
-    ecole etablissement college lycee structure site groupe scolaire public prive contrat maternelle elementaire
-    primaire preelementaire pre enseignement degre cycle niveau classe division section voie general technologique
-    professionnel academie academique rectorat region departement commune ville localite village mairie insee code
-    cp postal canton epci intercommunalite agglo agglomeration communaute metropole arrondissement quartier bassin
-    zone secteur territoire pay circonscription inspection ien dsden geographique pial reseau rep education
-    educative prioritaire appartenance cite ulis segpa upe2a erea apprentissage restauration cantine hebergement
-    internat greta militaire agricole metier post bac art cinema theatre sport international europeenne langue
-    regionale rpi concentre disperse regroupement intercommunal pedagogique mere rattachement formation animation
-    vacances ministere tutelle uai multi nom prenom patronyme libelle denomination appellation designation principal
-    complementaire civilite fonction sexe genre directeur direction contact referent responsable adresse rue lieu
-    dit bp boite complement telephone portable fax mail electronique web internet url lien siren siret finess fiche
-    onisep latitude longitude coordonnee coord epsg precision localisation implantation date jour heure annee
-    rentree millesime ligne ouverture maj creation modification effectif eleve garcon fille nombre quantite total
-    capacite population ip ape age enseignant poste
-    """
-)
-#: Words that need another of those beside them: « Type » alone may be that of a request.
-_GENERIC = split_words("type nature categorie statut etat position titre classement numero identifiant id")
 #: What official lists say of schools under « etat ».
 DIRECTORY_STATES = frozenset({"ouvert", "a-ouvrir", "a-fermer"})
 #: Subjects of consents and services, whatever else the title says.
 _OTHER_SUBJECT = re.compile(r"\b(rgpd|donnees|images?|photos?|newsletter|cantine|restauration|rep|ulis|segpa|fibre)\b")
-#: Titles of what is counted: their numbers are no categories.
-_COUNTED = split_words(
-    "licence abonnement cle classe division nombre quantite volume eleve effectif total besoin dotation"
-)
 
 
 @lru_cache(maxsize=4096)
@@ -164,14 +140,14 @@ def is_harmless_title(title: str) -> bool:
     if is_added_title(title) or _OTHER_SUBJECT.search(folded) or is_level(title):
         return True
     words = _list_words(folded)
-    return bool(words - _GENERIC) and words <= _DESCRIBING | _GENERIC
+    return bool(words - GENERIC_WORDS) and words <= DESCRIBING_WORDS | GENERIC_WORDS
 
 
 @lru_cache(maxsize=4096)
 def counts_something(title: str) -> bool:
-    """Whether a title says that the numbers below it count licences, classes or pupils."""
+    """Whether a title says that the numbers below it count something, or says nothing of them."""
     folded = fold(title)
-    return bool(_list_words(folded) & _COUNTED) or folded.startswith("dont ") or is_level(title)
+    return not title or bool(_list_words(folded) & COUNTED_WORDS) or folded.startswith("dont ") or is_level(title)
 
 
 def _list_words(folded: str) -> frozenset[str]:
@@ -186,15 +162,16 @@ def _list_words(folded: str) -> frozenset[str]:
             plain.removesuffix("e"),
             plain.removesuffix("le"),
         )
-        known = next((form for form in forms if form in _DESCRIBING | _GENERIC), plain)
+        known = next((form for form in forms if form in DESCRIBING_WORDS | GENERIC_WORDS), plain)
         if word not in STOP_WORDS and not (word.isdecimal() and len(word) == 1):
             words.append(known)
     return frozenset(words)
 
 
 _DESCRIPTIVE = re.compile(
-    r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet|contrat .*|(hors )?r?ep"
-    r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
+    r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet"
+    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep"
+    r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z0-9]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
     r"|(du|le|depuis le|jusqu au) \d{1,2} \d{1,2}( \d{2,4})?"
     r"|\d{1,2} \d{1,2} \d{2,4}( \d{1,2} \d{2}.*)?|\d{4} \d{1,2} \d{1,2}( \d{1,2} \d{2}.*)?"
     r"|\d{1,4}( bis| ter)? (rue|avenue|av|bd|boulevard|place|chemin|route|allee|impasse|quai|cours) .*"
@@ -204,16 +181,24 @@ _DESCRIPTIVE_TYPES = (
     CellType.UAI | CellType.DAMAGED_UAI | CellType.EMAIL | CellType.PHONE | CellType.POSTAL_CODE | CellType.POSTAL_TOWN
     | CellType.DEPARTEMENT | CellType.KIND | CellType.SCHOOL
 )  # fmt: skip
-#: Digits of a code or a measure: no answer has as many.
+#: Digits of a code or a measure: no answer has as many, but for years.
 _MIN_CODE_DIGITS = 3
+_YEAR = re.compile(r"20\d\d( ?[-/–] ?(20)?\d\d)?")
+#: Communes of these names are rarer than lists with lights.
+_LIGHTS = frozenset({"vert", "orange", "rouge"})
+
+
+def is_year(text: str) -> bool:
+    """Whether a text is a year, or two of a school year."""
+    return _YEAR.fullmatch(text) is not None
 
 
 def is_descriptive(text: str, communes: frozenset[str]) -> bool:
     """Whether a text describes a school, its place or its contact. `communes`: folded names of known communes."""
     folded = fold(text)
-    if read_answer(text) in AGAINST and folded != "sans objet":
+    if (read_answer(text) in AGAINST and folded != "sans objet") or is_year(text) or folded in _LIGHTS:
         return False
-    if " " not in text and sum(map(str.isdecimal, text)) >= _MIN_CODE_DIGITS:
+    if sum(map(str.isdecimal, text)) >= _MIN_CODE_DIGITS and (" " not in text or not any(map(str.isalpha, text))):
         return True
     return bool(
         classify_cell(text) & _DESCRIPTIVE_TYPES
@@ -221,3 +206,11 @@ def is_descriptive(text: str, communes: frozenset[str]) -> bool:
         or is_level(text)
         or match_commune(text, communes)
     )
+
+
+_SPEAKING = frozenset({Answer.REFUSAL, Answer.DOUBT, Answer.YES, Answer.AGREED})
+
+
+def speaks_of_giving(text: str) -> bool:
+    """Whether a text answers in words, as no flag and no name does: « d'accord », « en attente », « fermé »."""
+    return fold(text) not in _WORDS and read_answer(text) in _SPEAKING

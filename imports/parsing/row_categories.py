@@ -26,8 +26,10 @@ from imports.parsing.cell_answers import (
     is_descriptive,
     is_harmless_title,
     is_refusal,
+    is_year,
     read_answer,
     refuses_below,
+    speaks_of_giving,
 )
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS
 from imports.parsing.column_mapping import column_letters
@@ -40,6 +42,8 @@ QUESTION = "row_categories"
 MAX_CATEGORIES, MAX_CATEGORY_LENGTH = 12, 60
 #: Larger numbers under an unknown title count something.
 MAX_NUMBER = 3
+#: A list of more years is an archive.
+MAX_YEARS = 3
 #: So few texts are categories although none comes again.
 MAX_UNREPEATED = 3
 #: Share of the cells that repeat another one.
@@ -97,7 +101,11 @@ class CategoryColumn:
         """The categories that are likely to be no rows to take."""
         answers = {category: read_answer(text) for category, text in self.texts.items()}
         if is_harmless_title(self.column.title):
-            return {category for category, text in self.texts.items() if is_refusal(text)}
+            return {
+                category
+                for category, answer in answers.items()
+                if answer in AGAINST and speaks_of_giving(self.texts[category])
+            }
         counts = Counter[Answer]()
         for category, answer in answers.items():
             counts[answer] += len(self.rows[category])
@@ -179,14 +187,15 @@ def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tup
         if meaning is not None and meaning.column.is_critical:
             continue
         texts = [text for row in table.detected.sample if index < len(row) and (text := cell_to_text(row[index]))]
-        if is_harmless_title(title) or meaning is not None:
+        if meaning is not None:
             # « Votre école participe-t-elle ? » is taken for a column of names.
-            is_asked = any(map(is_refusal, texts)) or (
-                meaning is not None and not is_harmless_title(title) and _are_ticks(texts)
-            )
+            is_asked = not is_harmless_title(title) and _are_ticks(texts)
+            is_asked = is_asked or any(map(is_refusal, texts))
             is_asked = is_asked or (
                 meaning is Meaning.KIND and not any(is_descriptive(text, communes) for text in texts)
             )
+        elif is_harmless_title(title):
+            is_asked = any(map(speaks_of_giving, texts))
         else:
             is_asked = len(set(texts)) <= MAX_CATEGORIES or not all(is_descriptive(text, communes) for text in texts)
         if is_asked:
@@ -209,21 +218,30 @@ def _has_categories(column: UnreadColumn, communes: frozenset[str]) -> bool:
     categories = {get_category(text) for text in texts}
     if not texts or len(categories) > MAX_CATEGORIES or max(map(len, texts)) > MAX_CATEGORY_LENGTH:
         return False
-    if column.title.lower() in {"etat", "état"} and categories <= DIRECTORY_STATES:
-        return False
-    refuses = any(map(is_refusal, texts))
-    if all(is_descriptive(text, communes) for text in texts) or (is_harmless_title(column.title) and not refuses):
-        return refuses
-    if all(text.isdecimal() for text in texts) and (
-        counts_something(column.title) or max(map(int, texts)) > MAX_NUMBER
-    ):
+    if all(map(is_year, texts)):
+        is_asked = bool(column.title) and not is_harmless_title(column.title)
+        return is_asked and 1 < len(categories) + (filled < rows) <= MAX_YEARS
+    if _describe_schools(column, categories, communes):
         return False
     if len(categories) == 1 and filled == rows:
         # What all rows have parts none from the others, unless it refuses them all.
         return bool(CategoryColumn(column).likely_left)
-    repeated = filled - len(categories) >= max(MIN_REPEATED_SHARE * filled, 1)
-    ticks = _are_ticks([text for text, places in column.texts.items() for _ in places])
-    return repeated or ticks or (len(categories) <= MAX_UNREPEATED and filled * 2 >= rows)
+    is_repeated = filled - len(categories) >= max(MIN_REPEATED_SHARE * filled, 1)
+    if all(map(str.isdecimal, texts)):
+        return is_repeated or column.texts.keys() <= {"0", "1"}
+    has_ticks = _are_ticks([text for text, places in column.texts.items() for _ in places])
+    return is_repeated or has_ticks or (len(categories) <= MAX_UNREPEATED and filled * 2 >= rows)
+
+
+def _describe_schools(column: UnreadColumn, categories: set[str], communes: frozenset[str]) -> bool:
+    """Whether a column of few texts describes the schools, or counts something in them."""
+    if column.title.lower() in {"etat", "état"} and categories <= DIRECTORY_STATES:
+        return True
+    if is_harmless_title(column.title) and not any(map(speaks_of_giving, column.texts)):
+        return True
+    if all(map(str.isdecimal, column.texts)):
+        return counts_something(column.title) or max(map(int, column.texts)) > MAX_NUMBER
+    return all(is_descriptive(text, communes) for text in column.texts)
 
 
 def ask_row_categories(
