@@ -112,7 +112,7 @@ AMBIGUOUS_WORDS = _GENERIC | split_words(
 
 #: Words of a title beside « licences » that count something else.
 NON_COUNT_WORDS = split_words(
-    "prix montant euro date fin debut validite expiration duree type statut etat numero restant consomme eleve"
+    "prix montant euro date fin debut validite expiration duree type statut etat numero eleve"
 )
 #: Words of titles about what a school is, where it is, whom to write to, and what is counted there.
 DESCRIBING_WORDS = split_words(
@@ -144,6 +144,25 @@ GENERIC_WORDS = split_words(
 COUNTED_WORDS = split_words(
     "licence abonnement cle classe division nombre quantite volume eleve effectif total besoin dotation"
 )
+
+#: Words beside which the numbers of a title are those to give: what is counted, for whom, asked for or granted. Any
+#: other word is asked about, as no list of words that mean the contrary is ever complete.
+PLAIN_WORDS = split_words(
+    "licence abonnement classe division cle code acces nombre quantite volume total somme ensemble global general "
+    "activation dotation besoin unite piece exemplaire effectif "
+    "ecole etablissement structure college groupe elementaire maternelle primaire public enseignant enseignante "
+    "professeur prof maitre maitresse directeur direction mairie "
+    "cp ce1 ce2 cm1 cm2 tps ps ms gs c1 c2 c3 ulis segpa cycle1 cycle2 cycle3 cycle4 "
+    "pep numerique application plateforme logiciel annee annuel annuelle scolaire rentree septembre degre 1er "
+    "demande souhait souhaite voeu attribue commande accorde affecte alloue octroye notifie valide prevu previsionnel "
+    "propose sollicite estime requis necessaire desire attribution "
+    "demander attribuer donner fournir commander prevoir allouer affecter octroyer accorder distribuer livrer "
+    "final finale definitif definitive exact chaque "
+    "combien vous souhaitez voulez desirez faut il merci indiquer saisir preciser renseigner remplir obligatoire svp "
+    "chiffre veuillez information renseignement 1"
+) | (STOP_WORDS - split_words("n no x par"))
+#: The same of classes alone: licences that are open were given before.
+PLAIN_CLASS_WORDS = split_words("ouvert pedagogique ordinaire concerne participant inscrit engage volontaire")
 
 
 class TitlePattern(NamedTuple):

@@ -8,6 +8,7 @@ from collectivities import audit_log
 from core.connections import connection
 from core.exceptions import Refusal
 from imports.enums import ImportState
+from imports.exceptions import QuestionsOpen
 from imports.models import SpreadsheetImport
 from jobs.housekeeping import count_live_jobs
 from jobs.tasks import defer
@@ -27,11 +28,13 @@ OPEN_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED, Impo
 
 
 def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:
-    """Lock an import in one of `states` and return it. Raises `Refusal`."""
+    """Lock an import in one of `states` and return it. Raises `Refusal`; `QuestionsOpen` where answers lead there."""
     spreadsheet_import = SpreadsheetImport.objects.locked().filter(pk=import_id).first()
     if spreadsheet_import is None:
         raise Refusal("unknown_import", "Ce tableau n'existe pas dans votre collectivité.")
     if spreadsheet_import.state not in states:
+        if spreadsheet_import.state == ImportState.READ and ImportState.CHECKED in states:
+            raise QuestionsOpen(spreadsheet_import.layout.questions)
         state_label = ImportState(spreadsheet_import.state).label.lower()
         raise Refusal(
             "invalid_state",

@@ -25,6 +25,7 @@ from imports.operations.recheck import change_rows
 from imports.operations.upload import check_volume, lock_with_corrected, requeue_if_moved, requeue_without_choices
 from imports.parsing.column_mapping import column_index
 from imports.parsing.column_questions import UAI_COLUMNS
+from imports.parsing.questions import DUPLICATE_TABLES
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, RememberedMapping
 from licensing.pools.checks import ProgressCallback, no_progress
 from schools.queries import list_communes
@@ -194,11 +195,24 @@ def remember_columns(
     by: User | None,
     at: datetime.datetime,
 ) -> None:
-    """Remember the columns by header row, and the answers that name columns; no-op without header row."""
+    """Remember the columns by header row, and the answers; no-op without header row.
+
+    What was answered for an earlier file is kept for the questions, and the values of columns, that this one lacks.
+    """
     layout = spreadsheet_import.layout
     if not layout.header_digest:
         return
-    about_columns = {question.code for question in (*layout.questions, *layout.answered) if question.names_columns}
+    asked = {question.code: question for question in (*layout.questions, *layout.answered)}
+    before = RememberedLayout.objects.filter(
+        purpose=spreadsheet_import.purpose, header_digest=layout.header_digest
+    ).first()
+    earlier = before.answers if before else {}
+    remembered = {code: answer for code, answer in earlier.items() if code not in asked} | {
+        code: asked[code].add_earlier(answer, earlier.get(code, ""))
+        for code, answer in answers.items()
+        # Its answers are places in one file.
+        if code in asked and code != DUPLICATE_TABLES
+    }
     RememberedLayout.objects.update_or_create(
         purpose=spreadsheet_import.purpose,
         header_digest=layout.header_digest,
@@ -206,8 +220,7 @@ def remember_columns(
             "titles": layout.titles,
             # The column added to an annotated workbook is not part of the data.
             "columns": {str(meaning): index for meaning, index in columns.items() if meaning != Meaning.CHOICE},
-            # Others are about the rows or the numbers of this file.
-            "answers": {code: answer for code, answer in answers.items() if code in about_columns},
+            "answers": remembered,
             "volume": spreadsheet_import.volume or layout.volume or "",
             "confirmed_at": at,
             "confirmed_by_id": by.pk if by else None,
@@ -241,8 +254,8 @@ def choose_layout(
 ) -> SpreadsheetImport:
     """Store layout choices and queue the file to be parsed again. `answers`: option by code of the question.
 
-    Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. The columns, and the answers
-    about them, are remembered for the next file with the same titles. Raises `Refusal`, `WrongVolume`.
+    Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. The columns and the answers
+    are remembered for the next file with the same titles. Raises `Refusal`, `WrongVolume`.
     """
     check_volume(volume, units_for_all)
     spreadsheet_import = lock_import(import_id, ImportState.READ, ImportState.CHECKED)

@@ -11,6 +11,8 @@ from imports.title_patterns import (
     AMBIGUOUS_WORDS,
     NON_COUNT_WORDS,
     OPTIONAL_WORDS,
+    PLAIN_CLASS_WORDS,
+    PLAIN_WORDS,
     STOP_WORDS,
     UNRELATED_WORDS,
     TitlePattern,
@@ -187,8 +189,7 @@ def _plain_words(text: str) -> tuple[str, ...]:
     )
     found: list[str] = []
     for token in folded.split():
-        pair = _COMPOUND_WORD.fullmatch(token)
-        for word in pair.groups() if pair else (token,):
+        for word in _split_compound(token):
             plain = ALIASES.get(word) or ALIASES.get(word.rstrip("s"), word)
             if plain in KNOWN_WORDS["all"]:
                 found.append(plain)
@@ -196,6 +197,11 @@ def _plain_words(text: str) -> tuple[str, ...]:
                 found.append(_singular(plain))
     others = [word for word in found if word not in OPTIONAL_WORDS]
     return tuple(others or found)
+
+
+def _split_compound(token: str) -> tuple[str, ...]:
+    pair = _COMPOUND_WORD.fullmatch(token)
+    return pair.groups() if pair else (token,)
 
 
 def _singular(word: str) -> str:
@@ -342,6 +348,55 @@ def _find_counted(text: str) -> Meaning | None:
     if words & _LICENCE_WORDS:
         return Meaning.UNITS
     return Meaning.CLASSES if "classe" in words and "eleve" not in words else None
+
+
+#: What may stand in a title beside letters and digits: « + » or « % » say something of the numbers.
+_MARK = re.compile(r"[^A-Za-z0-9À-ɏ\s'’`´\"«»“”.,;:()\[\]/\\–—_*°º?!&#…|-]|^\s*-|\(-\)")
+#: « Licences / classe » are not those of the school.
+_FOR_EACH = re.compile(r"/\s*(cl|él[eè]ve|eleve|enseign|prof|niveau)", re.IGNORECASE)
+#: Words that are plain together, and not one by one: « (1 par classe, hors ULIS) », « demandées par l'école ».
+_PLAIN_PHRASE = re.compile(
+    r"\b(1|une) (licences? )?par classe\b|\bhors (ulis|segpa|upe2a|maternelles?)\b|\bavez vous besoin\b"
+    r"|\bpar (l |la |le |les |chaque |votre )?(ecole|etablissement|structure|college|direct\w+)s?\b"
+    r"|\blot n? ?[0-9]\b|\bcycles? [1-4i]+( (et |a )?[1-4i]+)*\b"
+)
+_YEARS = re.compile(r"\b(?:20)?([0-9]{2}) (?:20)?([0-9]{2})\b")
+_NOUNS = split_words("licence abonnement classe quantite")
+
+
+def list_doubtful_words(meaning: Meaning, title: Title, school_year: int | None = None) -> list[str]:
+    """Return what a title, and the one above it, say beside what is known to count licences or classes to give.
+
+    `school_year`: the year in which it ends; other years are doubtful. Without it none is.
+    """
+    texts = [title.parent, title.child] if title.parent else [title.text]
+    return [word for text in texts for word in _list_doubtful_words(meaning, text, school_year)]
+
+
+@lru_cache(maxsize=4096)
+def _list_doubtful_words(meaning: Meaning, text: str, school_year: int | None) -> tuple[str, ...]:
+    folded = _PLAIN_PHRASE.sub(" ", _YEARS.sub(_write_school_year, fold(_CAMEL.sub(" ", text))))
+    tokens = [word for token in folded.split() for word in _split_compound(token)]
+    plain = PLAIN_WORDS | (PLAIN_CLASS_WORDS if meaning is Meaning.CLASSES else frozenset())
+    if school_year is not None:
+        plain |= {str(school_year - 1), str(school_year)}
+    words = [token for token in tokens if not _is_plain(token, plain, any_year=school_year is None)]
+    if not any(_is_plain(token, _NOUNS) for token in tokens):
+        # « Nombr de licences » has a noun already, « Lisences » is one.
+        words = [word for word in words if _correct_spelling(word) not in _NOUNS]
+    return (*words, *(found[0] for found in _MARK.finditer(text)), *(found[0] for found in _FOR_EACH.finditer(text)))
+
+
+def _write_school_year(match: re.Match[str]) -> str:
+    """Return « 2026 2027 » for « 26/27 », other numbers as they are."""
+    return f"20{match[1]} 20{match[2]}" if int(match[2]) == int(match[1]) + 1 else match[0]
+
+
+def _is_plain(word: str, plain: frozenset[str], *, any_year: bool = False) -> bool:
+    if any_year and _YEAR.fullmatch(word):
+        return True
+    forms = (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("e"))
+    return any(form in plain or ALIASES.get(form) in plain for form in forms)
 
 
 def _level_tokens(folded: str) -> list[str]:

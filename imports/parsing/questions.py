@@ -59,25 +59,49 @@ def ask_outdated_columns(
 
 
 def describe_remembered(
-    questions: Sequence[LayoutQuestion], columns: Mapping[Meaning, int | None], titles: Sequence[str]
+    questions: Sequence[LayoutQuestion],
+    columns: Mapping[Meaning, int | None],
+    answers: Mapping[str, str],
+    titles: Sequence[str],
 ) -> list[str]:
-    """Return remarks about numbers that are read as the last time, though other columns may give them as well."""
+    """Return remarks about what is answered as the last time: columns of numbers, and other things than columns."""
     remarks = []
     for question in questions:
-        if question.is_open or not question.names_columns or columns.get(Meaning(question.column)) is None:
+        if question.is_open:
             continue
-        read = question.answer.split("+")
-        options = [letters for option in question.options for letters in option.value.split("+")]
-        others = [letters for letters in dict.fromkeys(options) if letters not in (*read, NO_COLUMN)]
-        if question.column in NUMBER_COLUMNS and others:
-            verbs = ("est lue", "ne l'est pas" if len(others) == 1 else "ne le sont pas")
-            if len(read) > 1:
-                verbs = ("sont additionnées", "n'est pas lue" if len(others) == 1 else "ne sont pas lues")
-            remarks.append(
-                f"Comme la dernière fois, {_name_columns(read, titles)} {verbs[0]} ; "
-                f"{_name_columns(others, titles)} {verbs[1]}."
-            )
+        if not question.names_columns:
+            remarks += [_describe_answer(question)] if question.code in answers else []
+        elif question.column in NUMBER_COLUMNS and columns.get(Meaning(question.column)) is not None:
+            remarks += _describe_columns(question, titles)
     return remarks
+
+
+def _describe_answer(question: LayoutQuestion) -> str:
+    """Return « Comme la dernière fois : Lesquelles donner ? – oui : Validé ; non : Abandon. »."""
+    asked = question.message.partition("?")[0].rstrip()
+    if not question.multiple:
+        chosen = next(option.label for option in question.options if option.value == question.answer)
+        return f"Comme la dernière fois : {asked} ? {chosen}."
+    # Without the count of this file: « Validé – 6 lignes ».
+    names = {option.value: option.label.rpartition(" – ")[0] or option.label for option in question.options}
+    taken = [name for value, name in names.items() if value in question.taken]
+    left = [name for value, name in names.items() if value not in question.taken]
+    parts = [f"{word} : {', '.join(part)}" for word, part in (("oui", taken), ("non", left)) if part]
+    return f"Comme la dernière fois : {asked} ? – {' ; '.join(parts)}."
+
+
+def _describe_columns(question: LayoutQuestion, titles: Sequence[str]) -> list[str]:
+    """Return which columns of numbers are read, and which others are not, none where there are no others."""
+    read = question.answer.split("+")
+    options = [letters for option in question.options for letters in option.value.split("+")]
+    others = [letters for letters in dict.fromkeys(options) if letters not in (*read, NO_COLUMN)]
+    if not others:
+        return []
+    verbs = ("est lue", "ne l'est pas" if len(others) == 1 else "ne le sont pas")
+    if len(read) > 1:
+        verbs = ("sont additionnées", "n'est pas lue" if len(others) == 1 else "ne sont pas lues")
+    parts = f"{_name_columns(read, titles)} {verbs[0]} ; {_name_columns(others, titles)} {verbs[1]}"
+    return [f"Comme la dernière fois, {parts}."]
 
 
 def _name_columns(columns: Sequence[str], titles: Sequence[str]) -> str:

@@ -23,7 +23,9 @@ from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.questions import resolve_duplicate_tables
+from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.repeated_schools import NumberSource
+from imports.parsing.row_decisions import QUESTION as SHARED_NUMBERS
 from imports.parsing.row_decisions import decide_rows
 from imports.parsing.rows import ParsedRow
 from imports.parsing.sheet_selection import DetectedSheet, collect_sample, read_banner, select_sheets
@@ -119,6 +121,8 @@ class ParsingOptions:
     units_for_all: int | None = None
     #: Value of the chosen option by code of the question.
     answers: Mapping[str, str] = field(default_factory=dict)
+    #: The year in which the school year of the licences ends: a title of another year is asked about. None: none is.
+    school_year: int | None = None
 
 
 #: No row can be parsed while a question about one of these is open.
@@ -126,13 +130,16 @@ BLOCKING_COLUMNS = frozenset(
     {Meaning.UAI.value, Meaning.NAME.value, Meaning.COMMUNE.value, Meaning.POSTAL_CODE.value, "sheets"}
 )
 
+#: Questions about the rows of one file: what was answered for another is likely, and asked again.
+_ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
+
 
 class RememberedMapping(NamedTuple):
     """The mapping last confirmed for a header."""
 
     columns: Mapping[Meaning, int | None]
     volume: Volume | None
-    #: To the questions which of several columns to read.
+    #: By code of the question.
     answers: Mapping[str, str] = {}
 
 
@@ -172,8 +179,8 @@ def parse_spreadsheet(
     same_titles = [detected for detected in detected_sheets if detected.header_digest == first.header_digest]
     sample = collect_sample(same_titles)
     remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
-    if remembered_mapping is not None:
-        choices = replace(choices, answers={**remembered_mapping.answers, **choices.answers})
+    settled = _list_settled(remembered_mapping, choices)
+    choices = replace(choices, answers={**settled, **choices.answers})
     mapping = _map_sheet(
         first.titles,
         sample,
@@ -182,14 +189,14 @@ def parse_spreadsheet(
         communes=known.communes,
         banner=read_banner(first),
         hidden=frozenset().union(*(detected.sheet.hidden_columns for detected in same_titles)),
+        by_hand=choices.columns,
+        school_year=choices.school_year,
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
     questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
     questions = _list_column_questions(questions, choices, volume, mapping)
     questions += [one.answered_by(choices.answers) for one in ask_joined_tables(first.titles, sample)]
     remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout), *mapping.remarks]
-    if remembered_mapping is not None:
-        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, titles)
     rows: list[ParsedRow] = []
     tables: list[ReadTable] = []
     if not any(question.is_open and question.column in BLOCKING_COLUMNS for question in questions):
@@ -225,7 +232,8 @@ def parse_spreadsheet(
         declined = list_declined_rows(tables, others, known.communes, choices.answers)
         decided = decide_rows(rows, source, choices.answers, names, tables, declined=declined)
         rows = decided.rows
-        questions = layout_questions.add_row_questions(questions, decided.questions)
+        about_rows = [_suggest(question, remembered_mapping) for question in decided.questions]
+        questions = layout_questions.add_row_questions(questions, about_rows)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values([table.body for table in tables])
@@ -233,6 +241,8 @@ def parse_spreadsheet(
             remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
+    if remembered_mapping is not None:
+        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, settled, titles)
     return ParsedSheet(
         kind=workbook.kind,
         sheets=[sheet.name for sheet in workbook.sheets],
@@ -251,6 +261,18 @@ def parse_spreadsheet(
         compared=mapping.compared,
         sums={meaning: list(indexes) for meaning, indexes in mapping.sums.items()},
     )
+
+
+def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
+    """Return the remembered answers that hold for this file, where the member gives no other."""
+    answers = remembered.answers.items() if remembered else ()
+    return {code: answer for code, answer in answers if code not in _ABOUT_ROWS and code not in choices.answers}
+
+
+def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
+    """Return a question about rows with the remembered answer as the likely one, where it still is an option."""
+    answer = remembered.answers.get(question.code, "") if remembered else ""
+    return question._replace(likely=answer) if answer in {option.value for option in question.options} else question
 
 
 def volume_column(volume: Volume | str | None) -> Meaning | None:
@@ -308,10 +330,13 @@ def _map_sheet(
     communes: frozenset[str],
     banner: Sequence[CellRow],
     hidden: frozenset[int],
+    by_hand: Mapping[Meaning, int | None] | None = None,
+    school_year: int | None = None,
 ) -> ColumnMapping:
     """Return the mapping for these titles and rows, its numbers settled or in question.
 
-    `banner`: the rows above. `hidden`: the columns that the file hides.
+    `banner`: the rows above. `hidden`: the columns that the file hides. `by_hand`: the chosen columns that are not
+    remembered ones.
     """
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
@@ -319,7 +344,9 @@ def _map_sheet(
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
     mapping = choose_email_column(mapping, titles, sample, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
-    return ask_doubtful_numbers(mapping, titles, sample, answers, banner, hidden=hidden)
+    return ask_doubtful_numbers(
+        mapping, titles, sample, answers, banner, chosen=by_hand, hidden=hidden, school_year=school_year
+    )
 
 
 def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:

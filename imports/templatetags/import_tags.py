@@ -1,9 +1,11 @@
 """Template filters for the import pages."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import template
+from django.forms.boundfield import BoundField, BoundWidget
 
 from core import formatting
 from imports import wording
@@ -121,3 +123,26 @@ def added_parts(row: ImportRow) -> str:
     """Return « 2 + 3 + 1 » where the number of licences is the sum of several columns, "" elsewhere."""
     parts, _, total = original_units(row).partition(" = ")
     return parts if total == str(row.units) else ""
+
+
+#: « Statut (F) : En attente – 2 lignes » and « Couleur : rouge – 2 lignes »: the column, and what stands in it.
+_COLUMN_AND_VALUE = re.compile(r"(.*?\([A-Z]+\)|[^:]*?)\s:\s(.+)", re.DOTALL)
+
+
+class OptionGroup(NamedTuple):
+    """The boxes of the values of one column, each with its label; the heading is "" where they are of none."""
+
+    heading: str
+    boxes: list[tuple[BoundWidget, str]]
+
+
+@register.filter
+def option_groups(field: BoundField) -> list[OptionGroup]:
+    """Return the boxes of a question by column, in the order of its options."""
+    groups: dict[str, OptionGroup] = {}
+    for box in field:
+        label = str(box.choice_label)
+        found = _COLUMN_AND_VALUE.fullmatch(label)
+        heading, value = (found[1], found[2]) if found else ("", label)
+        groups.setdefault(heading, OptionGroup(heading, [])).boxes.append((box, value))
+    return list(groups.values())
