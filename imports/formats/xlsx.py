@@ -40,6 +40,8 @@ MARKS = (b"strike", b"vertAlign")
 #: green for what was decided on the page. In no standard palette, so that they can be recognised; the original fill is
 #: kept in the background colour, which a solid fill does not use.
 MARK_COLOURS = SEVERE_COLOUR, WARNING_COLOUR, DECIDED_COLOUR = "FFFFC9C4", "FFFFE7A3", "FFD3EBC9"
+#: Author of the notes that annotating a workbook adds, and what stands between a note of the file and ours.
+NOTE_AUTHOR, NOTE_SEPARATOR = "Pep's", "— Pep's —"
 _DIGITS = re.compile(r"\s*[0-9]{1,6}\s*")
 _OFF = frozenset({"0", "false", "baseline"})
 #: Cells that are named in a remark.
@@ -339,25 +341,34 @@ def read_cell_notes(archive: WorkbookArchive, member: str) -> CellNotes:
 
 
 def _scan_notes(pieces: Iterable[bytes], notes: dict[tuple[int, int], str]) -> None:
-    place, texts, in_text = (0, 0), list[str](), False
+    """Add the notes of a document, without those of an earlier annotation."""
+    authors, texts, collects = list[str](), list[str](), False
+    place, author = (0, 0), ""
 
     def start(element: str, attributes: dict[str, str]) -> None:
-        nonlocal place, texts, in_text
-        if local_name(element) == "comment":
-            match = _REFERENCE.fullmatch(attributes.get("ref", ""))
+        nonlocal place, author, texts, collects
+        name = local_name(element)
+        if name in {"author", "comment"}:
             texts = []
+        if name == "comment":
+            match = _REFERENCE.fullmatch(attributes.get("ref", ""))
             place = (int(match[2]), column_index_from_string(match[1]) - 1) if match is not None else (0, 0)
-        in_text = local_name(element) == "t"
+            author = _pick_part(authors, attributes.get("authorId", ""))
+        collects = name in {"author", "t"}
 
     def text(data: str) -> None:
-        if in_text:
+        if collects:
             texts.append(data)
 
     def end(element: str) -> None:
-        nonlocal in_text
-        in_text = False
-        if local_name(element) == "comment" and len(notes) < limits.MAX_NOTES:
-            note = " ".join(_NOTE_PREAMBLE.sub("", "".join(texts)).split())[: limits.MAX_NOTE_LENGTH]
+        nonlocal collects
+        collects = False
+        name = local_name(element)
+        if name == "author":
+            authors.append("".join(texts))
+        elif name == "comment" and author != NOTE_AUTHOR and len(notes) < limits.MAX_NOTES:
+            own = _NOTE_PREAMBLE.sub("", "".join(texts)).partition(NOTE_SEPARATOR)[0]
+            note = " ".join(own.split())[: limits.MAX_NOTE_LENGTH]
             if note and place[0]:
                 notes[place] = note
 

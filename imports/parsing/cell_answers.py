@@ -10,14 +10,13 @@ from enum import StrEnum
 from functools import lru_cache
 
 from imports.cells import CellType
-from imports.columns import is_added_title
 from imports.parsing.cell_classification import classify_cell, match_commune
 from imports.parsing.column_titles import is_level
 from imports.title_patterns import ALIASES, COUNTED_WORDS, DESCRIBING_WORDS, GENERIC_WORDS, STOP_WORDS
 from schools.folding import fold
 
 
-class Answer(StrEnum):
+class CellAnswer(StrEnum):
     """The kinds of answers."""
 
     YES = "yes"
@@ -33,18 +32,18 @@ class Answer(StrEnum):
 
 
 #: Answers that speak against giving, whatever the column; and those that tick, unless crosses stand beside check marks.
-AGAINST = frozenset({Answer.NO, Answer.REFUSAL, Answer.DOUBT})
-TICKS = frozenset({Answer.YES, Answer.CHECK, Answer.CROSS})
+AGAINST = frozenset({CellAnswer.NO, CellAnswer.REFUSAL, CellAnswer.DOUBT})
+TICKS = frozenset({CellAnswer.YES, CellAnswer.CHECK, CellAnswer.CROSS})
 
 _WORDS = (
-    dict.fromkeys(("oui", "o", "ok", "1", "vrai", "true", "yes", "y"), Answer.YES)
-    | dict.fromkeys(("non", "n", "no", "ko", "0", "faux", "false"), Answer.NO)
-    | dict.fromkeys(("x", "xx", "xxx"), Answer.CROSS)
+    dict.fromkeys(("oui", "o", "ok", "1", "vrai", "true", "yes", "y"), CellAnswer.YES)
+    | dict.fromkeys(("non", "n", "no", "ko", "0", "faux", "false"), CellAnswer.NO)
+    | dict.fromkeys(("x", "xx", "xxx"), CellAnswer.CROSS)
 )
 _MARKS = (
-    dict.fromkeys("×✕✖✗✘☒❌", Answer.CROSS)
-    | dict.fromkeys("✓✔☑✅", Answer.CHECK)
-    | dict.fromkeys("☐□◻⬜–—-", Answer.NO)
+    dict.fromkeys("×✕✖✗✘☒❌", CellAnswer.CROSS)
+    | dict.fromkeys("✓✔☑✅", CellAnswer.CHECK)
+    | dict.fromkeys("☐□◻⬜–—-", CellAnswer.NO)
 )
 _REFUSAL = re.compile(
     r"\b(refus(e|ee|es|ees|ant|ent)?|rejet(e|ee|es|ees)?|annul\w*|declin(e|ee|es|ees|ent)|desist\w*|abandon\w*"
@@ -90,28 +89,28 @@ def is_refusal(text: str) -> bool:
 
 #: In the order in which they are looked for: « oui, sous réserve » is a doubt.
 _PHRASES = (
-    (_REFUSAL.search, Answer.REFUSAL),
-    (_DOUBT.search, Answer.DOUBT),
-    (_NEGATED.search, Answer.NO),
-    (_YES_START.match, Answer.YES),
-    (_AGREED_START.match, Answer.AGREED),
+    (_REFUSAL.search, CellAnswer.REFUSAL),
+    (_DOUBT.search, CellAnswer.DOUBT),
+    (_NEGATED.search, CellAnswer.NO),
+    (_YES_START.match, CellAnswer.YES),
+    (_AGREED_START.match, CellAnswer.AGREED),
 )
 
 
 @lru_cache(maxsize=8192)
-def read_answer(text: str) -> Answer:
+def read_answer(text: str) -> CellAnswer:
     """Return what a text answers."""
     folded = fold(text)
     mark = _MARKS.get(text[:1])
-    if not text or (mark is not None and (mark is not Answer.NO or not folded)):
-        return mark or Answer.BLANK
+    if not text or (mark is not None and (mark is not CellAnswer.NO or not folded)):
+        return mark or CellAnswer.BLANK
     if "?" in text:
-        return Answer.DOUBT
+        return CellAnswer.DOUBT
     if folded in _WORDS:
         return _WORDS[folded]
     if folded.replace(" ", "").isdecimal():
-        return Answer.NUMBER
-    return next((answer for search, answer in _PHRASES if search(folded)), Answer.OTHER)
+        return CellAnswer.NUMBER
+    return next((answer for search, answer in _PHRASES if search(folded)), CellAnswer.OTHER)
 
 
 @lru_cache(maxsize=8192)
@@ -137,7 +136,7 @@ _OTHER_SUBJECT = re.compile(r"\b(rgpd|donnees|images?|photos?|newsletter|cantine
 def is_harmless_title(title: str) -> bool:
     """Whether a title is known to describe a school, or to be about another subject than taking part."""
     folded = fold(title)
-    if is_added_title(title) or _OTHER_SUBJECT.search(folded) or is_level(title):
+    if _OTHER_SUBJECT.search(folded) or is_level(title):
         return True
     words = _list_words(folded)
     return bool(words - GENERIC_WORDS) and words <= DESCRIBING_WORDS | GENERIC_WORDS
@@ -208,7 +207,7 @@ def is_descriptive(text: str, communes: frozenset[str]) -> bool:
     )
 
 
-_SPEAKING = frozenset({Answer.REFUSAL, Answer.DOUBT, Answer.YES, Answer.AGREED})
+_SPEAKING = frozenset({CellAnswer.REFUSAL, CellAnswer.DOUBT, CellAnswer.YES, CellAnswer.AGREED})
 
 
 def speaks_of_giving(text: str) -> bool:

@@ -29,8 +29,8 @@ from imports.parsing.rows import ParsedRow
 from imports.parsing.stacked_tables import ReadTable
 from imports.problems import RowNote
 
-#: Codes of the notes of such rows, and of remarks that are told and untick no row.
-DECLINED, TOLD = "declined", "file_remark"
+#: Codes of the notes of such rows, and of remarks that are shown and untick no row.
+DECLINED, SHOWN = "declined", "file_remark"
 #: Longer texts are no headings of a group.
 MAX_HEADING_LENGTH = 60
 _HEADINGS = frozenset({GROUP.reason, NOTE.reason})
@@ -70,12 +70,12 @@ def list_declined_rows(
         place: [RowNote("", DECLINED, f"Le fichier semble écarter cette ligne : {reason}. Cochez-la si elle compte.")]
         for place, reason in reasons.items()
     }
-    told = {
+    shown = {
         place: [f"au-dessus, le fichier dit « {text} »"] for place, text in headings.items() if place not in refused
     }
-    for place, sentences in [*told.items(), *remarks.told.items()]:
-        shown = [f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences]
-        notes.setdefault(place, []).extend(RowNote("", TOLD, sentence) for sentence in shown)
+    for place, sentences in [*shown.items(), *remarks.shown.items()]:
+        lines = [f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences]
+        notes.setdefault(place, []).extend(RowNote("", SHOWN, sentence) for sentence in lines)
     return DeclinedRows(notes, coloured.legend_rows, question, coloured.remarks)
 
 

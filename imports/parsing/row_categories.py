@@ -1,7 +1,7 @@
 """Ask which rows to take, by the columns that nobody reads: « Statut : Validé 6 · En attente 2 · Abandon 1 ». Pure.
 
 A column is passed over only where its title or its cells are known to describe a school. What has too many texts for
-categories is a column of remarks: each is told in its row, and unticks it where few rows have one, or where it refuses.
+categories is a column of remarks: each is shown in its row, and unticks it where it refuses, or few rows have one.
 """
 
 from collections import Counter
@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from core import formatting
 from imports.cells import cell_to_text
-from imports.columns import Meaning
+from imports.columns import Meaning, is_added_title
 from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.cell_answers import (
     AGAINST,
     DIRECTORY_STATES,
     TICKS,
-    Answer,
+    CellAnswer,
     counts_something,
     get_category,
     is_descriptive,
@@ -51,13 +51,13 @@ MIN_REPEATED_SHARE = 1 / 3
 #: Share of the rows with a cross, from which the others are likely to be without one on purpose.
 MIN_TICKED_SHARE = 0.2
 #: Answers that give; where this share of the rows has one, the column says who takes part.
-_AGREEING = frozenset({Answer.YES, Answer.CHECK, Answer.AGREED})
+_AGREEING = frozenset({CellAnswer.YES, CellAnswer.CHECK, CellAnswer.AGREED})
 MIN_AGREED_SHARE = 1 / 3
 #: Letters shown of a remark.
 MAX_REMARK_LENGTH = 120
 #: The name of the notes on cells, in sentences.
 NOTE_NAME = "une note"
-#: Titles of remarks, which are told even where most rows have one.
+#: Titles of remarks, which are shown even where most rows have one.
 _REMARK_WORDS = ("observ", "remarq", "comment", "note", "precision", "info", "suivi", "divers")
 
 #: A row by the index of its sheet and its number.
@@ -106,19 +106,19 @@ class CategoryColumn:
                 for category, answer in answers.items()
                 if answer in AGAINST and speaks_of_giving(self.texts[category])
             }
-        counts = Counter[Answer]()
+        counts = Counter[CellAnswer]()
         for category, answer in answers.items():
             counts[answer] += len(self.rows[category])
         if refuses_below(self.column.title):
-            against: Collection[Answer] = {*TICKS, Answer.REFUSAL, Answer.DOUBT, Answer.AGREED}
+            against: Collection[CellAnswer] = {*TICKS, CellAnswer.REFUSAL, CellAnswer.DOUBT, CellAnswer.AGREED}
             return {category for category, answer in answers.items() if answer in against}
-        crosses_refuse = counts[Answer.CHECK] > 0
-        ticks = sum(counts[answer] for answer in TICKS if answer is not Answer.CROSS or not crosses_refuse)
-        left = set(AGAINST) | ({Answer.CROSS} if crosses_refuse else set())
-        if ticks or counts[Answer.AGREED]:
-            left.add(Answer.OTHER)
+        crosses_refuse = counts[CellAnswer.CHECK] > 0
+        ticks = sum(counts[answer] for answer in TICKS if answer is not CellAnswer.CROSS or not crosses_refuse)
+        left = set(AGAINST) | ({CellAnswer.CROSS} if crosses_refuse else set())
+        if ticks or counts[CellAnswer.AGREED]:
+            left.add(CellAnswer.OTHER)
         if ticks > MIN_TICKED_SHARE * len(self.column.places):
-            left.add(Answer.BLANK)
+            left.add(CellAnswer.BLANK)
         return {category for category, answer in answers.items() if answer in left}
 
     def list_options(self) -> list[AnswerOption]:
@@ -184,7 +184,7 @@ def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tup
     width = max([len(titles), *map(len, table.detected.sample)])
     for index in range(min(width, MAX_SAMPLED_COLUMNS)):
         title, meaning = titles[index] if index < len(titles) else "", meanings.get(index)
-        if meaning is not None and meaning.column.is_critical:
+        if is_added_title(title) or (meaning is not None and meaning.column.is_critical):
             continue
         texts = [text for row in table.detected.sample if index < len(row) and (text := cell_to_text(row[index]))]
         if meaning is not None:
@@ -203,7 +203,7 @@ def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tup
 
 
 def _are_ticks(texts: Collection[str]) -> bool:
-    ticks = sum(read_answer(text) in {*TICKS, Answer.NO} for text in texts)
+    ticks = sum(read_answer(text) in {*TICKS, CellAnswer.NO} for text in texts)
     return 0 < len(texts) <= 2 * ticks
 
 
@@ -254,7 +254,7 @@ def ask_row_categories(
         legend = f" (« {colour.legend} »)" if colour.legend else ""
         lines = f"Lignes {'écrites ' if colour.is_font else ''}en {colour.colour}{legend}"
         options.append(AnswerOption(colour.value, f"{lines} – {formatting.pluralize(len(colour.rows), 'ligne')}"))
-        if read_answer(colour.legend) in AGAINST or (not colour.legend and colour.value.endswith((":red", ":grey"))):
+        if read_answer(colour.legend) in AGAINST or (not colour.legend and colour.value.endswith(":red")):
             left.add(colour.value)
     if not options:
         return None
@@ -300,10 +300,10 @@ def describe_cell(name: str, text: str) -> str:
 
 
 class FreeRemarks(NamedTuple):
-    """What remarks say, by row: those that untick it, and those that are only told."""
+    """What remarks say, by row: those that untick it, and those that are only shown."""
 
     against: dict[Place, str]
-    told: dict[Place, list[str]]
+    shown: dict[Place, list[str]]
 
 
 def read_remarks(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> FreeRemarks:
@@ -313,7 +313,7 @@ def read_remarks(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> F
         texts = {text: places for text, places in column.texts.items() if _is_remark(column, text, communes)}
         is_rare = 2 * sum(map(len, texts.values())) <= len(column.places)
         title = fold(column.title)
-        is_told = is_rare or not title or any(word in title for word in _REMARK_WORDS)
+        is_shown = is_rare or not title or any(word in title for word in _REMARK_WORDS)
         agreed = sum(len(places) for text, places in texts.items() if read_answer(text) in _AGREEING)
         # Where others agree, what says another thing does not.
         unticks = is_rare or agreed >= MIN_AGREED_SHARE * len(column.places)
@@ -322,12 +322,13 @@ def read_remarks(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> F
             for place in places:
                 if answer in AGAINST or (unticks and answer not in _AGREEING):
                     remarks.against.setdefault(place, sentence)
-                elif is_told:
-                    remarks.told.setdefault(place, []).append(sentence)
+                elif is_shown:
+                    remarks.shown.setdefault(place, []).append(sentence)
     return remarks
 
 
 def _is_remark(column: UnreadColumn, text: str, communes: frozenset[str]) -> bool:
     if is_harmless_title(column.title):
         return is_refusal(text)
-    return read_answer(text) is not Answer.NUMBER and not text[0].isdecimal() and not is_descriptive(text, communes)
+    is_number = any(map(str.isdecimal, text)) and not any(map(str.isalpha, text))
+    return not is_number and not is_descriptive(text, communes)

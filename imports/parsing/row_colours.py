@@ -2,15 +2,15 @@
 
 import colorsys
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from imports.columns import LISTS_SHEET, NAMING_COLUMNS, NUMBER_COLUMNS
-from imports.formats.sheet_types import CellColours, WorkbookSheet
+from imports.cells import cell_to_text
+from imports.columns import LISTS_SHEET, NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
+from imports.formats.sheet_types import CellColours, CellRow, WorkbookSheet
 from imports.parsing.cell_answers import AGAINST, read_answer
-from imports.parsing.sheet_selection import read_banner
 from imports.parsing.stacked_tables import ReadTable
 from schools.folding import fold
 
@@ -18,50 +18,12 @@ from schools.folding import fold
 MIN_CHROMA = 0.08
 #: Lighter greys are white, darker ones black.
 MAX_GREY_LIGHTNESS, MIN_GREY_LIGHTNESS = 0.97, 0.15
-#: From this lightness on a red is called « rose », and what is between orange and yellow is called « jaune ».
+#: From this lightness on a red is called « rose ».
 PALE = 0.78
-#: The names by hue, in degrees up to which they hold: the usual one first, then one that others may give.
-_HUES: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (12, ("rouge",)),
-    (20, ("orange", "rouge")),
-    (40, ("orange",)),
-    (51, ("orange", "jaune")),
-    (64, ("jaune",)),
-    (75, ("vert", "jaune")),
-    (160, ("vert",)),
-    (180, ("vert", "bleu")),
-    (195, ("bleu", "vert")),
-    (245, ("bleu",)),
-    (260, ("bleu", "violet")),
-    (290, ("violet",)),
-    (310, ("violet", "rose")),
-    (335, ("rose",)),
-    (348, ("rose", "rouge")),
-    (360, ("rouge",)),
-)
-
-
-@lru_cache(maxsize=1024)
-def name_colour(rgb: str) -> tuple[str, ...]:
-    """Return the names of a colour such as « FF0000 », the likeliest first; none for black and white.
-
-    They are among rouge, orange, jaune, vert, bleu, violet, rose and gris.
-    """
-    red, green, blue = (part / 255 for part in bytes.fromhex(rgb))
-    hue, lightness, _ = colorsys.rgb_to_hls(red, green, blue)
-    if max(red, green, blue) - min(red, green, blue) < MIN_CHROMA:
-        return ("gris",) if MIN_GREY_LIGHTNESS < lightness < MAX_GREY_LIGHTNESS else ()
-    names = next(names for limit, names in _HUES if hue * 360 <= limit)
-    if lightness >= PALE:
-        if names == ("rouge",):
-            return ("rose", "rouge")
-        if names == ("orange", "jaune"):
-            return ("jaune", "orange")
-    return names
-
-
-#: The words for each colour, and its name in the value of an option.
-_WORDS = {
+#: The names by hue, in degrees up to which they hold.
+_HUES = ((12, "rouge"), (46, "orange"), (64, "jaune"), (170, "vert"), (250, "bleu"), (300, "violet"), (345, "rose"))
+#: The name of each colour in the value of an option, and the words for it; in the order of the hues, grey last.
+_COLOURS = {
     "rouge": ("red", "rouges?"),
     "orange": ("orange", "oranges?|orangee?s?"),
     "jaune": ("yellow", "jaunes?"),
@@ -71,7 +33,26 @@ _WORDS = {
     "rose": ("pink", "roses?|fuchsia"),
     "gris": ("grey", "gris(?:e|es|ee|ees)?"),
 }
-_NAMED = "|".join(words for _, words in _WORDS.values())
+
+
+@lru_cache(maxsize=1024)
+def name_colour(rgb: str) -> str:
+    """Return the name of a colour such as « FF0000 », one of `_COLOURS`; "" for black and white."""
+    red, green, blue = (part / 255 for part in bytes.fromhex(rgb))
+    hue, lightness, _ = colorsys.rgb_to_hls(red, green, blue)
+    if max(red, green, blue) - min(red, green, blue) < MIN_CHROMA:
+        return "gris" if MIN_GREY_LIGHTNESS < lightness < MAX_GREY_LIGHTNESS else ""
+    name = next((name for limit, name in _HUES if hue * 360 <= limit), "rouge")
+    return "rose" if name == "rouge" and lightness >= PALE else name
+
+
+def _are_neighbours(one: str, other: str) -> bool:
+    """Whether people may give one colour the name of the other: a pale red is « rouge » as well."""
+    hues = list(_COLOURS)[:-1]
+    return one in hues and other in hues and abs(hues.index(one) - hues.index(other)) in {1, len(hues) - 1}
+
+
+_NAMED = "|".join(words for _, words in _COLOURS.values())
 #: Colours that stand for the rows that have them: « en rouge », « lignes orange »; « rouge » only where it begins.
 _MENTION = re.compile(
     r"\b(?:en|fonds?|textes?|lignes?|cases?|cellules?|couleurs?|surlign\w*|color\w*|marqu\w*)"
@@ -104,7 +85,7 @@ def read_legend(text: str) -> list[LegendPart]:
         alone = _ALONE.fullmatch(fold(_VERDICT.split(part)[0]))
         words = [alone[1]] if alone else [mention["colour"] or "" for mention in _MENTION.finditer(fold(part))]
         for word in words:
-            colour = next((name for name, (_, forms) in _WORDS.items() if re.fullmatch(forms, word)), "")
+            colour = next((name for name, (_, forms) in _COLOURS.items() if re.fullmatch(forms, word)), "")
             found.append(LegendPart(colour, " ".join(part.split())[:MAX_SHOWN_LETTERS]))
     return found
 
@@ -153,36 +134,38 @@ def find_row_colours(tables: Sequence[ReadTable], sheets: Sequence[WorkbookSheet
 
     Raises `UnreadableFile` where the file is damaged there.
     """
-    inside = dict(_list_legend_rows(tables))
-    parts = [part for found in inside.values() for part in found]
-    parts += [part for text in _list_texts_outside(tables, sheets) for part in read_legend(text)]
+    legend_rows = frozenset(_list_legend_rows(tables))
     colours: dict[int, CellColours | None] = {}
     for table in tables:
         index, sheet = table.detected.index, table.detected.sheet
         if index not in colours:
             colours[index] = sheet.read_colours() if sheet.height <= MAX_COLOURED_ROWS else None
     places = [
-        (table.detected.index, row.number)
+        (row.sheet, row.number)
         for table in tables
         for row in table.body.rows
-        if not row.ignored and (table.detected.index, row.number) not in inside
+        if not row.ignored and (row.sheet, row.number) not in legend_rows
     ]
     marks = _collect_marks(tables, set(places), colours)
-    labels, cells = _find_labels(tables, colours, marks)
-    found = [
-        colour for mark, rows in marks.items() if (colour := _part_rows(mark, rows, places, [*parts, *labels], marks))
-    ]
-    if len(found) > MAX_COLOURS:
-        found = [colour for colour in found if colour.legend]
-    return ColouredRows(found, frozenset(inside), cells, _describe_unapplied(parts, found, colours))
+    parts: list[LegendPart] = []
+    cells: set[tuple[int, int, int]] = set()
+    for table in tables:
+        for number, at, found in _list_legends(table, set(places), colours, {name for _, name in marks}):
+            parts += found
+            cells.add((table.detected.index, number, at))
+    for sheet in sheets:
+        if sheet.height <= MAX_LEGEND_ROWS and sheet.name != LISTS_SHEET:
+            parts += [part for row in sheet.rows() for part in read_legend(" : ".join(_list_texts(row)))]
+    parting = _part_rows(marks, places, parts)
+    return ColouredRows(parting, legend_rows, frozenset(cells), _describe_unapplied(parts, parting, colours))
 
 
-#: The layer, « colour » of a fill or « font », and the names of a colour.
-type _Mark = tuple[str, tuple[str, ...]]
+#: The layer, « colour » of a fill or « font », and the name of a colour.
+type _Mark = tuple[str, str]
 
 
 def _collect_marks(
-    tables: Sequence[ReadTable], places: set[Place], colours: dict[int, CellColours | None]
+    tables: Sequence[ReadTable], places: set[Place], colours: Mapping[int, CellColours | None]
 ) -> dict[_Mark, set[Place]]:
     """Return the rows by the colours of their school or their number, without those that a whole column has."""
     marks: dict[_Mark, set[Place]] = {}
@@ -195,8 +178,8 @@ def _collect_marks(
             for number in schools if meaning in table.columns else ():
                 colour = of_sheet.get((number, table.columns[meaning]))
                 for layer, rgb in (("colour", colour.fill), ("font", colour.font)) if colour else ():
-                    if rgb and (names := name_colour(rgb)):
-                        of_column.setdefault((layer, names), set()).add((index, number))
+                    if rgb and (name := name_colour(rgb)):
+                        of_column.setdefault((layer, name), set()).add((index, number))
             for mark, rows in of_column.items():
                 if len(rows) < len(schools) or len(schools) == 1:
                     marks.setdefault(mark, set()).update(rows)
@@ -204,76 +187,72 @@ def _collect_marks(
 
 
 def _part_rows(
-    mark: _Mark, rows: set[Place], places: Sequence[Place], parts: Sequence[LegendPart], marks: Iterable[_Mark]
-) -> RowColour | None:
-    """Return the colour with its legend; None where it is decoration: of most rows or of every other one."""
-    layer, names = mark
-    primary = {other[0] for _, other in marks}
-    legend = next(
-        (part.text for part in parts if part.colour in (names[0], *(n for n in names[1:] if n not in primary), "")), ""
-    )
-    if len(rows) == len(places):
-        return None
+    marks: Mapping[_Mark, set[Place]], places: Sequence[Place], parts: Sequence[LegendPart]
+) -> list[RowColour]:
+    """Return the colours that part the rows, with their legends; without decoration."""
+    names = {name for _, name in marks}
+    found = []
+    for (layer, name), rows in marks.items():
+        legend = next((part.text for part in parts if part.colour in (name, "")), "") or next(
+            (part.text for part in parts if part.colour not in names and _are_neighbours(part.colour, name)), ""
+        )
+        if len(rows) < len(places) and (legend or not _is_decoration(rows, places)):
+            found.append(RowColour(f"{layer}:{_COLOURS[name][0]}", name, frozenset(rows), legend))
+    return found if len(found) <= MAX_COLOURS else [colour for colour in found if colour.legend]
+
+
+def _is_decoration(rows: set[Place], places: Sequence[Place]) -> bool:
+    """Whether most rows have a colour, or every other one."""
     at = [position for position, place in enumerate(places) if place in rows]
-    is_banded = len(at) > 1 and {after - before for before, after in pairwise(at)} == {2} and len(at) * 2 >= (
-        len(places) - 1
-    )  # fmt: skip
-    if not legend and (is_banded or len(rows) * 2 > len(places)):
-        return None
-    return RowColour(f"{layer}:{_WORDS[names[0]][0]}", names[0], frozenset(rows), legend)
+    is_banded = len(at) > 1 and all(after - before == 2 for before, after in pairwise(at))  # noqa: PLR2004
+    return len(rows) * 2 > len(places) or (is_banded and len(rows) * 2 >= len(places) - 1)
 
 
-def _list_legend_rows(tables: Sequence[ReadTable]) -> Iterator[tuple[Place, list[LegendPart]]]:
+def _list_legend_rows(tables: Sequence[ReadTable]) -> Iterator[Place]:
     """Iterate over the rows that hold a legend and no school."""
     for table in tables:
         ordered = sorted(table.columns, key=lambda meaning: table.columns[meaning])
         for row in table.body.rows:
-            if 0 < len(row.cells) <= 2:  # noqa: PLR2004 - « Rouge » and, beside it, « Ne participe pas »
-                parts = read_legend(" : ".join(row.cells[key] for key in ordered if key in row.cells))
-                if parts:
-                    yield (table.detected.index, row.number), parts
+            # « Rouge » and, beside it, « Ne participe pas ».
+            is_short = 0 < len(row.cells) <= 2 and Meaning.UAI.value not in row.cells  # noqa: PLR2004
+            if is_short and read_legend(" : ".join(row.cells[key] for key in ordered if key in row.cells)):
+                yield row.sheet, row.number
 
 
-def _list_texts_outside(tables: Sequence[ReadTable], sheets: Sequence[WorkbookSheet]) -> Iterator[str]:
-    """Iterate over the texts above the tables, in their titles and on short sheets that are not read."""
-    for table in tables:
-        yield from (title.text for title in table.detected.titles)
-        rows = read_banner(table.detected)
-        yield from (cell for row in rows for cell in row if isinstance(cell, str))
-    for sheet in sheets:
-        if sheet.height <= MAX_LEGEND_ROWS and sheet.name != LISTS_SHEET:
-            for row in sheet.rows():
-                texts = [cell for cell in row if isinstance(cell, str) and cell.strip()]
-                yield " : ".join(texts)
+def _list_legends(
+    table: ReadTable, places: set[Place], colours: Mapping[int, CellColours | None], names: set[str]
+) -> Iterator[tuple[int, int, list[LegendPart]]]:
+    """Iterate over the texts beside, above and below a table that name a colour, or have one of the rows.
+
+    Each with its row and column; of a row of schools, those under no title.
+    """
+    index, of_sheet = table.detected.index, colours[table.detected.index] or {}
+    titled = {at for at, title in enumerate(table.detected.titles) if title.text}
+    for number, row in enumerate(islice(table.detected.sheet.rows(), MAX_COLOURED_ROWS), start=1):
+        is_school = (index, number) in places
+        if is_school and (not titled or titled.issuperset(range(len(row)))):
+            continue
+        for at, cell in enumerate(row):
+            if not isinstance(cell, str) or not cell.strip() or (is_school and at in titled):
+                continue
+            after = cell_to_text(row[at + 1]) if at + 1 < len(row) and _ALONE.fullmatch(fold(cell)) else ""
+            found = read_legend(f"{cell} : {after}" if after else cell)
+            beside = [side for side in (at - 1, at + 1) if side >= len(row) or (side >= 0 and row[side] == "")]
+            shown = [colour for side in (at, *beside) if (colour := of_sheet.get((number, side)))]
+            own = next((name for colour in shown for rgb in (colour.fill, colour.font) if rgb and
+                        (name := name_colour(rgb)) in names), "")  # fmt: skip
+            if not found and own and number > (table.detected.header_row or 0):
+                found = [LegendPart(own, " ".join(cell.split())[:MAX_SHOWN_LETTERS])]
+            if found:
+                yield number, at, found
 
 
-def _find_labels(
-    tables: Sequence[ReadTable], colours: dict[int, CellColours | None], marks: Iterable[_Mark]
-) -> tuple[list[LegendPart], frozenset[tuple[int, int, int]]]:
-    """Return the texts beside or below a table that have a colour of the rows, or stand beside a cell that has."""
-    primary = {names[0] for _, names in marks}
-    labels, cells = [], set()
-    for table in tables if primary else ():
-        index, of_sheet = table.detected.index, colours[table.detected.index] or {}
-        titled = {at for at, title in enumerate(table.detected.titles) if title.text}
-        schools = {row.number for row in table.body.rows if not row.ignored}
-        rows = islice(table.detected.sheet.rows(), table.detected.header_row or 0, MAX_COLOURED_ROWS)
-        for number, row in enumerate(rows, start=(table.detected.header_row or 0) + 1):
-            for at, cell in enumerate(row):
-                if not isinstance(cell, str) or not cell.strip() or (number in schools and at in titled):
-                    continue
-                blanks = [side for side in (at - 1, at + 1) if side >= len(row) or (side >= 0 and row[side] == "")]
-                near = [found for side in (at, *blanks) if (found := of_sheet.get((number, side)))]
-                names = [name for found in near for rgb in (found.fill, found.font) if rgb for name in name_colour(rgb)]
-                mentioned = read_legend(cell)
-                if mentioned or (names and names[0] in primary):
-                    labels += mentioned or [LegendPart(names[0], " ".join(cell.split())[:MAX_SHOWN_LETTERS])]
-                    cells.add((index, number, at))
-    return labels, frozenset(cells)
+def _list_texts(row: CellRow) -> list[str]:
+    return [text for cell in row if isinstance(cell, str) and (text := cell.strip())]
 
 
 def _describe_unapplied(
-    parts: Sequence[LegendPart], found: Sequence[RowColour], colours: dict[int, CellColours | None]
+    parts: Sequence[LegendPart], found: Sequence[RowColour], colours: Mapping[int, CellColours | None]
 ) -> list[str]:
     """Return the remark about a legend that speaks against rows, where no colour of the rows has a legend."""
     against = next((part for part in parts if read_answer(part.text) in AGAINST), None)

@@ -174,9 +174,10 @@ class SheetSelection(NamedTuple):
     others: list[str]
     hidden: list[str]
 
-    def list_names(self) -> list[str]:
-        """Return the names of all sheets that list schools."""
-        return [*(detected.sheet.name for detected in self.detected_sheets), *self.others, *self.hidden]
+    def list_other_sheets(self, workbook: Workbook) -> list[WorkbookSheet]:
+        """Return the sheets that list no schools."""
+        lists = {*(detected.sheet.name for detected in self.detected_sheets), *self.others, *self.hidden}
+        return [sheet for sheet in workbook.sheets if sheet.name not in lists]
 
 
 class _SheetScore(NamedTuple):

@@ -228,8 +228,7 @@ def parse_spreadsheet(
             "" if several_versions else layout_questions.find_missing_source(questions),
         )
         names = [sheet.name for sheet in workbook.sheets]
-        others = [sheet for sheet in workbook.sheets if sheet.name not in layout.list_names()]
-        declined = list_declined_rows(tables, others, known.communes, choices.answers)
+        declined = list_declined_rows(tables, layout.list_other_sheets(workbook), known.communes, choices.answers)
         decided = decide_rows(rows, source, choices.answers, names, tables, declined=declined)
         rows = decided.rows
         about_rows = [_suggest(question, remembered_mapping) for question in decided.questions]
