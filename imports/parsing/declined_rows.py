@@ -6,25 +6,24 @@ They stay in the table, unticked, each with its reason: a filter may have been l
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from core import formatting
+from imports.answers import AGAINST, read_answer, refuses_below
 from imports.columns import Meaning
 from imports.formats.sheet_types import WorkbookSheet
 from imports.layout import LayoutQuestion
-from imports.parsing.cell_answers import AGAINST, read_answer, refuses_below
 from imports.parsing.ignored_rows import GROUP, NOTE
 from imports.parsing.row_categories import (
     NOTE_NAME,
-    Place,
     UnreadColumn,
     ask_row_categories,
-    find_categories,
-    list_left_rows,
+    group_by_category,
     list_unread_columns,
     read_remarks,
 )
-from imports.parsing.row_colours import find_row_colours
+from imports.parsing.row_colours import Place, find_row_colours
 from imports.parsing.rows import ParsedRow
 from imports.parsing.stacked_tables import ReadTable
 from imports.problems import RowNote
@@ -55,11 +54,15 @@ def list_declined_rows(
     """Return the rows that mean no. `sheets`: those that are not read. `communes`: folded names of known communes."""
     coloured = find_row_colours(tables, sheets)
     unread = list_unread_columns(tables, communes, coloured.legend_cells)
-    categories = find_categories(unread, communes)
-    question = ask_row_categories(categories, coloured.colours, answers)
-    asked = {column.column for column in categories}
-    remarks = read_remarks([*(column for column in unread if column not in asked), *_list_notes(tables)], communes)
-    left = list_left_rows(question, categories, coloured.colours) if question is not None else {}
+    groups = {id(column): group_by_category(column, communes) for column in unread}
+    every = [*chain.from_iterable(groups.values()), *coloured.colours]
+    question = ask_row_categories(every, answers)
+    left: dict[Place, str] = {}
+    if question is not None and not question.is_open:
+        for group in every:
+            left = left if group.value in question.taken else dict.fromkeys(group.rows, group.reason) | left
+    others = [column for column in unread if not groups[id(column)]]
+    remarks = read_remarks([*others, *_list_notes(tables)], communes)
     headings = dict(_list_rows_below_headings(tables))
     reasons: dict[Place, str] = {}
     for each in (_find_rows_of_refused_sheets(tables), _find_struck_rows(tables), left, remarks.against):

@@ -7,33 +7,34 @@ categories is a column of remarks: each is shown in its row, and unticks it wher
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from textwrap import shorten
 from typing import NamedTuple
 
 from core import formatting
-from imports.cells import cell_to_text
-from imports.columns import Meaning, is_added_title
-from imports.layout import AnswerOption, LayoutQuestion
-from imports.parsing.cell_answers import (
+from imports.answers import (
     AGAINST,
-    DIRECTORY_STATES,
     TICKS,
     CellAnswer,
-    counts_something,
     get_category,
-    is_descriptive,
-    is_harmless_title,
     is_refusal,
-    is_year,
     read_answer,
     refuses_below,
     speaks_of_giving,
 )
+from imports.cells import cell_to_text
+from imports.columns import Meaning, is_added_title
+from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS
 from imports.parsing.column_mapping import column_letters
-from imports.parsing.row_colours import RowColour
+from imports.parsing.descriptions import (
+    DIRECTORY_STATES,
+    counts_something,
+    is_descriptive,
+    is_harmless_title,
+    is_year,
+)
+from imports.parsing.row_colours import Place, RowGroup
 from imports.parsing.stacked_tables import ReadTable
 from schools.folding import fold
 
@@ -60,9 +61,6 @@ NOTE_NAME = "une note"
 #: Titles of remarks, which are shown even where most rows have one.
 _REMARK_WORDS = ("observ", "remarq", "comment", "note", "precision", "info", "suivi", "divers")
 
-#: A row by the index of its sheet and its number.
-type Place = tuple[int, int]
-
 
 @dataclass(eq=False)
 class UnreadColumn:
@@ -77,62 +75,6 @@ class UnreadColumn:
     texts: dict[str, list[Place]]
     #: All rows of schools of these tables.
     places: list[Place]
-
-
-class CategoryColumn:
-    """An unread column of few texts."""
-
-    def __init__(self, column: UnreadColumn) -> None:
-        """Group the texts that say the same."""
-        self.column = column
-        #: A text of each category, and its rows.
-        self.texts: dict[str, str] = {}
-        self.rows: dict[str, list[Place]] = {}
-        for text, places in column.texts.items():
-            self.texts.setdefault(get_category(text), text)
-            self.rows.setdefault(get_category(text), []).extend(places)
-        filled = {place for places in column.texts.values() for place in places}
-        blank = [place for place in column.places if place not in filled]
-        if blank:
-            self.texts[""], self.rows[""] = "", blank
-
-    @cached_property
-    def likely_left(self) -> set[str]:
-        """The categories that are likely to be no rows to take."""
-        answers = {category: read_answer(text) for category, text in self.texts.items()}
-        if is_harmless_title(self.column.title):
-            return {
-                category
-                for category, answer in answers.items()
-                if answer in AGAINST and speaks_of_giving(self.texts[category])
-            }
-        counts = Counter[CellAnswer]()
-        for category, answer in answers.items():
-            counts[answer] += len(self.rows[category])
-        if refuses_below(self.column.title):
-            against: Collection[CellAnswer] = {*TICKS, CellAnswer.REFUSAL, CellAnswer.DOUBT, CellAnswer.AGREED}
-            return {category for category, answer in answers.items() if answer in against}
-        crosses_refuse = counts[CellAnswer.CHECK] > 0
-        ticks = sum(counts[answer] for answer in TICKS if answer is not CellAnswer.CROSS or not crosses_refuse)
-        left = set(AGAINST) | ({CellAnswer.CROSS} if crosses_refuse else set())
-        if ticks or counts[CellAnswer.AGREED]:
-            left.add(CellAnswer.OTHER)
-        if ticks > MIN_TICKED_SHARE * len(self.column.places):
-            left.add(CellAnswer.BLANK)
-        return {category for category, answer in answers.items() if answer in left}
-
-    def list_options(self) -> list[AnswerOption]:
-        """Return an option for each category, the most frequent first, empty cells last."""
-        ordered = sorted(self.texts, key=lambda category: (not category, -len(self.rows[category])))
-        column = f"{self.column.title} ({self.column.key})" if self.column.title else f"Colonne {self.column.key}"
-        return [
-            AnswerOption(
-                f"{self.column.key}:{category}",
-                f"{column} : {self.texts[category] or 'case vide'} – "
-                f"{formatting.pluralize(len(self.rows[category]), 'ligne')}",
-            )
-            for category in ordered
-        ]
 
 
 def list_unread_columns(
@@ -207,9 +149,49 @@ def _are_ticks(texts: Collection[str]) -> bool:
     return 0 < len(texts) <= 2 * ticks
 
 
-def find_categories(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> list[CategoryColumn]:
-    """Return the columns of few texts that part the rows."""
-    return [CategoryColumn(column) for column in columns if _has_categories(column, communes)]
+def group_by_category(column: UnreadColumn, communes: frozenset[str]) -> list[RowGroup]:
+    """Return the rows by the categories of a column, the most frequent first and empty cells last; none without any."""
+    if not _has_categories(column, communes):
+        return []
+    texts: dict[str, str] = {}
+    rows: dict[str, list[Place]] = {}
+    for text, places in column.texts.items():
+        texts.setdefault(get_category(text), text)
+        rows.setdefault(get_category(text), []).extend(places)
+    if blank := set(column.places).difference(*rows.values()):
+        texts[""], rows[""] = "", sorted(blank)
+    left = _find_likely_left(column)
+    title = f"{column.title} ({column.key})" if column.title else f"Colonne {column.key}"
+    return [
+        RowGroup(
+            f"{column.key}:{category}",
+            f"{title} : {texts[category] or 'case vide'} – {formatting.pluralize(len(rows[category]), 'ligne')}",
+            column.name,
+            describe_cell(column.name, texts[category]),
+            rows[category],
+            read_answer(texts[category]) in left,
+        )
+        for category in sorted(texts, key=lambda category: (not category, -len(rows[category])))
+    ]
+
+
+def _find_likely_left(column: UnreadColumn) -> set[CellAnswer]:
+    """Return the answers below a title that are likely to leave their rows."""
+    if is_harmless_title(column.title):
+        return {CellAnswer.REFUSAL, CellAnswer.DOUBT}
+    if refuses_below(column.title):
+        return {*TICKS, CellAnswer.REFUSAL, CellAnswer.DOUBT, CellAnswer.AGREED}
+    counts = Counter[CellAnswer]()
+    for text, places in column.texts.items():
+        counts[read_answer(text)] += len(places)
+    crosses_refuse = counts[CellAnswer.CHECK] > 0
+    ticks = sum(counts[answer] for answer in TICKS if answer is not CellAnswer.CROSS or not crosses_refuse)
+    left = set(AGAINST) | ({CellAnswer.CROSS} if crosses_refuse else set())
+    if ticks or counts[CellAnswer.AGREED]:
+        left.add(CellAnswer.OTHER)
+    if ticks > MIN_TICKED_SHARE * len(column.places):
+        left.add(CellAnswer.BLANK)
+    return left
 
 
 def _has_categories(column: UnreadColumn, communes: frozenset[str]) -> bool:
@@ -225,7 +207,7 @@ def _has_categories(column: UnreadColumn, communes: frozenset[str]) -> bool:
         return False
     if len(categories) == 1 and filled == rows:
         # What all rows have parts none from the others, unless it refuses them all.
-        return bool(CategoryColumn(column).likely_left)
+        return read_answer(texts[0]) in _find_likely_left(column)
     is_repeated = filled - len(categories) >= max(MIN_REPEATED_SHARE * filled, 1)
     if all(map(str.isdecimal, texts)):
         return is_repeated or column.texts.keys() <= {"0", "1"}
@@ -244,53 +226,22 @@ def _describe_schools(column: UnreadColumn, categories: set[str], communes: froz
     return all(is_descriptive(text, communes) for text in column.texts)
 
 
-def ask_row_categories(
-    categories: Sequence[CategoryColumn], colours: Sequence[RowColour], answers: Mapping[str, str]
-) -> LayoutQuestion | None:
-    """Return the question which rows to take, with its likely answer; None where nothing parts them."""
-    options = [option for column in categories for option in column.list_options()]
-    left = {f"{column.column.key}:{category}" for column in categories for category in column.likely_left}
-    for colour in colours:
-        legend = f" (« {colour.legend} »)" if colour.legend else ""
-        lines = f"Lignes {'écrites ' if colour.is_font else ''}en {colour.colour}{legend}"
-        options.append(AnswerOption(colour.value, f"{lines} – {formatting.pluralize(len(colour.rows), 'ligne')}"))
-        if read_answer(colour.legend) in AGAINST or (not colour.legend and colour.value.endswith(":red")):
-            left.add(colour.value)
-    if not options:
+def ask_row_categories(groups: Sequence[RowGroup], answers: Mapping[str, str]) -> LayoutQuestion | None:
+    """Return the question which rows to take, with its likely answer; None where nothing tells them apart."""
+    if not groups:
         return None
-    names = [column.column.name for column in categories] + (["la couleur des lignes"] if colours else [])
-    where = f"{', '.join(names[:-1])} et {names[-1]}" if len(names) > 1 else names[0]
+    *others, last = dict.fromkeys(group.source for group in groups)
+    where = f"{', '.join(others)} et {last}" if others else last
     question = LayoutQuestion(
         "",
         QUESTION,
         f"D'après {where}, ces lignes ne se valent pas. Lesquelles faut-il prendre ? Les autres restent dans la liste, "
         "décochées.",
-        tuple(options),
+        tuple(AnswerOption(group.value, group.label) for group in groups),
         multiple=True,
     )
-    taken = {option.value for option in options} - left
-    return question._replace(likely=question.join_options(taken)).answered_by(answers)
-
-
-def list_left_rows(
-    question: LayoutQuestion, categories: Sequence[CategoryColumn], colours: Sequence[RowColour]
-) -> dict[Place, str]:
-    """Return why rows are left by the answer; none while the question is open."""
-    reasons: dict[Place, str] = {}
-    if question.is_open:
-        return reasons
-    for column in categories:
-        for category, text in column.texts.items():
-            if f"{column.column.key}:{category}" not in question.taken:
-                for place in column.rows[category]:
-                    reasons.setdefault(place, describe_cell(column.column.name, text))
-    for colour in colours:
-        if colour.value not in question.taken:
-            legend = f" (« {colour.legend} »)" if colour.legend else ""
-            written = "écrite " if colour.is_font else ""
-            for place in colour.rows:
-                reasons.setdefault(place, f"elle est {written}en {colour.colour} dans le fichier{legend}")
-    return reasons
+    likely = question.join_options({group.value for group in groups if not group.is_likely_left})
+    return question._replace(likely=likely).answered_by(answers)
 
 
 def describe_cell(name: str, text: str) -> str:

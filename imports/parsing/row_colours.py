@@ -2,15 +2,16 @@
 
 import colorsys
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from core import formatting
+from imports.answers import AGAINST, read_answer
 from imports.cells import cell_to_text
 from imports.columns import LISTS_SHEET, NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellColours, CellRow, WorkbookSheet
-from imports.parsing.cell_answers import AGAINST, read_answer
 from imports.parsing.stacked_tables import ReadTable
 from schools.folding import fold
 
@@ -104,26 +105,23 @@ _UNMATCHED = "aucune ligne n'a cette couleur à coup sûr. Vérifiez les lignes 
 type Place = tuple[int, int]
 
 
-class RowColour(NamedTuple):
-    """A colour of some rows: its value in options, « colour:red », and what the legend says of it."""
+class RowGroup(NamedTuple):
+    """Rows that a file tells from others, which a member takes or leaves."""
 
+    #: The value and the French label of the option that takes them.
     value: str
-    #: Its French name.
-    colour: str
-    rows: frozenset[Place]
-    #: The words of the legend, "" without one.
-    legend: str = ""
-
-    @property
-    def is_font(self) -> bool:
-        """Whether the rows are written in it, and not filled with it."""
-        return self.value.startswith("font:")
+    label: str
+    #: What tells them from others, and why they are left, in sentences.
+    source: str
+    reason: str
+    rows: Collection[Place]
+    is_likely_left: bool
 
 
 class ColouredRows(NamedTuple):
     """The colours that part the rows, the rows and the cells that are legends, and remarks about other legends."""
 
-    colours: list[RowColour]
+    colours: list[RowGroup]
     legend_rows: frozenset[Place]
     legend_cells: frozenset[tuple[int, int, int]]
     remarks: list[str]
@@ -188,17 +186,28 @@ def _collect_marks(
 
 def _part_rows(
     marks: Mapping[_Mark, set[Place]], places: Sequence[Place], parts: Sequence[LegendPart]
-) -> list[RowColour]:
+) -> list[RowGroup]:
     """Return the colours that part the rows, with their legends; without decoration."""
     names = {name for _, name in marks}
-    found = []
+    found, with_legend = [], []
     for (layer, name), rows in marks.items():
         legend = next((part.text for part in parts if part.colour in (name, "")), "") or next(
             (part.text for part in parts if part.colour not in names and _are_neighbours(part.colour, name)), ""
         )
-        if len(rows) < len(places) and (legend or not _is_decoration(rows, places)):
-            found.append(RowColour(f"{layer}:{_COLOURS[name][0]}", name, frozenset(rows), legend))
-    return found if len(found) <= MAX_COLOURS else [colour for colour in found if colour.legend]
+        if len(rows) == len(places) or (not legend and _is_decoration(rows, places)):
+            continue
+        words, written = f" (« {legend} »)" if legend else "", layer == "font"
+        group = RowGroup(
+            f"{layer}:{_COLOURS[name][0]}",
+            f"Lignes {'écrites ' * written}en {name}{words} – {formatting.pluralize(len(rows), 'ligne')}",
+            "la couleur des lignes",
+            f"elle est {'écrite ' * written}en {name} dans le fichier{words}",
+            rows,
+            read_answer(legend) in AGAINST or (not legend and name == "rouge"),
+        )
+        found.append(group)
+        with_legend += [group] if legend else []
+    return found if len(found) <= MAX_COLOURS else with_legend
 
 
 def _is_decoration(rows: set[Place], places: Sequence[Place]) -> bool:
@@ -252,11 +261,11 @@ def _list_texts(row: CellRow) -> list[str]:
 
 
 def _describe_unapplied(
-    parts: Sequence[LegendPart], found: Sequence[RowColour], colours: Mapping[int, CellColours | None]
+    parts: Sequence[LegendPart], found: Sequence[RowGroup], colours: Mapping[int, CellColours | None]
 ) -> list[str]:
     """Return the remark about a legend that speaks against rows, where no colour of the rows has a legend."""
     against = next((part for part in parts if read_answer(part.text) in AGAINST), None)
-    if against is None or any(colour.legend for colour in found):
+    if against is None or any(part.text in group.reason for group in found for part in parts):
         return []
     reason = _UNREADABLE if None in colours.values() else _UNMATCHED
     return [f"La légende de couleurs « {against.text} » n'est pas appliquée : {reason}."]

@@ -1,7 +1,7 @@
-"""What a cell, a title or a remark says of taking part; which of them describe a school and say nothing of it. Pure.
+"""What a cell, a title or a remark says of taking part. Pure.
 
-A word that stands nowhere here is no answer that was understood: whoever reads it is asked. The words that refuse or
-doubt only fill in the likely answer, and untick the rows of free remarks.
+A text that is not understood here is « other »: whoever reads it is asked. The words that refuse or doubt only fill in
+the likely answer, and untick the rows of free remarks.
 """
 
 import re
@@ -9,10 +9,6 @@ import unicodedata
 from enum import StrEnum
 from functools import lru_cache
 
-from imports.cells import CellType
-from imports.parsing.cell_classification import classify_cell, match_commune
-from imports.parsing.column_titles import is_level
-from imports.title_patterns import ALIASES, COUNTED_WORDS, DESCRIBING_WORDS, GENERIC_WORDS, STOP_WORDS
 from schools.folding import fold
 
 
@@ -124,87 +120,6 @@ def get_category(text: str) -> str:
     if not folded and not symbols:
         symbols = [char for char in text if not char.isspace()]
     return "-".join([*folded.split(), *(f"u{ord(char):x}" for char in symbols)])
-
-
-#: What official lists say of schools under « etat ».
-DIRECTORY_STATES = frozenset({"ouvert", "a-ouvrir", "a-fermer"})
-#: Subjects of consents and services, whatever else the title says.
-_OTHER_SUBJECT = re.compile(r"\b(rgpd|donnees|images?|photos?|newsletter|cantine|restauration|rep|ulis|segpa|fibre)\b")
-
-
-@lru_cache(maxsize=4096)
-def is_harmless_title(title: str) -> bool:
-    """Whether a title is known to describe a school, or to be about another subject than taking part."""
-    folded = fold(title)
-    if _OTHER_SUBJECT.search(folded) or is_level(title):
-        return True
-    words = _list_words(folded)
-    return bool(words - GENERIC_WORDS) and words <= DESCRIBING_WORDS | GENERIC_WORDS
-
-
-@lru_cache(maxsize=4096)
-def counts_something(title: str) -> bool:
-    """Whether a title says that the numbers below it count something, or says nothing of them."""
-    folded = fold(title)
-    return not title or bool(_list_words(folded) & COUNTED_WORDS) or folded.startswith("dont ") or is_level(title)
-
-
-def _list_words(folded: str) -> frozenset[str]:
-    """Return the canonical words of a title, in the singular, without those that say nothing by themselves."""
-    words = []
-    for word in folded.split():
-        plain = ALIASES.get(word) or ALIASES.get(word.rstrip("s")) or word
-        forms = (
-            plain,
-            plain.removesuffix("s"),
-            plain.removesuffix("es"),
-            plain.removesuffix("e"),
-            plain.removesuffix("le"),
-        )
-        known = next((form for form in forms if form in DESCRIBING_WORDS | GENERIC_WORDS), plain)
-        if word not in STOP_WORDS and not (word.isdecimal() and len(word) == 1):
-            words.append(known)
-    return frozenset(words)
-
-
-_DESCRIPTIVE = re.compile(
-    r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet"
-    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep"
-    r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z0-9]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
-    r"|(du|le|depuis le|jusqu au) \d{1,2} \d{1,2}( \d{2,4})?"
-    r"|\d{1,2} \d{1,2} \d{2,4}( \d{1,2} \d{2}.*)?|\d{4} \d{1,2} \d{1,2}( \d{1,2} \d{2}.*)?"
-    r"|\d{1,4}( bis| ter)? (rue|avenue|av|bd|boulevard|place|chemin|route|allee|impasse|quai|cours) .*"
-    r"|(rue|avenue|boulevard|place|chemin|route|allee|impasse|bp|cs|lieu dit) .*"
-)
-_DESCRIPTIVE_TYPES = (
-    CellType.UAI | CellType.DAMAGED_UAI | CellType.EMAIL | CellType.PHONE | CellType.POSTAL_CODE | CellType.POSTAL_TOWN
-    | CellType.DEPARTEMENT | CellType.KIND | CellType.SCHOOL
-)  # fmt: skip
-#: Digits of a code or a measure: no answer has as many, but for years.
-_MIN_CODE_DIGITS = 3
-_YEAR = re.compile(r"20\d\d( ?[-/–] ?(20)?\d\d)?")
-#: Communes of these names are rarer than lists with lights.
-_LIGHTS = frozenset({"vert", "orange", "rouge"})
-
-
-def is_year(text: str) -> bool:
-    """Whether a text is a year, or two of a school year."""
-    return _YEAR.fullmatch(text) is not None
-
-
-def is_descriptive(text: str, communes: frozenset[str]) -> bool:
-    """Whether a text describes a school, its place or its contact. `communes`: folded names of known communes."""
-    folded = fold(text)
-    if (read_answer(text) in AGAINST and folded != "sans objet") or is_year(text) or folded in _LIGHTS:
-        return False
-    if sum(map(str.isdecimal, text)) >= _MIN_CODE_DIGITS and (" " not in text or not any(map(str.isalpha, text))):
-        return True
-    return bool(
-        classify_cell(text) & _DESCRIPTIVE_TYPES
-        or _DESCRIPTIVE.fullmatch(folded)
-        or is_level(text)
-        or match_commune(text, communes)
-    )
 
 
 _SPEAKING = frozenset({CellAnswer.REFUSAL, CellAnswer.DOUBT, CellAnswer.YES, CellAnswer.AGREED})
