@@ -67,7 +67,7 @@ _AGREED_START = re.compile(
 _NEGATIVE = re.compile(
     r"\b(ne (participe(nt)?|souhaite(nt)?|veut|veulent) pas|refus\w*|rejet\w*|annul\w*|exclu\w*|desist\w*|abandon\w*"
     r"|defavorable\w*|ecarte\w*|renonce\w*|non (participant|retenu|accorde|valide|interesse|volontaire|servi)\w*"
-    r"|(en|d) attente)\b"
+    r"|(en|d) attente|ferme\w*|supprim\w*|retir\w*|remplac\w*|sorti(e|es|s)?|resili\w*|date de fin)\b"
 )
 #: Marks that change what a word says.
 _SYMBOLS = "?!*+"
@@ -126,5 +126,6 @@ _SPEAKING = frozenset({CellAnswer.REFUSAL, CellAnswer.DOUBT, CellAnswer.YES, Cel
 
 
 def speaks_of_giving(text: str) -> bool:
-    """Whether a text answers in words, as no flag and no name does: « d'accord », « en attente », « fermé »."""
-    return fold(text) not in _WORDS and read_answer(text) in _SPEAKING
+    """Whether a text answers in words, as no flag and no name does: « d'accord », « non prioritaire », « fermé »."""
+    answer = read_answer(text)
+    return fold(text) not in _WORDS and (answer in _SPEAKING or (answer is CellAnswer.NO and text[0].islower()))

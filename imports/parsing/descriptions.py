@@ -7,7 +7,7 @@ from imports.answers import AGAINST, read_answer
 from imports.cells import CellType
 from imports.parsing.cell_classification import classify_cell, match_commune
 from imports.parsing.column_titles import is_level
-from imports.title_patterns import ALIASES, COUNTED_WORDS, DESCRIBING_WORDS, GENERIC_WORDS, STOP_WORDS
+from imports.title_patterns import ALIASES, COUNTED_WORDS, DESCRIBING_WORDS, FLAG_WORDS, GENERIC_WORDS, STOP_WORDS
 from schools.folding import fold
 
 #: What official lists say of schools under « etat ».
@@ -17,13 +17,16 @@ _OTHER_SUBJECT = re.compile(r"\b(rgpd|donnees|images?|photos?|newsletter|cantine
 
 
 @lru_cache(maxsize=4096)
-def is_harmless_title(title: str) -> bool:
-    """Whether a title is known to describe a school, or to be about another subject than taking part."""
-    folded = fold(title)
+def is_harmless_title(title: str, *, with_ticks: bool = False) -> bool:
+    """Whether a title is known to describe a school, or to be about another subject than taking part.
+
+    `with_ticks`: whether yes and no stand below it, which say something of a school under fewer titles.
+    """
+    folded, words = fold(title), _list_words(fold(title))
     if _OTHER_SUBJECT.search(folded) or is_level(title):
         return True
-    words = _list_words(folded)
-    return bool(words - GENERIC_WORDS) and words <= DESCRIBING_WORDS | GENERIC_WORDS
+    is_known = bool(words - GENERIC_WORDS) and words <= DESCRIBING_WORDS | GENERIC_WORDS
+    return is_known and (not with_ticks or bool(words & FLAG_WORDS))
 
 
 @lru_cache(maxsize=4096)
@@ -38,21 +41,14 @@ def _list_words(folded: str) -> frozenset[str]:
     words = []
     for word in folded.split():
         plain = ALIASES.get(word) or ALIASES.get(word.rstrip("s")) or word
-        forms = (
-            plain,
-            plain.removesuffix("s"),
-            plain.removesuffix("es"),
-            plain.removesuffix("e"),
-            plain.removesuffix("le"),
-        )
-        known = next((form for form in forms if form in DESCRIBING_WORDS | GENERIC_WORDS), plain)
+        known = plain if plain in DESCRIBING_WORDS | GENERIC_WORDS else plain.removesuffix("s")
         if word not in STOP_WORDS and not (word.isdecimal() and len(word) == 1):
             words.append(known)
     return frozenset(words)
 
 
 _DESCRIPTIVE = re.compile(
-    r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet"
+    r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet|pub?|pri?v?|(e )?[emp] p[ur]"
     r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep"
     r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z0-9]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
     r"|(du|le|depuis le|jusqu au) \d{1,2} \d{1,2}( \d{2,4})?"

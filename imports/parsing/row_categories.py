@@ -41,8 +41,8 @@ from schools.folding import fold
 QUESTION = "row_categories"
 #: A column of more texts, or of longer ones, is one of remarks.
 MAX_CATEGORIES, MAX_CATEGORY_LENGTH = 12, 60
-#: Larger numbers under an unknown title count something.
-MAX_NUMBER = 3
+#: Larger numbers under an unknown title count something, in the singular and in the plural.
+MAX_NUMBER, MAX_COUNT = 9, 3
 #: A list of more years is an archive.
 MAX_YEARS = 3
 #: So few texts are categories although none comes again.
@@ -136,7 +136,7 @@ def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tup
             is_asked = is_asked or (
                 meaning is Meaning.KIND and not any(is_descriptive(text, communes) for text in texts)
             )
-        elif is_harmless_title(title):
+        elif is_harmless_title(title, with_ticks=_are_ticks(texts)):
             is_asked = any(map(speaks_of_giving, texts))
         else:
             is_asked = len(set(texts)) <= MAX_CATEGORIES or not all(is_descriptive(text, communes) for text in texts)
@@ -219,11 +219,14 @@ def _describe_schools(column: UnreadColumn, categories: set[str], communes: froz
     """Whether a column of few texts describes the schools, or counts something in them."""
     if column.title.lower() in {"etat", "état"} and categories <= DIRECTORY_STATES:
         return True
-    if is_harmless_title(column.title) and not any(map(speaks_of_giving, column.texts)):
+    is_harmless = is_harmless_title(column.title, with_ticks=_are_ticks(column.texts))
+    if is_harmless and not any(map(speaks_of_giving, column.texts)):
         return True
     if all(map(str.isdecimal, column.texts)):
-        return counts_something(column.title) or max(map(int, column.texts)) > MAX_NUMBER
-    return all(is_descriptive(text, communes) for text in column.texts)
+        # « Étape », and not « Tablettes ».
+        limit = MAX_COUNT if column.title.partition(" ")[0].endswith(("s", "x")) else MAX_NUMBER
+        return counts_something(column.title) or max(map(int, column.texts)) > limit
+    return not refuses_below(column.title) and all(is_descriptive(text, communes) for text in column.texts)
 
 
 def ask_row_categories(groups: Sequence[RowGroup], answers: Mapping[str, str]) -> LayoutQuestion | None:
@@ -282,4 +285,5 @@ def _is_remark(column: UnreadColumn, text: str, communes: frozenset[str]) -> boo
     if is_harmless_title(column.title):
         return is_refusal(text)
     is_number = any(map(str.isdecimal, text)) and not any(map(str.isalpha, text))
-    return not is_number and not is_descriptive(text, communes)
+    # « Remplacée par », « Date de sortie ».
+    return refuses_below(column.title) or not (is_number or is_descriptive(text, communes))
