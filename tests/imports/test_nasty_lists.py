@@ -11,6 +11,7 @@ import pytest
 from bench.damaged import synthetic_directory
 from bench.damaged.directory import SchoolDirectory
 from bench.drawn_up import lists
+from bench.drawn_up.combined_lists import LISTS, combine_list
 from bench.drawn_up.drafts import ListDraft, list_makers
 from bench.drawn_up.expectations import load_list
 from bench.drawn_up.scoring import judge_list
@@ -89,7 +90,8 @@ def judge(nimes, tmp_path, monkeypatch):
 
     def judge_one(drawn, schools):
         School.objects.bulk_create(School(changed_at=TERM, **fields) for fields in schools)
-        return judge_list(drawn, run_import_command(drawn, collectivity=nimes, pool_id=pool.pk, folder=tmp_path))
+        options = {"collectivity": nimes, "pool_id": pool.pk, "folder": tmp_path}
+        return judge_list(drawn, functools.partial(run_import_command, drawn, **options))
 
     return judge_one
 
@@ -108,9 +110,9 @@ def test_every_list_beside_the_project_is_tested():
     assert {drawn.name for drawn in lists.shared_lists(NASTY)} == SHARED_LISTS.keys()
 
 
-@pytest.mark.parametrize("name", sampled([mark(name, MISREAD.get(name)) for name in MAKERS], fast=2))
-def test_a_list_of_ours_does_what_its_author_expects(judge, name):
-    schools = [
+def load_invented_schools():
+    """Return the invented schools, as fields of `School`."""
+    return [
         {
             "uai": school.uai, "name": school.name, "address": school.address, "commune": school.commune,
             "type": "Ecole", "postal_code": school.postal_code, "commune_code": school.commune_code,
@@ -120,5 +122,16 @@ def test_a_list_of_ours_does_what_its_author_expects(judge, name):
         }
         for school in invented_schools()
     ]  # fmt: skip
-    outcome = judge(MAKERS[name](ListDraft(SchoolDirectory(invented_schools()), name)), schools)
+
+
+@pytest.mark.parametrize("name", sampled([mark(name, MISREAD.get(name)) for name in MAKERS], fast=2))
+def test_a_list_of_ours_does_what_its_author_expects(judge, name):
+    drawn = MAKERS[name](ListDraft(SchoolDirectory(invented_schools()), name))
+    outcome = judge(drawn, load_invented_schools())
+    assert outcome.fulfilled, outcome.line() + str(outcome.silent)
+
+
+@pytest.mark.parametrize("at", sampled(list(range(LISTS)), fast=1))
+def test_a_combined_list_does_what_is_meant_by_construction(judge, at):
+    outcome = judge(combine_list(SchoolDirectory(invented_schools()), at), load_invented_schools())
     assert outcome.fulfilled, outcome.line() + str(outcome.silent)
