@@ -129,8 +129,8 @@ PLAIN_WORDS = split_words(
     "demander attribuer donner fournir commander prevoir allouer affecter octroyer accorder distribuer livrer "
     "final finale definitif definitive exact chaque "
     "combien vous souhaitez voulez desirez faut il merci indiquer saisir preciser renseigner remplir obligatoire svp "
-    "chiffre veuillez information renseignement 1"
-) | (STOP_WORDS - split_words("n no x par"))
+    "chiffre veuillez information renseignement"
+) | (STOP_WORDS - split_words("n no x par en"))
 #: The same of classes alone: licences that are open were given before.
 PLAIN_CLASS_WORDS = split_words("ouvert pedagogique ordinaire concerne participant inscrit engage volontaire")
 

@@ -241,7 +241,6 @@ _GRANTED = re.compile(r"\b(accord|attribu|affect|octroy|notifi|retenu|valid(e|ee
 _REQUESTED = re.compile(r"\b(demand|souhait|voeu|besoin|previs|prevu|propos|sollicit|command)")
 _PAST = re.compile(r"\b(deja|actuel|existant|ancien|utilise|active|precedent|dernier)")
 _YEAR = re.compile(r"\b(20[0-9]{2})\b")
-_ORDINAL = re.compile(r"\b(souhait|voeu|choix|demande)s? (n )?[0-9]\b")
 _NURSERY = re.compile(r"tps|ps|ms|gs|maternelles?|mat(er)?|petite|grande|cycle1|c1")
 _ELEMENTARY = re.compile(r"cp|ce[12]?|cm[12]?|elementaires?|elem|preparatoire|cycle[23]|c[23]")
 _OTHER_LEVEL = re.compile(
@@ -324,11 +323,6 @@ def names_total(title: Title) -> bool:
     return bool(set(fold(title.text).split()) & _TOTAL_WORDS)
 
 
-def is_ranked_wish(title: Title) -> bool:
-    """Whether a title numbers wishes: « Souhait 1 » is the first wish, and not a number of wishes."""
-    return _ORDINAL.search(fold(title.text)) is not None
-
-
 def is_about_pupils(title: Title) -> bool:
     """Whether a title counts pupils."""
     return bool(set(title_words(title.text)) & split_words("eleve fille garcon effectif"))
@@ -358,6 +352,7 @@ _FOR_EACH = re.compile(r"/\s*(cl|él[eè]ve|eleve|enseign|prof|niveau)", re.IGNO
 _PLAIN_PHRASE = re.compile(
     r"\b(1|une) (licences? )?par classe\b|\bhors (ulis|segpa|upe2a|maternelles?)\b|\bavez vous besoin\b"
     r"|\bpar (l |la |le |les |chaque |votre )?(ecole|etablissement|structure|college|direct\w+)s?\b"
+    r"|\ben (?=licences?\b|abonnements?\b|chiffres?\b|septembre|20)|\b1 an\b"
     r"|\blot n? ?[0-9]\b|\bcycles? [1-4i]+( (et |a )?[1-4i]+)*\b"
 )
 _YEARS = re.compile(r"\b(?:20)?([0-9]{2}) (?:20)?([0-9]{2})\b")

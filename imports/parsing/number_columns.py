@@ -6,7 +6,7 @@ of two years, are a question.
 
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby
 from typing import NamedTuple
 
 from imports.cells import cell_to_text, parse_quantity
@@ -48,11 +48,6 @@ class NumberColumn(NamedTuple):
         """The numbers without the gaps."""
         return [number for number in self.numbers if number is not None]
 
-    @property
-    def examples(self) -> str:
-        """The first numbers, for the member."""
-        return ", ".join(map(str, self.counts[:MAX_SHOWN]))
-
 
 def list_number_columns(titles: Sequence[Title], sample: Sequence[CellRow]) -> dict[int, NumberColumn]:
     """Return the columns with a title that hold numbers, by index."""
@@ -90,6 +85,11 @@ def add_numbers(parts: Sequence[NumberColumn]) -> list[int]:
     """Return the sums of the rows that have a number in one of the columns."""
     rows = ([part for part in row if part is not None] for row in zip(*(p.numbers for p in parts), strict=True))
     return [sum(row) for row in rows if row]
+
+
+def show_numbers(numbers: Sequence[int]) -> str:
+    """Return the first numbers, for the member."""
+    return ", ".join(map(str, numbers[:MAX_SHOWN]))
 
 
 def get_median(numbers: Sequence[int]) -> float:
@@ -190,7 +190,9 @@ class _Chooser:
             and column.described.counted in (None, Meaning.CLASSES)
             and not is_about_pupils(column.title)
         ]
-        if len(levels) < 2 or max(number for part in levels for number in part.counts) > MAX_LEVEL_CLASSES:  # noqa: PLR2004
+        if len(levels) < 2 or all(map(_is_flag, levels)):  # noqa: PLR2004
+            return
+        if max(number for part in levels for number in part.counts) > MAX_LEVEL_CLASSES:
             return
         options = [
             *_sum_options(_Group(levels), None),
@@ -210,11 +212,14 @@ class _Chooser:
     def _find_merged(self, meaning: Meaning) -> _Group | None:
         """Return the columns under one or more titles that span several columns."""
         runs: dict[str, list[NumberColumn]] = {}
-        for first, last in _list_runs(self._titles):
-            name = self._titles[first].parent or self._titles[first].text
-            columns = [self._numbers[index] for index in range(first, last + 1) if index in self._numbers]
+        titles = self._titles
+        for name, group in groupby(range(len(titles)), lambda index: titles[index].parent or titles[index].text):
+            indexes = list(group)
+            columns = [self._numbers[index] for index in indexes if index in self._numbers]
             columns = [column for column in columns if _belongs(column, meaning)]
-            if columns and may_be_number_of(meaning, Title(name)):
+            # Two columns of the same title stand under none.
+            is_run = len(indexes) > 1 and bool(titles[indexes[1]].parent)
+            if is_run and columns and may_be_number_of(meaning, Title(name)):
                 runs.setdefault(name, []).extend(columns)
         parts = [part for run in runs.values() for part in run]
         return _Group(parts, runs) if len(parts) > 1 else None
@@ -331,20 +336,6 @@ def _name_untitled(titles: Sequence[Title]) -> list[Title]:
     return named
 
 
-def _list_runs(titles: Sequence[Title]) -> list[tuple[int, int]]:
-    """Return the first and last index of each run of columns under one title."""
-    runs: list[tuple[int, int]] = []
-    for before, after in pairwise(range(len(titles))):
-        parent = titles[after].parent
-        if not parent or parent != (titles[before].parent or titles[before].text):
-            continue
-        if runs and runs[-1][1] == before:
-            runs[-1] = (runs[-1][0], after)
-        else:
-            runs.append((before, after))
-    return runs
-
-
 def _belongs(column: NumberColumn, meaning: Meaning) -> bool:
     """Whether a column under a title of licences or classes counts them, and not pupils or another thing."""
     described, title = column.described, column.title
@@ -370,6 +361,13 @@ def _is_status(column: NumberColumn) -> bool:
     )
 
 
+def _is_flag(column: NumberColumn) -> bool:
+    """Whether a column says by 0 and 1 whether a school has something, « ULIS », and counts nothing."""
+    described = column.described
+    one_level = described.stage and not described.is_cycle
+    return described.counted is None and not one_level and set(column.counts) <= {0, 1}
+
+
 def _is_stage(part: NumberColumn) -> bool:
     described = part.described
     return described.part is Part.LEVEL and described.is_cycle and bool(described.stage)
@@ -387,17 +385,13 @@ def _are_one_whole(parts: Sequence[NumberColumn]) -> bool:
 
 
 def _sum_options(group: _Group, total: NumberColumn | None) -> list[AnswerOption]:
-    """Return the sums that make sense: of all parts, and of the levels of the elementary school alone."""
+    """Return the sum of all parts, where it makes sense."""
     parts = [part for part in group.parts if part is not total]
     # Columns without titles of their own, below the one that covers them, may be parts of it.
     summable = {Part.LEVEL, Part.OTHER, *([Part.WHOLE] if group.runs else [])}
     if len(parts) < 2 or any(part.described.part not in summable for part in parts):  # noqa: PLR2004
         return []
-    options = [_sum_option(parts)]
-    elementary = [part for part in parts if part.described.stage == "elementary"]
-    if 1 < len(elementary) < len(parts):
-        options.append(_sum_option(elementary))
-    return options
+    return [_sum_option(parts)]
 
 
 def _run_options(group: _Group) -> list[AnswerOption]:
@@ -413,15 +407,15 @@ def _single_options(parts: Sequence[NumberColumn]) -> list[AnswerOption]:
     """Return each column alone: what is granted first, then the latest year."""
     ordered = sorted(parts, key=lambda part: (part.described.part is not Part.GRANTED, -part.described.year))
     return [
-        AnswerOption(column_letters(part.position), f"{_name(part)}, par exemple {part.examples}") for part in ordered
+        AnswerOption(column_letters(part.position), f"{_name(part)}, par exemple {show_numbers(part.counts)}")
+        for part in ordered
     ]
 
 
 def _sum_option(parts: Sequence[NumberColumn]) -> AnswerOption:
-    examples = ", ".join(map(str, add_numbers(parts)[:3]))
     return AnswerOption(
         "+".join(column_letters(part.position) for part in parts),
-        f"Additionner {_name_all(parts)}, par exemple {examples}",
+        f"Additionner {_name_all(parts)}, par exemple {show_numbers(add_numbers(parts))}",
     )
 
 

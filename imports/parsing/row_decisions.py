@@ -7,7 +7,9 @@ from core import formatting
 from imports.columns import Meaning
 from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.declined_rows import describe_declined, list_declined_rows
+from imports.parsing.form_answers import describe_repeated_answers, is_form, list_respondents
 from imports.parsing.repeated_schools import (
+    COUNT,
     NumberSource,
     ask_repeated_schools,
     combine_rows,
@@ -179,10 +181,13 @@ def decide_rows(
         if question is not None:
             questions.append(question.answered_by(answers))
         decided = divide_shared_numbers(decided, shared, questions[0].answer if questions else "", source)
-        question, groups = ask_repeated_schools(decided, source, sheets)
+        is_answered = bool(source.missing) and any(is_form(one.detected.titles, one.detected.sample) for one in tables)
+        question, groups = ask_repeated_schools(decided, source, sheets, is_form=is_answered)
         if question is not None:
             questions.append(question.answered_by(answers))
-            decided = combine_rows(decided, groups, questions[-1].answer, source, sheets)
+            respondents = list_respondents(tables) if questions[-1].answer == COUNT else {}
+            decided = combine_rows(decided, groups, questions[-1].answer, source, sheets, respondents=respondents)
+            remarks += describe_repeated_answers(decided, groups, respondents)
     # Rows that were added up are one.
     remark = describe_declined(row for row in decided if not row.ignored) if any(declined.notes.values()) else ""
     return RowDecisions(decided, questions, [remark, *remarks] if remark else remarks)

@@ -60,35 +60,37 @@ def find_origin(sheet: WorkbookSheet) -> WorkbookSheet:
     return sheet.origin if isinstance(sheet, ReshapedSheet) else sheet
 
 
-def take_columns(sheet: WorkbookSheet, name: str, left: int, right: int | None) -> ReshapedSheet:
-    """Return the columns from `left` to `right` of a sheet, counted from 0 again; None for all to the right."""
+def take_columns(
+    sheet: WorkbookSheet, name: str, columns: Sequence[int], take_rows: Callable[[Iterable[CellRow]], Iterable[CellRow]]
+) -> ReshapedSheet:
+    """Return some columns of a sheet, counted from 0 again. `take_rows`: returns their cells in all of its rows."""
+    places = {column: place for place, column in enumerate(columns)}
 
-    def holds(column: int) -> bool:
-        return left <= column and (right is None or column <= right)
+    def move(positions: CellPositions) -> CellPositions:
+        return frozenset((row, places[column]) for row, column in positions if column in places)
 
-    def shift(positions: CellPositions) -> CellPositions:
-        return frozenset((row, column - left) for row, column in positions if holds(column))
-
-    def shift_colours() -> CellColours | None:
+    def move_colours() -> CellColours | None:
         colours = sheet.read_colours()
         if colours is None:
             return None
-        return {(row, column - left): colour for (row, column), colour in colours.items() if holds(column)}
+        return {(row, places[column]): colour for (row, column), colour in colours.items() if column in places}
 
-    end = None if right is None else right + 1
-    merged = [
-        area._replace(left=area.left - left, right=area.right - left) for area in sheet.merged if holds(area.left)
-    ]
     metadata = SheetMetadata(
-        merged,
-        shift(sheet.uncomputed),
-        shift(sheet.errors),
+        [
+            area._replace(
+                left=places[area.left], right=max(places[column] for column in places if column <= area.right)
+            )
+            for area in sheet.merged
+            if area.left in places
+        ],
+        move(sheet.uncomputed),
+        move(sheet.errors),
         sheet.hidden_rows,
-        shift(sheet.struck),
-        frozenset(column - left for column in sheet.hidden_columns if holds(column)),
-        shift_colours,
+        move(sheet.struck),
+        frozenset(places[column] for column in sheet.hidden_columns if column in places),
+        move_colours,
     )
-    return ReshapedSheet(name, sheet, lambda: (row[left:end] for row in sheet.rows()), sheet.height, metadata)
+    return ReshapedSheet(name, sheet, lambda: take_rows(sheet.rows()), sheet.height, metadata)
 
 
 def turn(sheet: WorkbookSheet, name: str, rows: Sequence[CellRow]) -> ReshapedSheet:
@@ -165,15 +167,14 @@ class DetectedSheet:
 
 
 class SheetSelection(NamedTuple):
-    """The sheets to read, in order, and the names of the other visible and hidden sheets that list schools."""
+    """The sheets to read, and the others that list schools; in order."""
 
     detected_sheets: list[DetectedSheet]
-    others: list[str]
-    hidden: list[str]
+    unread: list[DetectedSheet]
 
     def list_names(self) -> list[str]:
         """Return the names of all sheets that list schools."""
-        return [*(detected.sheet.name for detected in self.detected_sheets), *self.others, *self.hidden]
+        return [detected.sheet.name for detected in (*self.detected_sheets, *self.unread)]
 
 
 class _SheetScore(NamedTuple):
@@ -195,12 +196,12 @@ def select_sheets(
 
     Raises `UnreadableFile` where no sheet has such a name.
     """
-    if sheets:
-        detected_sheets = _chosen_sheets(workbook, sheets, header_row)
-        return SheetSelection(detected_sheets, [], [])
     indexed_sheets = [(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name != LISTS_SHEET]
     candidates = [_detect(index, sheet) for index, sheet in indexed_sheets]
     scores = {detected.index: _score(detected) for detected in candidates}
+    if sheets:
+        selected = _choose_sheets(workbook, sheets, header_row)
+        return SheetSelection(selected, _list_unread(candidates, selected, scores))
     best = max(candidates, key=lambda detected: scores[detected.index])
     header_digest = best.header_digest
     selected = [
@@ -217,17 +218,16 @@ def select_sheets(
             and scores[detected.index].rows
         )
     ]
-    selected_indexes = {detected.index for detected in selected}
     if header_row is not None:
         selected = [_with_header_row(detected, header_row, selected[0]) for detected in selected]
-    unread = [
-        detected for detected in candidates if detected.index not in selected_indexes and scores[detected.index].is_list
-    ]
-    return SheetSelection(
-        selected,
-        [detected.sheet.name for detected in unread if not detected.sheet.hidden],
-        [detected.sheet.name for detected in unread if detected.sheet.hidden],
-    )
+    return SheetSelection(selected, _list_unread(candidates, selected, scores))
+
+
+def _list_unread(
+    candidates: Sequence[DetectedSheet], selected: Sequence[DetectedSheet], scores: Mapping[int, _SheetScore]
+) -> list[DetectedSheet]:
+    taken = {detected.index for detected in selected}
+    return [detected for detected in candidates if detected.index not in taken and scores[detected.index].is_list]
 
 
 def collect_sample(detected_sheets: Sequence[DetectedSheet]) -> list[CellRow]:
@@ -243,20 +243,35 @@ def read_banner(detected: DetectedSheet) -> list[CellRow]:
     return list(islice(detected.sheet.rows(), max(above - MAX_BANNER_ROWS, 0), above))
 
 
-def _chosen_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:
-    names = [sheet.name for sheet in workbook.sheets]
-    missing = [name for name in sheets if name not in names]
+def _choose_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:
+    chosen = {name: find_sheets(workbook.sheets, name) for name in sheets}
+    missing = [name for name, indexes in chosen.items() if not indexes]
     if missing:
-        available = ", ".join(f"« {name} »" for name in names)
+        available = ", ".join(f"« {sheet.name} »" for sheet in workbook.sheets)
         raise UnreadableFile(
             "unknown_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {available}."
         )
-    detected_sheets = [_detect(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name in sheets]
+    indexes = sorted({index for indexes in chosen.values() for index in indexes})
+    detected_sheets = [_detect(index, workbook.sheets[index]) for index in indexes]
     return (
         detected_sheets
         if header_row is None
         else [_with_header_row(detected, header_row, detected_sheets[0]) for detected in detected_sheets]
     )
+
+
+def find_sheets(sheets: Sequence[WorkbookSheet], name: str) -> list[int]:
+    """Return the index of the sheet of this name; of those that it was, where tables side by side were read otherwise.
+
+    Such tables have the name of their sheet and their columns, « Écoles (A à C) ».
+    """
+    matches: tuple[Callable[[WorkbookSheet], bool], ...] = (
+        lambda sheet: sheet.name == name,
+        lambda sheet: find_origin(sheet).name == name,
+        lambda sheet: name.startswith(f"{sheet.name} (" if sheet.name else "Colonnes "),
+    )
+    found = ([index for index, sheet in enumerate(sheets) if is_match(sheet)] for is_match in matches)
+    return next(filter(None, found), [])
 
 
 def _detect(index: int, sheet: WorkbookSheet) -> DetectedSheet:
