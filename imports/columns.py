@@ -190,6 +190,11 @@ class Meaning(StrEnum):
                 ),
                 pattern("nombre quantite volume dotation besoin", allows=_COUNT | _REQUEST),
                 pattern("demande attribue accorde commande total souhaite", allows=_COUNT | _REQUEST),
+                # With any other word, where nothing else gives the number: « Licences restantes », « Quantité rendue ».
+                pattern(
+                    "licence abonnement quantite dotation",
+                    never=" ".join(NON_COUNT_WORDS - split_words("restant consomme") | split_words("code nom mail")),
+                ),
             ),
             certain_tier=1,
             remembered=(CellType.QUANTITY,),

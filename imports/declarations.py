@@ -43,6 +43,8 @@ declare_errors(
               "N'envoyez ni lot, ni nombre de licences, ni jour d'envoi."),
     ErrorCode("invalid_layout", "", "Ce qui est dit de la disposition du tableau ne convient pas : `errors` dit quoi.",
               "Relisez `layout`, puis répondez à ses questions."),
+    ErrorCode("questions_open", "", "Le tableau pose des questions, et il n'y est pas répondu.",
+              "Répondez à chacune de `questions` par `POST /imports/{id}/layout`, dans `answers`, puis recommencez."),
     ErrorCode("unknown_question", "", "Dans `errors` : le tableau ne pose pas cette question.", "Relisez `layout`."),
     ErrorCode("unknown_column", "", "Dans `errors` : le tableau n'a pas de colonne de ce numéro.", "Relisez `layout`."),
     ErrorCode("duplicate_column", "", "Dans `errors` : une même colonne aurait deux sens.", "Gardez-en un."),

@@ -14,6 +14,8 @@ from imports.enums import Volume
 
 #: The answer by which none of several columns is read.
 NO_COLUMN = "none"
+#: Code of the question whether the numbers of a column are those to give.
+DOUBTFUL_NUMBERS = "doubtful_numbers"
 #: In the answer to a question of several options: between options, and between those taken and those left.
 _BETWEEN_OPTIONS, _BEFORE_LEFT = ",", "/"
 _COLUMNS = re.compile(r"[A-Z]+(\+[A-Z]+)*")
@@ -83,6 +85,15 @@ class LayoutQuestion(NamedTuple):
         taken, left = _split_answer(answer)
         joined = self.join_options((self.taken - left) | taken)
         return self._replace(answer=joined) if values <= taken | left else self._replace(likely=joined)
+
+    def add_earlier(self, answer: str, earlier: str) -> str:
+        """Return an answer with what an earlier one said of options that are none now, and may come up again."""
+        if not self.multiple:
+            return answer
+        taken, left = _split_answer(answer)
+        taken_before, left_before = _split_answer(earlier)
+        parts = (taken | (taken_before - left), left | (left_before - taken))
+        return _BEFORE_LEFT.join(_BETWEEN_OPTIONS.join(sorted(part)) for part in parts)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object to store."""
@@ -159,6 +170,11 @@ class DetectedLayout:
     questions: Sequence[LayoutQuestion] = ()
     answered: Sequence[LayoutQuestion] = ()
     remarks: Sequence[str] = ()
+
+    @property
+    def adds_units(self) -> bool:
+        """Whether the numbers are added to the licences that a school holds, and not those that it must have."""
+        return any(one.code == DOUBTFUL_NUMBERS and one.answer.startswith("add-") for one in self.answered)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

@@ -192,7 +192,7 @@ class RememberedLayout(models.Model):
     header_digest = models.CharField(max_length=64)
     titles = models.JSONField(default=list)
     columns = models.JSONField(default=dict)
-    # Answers to the questions which of several columns to read, by their code.
+    # Answers by code of the question.
     answers = models.JSONField(default=dict)
     volume = models.CharField(max_length=10, choices=Volume, blank=True)
     confirmed_at = models.DateTimeField()

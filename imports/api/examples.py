@@ -17,25 +17,27 @@ SUMMARY = {
     "undone_at": None,
     "contents_deleted_at": None,
 }
+_LAYOUT: dict[str, object] = {
+    "kind": "xlsx",
+    "sheets": ["Écoles"],
+    "read_sheets": [{"sheet": "Écoles", "index": 0, "header_row": 1}],
+    "columns": [
+        {"index": 0, "letters": "A", "title": "UAI", "examples": ["0301234D", "0301235E"], "meaning": "uai"},
+        {"index": 1, "letters": "B", "title": "Licences", "examples": ["8", "5"], "meaning": "units"},
+    ],
+    "volume": "column",
+    "remembered": False,
+    "rows": 3,
+    "remarks": [],
+    "questions": [],
+    "answered": [],
+}
 CHECKED = SUMMARY | {
     "volume": None,
     "units_for_all": None,
     "send_on": None,
     "progress": None,
-    "layout": {
-        "kind": "xlsx",
-        "sheets": ["Écoles"],
-        "read_sheets": [{"sheet": "Écoles", "index": 0, "header_row": 1}],
-        "columns": [
-            {"index": 0, "letters": "A", "title": "UAI", "examples": ["0301234D", "0301235E"], "meaning": "uai"},
-            {"index": 1, "letters": "B", "title": "Licences", "examples": ["8", "5"], "meaning": "units"},
-        ],
-        "volume": "column",
-        "remembered": False,
-        "rows": 3,
-        "remarks": [],
-        "questions": [],
-    },
+    "layout": _LAYOUT,
     "plan": {
         "digest": "2-8214563219987",
         "rows": 2,
@@ -54,6 +56,23 @@ CHECKED = SUMMARY | {
     },
     "outcome": None,
     "rejection": None,
+}
+_QUESTION = {
+    "column": "",
+    "code": "row_categories",
+    "message": "« Statut » (F) : lesquelles de ces lignes faut-il prendre ?",
+    "options": [
+        {"value": "F:valide", "label": "Statut (F) : Validé – 6 lignes"},
+        {"value": "F:en-attente", "label": "Statut (F) : En attente – 2 lignes"},
+    ],
+    "answer": "",
+    "multiple": True,
+    "likely": ["F:valide"],
+}
+ASKED = CHECKED | {
+    "state": "read",
+    "layout": _LAYOUT | {"questions": [_QUESTION]},
+    "plan": None,
 }
 UPLOADED = CHECKED | {
     "state": "uploaded",

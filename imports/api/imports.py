@@ -6,6 +6,7 @@ from typing import Any
 import django_filters
 from django.db import transaction
 from django.utils import timezone
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -23,10 +24,13 @@ from api.parsers import LimitedMultiPartParser
 from api.problem_details import ApiProblem, FieldError
 from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
 from core.exceptions import Refusal
+from core.foreign_values import UnreadableJson, parse_json_object
 from imports.api import examples
 from imports.api.serializers import (
     ImportSerializer,
     ImportSummarySerializer,
+    LayoutQuestionSerializer,
+    QuestionsOpenSerializer,
     UndoPlanSerializer,
     add_counts_and_people,
     serialize_undo,
@@ -37,11 +41,50 @@ from imports.exceptions import WrongVolume
 from imports.formats import limits
 from imports.models import SpreadsheetImport
 from imports.operations import apply_rows, cancellation, intake, undo_import, upload
-from imports.operations.import_lock import lock_import
-from imports.web.forms import MAX_UNITS, LayoutForm
+from imports.operations.import_lock import QuestionsOpen, lock_import
+from imports.web.forms import MAX_UNITS, LayoutForm, fill_in
 
 _MAX_NAME_LENGTH = 255
+#: Characters of an answer that names all options, number of options, and bytes of all answers.
+_MAX_ANSWER_LENGTH, _MAX_OPTIONS, _MAX_ANSWERS_BYTES = 10_000, 500, 50_000
 TAG = "Tableaux"
+
+
+class AnswerField(serializers.Field[Any, Any, Any, Any]):
+    """The answer to a question: a text, or the list of the options that are taken."""
+
+    text = StrictCharField(max_length=_MAX_ANSWER_LENGTH)
+    values = serializers.ListField(child=StrictCharField(max_length=_MAX_NAME_LENGTH), max_length=_MAX_OPTIONS)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the text or the list."""
+        return (self.values if isinstance(data, list) else self.text).run_validation(data)
+
+
+class AnswerFieldExtension(OpenApiSerializerFieldExtension):
+    target_class = AnswerField
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """Return the OpenAPI schema of the field."""
+        fields = (self.target.text, self.target.values)
+        return {"oneOf": [auto_schema._map_serializer_field(one, direction) for one in fields]}  # noqa: SLF001
+
+
+class FormAnswersField(serializers.DictField):
+    """The answers by code of the question, as JSON in a form."""
+
+    default_error_messages = {"not_a_dict": "Un objet JSON est attendu : chaque réponse, par « code »."}
+
+    def get_value(self, dictionary: Any) -> Any:
+        """Return the text that was sent."""
+        return dictionary.get(self.field_name, serializers.empty)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the answers."""
+        try:
+            return super().to_internal_value(parse_json_object(data.encode(), max_bytes=_MAX_ANSWERS_BYTES))
+        except UnreadableJson:
+            self.fail("not_a_dict", input_type="str")
 
 
 class ImportUploadSerializer(StrictSerializer):
@@ -68,6 +111,13 @@ class ImportUploadSerializer(StrictSerializer):
     )
     units_for_all = serializers.IntegerField(
         required=False, min_value=1, max_value=MAX_UNITS, help_text="Ce même nombre, avec « all » et lui seul."
+    )
+    answers = FormAnswersField(
+        child=StrictCharField(max_length=_MAX_ANSWER_LENGTH),
+        required=False,
+        help_text="Des réponses données d'avance, par « code », en JSON : ce que « answer » disait d'un tableau "
+        "semblable. Où une valeur est nouvelle, la question est posée, et cette réponse cochée ; une réponse à ce que "
+        "le tableau ne demande pas est sans effet.",
     )
 
 
@@ -138,6 +188,7 @@ class ImportListViewSet(ApiViewSet):
             pool_id=data.get("pool"),
             volume=data.get("volume", ""),
             units_for_all=data.get("units_for_all"),
+            answers=data.get("answers", {}),
             filename=data["file"].name,
             content=data["file"],
             by=self.actor(),
@@ -182,9 +233,10 @@ class LayoutChoiceSerializer(StrictSerializer):
         required=False, min_value=1, max_value=MAX_UNITS, help_text="Avec « all », et lui seul."
     )
     answers = serializers.DictField(
-        child=StrictCharField(max_length=40),
+        child=AnswerField(),
         required=False,
-        help_text="Les réponses aux questions qui ont des « options » : la « value » choisie, par « code ».",
+        help_text="Les réponses aux questions qui ont des « options », par « code » : la « value » choisie ; où "
+        "« multiple » est vrai, la liste de celles qui sont prises, les autres étant laissées.",
     )
 
 
@@ -210,7 +262,19 @@ class ApplyImportSerializer(StrictSerializer):
     )
 
 
-class ImportViewSet(ApiViewSet):
+class ImportActionViewSet(ApiViewSet):
+    """Operations on one import, which may wait for the answers to its questions."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Return the problem details of a known exception, with the questions that are open; re-raise any other."""
+        if isinstance(exc, QuestionsOpen):
+            questions = LayoutQuestionSerializer(exc.questions, many=True).data
+            how = "Répondez à chacune de « questions » par « POST /imports/{id}/layout », dans « answers »."
+            exc = ApiProblem(exc.code, f"{exc.sentence} {how}", members={"questions": questions})
+        return super().handle_exception(exc)
+
+
+class ImportViewSet(ImportActionViewSet):
     """`/imports/{pk}`: followed, applied, undone."""
 
     tag = TAG
@@ -219,7 +283,13 @@ class ImportViewSet(ApiViewSet):
     serializer_class = ImportSerializer
 
     @operation("GET imports/<int:pk>", "import", "getImport", "Suivre un tableau")
-    @answers(examples={"À vérifier": examples.CHECKED, "Appliqué": examples.APPLIED})
+    @answers(
+        examples={
+            "Une question reste": examples.ASKED,
+            "À vérifier": examples.CHECKED,
+            "Appliqué": examples.APPLIED,
+        }
+    )
     def retrieve(self, pk: int) -> object:
         """Ce qui y a été trouvé, les questions qui restent, les verdicts, ce qu'appliquer ferait ou a fait.
 
@@ -233,6 +303,7 @@ class ImportViewSet(ApiViewSet):
         {
             "La colonne des licences est la troisième": {"columns": {"units": 2}},
             "Dix licences à chaque école": {"volume": "all", "units_for_all": 10},
+            "Les réponses à deux questions": {"answers": {"row_categories": ["F:valide"], "doubtful_numbers": "add-C"}},
         },
     )
     @answers(
@@ -241,6 +312,10 @@ class ImportViewSet(ApiViewSet):
     @refuses("invalid_layout (ce qui ne va pas ensemble)")
     def choose_layout(self, pk: int) -> SpreadsheetImport:
         """Répond aux questions de « layout », ou change ce qui a été trouvé : le fichier est relu.
+
+        Une question qui a des « options » se répond dans « answers » ; une autre, par « columns », « sheets » ou
+        « volume ». Ce que « likely » propose n'est une réponse qu'une fois envoyé. Vos réponses sont retenues pour le
+        prochain tableau de mêmes titres, où elles sont dites dans « remarks » et peuvent être changées.
 
         Ce que vous ne dites pas reste comme il a été trouvé. Les lignes sont lues de nouveau : ce qui y avait été
         corrigé ou coché est perdu. Changer la feuille ou la ligne des titres fait reconnaître les colonnes de nouveau :
@@ -263,12 +338,14 @@ class ImportViewSet(ApiViewSet):
         success={202: "L'application attend son tour, ou a déjà eu lieu."},
     )
     @refuses(
+        "questions_open (« questions » les donne, avec leurs réponses)",
         "outdated (le tableau n'est plus ce que dit « digest »)",
         "nothing_to_apply",
         "rows_in_error (des lignes en erreur restent et « only_valid » n'est pas dit)",
         "not_enough_licences (le lot n'a pas assez)",
         "confirmation_required (« confirmation_count » n'est pas le nombre que « plan.confirmation » demande)",
         "invalid_send_date",
+        refusal=QuestionsOpenSerializer,
     )
     def apply(self, pk: int) -> SpreadsheetImport:
         """Applique les lignes cochées : tout, ou rien. Suivez ensuite le tableau jusqu'à « applied ».
@@ -340,7 +417,13 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
         for code in given
         if code not in known
     ]
-    data |= {f"answer_{code}": value for code, value in given.items()}
+    faults += [
+        FieldError("invalid_choice", "Une seule réponse est attendue.", f"answers.{question.code}")
+        for question in blank.questions
+        if not question.multiple and isinstance(given.get(question.code), list) and len(given[question.code]) != 1
+    ]
+    # What is likely is an answer only once it is sent.
+    data |= {f"answer_{one.code}": fill_in(one, given.get(one.code, one.answer)) for one in blank.questions}
     if "volume" in answers:
         data["volume"] = "" if answers["volume"] == Volume.COLUMN else answers["volume"]
     if is_allocation:

@@ -13,12 +13,12 @@ from rest_framework.response import Response
 from api.fields import StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
 from api.filters import StrictBooleanFilter, StrictNumberFilter
 from api.models import TokenScope
-from api.viewsets import ApiViewSet, answers, listing, operation, refuses, sends
+from api.viewsets import answers, listing, operation, refuses, sends
 from core import formatting
 from core.exceptions import Refusal
 from imports.api.examples import ROW
-from imports.api.imports import TAG
-from imports.api.serializers import ImportRowSerializer
+from imports.api.imports import TAG, ImportActionViewSet
+from imports.api.serializers import ImportRowSerializer, QuestionsOpenSerializer
 from imports.columns import EDITABLE_COLUMNS, MAX_EDIT_LENGTH
 from imports.enums import ConflictResolution, Purpose, Verdict
 from imports.models import ImportRow, SpreadsheetImport
@@ -85,7 +85,7 @@ class ImportRowUpdateSerializer(StrictSerializer):
 _EDITABLE_NAMES = {purpose: formatting.join_words(list(columns)) for purpose, columns in EDITABLE_COLUMNS.items()}
 
 
-class ImportRowViewSet(ApiViewSet):
+class ImportRowViewSet(ImportActionViewSet):
     """`/imports/{pk}/rows`."""
 
     tag = TAG
@@ -129,11 +129,13 @@ class ImportRowViewSet(ApiViewSet):
     @answers(examples={"La ligne, jugée de nouveau": ROW})
     @refuses(
         "invalid_state (le tableau n'attend plus d'être appliqué)",
+        "questions_open (« questions » les donne, avec leurs réponses)",
         "row_cannot_be_ticked",
         "cannot_await",
         "cannot_resolve",
         "not_editable (cette colonne n'est pas de celles qui se corrigent dans un tel tableau : une attribution "
         f"corrige {_EDITABLE_NAMES[Purpose.ALLOCATION]} ; le périmètre {_EDITABLE_NAMES[Purpose.PORTFOLIO]})",
+        refusal=QuestionsOpenSerializer,
     )
     def update(self, pk: int, row: int) -> ImportRow:
         """La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.

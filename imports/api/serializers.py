@@ -12,9 +12,11 @@ from rest_framework import serializers
 
 from accounts.models import User
 from api.fields import UtcDateTimeField, shadowing_field
+from api.schema import ProblemSerializer
 from imports import queries
 from imports.columns import Meaning
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
+from imports.layout import LayoutQuestion
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations import undo_import
 from imports.operations.apply_rows import build_guard
@@ -118,7 +120,31 @@ class LayoutQuestionSerializer(serializers.Serializer[Any]):
     options = AnswerOptionSerializer(
         many=True, help_text="Ce qui peut être répondu dans « answers » ; vide : répondez par les autres champs."
     )
-    answer = serializers.CharField(allow_blank=True, help_text="Ce qui a été répondu ; vide : rien encore.")
+    answer = serializers.CharField(
+        allow_blank=True,
+        help_text="Ce qui a été répondu ; vide : rien encore. Où plusieurs « options » se prennent : celles qui sont "
+        "prises, « / », celles qui sont laissées, séparées de virgules.",
+    )
+    multiple = serializers.BooleanField(
+        help_text="Chaque option est prise ou laissée : répondez par la liste de celles qui sont prises."
+    )
+    likely = serializers.SerializerMethodField(
+        help_text="Ce que la page a de coché : la réponse, ou à défaut celle qui est probable. À renvoyer telle "
+        "quelle si elle convient ; vide : rien n'est coché."
+    )
+
+    def get_likely(self, question: LayoutQuestion) -> list[str]:
+        """Return the values of the options that the page has ticked."""
+        ticked = question.taken if question.multiple else {question.answer or question.likely}
+        return [option.value for option in question.options if option.value in ticked]
+
+
+class QuestionsOpenSerializer(ProblemSerializer):
+    """Un refus, et les questions qui attendent leur réponse si « code » est « questions_open »."""
+
+    questions = LayoutQuestionSerializer(
+        many=True, required=False, help_text="Répondez-y par « POST /imports/{id}/layout »."
+    )
 
 
 class ImportLayoutSerializer(serializers.Serializer[Any]):
@@ -465,8 +491,8 @@ def _layout(spreadsheet_import: SpreadsheetImport) -> dict[str, Any] | None:
         "remembered": layout.remembered,
         "rows": layout.rows,
         "remarks": layout.remarks,
-        "questions": [question.as_json() for question in layout.questions],
-        "answered": [question.as_json() for question in layout.answered],
+        "questions": layout.questions,
+        "answered": layout.answered,
     }
 
 

@@ -91,8 +91,9 @@ def confirm(
     """Queue the application of the rows identified by `digest`. Idempotent for the same digest.
 
     `only_valid`: skip the rows in error. `confirmed_count`: the number required by the confirmation guard. Raises
-    `NothingToApply`, `RowsInError` without `only_valid`; else `Refusal`: not in review, changed since (`outdated`), too
-    few licences in the pool, that number missing (`confirmation_required`), or no e-mail can leave on that day.
+    `NothingToApply`, `RowsInError` without `only_valid`, `QuestionsOpen`; else `Refusal`: not in review, changed since
+    (`outdated`), too few licences in the pool, that number missing (`confirmation_required`), or no e-mail can leave on
+    that day.
     """
     spreadsheet_import = SpreadsheetImport.objects.locked().filter(pk=import_id).first()
     if spreadsheet_import is not None and spreadsheet_import.state in (ImportState.APPLYING, ImportState.APPLIED):

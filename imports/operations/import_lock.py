@@ -1,13 +1,16 @@
 """Lock an import and check its state; record what was done to it; queue tasks of the import worker."""
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from accounts.models import User
 from collectivities import audit_log
+from core import formatting
 from core.connections import connection
-from core.exceptions import Refusal
+from core.exceptions import DomainError, Refusal
 from imports.enums import ImportState
+from imports.layout import LayoutQuestion
 from imports.models import SpreadsheetImport
 from jobs.housekeeping import count_live_jobs
 from jobs.tasks import defer
@@ -26,12 +29,25 @@ LARGE_SIZE = 200_000
 OPEN_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED, ImportState.APPLYING)
 
 
+class QuestionsOpen(DomainError):
+    """What was asked of an import waits for the answers to the questions about its table."""
+
+    code = "questions_open"
+
+    def __init__(self, questions: Sequence[LayoutQuestion]) -> None:
+        count = formatting.pluralize(len(questions), "question")
+        super().__init__(f"Ce tableau pose encore {count} : rien n'est fait avant d'y avoir répondu.")
+        self.questions = questions
+
+
 def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:
-    """Lock an import in one of `states` and return it. Raises `Refusal`."""
+    """Lock an import in one of `states` and return it. Raises `Refusal`; `QuestionsOpen` where answers lead there."""
     spreadsheet_import = SpreadsheetImport.objects.locked().filter(pk=import_id).first()
     if spreadsheet_import is None:
         raise Refusal("unknown_import", "Ce tableau n'existe pas dans votre collectivité.")
     if spreadsheet_import.state not in states:
+        if spreadsheet_import.state == ImportState.READ and ImportState.CHECKED in states:
+            raise QuestionsOpen(spreadsheet_import.layout.questions)
         state_label = ImportState(spreadsheet_import.state).label.lower()
         raise Refusal(
             "invalid_state",

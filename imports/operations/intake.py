@@ -15,17 +15,19 @@ from imports.checks import context_queries
 from imports.checks.context import CheckRequest
 from imports.checks.row_checks import check_rows
 from imports.checks.school_resolution import collect_uais, find_agreeing_column, name_examples, resolve_schools
-from imports.columns import Meaning
+from imports.columns import NUMBER_COLUMNS, Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RequestAnswer, Volume
-from imports.layout import NO_COLUMN, DetectedLayout, Layout, LayoutChoices
+from imports.layout import DOUBTFUL_NUMBERS, NO_COLUMN, DetectedLayout, Layout, LayoutChoices
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from imports.operations.application_requests import REQUEST_FIELDS, answer_request, end_request
 from imports.operations.import_lock import READ_TASK, lock_import, queue_task, record_in_journal
 from imports.operations.recheck import change_rows
 from imports.operations.upload import check_volume, lock_with_corrected, requeue_if_moved, requeue_without_choices
-from imports.parsing.column_mapping import column_index
+from imports.parsing.column_mapping import column_index, column_letters
 from imports.parsing.column_questions import UAI_COLUMNS
+from imports.parsing.questions import DUPLICATE_TABLES
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, RememberedMapping
+from licensing.entitlements.queries import get_school_year
 from licensing.pools.checks import ProgressCallback, no_progress
 from schools.queries import list_communes
 from schools.recognition.candidates import SchoolSummary
@@ -194,11 +196,28 @@ def remember_columns(
     by: User | None,
     at: datetime.datetime,
 ) -> None:
-    """Remember the columns by header row, and the answers that name columns; no-op without header row."""
+    """Remember the columns by header row, and the answers; no-op without header row.
+
+    What was answered for an earlier file is kept for the questions, and the values of columns, that this one lacks.
+    """
     layout = spreadsheet_import.layout
     if not layout.header_digest:
         return
-    about_columns = {question.code for question in (*layout.questions, *layout.answered) if question.names_columns}
+    asked = {question.code: question for question in (*layout.questions, *layout.answered)}
+    before = RememberedLayout.objects.filter(
+        purpose=spreadsheet_import.purpose, header_digest=layout.header_digest
+    ).first()
+    earlier = before.answers if before else {}
+    remembered = {code: answer for code, answer in earlier.items() if code not in asked} | {
+        code: asked[code].add_earlier(answer, earlier.get(code, ""))
+        for code, answer in answers.items()
+        # Its answers are places in one file.
+        if code in asked and code != DUPLICATE_TABLES
+    }
+    number = next((index for meaning in NUMBER_COLUMNS if (index := columns.get(meaning)) is not None), None)
+    if number is not None and DOUBTFUL_NUMBERS not in answers:
+        # A column that was chosen in spite of its title.
+        remembered[DOUBTFUL_NUMBERS] = f"give-{column_letters(number)}"
     RememberedLayout.objects.update_or_create(
         purpose=spreadsheet_import.purpose,
         header_digest=layout.header_digest,
@@ -206,8 +225,7 @@ def remember_columns(
             "titles": layout.titles,
             # The column added to an annotated workbook is not part of the data.
             "columns": {str(meaning): index for meaning, index in columns.items() if meaning != Meaning.CHOICE},
-            # Others are about the rows or the numbers of this file.
-            "answers": {code: answer for code, answer in answers.items() if code in about_columns},
+            "answers": remembered,
             "volume": spreadsheet_import.volume or layout.volume or "",
             "confirmed_at": at,
             "confirmed_by_id": by.pk if by else None,
@@ -241,8 +259,8 @@ def choose_layout(
 ) -> SpreadsheetImport:
     """Store layout choices and queue the file to be parsed again. `answers`: option by code of the question.
 
-    Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. The columns, and the answers
-    about them, are remembered for the next file with the same titles. Raises `Refusal`, `WrongVolume`.
+    Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. The columns and the answers
+    are remembered for the next file with the same titles. Raises `Refusal`, `WrongVolume`.
     """
     check_volume(volume, units_for_all)
     spreadsheet_import = lock_import(import_id, ImportState.READ, ImportState.CHECKED)
@@ -263,8 +281,8 @@ def choose_layout(
 
 
 def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions:
-    """Return the layout choices of an import."""
-    choices = spreadsheet_import.choices
+    """Return the layout choices of an import, with the school year of its pool."""
+    choices, pool = spreadsheet_import.choices, spreadsheet_import.pool
     return ParsingOptions(
         purpose=Purpose(spreadsheet_import.purpose),
         sheets=choices.sheets,
@@ -273,6 +291,7 @@ def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions
         volume=Volume(spreadsheet_import.volume) if spreadsheet_import.volume else None,
         units_for_all=spreadsheet_import.units_for_all,
         answers=choices.answers,
+        school_year=get_school_year(pool.entitlement.last_day) if pool else None,
     )
 
 

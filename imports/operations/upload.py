@@ -3,7 +3,7 @@
 import datetime
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -77,7 +77,9 @@ def inherit_settings(
     """Make an import correct an earlier one, with its layout and volume. Does not save."""
     spreadsheet_import.corrects_id = earlier.pk
     if earlier.layout.columns:
-        spreadsheet_import.choices = build_choices(earlier, choice)
+        choices = build_choices(earlier, choice)
+        answers = {**choices.answers, **spreadsheet_import.choices.answers}
+        spreadsheet_import.choices = replace(choices, answers=answers)
     spreadsheet_import.volume = spreadsheet_import.volume or earlier.volume or earlier.layout.volume or ""
     if spreadsheet_import.units_for_all is None:
         spreadsheet_import.units_for_all = earlier.units_for_all
@@ -201,6 +203,7 @@ def upload(
     pool_id: int | None,
     volume: str,
     units_for_all: int | None,
+    answers: Mapping[str, str] | None = None,
     filename: str,
     content: Content,
     by: User | None,
@@ -208,7 +211,8 @@ def upload(
 ) -> SpreadsheetImport:
     """Check what a person or a program sends, then store the file and queue its parsing.
 
-    `content`: an uploaded file is read in chunks, and never whole in memory. Raises `Refusal` for an empty or too large
+    `content`: an uploaded file is read in chunks, and never whole in memory. `answers`: by code of the question; of
+    those that the table does not ask, none counts. Raises `Refusal` for an empty or too large
     file, or a pool or volume passed for the portfolio; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation.
     No argument is silently ignored.
     """
@@ -230,6 +234,7 @@ def upload(
         # A column is the default.
         volume="" if volume == Volume.COLUMN else volume,
         units_for_all=units_for_all,
+        choices=LayoutChoices(answers=answers or {}),
         by=by,
         at=at,
     )

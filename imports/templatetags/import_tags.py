@@ -1,9 +1,11 @@
 """Template filters for the import pages."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import template
+from django.forms.boundfield import BoundField, BoundWidget
 
 from core import formatting
 from imports import wording
@@ -121,3 +123,27 @@ def added_parts(row: ImportRow) -> str:
     """Return « 2 + 3 + 1 » where the number of licences is the sum of several columns, "" elsewhere."""
     parts, _, total = original_units(row).partition(" = ")
     return parts if total == str(row.units) else ""
+
+
+class OptionGroup(NamedTuple):
+    """The boxes of the values of one column, each with its label; the heading is "" where they are of none."""
+
+    heading: str
+    boxes: list[tuple[BoundWidget, str]]
+
+
+@register.filter
+def option_groups(field: BoundField) -> list[OptionGroup]:
+    """Return the boxes of a question by column, in the order of its options."""
+    groups: dict[str, OptionGroup] = {}
+    for box in field:
+        heading, label = _split_label(str(box.data["value"]), str(box.choice_label))
+        groups.setdefault(heading, OptionGroup(heading, [])).boxes.append((box, label))
+    return list(groups.values())
+
+
+def _split_label(value: str, label: str) -> tuple[str, str]:
+    """Return « Statut (F) » and « En attente – 2 lignes » of « F:en-attente »; "" and the label of another option."""
+    letters = re.escape(value.partition(":")[0])
+    found = re.fullmatch(rf"(.*?\({letters}\)|Colonne {letters})\s:\s(.+)", label, re.DOTALL)
+    return (found[1], found[2]) if found else ("", label)

@@ -368,6 +368,61 @@ class LayoutFault(NamedTuple):
     target: str
 
 
+class SeveralOptionsField(forms.MultipleChoiceField):
+    """The options of a question that are taken; its value is the answer, "" where the boxes were not shown.
+
+    A box that is not ticked sends nothing: an empty value beside them says that they were shown.
+    """
+
+    widget = forms.CheckboxSelectMultiple
+    SHOWN = ""
+
+    def __init__(self, question: LayoutQuestion, **options: Any) -> None:
+        super().__init__(choices=question.options, **options)
+        self.question = question
+
+    def clean(self, value: Any) -> Any:
+        """Return the answer that takes the ticked options. Raises `ValidationError` for one that is none."""
+        sent = value or []
+        taken = super().clean([option for option in sent if option != self.SHOWN])
+        return self.question.join_options(taken) if self.SHOWN in sent else ""
+
+
+def build_answer_field(question: LayoutQuestion) -> forms.Field:
+    """Return the field of a question with options, filled in with its answer, or with the likely one."""
+    attrs = {"class": "form-check-input"}
+    if question.multiple:
+        return SeveralOptionsField(
+            question,
+            label=question.message,
+            required=False,
+            initial=[option.value for option in question.options if option.value in question.taken],
+            widget=forms.CheckboxSelectMultiple(attrs=attrs),
+        )
+    return forms.ChoiceField(
+        label=question.message,
+        choices=question.options,
+        required=False,
+        initial=question.answer or question.likely,
+        widget=forms.RadioSelect(attrs=attrs),
+    )
+
+
+def fill_in(question: LayoutQuestion, answer: str | Sequence[str]) -> str | list[str]:
+    """Return what the page sends for an answer: a value, or the list of those taken, or one text with those left too.
+
+    A value that is no option, or a text that leaves an option unsaid, is what the field refuses.
+    """
+    if not question.multiple:
+        return answer if isinstance(answer, str) else next(iter(answer), "")
+    if not isinstance(answer, str):
+        return [SeveralOptionsField.SHOWN, *answer]
+    if not answer:
+        return []
+    answered = question._replace(answer="").answered_by({question.code: answer})
+    return [SeveralOptionsField.SHOWN, *([answer] if answered.is_open else answered.taken)]
+
+
 class LayoutForm(forms.Form):
     """Form with the sheets, the header row, the meaning of each column, and the volume."""
 
@@ -415,13 +470,7 @@ class LayoutForm(forms.Form):
         self.open_questions = [question for question in self.layout.questions if not question.options]
         self.questions = [q for q in (*self.layout.questions, *self.layout.answered) if q.options]
         for question in self.questions:
-            self.fields[f"answer_{question.code}"] = forms.ChoiceField(
-                label=question.message,
-                choices=question.options,
-                required=False,
-                initial=question.answer,
-                widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
-            )
+            self.fields[f"answer_{question.code}"] = build_answer_field(question)
         if self.is_allocation:
             is_missing = any(question.code == SOURCE_MISSING for question in self.open_questions)
             self.fields["volume"] = build_volume_field(

@@ -226,10 +226,13 @@ class ApiProblem(exceptions.APIException):
         status_code: int | None = None,
         field_errors: Sequence[FieldError] = (),
         retry_after: int | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
+        """Build the error. `members`: those that the operation declares beside the ones of every problem."""
         super().__init__(detail, code)
         self.code = code
         self.field_errors = tuple(field_errors)
+        self.members = members or {}
         self.retry_after = retry_after
         if status_code is not None:
             self.status_code = status_code
@@ -285,7 +288,10 @@ def build_exception_response(error: Exception, statuses: Mapping[str, int]) -> R
     if problem is None:
         return None
     response = Response(
-        serialize_problem(problem.code, str(problem.detail), problem.status_code, problem.field_errors),
+        {
+            **serialize_problem(problem.code, str(problem.detail), problem.status_code, problem.field_errors),
+            **problem.members,
+        },
         status=problem.status_code,
         content_type=CONTENT_TYPE,
     )

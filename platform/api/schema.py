@@ -47,6 +47,8 @@ class Operation:
     #: Codes of the refusals, of the whole or of one row.
     errors: Sequence[str] = ()
     row_errors: Sequence[str] = ()
+    #: The body of its 409, where that holds more than other problems; a `ProblemSerializer`.
+    refusal: type[serializers.Serializer[Any]] | None = None
     is_list: bool = False
 
     @property
@@ -248,13 +250,14 @@ class ApiAutoSchema(AutoSchema):
     def _with_common_responses(self, responses: dict[str, Any]) -> dict[str, Any]:
         """Return the responses with the common headers, error responses and 304."""
         problem = self.resolve_serializer(ProblemSerializer, "response").ref
+        refusal = self.resolve_serializer(self._declared.refusal or ProblemSerializer, "response").ref
         for status, response in responses.items():
             response.setdefault("headers", {}).update(_HEADERS)
             response["description"] = response.get("description") or _SUCCESS_DESCRIPTIONS.get(status, "")
         for status, description in self._error_responses():
             error_response = responses.setdefault(status, {"description": description})
             error_response.setdefault("description", description)
-            error_response["content"] = {CONTENT_TYPE: {"schema": problem}}
+            error_response["content"] = {CONTENT_TYPE: {"schema": refusal if status == "409" else problem}}
             error_response["headers"] = _HEADERS if status not in ("409", "429", "503") else _HEADERS | _RETRY
         if "201" in responses:
             responses["201"]["headers"] |= _LOCATION

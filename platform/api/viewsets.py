@@ -15,7 +15,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
@@ -201,9 +201,9 @@ def answers[F: Callable[..., object]](
     return _declare(response=response, response_examples=examples, success=success or {200: ""})
 
 
-def refuses[F: Callable[..., object]](*errors: str) -> Callable[[F], F]:
-    """Declare the codes of the refusals; what follows a space is a remark on the code."""
-    return _declare(errors=errors)
+def refuses[F: Callable[..., object]](*errors: str, refusal: type[Serializer[Any]] | None = None) -> Callable[[F], F]:
+    """Declare the codes of the refusals; what follows a space is a remark on the code. `refusal`: of their body."""
+    return _declare(errors=errors, refusal=refusal)
 
 
 def refuses_rows[F: Callable[..., object]](*errors: str) -> Callable[[F], F]:

@@ -1,12 +1,16 @@
 """`/imports/{id}/layout`: the detected layout, its questions and their answers."""
 
+from dataclasses import replace
+
 import pytest
 
+from imports.layout import AnswerOption, LayoutQuestion
 from imports.models import RememberedLayout, SpreadsheetImport
 from tests.api import spreadsheets
 from tests.api.client import assert_problem
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import build_csv, build_xlsx, schools_csv
 from tests.tiers import sampled
 
@@ -159,3 +163,92 @@ def test_a_portfolio_import_needs_no_quantity_column(api):
         assert_problem(api.post(f"/imports/{table['id']}/layout", body), 409, "not_an_allocation")
     assert api.post(f"/imports/{table['id']}/layout", {"columns": {"classes": None}}).status_code == 202
     assert spreadsheets.run_check(api, table["id"])["counts"]["new"] == 1
+
+
+CATEGORIES = LayoutQuestion(
+    "",
+    "row_categories",
+    "Lesquelles donner ?",
+    (AnswerOption("B:oui", "Avis (B) : oui – 2 lignes"), AnswerOption("B:", "Avis (B) : vide – 1 ligne")),
+    likely="B:oui/B:",
+    multiple=True,
+)
+ADDED = LayoutQuestion(
+    "units",
+    "doubtful_numbers",
+    "Que faire ?",
+    (AnswerOption("give-B", "A"), AnswerOption("add-B", "B")),
+    likely="add-B",
+)
+
+
+@pytest.fixture
+def asked(pool):
+    """An import whose table poses two questions."""
+    one = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)))
+    one.layout, one.state = replace(one.layout, questions=[CATEGORIES, ADDED]), "read"
+    one.save()
+    return one
+
+
+@pytest.mark.small
+def test_what_waits_for_answers_is_refused_with_the_questions(api, asked):
+    shown = spreadsheets.get_import(api, asked.pk)["layout"]["questions"]
+    row = spreadsheets.list_rows(api, asked.pk)[0]["id"]
+    for answer in (
+        api.post(f"/imports/{asked.pk}/apply", {"digest": "x"}),
+        api.request("PATCH", f"/imports/{asked.pk}/rows/{row}", {"ticked": False}),
+    ):
+        assert assert_problem(answer, 409, "questions_open")["questions"] == shown
+    assert [(one["code"], one["multiple"], one["likely"]) for one in shown] == [
+        ("row_categories", True, ["B:oui"]), ("doubtful_numbers", False, ["add-B"]),
+    ]  # fmt: skip
+    assert shown[0]["options"] == [option._asdict() for option in CATEGORIES.options]
+
+
+@pytest.mark.small
+def test_what_is_likely_is_an_answer_once_it_is_sent_back(api, asked):
+    path = f"/imports/{asked.pk}/layout"
+    assert api.post(path, {}).status_code == 202
+    asked.refresh_from_db()
+    assert asked.choices.answers == {}
+    asked.state = "read"
+    asked.save()
+    likely = {one["code"]: one["likely"] for one in spreadsheets.get_import(api, asked.pk)["layout"]["questions"]}
+    assert api.post(path, {"answers": likely}).status_code == 202
+    asked.refresh_from_db()
+    assert asked.choices.answers == {"row_categories": "B:oui/B:", "doubtful_numbers": "add-B"}
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("code", "answer", "stored"),
+    [
+        ("row_categories", ["B:", "B:oui"], "B:oui,B:/"),
+        ("row_categories", [], "/B:oui,B:"),
+        ("row_categories", "B:/B:oui", "B:/B:oui"),
+        ("doubtful_numbers", "give-B", "give-B"),
+        ("row_categories", ["B:non"], None),
+        ("row_categories", "B:oui/", None),
+        ("doubtful_numbers", ["give-B", "add-B"], None),
+        ("doubtful_numbers", [], None),
+    ],
+)
+def test_an_answer_is_a_value_or_the_list_of_those_that_are_taken(api, asked, code, answer, stored):
+    response = api.post(f"/imports/{asked.pk}/layout", {"answers": {code: answer}})
+    asked.refresh_from_db()
+    if stored is None:
+        [fault] = assert_problem(response, 409, "invalid_layout")["errors"]
+        assert (fault["code"], fault["field"], asked.state) == ("invalid_choice", f"answers.{code}", "read")
+    else:
+        assert (response.status_code, asked.choices.answers) == (202, {code: stored})
+
+
+@pytest.mark.small
+def test_answers_can_be_given_with_the_file(api, pool):
+    lines = build_csv([["UAI", "Demandées", "Accordées"], *[[SchoolFactory().uai, 4, 2] for _ in range(3)]])
+    fields = {"purpose": "allocation", "pool": pool.pk}
+    table = spreadsheets.upload_and_check(api, lines, **fields, answers='{"ambiguous_column": "C", "other": "x"}')
+    assert (table["state"], table["plan"]["units"]) == ("checked", 6)
+    for wrong in ("C", '["C"]', '{"ambiguous_column": ["C"]}', '{"ambiguous_column": 3}'):
+        assert_problem(spreadsheets.upload(api, lines, **fields, answers=wrong), 400, "invalid_request")

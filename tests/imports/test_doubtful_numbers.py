@@ -1,4 +1,4 @@
-"""Columns of numbers that count pupils, euros or years, and no licences."""
+"""Columns of numbers whose title or numbers leave a doubt whether they are those to give."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from imports.columns import Meaning
 from imports.enums import Purpose
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.factories.schools import next_uai
-from tests.imports.sample_files import UNUSED_UAIS, build_csv
+from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
 
 LEVELS = ["CP", "CE1", "CE2", "CM1", "CM2"]
 
@@ -123,10 +123,6 @@ RANKS = [(3, 1), (7, 1), (1, 1), (8, 1), (2, 1), (6, 1), (4, 1), (5, 1)]
         ("", ["Nb classes", "dont maternelle"], NUMBERS, "« dont maternelle » (C)"),
         ("", ["Total", "Dont cycle 1"], NUMBERS, "« Dont cycle 1 » (C)"),
         ("", ["Classes ouvertes", "Classes fermées"], NUMBERS, "les ouvertures de la rentrée"),
-        ("", ["Licences utilisées", "Remarque"], NUMBERS, "d'avant"),
-        ("", ["Nb de packs de 5 licences", "Remarque"], NUMBERS, "plusieurs licences"),
-        ("", ["Licences (carnets)", "Remarque"], NUMBERS, "plusieurs licences"),
-        ("", ["Tablettes/Nb", "Tablettes/État"], NUMBERS, "ne parle pas de licences"),
         ("", ["Nb", "Remarque"], RANKS, "de 1 à 8"),
         ("Dotation 2026 : 2 licences par école", ["Nombre de classes", "Remarque"], NUMBERS, "2 licences par école"),
         ("3 licences pour chaque établissement", ["Total", "Remarque"], NUMBERS, "3 licences pour chaque"),
@@ -164,3 +160,85 @@ def test_a_column_that_was_chosen_among_several_is_not_doubted_for_its_title():
     titles, numbers = ["Licences utilisées", "Licences à attribuer"], NUMBERS
     assert read_codes(parse_rows(titles, *numbers)) == ["ambiguous_column"]
     assert parse_rows(titles, *numbers, answers={"ambiguous_column": "B"}).questions == []
+
+
+@pytest.mark.parametrize(
+    ("title", "likely"),
+    [
+        ("Licences rendues", "not-B"), ("Licences à retirer", "not-B"), ("Licences hors quota", "not-B"),
+        ("Licences restantes", "not-B"), ("Quantité en trop", "not-B"), ("Abonnements à résilier", "not-B"),
+        ("Licences max", ""), ("Nb de packs de 5 licences", ""), ("Licences par classe", ""),
+        ("Licences 2025-2026", ""), ("Licences 25-26", ""), ("Licences livrées", ""),
+        ("Licences supplémentaires", "add-B"), ("Licences en plus", "add-B"), ("+ licences", "add-B"),
+        ("Complément de licences", "add-B"), ("Nouvelles licences", "add-B"),
+        ("Rendues/Nb licences", "not-B"), ("Tablettes/Nb", ""),
+    ],
+)  # fmt: skip
+def test_a_title_with_a_word_that_is_not_plain_is_asked_about(title, likely):
+    titles = [title, f"{title.rpartition('/')[0]}/Contact" if title[-2:] == "Nb" else "Contact"]
+    parsed = parse_below("", titles, *NUMBERS, school_year=2027)
+    [question] = parsed.questions
+    assert (question.code, question.likely) == ("doubtful_numbers", likely)
+    assert [option.value for option in question.options] == ["give-B", "add-B", "not-B"]
+    assert "(6, 9, 7)" in question.message
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Licences", "Nb licences", "Nombre de licences souhaitées", "Licences à attribuer", "Licences attribuées",
+        "Licences prévues", "Licences commandées", "Licences 2026-2027", "Licences 26-27", "Licences rentrée 2026",
+        "Licences Pep's", "Qté demandée", "Combien de licences souhaitez-vous ?", "Nombre de lisences",
+        "Nombre de licences (1 par classe, hors ULIS)", "Nb de licences par école", "Licences demandées par l'école",
+        "Licences cycles 2 et 3", "Nombre de licences (à remplir)", "nb_licences", "Dotation 2026", "Nb cl.",
+        "Nb de classes prévues", "Classes ouvertes", "Votre commande/Quantité",
+    ],
+)  # fmt: skip
+def test_a_title_of_plain_words_is_read_unaided(title):
+    parsed = parse_below("", [title, "Contact"], *NUMBERS, school_year=2027)
+    assert (parsed.questions, [row.units for row in parsed.rows]) == ([], [6, 9, 7, 5])
+
+
+def test_years_are_not_judged_without_a_school_year():
+    assert parse_rows(["Licences 2020"], *NUMBERS_ALONE).questions == []
+
+
+NUMBERS_ALONE = [(6,), (9,), (7,)]
+
+
+@pytest.mark.parametrize(("answer", "units"), [("give-B", [6, 9, 7]), ("add-B", [6, 9, 7]), ("not-B", [None] * 3)])
+def test_the_answer_says_whether_the_numbers_are_read_and_added(answer, units):
+    parsed = parse_rows(["Licences rendues"], *NUMBERS_ALONE, answers={"doubtful_numbers": answer})
+    assert [row.units for row in parsed.rows] == units
+    assert parsed.adds_units is (answer == "add-B")
+
+
+def test_a_column_chosen_by_hand_is_not_asked_about_for_its_title():
+    columns = {Meaning.UAI: 0, Meaning.UNITS: 1}
+    assert parse_rows(["Licences rendues"], *NUMBERS_ALONE, columns=columns).questions == []
+    added = parse_rows(["Licences rendues"], *NUMBERS_ALONE, columns=columns, answers={"doubtful_numbers": "add-B"})
+    assert added.adds_units
+
+
+def test_the_levels_under_a_doubtful_title_are_asked_about_as_their_sum():
+    titles = ["Licences rendues/Cycle 2", "Licences rendues/Cycle 3"]
+    [question] = parse_below("", titles, *NUMBERS).questions
+    assert [option.value for option in question.options] == ["give-B+C", "add-B+C", "not-B+C"]
+
+
+@pytest.mark.parametrize("choices", [{"purpose": Purpose.PORTFOLIO}, {"units_for_all": 2}])
+def test_a_doubtful_title_that_does_not_matter_is_neither_asked_about_nor_read(choices):
+    parsed = parse_rows(["Licences rendues"], *NUMBERS_ALONE, **choices)
+    assert (parsed.questions, Meaning.UNITS in parsed.columns) == ([], False)
+
+
+def test_a_title_split_over_two_rows_is_asked_about_whole():
+    rows = [["UAI", "École", "Licences"], ["", "", "à rendre"], *([next_uai(), "Zola", n] for n in (6, 9, 7))]
+    [question] = parse_spreadsheet(build_csv(rows), ParsingOptions()).questions
+    assert "« Licences / à rendre » (C)" in question.message
+
+
+def test_a_banner_above_the_whole_table_is_not_asked_about():
+    rows = [["Écoles du plateau", "", ""], ["UAI", "École", "Licences"], *([next_uai(), "Zola", n] for n in (6, 9, 7))]
+    parsed = parse_spreadsheet(build_xlsx(rows, merged=["A1:C1"]), ParsingOptions())
+    assert (parsed.questions, [row.units for row in parsed.rows]) == ([], [6, 9, 7])

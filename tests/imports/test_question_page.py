@@ -19,6 +19,21 @@ HOW_MANY = LayoutQuestion("units", "units_source_missing", "Aucune colonne ne di
 WHICH_SCHOOL = LayoutQuestion("uai", "uai_column_missing", "Aucune colonne ne dit de quelles écoles il s’agit.")
 WHICH_SHEET = LayoutQuestion("sheets", "multiple_versions", "Choisissez la feuille qu'il faut lire.")
 LAST_TIME = LayoutQuestion("units", "remembered_layout_mismatch", "La dernière fois, une autre colonne…")
+CATEGORIES = LayoutQuestion(
+    "",
+    "row_categories",
+    "Lesquelles donner ?",
+    (
+        AnswerOption("F:valide", "Statut (F) : Validé – 6 lignes"),
+        AnswerOption("F:attente", "Statut (F) : En attente – 2 lignes"),
+        AnswerOption("H:", "Avis (A) : maire (H) : vide – 8 lignes"),
+        AnswerOption("J:oui", "Colonne J : oui – 4 lignes"),
+        AnswerOption("colour:red", "Lignes en rouge (« rouge : refus ») – 3 lignes"),
+    ),
+    likely="F:valide,H:/F:attente,J:oui,colour:red",
+    multiple=True,
+)
+LIKELY = COUNT._replace(likely="0-9")
 SUM = LayoutQuestion("classes", "ambiguous_column", "Que lire ?", (AnswerOption("B", "CP"),), "B")
 
 
@@ -116,3 +131,64 @@ def test_an_answer_that_the_table_came_with_is_folded_with_the_columns(ask, offi
     page = page_text(officer.get(import_url("detail", ask(COUNT, answered=[SUM], uai=0).pk)))
     order = read_order(page, COUNT.message, "Continuer", SUM.message, "Que contiennent")
     assert order == sorted(order)
+
+
+def read_ticked(page, code):
+    """Return the values of the radio buttons or boxes of a question that are ticked."""
+    inputs = re.findall(r"<input[^>]*>", page)
+    ticked = [one for one in inputs if f'name="answer_{code}"' in one and re.search(r"\bchecked\b", one)]
+    return {re.search(r'value="([^"]*)"', one)[1] for one in ticked}
+
+
+def test_each_value_of_a_column_is_a_box_below_its_column(ask, officer):
+    page = page_text(officer.get(import_url("detail", ask(CATEGORIES, uai=0).pk)))
+    headings = re.findall(r"<legend[^>]*>([^<]*)</legend>", page.partition("import-questions")[2].partition("Conti")[0])
+    assert headings == [CATEGORIES.message, "Statut (F)", "Avis (A) : maire (H)", "Colonne J"]
+    assert re.findall(r'for="id_answer_row_categories_\d">([^<]*)</label>', page) == [
+        "Validé – 6 lignes", "En attente – 2 lignes", "vide – 8 lignes", "oui – 4 lignes",
+        "Lignes en rouge (« rouge : refus ») – 3 lignes",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "ticked"),
+    [
+        (CATEGORIES, {"F:valide", "H:"}),
+        (CATEGORIES._replace(answer="F:attente/F:valide,H:,J:oui,colour:red"), {"F:attente"}),
+        (CATEGORIES._replace(answer="/F:attente,F:valide,H:,J:oui,colour:red"), set()),
+        (LIKELY, {"0-9"}),
+        (LIKELY._replace(answer="0-1"), {"0-1"}),
+        (COUNT, set()),
+    ],
+)
+def test_a_question_is_filled_in_with_its_answer_or_with_the_likely_one(ask, officer, question, ticked):
+    one = ask(question, uai=0) if question.is_open else ask(answered=[question], uai=0)
+    assert read_ticked(page_text(officer.get(import_url("choose", one.pk))), question.code) == ticked
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (["", "F:attente"], "F:attente/F:valide,H:,J:oui,colour:red"),
+        (["", "F:valide", "F:attente", "H:"], "F:valide,F:attente,H:/J:oui,colour:red"),
+        ([""], "/F:valide,F:attente,H:,J:oui,colour:red"),
+    ],
+)
+def test_boxes_that_are_not_ticked_are_left(ask, officer, sent, answer):
+    one = ask(CATEGORIES, uai=0)
+    fields = {"header_row": 1, "sheets": "A", "column_0": "uai", "answer_row_categories": sent}
+    assert officer.post(import_url("choose", one.pk), fields).status_code == 302
+    assert SpreadsheetImport.objects.get(pk=one.pk).choices.answers == {"row_categories": answer}
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"), [([], "Choisissez une réponse."), (["", "F:valide", "G:x"], "G:x n’en fait pas partie")]
+)
+def test_boxes_that_were_not_shown_or_are_none_are_refused_beside_what_was_ticked(ask, officer, sent, error):
+    one = ask(CATEGORIES, COUNT, uai=0)
+    fields = {"header_row": 1, "sheets": "A", "column_0": "uai", "answer_row_categories": sent}
+    response = officer.post(import_url("choose", one.pk), fields)
+    page = page_text(response)
+    assert response.status_code == 422
+    assert error in page.partition('id="answer_row_categories_faults"')[2].partition("</fieldset>")[0]
+    assert read_ticked(page, "row_categories") == {value for value in sent if value == "F:valide"}

@@ -4,9 +4,10 @@ import pytest
 
 from imports import tasks
 from imports.enums import ImportState
-from imports.layout import LayoutChoices
+from imports.layout import AnswerOption, Layout, LayoutChoices, LayoutQuestion
 from imports.models import SpreadsheetImport
 from imports.operations import intake
+from imports.parsing.questions import describe_remembered
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse
@@ -79,9 +80,91 @@ def test_another_answer_replaces_the_remembered_one(officer, pool, schools):
     assert LAST_TIME.format(TITLES[1], "B", TITLES[2], "C") in upload_and_parse(pool, content).layout.remarks
 
 
-def test_an_answer_about_the_numbers_of_a_file_is_asked_again(officer, pool, schools):
-    content = build(schools, ["UAI", "Licences", "Ville"], ((180, "Nîmes"), (200, "Nîmes"), (190, "Nîmes")))
-    first = upload_and_parse(pool, content)
+@pytest.fixture
+def doubted(pool, schools):
+    """A file whose numbers are those of pupils."""
+    return build(schools, ["UAI", "Licences", "Ville"], ((180, "Nîmes"), (200, "Nîmes"), (190, "Nîmes")))
+
+
+def test_that_the_numbers_of_a_file_are_licences_is_asked_again_and_filled_in(officer, pool, doubted):
+    first = upload_and_parse(pool, doubted)
     assert [question.code for question in first.layout.questions] == ["doubtful_numbers"]
-    answer(officer, first, column_1="units", answer_doubtful_numbers="B")
-    assert [question.code for question in upload_and_parse(pool, content).layout.questions] == ["doubtful_numbers"]
+    answer(officer, first, column_1="units", answer_doubtful_numbers="give-B")
+    again = upload_and_parse(pool, doubted).layout
+    assert [(question.code, question.likely) for question in again.questions] == [("doubtful_numbers", "give-B")]
+
+
+def test_what_is_said_of_a_title_is_remembered_and_not_what_is_said_of_numbers(officer, pool, schools):
+    titles = ["UAI", "Licences supplémentaires", "Ville"]
+    content = build(schools, titles, ((4, "Nîmes"), (5, "Nîmes"), (6, "Nîmes")))
+    answer(officer, upload_and_parse(pool, content), column_1="units", answer_doubtful_numbers="add-B")
+    again = upload_and_parse(pool, content).layout
+    assert (again.questions, again.adds_units) == ([], True)
+    assert any("Les ajouter à ce que l'école a déjà." in remark for remark in again.remarks)
+    pupils = build(schools, titles, ((180, "Nîmes"), (200, "Nîmes"), (190, "Nîmes")))
+    other = upload_and_parse(pool, pupils).layout
+    assert [(question.code, question.likely) for question in other.questions] == [("doubtful_numbers", "add-B")]
+
+
+def test_a_list_that_was_applied_says_nothing_of_the_numbers_of_the_next_one(pool, schools, doubted, member):
+    plain = upload_and_parse(pool, build(schools, ["UAI", "Licences", "Ville"], ((4, "N"), (5, "N"), (6, "N"))))
+    assert plain.layout.questions == []
+    intake.remember_layout(plain, by=member(), at=TERM)
+    assert [question.code for question in upload_and_parse(pool, doubted).layout.questions] == ["doubtful_numbers"]
+
+
+def test_that_a_column_is_not_to_be_read_is_remembered_and_said(officer, pool, doubted):
+    first = upload_and_parse(pool, doubted)
+    [question] = first.layout.questions
+    answer(officer, first, column_1="units", answer_doubtful_numbers="not-B")
+    again = upload_and_parse(pool, doubted).layout
+    said = f"Comme la dernière fois : {question.message.partition(' ?')[0]} ? {question.options[1].label}."
+    assert [one.code for one in again.questions] == ["units_source_missing"]
+    assert said in again.remarks
+
+
+def test_an_answer_about_the_rows_of_a_file_is_filled_in_for_the_next_one(officer, pool, schools):
+    rows = [[school.uai, number] for school in schools for number in (1, 2)]
+    content = build_csv([["UAI", "Licences"], *rows])
+    first = upload_and_parse(pool, content)
+    assert [(question.code, question.likely) for question in first.layout.questions] == [("repeated_schools", "")]
+    answer(officer, first, column_1="units", answer_repeated_schools="sum")
+    again = upload_and_parse(pool, content).layout
+    assert [(question.code, question.likely) for question in again.questions] == [("repeated_schools", "sum")]
+
+
+def build_categories(*values, answer=""):
+    options = tuple(AnswerOption(value, f"Statut (F) : {value[2:]} – 2 lignes") for value in values)
+    question = LayoutQuestion("", "row_categories", "Lesquelles donner ?", options, multiple=True)
+    return question.answered_by({"row_categories": answer})
+
+
+def remember(pool, *questions, answers):
+    layout = Layout(header_digest="d", titles=["UAI"], questions=questions)
+    one = SpreadsheetImport(pool=pool, purpose="allocation", layout=layout)
+    intake.remember_columns(one, {}, answers, by=None, at=TERM)
+    return intake.load_remembered(one)["d"].answers
+
+
+@pytest.mark.small
+def test_values_that_a_file_lacks_stay_remembered_and_a_new_one_is_asked(pool):
+    remember(pool, build_categories("F:oui", "F:non"), answers={"row_categories": "F:oui/F:non"})
+    kept = remember(pool, build_categories("F:oui", "F:bis"), answers={"row_categories": "F:bis/F:oui"})
+    assert not build_categories("F:oui", "F:non", "F:bis", answer=kept["row_categories"]).is_open
+    assert build_categories("F:oui", "F:non", answer=kept["row_categories"]).taken == set()
+    assert build_categories("F:oui", "F:neuf", answer=kept["row_categories"]).is_open
+
+
+@pytest.mark.small
+def test_a_question_that_a_file_does_not_ask_stays_answered_and_places_are_forgotten(pool):
+    remember(pool, build_categories("F:oui"), answers={"row_categories": "F:oui/"})
+    places = LayoutQuestion("", "duplicate_tables", "Lequel ?", (AnswerOption("0-1", "A"), AnswerOption("0-9", "B")))
+    assert remember(pool, places, answers={"duplicate_tables": "0-9"}) == {"row_categories": "F:oui/"}
+
+
+@pytest.mark.small
+def test_what_is_done_as_the_last_time_is_said_by_value():
+    question = build_categories("F:oui", "F:non", answer="F:oui/F:non")
+    said = describe_remembered([question], {}, {"row_categories": "F:oui/F:non"}, [])
+    assert said == ["Comme la dernière fois : Lesquelles donner ? – oui : Statut (F) : oui ; non : Statut (F) : non."]
+    assert describe_remembered([question], {}, {}, []) == []
