@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from imports.cells import CellType, cell_to_text
-from imports.columns import DOMINANT_SHARE, Meaning, is_added_title
+from imports.columns import DOMINANT_SHARE, NAMING_COLUMNS, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, column_index, column_letters
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
 from imports.parsing.form_answers import holds_several_addresses, may_be_personal
+from imports.parsing.joined_tables import JOINED_TABLES, find_rival_names
 from schools.folding import fold
 
 #: Code of the question.
@@ -36,7 +37,7 @@ def choose_email_column(
     question, columns = asked, dict(mapping.columns)
     if asked is None and Meaning.EMAIL in columns and Meaning.EMAIL not in chosen:
         candidates = [columns[Meaning.EMAIL]]
-        name = _describe_addresses(candidates[0], titles, []).label
+        name = _describe_column(candidates[0], titles, []).label
         if holds_several_addresses(candidates[0], columns, sample):
             del columns[Meaning.EMAIL]
             remark = f"Une même école a plusieurs adresses dans {name} : elles sont de personnes, et ne sont pas lues."
@@ -47,7 +48,7 @@ def choose_email_column(
             question = LayoutQuestion(Meaning.EMAIL, EMAIL_COLUMNS, message, likely=NO_COLUMN)
     if question is None or not candidates:
         return mapping
-    options = [_describe_addresses(index, titles, sample) for index in candidates]
+    options = [_describe_column(index, titles, sample) for index in candidates]
     question = question._replace(
         code=EMAIL_COLUMNS,
         message=f"{question.message.rpartition('. ')[0]}. À laquelle écrire ?",
@@ -59,7 +60,33 @@ def choose_email_column(
     return mapping._replace(columns=columns, questions=[*questions, question])
 
 
-def _describe_addresses(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:
+def choose_name_column(
+    mapping: ColumnMapping,
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    chosen: Mapping[Meaning, int | None],
+    answers: Mapping[str, str],
+) -> ColumnMapping:
+    """Return the mapping with a question where several columns name schools, which have one number between them."""
+    if Meaning.NAME in chosen or mapping.columns.keys() & NAMING_COLUMNS != {Meaning.NAME}:
+        return mapping
+    rivals = find_rival_names(titles, sample)
+    if mapping.columns[Meaning.NAME] not in rivals:
+        return mapping
+    options = tuple(_describe_column(index, titles, sample) for index in rivals)
+    *others, last = [f"« {titles[index].text} »" for index in rivals]
+    question = LayoutQuestion(
+        Meaning.NAME,
+        JOINED_TABLES,
+        f"Les colonnes {', '.join(others)} et {last} nomment chacune une école, pour un seul nombre par ligne. À "
+        "laquelle le donner ?",
+        options,
+    ).answered_by(answers)
+    index = column_index(question.answer) if question.answer else mapping.columns[Meaning.NAME]
+    return mapping._replace(columns={**mapping.columns, Meaning.NAME: index}, questions=[*mapping.questions, question])
+
+
+def _describe_column(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:
     letters = column_letters(index)
     example = next((text for row in sample if index < len(row) and (text := cell_to_text(row[index]))), "")
     title = " ".join(titles[index].text.split()) or letters

@@ -114,6 +114,16 @@ def find_joined_tables(rows: Sequence[CellRow], merged: Sequence[MergedRange] = 
     return JoinedTables(parts)
 
 
+def find_rival_names(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[int]:
+    """Return the columns that name the schools of each level, or one after the other: « École 1 », « École 2 »."""
+    finder = _PairFinder(titles, sample)
+    words = {index: finder.words[index] for index in range(len(titles)) if finder.list_names(index)}
+    common = frozenset.intersection(*words.values()) if words else frozenset()
+    labels = {index: " ".join(own - common) for index, own in words.items()}
+    rivals = [index for index, label in labels.items() if label and (is_level(label) or len(label) == 1)]
+    return rivals if len(rivals) > 1 else []
+
+
 def _is_filled(row: CellRow, columns: Collection[int]) -> bool:
     return any(column < len(row) and row[column] != "" for column in columns)
 
@@ -172,7 +182,7 @@ class _PairFinder:
     def __init__(self, titles: Sequence[Title], sample: Sequence[CellRow]) -> None:
         self._titles = titles
         self._sample = sample
-        self._words = [_split_title(title.text) for title in titles]
+        self.words = [_split_title(title.text) for title in titles]
         self._numbers = {
             index: meaning for index, title in enumerate(titles) if (meaning := _find_number_meaning(title)) is not None
         }
@@ -182,7 +192,7 @@ class _PairFinder:
             return None
         width = range(len(self._titles))
         coded = {index: uais for index in width if (uais := self._list_uais(index))}
-        listed = coded or {index: names for index in width if (names := self._list_names(index))}
+        listed = coded or {index: names for index in width if (names := self.list_names(index))}
         # One school alone in its column may be of a third side, or about the others.
         for minimum in (1, MIN_SCHOOLS) if coded else (1,):
             anchors = [index for index in listed if len(listed[index]) >= minimum and all(filled[min(listed) : index])]
@@ -205,13 +215,14 @@ class _PairFinder:
         ]
         return _take_distinct(found)
 
-    def _list_names(self, index: int) -> set[str]:
+    def list_names(self, index: int) -> set[str]:
+        """Return the names of schools in a column, with its level; none where it is no list of schools."""
         title = self._titles[index].text
         if Meaning.NAME not in match_meanings(self._titles[index]) and not is_level(title):
             return set()
         filled = [row[index] for row in self._sample if index < len(row) and row[index] != ""]
         # A nursery school has the name of the elementary school beside it.
-        level = " ".join(word for word in self._words[index] if is_level(word))
+        level = " ".join(word for word in self.words[index] if is_level(word))
         names = [
             f"{fold(cell_to_text(cell))} {level}"
             for cell in filled
@@ -235,7 +246,7 @@ class _PairFinder:
         """Return the words that tell each side apart, none where titles are the same; None where they are not alike."""
         places = set()
         for columns in zip(*sides, strict=True):
-            words = [self._words[index] for index in columns]
+            words = [self.words[index] for index in columns]
             places.add(tuple(own - frozenset.intersection(*words) for own in words))
         same = (frozenset[str](),) * len(sides)
         labels = next(iter(places - {same}), same)
@@ -245,14 +256,14 @@ class _PairFinder:
 
     def _group_by_label(self, anchors: Sequence[int]) -> list[_Side]:
         """Return the sides whose titles all say which it is: « UAI mat. », « UAI élém. », « Classes mat. »."""
-        common = frozenset.intersection(*(self._words[index] for index in anchors))
-        labels = [self._words[index] - common for index in anchors]
+        common = frozenset.intersection(*(self.words[index] for index in anchors))
+        labels = [self.words[index] - common for index in anchors]
         sides = []
         for label in labels:
             others = [other for other in labels if other is not label]
             if not label or any(other <= label for other in others):
                 return []
-            own = [n for n, words in enumerate(self._words) if label <= words and not any(o <= words for o in others)]
+            own = [n for n, words in enumerate(self.words) if label <= words and not any(o <= words for o in others)]
             sides.append(_Side(tuple(own), label))
         return sides
 

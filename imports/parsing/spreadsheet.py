@@ -17,7 +17,7 @@ from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.colour_legends import find_legends_elsewhere
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
-from imports.parsing.column_questions import choose_email_column, choose_uai_column
+from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
 from imports.parsing.column_titles import Title
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.headers import compute_header_digest
@@ -408,6 +408,7 @@ def _map_sheet(
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
     sample = limit_sample(sample, len(titles))
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
+    mapping = choose_name_column(mapping, titles, sample, chosen, answers)
     mapping = choose_email_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
     return ask_doubtful_numbers(

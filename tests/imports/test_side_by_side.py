@@ -107,6 +107,24 @@ NAMED = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("titles", "columns"),
+    [
+        (["Maternelle", "Élémentaire", "Licences"], ["A", "B"]),
+        (["École 1", "École 2", "Licences"], ["A", "B"]),
+        (["École maternelle", "Classes", "École élémentaire", "Licences"], ["A", "C"]),
+    ],
+)
+def test_two_schools_with_one_number_are_asked_about(titles, columns):
+    """The number of the second was given to the first."""
+    schools = iter(("École Zola", "École Hugo", "École Sand", "École Gide"))
+    rows = [[next(schools) if title[:3] in ("Mat", "Élé", "Éco") else 4 for title in titles] for _ in range(2)]
+    (question,) = parse([titles, *rows]).questions
+    assert (question.code, [option.value for option in question.options]) == ("joined_tables", columns)
+    answered = parse([titles, *rows], answers={"joined_tables": columns[1]})
+    assert [row.cells["name"] for row in answered.rows] == ["École Hugo", "École Gide"]
+
+
 MAT, ELEM = "École maternelle", "École élémentaire"
 
 
@@ -149,6 +167,12 @@ def test_three_schools_a_row_are_read():
     titles = [f"{title} {number}" for number in (1, 2, 3) for title in ("RNE", "Quantité")]
     parsed_sheet = parse([titles, [A, 1, B, 2, C, 3], [D, 4, E, 5]])
     assert units(parsed_sheet) == {A: 1, B: 2, C: 3, D: 4, E: 5}
+
+
+def test_a_column_of_one_side_alone_keeps_its_title():
+    rows = [["UAI mat.", "Directrice", "Licences mat.", "UAI élém.", "Licences élém."], [A, "Mme Un", 3, C, 5]]
+    parsed_sheet = parse([*rows, [B, "Mme Deux", 4, D, 6]])
+    assert (parsed_sheet.titles, units(parsed_sheet)) == (["UAI", "Directrice", "Licences"], {A: 3, B: 4, C: 5, D: 6})
 
 
 @pytest.mark.parametrize(
