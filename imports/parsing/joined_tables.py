@@ -10,7 +10,7 @@ from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow, MergedRange
 from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
-from imports.parsing.column_mapping import column_letters
+from imports.parsing.column_mapping import column_letters, join_names
 from imports.parsing.column_titles import Part, Title, describe_number_title, is_level, match_meanings
 from imports.parsing.headers import find_header, find_title_meanings
 from imports.parsing.number_columns import is_sum, list_number_columns
@@ -50,7 +50,7 @@ class TablePart(NamedTuple):
         letters = list(map(column_letters, self.own))
         if self.own[-1] - self.own[0] == len(self.own) - 1:
             return f"{letters[0]} à {letters[-1]}"
-        return f"{', '.join(letters[:-1])} et {letters[-1]}"
+        return join_names(letters)
 
 
 class JoinedTables(NamedTuple):
@@ -80,13 +80,13 @@ class JoinedTables(NamedTuple):
 
     def ask(self) -> LayoutQuestion:
         """Return the question whether the tables are several, or one."""
-        *others, last = map(column_letters, self.schools)
-        each = "toutes deux" if len(others) == 1 else "toutes"
-        columns = " et ".join(part.letters for part in self.parts)
+        schools = join_names(list(map(column_letters, self.schools)))
+        each = "toutes deux" if len(self.schools) == 2 else "toutes"  # noqa: PLR2004
+        columns = join_names([part.letters for part in self.parts])
         return LayoutQuestion(
             "",
             JOINED_TABLES,
-            f"Les colonnes {', '.join(others)} et {last} nomment {each} des écoles, chacune avec un nombre de licences "
+            f"Les colonnes {schools} nomment {each} des écoles, chacune avec un nombre de licences "
             f"ou de classes : faut-il lire {len(self.parts)} écoles par ligne ?",
             (
                 AnswerOption(PAIRS, f"Oui : lire ensemble les colonnes {columns}"),
