@@ -207,9 +207,7 @@ class _ColumnMapper:
             candidates = [i for i in candidates if i == candidates[0] or _differ(first, self.columns[i])]
         if len(candidates) > 1 and meaning.column.is_critical:
             self.candidates[meaning] = list(candidates)
-            names = " et ".join(
-                f"« {self.titles[i].text.strip() or column_letters(i)} » ({column_letters(i)})" for i in candidates
-            )
+            names = join_names([name_column(self.titles[index].text, index) for index in candidates])
             self.questions.append(
                 LayoutQuestion(
                     meaning,
@@ -365,3 +363,15 @@ def column_letters(index: int) -> str:
 def column_index(letters: str) -> int:
     """Return the index of a column, from 0, by its letters."""
     return column_index_from_string(letters) - 1
+
+
+def name_column(title: str, index: int) -> str:
+    """Return « Licences » (D) for a column, « D » (D) where it has no title."""
+    letters = column_letters(index)
+    return f"« {' '.join(title.split()) or letters} » ({letters})"
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return « a », « a et b », « a, b et c »."""
+    *others, last = names
+    return f"{', '.join(others)} et {last}" if others else last

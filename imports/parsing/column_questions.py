@@ -6,15 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from imports.cells import CellType, cell_to_text
-from imports.columns import DOMINANT_SHARE, Meaning, is_added_title
+from imports.columns import DOMINANT_SHARE, NAMING_COLUMNS, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
-from imports.parsing.column_mapping import ColumnMapping, ComparedRow, column_index, column_letters
+from imports.parsing.column_mapping import (
+    ColumnMapping,
+    ComparedRow,
+    column_index,
+    column_letters,
+    join_names,
+    name_column,
+)
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
 from imports.parsing.form_answers import holds_several_addresses, may_be_personal
+from imports.parsing.joined_tables import JOINED_TABLES, find_rival_names
 from schools.folding import fold
 
+#: Stands before the cells that an answer shows.
+EXAMPLES = ", par exemple "
 #: Code of the question.
 EMAIL_COLUMNS = "email_columns"
 _NONE_LABEL = "Ne pas les lire : écrire au contact de votre périmètre ou à l'adresse officielle"
@@ -36,7 +46,7 @@ def choose_email_column(
     question, columns = asked, dict(mapping.columns)
     if asked is None and Meaning.EMAIL in columns and Meaning.EMAIL not in chosen:
         candidates = [columns[Meaning.EMAIL]]
-        name = _describe_addresses(candidates[0], titles, []).label
+        name = name_column(titles[candidates[0]].text, candidates[0])
         if holds_several_addresses(candidates[0], columns, sample):
             del columns[Meaning.EMAIL]
             remark = f"Une même école a plusieurs adresses dans {name} : elles sont de personnes, et ne sont pas lues."
@@ -47,7 +57,7 @@ def choose_email_column(
             question = LayoutQuestion(Meaning.EMAIL, EMAIL_COLUMNS, message, likely=NO_COLUMN)
     if question is None or not candidates:
         return mapping
-    options = [_describe_addresses(index, titles, sample) for index in candidates]
+    options = [_describe_column(index, titles, sample) for index in candidates]
     question = question._replace(
         code=EMAIL_COLUMNS,
         message=f"{question.message.rpartition('. ')[0]}. À laquelle écrire ?",
@@ -59,17 +69,39 @@ def choose_email_column(
     return mapping._replace(columns=columns, questions=[*questions, question])
 
 
-def _describe_addresses(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:
-    letters = column_letters(index)
+def choose_name_column(
+    mapping: ColumnMapping,
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    chosen: Mapping[Meaning, int | None],
+    answers: Mapping[str, str],
+) -> ColumnMapping:
+    """Return the mapping with a question where several columns name schools, which have one number between them."""
+    if Meaning.NAME in chosen or mapping.columns.keys() & NAMING_COLUMNS != {Meaning.NAME}:
+        return mapping
+    rivals = find_rival_names(titles, sample)
+    if mapping.columns[Meaning.NAME] not in rivals:
+        return mapping
+    options = tuple(_describe_column(index, titles, sample) for index in rivals)
+    names = join_names([name_column(titles[index].text, index) for index in rivals])
+    question = LayoutQuestion(
+        Meaning.NAME,
+        JOINED_TABLES,
+        f"Les colonnes {names} nomment chacune une école, pour un seul nombre par ligne. À laquelle le donner ?",
+        options,
+    ).answered_by(answers)
+    index = column_index(question.answer) if question.answer else mapping.columns[Meaning.NAME]
+    return mapping._replace(columns={**mapping.columns, Meaning.NAME: index}, questions=[*mapping.questions, question])
+
+
+def _describe_column(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:
     example = next((text for row in sample if index < len(row) and (text := cell_to_text(row[index]))), "")
-    title = " ".join(titles[index].text.split()) or letters
-    return AnswerOption(letters, f"« {title} » ({letters}){f', par exemple {example}' if example else ''}")
+    name = name_column(titles[index].text, index)
+    return AnswerOption(column_letters(index), f"{name}{EXAMPLES if example else ''}{example}")
 
 
 #: Code of the question.
 UAI_COLUMNS = "uai_columns"
-#: Stands before the UAI that an answer shows.
-EXAMPLES = ", par exemple "
 #: A column with fewer distinct UAI than this share of the best one's names groups of schools, or some of them.
 MIN_DISTINCT_SHARE = 0.5
 #: Rows compared with the directory.
@@ -89,6 +121,10 @@ class _UaiColumn(NamedTuple):
     @property
     def letters(self) -> str:
         return column_letters(self.position)
+
+    @property
+    def examples(self) -> str:
+        return ", ".join([uai for uai in dict.fromkeys(self.uais) if uai][:_MAX_EXAMPLES])
 
     @property
     def distinct(self) -> set[str]:
@@ -116,11 +152,12 @@ def choose_uai_column(
     kept = _drop_groups(columns, index, mapping.columns.get(Meaning.UAI))
     if len(kept) == 1:
         return _take(mapping, kept[0], _describe_choice(kept[0], columns, titles))
+    names = join_names([_name(column, titles) for column in kept])
     question = LayoutQuestion(
         Meaning.UAI,
         UAI_COLUMNS,
-        f"Plusieurs colonnes peuvent donner « UAI de l'école » : {_name_all(kept, titles)}. Choisissez la bonne.",
-        tuple(AnswerOption(column.letters, _describe(column, titles)) for column in kept),
+        f"Plusieurs colonnes peuvent donner « UAI de l'école » : {names}. Choisissez la bonne.",
+        tuple(AnswerOption(one.letters, f"{_name(one, titles)}{EXAMPLES}{one.examples}") for one in kept),
         column_letters(index) if index is not None else _find_surest(kept, titles),
     ).answered_by(answers)
     taken = next((column for column in kept if column.letters == question.answer), None)
@@ -194,7 +231,7 @@ def _take(mapping: ColumnMapping, column: _UaiColumn | None, remark: str) -> Col
 
 
 def _describe_choice(column: _UaiColumn, columns: Sequence[_UaiColumn], titles: Sequence[Title]) -> str:
-    others = " et ".join(_name(other, titles) for other in columns if other is not column)
+    others = join_names([_name(other, titles) for other in columns if other is not column])
     return f"L'UAI est lu dans {_name(column, titles)}, et non dans {others}."
 
 
@@ -216,15 +253,5 @@ def _add_compared_rows(mapping: ColumnMapping, kept: Sequence[_UaiColumn], sampl
     )
 
 
-def _describe(column: _UaiColumn, titles: Sequence[Title]) -> str:
-    examples = [uai for uai in dict.fromkeys(column.uais) if uai][:_MAX_EXAMPLES]
-    return f"{_name(column, titles)}{EXAMPLES}{', '.join(examples)}"
-
-
 def _name(column: _UaiColumn, titles: Sequence[Title]) -> str:
-    return f"« {' '.join(titles[column.position].text.split()) or column.letters} » ({column.letters})"
-
-
-def _name_all(columns: Sequence[_UaiColumn], titles: Sequence[Title]) -> str:
-    *others, last = [_name(column, titles) for column in columns]
-    return f"{', '.join(others)} et {last}"
+    return name_column(titles[column.position].text, column.position)

@@ -10,7 +10,7 @@ from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow, MergedRange
 from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
-from imports.parsing.column_mapping import column_letters
+from imports.parsing.column_mapping import column_letters, join_names
 from imports.parsing.column_titles import Part, Title, describe_number_title, is_level, match_meanings
 from imports.parsing.headers import find_header, find_title_meanings
 from imports.parsing.number_columns import is_sum, list_number_columns
@@ -50,7 +50,7 @@ class TablePart(NamedTuple):
         letters = list(map(column_letters, self.own))
         if self.own[-1] - self.own[0] == len(self.own) - 1:
             return f"{letters[0]} à {letters[-1]}"
-        return f"{', '.join(letters[:-1])} et {letters[-1]}"
+        return join_names(letters)
 
 
 class JoinedTables(NamedTuple):
@@ -80,13 +80,13 @@ class JoinedTables(NamedTuple):
 
     def ask(self) -> LayoutQuestion:
         """Return the question whether the tables are several, or one."""
-        *others, last = map(column_letters, self.schools)
-        each = "toutes deux" if len(others) == 1 else "toutes"
-        columns = " et ".join(part.letters for part in self.parts)
+        schools = join_names(list(map(column_letters, self.schools)))
+        each = "toutes deux" if len(self.schools) == 2 else "toutes"  # noqa: PLR2004
+        columns = join_names([part.letters for part in self.parts])
         return LayoutQuestion(
             "",
             JOINED_TABLES,
-            f"Les colonnes {', '.join(others)} et {last} nomment {each} des écoles, chacune avec un nombre de licences "
+            f"Les colonnes {schools} nomment {each} des écoles, chacune avec un nombre de licences "
             f"ou de classes : faut-il lire {len(self.parts)} écoles par ligne ?",
             (
                 AnswerOption(PAIRS, f"Oui : lire ensemble les colonnes {columns}"),
@@ -112,6 +112,16 @@ def find_joined_tables(rows: Sequence[CellRow], merged: Sequence[MergedRange] = 
         columns = tuple(range(left, max(index for index in range(left, end) if filled[index]) + 1))
         parts.append(TablePart(columns, columns))
     return JoinedTables(parts)
+
+
+def find_rival_names(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[int]:
+    """Return the columns that name the schools of each level, or one after the other: « École 1 », « École 2 »."""
+    finder = _PairFinder(titles, sample)
+    words = {index: finder.words[index] for index in range(len(titles)) if finder.list_names(index)}
+    common = frozenset.intersection(*words.values()) if words else frozenset()
+    labels = {index: " ".join(own - common) for index, own in words.items()}
+    rivals = [index for index, label in labels.items() if label and (is_level(label) or len(label) == 1)]
+    return rivals if len(rivals) > 1 else []
 
 
 def _is_filled(row: CellRow, columns: Collection[int]) -> bool:
@@ -172,7 +182,7 @@ class _PairFinder:
     def __init__(self, titles: Sequence[Title], sample: Sequence[CellRow]) -> None:
         self._titles = titles
         self._sample = sample
-        self._words = [_split_title(title.text) for title in titles]
+        self.words = [_split_title(title.text) for title in titles]
         self._numbers = {
             index: meaning for index, title in enumerate(titles) if (meaning := _find_number_meaning(title)) is not None
         }
@@ -182,7 +192,7 @@ class _PairFinder:
             return None
         width = range(len(self._titles))
         coded = {index: uais for index in width if (uais := self._list_uais(index))}
-        listed = coded or {index: names for index in width if (names := self._list_names(index))}
+        listed = coded or {index: names for index in width if (names := self.list_names(index))}
         # One school alone in its column may be of a third side, or about the others.
         for minimum in (1, MIN_SCHOOLS) if coded else (1,):
             anchors = [index for index in listed if len(listed[index]) >= minimum and all(filled[min(listed) : index])]
@@ -205,13 +215,14 @@ class _PairFinder:
         ]
         return _take_distinct(found)
 
-    def _list_names(self, index: int) -> set[str]:
+    def list_names(self, index: int) -> set[str]:
+        """Return the names of schools in a column, with its level; none where it is no list of schools."""
         title = self._titles[index].text
         if Meaning.NAME not in match_meanings(self._titles[index]) and not is_level(title):
             return set()
         filled = [row[index] for row in self._sample if index < len(row) and row[index] != ""]
         # A nursery school has the name of the elementary school beside it.
-        level = " ".join(word for word in self._words[index] if is_level(word))
+        level = " ".join(word for word in self.words[index] if is_level(word))
         names = [
             f"{fold(cell_to_text(cell))} {level}"
             for cell in filled
@@ -235,7 +246,7 @@ class _PairFinder:
         """Return the words that tell each side apart, none where titles are the same; None where they are not alike."""
         places = set()
         for columns in zip(*sides, strict=True):
-            words = [self._words[index] for index in columns]
+            words = [self.words[index] for index in columns]
             places.add(tuple(own - frozenset.intersection(*words) for own in words))
         same = (frozenset[str](),) * len(sides)
         labels = next(iter(places - {same}), same)
@@ -245,14 +256,14 @@ class _PairFinder:
 
     def _group_by_label(self, anchors: Sequence[int]) -> list[_Side]:
         """Return the sides whose titles all say which it is: « UAI mat. », « UAI élém. », « Classes mat. »."""
-        common = frozenset.intersection(*(self._words[index] for index in anchors))
-        labels = [self._words[index] - common for index in anchors]
+        common = frozenset.intersection(*(self.words[index] for index in anchors))
+        labels = [self.words[index] - common for index in anchors]
         sides = []
         for label in labels:
             others = [other for other in labels if other is not label]
             if not label or any(other <= label for other in others):
                 return []
-            own = [n for n, words in enumerate(self._words) if label <= words and not any(o <= words for o in others)]
+            own = [n for n, words in enumerate(self.words) if label <= words and not any(o <= words for o in others)]
             sides.append(_Side(tuple(own), label))
         return sides
 

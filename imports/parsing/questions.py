@@ -11,7 +11,7 @@ from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.enums import Purpose, Volume
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing import sheet_body
-from imports.parsing.column_mapping import ColumnMapping, column_index, column_letters
+from imports.parsing.column_mapping import ColumnMapping, column_index, join_names, name_column
 from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
 from imports.parsing.joined_tables import JOINED_TABLES
@@ -50,11 +50,7 @@ def ask_outdated_columns(
     questions = []
     for meaning in forgotten:
         index = columns.get(meaning)
-        now = (
-            f"« {titles[index] or column_letters(index)} » ({column_letters(index)}) semble la bonne"
-            if index is not None
-            else ""
-        )
+        now = f"{name_column(titles[index], index)} semble la bonne" if index is not None else ""
         questions.append(
             LayoutQuestion(
                 meaning.value,
@@ -114,8 +110,7 @@ def _describe_columns(question: LayoutQuestion, titles: Sequence[str]) -> list[s
 
 def _name_columns(columns: Sequence[str], titles: Sequence[str]) -> str:
     """Return « Licences demandées » (D) et « Licences accordées » (E), by the letters of columns."""
-    *others, last = [f"« {' '.join(titles[column_index(letters)].split())} » ({letters})" for letters in columns]
-    return f"{', '.join(others)} et {last}" if others else last
+    return join_names([name_column(titles[column_index(letters)], column_index(letters)) for letters in columns])
 
 
 def ask_volume(
@@ -244,7 +239,7 @@ def ask_unread_sheets(sheets: Sequence[UnreadSheet]) -> LayoutQuestion:
         f"La feuille {names[0]}{', masquée,' if sheets[0].detected.sheet.hidden else ''} contient aussi {counts[0]} : "
         "la lire ?"
         if len(sheets) == 1
-        else f"Les feuilles {', '.join(names[:-1])} et {names[-1]} contiennent aussi des écoles : lesquelles lire ?"
+        else f"Les feuilles {join_names(names)} contiennent aussi des écoles : lesquelles lire ?"
     )
     options = tuple(
         AnswerOption(sheet.option, f"Lire aussi {name} – {count}")
@@ -277,12 +272,12 @@ def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:
             overlapping |= {one, other}
     if not overlapping:
         return []
-    *others, last = [f"« {names[index]} »" for index in sorted(overlapping)]
+    listed = join_names([f"« {names[index]} »" for index in sorted(overlapping)])
     return [
         LayoutQuestion(
             "sheets",
             "multiple_versions",
-            f"Les feuilles {', '.join(others)} et {last} listent en grande partie les mêmes écoles : elles ne "
+            f"Les feuilles {listed} listent en grande partie les mêmes écoles : elles ne "
             "sont pas additionnées. Choisissez celle qu'il faut lire.",
         )
     ]
@@ -353,7 +348,7 @@ def _build_question(found: Sequence[_Section]) -> LayoutQuestion:
     return LayoutQuestion(
         "",
         DUPLICATE_TABLES,
-        f"Les tableaux qui commencent aux lignes {', '.join(rows[:-1])} et {rows[-1]} listent en grande partie les "
+        f"Les tableaux qui commencent aux lignes {join_names(rows)} listent en grande partie les "
         "mêmes écoles. Lequel faut-il lire ?",
         (*options, AnswerOption(ALL_TABLES, "Tous : la page dira que faire des écoles qui reviennent")),
     )

@@ -13,6 +13,7 @@ from imports.formats.detection import open_workbook
 from imports.formats.sheet_types import CellRow, CellValue, WorkbookSheet
 from imports.layout import LayoutQuestion
 from imports.parsing.cell_classification import classify_cell
+from imports.parsing.column_mapping import join_names
 from imports.parsing.column_titles import Title, count_exact_meanings, match_meanings
 from imports.parsing.headers import find_title_meanings
 from imports.parsing.joined_tables import JOINED_TABLES, ONE, PAIRS, find_joined_tables
@@ -227,8 +228,7 @@ def _part_columns(
     ]
     reshaped.sheets[index : index + 1] = parts[:1]
     reshaped.sheets.extend(parts[1:])
-    *others, last = [part.letters for part in joined.parts]
     reshaped.remarks.append(
         f"{_name_place(sheet)} porte {len(parts)} tableaux côte à côte, lus comme autant de feuilles : colonnes "
-        f"{', '.join(others)} et {last}."
+        f"{join_names([part.letters for part in joined.parts])}."
     )

@@ -16,7 +16,7 @@ from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, Layout
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
-from imports.parsing.column_questions import choose_email_column, choose_uai_column
+from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
 from imports.parsing.column_titles import Title
 from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
@@ -414,6 +414,7 @@ def _map_sheet(
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
     sample = limit_sample(sample, len(titles))
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
+    mapping = choose_name_column(mapping, titles, sample, chosen, answers)
     mapping = choose_email_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
     return ask_doubtful_numbers(

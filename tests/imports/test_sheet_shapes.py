@@ -24,7 +24,7 @@ def units(parsed_sheet):
     [
         [["École", "Zola", "Hugo"], ["UAI", A, B], ["Directeur", "M. Un", "Mme Deux"], ["Licences", 3, 4]],
         [["UAI :", A, B], ["Licences :", 3, 4]],
-        [["Écoles de la ville"], [], [None, "Code RNE", A, B], [None, "Parrain", "x", "y"], [None, "Commune", "N", "N"],
+        [["Écoles de la ville"], [], [None, "Code RNE", A, B], [None, "Parrain", "x", "x"], [None, "Commune", "N", "N"],
          [None, "Nombre de licences", 3, 4]],
     ],
 )  # fmt: skip

@@ -2,12 +2,14 @@
 
 import pytest
 
+from imports import tasks
 from imports.columns import Meaning
 from imports.enums import Purpose
 from imports.models import ImportRow
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import build_annotated, upload_and_parse, upload_corrected
+from tests.imports.pages import import_url
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
 
 A, B, C, D, E = UNUSED_UAIS
@@ -107,6 +109,24 @@ NAMED = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("titles", "columns"),
+    [
+        (["Maternelle", "Élémentaire", "Licences"], ["A", "B"]),
+        (["École 1", "École 2", "Licences"], ["A", "B"]),
+        (["École maternelle", "Classes", "École élémentaire", "Licences"], ["A", "C"]),
+    ],
+)
+def test_two_schools_with_one_number_are_asked_about(titles, columns):
+    """The number of the second was given to the first."""
+    schools = iter(("École Zola", "École Hugo", "École Sand", "École Gide"))
+    rows = [[next(schools) if title[:3] in ("Mat", "Élé", "Éco") else 4 for title in titles] for _ in range(2)]
+    (question,) = parse([titles, *rows]).questions
+    assert (question.code, [option.value for option in question.options]) == ("joined_tables", columns)
+    answered = parse([titles, *rows], answers={"joined_tables": columns[1]})
+    assert [row.cells["name"] for row in answered.rows] == ["École Hugo", "École Gide"]
+
+
 MAT, ELEM = "École maternelle", "École élémentaire"
 
 
@@ -149,6 +169,12 @@ def test_three_schools_a_row_are_read():
     titles = [f"{title} {number}" for number in (1, 2, 3) for title in ("RNE", "Quantité")]
     parsed_sheet = parse([titles, [A, 1, B, 2, C, 3], [D, 4, E, 5]])
     assert units(parsed_sheet) == {A: 1, B: 2, C: 3, D: 4, E: 5}
+
+
+def test_a_column_of_one_side_alone_keeps_its_title():
+    rows = [["UAI mat.", "Directrice", "Licences mat.", "UAI élém.", "Licences élém."], [A, "Mme Un", 3, C, 5]]
+    parsed_sheet = parse([*rows, [B, "Mme Deux", 4, D, 6]])
+    assert (parsed_sheet.titles, units(parsed_sheet)) == (["UAI", "Directrice", "Licences"], {A: 3, B: 4, C: 5, D: 6})
 
 
 @pytest.mark.parametrize(
@@ -207,3 +233,18 @@ def test_the_annotated_workbook_gives_each_table_its_sheet(pool):
     assert sorted(found) == [
         (0, 2, schools[0].uai, 3), (0, 3, schools[1].uai, 4), (1, 2, schools[2].uai, 5), (1, 3, schools[3].uai, 6),
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_answer_parts_the_table_and_is_remembered(pool, officer):
+    schools = SchoolFactory.create_batch(4)
+    titles = ["UAI", "Licences demandées", "UAI tête de réseau", "Licences accordées"]
+    rows = [[schools[0].uai, 3, schools[2].uai, 5], [schools[1].uai, 4, schools[3].uai, 6]]
+    spreadsheet_import = upload_and_parse(pool, build_xlsx([titles, *rows]))
+    fields = {"header_row": 1, "column_1": "units", "answer_joined_tables": "pairs"}
+    assert officer.post(import_url("choose", spreadsheet_import.pk), fields).status_code == 302
+    tasks.read(import_id=spreadsheet_import.pk)
+    found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).values_list("sheet", "number", "uai")
+    assert sorted(found) == [(n // 2, 2 + n % 2, school.uai) for n, school in enumerate(schools)]
+    again = upload_and_parse(pool, build_xlsx([titles, *reversed(rows)]), filename="suite.xlsx")
+    assert (again.layout.questions, len(again.layout.sheets)) == ([], 2)
