@@ -21,7 +21,7 @@ SCHOOLS = 2_000
 #: The answer that adds numbers to what a school has begins so.
 _ADDING = "add-"
 #: The options of every parse.
-OPTIONS = ParsingOptions()
+OPTIONS = ParsingOptions(school_year=2027)
 
 
 class ProbeResult(StrEnum):
