@@ -62,14 +62,17 @@ def ask_doubtful_numbers(
     *,
     chosen: Mapping[Meaning, int | None] | None = None,
     hidden: Collection[int] = (),
+    recalled: Mapping[str, str] | None = None,
     school_year: int | None = None,
 ) -> ColumnMapping:
     """Return the mapping with a question about numbers in doubt; without those that are not to be read.
 
     While the question is open, the column stays in the mapping, so that its numbers are shown. `banner`: the rows above
     the titles. `chosen`: the columns that the member chose by hand, of which only the numbers are doubted. `hidden`:
-    the columns that the file hides. `school_year`: the year in which it ends.
+    the columns that the file hides. `recalled`: what was answered for an earlier file, of which what is said of a title
+    holds, and not what is said of numbers. `school_year`: the year in which it ends.
     """
+    recalled = recalled or {}
     numbers = list_number_columns(titles, sample)
     # A title above the names of the schools as well is that of the table.
     banners = {titles[index].parent for meaning, index in mapping.columns.items() if meaning in NAMING_COLUMNS}
@@ -80,7 +83,10 @@ def ask_doubtful_numbers(
         words = [word for index in indexes for word in list_doubtful_words(meaning, own_titles[index], school_year)]
         if not indexes or not (parts or words):
             continue
-        is_answered = any(one.column == meaning and one.answer == answers.get(one.code) for one in mapping.questions)
+        is_answered = any(
+            one.column == meaning and one.answer == answers.get(one.code) and one.code not in recalled
+            for one in mapping.questions
+        )
         is_chosen = is_answered or (chosen or {}).get(meaning) in indexes
         letters = "+".join(map(column_letters, indexes))
         reason = _find_reason(meaning, parts, numbers, hidden) if parts and not is_answered else ""
@@ -93,7 +99,7 @@ def ask_doubtful_numbers(
             if answers.get(DOUBTFUL_NUMBERS) == letters:
                 # Of the column that a program names.
                 answers = {**answers, DOUBTFUL_NUMBERS: f"give-{letters}"}
-            question = question.answered_by(answers)
+            question = question.answered_by(answers if reason else {**recalled, **answers})
             if reason or not (is_chosen and question.is_open):
                 mapping.questions.append(question)
             if question.answer.startswith("not-"):

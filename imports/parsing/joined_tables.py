@@ -1,7 +1,7 @@
 """Tables side by side in one sheet: parted by a blank column, or two schools a row. Pure."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, groupby, pairwise
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ MIN_COLUMNS = 2
 #: The share of the cells of a column of schools that are names.
 MIN_NAMES = 0.5
 #: Numbers of these kinds are no two halves of one row: what is asked for, and what is granted.
-_STATUSES = frozenset({Part.PAST, Part.GRANTED, Part.REQUESTED, Part.YEAR})
+_STATUSES = frozenset({Part.GRANTED, Part.REQUESTED, Part.YEAR})
 _WORDS = re.compile(r"[^\W_]+")
 
 
@@ -103,10 +103,8 @@ def find_joined_tables(rows: Sequence[CellRow], merged: Sequence[MergedRange] = 
     filled = _find_filled_columns(rows, width)
     if header.row is not None and (pairs := _PairFinder(titles, rows[header.row + 1 :]).find(filled)) is not None:
         return pairs._replace(title_rows=range(header.row - any(title.parent for title in titles), header.row + 1))
-    lefts = (
-        # Without numbers, a banner over each of them may say that the second is about the first.
-        _find_repetitions([fold(title.text) for title in titles], _names_schools) or _find_tables_beside(rows, filled)
-    )
+    # Without numbers, a banner over each of them may say that the second is about the first.
+    lefts = _find_repetitions([fold(title.text) for title in titles]) or _find_tables_beside(rows, filled)
     if len(lefts) < 2:  # noqa: PLR2004
         return None
     parts = []
@@ -120,12 +118,12 @@ def _is_filled(row: CellRow, columns: Collection[int]) -> bool:
     return any(column < len(row) and row[column] != "" for column in columns)
 
 
-def _find_repetitions(texts: Sequence[str], is_table: Callable[[Sequence[str]], bool]) -> list[int]:
+def _find_repetitions(texts: Sequence[str]) -> list[int]:
     """Return the first column of each table, where the same titles come again: « UAI, École, UAI, École »."""
     start = next((index for index, text in enumerate(texts) if text), len(texts))
     period = next((i - start for i in range(start + MIN_COLUMNS, len(texts)) if texts[i] == texts[start]), 0)
     names = list(texts[start : start + period])
-    if not is_table([name for name in names if name]):
+    if not any(match_meanings(Title(name)).keys() & NAMING_COLUMNS for name in names if name):
         return []
     # The last of them may lack the blank column behind.
     while names and not names[-1]:
@@ -136,15 +134,11 @@ def _find_repetitions(texts: Sequence[str], is_table: Callable[[Sequence[str]], 
     return lefts if len(lefts) > 1 else []
 
 
-def _names_schools(texts: Sequence[str]) -> bool:
-    return any(match_meanings(Title(text)).keys() & NAMING_COLUMNS for text in texts)
-
-
 def _find_tables_beside(rows: Sequence[CellRow], filled: Sequence[bool]) -> list[int]:
     """Return the first column of each table, where blank columns part tables with titles of their own."""
     groups = [[index for index, _ in group] for is_filled, group in groupby(enumerate(filled), lambda one: one[1])
               if is_filled]  # fmt: skip
-    if len(groups) < 2:  # noqa: PLR2004
+    if len(groups) == 1:
         return []
     return [group[0] for group in groups if _is_table([row[group[0] : group[-1] + 1] for row in rows])]
 
@@ -163,6 +157,13 @@ def _is_table(rows: Sequence[CellRow]) -> bool:
     texts = [text for cell in rows[header.row] if (text := cell_to_text(cell))]
     below = [row for row in rows[header.row + 1 :] if sum(1 for cell in row if cell != "") > 1]
     return bool(below) and not find_title_meanings(texts).isdisjoint(NUMBER_COLUMNS)
+
+
+class _Side(NamedTuple):
+    """The columns of one of several schools in each row, and the words of their titles that say which it is."""
+
+    columns: tuple[int, ...]
+    label: frozenset[str]
 
 
 class _PairFinder:
@@ -190,10 +191,10 @@ class _PairFinder:
             if len(anchors) < 2:  # noqa: PLR2004
                 continue
             sides = self._align(anchors) or self._group_by_label(anchors)
-            if sides and self._are_alike(sides):
+            if sides and self._are_alike([side.columns for side in sides]):
                 parts = self._build_parts(sides, by_name=not coded)
                 return JoinedTables(parts, schools=anchors, is_clear=not self._gives_other_number(sides))
-        return None if len(anchors) < 2 else self._part_by_line(anchors[0], anchors[1], by_name=not coded)  # noqa: PLR2004
+        return None if len(anchors) < 2 else self._part_by_line(anchors[0], anchors[1])  # noqa: PLR2004
 
     def _list_uais(self, index: int) -> set[str]:
         """Return the UAI in a column; none where it is no list of schools."""
@@ -218,120 +219,95 @@ class _PairFinder:
         ]
         return _take_distinct(names) if len(names) >= MIN_NAMES * len(filled) else set()
 
-    def _align(self, anchors: Sequence[int]) -> list[tuple[int, ...]]:
-        """Return the columns of each side, where they come in the same order with titles alike."""
+    def _align(self, anchors: Sequence[int]) -> list[_Side]:
+        """Return the sides whose columns come in the same order, with titles alike."""
         period = anchors[1] - anchors[0]
         if period < MIN_COLUMNS or any(index != anchors[0] + n * period for n, index in enumerate(anchors)):
             return []
         for start in range(max(anchors[0] - period + 1, 0), anchors[0] + 1):
-            sides = [tuple(range(start + n * period, start + (n + 1) * period)) for n in range(len(anchors))]
-            if sides[-1][-1] < len(self._titles) and self._find_labels(sides) is not None:
-                return sides
+            starts = range(start, start + len(anchors) * period, period)
+            columns = [range(left, left + period) for left in starts if left + period <= len(self._titles)]
+            if len(columns) == len(anchors) and (labels := self._find_labels(columns)) is not None:
+                return [_Side(tuple(side), label) for side, label in zip(columns, labels, strict=True)]
         return []
 
-    def _find_labels(self, sides: Sequence[Sequence[int]]) -> list[frozenset[str]] | None:
+    def _find_labels(self, sides: Sequence[Sequence[int]]) -> tuple[frozenset[str], ...] | None:
         """Return the words that tell each side apart, none where titles are the same; None where they are not alike."""
-        labels: list[set[frozenset[str]]] = [set() for _ in sides]
+        places = set()
         for columns in zip(*sides, strict=True):
             words = [self._words[index] for index in columns]
-            common = frozenset.intersection(*words)
-            for own, label in zip(words, labels, strict=True):
-                label.add(own - common)
-        named = [label - {frozenset()} for label in labels]
-        if any(len(label) > 1 for label in named):
-            return None
-        if (
-            any(named)
-            and not all(named)
-            and any(frozenset() in label for label, own in zip(labels, named, strict=True) if own)
-        ):
-            return None  # « UAI, Licences, UAI du collège, Licences »
-        return [next(iter(label), frozenset()) for label in named]
+            places.add(tuple(own - frozenset.intersection(*words) for own in words))
+        same = (frozenset[str](),) * len(sides)
+        labels = next(iter(places - {same}), same)
+        # « UAI, Licences, UAI du collège, Licences »: the one school may be about the other.
+        is_partial = not all(labels) and labels != same and same in places
+        return None if len(places - {same}) > 1 or is_partial else labels
 
-    def _group_by_label(self, anchors: Sequence[int]) -> list[tuple[int, ...]]:
-        """Return the columns of each side, whose titles all say which it is: « UAI mat. », « Classes mat. »."""
+    def _group_by_label(self, anchors: Sequence[int]) -> list[_Side]:
+        """Return the sides whose titles all say which it is: « UAI mat. », « UAI élém. », « Classes mat. »."""
         common = frozenset.intersection(*(self._words[index] for index in anchors))
         labels = [self._words[index] - common for index in anchors]
-        if not all(labels) or any(one <= other for one in labels for other in labels if one is not other):
-            return []
-        return [
-            tuple(
-                index
-                for index, words in enumerate(self._words)
-                if label <= words and not any(other <= words for other in labels if other is not label)
-            )
-            for label in labels
-        ]
+        sides = []
+        for label in labels:
+            others = [other for other in labels if other is not label]
+            if not label or any(other <= label for other in others):
+                return []
+            own = [n for n, words in enumerate(self._words) if label <= words and not any(o <= words for o in others)]
+            sides.append(_Side(tuple(own), label))
+        return sides
 
     def _are_alike(self, sides: Sequence[Sequence[int]]) -> bool:
-        """Whether each side has one number, of the same kind."""
+        """Whether each side has a number, or more, of the same kinds."""
         numbers = [[index for index in side if index in self._numbers] for side in sides]
-        if any(len(one) != len(numbers[0]) or not one for one in numbers):
-            return False
-        kinds = {
-            tuple((self._numbers[index], describe_number_title(self._titles[index]).part) for index in one)
-            for one in numbers
-        }
-        return len({tuple(meaning for meaning, _ in kind) for kind in kinds}) == 1 and (
-            len(kinds) == 1 or not any(part in _STATUSES for kind in kinds for _, part in kind)
+        meanings = {tuple(self._numbers[index] for index in side) for side in numbers}
+        parts = {tuple(describe_number_title(self._titles[index]).part for index in side) for side in numbers}
+        return (
+            all(numbers)
+            and len(meanings) == 1
+            and (len(parts) == 1 or _STATUSES.isdisjoint(part for side in parts for part in side))
         )
 
-    def _gives_other_number(self, sides: Sequence[Sequence[int]]) -> bool:
+    def _gives_other_number(self, sides: Sequence[_Side]) -> bool:
         """Whether a number of licences or classes is of no side, and not the sum of theirs."""
         columns = list_number_columns(self._titles, self._sample)
-        taken = {index for side in sides for index in side}
-        parts = [columns[index] for index in taken if index in self._numbers and index in columns]
-        return any(
-            index in columns and index not in taken and not is_sum(columns[index], parts) for index in self._numbers
+        taken = {index for side in sides for index in side.columns}
+        numbers = [columns[index] for index in self._numbers if index in columns]
+        parts = [column for column in numbers if column.position in taken]
+        return any(column.position not in taken and not is_sum(column, parts) for column in numbers)
+
+    def _build_parts(self, sides: Sequence[_Side], *, by_name: bool) -> list[TablePart]:
+        firsts, last = [side.columns[0] for side in sides], max(side.columns[-1] for side in sides)
+        apart = all(one.columns[-1] < other.columns[0] for one, other in pairwise(sides))
+        # Between the columns of a side and those of the next one, a column is the side's.
+        owns = (
+            [tuple(range(*ends)) for ends in pairwise([*firsts, last + 1])] if apart else [one.columns for one in sides]
         )
-
-    def _build_parts(self, sides: Sequence[tuple[int, ...]], *, by_name: bool) -> list[TablePart]:
-        width = len(self._titles)
-        taken = {index for side in sides for index in side}
-        first, last = min(taken), max(taken)
-        apart = all(one[-1] < other[0] for one, other in pairwise(sides))
-        own = [
-            # Between the columns of a side and the next one, a column is the side's.
-            tuple(index for index in range(side[0], after)) if apart and side is not sides[-1] else side
-            for side, after in zip(sides, [*(side[0] for side in sides[1:]), last + 1], strict=True)
+        taken = {index for own in owns for index in own}.union(self._numbers)
+        shared = [index for index in range(len(self._titles)) if index not in taken]
+        return [
+            TablePart(
+                tuple(sorted((*shared, *own))),
+                own,
+                {index: _remove_words(self._titles[index].text, side.label) for index in own if side.label},
+                " ".join(sorted(side.label)) if by_name and is_level(" ".join(side.label)) else "",
+            )
+            for side, own in zip(sides, owns, strict=True)
         ]
-        own_columns = {index for side in own for index in side}.union(self._numbers)
-        shared = [
-            index for index in range(width) if index not in own_columns and (not apart or not first < index < last)
-        ]
-        parts = []
-        for side in own:
-            words = [self._words[index] for index in side]
-            others = frozenset().union(*(self._words[index] for other in own if other is not side for index in other))
-            label = frozenset().union(*words) - others
-            titles = {index: _remove_words(self._titles[index].text, label) for index in side} if label else {}
-            kind = " ".join(sorted(label)) if by_name and is_level(" ".join(label)) else ""
-            parts.append(TablePart(tuple(sorted((*shared, *side))), side, titles, kind))
-        return parts
 
-    def _part_by_line(self, left: int, right: int, *, by_name: bool) -> JoinedTables | None:
-        """Return the tables on both sides of a line that parts the columns of each meaning; None without one."""
+    def _part_by_line(self, left: int, right: int) -> JoinedTables | None:
+        """Return the tables on both sides of a line, each with a school and a number; None without one."""
+        communes = [i for i, title in enumerate(self._titles) if Meaning.COMMUNE in match_meanings(title)]
         for meaning in NUMBER_COLUMNS:
             numbers = [index for index, counted in self._numbers.items() if counted is meaning]
-            communes = [
-                i for i, title in enumerate(self._titles) if title.text and Meaning.COMMUNE in match_meanings(title)
-            ]
-            pairs = [[left, right], numbers]
-            if by_name and not _are_in_turn(left, right, numbers):
-                pairs.append(communes)
-            if all(pairs) and max(one[0] for one in pairs) < (cut := min(one[-1] for one in pairs)):
-                start = min(one[0] for one in pairs)
-                shared, width = range(start), len(self._titles)
-                return JoinedTables(
-                    [TablePart((*shared, *own), tuple(own)) for own in (range(start, cut), range(cut, width))],
-                    schools=(left, right),
-                    is_clear=False,
-                )
+            pairs = [one for one in ([left, right], numbers, communes) if len(one) > 1]
+            start, cut = (min(one[end] for one in pairs) for end in (0, -1))
+            if numbers in pairs and (
+                left < numbers[0] < right < numbers[-1] or numbers[0] < left < numbers[-1] < right
+            ):
+                owns = (range(start, cut), range(cut, len(self._titles)))
+                parts = [TablePart((*range(start), *own), tuple(own)) for own in owns]
+                return JoinedTables(parts, schools=(left, right), is_clear=False)
         return None
-
-
-def _are_in_turn(left: int, right: int, numbers: Sequence[int]) -> bool:
-    return len(numbers) == 2 and (left < numbers[0] < right < numbers[1] or numbers[0] < left < numbers[1] < right)  # noqa: PLR2004
 
 
 def _find_number_meaning(title: Title) -> Meaning | None:

@@ -11,10 +11,10 @@ from imports.columns import LISTS_SHEET, NUMBER_COLUMNS, Meaning
 from imports.formats.exceptions import UnreadableFile
 from imports.formats.sheet_types import (
     CellColours,
+    CellNotes,
     CellPositions,
     CellRow,
     MergedRange,
-    SheetMetadata,
     Workbook,
     WorkbookSheet,
 )
@@ -36,15 +36,17 @@ class ReshapedSheet:
         origin: WorkbookSheet,
         read_rows: Callable[[], Iterable[CellRow]],
         height: int,
-        metadata: SheetMetadata,
+        move: Callable[[int, int], tuple[int, int] | None] = lambda *_: None,
     ) -> None:
-        """`read_rows`: returns its `height` rows, from row 1, each time."""
-        self.name, self.origin, self.hidden = name, origin, origin.hidden
-        self.merged, self.uncomputed, self.errors = metadata.merged, metadata.uncomputed, metadata.errors
-        self.hidden_rows, self.hidden_columns = metadata.hidden_rows, metadata.hidden_columns
-        self.struck, self._read_colours = metadata.struck, metadata.read_colours
-        self.height = height
-        self._read_rows = read_rows
+        """`read_rows`: returns its `height` rows, from row 1, each time. `move`: where a cell stands now."""
+        self.name, self.origin, self.hidden, self.height = name, origin, origin.hidden, height
+        self._read_rows, self._move = read_rows, move
+        self.merged: Sequence[MergedRange] = [area for one in origin.merged if (area := self._move_range(one))]
+        self.uncomputed, self.errors, self.struck = map(
+            self._move_all, (origin.uncomputed, origin.errors, origin.struck)
+        )
+        self.hidden_rows, self.hidden_columns = origin.hidden_rows, frozenset[int]()
+        self.notes: CellNotes = self._move_values(origin.notes)
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows."""
@@ -52,7 +54,23 @@ class ReshapedSheet:
 
     def read_colours(self) -> CellColours | None:
         """Return the colours of the cells; None where they cannot be told."""
-        return None if self._read_colours is None else self._read_colours()
+        colours = self.origin.read_colours()
+        return None if colours is None else self._move_values(colours)
+
+    def _move_values[T](self, values: Mapping[tuple[int, int], T]) -> dict[tuple[int, int], T]:
+        return {to: value for at, value in values.items() if (to := self._move(*at))}
+
+    def _move_all(self, positions: CellPositions) -> CellPositions:
+        return frozenset(to for at in positions if (to := self._move(*at)))
+
+    def _move_range(self, area: MergedRange) -> MergedRange | None:
+        """Return a merged range; None where its first cell, which has its value, is gone."""
+        corners = (area.top, area.bottom)
+        cells = [self._move(row, column) for row in corners for column in range(area.left, area.right + 1)]
+        if cells[0] is None:
+            return None
+        rows, columns = zip(*filter(None, cells), strict=True)
+        return MergedRange(min(rows), min(columns), max(rows), max(columns))
 
 
 def find_origin(sheet: WorkbookSheet) -> WorkbookSheet:
@@ -65,71 +83,38 @@ def take_columns(
 ) -> ReshapedSheet:
     """Return some columns of a sheet, counted from 0 again. `take_rows`: returns their cells in all of its rows."""
     places = {column: place for place, column in enumerate(columns)}
-
-    def move(positions: CellPositions) -> CellPositions:
-        return frozenset((row, places[column]) for row, column in positions if column in places)
-
-    def move_colours() -> CellColours | None:
-        colours = sheet.read_colours()
-        if colours is None:
-            return None
-        return {(row, places[column]): colour for (row, column), colour in colours.items() if column in places}
-
-    metadata = SheetMetadata(
-        [
-            area._replace(
-                left=places[area.left], right=max(places[column] for column in places if column <= area.right)
-            )
-            for area in sheet.merged
-            if area.left in places
-        ],
-        move(sheet.uncomputed),
-        move(sheet.errors),
-        sheet.hidden_rows,
-        move(sheet.struck),
-        frozenset(places[column] for column in sheet.hidden_columns if column in places),
-        move_colours,
+    taken = ReshapedSheet(
+        name,
+        sheet,
+        lambda: take_rows(sheet.rows()),
+        sheet.height,
+        lambda row, column: (row, places[column]) if column in places else None,
     )
-    return ReshapedSheet(name, sheet, lambda: take_rows(sheet.rows()), sheet.height, metadata)
+    taken.hidden_columns = frozenset(places[column] for column in sheet.hidden_columns if column in places)
+    return taken
 
 
 def turn(sheet: WorkbookSheet, name: str, rows: Sequence[CellRow]) -> ReshapedSheet:
     """Return a sheet that lies on its side with its columns as rows: row 2 is column B. `rows`: all of the sheet's."""
     height = max(map(len, rows), default=0)
-
-    def flip(positions: CellPositions) -> CellPositions:
-        return frozenset((column + 1, row - 1) for row, column in positions)
-
-    def flip_colours() -> CellColours | None:
-        colours = sheet.read_colours()
-        if colours is None:
-            return None
-        return {(column + 1, row - 1): colour for (row, column), colour in colours.items()}
-
-    merged = [MergedRange(area.left + 1, area.top - 1, area.right + 1, area.bottom - 1) for area in sheet.merged]
-    return ReshapedSheet(
+    turned = ReshapedSheet(
         name,
         sheet,
         lambda: ([row[column] if column < len(row) else "" for row in rows] for column in range(height)),
         height,
-        SheetMetadata(
-            merged,
-            flip(sheet.uncomputed),
-            flip(sheet.errors),
-            frozenset(column + 1 for column in sheet.hidden_columns),
-            flip(sheet.struck),
-            frozenset(row - 1 for row in sheet.hidden_rows),
-            flip_colours,
-        ),
+        lambda row, column: (column + 1, row - 1),
     )
+    turned.hidden_rows = frozenset(column + 1 for column in sheet.hidden_columns)
+    turned.hidden_columns = frozenset(row - 1 for row in sheet.hidden_rows)
+    return turned
 
 
 def list_forms(sheet: WorkbookSheet, name: str, filled: Mapping[int, CellRow]) -> ReshapedSheet:
     """Return a sheet of forms as a list. `filled`: the row of titles and those of the schools, by number."""
     height = max(filled)
-    return ReshapedSheet(
-        name, sheet, lambda: (filled.get(number, []) for number in range(1, height + 1)), height, SheetMetadata()
-    )
+    listed = ReshapedSheet(name, sheet, lambda: (filled.get(number, []) for number in range(1, height + 1)), height)
+    listed.hidden_rows = frozenset()
+    return listed
 
 
 #: Rows sampled to find the header and to map the columns.
@@ -172,9 +157,10 @@ class SheetSelection(NamedTuple):
     detected_sheets: list[DetectedSheet]
     unread: list[DetectedSheet]
 
-    def list_names(self) -> list[str]:
-        """Return the names of all sheets that list schools."""
-        return [detected.sheet.name for detected in (*self.detected_sheets, *self.unread)]
+    def list_other_sheets(self, workbook: Workbook) -> list[WorkbookSheet]:
+        """Return the sheets that list no schools."""
+        lists = {detected.sheet.name for detected in (*self.detected_sheets, *self.unread)}
+        return [sheet for sheet in workbook.sheets if sheet.name not in lists]
 
 
 class _SheetScore(NamedTuple):

@@ -15,10 +15,10 @@ from imports.formats.sheet_types import CellRow
 from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
-from imports.parsing.colour_legends import find_legends_elsewhere
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
 from imports.parsing.column_questions import choose_email_column, choose_uai_column
 from imports.parsing.column_titles import Title
+from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers, leave_out_adding
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.joined_tables import JOINED_TABLES
@@ -145,8 +145,6 @@ BLOCKING_COLUMNS = frozenset(
 
 #: Questions about the rows of one file: what was answered for another is likely, and asked again.
 _ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
-#: That numbers in doubt are given all the same: likely, and asked again.
-_BELIEVED_NUMBERS = re.compile(r"[A-Z+]+")
 
 
 class RememberedMapping(NamedTuple):
@@ -193,10 +191,11 @@ def parse_spreadsheet(
     same_titles = [detected for detected in layout.detected_sheets if detected.header_digest == first.header_digest]
     sample = collect_sample(same_titles)
     remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
-    settled = _list_settled(remembered_mapping, choices)
+    recalled = _list_recalled(remembered_mapping, choices)
+    if JOINED_TABLES in recalled:
+        return parse_spreadsheet(content, _answer_joined_tables(choices, recalled), progress, known)
+    settled = {code: answer for code, answer in recalled.items() if _holds(code, answer)}
     choices = replace(choices, answers={**settled, **choices.answers})
-    if JOINED_TABLES in settled:
-        return parse_spreadsheet(content, choices, progress, known)
     mapping = _map_sheet(
         first.titles,
         sample,
@@ -206,6 +205,7 @@ def parse_spreadsheet(
         banner=read_banner(first),
         hidden=frozenset().union(*(detected.sheet.hidden_columns for detected in same_titles)),
         by_hand=choices.columns,
+        recalled=recalled,
         school_year=choices.school_year,
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
@@ -236,18 +236,16 @@ def parse_spreadsheet(
             known.communes,
             lambda table: _map_separately(table, known),
             progress,
-            find_legends_elsewhere(workbook.sheets, layout.list_names()),
         )
         tables = reader.read(layout.detected_sheets, sheet_mappings)
         layout, about_sheets = _read_unread_sheets(layout, reader, choices)
         questions += about_sheets
-        bodies = [table.body for table in tables]
         filled_count = fill_communes(tables, known.communes)
         unread_sheets = layout_questions.ask_duplicate_sheets(tables)
         versions = [*unread_sheets, *resolve_duplicate_tables(tables, choices.answers)]
         questions += versions
         several_versions = any(question.is_open for question in versions)
-        rows = [] if unread_sheets else [row for body in bodies for row in body.rows]
+        rows = [] if unread_sheets else [row for table in tables for row in table.body.rows]
         # The schools of several versions of a list are repeated for that reason alone.
         source = NumberSource.of(
             volume,
@@ -255,12 +253,15 @@ def parse_spreadsheet(
             choices.units_for_all,
             "" if several_versions else layout_questions.find_missing_source(questions),
         )
-        decided = decide_rows(rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables)
+        declined = list_declined_rows(tables, layout.list_other_sheets(workbook), known.communes, choices.answers)
+        decided = decide_rows(
+            rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables, declined=declined
+        )
         rows = decided.rows
         questions = layout_questions.add_row_questions(questions, decided.questions)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
-            remarks += layout_questions.describe_filled_values(bodies)
+            remarks += layout_questions.describe_filled_values([table.body for table in tables])
             remarks += [describe_filled(filled_count)] if filled_count else []
             remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
@@ -269,7 +270,7 @@ def parse_spreadsheet(
         *workbook.remarks, *layout_questions.describe_sheets(layout, questions), *mapping.remarks, *remarks
     ]  # fmt: skip
     if remembered_mapping is not None:
-        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, settled, titles)
+        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, recalled, titles)
     return ParsedSheet(
         kind=workbook.kind,
         sheets=[sheet.name for sheet in workbook.sheets],
@@ -317,16 +318,20 @@ def _read_unread_sheets(
     return SheetSelection([*layout.detected_sheets, *further], unread), [question]
 
 
-def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
-    """Return the remembered answers that hold for this file, where the member gives no other."""
+def _list_recalled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
+    """Return the remembered answers, where the member gives no other."""
     answers = remembered.answers.items() if remembered else ()
-    return {
-        code: answer
-        for code, answer in answers
-        if code not in _ABOUT_ROWS
-        and code not in choices.answers
-        and not (code == DOUBTFUL_NUMBERS and _BELIEVED_NUMBERS.fullmatch(answer))
-    }
+    return {code: answer for code, answer in answers if code not in choices.answers}
+
+
+def _answer_joined_tables(choices: ParsingOptions, recalled: Mapping[str, str]) -> ParsingOptions:
+    """Return the choices with the remembered answer by which the workbook is opened anew."""
+    return replace(choices, answers={**choices.answers, JOINED_TABLES: recalled[JOINED_TABLES]})
+
+
+def _holds(code: str, answer: str) -> bool:
+    """Whether a remembered answer holds for any file of the same titles: of numbers, that they are not to be read."""
+    return answer.startswith("not-") if code == DOUBTFUL_NUMBERS else code not in _ABOUT_ROWS
 
 
 def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
@@ -400,12 +405,13 @@ def _map_sheet(
     banner: Sequence[CellRow],
     hidden: frozenset[int],
     by_hand: Mapping[Meaning, int | None] | None = None,
+    recalled: Mapping[str, str] | None = None,
     school_year: int | None = None,
 ) -> ColumnMapping:
     """Return the mapping for these titles and rows, its numbers settled or in question.
 
     `banner`: the rows above. `hidden`: the columns that the file hides. `by_hand`: the chosen columns that are not
-    remembered ones.
+    remembered ones. `recalled`: the remembered answers.
     """
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
@@ -414,7 +420,15 @@ def _map_sheet(
     mapping = choose_email_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
     return ask_doubtful_numbers(
-        mapping, titles, sample, answers, banner, chosen=by_hand, hidden=hidden, school_year=school_year
+        mapping,
+        titles,
+        sample,
+        answers,
+        banner,
+        chosen=by_hand,
+        hidden=hidden,
+        recalled=recalled,
+        school_year=school_year,
     )
 
 

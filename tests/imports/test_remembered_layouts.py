@@ -89,9 +89,28 @@ def doubted(pool, schools):
 def test_that_the_numbers_of_a_file_are_licences_is_asked_again_and_filled_in(officer, pool, doubted):
     first = upload_and_parse(pool, doubted)
     assert [question.code for question in first.layout.questions] == ["doubtful_numbers"]
-    answer(officer, first, column_1="units", answer_doubtful_numbers="B")
+    answer(officer, first, column_1="units", answer_doubtful_numbers="give-B")
     again = upload_and_parse(pool, doubted).layout
-    assert [(question.code, question.likely) for question in again.questions] == [("doubtful_numbers", "B")]
+    assert [(question.code, question.likely) for question in again.questions] == [("doubtful_numbers", "give-B")]
+
+
+def test_what_is_said_of_a_title_is_remembered_and_not_what_is_said_of_numbers(officer, pool, schools):
+    titles = ["UAI", "Licences supplémentaires", "Ville"]
+    content = build(schools, titles, ((4, "Nîmes"), (5, "Nîmes"), (6, "Nîmes")))
+    answer(officer, upload_and_parse(pool, content), column_1="units", answer_doubtful_numbers="add-B")
+    again = upload_and_parse(pool, content).layout
+    assert (again.questions, again.adds_units) == ([], True)
+    assert any("Les ajouter à ce que l'école a déjà." in remark for remark in again.remarks)
+    pupils = build(schools, titles, ((180, "Nîmes"), (200, "Nîmes"), (190, "Nîmes")))
+    other = upload_and_parse(pool, pupils).layout
+    assert [(question.code, question.likely) for question in other.questions] == [("doubtful_numbers", "add-B")]
+
+
+def test_a_list_that_was_applied_says_nothing_of_the_numbers_of_the_next_one(pool, schools, doubted, member):
+    plain = upload_and_parse(pool, build(schools, ["UAI", "Licences", "Ville"], ((4, "N"), (5, "N"), (6, "N"))))
+    assert plain.layout.questions == []
+    intake.remember_layout(plain, by=member(), at=TERM)
+    assert [question.code for question in upload_and_parse(pool, doubted).layout.questions] == ["doubtful_numbers"]
 
 
 def test_that_a_column_is_not_to_be_read_is_remembered_and_said(officer, pool, doubted):
