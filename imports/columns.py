@@ -26,6 +26,8 @@ _CODE = split_words("code numero identifiant")
 _SCHOOL = split_words("ecole etablissement structure college")
 _LEADER = split_words("directeur direction chef responsable referent contact principal")
 _COUNT = split_words("nombre quantite volume total")
+#: « Classes supplémentaires » are asked about, to be added.
+_MORE = "plus supplementaire complementaire ajouter"
 _LEVELS = split_words("cp ce1 ce2 cm1 cm2")
 _REQUEST = split_words("demande souhaite attribue commande accorde prevu besoin dotation")
 _PLACE = split_words("commune ville localite")
@@ -195,6 +197,7 @@ class Meaning(StrEnum):
                     "licence abonnement quantite dotation",
                     never=" ".join(NON_COUNT_WORDS - split_words("restant consomme") | split_words("code nom mail")),
                 ),
+                pattern("nombre", _MORE, never="classe"),
             ),
             certain_tier=1,
             remembered=(CellType.QUANTITY,),
@@ -222,6 +225,7 @@ class Meaning(StrEnum):
                     "classe",
                     never="maternelle ulis moyenne niveau dedoublee elementaire par ferme fermee cp ce1 ce2 cm1 cm2",
                 ),
+                pattern("classe", _MORE, never="maternelle"),
             ),
             tolerates=split_words("site date"),
             certain_tier=1,

@@ -16,6 +16,8 @@ from imports.enums import Volume
 NO_COLUMN = "none"
 #: Code of the question whether the numbers of a column are those to give.
 DOUBTFUL_NUMBERS = "doubtful_numbers"
+#: How its answer begins by which the numbers are added to what the schools have.
+ADD = "add-"
 #: In the answer to a question of several options: between options, and between those taken and those left.
 _BETWEEN_OPTIONS, _BEFORE_LEFT = ",", "/"
 _COLUMNS = re.compile(r"[A-Z]+(\+[A-Z]+)*")
@@ -174,7 +176,7 @@ class DetectedLayout:
     @property
     def adds_units(self) -> bool:
         """Whether the numbers are added to the licences that a school holds, and not those that it must have."""
-        return any(one.code == DOUBTFUL_NUMBERS and one.answer.startswith("add-") for one in self.answered)
+        return any(one.code == DOUBTFUL_NUMBERS and one.answer.startswith(ADD) for one in self.answered)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

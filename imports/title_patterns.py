@@ -167,8 +167,8 @@ PLAIN_WORDS = split_words(
     "combien vous souhaitez voulez desirez faut il merci indiquer saisir preciser renseigner remplir obligatoire svp "
     "chiffre veuillez information renseignement"
 ) | (STOP_WORDS - split_words("n no x par en"))
-#: The same of classes alone: licences that are open were given before.
-PLAIN_CLASS_WORDS = split_words("ouvert pedagogique ordinaire concerne participant inscrit engage volontaire")
+#: The same of classes alone.
+PLAIN_CLASS_WORDS = split_words("pedagogique ordinaire concerne participant inscrit engage volontaire")
 
 
 class TitlePattern(NamedTuple):

@@ -239,6 +239,7 @@ _TOTAL_WORDS = split_words(
 )
 _GRANTED = re.compile(r"\b(accord|attribu|affect|octroy|notifi|retenu|valid(e|ee|es|ees)\b|dotation)")
 _REQUESTED = re.compile(r"\b(demand|souhait|voeu|besoin|previs|prevu|propos|sollicit|command)")
+_PAST = re.compile(r"\b(deja|actuel|existant|ancien|utilise|active|precedent|dernier)")
 _YEAR = re.compile(r"\b(20[0-9]{2})\b")
 _NURSERY = re.compile(r"tps|ps|ms|gs|maternelles?|mat(er)?|petite|grande|cycle1|c1")
 _ELEMENTARY = re.compile(r"cp|ce[12]?|cm[12]?|elementaires?|elem|preparatoire|cycle[23]|c[23]")
@@ -260,6 +261,8 @@ class Part(Enum):
     GRANTED = "granted"
     REQUESTED = "requested"
     YEAR = "year"
+    #: « Licences déjà attribuées ».
+    PAST = "past"
     OTHER = "other"
 
 
@@ -297,7 +300,7 @@ def describe_number_title(title: Title) -> NumberTitle:
 
 
 def _find_part(rest: str, tokens: list[str]) -> Part:
-    patterns = {Part.GRANTED: _GRANTED, Part.REQUESTED: _REQUESTED, Part.YEAR: _YEAR}
+    patterns = {Part.PAST: _PAST, Part.GRANTED: _GRANTED, Part.REQUESTED: _REQUESTED, Part.YEAR: _YEAR}
     for part, pattern in patterns.items():
         if pattern.search(rest):
             return part

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from imports.cells import cell_to_text, parse_quantity
 from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow
-from imports.layout import DOUBTFUL_NUMBERS, AnswerOption, LayoutQuestion
+from imports.layout import ADD, DOUBTFUL_NUMBERS, AnswerOption, LayoutQuestion
 from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, ColumnMapping, column_letters
 from imports.parsing.column_titles import (
     Part,
@@ -40,8 +40,6 @@ MAX_LARGE_SHARE = 0.1
 #: Of the classes of one level, and in most schools: more are pupils.
 MAX_PER_LEVEL, USUAL_PER_LEVEL = 5, 2
 _WHAT = {Meaning.UNITS: "licences", Meaning.CLASSES: "classes"}
-_OPENED = re.compile(r"\bouver")
-_CLOSED = re.compile(r"\bferme")
 _NURSERY_PART = re.compile(r"dont .*\b(maternelles?|mat|preelementaires?|petites?|tps|ps|ms|gs|cycle (1|i))\b")
 _NUMBER_FOR_EACH = re.compile(
     r"\b([0-9]{1,3}) (?:licence|abonnement|cle)s? (?:(?:pour|a) )?(?:par|chaque|chacune?)\b"
@@ -122,7 +120,7 @@ def _build_question(
         wanted = "ce qu'il faut donner" if meaning is Meaning.UNITS else "les classes de chaque école"
         message = f"{name} : ces nombres ({shown}) sont-ils {wanted} ?"
     labels = {"give": "Oui, donner ces nombres" if meaning is Meaning.UNITS else "Oui, ce sont des classes"}
-    if words and meaning is Meaning.UNITS:
+    if words:
         labels["add"] = "Les ajouter à ce que l'école a déjà"
     labels["not"] = "Non : ne pas lire cette colonne"
     likely = {
@@ -134,9 +132,19 @@ def _build_question(
         meaning,
         DOUBTFUL_NUMBERS,
         message,
-        tuple(AnswerOption(f"{answer}-{letters}", label) for answer, label in labels.items()),
+        # That numbers in doubt are right holds for one file; of a title, for all files with it.
+        tuple(
+            AnswerOption(letters if reason and answer == "give" else f"{answer}-{letters}", label)
+            for answer, label in labels.items()
+        ),
         likely=f"{likely.pop()}-{letters}" if len(likely) == 1 else "",
     )
+
+
+def leave_out_adding(question: LayoutQuestion) -> LayoutQuestion:
+    """Return a question without the answer that the numbers are added."""
+    options = tuple(option for option in question.options if not option.value.startswith(ADD))
+    return question._replace(options=options, likely="" if question.likely.startswith(ADD) else question.likely)
 
 
 def _find_reason(
@@ -169,9 +177,6 @@ def _find_doubt(
     if doubt or len(parts) > 1:
         return doubt
     if meaning is Meaning.CLASSES or is_generic(column.title):
-        closed = next((other for other in others if _CLOSED.search(fold(other.title.text))), None)
-        if closed is not None and _OPENED.search(fold(column.title.text)):
-            return f"À côté de {_name(closed)}, elle compte sans doute les ouvertures de la rentrée."
         nursery = next((other for other in others if _counts_nursery_part(other) and other is not column), None)
         if nursery is not None:
             return f"Elle compte aussi la maternelle : {_name(nursery)}."

@@ -23,7 +23,6 @@ from imports.parsing.column_titles import (
     describe_number_title,
     is_about_pupils,
     is_generic,
-    list_doubtful_words,
     may_be_number_of,
     names_total,
 )
@@ -258,7 +257,7 @@ class _Chooser:
         sums = [] if len(group.runs) > 1 else _sum_options(group, total)
         if total is not None:
             group = group._replace(parts=[total, *(part for part in group.parts if part is not total)])
-        options = [*_run_options(group), *sums, *_single_options(meaning, group.parts)]
+        options = [*_run_options(group), *sums, *_single_options(group.parts)]
         certain = sums and total is None and _are_one_whole(group.parts)
         default = sums[0].value if certain else self._find_default(meaning, options)
         self._settle(meaning, group.parts, options, default)
@@ -315,7 +314,7 @@ class _Chooser:
 
 
 #: Two columns of one of these kinds give one number twice; two levels or others do not.
-_ALIKE = frozenset({Part.WHOLE, Part.YEAR, Part.GRANTED, Part.REQUESTED})
+_ALIKE = frozenset({Part.WHOLE, Part.YEAR, Part.PAST, Part.GRANTED, Part.REQUESTED})
 
 
 def _name_untitled(titles: Sequence[Title]) -> list[Title]:
@@ -396,14 +395,9 @@ def _run_options(group: _Group) -> list[AnswerOption]:
     return [_sum_option(run) for run in sums if len(run) > 1 and _are_one_whole(run)]
 
 
-def _single_options(meaning: Meaning, parts: Sequence[NumberColumn]) -> list[AnswerOption]:
-    """Return each column alone: what is granted and was not given before first, then the latest year."""
-
-    def rank(part: NumberColumn) -> tuple[bool, int]:
-        is_granted = part.described.part is Part.GRANTED and not list_doubtful_words(meaning, part.title)
-        return not is_granted, -part.described.year
-
-    ordered = sorted(parts, key=rank)
+def _single_options(parts: Sequence[NumberColumn]) -> list[AnswerOption]:
+    """Return each column alone: what is granted first, then the latest year."""
+    ordered = sorted(parts, key=lambda part: (part.described.part is not Part.GRANTED, -part.described.year))
     return [
         AnswerOption(column_letters(part.position), f"{_name(part)}, par exemple {show_numbers(part.counts)}")
         for part in ordered

@@ -19,7 +19,7 @@ from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outd
 from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
 from imports.parsing.column_titles import Title
 from imports.parsing.declined_rows import list_declined_rows
-from imports.parsing.doubtful_numbers import ask_doubtful_numbers
+from imports.parsing.doubtful_numbers import ask_doubtful_numbers, leave_out_adding
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.number_columns import choose_number_columns
@@ -366,6 +366,9 @@ def _list_column_questions(
     for question in questions:
         if question not in asked and question.is_open and question.code == DOUBTFUL_NUMBERS:
             mapping.columns.pop(Meaning(question.column), None)
+    if choices.purpose is Purpose.PORTFOLIO:
+        # There are no licences to add to.
+        asked = [leave_out_adding(question) for question in asked]
     asked += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, asked)
     return [question.answered_by(choices.answers) for question in asked]
 

@@ -122,7 +122,6 @@ RANKS = [(3, 1), (7, 1), (1, 1), (8, 1), (2, 1), (6, 1), (4, 1), (5, 1)]
     [
         ("", ["Nb classes", "dont maternelle"], NUMBERS, "« dont maternelle » (C)"),
         ("", ["Total", "Dont cycle 1"], NUMBERS, "« Dont cycle 1 » (C)"),
-        ("", ["Classes ouvertes", "Classes fermées"], NUMBERS, "les ouvertures de la rentrée"),
         ("", ["Nb", "Remarque"], RANKS, "de 1 à 8"),
         ("Dotation 2026 : 2 licences par école", ["Nombre de classes", "Remarque"], NUMBERS, "2 licences par école"),
         ("3 licences pour chaque établissement", ["Total", "Remarque"], NUMBERS, "3 licences pour chaque"),
@@ -141,7 +140,6 @@ def test_what_stands_beside_and_above_speaks_against_numbers(banner, titles, num
         ("", ["Nb classes", "dont ULIS"], NUMBERS),
         ("", ["Nb classes", "dont maternelle"], [(6, 0), (9, 0), (7, 0)]),
         ("", ["Nb licences", "dont maternelle"], NUMBERS),
-        ("", ["Classes ouvertes", "Remarque"], NUMBERS),
         ("", ["Licences (lot 2)", "Remarque"], NUMBERS),
         ("", ["Dotation/Nb", "Dotation/Remarque"], NUMBERS),
         ("", ["Licences", "Remarque"], RANKS[:7]),
@@ -171,6 +169,7 @@ def test_a_column_that_was_chosen_among_several_is_not_doubted_for_its_title():
         ("Licences 2025-2026", ""), ("Licences 25-26", ""), ("Licences livrées", ""),
         ("Licences supplémentaires", "add-B"), ("Licences en plus", "add-B"), ("+ licences", "add-B"),
         ("Complément de licences", "add-B"), ("Nouvelles licences", "add-B"),
+        ("Classes supplémentaires", "add-B"), ("Nombre à ajouter", "add-B"), ("Classes ouvertes", ""),
         ("Rendues/Nb licences", "not-B"), ("Tablettes/Nb", ""),
     ],
 )  # fmt: skip
@@ -191,7 +190,7 @@ def test_a_title_with_a_word_that_is_not_plain_is_asked_about(title, likely):
         "Licences Pep's", "Qté demandée", "Combien de licences souhaitez-vous ?", "Nombre de lisences",
         "Nombre de licences (1 par classe, hors ULIS)", "Nb de licences par école", "Licences demandées par l'école",
         "Licences cycles 2 et 3", "Nombre de licences (à remplir)", "nb_licences", "Dotation 2026", "Nb cl.",
-        "Nb de classes prévues", "Classes ouvertes", "Votre commande/Quantité",
+        "Nb de classes prévues", "Votre commande/Quantité",
     ],
 )  # fmt: skip
 def test_a_title_of_plain_words_is_read_unaided(title):
@@ -242,3 +241,8 @@ def test_a_banner_above_the_whole_table_is_not_asked_about():
     rows = [["Écoles du plateau", "", ""], ["UAI", "École", "Licences"], *([next_uai(), "Zola", n] for n in (6, 9, 7))]
     parsed = parse_spreadsheet(build_xlsx(rows, merged=["A1:C1"]), ParsingOptions())
     assert (parsed.questions, [row.units for row in parsed.rows]) == ([], [6, 9, 7])
+
+
+def test_a_list_of_schools_has_no_licences_to_add_to():
+    [question] = parse_rows(["Classes supplémentaires"], *NUMBERS_ALONE, purpose=Purpose.PORTFOLIO).questions
+    assert ([option.value for option in question.options], question.likely) == (["give-B", "not-B"], "")
