@@ -28,7 +28,7 @@ MIN_COLUMNS = 2
 #: The share of the cells of a column of schools that are names.
 MIN_NAMES = 0.5
 #: Numbers of these kinds are no two halves of one row: what is asked for, and what is granted.
-_STATUSES = frozenset({Part.PAST, Part.GRANTED, Part.REQUESTED, Part.YEAR})
+_STATUSES = frozenset({Part.GRANTED, Part.REQUESTED, Part.YEAR})
 _WORDS = re.compile(r"[^\W_]+")
 
 
