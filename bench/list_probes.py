@@ -20,8 +20,10 @@ from imports.parsing.spreadsheet import ParsedSheet, ParsingOptions, parse_sprea
 SCHOOLS = 2_000
 #: The answer that adds numbers to what a school has begins so.
 _ADDING = "add-"
+#: The year in which the school year of the licences ends: titles of other years mean other numbers.
+SCHOOL_YEAR = 2027
 #: The options of every parse.
-OPTIONS = ParsingOptions()
+OPTIONS = ParsingOptions(school_year=SCHOOL_YEAR)
 
 
 class ProbeResult(StrEnum):

@@ -10,6 +10,7 @@ from typing import Any
 INFORMATIVE = frozenset(
     """
     matched_by_name repaired email_shared email_not_in_directory email_missing email_invalid multiple_emails changes
+    file_remark
     """.split()  # noqa: SIM905 - a list of quoted words is read by nobody
 )
 #: Share of wrong matches among those of a confidence of `HIGH_CONFIDENCE` or more, at most.

@@ -308,7 +308,7 @@ def _add_totals(table: _Table, total: Total) -> list[list[Any]]:
 
 
 def _pair_schools(m: ListDraft, *, with_nursery: bool) -> tuple[dict[str, int], list[SheetBuilder]]:
-    """Return rows of two schools each; only the elementary ones of a school group are to be given."""
+    """Return rows of two schools each; a nursery school has its number, whether or not its levels untick it."""
     size = m.rng.randint(5, 7)
     schools = m.schools(2 * size)
     left, right = schools[:size], schools[size:]
@@ -326,8 +326,7 @@ def _pair_schools(m: ListDraft, *, with_nursery: bool) -> tuple[dict[str, int], 
             for one, other in zip(left, right, strict=True)
         ]
     titles = m.rng.choice(_NURSERY_PAIRS if with_nursery else _PAIRS)
-    given = right if with_nursery else schools
-    return {school.uai: numbers[school.uai] for school in given}, [sheet("Groupes", titles, *rows)]
+    return numbers, [sheet("Groupes", titles, *rows)]
 
 
 def _answer_form(m: ListDraft) -> tuple[dict[str, int], list[SheetBuilder]]:

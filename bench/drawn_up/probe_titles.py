@@ -239,9 +239,7 @@ Licences pour 2026-2027
 Licences Pep's
 Nb licences Pep's
 Nombre de licences Pep's
-Pep's
 Licences numériques
-Licences élèves et enseignants
 Licences par école
 Nombre de licences par école
 Nb de licences par établissement

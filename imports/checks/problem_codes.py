@@ -84,6 +84,7 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "outlier": _PLAUSIBILITY_FIXES,
     "not_in_portfolio": (Fix.ADD_TO_PORTFOLIO, Fix.SET_ASIDE),
     "units_exceed_classes": (Fix.CORRECT,),
+    "file_remark": (),
     "added_to_other_pool": (),
     "added_units": (),
     "shared_number_given": (Fix.CORRECT,),

@@ -11,6 +11,7 @@ from imports.columns import LISTS_SHEET, NUMBER_COLUMNS, Meaning
 from imports.formats.exceptions import UnreadableFile
 from imports.formats.sheet_types import (
     CellColours,
+    CellNotes,
     CellPositions,
     CellRow,
     MergedRange,
@@ -45,6 +46,7 @@ class ReshapedSheet:
             self._move_all, (origin.uncomputed, origin.errors, origin.struck)
         )
         self.hidden_rows, self.hidden_columns = origin.hidden_rows, frozenset[int]()
+        self.notes: CellNotes = self._move_values(origin.notes)
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows."""
@@ -53,7 +55,10 @@ class ReshapedSheet:
     def read_colours(self) -> CellColours | None:
         """Return the colours of the cells; None where they cannot be told."""
         colours = self.origin.read_colours()
-        return None if colours is None else {to: colours[at] for at in colours if (to := self._move(*at))}
+        return None if colours is None else self._move_values(colours)
+
+    def _move_values[T](self, values: Mapping[tuple[int, int], T]) -> dict[tuple[int, int], T]:
+        return {to: value for at, value in values.items() if (to := self._move(*at))}
 
     def _move_all(self, positions: CellPositions) -> CellPositions:
         return frozenset(to for at in positions if (to := self._move(*at)))
@@ -152,9 +157,10 @@ class SheetSelection(NamedTuple):
     detected_sheets: list[DetectedSheet]
     unread: list[DetectedSheet]
 
-    def list_names(self) -> list[str]:
-        """Return the names of all sheets that list schools."""
-        return [detected.sheet.name for detected in (*self.detected_sheets, *self.unread)]
+    def list_other_sheets(self, workbook: Workbook) -> list[WorkbookSheet]:
+        """Return the sheets that list no schools."""
+        lists = {detected.sheet.name for detected in (*self.detected_sheets, *self.unread)}
+        return [sheet for sheet in workbook.sheets if sheet.name not in lists]
 
 
 class _SheetScore(NamedTuple):

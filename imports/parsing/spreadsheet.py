@@ -15,10 +15,10 @@ from imports.formats.sheet_types import CellRow
 from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
-from imports.parsing.colour_legends import find_legends_elsewhere
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
 from imports.parsing.column_questions import choose_email_column, choose_uai_column
 from imports.parsing.column_titles import Title
+from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.joined_tables import JOINED_TABLES
@@ -236,18 +236,16 @@ def parse_spreadsheet(
             known.communes,
             lambda table: _map_separately(table, known),
             progress,
-            find_legends_elsewhere(workbook.sheets, layout.list_names()),
         )
         tables = reader.read(layout.detected_sheets, sheet_mappings)
         layout, about_sheets = _read_unread_sheets(layout, reader, choices)
         questions += about_sheets
-        bodies = [table.body for table in tables]
         filled_count = fill_communes(tables, known.communes)
         unread_sheets = layout_questions.ask_duplicate_sheets(tables)
         versions = [*unread_sheets, *resolve_duplicate_tables(tables, choices.answers)]
         questions += versions
         several_versions = any(question.is_open for question in versions)
-        rows = [] if unread_sheets else [row for body in bodies for row in body.rows]
+        rows = [] if unread_sheets else [row for table in tables for row in table.body.rows]
         # The schools of several versions of a list are repeated for that reason alone.
         source = NumberSource.of(
             volume,
@@ -255,12 +253,15 @@ def parse_spreadsheet(
             choices.units_for_all,
             "" if several_versions else layout_questions.find_missing_source(questions),
         )
-        decided = decide_rows(rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables)
+        declined = list_declined_rows(tables, layout.list_other_sheets(workbook), known.communes, choices.answers)
+        decided = decide_rows(
+            rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables, declined=declined
+        )
         rows = decided.rows
         questions = layout_questions.add_row_questions(questions, decided.questions)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
-            remarks += layout_questions.describe_filled_values(bodies)
+            remarks += layout_questions.describe_filled_values([table.body for table in tables])
             remarks += [describe_filled(filled_count)] if filled_count else []
             remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:

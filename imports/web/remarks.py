@@ -155,6 +155,7 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "reduced_to_zero": ("école à qui tout est à reprendre", "écoles à qui tout est à reprendre"),
     "below_redeemed_units": ("école dont la clé est déjà activée", "écoles dont la clé est déjà activée"),
     "declined": ("ligne que le fichier écarte", "lignes que le fichier écarte"),
+    "file_remark": ("ligne que le fichier commente", "lignes que le fichier commente"),
     "no_elementary": ("école sans classe du CP au CM2", "écoles sans classe du CP au CM2"),
     "not_in_portfolio": ("école hors de votre périmètre", "écoles hors de votre périmètre"),
     "units_exceed_classes": ("école à plus de licences que de classes", "écoles à plus de licences que de classes"),
