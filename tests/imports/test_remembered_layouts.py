@@ -163,10 +163,13 @@ def test_a_question_that_a_file_does_not_ask_stays_answered_and_places_are_forgo
 
 
 @pytest.mark.small
-def test_what_is_done_as_the_last_time_is_said_by_value():
-    question = build_categories("F:oui", "F:non", answer="F:oui/F:non")
-    said = describe_remembered([question], {}, {"row_categories": "F:oui/F:non"}, [])
-    assert said == ["Comme la dernière fois : Lesquelles donner ? – oui : Statut (F) : oui ; non : Statut (F) : non."]
+def test_what_is_done_as_the_last_time_is_said_by_column():
+    states = build_categories("F:oui", "F:non")
+    colour = AnswerOption("fill:red", "Lignes en rouge – 2 lignes")
+    answers = {"row_categories": "F:oui/F:non,fill:red"}
+    question = states._replace(options=(*states.options, colour)).answered_by(answers)
+    said = "Comme la dernière fois : Lesquelles donner ? Statut (F) : oui à oui ; non à non. Non à Lignes en rouge."
+    assert describe_remembered([question], {}, answers, []) == [said]
     assert describe_remembered([question], {}, {}, []) == []
 
 
