@@ -81,17 +81,22 @@ def describe_remembered(
 
 
 def _describe_answer(question: LayoutQuestion) -> str:
-    """Return « Comme la dernière fois : Lesquelles donner ? – oui : Validé ; non : Abandon. »."""
-    asked = question.message.partition("?")[0].rstrip()
+    """Return « Comme la dernière fois : Lesquelles prendre ? Statut (F) : oui à Validé ; non à Abandon. »."""
+    asked = question.message.partition("?")[0].rpartition(". ")[2].rstrip()
     if not question.multiple:
-        chosen = next(option.label for option in question.options if option.value == question.answer)
-        return f"Comme la dernière fois : {asked} ? {chosen}."
-    # Without the count of this file: « Validé – 6 lignes ».
-    names = {option.value: option.label.rpartition(" – ")[0] or option.label for option in question.options}
-    taken = [name for value, name in names.items() if value in question.taken]
-    left = [name for value, name in names.items() if value not in question.taken]
-    parts = [f"{word} : {', '.join(part)}" for word, part in (("oui", taken), ("non", left)) if part]
-    return f"Comme la dernière fois : {asked} ? – {' ; '.join(parts)}."
+        return f"Comme la dernière fois : {asked} ? {dict(question.options)[question.answer]}."
+    parts: dict[str, dict[str, list[str]]] = {}
+    for option in question.options:
+        # Without the count of this file: « Validé – 6 lignes ».
+        label = option.label.rpartition(" – ")[0] or option.label
+        column, is_value, value = label.partition(") : ")
+        said = parts.setdefault(f"{column}) : " if is_value else "", {})
+        said.setdefault("oui" if option.value in question.taken else "non", []).append(value or label)
+    described = (
+        column + " ; ".join(f"{word} à {', '.join(said[word])}" for word in ("oui", "non") if word in said)
+        for column, said in parts.items()
+    )
+    return f"Comme la dernière fois : {asked} ? {'. '.join(map(formatting.start_sentence, described))}."
 
 
 def _describe_columns(question: LayoutQuestion, titles: Sequence[str]) -> list[str]:

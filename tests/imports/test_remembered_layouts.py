@@ -5,7 +5,7 @@ import pytest
 from imports import tasks
 from imports.enums import ImportState
 from imports.layout import AnswerOption, Layout, LayoutChoices, LayoutQuestion
-from imports.models import SpreadsheetImport
+from imports.models import ImportRow, SpreadsheetImport
 from imports.operations import intake
 from imports.parsing.questions import describe_remembered
 from tests.conftest import TERM
@@ -163,8 +163,30 @@ def test_a_question_that_a_file_does_not_ask_stays_answered_and_places_are_forgo
 
 
 @pytest.mark.small
-def test_what_is_done_as_the_last_time_is_said_by_value():
-    question = build_categories("F:oui", "F:non", answer="F:oui/F:non")
-    said = describe_remembered([question], {}, {"row_categories": "F:oui/F:non"}, [])
-    assert said == ["Comme la dernière fois : Lesquelles donner ? – oui : Statut (F) : oui ; non : Statut (F) : non."]
+def test_what_is_done_as_the_last_time_is_said_by_column():
+    states = build_categories("F:oui", "F:non")
+    colour = AnswerOption("fill:red", "Lignes en rouge – 2 lignes")
+    answers = {"row_categories": "F:oui/F:non,fill:red"}
+    question = states._replace(options=(*states.options, colour)).answered_by(answers)
+    said = "Comme la dernière fois : Lesquelles donner ? Statut (F) : oui à oui ; non à non. Non à Lignes en rouge."
+    assert describe_remembered([question], {}, answers, []) == [said]
     assert describe_remembered([question], {}, {}, []) == []
+
+
+def build_states(pool, schools, *states):
+    rows = [[school.uai, 4, state] for school, state in zip(schools, states, strict=True)]
+    return upload_and_parse(pool, build_csv([["UAI", "Licences", "Statut"], *rows]))
+
+
+def test_which_values_of_a_column_count_is_remembered_until_a_new_one_comes_up(officer, pool):
+    schools = SchoolFactory.create_batch(6)
+    states = ("Validé", "Validé", "Validé", "Validé", "En attente", "Abandon")
+    first = build_states(pool, schools, *states)
+    assert [question.code for question in first.layout.questions] == ["row_categories"]
+    answer(officer, first, column_1="units", answer_row_categories=["", "C:valide", "C:en-attente"])
+    again = build_states(pool, schools, *states)
+    assert (again.state, again.layout.questions) == (ImportState.CHECKED, [])
+    assert any(remark.startswith("Comme la dernière fois : ") for remark in again.layout.remarks)
+    assert list(ImportRow.objects.filter(import_id=again.pk, ticked=False).values_list("number", flat=True)) == [7]
+    [question] = build_states(pool, schools, *states[:-1], "Suspendu").layout.questions
+    assert question.taken >= {"C:valide", "C:en-attente"}
