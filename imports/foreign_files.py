@@ -6,10 +6,11 @@ The functions called « child_… » run there, without Django's settings; what 
 from __future__ import annotations
 
 import contextlib
+import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
 from imports.formats.exceptions import UnreadableFile, annotation_too_slow, damaged, too_much_memory, too_much_time
@@ -25,11 +26,42 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
 
 
-#: Rows of one message of the child: the caller makes objects of them while the next ones are sent.
+#: Rows of one message of the child, and of those made into objects at once.
 _BATCH_ROWS = 5_000
 LIMITS = ProcessLimits()
 #: openpyxl takes 12 s for 60,000 rows that all have a problem; rebuilding them in the rest of `LIMITS` takes 8 s.
 ORIGINAL_LIMITS = ProcessLimits(cpu_seconds=15, wall_seconds=15.0)
+
+
+class ReceivedRows(Sequence[ParsedRow]):
+    """The rows of a file, made into objects a batch at a time, anew whenever they are read.
+
+    100,000 rows take 17 MB between two readings, where their objects would take 110 MB.
+    """
+
+    def __init__(self) -> None:
+        #: Pickled here, and not by the child.
+        self._batches: list[bytes] = []
+        self._count = 0
+
+    def append_batch(self, rows: list[tuple[Any, ...]]) -> None:
+        """Add rows as the child sent them."""
+        self._batches.append(pickle.dumps(rows, protocol=pickle.HIGHEST_PROTOCOL))
+        self._count += len(rows)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[ParsedRow]:
+        for batch in self._batches:
+            yield from map(_load_row, pickle.loads(batch))  # noqa: S301 - our own
+
+    @overload
+    def __getitem__(self, index: int) -> ParsedRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ParsedRow]: ...
+    def __getitem__(self, index: int | slice) -> ParsedRow | list[ParsedRow]:
+        return list(self)[index]
 
 
 def parse_foreign_file(
@@ -42,11 +74,11 @@ def parse_foreign_file(
 
     `progress`: what it raises ends the child and is passed on.
     """
-    rows: list[ParsedRow] = []
+    rows = ReceivedRows()
 
     def receive(message: list[Any] | tuple[int, int]) -> None:
         if isinstance(message, list):
-            rows.extend(_load_row(row) for row in message)
+            rows.append_batch(message)
         elif progress is not None:
             progress(*message)
 

@@ -185,14 +185,15 @@ def list_ticked_rows(spreadsheet_import: SpreadsheetImport) -> list[ConfirmedRow
             _TICKED_SQL,
             {"import": spreadsheet_import.pk, "pool": spreadsheet_import.pool_id, "closed": SchoolState.CLOSED},
         )
-        found = cursor.fetchall()
+        found = list(map(ConfirmedRow._make, cursor))
         if many:
             cursor.execute("RESET enable_nestloop")
-    at = ConfirmedRow._fields.index("before")
     if spreadsheet_import.purpose == Purpose.PORTFOLIO:
-        found = [(*row[:at], row[at] and json.loads(row[at]), *row[at + 1 :]) for row in found]
+        # Raw SQL: JSON comes as a text.
+        found = [row._replace(before=json.loads(str(row.before))) if row.before else row for row in found]
     # Sorted here: the rows are mostly in order already, which Python's sort exploits and PostgreSQL's does not.
-    return sorted(map(ConfirmedRow._make, found), key=attrgetter("sheet", "number"))
+    found.sort(key=attrgetter("sheet", "number"))
+    return found
 
 
 def parse_stored_row(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> ParsedRow:

@@ -34,12 +34,19 @@ def compare_rows_fast(rows: Iterable[CheckRequest], context: CheckContext) -> Cr
     """
     if not _are_file_numbers(context):
         return None
-    counted = [request for request in rows if not (request.row.ignored or request.set_aside)]
-    uais = [request.school.uai for request in counted if request.school.uai]
-    emails = [request.row.email.lower() for request in counted if request.row.email]
+    uais: list[str] = []
+    emails: list[str] = []
+    units: list[int | None] = []
+    for row, school, set_aside, _, _, _ in rows:
+        if not (row.ignored or set_aside):
+            units.append(row.units)
+            if school.uai:
+                uais.append(school.uai)
+            if row.email:
+                emails.append(row.email.lower())
     if len(set(uais)) < len(uais) or len(set(emails)) < len(emails):
         return None
-    median, greatest = _median_and_max([request.row.units for request in counted])
+    median, greatest = _median_and_max(units)
     if median and greatest >= median * SUM_TO_MEDIAN_FACTOR:
         return None
     return CrossRowFindings({}, {}, {}, median, _check_threshold(median))

@@ -1,6 +1,6 @@
 """Verdicts of one row, field by field, and of all rows of a file."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from collectivities.operations.portfolio import MAX_CLASSES, SchoolContact
@@ -104,14 +104,14 @@ def compare_entry(
     return Verdict.CHANGED, [warning("", "changes", f"{formatting.start_sentence(description)}.")]
 
 
-def check_rows(rows: Iterable[CheckRequest], context: CheckContext) -> Iterator[RowOutcome]:
+def check_rows(read_rows: Callable[[], Iterable[CheckRequest]], context: CheckContext) -> Iterator[RowOutcome]:
     """Yield the outcome of each row of a file, in order, with cross-row checks.
 
-    Lazy, so that rows are stored while the next are checked.
+    Lazy, so that rows are stored while the next are checked. `read_rows` returns the rows anew for each check, so that
+    they are never all in memory.
     """
-    rows = list(rows)
-    findings = compare_rows_fast(rows, context) or compare_rows(build_comparable_rows(rows, context))
-    for request in rows:
+    findings = compare_rows_fast(read_rows(), context) or compare_rows(build_comparable_rows(read_rows(), context))
+    for request in read_rows():
         yield check_row_fast(request, context, findings) or check_row(request, context, findings)
 
 

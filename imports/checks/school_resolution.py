@@ -1,6 +1,6 @@
 """Resolve the school of each row, and the column of UAI in doubt, by one search of the directory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from collectivities.models import PortfolioSchool
@@ -103,24 +103,28 @@ def resolve_schools(
     `summaries_by_uai` is filled with the directory data read on the way. `for_elementary`: the product leaves out
     maternelles, which are then not proposed.
     """
-    rows = list(rows)
-    resolved: list[ResolvedSchool] = [UNRESOLVED] * len(rows)
-    named = []
-    for key, (row, edits) in enumerate(rows):
-        if row.ignored:
-            continue
-        cells = {**row.cells, **edits} if edits else row.cells
-        if Meaning.CHOICE in cells or edits.get(Meaning.UAI):
-            chosen = uai.normalise(edits.get(Meaning.UAI) or cells[Meaning.CHOICE].split(" ")[0])
-            if uai.is_valid(chosen):
-                # Chosen by a person: not compared with other cells. The directory is checked later.
-                resolved[key] = ResolvedSchool(chosen, RowMatchMethod.CHOSEN.value, 1.0, (), "")
+    resolved: list[ResolvedSchool] = []
+    #: The cell of each row's UAI.
+    codes: list[str] = []
+
+    def list_named() -> Iterator[SchoolReference]:
+        for key, (row, edits) in enumerate(rows):
+            resolved.append(UNRESOLVED)
+            codes.append("")
+            if row.ignored:
                 continue
-        text = cells.get
-        named.append(
-            SchoolReference(
+            cells = {**row.cells, **edits} if edits else row.cells
+            if Meaning.CHOICE in cells or edits.get(Meaning.UAI):
+                chosen = uai.normalise(edits.get(Meaning.UAI) or cells[Meaning.CHOICE].split(" ")[0])
+                if uai.is_valid(chosen):
+                    # Chosen by a person: not compared with other cells. The directory is checked later.
+                    resolved[key] = ResolvedSchool(chosen, RowMatchMethod.CHOSEN.value, 1.0, (), "")
+                    continue
+            text = cells.get
+            codes[key] = text("uai", "")
+            yield SchoolReference(
                 key,
-                text("uai", ""),
+                codes[key],
                 text("name", ""),
                 text("commune", ""),
                 text("postal_code", ""),
@@ -128,21 +132,21 @@ def resolve_schools(
                 text("address", ""),
                 text("kind", ""),
             )
-        )
-    for key, found in recognise(named, get_search_scope(for_elementary=for_elementary), summaries_by_uai).items():
+
+    scope = get_search_scope(for_elementary=for_elementary)
+    for key, found in recognise(list_named(), scope, summaries_by_uai).items():
         resolved[key] = (
             ResolvedSchool(
                 found.uai, found.match_method.value if found.match_method else "", found.confidence, found.proposals, ""
             )
             if found.uai
-            else _unresolved(found, rows[key])
+            else _unresolved(found, codes[key])
         )
     return resolved
 
 
-def _unresolved(found: RecognitionResult, row_and_edits: tuple[ParsedRow, Mapping[str, str]]) -> ResolvedSchool:
-    row, edits = row_and_edits
-    read = find_valid_uai({**row.cells, **edits})
+def _unresolved(found: RecognitionResult, code: str) -> ResolvedSchool:
+    read = find_valid_uai({Meaning.UAI: code})
     known_as = read if found.doubt_code == "unknown_school" else ""
     return ResolvedSchool(known_as, "", None, found.proposals, found.doubt_code, read)
 

@@ -169,7 +169,7 @@ class ParsingContext(NamedTuple):
 class ParsedSheet(DetectedLayout):
     """The result of parsing. No rows while a question about the sheets or a blocking column is open."""
 
-    rows: list[ParsedRow] = field(default_factory=list)
+    rows: Sequence[ParsedRow] = ()
     #: Rows by which the directory can choose between several columns of UAI; none where it need not.
     compared: Sequence[ComparedRow] = ()
 

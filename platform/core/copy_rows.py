@@ -49,15 +49,19 @@ def _open_copy(table: str, columns: Collection[str]) -> Iterator[Copy]:
             yield copy
 
 
-def copy_rows(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows into a table, named as in SQL. `columns`: PostgreSQL type by name, in the order of the values.
+def copy_rows(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> int:
+    """Insert rows into a table, named as in SQL, and return how many.
 
-    `rows` is read while the connection is busy, so it must not query.
+    `columns`: PostgreSQL type by name, in the order of the values. `rows` is read while the connection is busy, so it
+    must not query.
     """
+    count = 0
     with _open_copy(table, columns) as copy:
         copy.set_types(list(columns.values()))
         for row in rows:
             copy.write_row(row)
+            count += 1
+    return count
 
 
 def copy_file(table: str, columns: tuple[str, str], key: int, file: IO[bytes], size: int) -> None:

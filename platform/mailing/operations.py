@@ -5,6 +5,7 @@ and only if the transaction commits.
 """
 
 import datetime
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -95,16 +96,20 @@ def enqueue_many(
 ) -> int:
     """Enqueue messages with one COPY, and a drain job for every 500; return how many.
 
-    One alone leaves before those that were enqueued together.
+    One alone leaves before those that were enqueued together. `messages` is read while the connection is busy, so it
+    must not query.
     """
-    due_at, messages = max(due_at or at, at), list(messages)
-    if not messages:
+    due_at, messages = max(due_at or at, at), iter(messages)
+    first = list(itertools.islice(messages, 2))
+    if not first:
         return 0
-    priority = SINGLE_MESSAGE_PRIORITY if len(messages) == 1 else 0
-    rows = [(*message, MessageState.QUEUED.value, at, due_at, 0, priority, 0, "", "", "") for message in messages]
-    copy_rows(Message._meta.db_table, _COLUMNS, rows)  # noqa: SLF001 - documented
-    _defer_drains(-(-len(rows) // MESSAGES_PER_JOB), at=at, due_at=due_at, priority=priority)
-    return len(rows)
+    priority = SINGLE_MESSAGE_PRIORITY if len(first) == 1 else 0
+    end = (MessageState.QUEUED.value, at, due_at, 0, priority, 0, "", "", "")
+    # A generator: messages are built while the database receives the previous ones.
+    rows = ((*message, *end) for message in itertools.chain(first, messages))
+    count = copy_rows(Message._meta.db_table, _COLUMNS, rows)  # noqa: SLF001 - documented
+    _defer_drains(-(-count // MESSAGES_PER_JOB), at=at, due_at=due_at, priority=priority)
+    return count
 
 
 def enqueue_in_portal(

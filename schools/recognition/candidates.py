@@ -1,6 +1,6 @@
 """Candidate schools as the recognition compares them: the queries that fetch them, and their index.
 
-Each function runs one query, whatever the number of rows. Read-only.
+Each function runs one query, whatever the number of rows, but for one in 10,000 schools. Read-only.
 """
 
 import itertools
@@ -31,6 +31,9 @@ SELECT uai, name, commune, postal_code, name_folded, commune_key, state = %(clos
 FROM public.schools_school
 WHERE uai = ANY(string_to_array(%(uais)s, ' '))
 """
+
+#: The driver holds the whole answer beside the objects made of it: 43 MB for 100,000 schools.
+_SUMMARIES_AT_ONCE = 10_000
 
 _COMMUNES = """
 SELECT DISTINCT departement_code, commune_key FROM public.schools_school
@@ -150,9 +153,12 @@ def _levels(
 
 def fetch_summaries(uais: Collection[str]) -> dict[str, SchoolSummary]:
     """Return the schools of these UAI, with the columns of the fast path."""
+    summaries: dict[str, SchoolSummary] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_SUMMARIES, {"uais": " ".join(uais), "closed": SchoolState.CLOSED})
-        return {row[0]: SchoolSummary._make(row) for row in cursor.fetchall()}
+        for batch in itertools.batched(uais, _SUMMARIES_AT_ONCE, strict=False):
+            cursor.execute(_SUMMARIES, {"uais": " ".join(batch), "closed": SchoolState.CLOSED})
+            summaries |= {row[0]: SchoolSummary._make(row) for row in cursor.fetchall()}
+    return summaries
 
 
 def fetch_candidates(

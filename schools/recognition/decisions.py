@@ -4,7 +4,7 @@ import enum
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from schools import uai
@@ -339,7 +339,7 @@ def _confirmed(found: LookupResult, school: CandidateSchool) -> bool:
 
 
 def decide_list(
-    rows: Sequence[SchoolReference],
+    names: Mapping[int, str],
     sure: dict[int, RecognitionResult],
     decisions: Mapping[int, RowDecision],
     summaries: Mapping[str, SchoolSummary],
@@ -349,7 +349,7 @@ def decide_list(
     It does where many rows name the school of another row's UAI. A name that means no school of the list is merely
     old, or the directory's is.
 
-    `sure`: results of the fast path; `decisions`: the others.
+    `names`: as written, by row key. `sure`: results of the fast path; `decisions`: the others.
     """
     read = {each.uai for each in sure.values()} | {each.read for each in decisions.values()} - {""}
     checked = len(sure) + sum(bool(each.read) for each in decisions.values())
@@ -359,16 +359,16 @@ def decide_list(
         return results
     # A place tells a school where the list has no other of the same commune.
     communes = Counter(summaries[uai].commune_key for uai in read)
-    for row in rows:
-        result, decision = results[row.key], decisions.get(row.key)
+    for key, name in names.items():
+        result, decision = results[key], decisions.get(key)
         if not result.uai or (decision is not None and not decision.read):
             continue
         by_place = decision is not None and decision.confirmed_by_place
         by_place = by_place and communes[summaries[result.uai].commune_key] == 1
         confirmed = decision is None or decision.confirmed_by_name or by_place
-        if not (confirmed and is_distinctive(row.name)):
+        if not (confirmed and is_distinctive(name)):
             proposal = Proposal(result.uai, summaries[result.uai].label, result.confidence)
-            results[row.key] = RecognitionResult("", None, 0.0, (proposal,), "unconfirmed_uai")
+            results[key] = RecognitionResult("", None, 0.0, (proposal,), "unconfirmed_uai")
     return results
 
 

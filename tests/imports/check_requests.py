@@ -21,7 +21,7 @@ PORTFOLIO = SchoolContact("", "", "", None)
 
 
 def judge_all(rows, situation):
-    return list(check_rows(rows, situation))
+    return list(check_rows(lambda: rows, situation))
 
 
 def matched_school(uai=UNUSED_UAIS[0], match_method="uai", confidence=1.0):

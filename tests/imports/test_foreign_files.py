@@ -1,5 +1,6 @@
 """Files that are costly to read or to annotate: they cost a child process, and the worker goes on."""
 
+import dataclasses
 import datetime
 import resource
 import time
@@ -43,6 +44,14 @@ PLACE = TableLocation(["Feuil1"], {0: 1}, {Meaning.UAI: 0, Meaning.NAME: 1, Mean
 MARK = RowMarks(0, 3, (MarkedProblem(3, "Erreur : Indiquez un nombre.", True),), ())
 
 
+def parse_apart(content, choices, **more):
+    """Return what the child reads, its rows as a list; they say the same whenever they are read."""
+    read = parse_foreign_file(content, choices, **more)
+    rows = list(read.rows)
+    assert (list(read.rows), len(read.rows)) == (rows, len(rows))
+    return dataclasses.replace(read, rows=rows)
+
+
 def get_peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -55,13 +64,13 @@ def get_peak_mb():
 def test_a_child_reads_what_this_process_would_read(make, choices):
     content = make(ROWS)
     known = ParsingContext({"digest": RememberedMapping({Meaning.UAI: 0}, None)}, frozenset({"nimes", "ales"}))
-    assert parse_foreign_file(content, choices, known=known) == parse_spreadsheet(content, choices, known=known)
+    assert parse_apart(content, choices, known=known) == parse_spreadsheet(content, choices, known=known)
 
 
 def test_a_child_hands_back_sums_and_columns_of_uai_in_question():
     rows = [[UNUSED_UAIS[0], UNUSED_UAIS[1], "Zola", 3, 2], [UNUSED_UAIS[1], UNUSED_UAIS[2], "Hugo", 4, 1]]
     content = build_csv([["UAI", "Code", "École", "Licences", ""], ["", "", "", "Cycle 2", "Cycle 3"], *rows])
-    parsed = parse_foreign_file(content, ParsingOptions())
+    parsed = parse_apart(content, ParsingOptions())
     assert parsed == parse_spreadsheet(content, ParsingOptions())
     assert (parsed.sums, len(parsed.compared)) == ({Meaning.UNITS: [3, 4]}, 2)
 
@@ -72,11 +81,12 @@ def test_a_refusal_comes_back_in_the_same_words():
     assert (caught.value.code, caught.value.sentence[:22]) == ("not_a_spreadsheet", "Ce fichier est un PDF ")
 
 
-def test_progress_is_reported_meanwhile():
+def test_progress_is_reported_meanwhile_and_rows_come_in_order():
     content = build_csv([["UAI", "Licences"], *[["", "3"]] * 12_000])
     heard = []
-    parse_foreign_file(content, ParsingOptions(), lambda done, total: heard.append((done, total)))
+    parsed = parse_foreign_file(content, ParsingOptions(), lambda done, total: heard.append((done, total)))
     assert [done for done, _ in heard] == [5_000, 10_000]
+    assert [row.number for row in parsed.rows] == list(range(2, 12_002))
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schools.recognition import RecognitionMethod, SchoolReference, SearchScope
+from schools.recognition import RecognitionMethod, SchoolReference, SearchScope, pipeline
 from schools.recognition.pipeline import recognise
 from schools.uai import LETTERS
 from tests.factories.schools import SchoolFactory
@@ -23,6 +23,15 @@ def one(**cells):
 
 def proposed(found):
     return [proposal.uai for proposal in found.proposals]
+
+
+def test_rows_mean_the_same_schools_however_many_are_read_at_once(jaures, monkeypatch):
+    cells = [("0300294G", "Jean Jaurès"), ("0300294H", "Jean Jaurès"), ("", "Jean Jaurès"), ("0300294g", "Hugo")]
+    rows = [SchoolReference(key, uai, name, "Nîmes") for key, (uai, name) in enumerate(cells)]
+    together = recognise(rows, NOWHERE)
+    monkeypatch.setattr(pipeline, "_ROWS_AT_ONCE", 1)
+    assert recognise(iter(rows), NOWHERE) == together
+    assert together[0].uai == jaures.uai
 
 
 @pytest.mark.parametrize("cell", ["0300294G", " 030 0294-g ", "'0300294G", "030.0294.G"])

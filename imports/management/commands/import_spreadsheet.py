@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -189,10 +189,10 @@ class Command(BaseCommand):
         """Parse, check, and apply with --apply."""
         as_json = options["as_json"]
         try:
-            collectivity, content = _validate_options(options)
-            with tenant_context(collectivity):
+            collectivity, file = _validate_options(options)
+            with file, tenant_context(collectivity):
                 _check_pool(options)
-                spreadsheet_import = self._read(content, options)
+                spreadsheet_import = self._read(file, options)
                 is_refused = spreadsheet_import.state == ImportState.REJECTED
                 payload = build_report(spreadsheet_import)
                 if options["apply"] and not is_refused:
@@ -210,13 +210,13 @@ class Command(BaseCommand):
         if is_refused:
             sys.exit(EXIT_REJECTED)
 
-    def _read(self, content: bytes, options: dict[str, Any]) -> SpreadsheetImport:
+    def _read(self, file: BinaryIO, options: dict[str, Any]) -> SpreadsheetImport:
         """Upload and parse in this process: the queued job then has nothing to do."""
         spreadsheet_import = upload.store_upload(
             purpose=Purpose(options["purpose"]),
             pool_id=options["pool"] if options["purpose"] == Purpose.ALLOCATION else None,
             filename=options["file"].name,
-            content=content,
+            content=file,
             units_for_all=options["quantity"],
             choices=LayoutChoices(
                 sheets=[options["sheet"]] if options["sheet"] else None, answers=_parse_answers(options["answers"])
@@ -302,8 +302,8 @@ def describe_options(question: LayoutQuestion) -> list[str]:
     ]
 
 
-def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
-    """Return the collectivity and the file content. Raises `CommandRejected` for invalid options."""
+def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, BinaryIO]:
+    """Return the collectivity and the opened file. Raises `CommandRejected` for invalid options."""
     columns = parse_columns(options)
     slug, quantity, file = options["collectivity"], options["quantity"], options["file"]
     if quantity is not None and Meaning.UNITS in columns:
@@ -321,7 +321,7 @@ def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
             raise CommandRejected(
                 "file_too_large", "Ce fichier dépasse 20 Mo : gardez les colonnes utiles, ou partagez-le en deux."
             )
-        return collectivity, file.read_bytes()
+        return collectivity, file.open("rb")
     except OSError as error:
         raise CommandRejected(
             "file_not_found", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}."
