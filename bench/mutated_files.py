@@ -14,7 +14,7 @@ from bench.mutated.opening import REFUSED, STOPPED, Opened, open_all
 from bench.registry import measure
 
 #: Mutated files, and the seed from which they are drawn.
-FILES = int(os.environ.get("BENCH_FILES", "3200"))
+FILES = int(os.environ.get("BENCH_FILES", "5200"))
 SEED = int(os.environ.get("BENCH_SEED", "2026"))
 #: Files that one child process opens.
 _BATCH = 40
@@ -106,6 +106,6 @@ def _judge(file: MutatedFile, opened: Opened, before: Opened, found: MutationMea
 
 @measure("mutated_files")
 def mutated_files() -> MutationMeasure:
-    """3,200 mutated files (`BENCH_FILES`, `BENCH_SEED`): none raises an error, none loses a sheet in silence."""
+    """5,200 mutated files (`BENCH_FILES`, `BENCH_SEED`): none raises an error, none loses a sheet in silence."""
     sources = list(list_sources())
     return judge_files(mutate(sources, FILES, SEED), sources)

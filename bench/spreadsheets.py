@@ -6,6 +6,7 @@ import io
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from bench.damaged.expectations import DamagedFile, ExpectedMatch, FilePurpose
 from bench.damaged.files import damaged_files
 from bench.damaged.flagged_rows import ConfidenceScore
 from bench.damaged.scoring import Score, score_file, sum_scores
+from bench.drawn_up.combined_lists import combined_lists
 from bench.drawn_up.expectations import DrawnUpList
 from bench.drawn_up.lists import drawn_up_lists, shared_lists
 from bench.drawn_up.scoring import ListOutcome, Result, judge_list, list_misreadings
@@ -132,12 +134,21 @@ def load_schools() -> SchoolDirectory:
 
 
 def run_import_command(
-    file: DamagedFile | DrawnUpList, *, collectivity: Collectivity, pool_id: int, folder: Path
+    file: DamagedFile | DrawnUpList,
+    answers: Mapping[str, str] | None = None,
+    *,
+    collectivity: Collectivity,
+    pool_id: int,
+    folder: Path,
 ) -> dict[str, Any]:
-    """Return the command's JSON for a file, with remarks and unticked rows; the transaction is rolled back."""
+    """Return the command's JSON for a file, with the unticked rows; the transaction is rolled back.
+
+    `answers`: by code of the question.
+    """
     path = folder / file.filename
     path.write_bytes(file.content)
     options = [f"--collectivity={collectivity.slug}", f"--purpose={file.purpose}", "--json"]
+    options += [f"--answer={code}={answer}" for code, answer in (answers or {}).items()]
     if file.purpose is FilePurpose.ALLOCATION:
         options.append(f"--pool={pool_id}")
     if file.quantity_for_all is not None:
@@ -157,7 +168,6 @@ def run_import_command(
         stored = SpreadsheetImport.objects.filter(pk=output["import"]).first()
         layout = stored.layout if stored is not None else Layout()
         unticked = ImportRow.objects.filter(import_id=output["import"], ticked=False).values_list("sheet", "number")
-        output["remarks"] = list(layout.remarks)
         output["unticked"] = [(layout.sheets[sheet], number) for sheet, number in unticked]
         transaction.set_rollback(True)
     return output
@@ -185,6 +195,8 @@ def read_spreadsheets() -> ReadingMeasure:
         known = load_schools()
         run = functools.partial(run_import_command, collectivity=collectivity, pool_id=pool.pk, folder=folder)
         scores = [score_file(file, run(file)) for file in damaged_files(known, size=SIZE)]
-        lists = [*drawn_up_lists(known), *(shared_lists(SHARED / "spreadsheets" / "nasty") if real and SHARED else ())]
-        outcomes = [judge_list(each, run(each)) for each in lists]
+        folders = sorted((SHARED / "spreadsheets").glob("nasty*")) if real and SHARED else []
+        shared = [each for nasty in folders for each in shared_lists(nasty)]
+        lists = [*drawn_up_lists(known), *combined_lists(known), *shared]
+        outcomes = [judge_list(each, functools.partial(run, each)) for each in lists]
     return ReadingMeasure(scores, outcomes, "real" if real else "invented")

@@ -1,10 +1,6 @@
 """Errors raised by imports. Each French sentence says what happened and what can be done."""
 
-from collections.abc import Sequence
-
-from core import formatting
 from core.exceptions import DomainError
-from imports.layout import LayoutQuestion
 
 
 class NothingToApply(DomainError):
@@ -15,17 +11,6 @@ class RowsInError(DomainError):
     """Some rows are in error, and `only_valid` was not set."""
 
     code = "rows_in_error"
-
-
-class QuestionsOpen(DomainError):
-    """What was asked of an import waits for the answers to the questions about its table."""
-
-    code = "questions_open"
-
-    def __init__(self, questions: Sequence[LayoutQuestion]) -> None:
-        count = formatting.pluralize(len(questions), "question")
-        super().__init__(f"Ce tableau pose encore {count} : rien n'est fait avant d'y avoir répondu.")
-        self.questions = questions
 
 
 class PoolMissing(DomainError):

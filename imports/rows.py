@@ -211,13 +211,15 @@ def parse_stored_row(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> P
 
 
 def parse_file_units(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> int | None:
-    """Return the number of licences of a row without what a member typed; None where its cells give none."""
+    """Return the licences that a school must have without what a member typed; None where its cells give none."""
     volume = volume_column(spreadsheet_import.layout.volume)
     cells = {Meaning(meaning): text for meaning, text in row.cells.items()}
     notes = [RowNote(**note) for note in row.notes]
     units = add_notes(parse_cells(row.sheet, row.number, cells, row.cells, volume=volume), notes, volume).units
     is_noted = any(note.column == Meaning.UNITS for note in notes)
-    return spreadsheet_import.units_for_all if units is None and not is_noted else units
+    if units is None:
+        return None if is_noted else spreadsheet_import.units_for_all
+    return units + row.units_before if spreadsheet_import.layout.adds_units else units
 
 
 def build_check_request(row: ImportRow, checked_row: ParsedRow, school: ResolvedSchool) -> CheckRequest:

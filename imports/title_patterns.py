@@ -114,6 +114,42 @@ AMBIGUOUS_WORDS = _GENERIC | split_words(
 NON_COUNT_WORDS = split_words(
     "prix montant euro date fin debut validite expiration duree type statut etat numero eleve"
 )
+#: Words of titles below which « oui » and « non » say what a school has.
+FLAG_WORDS = split_words(
+    """
+    maternelle elementaire primaire preelementaire lycee college voie section restauration cantine hebergement
+    internat ulis segpa upe2a erea apprentissage greta bac rpi multi public publique prive privee rep prioritaire
+    langue qpv siege general generale technologique professionnel professionnelle
+    """
+)
+#: Words of titles about what a school is, where it is, whom to write to, and what is counted there.
+DESCRIBING_WORDS = FLAG_WORDS | split_words(
+    """
+    ecole etablissement pre enseignement degre cycle niveau academie academique rectorat region departement commune
+    ville localite village insee code cp postal canton epci intercommunalite agglo agglomeration communaute
+    metropole arrondissement quartier bassin zone secteur territoire circonscription inspection ien dsden
+    geographique pial reseau education educative appartenance cite militaire agricole metier post art cinema theatre
+    sport international europeenne regionale concentre disperse regroupement intercommunal pedagogique mere
+    rattachement vacances ministere tutelle uai nom prenom patronyme libelle denomination appellation designation
+    principal complementaire civilite sexe genre directeur direction contact referent responsable adresse rue lieu
+    dit bp boite complement telephone portable fax mail electronique web internet url lien siren siret finess fiche
+    onisep latitude longitude coordonnee coord epsg localisation implantation heure ligne effectif eleve garcon
+    fille nombre quantite total capacite population ip ape age enseignant poste rythme horaire parrain montant prix
+    euro pays batiment sect regional geographiques internationale classe division fonction
+    """
+)
+#: Words that need one of those beside them: « Type » alone may be that of a request.
+GENERIC_WORDS = split_words(
+    """
+    contrat facture commande reference type nature categorie statut etat position titre classement numero
+    identifiant id groupe site structure mairie precision annee rentree scolaire date jour ouverture creation
+    modification maj formation animation nouvelle
+    """
+)
+#: Words of what is counted: numbers below them are no categories.
+COUNTED_WORDS = split_words(
+    "licence abonnement cle classe division nombre quantite volume eleve effectif total besoin dotation"
+)
 
 #: Words beside which the numbers of a title are those to give: what is counted, for whom, asked for or granted. Any
 #: other word is asked about, as no list of words that mean the contrary is ever complete.
@@ -127,10 +163,10 @@ PLAIN_WORDS = split_words(
     "demande souhait souhaite voeu attribue commande accorde affecte alloue octroye notifie valide prevu previsionnel "
     "propose sollicite estime requis necessaire desire attribution "
     "demander attribuer donner fournir commander prevoir allouer affecter octroyer accorder distribuer livrer "
-    "final finale definitif definitive exact chaque "
+    "final finale definitif definitive exact chaque tout toute tous "
     "combien vous souhaitez voulez desirez faut il merci indiquer saisir preciser renseigner remplir obligatoire svp "
-    "chiffre veuillez information renseignement 1"
-) | (STOP_WORDS - split_words("n no x par"))
+    "chiffre veuillez information renseignement"
+) | (STOP_WORDS - split_words("n no x par en"))
 #: The same of classes alone: licences that are open were given before.
 PLAIN_CLASS_WORDS = split_words("ouvert pedagogique ordinaire concerne participant inscrit engage volontaire")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +10,9 @@ from typing import Any
 INFORMATIVE = frozenset(
     """
     matched_by_name repaired email_shared email_not_in_directory email_missing email_invalid multiple_emails changes
+    file_remark
     """.split()  # noqa: SIM905 - a list of quoted words is read by nobody
 )
-#: Parts of remarks about every file of their kind, which warn about no number.
-_ROUTINE_REMARKS = (
-    "ont été rétablis", "sont lues ensemble", "lus comme autant de feuilles", "reportée sur", "reporté sur",
-)  # fmt: skip
 #: Share of wrong matches among those of a confidence of `HIGH_CONFIDENCE` or more, at most.
 HIGH_CONFIDENCE, MAX_HIGH_WRONG = 0.95, 1 / 2_000
 
@@ -24,11 +20,6 @@ HIGH_CONFIDENCE, MAX_HIGH_WRONG = 0.95, 1 / 2_000
 def list_questions(output: dict[str, Any]) -> list[str]:
     """Return the codes of the questions about the file as a whole."""
     return [problem["code"] for problem in output["problems"] if not problem["row"]]
-
-
-def list_warnings(remarks: Iterable[str]) -> list[str]:
-    """Return the remarks about the table that may warn of its numbers."""
-    return [remark for remark in remarks if not any(part in remark for part in _ROUTINE_REMARKS)]
 
 
 def find_flagged_rows(output: dict[str, Any]) -> set[tuple[str, int]]:

@@ -196,7 +196,7 @@ def tsv_of_a_software(m: RowGenerator) -> DamagedFile:
     sheet.add_unscored("Remarque", "Libellé établissement", "Localité", "Abonnements", "RNE")
     for school in m.schools():
         line = m.line(school)
-        remark = m.rng.choice(("", "", "voir avec la mairie ;\nrappeler lundi", '« urgent » "12"'))
+        remark = m.rng.choice(("", "", "Mme Roux ;\nposte 12", '« M. Petit » "12"'))
         sheet.row(line.truth, remark, *line.of(("name", "commune", "quantity", "uai")))
     return DamagedFile(
         name=m.name, filename="ecoles.tsv", rows=sheet.truth, header_rows=(1,),

@@ -38,7 +38,7 @@ class Score:
     wrong: int = 0
     quantities: int = 0
     quantities_right: int = 0
-    #: Rows whose number or school differs from what was meant, without question or problem.
+    #: Rows whose number or school differs from what was meant, without a problem.
     silent: int = 0
     confidence: ConfidenceScore = field(default_factory=ConfidenceScore)
     mismatches: list[Mismatch] = field(default_factory=list)
@@ -103,12 +103,15 @@ def score_file(file: DamagedFile, output: dict[str, Any]) -> Score:
     truths = {(sheet if several else "", row): truth for (sheet, row), truth in file.rows.items()}
     result.automatic = len(resolved)
     flagged = {(sheet if several else "", row) for sheet, row in find_flagged_rows(output)}
-    unflagged = set() if list_questions(output) else resolved.keys() - flagged
+    unflagged = resolved.keys() - flagged
+    asked = bool(list_questions(output))
     for place, row in resolved.items():
         truth = truths.get(place, _NO_ROW)
         is_wrong = _is_wrong(row["uai"], truth)
         result.confidence.add(row["confidence"], wrong=is_wrong)
-        differs = file.has_quantities and row["quantity"] != truth.quantity
+        # A question excuses a row that has no number yet, and none that has a wrong one.
+        is_awaited = asked and row["quantity"] is None
+        differs = file.has_quantities and row["quantity"] != truth.quantity and not is_awaited
         result.silent += place in unflagged and (is_wrong or differs)
     for place in resolved.keys() - truths.keys():
         result.wrong += 1

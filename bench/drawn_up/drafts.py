@@ -45,6 +45,10 @@ class ListDraft:
         """Return schools of one département, each with a name and a commune."""
         return self._generator.schools(size, where=lambda school: school.kind == kind)
 
+    def is_identified(self, school: ListedSchool) -> bool:
+        """Return whether the name of a school and its commune are no other school's."""
+        return self._generator.directory.is_unique_match(school, place=school.place, has_kind=True)
+
     def numbers(self, schools: Iterable[ListedSchool], low: int = 3, high: int = 9) -> dict[str, int]:
         """Return a number of licences for each school, by UAI."""
         return {school.uai: self.rng.randint(low, high) for school in schools}

@@ -37,6 +37,8 @@ class DrawnUpList:
     quantity_for_all: int | None = None
     quantity_column: str | None = None
     portfolio: frozenset[str] = field(default_factory=frozenset)
+    #: UAI of the schools that it names without giving them anything.
+    refused: frozenset[str] = field(default_factory=frozenset)
 
 
 def load_list(path: Path) -> DrawnUpList:

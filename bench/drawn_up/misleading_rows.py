@@ -50,7 +50,7 @@ def cancelled_in_the_remarks(m: ListDraft) -> DrawnUpList:
         rows[at][3] = remark
         del truth[schools[at].uai]
     content = xlsx("Demandes", ("UAI", "École", "Licences", "Observations"), *rows)
-    return m.ask("demandes.xlsx", content, truth, "the three rows unticked, or a remark")
+    return m.ask("demandes.xlsx", content, truth, "the three rows unticked, or a question")
 
 
 @register_list

@@ -122,4 +122,4 @@ def a_supplement_on_another_sheet(m: ListDraft) -> DrawnUpList:
         sheet("Liste", ("UAI", "École", "Licences"), *[(s.uai, s.name, truth[s.uai]) for s in schools[:9]]),
         sheet("Ajouts du 12", ("Besoin", "Ville", "Nom de l'école", "Code"), *late),
     )
-    return m.ask("liste et ajouts.xlsx", content, truth, "both sheets, or a remark that one is not read")
+    return m.ask("liste et ajouts.xlsx", content, truth, "both sheets, or a question which are to be read")

@@ -37,11 +37,11 @@ from imports.api.serializers import (
 )
 from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Volume
-from imports.exceptions import QuestionsOpen, WrongVolume
+from imports.exceptions import WrongVolume
 from imports.formats import limits
 from imports.models import SpreadsheetImport
 from imports.operations import apply_rows, cancellation, intake, undo_import, upload
-from imports.operations.import_lock import lock_import
+from imports.operations.import_lock import QuestionsOpen, lock_import
 from imports.web.forms import MAX_UNITS, LayoutForm, fill_in
 
 _MAX_NAME_LENGTH = 255

@@ -169,3 +169,6 @@ class CheckContext(NamedTuple):
     successors: Mapping[str, Proposal] = {}
     #: Names of the workbook's sheets, to refer to rows of other sheets.
     sheets: Sequence[str] = ()
+    #: Where the numbers are added to the licences held: the day on which an import of the same titles added a number to
+    #: a school, by UAI and number. None where they are what the school must have.
+    additions: Mapping[tuple[str, int], datetime.date] | None = None

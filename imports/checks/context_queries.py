@@ -1,14 +1,16 @@
 """Load the data that rows are checked against, by a constant number of queries."""
 
+import datetime
 from collections.abc import Collection, Mapping
 
 from django.db import connection
 
 from collectivities.models import PortfolioSchool
 from collectivities.operations.portfolio import SchoolContact
+from core.calendar import date_in_paris
 from imports.checks.context import CheckContext, SchoolFacts
-from imports.enums import Purpose
-from imports.models import SpreadsheetImport
+from imports.enums import ImportState, Purpose
+from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.office_keys import get_redemptions
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
@@ -94,7 +96,25 @@ def load_context(
         units_for_all=spreadsheet_import.units_for_all,
         successors=_successors([uai for uai, facts in schools.items() if facts.closed]),
         sheets=spreadsheet_import.layout.sheets,
+        additions=_list_additions(spreadsheet_import, requested) if spreadsheet_import.layout.adds_units else None,
     )
+
+
+def _list_additions(
+    spreadsheet_import: SpreadsheetImport, uais: Collection[str]
+) -> dict[tuple[str, int], datetime.date]:
+    """Return when applied imports of the same titles added a number to one of these schools, by UAI and number."""
+    applied = SpreadsheetImport.objects.filter(
+        pool=spreadsheet_import.pool_id,
+        state=ImportState.APPLIED,
+        layout__header_digest=spreadsheet_import.layout.header_digest,
+    )
+    days = {one.pk: date_in_paris(one.applied_at) for one in applied if one.applied_at and one.layout.adds_units}
+    rows = ImportRow.objects.filter(import_id__in=days, ticked=True, uai__in_array=list(uais)).order_by("import_id")
+    return {
+        (uai, (units or 0) - before): days[import_id]
+        for import_id, uai, units, before in rows.values_list("import_id", "uai", "units", "units_before")
+    }
 
 
 def _successors(closed: list[str]) -> dict[str, Proposal]:

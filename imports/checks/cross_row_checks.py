@@ -32,7 +32,7 @@ def compare_rows_fast(rows: Iterable[CheckRequest], context: CheckContext) -> Cr
 
     Fast path for most files: each school once, with an address of its own, and no large number.
     """
-    if context.purpose is Purpose.PORTFOLIO or context.volume not in ROW_VOLUMES:
+    if not _are_file_numbers(context):
         return None
     uais: list[str] = []
     emails: list[str] = []
@@ -52,9 +52,14 @@ def compare_rows_fast(rows: Iterable[CheckRequest], context: CheckContext) -> Cr
     return CrossRowFindings({}, {}, {}, median, _check_threshold(median))
 
 
+def _are_file_numbers(context: CheckContext) -> bool:
+    """Whether each school must have the number of its row."""
+    return context.purpose is not Purpose.PORTFOLIO and context.volume in ROW_VOLUMES and context.additions is None
+
+
 def build_comparable_rows(rows: Iterable[CheckRequest], context: CheckContext) -> list[ComparableRow]:
     """Return the rows as needed for cross-row checks."""
-    if context.purpose is Purpose.PORTFOLIO or context.volume not in ROW_VOLUMES:
+    if not _are_file_numbers(context):
         return [build_comparable_row(request, context) for request in rows]
     # Inlined `build_comparable_row`: a call per row is noticeable on 60,000 rows.
     return [

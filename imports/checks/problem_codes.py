@@ -8,7 +8,7 @@ from enum import StrEnum
 from imports.enums import ConflictResolution
 
 #: Codes of probable mistakes and open questions: the row can be applied, but is unticked by default.
-UNTICKING = frozenset({"declined", "no_elementary", "probable_subtotal", "outlier", "other_pool"})
+UNTICKING = frozenset({"declined", "no_elementary", "probable_subtotal", "outlier", "other_pool", "already_added"})
 
 #: Codes of rows whose school holds licences of another pool of the year: to be answered, and with a typed number.
 OTHER_POOL = "other_pool"
@@ -76,6 +76,7 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "lower": (Fix.REDUCE, Fix.REVOKE, Fix.SET_ASIDE),
     "reduced_to_zero": (Fix.REVOKE, Fix.SET_ASIDE),
     "below_redeemed_units": (Fix.SET_ASIDE,),
+    "already_added": (Fix.TICK, Fix.SET_ASIDE),
     "other_pool": (Fix.COMPLEMENT, Fix.TICK, Fix.SET_ASIDE),
     "declined": (Fix.TICK, Fix.SET_ASIDE),
     "no_elementary": (Fix.TICK, Fix.SET_ASIDE),
@@ -83,7 +84,9 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "outlier": _PLAUSIBILITY_FIXES,
     "not_in_portfolio": (Fix.ADD_TO_PORTFOLIO, Fix.SET_ASIDE),
     "units_exceed_classes": (Fix.CORRECT,),
+    "file_remark": (),
     "added_to_other_pool": (),
+    "added_units": (),
     "shared_number_given": (Fix.CORRECT,),
     "email_shared": (Fix.CORRECT,),
     "email_not_in_directory": (),

@@ -130,6 +130,7 @@ def check_row_fast(request: CheckRequest, context: CheckContext, findings: Cross
         or conflict_resolution
         or school_checks.needs_note(found)
         or context.purpose is not Purpose.ALLOCATION
+        or context.additions is not None
     ):
         return None
     label, closed, elementary, mailbox, known, held, _, elsewhere = school
@@ -192,7 +193,7 @@ def check_row(request: CheckRequest, context: CheckContext, findings: CrossRowFi
         problems.append(describe_shared(row, found.uai, findings.shared[row.email.lower()], context))
     if context.purpose is Purpose.PORTFOLIO:
         return _portfolio_outcome(request, school, problems)
-    return _allocation_outcome(request, school, wanted, problems, findings)
+    return _allocation_outcome(request, school, wanted, problems, findings, context=context)
 
 
 def _label_recipient_held(request: CheckRequest, school: SchoolFacts | None) -> tuple[str, str, int]:
@@ -207,9 +208,9 @@ def _label_recipient_held(request: CheckRequest, school: SchoolFacts | None) -> 
 
 def _ignored_outcome(request: CheckRequest, school: SchoolFacts | None, context: CheckContext) -> RowOutcome:
     label, recipient, held = _label_recipient_held(request, school)
+    left_out = next((note for note in reversed(request.row.notes) if note.code in LEFT_OUT_CODES), None)
     if request.row.ignored:
-        code = next((note.code for note in request.row.notes if note.code in LEFT_OUT_CODES), "ignored")
-        reason = warning("", code, request.row.ignored)
+        reason = warning("", left_out.code if left_out else "ignored", request.row.ignored)
     elif request.awaited:
         reason = warning(
             "",
@@ -217,6 +218,8 @@ def _ignored_outcome(request: CheckRequest, school: SchoolFacts | None, context:
             f"Gardée de côté jusqu'à ce que l'annuaire connaisse {request.school.uai or 'son école'} : elle vous sera "
             "alors proposée de nouveau.",
         )
+    elif left_out is not None:
+        reason = left_out.problem
     else:
         reason = warning("", "set_aside", "Mise de côté : elle ne sera pas appliquée.")
     reasons = [reason]
@@ -291,6 +294,8 @@ def _allocation_outcome(
     units: int | None,
     problems: list[Problem],
     findings: CrossRowFindings,
+    *,
+    context: CheckContext,
 ) -> RowOutcome:
     label, recipient, held = _label_recipient_held(request, school)
     email = request.row.email
@@ -305,7 +310,8 @@ def _allocation_outcome(
         problems.append(describe_unknown(school))
     if units:
         problems += unit_checks.check_plausibility(request, units, school, findings)
-        problems += unit_checks.check_other_pools(request, units, school)
+        problems += unit_checks.check_other_pools(request, units, school, context)
+        problems += unit_checks.check_addition(request, school, context)
     verdict = _verdict(units, held, problems)
     if verdict is Verdict.CONFLICT and units is not None:
         problems.append(unit_checks.describe_lower(units, school))

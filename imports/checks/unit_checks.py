@@ -15,9 +15,13 @@ ROW_VOLUMES = frozenset({Volume.COLUMN, Volume.CLASSES})
 
 
 def get_requested_units(request: CheckRequest, context: CheckContext) -> int | Problem | None:
-    """Return the licences a row requests, or a problem; None if its cell already has a problem."""
-    if request.own_units or request.row.has_noted_units or context.volume in ROW_VOLUMES:
+    """Return the licences that the school of a row must have, or a problem; None if its cell already has a problem."""
+    if request.own_units:
         return request.row.units
+    if request.row.has_noted_units or context.volume in ROW_VOLUMES:
+        added = request.row.units
+        school = context.schools.get(request.school.uai)
+        return added if added is None or context.additions is None or school is None else school.held + added
     if context.volume is Volume.ALL:
         return context.units_for_all
     if context.volume is Volume.PORTFOLIO:
@@ -30,6 +34,27 @@ def get_requested_units(request: CheckRequest, context: CheckContext) -> int | P
             "complétez le périmètre.",
         )
     return request.row.units
+
+
+def check_addition(request: CheckRequest, school: SchoolFacts, context: CheckContext) -> Iterator[Problem]:
+    """Yield what a row adds to the licences of its school, and whether an earlier import added as many."""
+    added = request.row.units
+    if context.additions is None or request.own_units or not added:
+        return
+    if (day := context.additions.get((request.school.uai, added))) is not None:
+        yield warning(
+            "units",
+            "already_added",
+            f"Déjà ajouté le {formatting.long_date(day)}, par un tableau de mêmes titres : cochez la ligne pour "
+            f"ajouter encore {formatting.pluralize(added, 'licence')}.",
+        )
+    if school.held:
+        held, total = map(formatting.number, (school.held, school.held + added))
+        yield warning(
+            "units",
+            "added_units",
+            f"{held} + {formatting.number(added)} = {total} : ce tableau ajoute à ce que l'école a déjà.",
+        )
 
 
 def check_plausibility(
@@ -71,15 +96,17 @@ def check_plausibility(
         )
 
 
-def check_other_pools(request: CheckRequest, units: int, school: SchoolFacts) -> Iterator[Problem]:
+def check_other_pools(
+    request: CheckRequest, units: int, school: SchoolFacts, context: CheckContext
+) -> Iterator[Problem]:
     """Yield the question about a school that also holds licences of another pool: it would get a second key.
 
-    A number that a member typed for the row answers it; one that the file notes does not.
+    A number that a member typed for the row answers it, and so does adding; one that the file notes does not.
     """
     if not school.elsewhere or units <= school.held:
         return
     held = f"Cette école a déjà {describe_holdings(school.elsewhere)}"
-    if request.own_units:
+    if request.own_units or context.additions is not None:
         total = units + sum(holding.units for holding in school.elsewhere)
         message = f"{held} : elle en aura {formatting.number(total)} en tout, avec une seconde clé."
         yield warning("units", "added_to_other_pool", message)

@@ -10,7 +10,7 @@ from itertools import islice
 from imports.formats import limits
 from imports.formats.encodings import decode
 from imports.formats.exceptions import ACCEPTED_FORMATS_HINT, UnreadableFile, check_height
-from imports.formats.sheet_types import CellColours, CellPositions, CellRow, MergedRange, WorkbookSheet
+from imports.formats.sheet_types import CellColours, CellNotes, CellPositions, CellRow, MergedRange, WorkbookSheet
 
 #: Lines that are looked at, and the fewest that show columns.
 _SAMPLE_LINES, _MIN_LINES = 100, 3
@@ -93,6 +93,7 @@ class TextSheet:
         self.hidden_rows: frozenset[int] = frozenset()
         self.hidden_columns: frozenset[int] = frozenset()
         self.struck: CellPositions = frozenset()
+        self.notes: CellNotes = {}
         self._text = text
         self._separator = separator
         #: Numbers of the rows with more cells than the table has columns.

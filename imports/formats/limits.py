@@ -20,6 +20,8 @@ MAX_UNRESOLVED_FORMULAS = 1_000_000
 MAX_STRUCK_CELLS = 1_000_000
 #: Cells with a colour, recorded for one sheet; the colours of a sheet with more are not told.
 MAX_COLOURED_CELLS = 500_000
+#: Notes on cells that are read of one sheet, and characters kept of each.
+MAX_NOTES, MAX_NOTE_LENGTH = 10_000, 500
 #: Columns of a text file: as many as a spreadsheet has.
 MAX_COLUMNS = 16_384
 #: Sheets of a workbook.

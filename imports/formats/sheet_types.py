@@ -29,6 +29,10 @@ class CellColour(NamedTuple):
 type CellColours = Mapping[tuple[int, int], CellColour]
 
 
+#: The notes on cells, by position.
+type CellNotes = Mapping[tuple[int, int], str]
+
+
 class MergedRange(NamedTuple):
     """A range of merged cells, corners included; all but the top left one read as empty."""
 
@@ -49,6 +53,7 @@ class SheetMetadata(NamedTuple):
     hidden_columns: frozenset[int] = frozenset()
     #: None for a format that cannot tell.
     read_colours: Callable[[], CellColours | None] | None = None
+    notes: CellNotes = {}
 
 
 class WorkbookSheet(Protocol):
@@ -69,6 +74,8 @@ class WorkbookSheet(Protocol):
     struck: CellPositions
     #: Columns that the author hides.
     hidden_columns: frozenset[int]
+    #: Notes (comments) on cells; empty for a format that cannot tell.
+    notes: CellNotes
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows from row 1, blank ones included; may be called again."""

@@ -4,6 +4,7 @@ Those are formulas without a result, errors, hidden rows and columns, struck cel
 raised. A sheet without any of them is only searched for their marks; another is parsed. Colours are read on demand.
 """
 
+import posixpath
 import re
 from collections.abc import Iterable
 from functools import partial
@@ -15,7 +16,7 @@ from core.xml_streaming import create_parser, local_name
 from imports.formats import limits, loaded_workbook
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
-from imports.formats.sheet_types import CellColour, CellColours, SheetMetadata
+from imports.formats.sheet_types import CellColour, CellColours, CellNotes, SheetMetadata
 from imports.formats.workbook_parts import (
     BLACK,
     THEME,
@@ -39,6 +40,8 @@ MARKS = (b"strike", b"vertAlign")
 #: green for what was decided on the page. In no standard palette, so that they can be recognised; the original fill is
 #: kept in the background colour, which a solid fill does not use.
 MARK_COLOURS = SEVERE_COLOUR, WARNING_COLOUR, DECIDED_COLOUR = "FFFFC9C4", "FFFFE7A3", "FFD3EBC9"
+#: Author of the notes that annotating a workbook adds, and what stands between a note of the file and ours.
+NOTE_AUTHOR, NOTE_SEPARATOR = "Pep's", "— Pep's —"
 _DIGITS = re.compile(r"\s*[0-9]{1,6}\s*")
 _OFF = frozenset({"0", "false", "baseline"})
 #: Cells that are named in a remark.
@@ -314,6 +317,66 @@ def _scan_cells(pieces: Iterable[bytes], styles: dict[str, CellColour]) -> CellC
     return None if is_full else found
 
 
+#: What precedes the text of a note that others may answer, for programs that cannot show it so.
+_NOTE_PREAMBLE = re.compile(r"^\[.*?\n\s*(?:Comment|Commentaire)\s*:\s*", re.DOTALL)
+
+
+def read_cell_notes(archive: WorkbookArchive, member: str) -> CellNotes:
+    """Return the notes on the cells of a worksheet, the first `MAX_NOTES`. Raises `UnreadableFile`."""
+    folder, name = posixpath.split(member)
+    relations, targets = f"{folder}/_rels/{name}.rels", list[str]()
+
+    def relation(element: str, attributes: dict[str, str]) -> None:
+        if local_name(element) == "Relationship" and attributes.get("Type", "").endswith("/comments"):
+            path = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", "")))
+            targets.append(path.lstrip("/").lower())
+
+    if relations in archive.members:
+        parse_xml(create_parser(relation), archive.read(relations))
+    notes: dict[tuple[int, int], str] = {}
+    for target in targets:
+        if target in archive.members:
+            _scan_notes(archive.read(target), notes)
+    return notes
+
+
+def _scan_notes(pieces: Iterable[bytes], notes: dict[tuple[int, int], str]) -> None:
+    """Add the notes of a document, without those of an earlier annotation."""
+    authors, texts, collects = list[str](), list[str](), False
+    place, author = (0, 0), ""
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        nonlocal place, author, texts, collects
+        name = local_name(element)
+        if name in {"author", "comment"}:
+            texts = []
+        if name == "comment":
+            match = _REFERENCE.fullmatch(attributes.get("ref", ""))
+            place = (int(match[2]), column_index_from_string(match[1]) - 1) if match is not None else (0, 0)
+            author = _pick_part(authors, attributes.get("authorId", ""))
+        collects = name in {"author", "t"}
+
+    def text(data: str) -> None:
+        if collects:
+            texts.append(data)
+
+    def end(element: str) -> None:
+        nonlocal collects
+        collects = False
+        name = local_name(element)
+        if name == "author":
+            authors.append("".join(texts))
+        elif name == "comment" and author != NOTE_AUTHOR and len(notes) < limits.MAX_NOTES:
+            own = _NOTE_PREAMBLE.sub("", "".join(texts)).partition(NOTE_SEPARATOR)[0]
+            note = " ".join(own.split())[: limits.MAX_NOTE_LENGTH]
+            if note and place[0]:
+                notes[place] = note
+
+    parser = create_parser(start)
+    parser.EndElementHandler, parser.CharacterDataHandler = end, text
+    parse_xml(parser, pieces)
+
+
 def _drop(colour: str, usual: str) -> str:
     return "" if colour == usual else colour
 
@@ -351,6 +414,7 @@ def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
         metadata[name] = found._replace(
             hidden_columns=find_hidden_columns(archive.read(member)) if marks.columns else frozenset(),
             read_colours=partial(read_cell_colours, archive, member),
+            notes=read_cell_notes(archive, member),
         )
         if marked_texts or marks.digits:
             cells = find_marked_cells(archive.read(member), marked_texts)

@@ -15,7 +15,7 @@ from imports.models import ANNOTATED_FILE_KEPT, AnnotatedFile, ImportFile, Impor
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
 from imports.workbooks import provenance
 from imports.workbooks.annotated_workbook import AnnotatedWorkbook
-from imports.workbooks.marks import PageDecision, RowMarks, TableLocation, build_mark, format_school
+from imports.workbooks.marks import LEFT_OUT, PageDecision, RowMarks, TableLocation, build_mark, format_school
 from jobs.retention import schedule_pruning
 
 #: Time after which building the workbook counts as failed, whatever its size.
@@ -31,7 +31,8 @@ SELECT encode(sha256(convert_to(coalesce(string_agg(
        'hex')
 FROM imports_importrow
 WHERE import_id = %s
-  AND (verdict <> 'ignored' AND problems <> '[]' OR edits <> '{}' OR set_aside OR conflict_resolution <> '')
+  AND (verdict <> 'ignored' AND problems <> '[]' OR codes && %s::varchar[]
+       OR edits <> '{}' OR set_aside OR conflict_resolution <> '')
 """
 
 
@@ -65,7 +66,7 @@ def get_annotation_state(spreadsheet_import: SpreadsheetImport, at: datetime.dat
 def compute_problem_digest(spreadsheet_import: SpreadsheetImport) -> str:
     """Return the digest of the current problems of the rows, and of what was decided about them."""
     with connection.cursor() as cursor:
-        cursor.execute(_DIGEST_SQL, [spreadsheet_import.pk])
+        cursor.execute(_DIGEST_SQL, [spreadsheet_import.pk, list(LEFT_OUT)])
         value: str = cursor.fetchone()[0]
     return value
 
@@ -107,7 +108,7 @@ def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple[Ann
 def build_marks(spreadsheet_import: SpreadsheetImport) -> list[RowMarks]:
     """Return the marks of the rows with problems or decisions, in order."""
     layout = spreadsheet_import.layout
-    problematic = ~Q(verdict=Verdict.IGNORED) & ~Q(problems=[])
+    problematic = ~Q(verdict=Verdict.IGNORED) & ~Q(problems=[]) | Q(codes__overlap=list(LEFT_OUT))
     decided = ~Q(edits={}) | Q(set_aside=True) | ~Q(conflict_resolution="")
     found = (
         ImportRow.objects.filter(problematic | decided, import_id=spreadsheet_import.pk)

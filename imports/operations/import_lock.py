@@ -1,14 +1,16 @@
 """Lock an import and check its state; record what was done to it; queue tasks of the import worker."""
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from accounts.models import User
 from collectivities import audit_log
+from core import formatting
 from core.connections import connection
-from core.exceptions import Refusal
+from core.exceptions import DomainError, Refusal
 from imports.enums import ImportState
-from imports.exceptions import QuestionsOpen
+from imports.layout import LayoutQuestion
 from imports.models import SpreadsheetImport
 from jobs.housekeeping import count_live_jobs
 from jobs.tasks import defer
@@ -25,6 +27,17 @@ LARGE_QUEUE = "imports_large"
 LARGE_SIZE = 200_000
 #: States before an import is applied, rejected or cancelled.
 OPEN_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED, ImportState.APPLYING)
+
+
+class QuestionsOpen(DomainError):
+    """What was asked of an import waits for the answers to the questions about its table."""
+
+    code = "questions_open"
+
+    def __init__(self, questions: Sequence[LayoutQuestion]) -> None:
+        count = formatting.pluralize(len(questions), "question")
+        super().__init__(f"Ce tableau pose encore {count} : rien n'est fait avant d'y avoir répondu.")
+        self.questions = questions
 
 
 def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:

@@ -16,18 +16,19 @@ from imports.checks import context_queries
 from imports.checks.context import CheckRequest
 from imports.checks.row_checks import check_rows
 from imports.checks.school_resolution import collect_uais, find_agreeing_column, name_examples, resolve_schools
-from imports.columns import Meaning
+from imports.columns import NUMBER_COLUMNS, Meaning
 from imports.enums import APPLICABLE, ImportState, Purpose, RequestAnswer, Volume
-from imports.layout import NO_COLUMN, DetectedLayout, Layout, LayoutChoices
+from imports.layout import DOUBTFUL_NUMBERS, NO_COLUMN, DetectedLayout, Layout, LayoutChoices
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from imports.operations.application_requests import REQUEST_FIELDS, answer_request, end_request
 from imports.operations.import_lock import READ_TASK, lock_import, queue_task, record_in_journal
 from imports.operations.recheck import change_rows
 from imports.operations.upload import check_volume, lock_with_corrected, requeue_if_moved, requeue_without_choices
-from imports.parsing.column_mapping import column_index
+from imports.parsing.column_mapping import column_index, column_letters
 from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.questions import DUPLICATE_TABLES
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, RememberedMapping
+from licensing.entitlements.queries import get_school_year
 from licensing.pools.checks import ProgressCallback, no_progress
 from schools.queries import list_communes
 from schools.recognition.candidates import SchoolSummary
@@ -214,6 +215,10 @@ def remember_columns(
         # Its answers are places in one file.
         if code in asked and code != DUPLICATE_TABLES
     }
+    number = next((index for meaning in NUMBER_COLUMNS if (index := columns.get(meaning)) is not None), None)
+    if number is not None and DOUBTFUL_NUMBERS not in answers:
+        # A column that was chosen in spite of its title.
+        remembered[DOUBTFUL_NUMBERS] = f"give-{column_letters(number)}"
     RememberedLayout.objects.update_or_create(
         purpose=spreadsheet_import.purpose,
         header_digest=layout.header_digest,
@@ -277,8 +282,8 @@ def choose_layout(
 
 
 def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions:
-    """Return the layout choices of an import."""
-    choices = spreadsheet_import.choices
+    """Return the layout choices of an import, with the school year of its pool."""
+    choices, pool = spreadsheet_import.choices, spreadsheet_import.pool
     return ParsingOptions(
         purpose=Purpose(spreadsheet_import.purpose),
         sheets=choices.sheets,
@@ -287,6 +292,7 @@ def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions
         volume=Volume(spreadsheet_import.volume) if spreadsheet_import.volume else None,
         units_for_all=spreadsheet_import.units_for_all,
         answers=choices.answers,
+        school_year=get_school_year(pool.entitlement.last_day) if pool else None,
     )
 
 

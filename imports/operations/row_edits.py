@@ -30,6 +30,7 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows, is_tickable
 from imports.operations.upload import store_upload
+from imports.problems import COUNTED_WITH_ANOTHER, RowNote
 from imports.queries import ADDRESS_CODES, BaseRowQuery, RowQuery
 from imports.rows import parse_file_units
 from licensing.pools.models import Pool
@@ -455,16 +456,61 @@ def keep_row(
     nothing.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
-    row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).exclude(uai="").first()
-    cited = (
-        ImportRow.objects.filter(import_id=import_id, uai=row.uai, set_aside=False, ignored_reason="") if row else ()
-    )
-    kept = {one.pk for one in cited if (one == row if units is None else one.units == units)}
+    cited = _list_rows_of_school(import_id, sheet, number)
+    kept = {
+        one.pk for one in cited if ((one.sheet, one.number) == (sheet, number) if units is None else one.units == units)
+    }
     if not kept:
         raise Refusal("unknown_row", f"Aucune ligne de cette école ne dit {units} : il n'y a rien à garder.")
     others = [one for one in cited if one.pk not in kept]
     change_rows(spreadsheet_import, others, _set_aside)
     return len(others)
+
+
+@transaction.atomic
+def add_up_rows(
+    *,
+    import_id: int,
+    number: int,
+    sheet: int = 0,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+) -> int:
+    """Give the first row of a school the numbers of all its rows, and set the others aside; return the sum.
+
+    Raises `Refusal`, having changed nothing, where no other row cites the school, or a number is missing.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    cited = _list_rows_of_school(import_id, sheet, number)
+    numbers = [row.units for row in cited if row.units is not None]
+    if len(numbers) < max(len(cited), 2):
+        raise Refusal(
+            "nothing_to_add_up",
+            f"La ligne {number} ne s'additionne à aucune autre : son école n'est citée qu'une fois, ou l'une de ses "
+            "lignes ne dit pas de nombre.",
+        )
+    first, *others = cited
+
+    def add_up(row: ImportRow) -> None:
+        if row == first:
+            row.edits = row.edits | {Meaning.UNITS.value: str(sum(numbers))}
+            return
+        licences = formatting.pluralize(row.units or 0, "licence")
+        elsewhere = "" if row.sheet == first.sheet else f" de la feuille « {names[first.sheet]} »"
+        message = f"Même école que la ligne {first.number}{elsewhere}, qui en porte le nombre ({licences} ici)."
+        row.notes = [*row.notes, RowNote("", COUNTED_WITH_ANOTHER, message).as_json()]
+        row.set_aside = True
+
+    names = spreadsheet_import.layout.sheets
+    change_rows(spreadsheet_import, [first, *others], add_up)
+    return sum(numbers)
+
+
+def _list_rows_of_school(import_id: int, sheet: int, number: int) -> list[ImportRow]:
+    """Return the rows that cite the school of a row, in the order of the file, without those set aside or ignored."""
+    rows = ImportRow.objects.filter(import_id=import_id)
+    uais = rows.filter(sheet=sheet, number=number).exclude(uai="").values("uai")
+    return list(rows.filter(uai__in=uais, set_aside=False, ignored_reason="").order_by("sheet", "number"))
 
 
 def _tick(row: ImportRow, *, ticked: bool) -> None:

@@ -5,6 +5,7 @@ UAI and e-mail columns are recognised by content whatever their title. Where two
 taken.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,8 +15,8 @@ from imports.cells import CellType
 from imports.columns import DOMINANT_SHARE, MIN_SHARE, NUMBER_COLUMNS, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
 from imports.layout import LayoutQuestion
-from imports.parsing.cell_classification import ColumnSample, sample_columns
-from imports.parsing.column_titles import Title, is_unrelated, match_meanings
+from imports.parsing.cell_classification import ColumnSample, classify_cell, sample_columns
+from imports.parsing.column_titles import Title, is_level, is_unrelated, match_meanings
 from imports.parsing.rows import are_level_letters
 from schools.folding import fold
 
@@ -27,6 +28,10 @@ _GENERIC_NAME_TIER = 3
 _LAST_UNITS_TIER = 2
 #: In a column without a title, larger numbers count pupils rather than licences.
 MAX_UNTITLED_UNITS = 60
+
+
+#: What follows the level of a class: « CE1 B », « Cycle 2 et 3 ».
+_CLASS_LETTERS = re.compile(r"\b([a-d]|(?<!cycle )[1-4]|et|classe)\b")
 
 
 class ComparedRow(NamedTuple):
@@ -293,6 +298,8 @@ class _ColumnMapper:
                 for index, number in tiers.items()
                 if self.columns[index].empty or self.columns[index].share(*expected.types) >= expected.min_share
             }
+        if meaning is Meaning.KIND:
+            tiers = {index: tier for index, tier in tiers.items() if not self._holds_classes(index)}
         if meaning is Meaning.NAME:
             # « École » above « élémentaire » and « maternelle » is a kind; beside a UAI it need not be the name.
             tiers = {i: n for i, n in tiers.items() if not self._is_titled_kind(i, n)}
@@ -305,6 +312,12 @@ class _ColumnMapper:
     def _holds_kinds(self, index: int) -> bool:
         kinds = Meaning.KIND.column.identifying
         return kinds is not None and self.columns[index].share(*kinds.types) >= kinds.min_share
+
+    def _holds_classes(self, index: int) -> bool:
+        """Return whether a column tells classes of a school apart, « CP », « CE1 B », and not schools."""
+        texts = [text for text in self.columns[index].texts if not classify_cell(text) & CellType.KIND]
+        classes = sum(is_level(_CLASS_LETTERS.sub(" ", fold(text))) for text in texts)
+        return classes > 0 and classes >= DOMINANT_SHARE * len(self.columns[index].texts)
 
     def _is_titled_kind(self, index: int, name_tier: int) -> bool:
         """Return whether a title is a kind's as well: « Type d'établissement »."""

@@ -1,9 +1,8 @@
-"""Ask which of several columns counts: of UAI, of e-mail addresses, or of a table that is two. Pure."""
+"""Ask which of several columns counts: of UAI, or of e-mail addresses. Pure."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from imports.cells import CellType, cell_to_text
@@ -13,85 +12,51 @@ from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, column_index, column_letters
 from imports.parsing.column_titles import Title, is_unrelated, match_meanings
+from imports.parsing.form_answers import holds_several_addresses, may_be_personal
 from schools.folding import fold
-
-JOINED_TABLES = "joined_tables"
-#: In a list, hardly a school stands twice; « UAI du collège » repeats few.
-MIN_OWN_SHARE = 0.9
-#: One row of two schools says nothing.
-MIN_SCHOOLS = 2
-
-
-def ask_joined_tables(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[LayoutQuestion]:
-    """Return a question where two columns name schools, each with a number of licences on its side."""
-    by_meaning = {
-        meaning: [index for index, title in enumerate(titles) if title.text and meaning in match_meanings(title)]
-        for meaning in (Meaning.UNITS, Meaning.NAME, Meaning.COMMUNE)
-    }
-    numbers = by_meaning[Meaning.UNITS]
-    if len(numbers) < 2:  # noqa: PLR2004
-        return []
-    listed = {index: _list_uais(sample, index) for index in range(len(titles))}
-    coded = [index for index, uais in listed.items() if uais]
-    for left, right in pairwise(coded):
-        if _part([[left, right], numbers]) and not listed[left] & listed[right]:
-            return [_build_question(left, right)]
-    # Without UAI, all that names a school comes twice.
-    if not coded and _part(list(by_meaning.values())):
-        return [_build_question(by_meaning[Meaning.NAME][0], by_meaning[Meaning.NAME][-1])]
-    return []
-
-
-def _part(columns: Sequence[Sequence[int]]) -> bool:
-    """Whether one line parts the columns of each meaning, so that both sides have all of them."""
-    return all(columns) and max(one[0] for one in columns) < min(one[-1] for one in columns)
-
-
-def _build_question(left: int, right: int) -> LayoutQuestion:
-    return LayoutQuestion(
-        "",
-        JOINED_TABLES,
-        f"Les colonnes {column_letters(left)} et {column_letters(right)} nomment toutes deux des écoles, chacune avec "
-        "un nombre de licences : deux tableaux semblent côte à côte. Mettez une colonne vide entre eux et déposez le "
-        "fichier de nouveau, ou confirmez que c'est un seul tableau.",
-        (AnswerOption("one", "C'est un seul tableau : lire les colonnes choisies ci-dessous"),),
-    )
-
-
-def _list_uais(sample: Sequence[CellRow], index: int) -> set[str]:
-    """Return the UAI in a column; none where it is no list of schools."""
-    found = [
-        cell_to_text(row[index]).upper()
-        for row in sample
-        if index < len(row) and isinstance(row[index], str) and classify_cell(row[index]) & CellType.UAI
-    ]
-    return set(found) if len(found) >= MIN_SCHOOLS and len(set(found)) >= MIN_OWN_SHARE * len(found) else set()
-
 
 #: Code of the question.
 EMAIL_COLUMNS = "email_columns"
-_NONE_LABEL = "Ne lire aucune : écrire au contact de votre périmètre ou à l'adresse officielle"
+_NONE_LABEL = "Ne pas les lire : écrire au contact de votre périmètre ou à l'adresse officielle"
 
 
 def choose_email_column(
-    mapping: ColumnMapping, titles: Sequence[Title], sample: Sequence[CellRow], answers: Mapping[str, str]
+    mapping: ColumnMapping,
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    chosen: Mapping[Meaning, int | None],
+    answers: Mapping[str, str],
 ) -> ColumnMapping:
-    """Return the mapping whose question about addresses has an option for each column, and its answer."""
+    """Return the mapping whose question about addresses has an option for each column, and its answer.
+
+    An address that is not the school's is not read, as its key would go there: where it may be, that is asked.
+    """
     candidates = mapping.candidates.get(Meaning.EMAIL, [])
     asked = next((question for question in mapping.questions if question.column == Meaning.EMAIL), None)
-    if asked is None or not candidates:
+    question, columns = asked, dict(mapping.columns)
+    if asked is None and Meaning.EMAIL in columns and Meaning.EMAIL not in chosen:
+        candidates = [columns[Meaning.EMAIL]]
+        name = _describe_addresses(candidates[0], titles, []).label
+        if holds_several_addresses(candidates[0], columns, sample):
+            del columns[Meaning.EMAIL]
+            remark = f"Une même école a plusieurs adresses dans {name} : elles sont de personnes, et ne sont pas lues."
+            return mapping._replace(columns=columns, remarks=[*mapping.remarks, remark])
+        if may_be_personal(candidates[0], titles, sample):
+            del columns[Meaning.EMAIL]
+            message = f"Les adresses de {name} sont peut-être celles de personnes, et non des écoles. "
+            question = LayoutQuestion(Meaning.EMAIL, EMAIL_COLUMNS, message, likely=NO_COLUMN)
+    if question is None or not candidates:
         return mapping
     options = [_describe_addresses(index, titles, sample) for index in candidates]
-    question = asked._replace(
+    question = question._replace(
         code=EMAIL_COLUMNS,
-        message=f"{asked.message.rpartition('. ')[0]}. À laquelle écrire ?",
+        message=f"{question.message.rpartition('. ')[0]}. À laquelle écrire ?",
         options=(*options, AnswerOption(NO_COLUMN, _NONE_LABEL)),
     ).answered_by(answers)
-    columns = dict(mapping.columns)
     if question.answer not in ("", NO_COLUMN):
         columns[Meaning.EMAIL] = column_index(question.answer)
-    questions = [question if one is asked else one for one in mapping.questions]
-    return mapping._replace(columns=columns, questions=questions)
+    questions = [one for one in mapping.questions if one is not asked]
+    return mapping._replace(columns=columns, questions=[*questions, question])
 
 
 def _describe_addresses(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:

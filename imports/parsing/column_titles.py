@@ -239,9 +239,7 @@ _TOTAL_WORDS = split_words(
 )
 _GRANTED = re.compile(r"\b(accord|attribu|affect|octroy|notifi|retenu|valid(e|ee|es|ees)\b|dotation)")
 _REQUESTED = re.compile(r"\b(demand|souhait|voeu|besoin|previs|prevu|propos|sollicit|command)")
-_PAST = re.compile(r"\b(deja|actuel|existant|ancien|utilise|active|precedent|dernier)")
 _YEAR = re.compile(r"\b(20[0-9]{2})\b")
-_ORDINAL = re.compile(r"\b(souhait|voeu|choix|demande)s? (n )?[0-9]\b")
 _NURSERY = re.compile(r"tps|ps|ms|gs|maternelles?|mat(er)?|petite|grande|cycle1|c1")
 _ELEMENTARY = re.compile(r"cp|ce[12]?|cm[12]?|elementaires?|elem|preparatoire|cycle[23]|c[23]")
 _OTHER_LEVEL = re.compile(
@@ -262,8 +260,6 @@ class Part(Enum):
     GRANTED = "granted"
     REQUESTED = "requested"
     YEAR = "year"
-    #: « Licences déjà attribuées ».
-    PAST = "past"
     OTHER = "other"
 
 
@@ -289,11 +285,7 @@ def is_level(text: str) -> bool:
 def describe_number_title(title: Title) -> NumberTitle:
     """Return what the numbers below a title count."""
     rest = fold(title.child or title.text or title.parent)
-    tokens = [
-        token
-        for token in _level_tokens(rest)
-        if ALIASES.get(token, token) not in _COUNT_WORDS and ALIASES.get(token.rstrip("s"), token) not in _COUNT_WORDS
-    ]
+    tokens = [token for token in _level_tokens(rest) if not _is_one_of(token, _COUNT_WORDS)]
     part = _find_part(rest, tokens)
     return NumberTitle(
         _find_counted(title.text or title.parent),
@@ -305,7 +297,7 @@ def describe_number_title(title: Title) -> NumberTitle:
 
 
 def _find_part(rest: str, tokens: list[str]) -> Part:
-    patterns = {Part.PAST: _PAST, Part.GRANTED: _GRANTED, Part.REQUESTED: _REQUESTED, Part.YEAR: _YEAR}
+    patterns = {Part.GRANTED: _GRANTED, Part.REQUESTED: _REQUESTED, Part.YEAR: _YEAR}
     for part, pattern in patterns.items():
         if pattern.search(rest):
             return part
@@ -324,11 +316,6 @@ def names_total(title: Title) -> bool:
     return bool(set(fold(title.text).split()) & _TOTAL_WORDS)
 
 
-def is_ranked_wish(title: Title) -> bool:
-    """Whether a title numbers wishes: « Souhait 1 » is the first wish, and not a number of wishes."""
-    return _ORDINAL.search(fold(title.text)) is not None
-
-
 def is_about_pupils(title: Title) -> bool:
     """Whether a title counts pupils."""
     return bool(set(title_words(title.text)) & split_words("eleve fille garcon effectif"))
@@ -343,7 +330,7 @@ def may_be_number_of(meaning: Meaning, title: Title) -> bool:
 @lru_cache(maxsize=4096)
 def _find_counted(text: str) -> Meaning | None:
     words = set(title_words(text))
-    if words & (NON_COUNT_WORDS - {"eleve"}) or words & (UNRELATED_WORDS - {"eleve", "annee"}):
+    if words & (NON_COUNT_WORDS - {"eleve"}):
         return None
     if words & _LICENCE_WORDS:
         return Meaning.UNITS
@@ -358,6 +345,7 @@ _FOR_EACH = re.compile(r"/\s*(cl|él[eè]ve|eleve|enseign|prof|niveau)", re.IGNO
 _PLAIN_PHRASE = re.compile(
     r"\b(1|une) (licences? )?par classe\b|\bhors (ulis|segpa|upe2a|maternelles?)\b|\bavez vous besoin\b"
     r"|\bpar (l |la |le |les |chaque |votre )?(ecole|etablissement|structure|college|direct\w+)s?\b"
+    r"|\btous (les )?niveaux\b|\ben (?=licences?\b|abonnements?\b|chiffres?\b|septembre|20)|\b1 an\b"
     r"|\blot n? ?[0-9]\b|\bcycles? [1-4i]+( (et |a )?[1-4i]+)*\b"
 )
 _YEARS = re.compile(r"\b(?:20)?([0-9]{2}) (?:20)?([0-9]{2})\b")
@@ -376,15 +364,14 @@ def list_doubtful_words(meaning: Meaning, title: Title, school_year: int | None 
 @lru_cache(maxsize=4096)
 def _list_doubtful_words(meaning: Meaning, text: str, school_year: int | None) -> tuple[str, ...]:
     folded = _PLAIN_PHRASE.sub(" ", _YEARS.sub(_write_school_year, fold(_CAMEL.sub(" ", text))))
-    tokens = [word for token in folded.split() for word in _split_compound(token)]
     plain = PLAIN_WORDS | (PLAIN_CLASS_WORDS if meaning is Meaning.CLASSES else frozenset())
-    if school_year is not None:
-        plain |= {str(school_year - 1), str(school_year)}
-    words = [token for token in tokens if not _is_plain(token, plain, any_year=school_year is None)]
-    if not any(_is_plain(token, _NOUNS) for token in tokens):
+    years = _YEAR.findall(folded) if school_year is None else (str(school_year - 1), str(school_year))
+    tokens = [word for token in folded.split() for word in _split_compound(token)]
+    words = [token for token in tokens if token not in years and not _is_one_of(token, plain)]
+    if not any(_is_one_of(token, _NOUNS) for token in tokens):
         # « Nombr de licences » has a noun already, « Lisences » is one.
         words = [word for word in words if _correct_spelling(word) not in _NOUNS]
-    return (*words, *(found[0] for found in _MARK.finditer(text)), *(found[0] for found in _FOR_EACH.finditer(text)))
+    return (*words, *(found[0] for mark in (_MARK, _FOR_EACH) for found in mark.finditer(text)))
 
 
 def _write_school_year(match: re.Match[str]) -> str:
@@ -392,11 +379,10 @@ def _write_school_year(match: re.Match[str]) -> str:
     return f"20{match[1]} 20{match[2]}" if int(match[2]) == int(match[1]) + 1 else match[0]
 
 
-def _is_plain(word: str, plain: frozenset[str], *, any_year: bool = False) -> bool:
-    if any_year and _YEAR.fullmatch(word):
-        return True
+def _is_one_of(word: str, words: frozenset[str]) -> bool:
+    """Whether a word is one of these, in any spelling or gender, or several of it."""
     forms = (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("e"))
-    return any(form in plain or ALIASES.get(form) in plain for form in forms)
+    return any(ALIASES.get(form, form) in words or form in words for form in forms)
 
 
 def _level_tokens(folded: str) -> list[str]:

@@ -1,184 +1,146 @@
-"""Rows that the file sets apart: hidden, struck through, refused, in doubt, in a colour, or without a cross. Pure.
+"""Rows that the file sets apart: hidden, struck through, in a sheet of refusals, or left by a category. Pure.
 
 They stay in the table, unticked, each with its reason: a filter may have been left on, and a cross forgotten.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from textwrap import shorten
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from core import formatting
-from imports.cells import cell_to_text
+from imports.answers import AGAINST, read_answer, refuses_below
 from imports.columns import Meaning
-from imports.formats.sheet_types import CellRow, CellValue
-from imports.parsing.coloured_rows import apply_legends
-from imports.parsing.column_mapping import column_letters
+from imports.formats.sheet_types import WorkbookSheet
+from imports.layout import LayoutQuestion
+from imports.parsing.ignored_rows import GROUP, NOTE
+from imports.parsing.row_categories import (
+    NOTE_NAME,
+    UnreadColumn,
+    ask_row_categories,
+    group_by_category,
+    list_unread_columns,
+    read_remarks,
+)
+from imports.parsing.row_colours import Place, find_row_colours
 from imports.parsing.rows import ParsedRow
-from imports.parsing.sheet_selection import DetectedSheet
 from imports.parsing.stacked_tables import ReadTable
 from imports.problems import RowNote
-from schools.folding import fold
 
-#: Code of the notes of such rows.
-DECLINED = "declined"
-#: Answers are short: longer texts are remarks.
-MAX_ANSWER_LENGTH = 40
-#: In a column without a title, crosses are answers only if this share of the rows has one.
-MIN_UNTITLED_SHARE = 0.2
-MIN_CROSSES = 2
-
-#: Whole cells that refuse, whatever the column.
-_REFUSAL = re.compile(
-    r"(refus(e|ee|es|ees)?|rejet(e|ee|es|ees)?|annul(e|ee|es|ees|ation)|declin(e|ee)|desiste(e|ment)?|abandon(ne|nee)?"
-    r"|(avis )?defavorable|ecarte(e)?|exclu(e)?|renonce"
-    r"|non (retenu|accorde|valide|participant|interesse|volontaire)(e|es|ees|s)?"
-    r"|(l ecole )?ne (participe|souhaite|veut|desire) (pas|plus)( participer)?"
-    r"|pas (interesse|retenu|accorde|volontaire)(e|es|ees|s)?)"
-)
-#: Titles of columns that say who takes part.
-_PARTICIPATION = re.compile(
-    r"\b(particip\w*|inscrit\w*|inscription|engage|engagement|volontaire\w*|accord|accorde\w*|avis|decision|retenu\w*|"
-    r"valide\w*|validation|confirme\w*|confirmation|interesse\w*|adhere|adhesion|beneficie|reponse|selection\w*|ok|"
-    r"oui non|oui|choix|a equiper|a doter|a livrer)\b"
-)
-#: Titles about something else that is accepted or refused.
-_OTHER_SUBJECT = re.compile(
-    r"\b(rgpd|donnees|image|images|photo|photos|newsletter|charte|restauration|cantine|rep|ulis|fibre)\b"
-)
-#: Titles under which a cross refuses.
-_NEGATIVE = re.compile(
-    r"\b(ne (participe(nt)?|souhaite(nt)?|veut|veulent) pas|non participant\w*|refus\w*|annul\w*|exclu\w*|desist\w*"
-    r"|abandon\w*)\b"
-)
-#: Names of sheets, beside others, that list the schools which are not to be given anything.
-_REFUSED_SHEET = re.compile(
-    rf"{_NEGATIVE.pattern}|\b(rejet\w*|defavorable\w*|ecarte\w*|renonce\w*"
-    r"|non (retenu|accorde|valide|interesse|volontaire|servi)\w*|(en|d) attente)\b"
-)
-#: Answers, and marks by their first character. A cross ticks, unless check marks stand in the same column.
-_YES = frozenset({"oui", "o", "ok", "1", "vrai", "true", "yes", "y"})
-_NO = frozenset({"non", "n", "no", "0", "faux", "false"})
-_CROSSES = frozenset({"x", "xx", "xxx"})
-#: Beginnings of answers. What agrees without ticking says nothing about the empty cells beside it.
-_YES_START, _NO_START = re.compile(r"(oui|ok|d accord)\b"), re.compile(r"(non|pas)\b")
-_AGREED_START = re.compile(
-    r"((avis )?(tres )?(favorable|positif)|(accord|accept|valid|confirm|interess|engag|selectionn)e(e|es|s)?|retenue?s?"
-    r"|inscrite?s?|participe|participante?s?|volontaires?|adherente?s?|beneficiaires?)\b"
-)
-#: Words that turn such a beginning round.
-_NEGATED = re.compile(r"\b(ne|non|pas|plus|mais|refus\w*)\b")
-#: Words that leave an answer open, even after « oui ».
-_DOUBT = re.compile(
-    r"\b(reserves?|conditions?|attente|peut etre|eventuel\w*|provisoire\w*|incertain\w*|indecis\w*|hesit\w*|nsp"
-    r"|sais? pas"
-    r"|(a|reste a|restent a) (confirmer|voir|verifier|valider|preciser|definir|etudier|relancer|rappeler|recontacter)"
-    r"|(sans|pas de) (reponse|retour|nouvelles?)|en (cours|suspens))\b"
-)
-_MARKS = dict.fromkeys("×✕✖✗✘☒❌", "cross") | dict.fromkeys("✓✔☑✅", "check") | dict.fromkeys("☐□◻⬜", "no")
-
-
-#: In the notes of the rows: the column that says no, the sheet of refusals.
-_COLUMN_REASON = re.compile(r": la colonne (.+?) (?:dit|est vide)")
-_SHEET_REASON = re.compile(r": elle est dans la feuille (« .+ »)")
-_COLOUR_REASON = re.compile(r": elle (?:est (en [a-z]+), et le fichier dit|a (la couleur de « .+ ») dans le fichier)")
-
-
-class _Answer(NamedTuple):
-    """What a cell answers, and its text.
-
-    `kind`: « yes », « check », « cross », « agreed », « no », « refusal », « doubt », « blank », « number », « other ».
-    """
-
-    kind: str
-    text: str
-
-
-class _DecidingColumn(NamedTuple):
-    """A column whose cells tell that a row is declined: its name in sentences, and the answers that decline."""
-
-    position: int
-    name: str
-    declining: frozenset[str]
-
-    def describe(self, row: CellRow) -> str:
-        """Return what the cell says against the row, "" where nothing."""
-        answer = _read_answer(row, self.position)
-        if answer.kind not in self.declining:
-            return ""
-        text = shorten(answer.text, MAX_ANSWER_LENGTH, placeholder="…")
-        return f"la colonne {self.name} " + (f"dit « {text} »" if text else "est vide")
+#: Codes of the notes of such rows, and of remarks that are shown and untick no row.
+DECLINED, SHOWN = "declined", "file_remark"
+#: Longer texts are no headings of a group.
+MAX_HEADING_LENGTH = 60
+_HEADINGS = frozenset({GROUP.reason, NOTE.reason})
 
 
 class DeclinedRows(NamedTuple):
     """What the file sets apart."""
 
-    #: The notes of the rows that mean no, by sheet and by row number.
-    notes: dict[int, dict[int, RowNote]]
-    #: The rows that are a legend of colours, by sheet.
-    legends: dict[int, set[int]]
+    #: The notes of the rows, by sheet and by row number.
+    notes: dict[Place, list[RowNote]]
+    #: The rows that are a legend of colours.
+    legends: frozenset[Place]
+    #: The question which rows to take, None where nothing parts them.
+    question: LayoutQuestion | None
     #: French sentences about legends of colours that are not applied.
     remarks: list[str]
 
 
-def list_declined_rows(tables: Sequence[ReadTable]) -> DeclinedRows:
-    """Return the rows that mean no. `tables`: in the order of each sheet."""
-    applied = apply_legends(tables)
-    notes: dict[int, dict[int, RowNote]] = {}
-    refused = _find_refused_sheets(tables)
+def list_declined_rows(
+    tables: Sequence[ReadTable], sheets: Sequence[WorkbookSheet], communes: frozenset[str], answers: Mapping[str, str]
+) -> DeclinedRows:
+    """Return the rows that mean no. `sheets`: those that are not read. `communes`: folded names of known communes."""
+    coloured = find_row_colours(tables, sheets)
+    unread = list_unread_columns(tables, communes, coloured.legend_cells)
+    groups = {id(column): group_by_category(column, communes) for column in unread}
+    every = [*chain.from_iterable(groups.values()), *coloured.colours]
+    question = ask_row_categories(every, answers)
+    left: dict[Place, str] = {}
+    if question is not None and not question.is_open:
+        for group in every:
+            left = left if group.value in question.taken else dict.fromkeys(group.rows, group.reason) | left
+    others = [column for column in unread if not groups[id(column)]]
+    remarks = read_remarks([*others, *_list_notes(tables)], communes)
+    headings = dict(_list_rows_below_headings(tables))
+    reasons: dict[Place, str] = {}
+    for each in (_find_rows_of_refused_sheets(tables), _find_struck_rows(tables), left, remarks.against):
+        reasons = each | reasons
+    refused = {place: f"elle est sous le titre « {text} »" for place, text in headings.items() if _is_refusal(text)}
+    reasons = _find_hidden_rows(tables) | refused | reasons
+    notes = {
+        place: [RowNote("", DECLINED, f"Le fichier semble écarter cette ligne : {reason}. Cochez-la si elle compte.")]
+        for place, reason in reasons.items()
+    }
+    shown = {
+        place: [f"au-dessus, le fichier dit « {text} »"] for place, text in headings.items() if place not in refused
+    }
+    for place, sentences in [*shown.items(), *remarks.shown.items()]:
+        lines = [f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences]
+        notes.setdefault(place, []).extend(RowNote("", SHOWN, sentence) for sentence in lines)
+    return DeclinedRows(notes, coloured.legend_rows, question, coloured.remarks)
+
+
+def _list_schools(table: ReadTable) -> Iterator[Place]:
+    return ((row.sheet, row.number) for row in table.body.rows if not row.ignored)
+
+
+def _find_rows_of_refused_sheets(tables: Sequence[ReadTable]) -> dict[Place, str]:
+    """Return the rows of sheets whose names say no, where other sheets are read as well."""
+    names = {table.detected.index: table.detected.sheet.name for table in tables}
+    refused = {index for index, name in names.items() if refuses_below(name)}
+    return {
+        place: f"elle est dans la feuille « {names[place[0]]} »"
+        for table in tables
+        if table.detected.index in refused and refused != names.keys()
+        for place in _list_schools(table)
+    }
+
+
+def _find_struck_rows(tables: Sequence[ReadTable]) -> dict[Place, str]:
+    """Return the rows whose school or number is struck through."""
+    found = set()
     for table in tables:
-        index, first = table.detected.index, table.detected.header_row or 0
-        above = {number: note for number, note in notes.get(index, {}).items() if number < first}
-        in_colour, legends = applied.reasons.get(index, {}), applied.cells.get(index, set())
-        below = _find_declined_rows(table.detected, table.columns, in_colour, legends)
-        if index in refused:
-            note = _note(f"elle est dans la feuille « {table.detected.sheet.name} »")
-            below = {row.number: note for row in table.body.rows} | below
-        notes[index] = above | below
-    rows = {index: {row for row, _ in cells} for index, cells in applied.inside.items()}
-    return DeclinedRows(notes, rows, applied.remarks)
+        telling = {table.columns.get(meaning) for meaning in (Meaning.UAI, Meaning.NAME, Meaning.UNITS)}
+        found |= {(table.detected.index, row) for row, index in table.detected.sheet.struck if index in telling}
+    return dict.fromkeys(found, "elle est barrée dans le fichier")
 
 
-def _find_refused_sheets(tables: Sequence[ReadTable]) -> set[int]:
-    """Return the indexes of the sheets whose names say no, where other sheets are read as well."""
-    names = {table.detected.index: fold(table.detected.sheet.name) for table in tables}
-    refused = {index for index, name in names.items() if _REFUSED_SHEET.search(name)}
-    return refused if refused != names.keys() else set()
+def _find_hidden_rows(tables: Sequence[ReadTable]) -> dict[Place, str]:
+    found = {(table.detected.index, number) for table in tables for number in table.detected.sheet.hidden_rows}
+    return dict.fromkeys(found, "elle est masquée dans le fichier, par un filtre sans doute")
 
 
-def _find_declined_rows(
-    detected: DetectedSheet,
-    columns: Mapping[Meaning, int],
-    in_colour: Mapping[int, str],
-    legends: Collection[tuple[int, int]],
-) -> dict[int, RowNote]:
-    """Return the notes of the rows below the header that mean no, by row number.
-
-    `columns`: those with a meaning. `in_colour`: why rows are refused by their colour. `legends`: cells that are no
-    answers.
-    """
-    reasons = {number: reason for number, reason in in_colour.items() if number > (detected.header_row or 0)}
-    for number in _find_struck_rows(detected, columns):
-        reasons[number] = "elle est barrée dans le fichier"
-    # « Votre école participe-t-elle ? » may be taken for a column of names.
-    taken = frozenset(index for meaning, index in columns.items() if meaning.column.is_critical)
-    deciding = _find_deciding_columns(detected, taken)
-    if deciding:
-        for number, row in enumerate(detected.sheet.rows(), start=1):
-            if number > (detected.header_row or 0) and number not in reasons:
-                answers = (one.describe(row) for one in deciding if (number, one.position) not in legends)
-                reason = next(filter(None, answers), "")
-                if reason:
-                    reasons[number] = reason
-    for number in detected.sheet.hidden_rows:
-        if number > (detected.header_row or 0):
-            reasons.setdefault(number, "elle est masquée dans le fichier, par un filtre sans doute")
-    return {number: _note(reason) for number, reason in reasons.items()}
+def _list_rows_below_headings(tables: Sequence[ReadTable]) -> Iterator[tuple[Place, str]]:
+    """Iterate over the rows below a heading that speaks against them, each with the text of the heading."""
+    for table in tables:
+        heading = ""
+        for row in table.body.rows:
+            if row.ignored in _HEADINGS:
+                text = next(iter(row.cells.values()), "")
+                is_against = len(row.cells) == 1 and len(text) <= MAX_HEADING_LENGTH and read_answer(text) in AGAINST
+                heading = text if is_against or _is_refusal(text) else ""
+            elif heading and not row.ignored:
+                yield (row.sheet, row.number), heading
 
 
-def _note(reason: str) -> RowNote:
-    return RowNote("", DECLINED, f"Le fichier semble écarter cette ligne : {reason}. Cochez-la si elle compte.")
+def _is_refusal(heading: str) -> bool:
+    """Whether a heading is that of a group of refused schools; one without a capital is a comment on a school."""
+    return heading[:1].isupper() and refuses_below(heading)
+
+
+def _list_notes(tables: Sequence[ReadTable]) -> list[UnreadColumn]:
+    """Return the notes on the cells of schools, as a column of remarks."""
+    if not any(table.detected.sheet.notes for table in tables):
+        return []
+    places = [place for table in tables for place in _list_schools(table)]
+    schools, texts = set(places), dict[str, list[Place]]()
+    for table in tables:
+        for (number, _), text in table.detected.sheet.notes.items():
+            if (table.detected.index, number) in schools:
+                texts.setdefault(text, []).append((table.detected.index, number))
+    return [UnreadColumn("", "", NOTE_NAME, texts, places)]
 
 
 def describe_declined(rows: Iterable[ParsedRow]) -> str:
@@ -194,95 +156,24 @@ def describe_declined(rows: Iterable[ParsedRow]) -> str:
     return f"Le fichier semble écarter une ligne ({reasons}). Elle n'est pas cochée d'office." if count else ""
 
 
+#: What the notes of rows say, and how they are counted: « 3 barrées », « 2 par la colonne « Avis » ».
+_COUNTED_REASONS = (
+    (re.compile(r": (la colonne .+?|une note) (?:dit|est vide)"), "par {}"),
+    (re.compile(r": elle est (dans la feuille « .+ »|sous le titre « .+ »)"), "{}"),
+    (re.compile(r": elle est ((?:écrite )?en [a-z]+) dans le fichier"), "{}"),
+    (re.compile(r": elle est (barrée|masquée) dans le fichier"), "{}"),
+)
+
+
 def summarize_reasons(sentences: Iterable[tuple[str, int]]) -> str:
     """Return « 3 barrées, 2 masquées » from the number of rows by the sentence of their note."""
-    counts: Counter[tuple[str, str]] = Counter()
+    counts: Counter[str] = Counter()
     for sentence, rows in sentences:
-        column = _COLUMN_REASON.search(sentence)
-        sheet = _SHEET_REASON.search(sentence)
-        colour = _COLOUR_REASON.search(sentence)
-        if column or sheet or colour:
-            where = f"par la colonne {column[1]}" if column else f"dans la feuille {sheet[1]}" if sheet else ""
-            if colour and not where:
-                where = colour[1] or f"de {colour[2]}"
-            counts[where, where] += rows
-        elif "barrée" in sentence:
-            counts["barrée", "barrées"] += rows
-        elif "masquée" in sentence:
-            counts["masquée", "masquées"] += rows
-    return ", ".join(formatting.pluralize(rows, *words) for words, rows in counts.items())
-
-
-def _find_struck_rows(detected: DetectedSheet, columns: Mapping[Meaning, int]) -> set[int]:
-    """Return the rows whose school or number is struck through."""
-    if not detected.sheet.struck:
-        return set()
-    telling = {columns.get(meaning) for meaning in (Meaning.UAI, Meaning.NAME, Meaning.UNITS)}
-    return {number for number, index in detected.sheet.struck if index in telling}
-
-
-def _find_deciding_columns(detected: DetectedSheet, taken: frozenset[int]) -> list[_DecidingColumn]:
-    # Headings and notes have one cell.
-    sample = [row for row in detected.sample if sum(1 for cell in row if cell not in ("", False)) > 1]
-    found = []
-    for index, title in enumerate(detected.titles):
-        if index not in taken:
-            counts = Counter(_read_answer(row, index).kind for row in sample)
-            declining = _find_declining_answers(fold(title.text), counts)
-            if declining:
-                name = f"« {title.text.strip()} »" if title.text.strip() else column_letters(index)
-                found.append(_DecidingColumn(index, name, declining))
-    return found
-
-
-def _find_declining_answers(title: str, counts: Counter[str]) -> frozenset[str]:
-    """Return the answers that decline a row in a column, none where it decides nothing. `title`: folded."""
-    refusals = frozenset({"refusal"} if counts["refusal"] else ())
-    crosses_refuse = counts["check"] > 0
-    ticks = counts["yes"] + counts["check"] + (0 if crosses_refuse else counts["cross"])
-    if _NEGATIVE.search(title):
-        return refusals | {"yes", "check", "cross", "doubt"}
-    if not title:
-        # Crosses under no title, and nothing else.
-        rows = counts.total()
-        alone = ticks + counts["blank"] == rows > ticks >= max(MIN_CROSSES, MIN_UNTITLED_SHARE * rows)
-        return refusals | ({"blank"} if alone else set())
-    if not _PARTICIPATION.search(title) or _OTHER_SUBJECT.search(title):
-        return refusals
-    unread = counts["other"] + counts["number"]
-    if unread > counts.total() - counts["blank"] - unread:
-        return frozenset({"refusal"})
-    declining = {"refusal", "no", "doubt"} | ({"cross"} if crosses_refuse else set())
-    # An empty cell beside sentences is no answer; numbers may count what takes part.
-    if ticks and not unread:
-        declining.add("blank")
-    if not counts["number"]:
-        declining.add("other")
-    return frozenset(declining)
-
-
-def _read_answer(row: CellRow, index: int) -> _Answer:
-    cell: CellValue = row[index] if index < len(row) else ""
-    if isinstance(cell, bool):
-        return _Answer("yes" if cell else "no", "VRAI" if cell else "FAUX")
-    text = cell_to_text(cell)
-    if not text:
-        return _Answer("blank", text)
-    if text[0] in _MARKS and len(text) <= MAX_ANSWER_LENGTH:
-        return _Answer(_MARKS[text[0]], text)
-    return _Answer(_classify(fold(text)), text)
-
-
-def _classify(folded: str) -> str:
-    """Return the kind of an answer in words."""
-    for kind, words in (("yes", _YES), ("no", _NO), ("cross", _CROSSES)):
-        if folded in words:
-            return kind
-    if folded.replace(" ", "").isdecimal():
-        return "number"
-    if _REFUSAL.fullmatch(folded) and len(folded) <= MAX_ANSWER_LENGTH:
-        return "refusal"
-    if _DOUBT.search(folded):
-        return "doubt"
-    starts = (("no", _NO_START),) if _NEGATED.search(folded) else (("yes", _YES_START), ("agreed", _AGREED_START))
-    return next((kind for kind, start in starts if start.match(folded)), "other")
+        for pattern, form in _COUNTED_REASONS:
+            if found := pattern.search(sentence):
+                counts[form.format(found[1])] += rows
+                break
+    return ", ".join(
+        formatting.pluralize(rows, words, f"{words}s" if words in {"barrée", "masquée"} else words)
+        for words, rows in counts.items()
+    )

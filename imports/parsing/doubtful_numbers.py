@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from imports.cells import cell_to_text, parse_quantity
-from imports.columns import NUMBER_COLUMNS, Meaning
+from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow
 from imports.layout import DOUBTFUL_NUMBERS, AnswerOption, LayoutQuestion
 from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, ColumnMapping, column_letters
@@ -17,10 +17,16 @@ from imports.parsing.column_titles import (
     Title,
     is_about_pupils,
     is_generic,
-    is_ranked_wish,
     list_doubtful_words,
 )
-from imports.parsing.number_columns import MAX_SHOWN, NumberColumn, add_numbers, get_median, is_sum, list_number_columns
+from imports.parsing.number_columns import (
+    NumberColumn,
+    add_numbers,
+    get_median,
+    is_sum,
+    list_number_columns,
+    show_numbers,
+)
 from schools.folding import fold
 
 #: Of fewer numbers, each from 1 on may stand once by chance.
@@ -58,35 +64,44 @@ def ask_doubtful_numbers(
     *,
     chosen: Mapping[Meaning, int | None] | None = None,
     hidden: Collection[int] = (),
+    recalled: Mapping[str, str] | None = None,
     school_year: int | None = None,
 ) -> ColumnMapping:
     """Return the mapping with a question about numbers in doubt; without those that are not to be read.
 
     While the question is open, the column stays in the mapping, so that its numbers are shown. `banner`: the rows above
     the titles. `chosen`: the columns that the member chose by hand, of which only the numbers are doubted. `hidden`:
-    the columns that the file hides. `school_year`: the year in which it ends.
+    the columns that the file hides. `recalled`: what was answered for an earlier file, of which what is said of a title
+    holds, and not what is said of numbers. `school_year`: the year in which it ends.
     """
+    recalled = recalled or {}
     numbers = list_number_columns(titles, sample)
+    # A title above the names of the schools as well is that of the table.
+    banners = {titles[index].parent for meaning, index in mapping.columns.items() if meaning in NAMING_COLUMNS}
+    own_titles = [Title(title.child) if title.parent in banners - {""} else title for title in titles]
     for meaning in NUMBER_COLUMNS:
         indexes = mapping.sums.get(meaning, (mapping.columns[meaning],)) if meaning in mapping.columns else ()
         parts = [numbers[index] for index in indexes if index in numbers]
-        words = [word for index in indexes for word in list_doubtful_words(meaning, titles[index], school_year)]
+        words = [word for index in indexes for word in list_doubtful_words(meaning, own_titles[index], school_year)]
         if not indexes or not (parts or words):
             continue
-        is_chosen = (chosen or {}).get(meaning) in indexes or any(
-            question.column == meaning and question.answer == answers.get(question.code)
-            for question in mapping.questions
+        is_answered = any(
+            one.column == meaning and one.answer == answers.get(one.code) and one.code not in recalled
+            for one in mapping.questions
         )
+        is_chosen = is_answered or (chosen or {}).get(meaning) in indexes
         letters = "+".join(map(column_letters, indexes))
-        reason = _find_reason(meaning, parts, numbers, hidden) if parts else ""
+        reason = _find_reason(meaning, parts, numbers, hidden) if parts and not is_answered else ""
         if not reason and parts and not is_chosen and not words:
             reason = _find_doubt(meaning, parts, list(numbers.values()), banner)
         if reason or words:
-            question = _build_question(meaning, titles[indexes[0]], letters, add_numbers(parts), words, reason=reason)
+            title = titles[indexes[0]]
+            name = f"« {' '.join((title.text or title.parent).split())} » ({letters})"
+            question = _build_question(meaning, name, letters, add_numbers(parts), words, reason=reason)
             if answers.get(DOUBTFUL_NUMBERS) == letters:
                 # Of the column that a program names.
-                answers = {**answers, DOUBTFUL_NUMBERS: question.options[0].value}
-            question = question.answered_by(answers)
+                answers = {**answers, DOUBTFUL_NUMBERS: f"give-{letters}"}
+            question = question.answered_by(answers if reason else {**recalled, **answers})
             if reason or not (is_chosen and question.is_open):
                 mapping.questions.append(question)
             if question.answer.startswith("not-"):
@@ -96,28 +111,32 @@ def ask_doubtful_numbers(
 
 
 def _build_question(
-    meaning: Meaning, title: Title, letters: str, counts: Sequence[int], words: Sequence[str], *, reason: str
+    meaning: Meaning, name: str, letters: str, counts: Sequence[int], words: Sequence[str], *, reason: str
 ) -> LayoutQuestion:
     """Return the question about columns. `words`: doubtful ones of their titles; `reason`: what else raises a doubt."""
     what = _WHAT[meaning]
-    name = f"« {' '.join((title.text or title.parent).split())} » ({letters})"
-    give = AnswerOption(letters, f"Oui, ce sont des {what}")
-    if not reason:
-        shown = ", ".join(map(str, counts[:MAX_SHOWN]))
-        wanted = "ce qu'il faut donner" if meaning is Meaning.UNITS else "les classes de chaque école"
-        message = f"{name} : ces nombres{f' ({shown})' if shown else ''} sont-ils {wanted} ?"
-        # Another value than for the numbers: an answer about a title holds for the next file with the same titles.
-        give = AnswerOption(f"give-{letters}", "Oui, donner ces nombres" if meaning is Meaning.UNITS else give.label)
-    else:
+    if reason:
         message = f"{name} donne-t-elle bien le nombre de {what} ? {reason}"
-    add = AnswerOption(f"add-{letters}", "Les ajouter à ce que l'école a déjà")
-    refuse = AnswerOption(f"not-{letters}", "Non : ne pas lire cette colonne")
-    options = (give, add, refuse) if words and meaning is Meaning.UNITS else (give, refuse)
-    is_added, is_not = (any(map(words_of.match, words)) for words_of in (_ADDED, _NOT_GIVEN))
-    likely = (
-        refuse.value if is_not and not is_added else add.value if is_added and not is_not and add in options else ""
+    else:
+        shown = show_numbers(counts) or "aucun pour l'instant"
+        wanted = "ce qu'il faut donner" if meaning is Meaning.UNITS else "les classes de chaque école"
+        message = f"{name} : ces nombres ({shown}) sont-ils {wanted} ?"
+    labels = {"give": "Oui, donner ces nombres" if meaning is Meaning.UNITS else "Oui, ce sont des classes"}
+    if words and meaning is Meaning.UNITS:
+        labels["add"] = "Les ajouter à ce que l'école a déjà"
+    labels["not"] = "Non : ne pas lire cette colonne"
+    likely = {
+        answer
+        for answer, said in (("add", _ADDED), ("not", _NOT_GIVEN))
+        if answer in labels and any(map(said.match, words))
+    }
+    return LayoutQuestion(
+        meaning,
+        DOUBTFUL_NUMBERS,
+        message,
+        tuple(AnswerOption(f"{answer}-{letters}", label) for answer, label in labels.items()),
+        likely=f"{likely.pop()}-{letters}" if len(likely) == 1 else "",
     )
-    return LayoutQuestion(meaning, DOUBTFUL_NUMBERS, message, options, likely=likely)
 
 
 def _find_reason(
@@ -125,7 +144,7 @@ def _find_reason(
 ) -> str:
     """Return why these numbers may count another thing, "" where nothing says so."""
     first, counts = parts[0], add_numbers(parts)
-    shown = ", ".join(map(str, counts[:MAX_SHOWN]))
+    shown = show_numbers(counts)
     if get_median(counts) > MAX_UNTITLED_UNITS and len(counts) >= MIN_NUMBERS:
         return f"Ses nombres ({shown}) semblent être des élèves, des euros ou une année."
     if len(parts) == 1 and meaning is Meaning.UNITS and is_generic(first.title):
@@ -134,8 +153,6 @@ def _find_reason(
             return (
                 f"Ses nombres ({shown}) semblent être des élèves ou des euros, et son titre ne parle pas de licences."
             )
-        if is_ranked_wish(first.title):
-            return "Son titre peut désigner un choix parmi plusieurs."
         if added := _find_added_pupils(first, list(numbers.values())):
             return f"Ses nombres sont la somme de {added}, qui comptent sans doute des élèves."
     if any(part.position in hidden for part in parts):

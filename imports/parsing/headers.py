@@ -17,6 +17,7 @@ from imports.parsing.column_titles import (
     MAX_TITLE_LENGTH,
     Title,
     count_exact_meanings,
+    describe_number_title,
     is_level,
     is_title_like,
     is_unrelated,
@@ -295,7 +296,7 @@ class _CandidateRow:
     def may_be_lower_row(self, parent: _CandidateRow, covered: Collection[int]) -> bool:
         """Whether the row may be the second header row: short texts, not below every upper title.
 
-        Whatever they say, where a merged title covers them all.
+        Whatever they say, where a merged title covers them all, and below one of numbers: « Licences » / « rendues ».
         """
         if self.has_data or not self.filled or self.numbers:
             return False
@@ -305,8 +306,18 @@ class _CandidateRow:
         below, above = set(self.filled), set(parent.filled)
         if len(above) > 1 and len(below) > 1 and below <= set(covered):
             return True
+        counting = {
+            index
+            for index in above & below
+            if describe_number_title(Title(parent.texts[index])).counted is not None
+            and any(map(str.isalpha, self.texts[index]))
+            and not isinstance(cells.parse_quantity(self.texts[index]), int)
+        }
         title_like = sum(
-            is_title_like(self.texts[index]) or is_level(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index]))
+            index in counting
+            or is_title_like(self.texts[index])
+            or is_level(self.texts[index])
+            or bool(_YEAR.fullmatch(self.texts[index]))
             for index in below
         )
         return bool(above - below or below - above) and title_like * 2 > len(below)
@@ -334,7 +345,7 @@ def _join_rows(
     vertical = any(not below[index] and known[n] for n, index in enumerate(upper.filled))
     if {word for index in upper.filled for word in fold(above[index]).split()} & _BANNER_WORDS and not vertical:
         return None
-    parents = _parent_titles(above, upper.filled, spans)
+    parents = _parent_titles(above, below, upper.filled, spans)
     titles = [join_titles(parent, child) if child else Title(upper_text)
               for parent, child, upper_text in zip(parents, below, above, strict=True)]  # fmt: skip
     titles = _name_covered(titles, row - 1, merged)
@@ -347,14 +358,19 @@ def _join_rows(
     return None
 
 
-def _parent_titles(above: Sequence[str], filled: Sequence[int], spans: dict[int, int]) -> list[str]:
-    """Return the upper title of each column: across its merged cells, else up to the next title."""
+def _parent_titles(
+    above: Sequence[str], below: Sequence[str], filled: Sequence[int], spans: dict[int, int]
+) -> list[str]:
+    """Return the upper title of each column: across its merged cells, else up to the next title, if it has one below.
+
+    With nothing below, it is the title of its own column.
+    """
     parents = list(above)
     for position, index in enumerate(filled):
         end = spans.get(index)
         if end is None:
             following = filled[position + 1] - 1 if position + 1 < len(filled) else len(above) - 1
-            end = index if spans else following
+            end = index if spans or not below[index] else following
         for column in range(index, min(end, len(above) - 1) + 1):
             parents[column] = above[index]
     return parents

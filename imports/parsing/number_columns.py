@@ -6,7 +6,8 @@ of two years, are a question.
 
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from imports.cells import cell_to_text, parse_quantity
@@ -22,7 +23,7 @@ from imports.parsing.column_titles import (
     describe_number_title,
     is_about_pupils,
     is_generic,
-    match_meanings,
+    list_doubtful_words,
     may_be_number_of,
     names_total,
 )
@@ -47,11 +48,6 @@ class NumberColumn(NamedTuple):
     def counts(self) -> list[int]:
         """The numbers without the gaps."""
         return [number for number in self.numbers if number is not None]
-
-    @property
-    def examples(self) -> str:
-        """The first numbers, for the member."""
-        return ", ".join(map(str, self.counts[:MAX_SHOWN]))
 
 
 def list_number_columns(titles: Sequence[Title], sample: Sequence[CellRow]) -> dict[int, NumberColumn]:
@@ -92,6 +88,11 @@ def add_numbers(parts: Sequence[NumberColumn]) -> list[int]:
     return [sum(row) for row in rows if row]
 
 
+def show_numbers(numbers: Sequence[int]) -> str:
+    """Return the first numbers, for the member."""
+    return ", ".join(map(str, numbers[:MAX_SHOWN]))
+
+
 def get_median(numbers: Sequence[int]) -> float:
     """Return the median, 0 of none."""
     return statistics.median(numbers) if numbers else 0.0
@@ -125,40 +126,34 @@ def choose_number_columns(
     `chosen`: the columns that the member chose, or confirmed for the same titles. `answers`: by code of the question.
     `hidden`: the columns that the file hides.
     """
-    chooser = _Chooser(mapping, titles, sample, chosen, answers, hidden=hidden)
+    named = _name_untitled(titles)
+    taken = {index for meaning, index in mapping.columns.items() if meaning not in NUMBER_COLUMNS}
+    numbers = {index: column for index, column in list_number_columns(named, sample).items() if index not in taken}
+    copied = mapping._replace(
+        columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=list(mapping.remarks)
+    )
+    chooser = _Chooser(copied, named, numbers, chosen, answers, hidden)
     for meaning in NUMBER_COLUMNS:
         chooser.choose(meaning)
     chooser.ask_levels()
     return chooser.mapping
 
 
+@dataclass(frozen=True)
 class _Chooser:
     """Replaces the columns of numbers in a mapping."""
 
-    def __init__(
-        self,
-        mapping: ColumnMapping,
-        titles: Sequence[Title],
-        sample: Sequence[CellRow],
-        chosen: Mapping[Meaning, int | None],
-        answers: Mapping[str, str],
-        *,
-        hidden: Collection[int],
-    ) -> None:
-        self.mapping = mapping._replace(
-            columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=list(mapping.remarks)
-        )
-        self._titles = titles = _name_untitled(titles)
-        taken = {index for meaning, index in mapping.columns.items() if meaning not in NUMBER_COLUMNS}
-        self._numbers = {
-            index: column for index, column in list_number_columns(titles, sample).items() if index not in taken
-        }
-        self._chosen, self._answers, self._hidden = chosen, answers, hidden
+    mapping: ColumnMapping
+    titles: Sequence[Title]
+    numbers: Mapping[int, NumberColumn]
+    chosen: Mapping[Meaning, int | None]
+    answers: Mapping[str, str]
+    hidden: Collection[int]
 
     def choose(self, meaning: Meaning) -> None:
         """Settle which column or sum gives a number, or ask."""
         group = self._drop_hidden(self._find_merged(meaning) or self._find_flat(meaning))
-        index = self._chosen.get(meaning)
+        index = self.chosen.get(meaning)
         if group is None or (index is not None and index not in {part.position for part in group.parts}):
             return
         parts = _drop_duplicates(group.parts, index)
@@ -178,19 +173,21 @@ class _Chooser:
         """Ask whether columns « CP » to « CM2 » without a common title count classes, where nothing else does."""
         asked = {question.column for question in self.mapping.questions}
         # The first of the columns that were added up was chosen by that answer.
-        first = self._answers.get(LEVELS, "").split("+")[0]
-        given = {meaning: index for meaning, index in self._chosen.items() if index is not None} | self.mapping.columns
+        first = self.answers.get(LEVELS, "").split("+")[0]
+        given = {meaning: index for meaning, index in self.chosen.items() if index is not None} | self.mapping.columns
         others = {meaning for meaning, index in given.items() if column_letters(index) != first}
         if not (asked | others).isdisjoint(NUMBER_COLUMNS):
             return
         levels = [
             column
-            for column in self._numbers.values()
+            for column in self.numbers.values()
             if column.described.part is Part.LEVEL
             and column.described.counted in (None, Meaning.CLASSES)
             and not is_about_pupils(column.title)
         ]
-        if len(levels) < 2 or max(number for part in levels for number in part.counts) > MAX_LEVEL_CLASSES:  # noqa: PLR2004
+        if len(levels) < 2 or all(map(_is_flag, levels)):  # noqa: PLR2004
+            return
+        if max(number for part in levels for number in part.counts) > MAX_LEVEL_CLASSES:
             return
         options = [
             *_sum_options(_Group(levels), None),
@@ -210,11 +207,14 @@ class _Chooser:
     def _find_merged(self, meaning: Meaning) -> _Group | None:
         """Return the columns under one or more titles that span several columns."""
         runs: dict[str, list[NumberColumn]] = {}
-        for first, last in _list_runs(self._titles):
-            name = self._titles[first].parent or self._titles[first].text
-            columns = [self._numbers[index] for index in range(first, last + 1) if index in self._numbers]
+        titles = self.titles
+        for name, group in groupby(range(len(titles)), lambda index: titles[index].parent or titles[index].text):
+            indexes = list(group)
+            columns = [self.numbers[index] for index in indexes if index in self.numbers]
             columns = [column for column in columns if _belongs(column, meaning)]
-            if columns and may_be_number_of(meaning, Title(name)):
+            # Two columns of the same title stand under none.
+            is_run = len(indexes) > 1 and bool(titles[indexes[1]].parent)
+            if is_run and columns and may_be_number_of(meaning, Title(name)):
                 runs.setdefault(name, []).extend(columns)
         parts = [part for run in runs.values() for part in run]
         return _Group(parts, runs) if len(parts) > 1 else None
@@ -223,21 +223,21 @@ class _Chooser:
         """Return the columns whose own titles speak of this number."""
         candidates = set(self.mapping.candidates.get(meaning, ()))
         if meaning is Meaning.UNITS:
-            candidates |= {i for i, column in self._numbers.items() if column.described.counted is meaning}
+            candidates |= {i for i, column in self.numbers.items() if column.described.counted is meaning}
             given = candidates | {self.mapping.columns.get(meaning, -1)}
-            if any(index in self._numbers and _is_status(self._numbers[index]) for index in given):
-                candidates = given | {i for i, column in self._numbers.items() if _is_status(column)}
-        parts = [column for index, column in self._numbers.items() if index in candidates]
+            if any(index in self.numbers and _is_status(self.numbers[index]) for index in given):
+                candidates = given | {i for i, column in self.numbers.items() if _is_status(column)}
+        parts = [column for index, column in self.numbers.items() if index in candidates]
         return _Group(parts) if len(parts) > 1 else None
 
     def _drop_hidden(self, group: _Group | None) -> _Group | None:
         """Return the columns without the hidden ones that have a visible one of the same kind beside them."""
-        if group is None or not self._hidden:
+        if group is None or not self.hidden:
             return group
-        shown = {part.described.part for part in group.parts if part.position not in self._hidden} & _ALIKE
+        shown = {part.described.part for part in group.parts if part.position not in self.hidden} & _ALIKE
 
         def keep(parts: Iterable[NumberColumn]) -> list[NumberColumn]:
-            return [part for part in parts if part.position not in self._hidden or part.described.part not in shown]
+            return [part for part in parts if part.position not in self.hidden or part.described.part not in shown]
 
         runs = {name: kept for name, run in group.runs.items() if (kept := keep(run))}
         return _Group(keep(group.parts), runs)
@@ -249,7 +249,7 @@ class _Chooser:
             return inside[0] if len(inside) == 1 else None
         if any(part.described.part is not Part.LEVEL for part in parts):
             return None
-        after = self._numbers.get(max(part.position for part in parts) + 1)
+        after = self.numbers.get(max(part.position for part in parts) + 1)
         if after is None or after.described.part is not Part.WHOLE or not names_total(after.title):
             return None
         return after if after.described.counted in (None, meaning) else None
@@ -258,14 +258,14 @@ class _Chooser:
         sums = [] if len(group.runs) > 1 else _sum_options(group, total)
         if total is not None:
             group = group._replace(parts=[total, *(part for part in group.parts if part is not total)])
-        options = [*_run_options(group), *sums, *_single_options(group.parts)]
+        options = [*_run_options(group), *sums, *_single_options(meaning, group.parts)]
         certain = sums and total is None and _are_one_whole(group.parts)
         default = sums[0].value if certain else self._find_default(meaning, options)
         self._settle(meaning, group.parts, options, default)
 
     def _find_default(self, meaning: Meaning, options: Sequence[AnswerOption]) -> str:
         """Return the option of the column that the member chose, unless it may stand for a sum that begins with it."""
-        index = self._chosen.get(meaning)
+        index = self.chosen.get(meaning)
         letters = "" if index is None else column_letters(index)
         values = [option.value for option in options]
         return letters if letters in values and not any(v.startswith(f"{letters}+") for v in values) else ""
@@ -285,7 +285,7 @@ class _Chooser:
 
     def _record(self, question: LayoutQuestion, parts: Sequence[NumberColumn]) -> None:
         """Keep the question, and the columns of its answer."""
-        question = question.answered_by(self._answers)
+        question = question.answered_by(self.answers)
         meaning = Meaning(question.column)
         self.mapping.questions[:] = [q for q in self.mapping.questions if q.column != meaning]
         self.mapping.questions.append(question)
@@ -315,7 +315,7 @@ class _Chooser:
 
 
 #: Two columns of one of these kinds give one number twice; two levels or others do not.
-_ALIKE = frozenset({Part.WHOLE, Part.YEAR, Part.PAST, Part.GRANTED, Part.REQUESTED})
+_ALIKE = frozenset({Part.WHOLE, Part.YEAR, Part.GRANTED, Part.REQUESTED})
 
 
 def _name_untitled(titles: Sequence[Title]) -> list[Title]:
@@ -331,27 +331,11 @@ def _name_untitled(titles: Sequence[Title]) -> list[Title]:
     return named
 
 
-def _list_runs(titles: Sequence[Title]) -> list[tuple[int, int]]:
-    """Return the first and last index of each run of columns under one title."""
-    runs: list[tuple[int, int]] = []
-    for before, after in pairwise(range(len(titles))):
-        parent = titles[after].parent
-        if not parent or parent != (titles[before].parent or titles[before].text):
-            continue
-        if runs and runs[-1][1] == before:
-            runs[-1] = (runs[-1][0], after)
-        else:
-            runs.append((before, after))
-    return runs
-
-
 def _belongs(column: NumberColumn, meaning: Meaning) -> bool:
     """Whether a column under a title of licences or classes counts them, and not pupils or another thing."""
-    described, title = column.described, column.title
-    if described.part is not Part.OTHER or not title.child:
-        return described.counted in (None, meaning)
-    own = match_meanings(Title(title.child))
-    return described.counted is meaning and (not own or meaning in own)
+    described = column.described
+    is_part = described.part is not Part.OTHER or not column.title.child
+    return described.counted is meaning or (described.counted is None and is_part)
 
 
 def _drop_duplicates(parts: Iterable[NumberColumn], chosen: int | None) -> list[NumberColumn]:
@@ -368,6 +352,13 @@ def _is_status(column: NumberColumn) -> bool:
     return column.described.part in (Part.GRANTED, Part.REQUESTED) and (
         column.described.counted is Meaning.UNITS or is_generic(column.title)
     )
+
+
+def _is_flag(column: NumberColumn) -> bool:
+    """Whether a column says by 0 and 1 whether a school has something, « ULIS », and counts nothing."""
+    described = column.described
+    one_level = described.stage and not described.is_cycle
+    return described.counted is None and not one_level and set(column.counts) <= {0, 1}
 
 
 def _is_stage(part: NumberColumn) -> bool:
@@ -387,17 +378,13 @@ def _are_one_whole(parts: Sequence[NumberColumn]) -> bool:
 
 
 def _sum_options(group: _Group, total: NumberColumn | None) -> list[AnswerOption]:
-    """Return the sums that make sense: of all parts, and of the levels of the elementary school alone."""
+    """Return the sum of all parts, where it makes sense."""
     parts = [part for part in group.parts if part is not total]
     # Columns without titles of their own, below the one that covers them, may be parts of it.
     summable = {Part.LEVEL, Part.OTHER, *([Part.WHOLE] if group.runs else [])}
     if len(parts) < 2 or any(part.described.part not in summable for part in parts):  # noqa: PLR2004
         return []
-    options = [_sum_option(parts)]
-    elementary = [part for part in parts if part.described.stage == "elementary"]
-    if 1 < len(elementary) < len(parts):
-        options.append(_sum_option(elementary))
-    return options
+    return [_sum_option(parts)]
 
 
 def _run_options(group: _Group) -> list[AnswerOption]:
@@ -409,19 +396,24 @@ def _run_options(group: _Group) -> list[AnswerOption]:
     return [_sum_option(run) for run in sums if len(run) > 1 and _are_one_whole(run)]
 
 
-def _single_options(parts: Sequence[NumberColumn]) -> list[AnswerOption]:
-    """Return each column alone: what is granted first, then the latest year."""
-    ordered = sorted(parts, key=lambda part: (part.described.part is not Part.GRANTED, -part.described.year))
+def _single_options(meaning: Meaning, parts: Sequence[NumberColumn]) -> list[AnswerOption]:
+    """Return each column alone: what is granted and was not given before first, then the latest year."""
+
+    def rank(part: NumberColumn) -> tuple[bool, int]:
+        is_granted = part.described.part is Part.GRANTED and not list_doubtful_words(meaning, part.title)
+        return not is_granted, -part.described.year
+
+    ordered = sorted(parts, key=rank)
     return [
-        AnswerOption(column_letters(part.position), f"{_name(part)}, par exemple {part.examples}") for part in ordered
+        AnswerOption(column_letters(part.position), f"{_name(part)}, par exemple {show_numbers(part.counts)}")
+        for part in ordered
     ]
 
 
 def _sum_option(parts: Sequence[NumberColumn]) -> AnswerOption:
-    examples = ", ".join(map(str, add_numbers(parts)[:3]))
     return AnswerOption(
         "+".join(column_letters(part.position) for part in parts),
-        f"Additionner {_name_all(parts)}, par exemple {examples}",
+        f"Additionner {_name_all(parts)}, par exemple {show_numbers(add_numbers(parts))}",
     )
 
 

@@ -1,24 +1,32 @@
 """Questions for the member before rows can be parsed, and remarks about how they were parsed. Pure."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from imports.columns import NUMBER_COLUMNS, Meaning
+from core import formatting
+from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.enums import Purpose, Volume
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing import sheet_body
-from imports.parsing.column_mapping import column_index, column_letters
+from imports.parsing.column_mapping import ColumnMapping, column_index, column_letters
+from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
+from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.repeated_schools import COUNT, school_key
 from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
-from imports.parsing.rows import ParsedRow, leave_out_row
+from imports.parsing.rows import ParsedRow, leave_out_row, list_columns, parse_row
 from imports.parsing.sheet_body import SheetBody
-from imports.parsing.sheet_selection import SheetSelection, find_origin
+from imports.parsing.sheet_selection import DetectedSheet, SheetSelection, find_origin
 from imports.parsing.stacked_tables import ReadTable
 from imports.problems import TABLE_NOT_CHOSEN
+from schools.folding import fold
 
+#: Open questions of a file at a time.
+MAX_QUESTIONS = 2
+_ABOUT_TABLES = frozenset({JOINED_TABLES, "multiple_versions", "duplicate_tables", "unread_sheets"})
 #: Sheets with fewer common schools are not versions of the same list.
 MIN_COMMON_SCHOOLS = 2
 #: Code of the question how many licences to give.
@@ -137,6 +145,18 @@ def find_missing_source(questions: Sequence[LayoutQuestion]) -> str:
     return next((one.message.partition(".")[0] + "." for one in questions if one.code == SOURCE_MISSING), "")
 
 
+def add_joined_tables(questions: Sequence[LayoutQuestion], joined: Sequence[LayoutQuestion]) -> list[LayoutQuestion]:
+    """Return all questions, those about tables first; without those that an answer about the tables settles."""
+    settled = {UAI_COLUMNS, "ambiguous_column"} if any(question.is_open for question in joined) else set()
+    return [*joined, *(one for one in questions if one.code not in settled)]
+
+
+def limit_questions(questions: Sequence[LayoutQuestion]) -> list[LayoutQuestion]:
+    """Return the first open questions, those about which tables are read before others, which these may settle."""
+    still_open = [question for question in questions if question.is_open]
+    return sorted(still_open, key=lambda one: one.code not in _ABOUT_TABLES)[:MAX_QUESTIONS]
+
+
 def add_row_questions(
     questions: Sequence[LayoutQuestion], about_rows: Sequence[LayoutQuestion]
 ) -> list[LayoutQuestion]:
@@ -145,22 +165,94 @@ def add_row_questions(
     return [*(one for one in questions if not (counted and one.code == SOURCE_MISSING)), *about_rows]
 
 
-def describe_sheets(layout: SheetSelection) -> list[str]:
-    """Return remarks about the sheets read together, and the others that list schools."""
+def describe_sheets(layout: SheetSelection, questions: Sequence[LayoutQuestion]) -> list[str]:
+    """Return remarks about the sheets read together, and others that list schools, while no question is about them."""
     read_names = [f"« {detected.sheet.name} »" for detected in layout.detected_sheets]
     remarks = []
     # Those side by side in one sheet have their own remark.
     if len({id(find_origin(detected.sheet)) for detected in layout.detected_sheets}) > 1:
-        remarks.append(f"{len(read_names)} feuilles de mêmes colonnes sont lues ensemble : {', '.join(read_names)}.")
-    others = ", ".join(f"« {name} »" for name in layout.others)
-    if layout.others and len(read_names) == 1:
+        same = "de mêmes colonnes " if len({one.header_digest for one in layout.detected_sheets}) == 1 else ""
+        remarks.append(f"{len(read_names)} feuilles {same}sont lues ensemble : {', '.join(read_names)}.")
+    asked = [one.message for one in questions if one.code == UNREAD_SHEETS and one.is_open]
+    unread = [one.sheet for one in layout.unread if not any(f"« {one.sheet.name} »" in message for message in asked)]
+    others, hidden = (
+        ", ".join(f"« {sheet.name} »" for sheet in unread if sheet.hidden is is_hidden) for is_hidden in (False, True)
+    )
+    if others and len(read_names) == 1:
         remarks.append(f"Seule la feuille {read_names[0]} est lue ; contiennent aussi des écoles : {others}.")
-    elif layout.others:
+    elif others:
         remarks.append(f"D'autres colonnes que celles-ci, ne sont pas lues : {others}.")
-    if layout.hidden:
-        hidden = ", ".join(f"« {name} »" for name in layout.hidden)
+    if hidden:
         remarks.append(f"Des feuilles masquées contiennent des écoles et ne sont pas lues : {hidden}.")
     return remarks
+
+
+UNREAD_SHEETS = "unread_sheets"
+#: Of the name of a sheet that adds to the others.
+_ADDED = re.compile(r"\b(ajout|complement|supplement|suite|nouve)")
+
+
+class UnreadSheet(NamedTuple):
+    """A sheet that is not read, with its mapping, though its columns are understood; and how many schools it has."""
+
+    detected: DetectedSheet
+    mapping: ColumnMapping
+    schools: int
+
+    @property
+    def option(self) -> str:
+        """The value of the option that reads it: its name, so that the answer holds for the next file."""
+        return fold(self.detected.sheet.name).replace(" ", "-") or str(self.detected.index)
+
+
+def find_unread_sheets(
+    unread: Sequence[DetectedSheet],
+    map_sheet: Callable[[DetectedSheet], ColumnMapping],
+    needed: Collection[Meaning],
+    rows: Sequence[ParsedRow],
+) -> list[UnreadSheet]:
+    """Return the sheets that list other schools than the rows that are read, with all `needed` columns."""
+    found = []
+    read = _identify_schools(rows)
+    for detected in unread:
+        mapping = map_sheet(detected)
+        columns = mapping.columns
+        if NAMING_COLUMNS.isdisjoint(columns) or not columns.keys() >= set(needed):
+            continue
+        mapped = list_columns(columns)
+        parsed = [parse_row(detected.index, number, row, mapped) for number, row in enumerate(detected.sample)]
+        schools = list_schools(parsed)
+        if schools and not any(map(overlap, _identify_schools(parsed), read)):
+            found.append(UnreadSheet(detected, mapping, len(schools)))
+    return found
+
+
+def _identify_schools(rows: Sequence[ParsedRow]) -> tuple[set[str], set[str]]:
+    """Return the UAI and the names of schools."""
+    cells = [row.cells for row in rows if not row.ignored]
+    return (
+        {text.upper() for each in cells if (text := each.get(Meaning.UAI, ""))},
+        {fold(text) for each in cells if (text := each.get(Meaning.NAME, ""))},
+    )
+
+
+def ask_unread_sheets(sheets: Sequence[UnreadSheet]) -> LayoutQuestion:
+    """Return the question which of some sheets to read as well; those that say so by their name are likely."""
+    counts = [formatting.pluralize(sheet.schools, "école") for sheet in sheets]
+    names = [f"« {sheet.detected.sheet.name} »" for sheet in sheets]
+    message = (
+        f"La feuille {names[0]}{', masquée,' if sheets[0].detected.sheet.hidden else ''} contient aussi {counts[0]} : "
+        "la lire ?"
+        if len(sheets) == 1
+        else f"Les feuilles {', '.join(names[:-1])} et {names[-1]} contiennent aussi des écoles : lesquelles lire ?"
+    )
+    options = tuple(
+        AnswerOption(sheet.option, f"Lire aussi {name} – {count}")
+        for sheet, name, count in zip(sheets, names, counts, strict=True)
+    )
+    question = LayoutQuestion("", UNREAD_SHEETS, message, options, multiple=True)
+    likely = [sheet.option for sheet in sheets if _ADDED.search(sheet.option)]
+    return question._replace(likely=question.join_options(likely))
 
 
 def describe_filled_values(bodies: Sequence[SheetBody]) -> list[str]:

@@ -1,6 +1,6 @@
 """Lists with several rows for most schools, one a class or a teacher: what becomes of their numbers. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 from core import formatting
@@ -11,10 +11,6 @@ from imports.parsing.rows import ParsedRow, add_notes, leave_out_row
 from imports.problems import COUNTED_WITH_ANOTHER, RowNote
 from schools.folding import fold
 
-#: Words of a cell that tells a class apart, and not a school: « CE1 B », « Cycle 2 ».
-_CLASS_WORDS = frozenset(
-    "tps ps ms gs cp ce1 ce2 cm1 cm2 6e 5e 4e 3e ulis cycle niveau classe a b c d 1 2 3 et".split()  # noqa: SIM905
-)
 _PLACE = (Meaning.COMMUNE, Meaning.POSTAL_CODE, Meaning.DEPARTEMENT, Meaning.ADDRESS)
 
 
@@ -27,9 +23,8 @@ def school_key(row: ParsedRow) -> str:
     name = cells.get(Meaning.NAME, "")
     if not name:
         return ""
-    kind = fold(cells.get(Meaning.KIND, ""))
     parts = [name, *(cells.get(meaning, "") for meaning in _PLACE)]
-    return fold(" ".join(parts)) + ("" if _CLASS_WORDS.issuperset(kind.split()) else f" / {kind}")
+    return f"{fold(' '.join(parts))} / {fold(cells.get(Meaning.KIND, ''))}"
 
 
 QUESTION = "repeated_schools"
@@ -37,6 +32,8 @@ SUM, COUNT, KEEP = "sum", "count", "keep"
 #: With fewer rows, or fewer such schools among others, these are duplicates to look at one by one.
 MIN_ROWS = 4
 MIN_REPEATED_SCHOOLS = 3
+#: Where no column gives a number: the share of the rows whose school stands above, from which they may be counted.
+MIN_FURTHER_SHARE = 0.1
 #: Terms of a sum and row numbers that a sentence names.
 MAX_NAMED = 12
 
@@ -70,20 +67,24 @@ def group_rows(rows: Sequence[ParsedRow]) -> dict[str, list[int]]:
 
 
 def ask_repeated_schools(
-    rows: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[str]
+    rows: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[str], *, is_form: bool = False
 ) -> tuple[LayoutQuestion | None, dict[str, list[int]]]:
     """Return the question where most schools stand on several rows, None elsewhere; and the rows of each school.
 
-    `sheets`: names of all sheets of the workbook.
+    Without numbers, some such schools are enough, and none where each row is a person's answer. `sheets`: names of all
+    sheets of the workbook.
     """
-    if not _may_repeat(rows):
+    if not source.missing and not _may_repeat(rows):
         return None, {}
     groups = group_rows(rows)
     repeated = [indexes for indexes in groups.values() if len(indexes) > 1]
+    further = sum(map(len, repeated)) - len(repeated)
     enough = MIN_REPEATED_SCHOOLS if len(repeated) < len(groups) else 1
-    if len(repeated) < enough or len(repeated) * 2 <= len(groups) or sum(map(len, repeated)) < MIN_ROWS:
+    is_most = len(repeated) >= enough and len(repeated) * 2 > len(groups) and further + len(repeated) >= MIN_ROWS
+    counted = is_form or further >= MIN_FURTHER_SHARE * (len(groups) + further)
+    if not groups or not (is_most or (source.missing and counted)):
         return None, groups
-    example = [rows[index] for index in max(repeated, key=len)]
+    example = [rows[index] for index in max(groups.values(), key=len)]
     named = example[0].cells.get(Meaning.NAME, "") or example[0].cells.get(Meaning.UAI, "")
     terms = [units for row in example if (units := _units(row, source)) is not None]
     licences = formatting.pluralize(len(example), "licence")
@@ -103,14 +104,16 @@ def ask_repeated_schools(
         # One licence a row: the sum is the number of rows.
         del options[0]
     who = (
-        f"{formatting.number(len(repeated))} écoles sur {formatting.number(len(groups))} figurent"
-        if len(groups) > 1
-        else "Une seule école figure"
+        f"{formatting.number(len(repeated))} écoles sur {formatting.number(len(groups))} figurent sur plusieurs lignes"
+        if len(repeated) > 1
+        else "Une seule école figure sur plusieurs lignes"
+        if repeated
+        else "Chaque ligne semble être celle d'un enseignant"
     )
     where = f"« {named[:80]} » : {_describe_rows(example, sheets)}"
     ask = "faut-il les compter ?" if source.missing else "que faire de leurs nombres ?"
-    message = f"{source.missing} {who} sur plusieurs lignes : {ask} Par exemple, {where}.".strip()
-    return LayoutQuestion("", QUESTION, message, tuple(options)), groups
+    message = f"{source.missing} {who} : {ask} Par exemple, {where}.".strip()
+    return LayoutQuestion("", QUESTION, message, tuple(options), likely=COUNT if is_form else ""), groups
 
 
 def replaces_number(question: LayoutQuestion) -> bool:
@@ -124,10 +127,13 @@ def combine_rows(
     answer: str,
     source: NumberSource,
     sheets: Sequence[str],
+    *,
+    respondents: Mapping[tuple[int, int], str],
 ) -> list[ParsedRow]:
     """Return the rows where the first of each school has the number of all, and the others are ignored.
 
-    `answer`: `SUM`, `COUNT`, or `KEEP`, which leaves the rows as they are.
+    `answer`: `SUM`, `COUNT`, or `KEEP`, which leaves the rows as they are. `respondents`: who a row is of, by its sheet
+    and number; rows of one person are counted once.
     """
     combined = list(rows)
     if answer not in (SUM, COUNT):
@@ -137,7 +143,7 @@ def combine_rows(
         if answer == SUM and len(lines) == 1:
             continue
         first = lines[0]
-        note = _count(lines, sheets) if answer == COUNT else _add_up(lines, source, sheets)
+        note = _count(lines, sheets, respondents) if answer == COUNT else _add_up(lines, source, sheets)
         combined[indexes[0]] = add_notes(first, [note], source.column)
         for index, row in zip(indexes[1:], lines[1:], strict=True):
             elsewhere = f" de la feuille « {sheets[first.sheet]} »" if row.sheet != first.sheet else ""
@@ -158,10 +164,14 @@ def _units(row: ParsedRow, source: NumberSource) -> int | None:
     return row.units if source.column is not None else source.units_for_all
 
 
-def _count(lines: Sequence[ParsedRow], sheets: Sequence[str]) -> RowNote:
-    rows = "une licence pour cette ligne" if len(lines) == 1 else f"une pour chacune : {_describe_rows(lines, sheets)}"
-    message = f"{formatting.pluralize(len(lines), 'licence')}, {rows}."
-    return RowNote(Meaning.UNITS.value, "rows_combined", message, units=len(lines))
+def _count(lines: Sequence[ParsedRow], sheets: Sequence[str], respondents: Mapping[tuple[int, int], str]) -> RowNote:
+    counted = {respondents.get(place, place): row for row in reversed(lines) for place in [(row.sheet, row.number)]}
+    kept = list(reversed(counted.values()))
+    rows = "une licence pour cette ligne" if len(kept) == 1 else f"une pour chacune : {_describe_rows(kept, sheets)}"
+    again = _describe_rows([row for row in lines if row not in kept], sheets)
+    message = f"{formatting.pluralize(len(kept), 'licence')}, {rows}"
+    message += f" ; la même personne est comptée une fois ({again})." if again else "."
+    return RowNote(Meaning.UNITS.value, "rows_combined", message, units=len(kept))
 
 
 def _add_up(lines: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[str]) -> RowNote:

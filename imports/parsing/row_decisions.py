@@ -6,8 +6,10 @@ from typing import NamedTuple
 from core import formatting
 from imports.columns import Meaning
 from imports.layout import AnswerOption, LayoutQuestion
-from imports.parsing.declined_rows import describe_declined, list_declined_rows
+from imports.parsing.declined_rows import DECLINED, DeclinedRows, describe_declined
+from imports.parsing.form_answers import describe_repeated_answers, is_form, list_respondents
 from imports.parsing.repeated_schools import (
+    COUNT,
     NumberSource,
     ask_repeated_schools,
     combine_rows,
@@ -163,46 +165,51 @@ def decide_rows(
     answers: Mapping[str, str],
     sheets: Sequence[str],
     tables: Sequence[ReadTable],
+    *,
+    declined: DeclinedRows,
 ) -> RowDecisions:
     """Return what becomes of the rows of all tables. `sheets`: names of all sheets of the workbook."""
-    declined = list_declined_rows(tables)
     kept = [
-        ignore_row(row, LEGEND_REASON) if not row.ignored and row.number in declined.legends.get(row.sheet, ()) else row
+        ignore_row(row, LEGEND_REASON) if not row.ignored and (row.sheet, row.number) in declined.legends else row
         for row in rows
     ]
     decided = _decline_rows(kept, declined.notes, source)
     remarks = list(declined.remarks)
-    questions: list[LayoutQuestion] = []
+    questions = [declined.question] if declined.question is not None else []
     if source.is_known or source.missing:
         shared = find_shared_numbers(decided, source, tables)
         question = ask_shared_numbers(decided, shared)
+        answer = ""
         if question is not None:
             questions.append(question.answered_by(answers))
-        decided = divide_shared_numbers(decided, shared, questions[0].answer if questions else "", source)
-        question, groups = ask_repeated_schools(decided, source, sheets)
+            answer = questions[-1].answer
+        decided = divide_shared_numbers(decided, shared, answer, source)
+        is_answered = bool(source.missing) and any(is_form(one.detected.titles, one.detected.sample) for one in tables)
+        question, groups = ask_repeated_schools(decided, source, sheets, is_form=is_answered)
         if question is not None:
             questions.append(question.answered_by(answers))
-            decided = combine_rows(decided, groups, questions[-1].answer, source, sheets)
+            respondents = list_respondents(tables) if questions[-1].answer == COUNT else {}
+            decided = combine_rows(decided, groups, questions[-1].answer, source, sheets, respondents=respondents)
+            remarks += describe_repeated_answers(decided, groups, respondents)
     # Rows that were added up are one.
-    remark = describe_declined(row for row in decided if not row.ignored) if any(declined.notes.values()) else ""
+    remark = describe_declined(row for row in decided if not row.ignored) if declined.notes else ""
     return RowDecisions(decided, questions, [remark, *remarks] if remark else remarks)
 
 
 def _decline_rows(
-    rows: Sequence[ParsedRow], declined: Mapping[int, Mapping[int, RowNote]], source: NumberSource
+    rows: Sequence[ParsedRow], declined: Mapping[tuple[int, int], Sequence[RowNote]], source: NumberSource
 ) -> list[ParsedRow]:
     """Return the rows with their notes; a declined row of a school that has another is ignored."""
-    if not any(declined.values()):
+    if not declined:
         return list(rows)
-    notes = [None if row.ignored else declined.get(row.sheet, {}).get(row.number) for row in rows]
-    kept = {school_key(row) for row, note in zip(rows, notes, strict=True) if note is None and not row.ignored} - {""}
+    notes = [() if row.ignored else declined.get((row.sheet, row.number), ()) for row in rows]
+    is_declined = [any(note.code == DECLINED for note in of_row) for of_row in notes]
+    kept = {school_key(row) for row, left in zip(rows, is_declined, strict=True) if not left and not row.ignored} - {""}
     decided = []
-    for row, note in zip(rows, notes, strict=True):
-        if note is None:
-            decided.append(row)
-        elif school_key(row) in kept:
+    for row, of_row, left in zip(rows, notes, is_declined, strict=True):
+        if left and school_key(row) in kept:
             reason = "Ligne que le fichier écarte ; une autre de cette école compte."
             decided.append(leave_out_row(row, ANOTHER_ROW_COUNTS, reason))
         else:
-            decided.append(add_notes(row, [note], source.column))
+            decided.append(add_notes(row, of_row, source.column) if of_row else row)
     return decided

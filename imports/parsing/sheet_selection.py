@@ -11,10 +11,10 @@ from imports.columns import LISTS_SHEET, NUMBER_COLUMNS, Meaning
 from imports.formats.exceptions import UnreadableFile
 from imports.formats.sheet_types import (
     CellColours,
+    CellNotes,
     CellPositions,
     CellRow,
     MergedRange,
-    SheetMetadata,
     Workbook,
     WorkbookSheet,
 )
@@ -36,15 +36,17 @@ class ReshapedSheet:
         origin: WorkbookSheet,
         read_rows: Callable[[], Iterable[CellRow]],
         height: int,
-        metadata: SheetMetadata,
+        move: Callable[[int, int], tuple[int, int] | None] = lambda *_: None,
     ) -> None:
-        """`read_rows`: returns its `height` rows, from row 1, each time."""
-        self.name, self.origin, self.hidden = name, origin, origin.hidden
-        self.merged, self.uncomputed, self.errors = metadata.merged, metadata.uncomputed, metadata.errors
-        self.hidden_rows, self.hidden_columns = metadata.hidden_rows, metadata.hidden_columns
-        self.struck, self._read_colours = metadata.struck, metadata.read_colours
-        self.height = height
-        self._read_rows = read_rows
+        """`read_rows`: returns its `height` rows, from row 1, each time. `move`: where a cell stands now."""
+        self.name, self.origin, self.hidden, self.height = name, origin, origin.hidden, height
+        self._read_rows, self._move = read_rows, move
+        self.merged: Sequence[MergedRange] = [area for one in origin.merged if (area := self._move_range(one))]
+        self.uncomputed, self.errors, self.struck = map(
+            self._move_all, (origin.uncomputed, origin.errors, origin.struck)
+        )
+        self.hidden_rows, self.hidden_columns = origin.hidden_rows, frozenset[int]()
+        self.notes: CellNotes = self._move_values(origin.notes)
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows."""
@@ -52,7 +54,23 @@ class ReshapedSheet:
 
     def read_colours(self) -> CellColours | None:
         """Return the colours of the cells; None where they cannot be told."""
-        return None if self._read_colours is None else self._read_colours()
+        colours = self.origin.read_colours()
+        return None if colours is None else self._move_values(colours)
+
+    def _move_values[T](self, values: Mapping[tuple[int, int], T]) -> dict[tuple[int, int], T]:
+        return {to: value for at, value in values.items() if (to := self._move(*at))}
+
+    def _move_all(self, positions: CellPositions) -> CellPositions:
+        return frozenset(to for at in positions if (to := self._move(*at)))
+
+    def _move_range(self, area: MergedRange) -> MergedRange | None:
+        """Return a merged range; None where its first cell, which has its value, is gone."""
+        corners = (area.top, area.bottom)
+        cells = [self._move(row, column) for row in corners for column in range(area.left, area.right + 1)]
+        if cells[0] is None:
+            return None
+        rows, columns = zip(*filter(None, cells), strict=True)
+        return MergedRange(min(rows), min(columns), max(rows), max(columns))
 
 
 def find_origin(sheet: WorkbookSheet) -> WorkbookSheet:
@@ -60,74 +78,43 @@ def find_origin(sheet: WorkbookSheet) -> WorkbookSheet:
     return sheet.origin if isinstance(sheet, ReshapedSheet) else sheet
 
 
-def take_columns(sheet: WorkbookSheet, name: str, left: int, right: int | None) -> ReshapedSheet:
-    """Return the columns from `left` to `right` of a sheet, counted from 0 again; None for all to the right."""
-
-    def holds(column: int) -> bool:
-        return left <= column and (right is None or column <= right)
-
-    def shift(positions: CellPositions) -> CellPositions:
-        return frozenset((row, column - left) for row, column in positions if holds(column))
-
-    def shift_colours() -> CellColours | None:
-        colours = sheet.read_colours()
-        if colours is None:
-            return None
-        return {(row, column - left): colour for (row, column), colour in colours.items() if holds(column)}
-
-    end = None if right is None else right + 1
-    merged = [
-        area._replace(left=area.left - left, right=area.right - left) for area in sheet.merged if holds(area.left)
-    ]
-    metadata = SheetMetadata(
-        merged,
-        shift(sheet.uncomputed),
-        shift(sheet.errors),
-        sheet.hidden_rows,
-        shift(sheet.struck),
-        frozenset(column - left for column in sheet.hidden_columns if holds(column)),
-        shift_colours,
+def take_columns(
+    sheet: WorkbookSheet, name: str, columns: Sequence[int], take_rows: Callable[[Iterable[CellRow]], Iterable[CellRow]]
+) -> ReshapedSheet:
+    """Return some columns of a sheet, counted from 0 again. `take_rows`: returns their cells in all of its rows."""
+    places = {column: place for place, column in enumerate(columns)}
+    taken = ReshapedSheet(
+        name,
+        sheet,
+        lambda: take_rows(sheet.rows()),
+        sheet.height,
+        lambda row, column: (row, places[column]) if column in places else None,
     )
-    return ReshapedSheet(name, sheet, lambda: (row[left:end] for row in sheet.rows()), sheet.height, metadata)
+    taken.hidden_columns = frozenset(places[column] for column in sheet.hidden_columns if column in places)
+    return taken
 
 
 def turn(sheet: WorkbookSheet, name: str, rows: Sequence[CellRow]) -> ReshapedSheet:
     """Return a sheet that lies on its side with its columns as rows: row 2 is column B. `rows`: all of the sheet's."""
     height = max(map(len, rows), default=0)
-
-    def flip(positions: CellPositions) -> CellPositions:
-        return frozenset((column + 1, row - 1) for row, column in positions)
-
-    def flip_colours() -> CellColours | None:
-        colours = sheet.read_colours()
-        if colours is None:
-            return None
-        return {(column + 1, row - 1): colour for (row, column), colour in colours.items()}
-
-    merged = [MergedRange(area.left + 1, area.top - 1, area.right + 1, area.bottom - 1) for area in sheet.merged]
-    return ReshapedSheet(
+    turned = ReshapedSheet(
         name,
         sheet,
         lambda: ([row[column] if column < len(row) else "" for row in rows] for column in range(height)),
         height,
-        SheetMetadata(
-            merged,
-            flip(sheet.uncomputed),
-            flip(sheet.errors),
-            frozenset(column + 1 for column in sheet.hidden_columns),
-            flip(sheet.struck),
-            frozenset(row - 1 for row in sheet.hidden_rows),
-            flip_colours,
-        ),
+        lambda row, column: (column + 1, row - 1),
     )
+    turned.hidden_rows = frozenset(column + 1 for column in sheet.hidden_columns)
+    turned.hidden_columns = frozenset(row - 1 for row in sheet.hidden_rows)
+    return turned
 
 
 def list_forms(sheet: WorkbookSheet, name: str, filled: Mapping[int, CellRow]) -> ReshapedSheet:
     """Return a sheet of forms as a list. `filled`: the row of titles and those of the schools, by number."""
     height = max(filled)
-    return ReshapedSheet(
-        name, sheet, lambda: (filled.get(number, []) for number in range(1, height + 1)), height, SheetMetadata()
-    )
+    listed = ReshapedSheet(name, sheet, lambda: (filled.get(number, []) for number in range(1, height + 1)), height)
+    listed.hidden_rows = frozenset()
+    return listed
 
 
 #: Rows sampled to find the header and to map the columns.
@@ -165,15 +152,15 @@ class DetectedSheet:
 
 
 class SheetSelection(NamedTuple):
-    """The sheets to read, in order, and the names of the other visible and hidden sheets that list schools."""
+    """The sheets to read, and the others that list schools; in order."""
 
     detected_sheets: list[DetectedSheet]
-    others: list[str]
-    hidden: list[str]
+    unread: list[DetectedSheet]
 
-    def list_names(self) -> list[str]:
-        """Return the names of all sheets that list schools."""
-        return [*(detected.sheet.name for detected in self.detected_sheets), *self.others, *self.hidden]
+    def list_other_sheets(self, workbook: Workbook) -> list[WorkbookSheet]:
+        """Return the sheets that list no schools."""
+        lists = {detected.sheet.name for detected in (*self.detected_sheets, *self.unread)}
+        return [sheet for sheet in workbook.sheets if sheet.name not in lists]
 
 
 class _SheetScore(NamedTuple):
@@ -195,12 +182,12 @@ def select_sheets(
 
     Raises `UnreadableFile` where no sheet has such a name.
     """
-    if sheets:
-        detected_sheets = _chosen_sheets(workbook, sheets, header_row)
-        return SheetSelection(detected_sheets, [], [])
     indexed_sheets = [(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name != LISTS_SHEET]
     candidates = [_detect(index, sheet) for index, sheet in indexed_sheets]
     scores = {detected.index: _score(detected) for detected in candidates}
+    if sheets:
+        selected = _choose_sheets(workbook, sheets, header_row)
+        return SheetSelection(selected, _list_unread(candidates, selected, scores))
     best = max(candidates, key=lambda detected: scores[detected.index])
     header_digest = best.header_digest
     selected = [
@@ -217,17 +204,16 @@ def select_sheets(
             and scores[detected.index].rows
         )
     ]
-    selected_indexes = {detected.index for detected in selected}
     if header_row is not None:
         selected = [_with_header_row(detected, header_row, selected[0]) for detected in selected]
-    unread = [
-        detected for detected in candidates if detected.index not in selected_indexes and scores[detected.index].is_list
-    ]
-    return SheetSelection(
-        selected,
-        [detected.sheet.name for detected in unread if not detected.sheet.hidden],
-        [detected.sheet.name for detected in unread if detected.sheet.hidden],
-    )
+    return SheetSelection(selected, _list_unread(candidates, selected, scores))
+
+
+def _list_unread(
+    candidates: Sequence[DetectedSheet], selected: Sequence[DetectedSheet], scores: Mapping[int, _SheetScore]
+) -> list[DetectedSheet]:
+    taken = {detected.index for detected in selected}
+    return [detected for detected in candidates if detected.index not in taken and scores[detected.index].is_list]
 
 
 def collect_sample(detected_sheets: Sequence[DetectedSheet]) -> list[CellRow]:
@@ -243,20 +229,35 @@ def read_banner(detected: DetectedSheet) -> list[CellRow]:
     return list(islice(detected.sheet.rows(), max(above - MAX_BANNER_ROWS, 0), above))
 
 
-def _chosen_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:
-    names = [sheet.name for sheet in workbook.sheets]
-    missing = [name for name in sheets if name not in names]
+def _choose_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:
+    chosen = {name: find_sheets(workbook.sheets, name) for name in sheets}
+    missing = [name for name, indexes in chosen.items() if not indexes]
     if missing:
-        available = ", ".join(f"« {name} »" for name in names)
+        available = ", ".join(f"« {sheet.name} »" for sheet in workbook.sheets)
         raise UnreadableFile(
             "unknown_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {available}."
         )
-    detected_sheets = [_detect(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name in sheets]
+    indexes = sorted({index for indexes in chosen.values() for index in indexes})
+    detected_sheets = [_detect(index, workbook.sheets[index]) for index in indexes]
     return (
         detected_sheets
         if header_row is None
         else [_with_header_row(detected, header_row, detected_sheets[0]) for detected in detected_sheets]
     )
+
+
+def find_sheets(sheets: Sequence[WorkbookSheet], name: str) -> list[int]:
+    """Return the index of the sheet of this name; of those that it was, where tables side by side were read otherwise.
+
+    Such tables have the name of their sheet and their columns, « Écoles (A à C) ».
+    """
+    matches: tuple[Callable[[WorkbookSheet], bool], ...] = (
+        lambda sheet: sheet.name == name,
+        lambda sheet: find_origin(sheet).name == name,
+        lambda sheet: name.startswith(f"{sheet.name} (" if sheet.name else "Colonnes "),
+    )
+    found = ([index for index, sheet in enumerate(sheets) if is_match(sheet)] for is_match in matches)
+    return next(filter(None, found), [])
 
 
 def _detect(index: int, sheet: WorkbookSheet) -> DetectedSheet:

@@ -1,19 +1,21 @@
 """Open a file as sheets of upright lists: what lies on its side is turned, what stands side by side is parted. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from imports.cells import CellType, cell_to_text
-from imports.columns import LISTS_SHEET, NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
+from imports.columns import LISTS_SHEET, NAMING_COLUMNS, Meaning
 from imports.formats.detection import open_workbook
-from imports.formats.sheet_types import CellRow, CellValue, MergedRange, Workbook, WorkbookSheet
-from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_cell
-from imports.parsing.column_mapping import column_letters
+from imports.formats.sheet_types import CellRow, CellValue, WorkbookSheet
+from imports.layout import LayoutQuestion
+from imports.parsing.cell_classification import classify_cell
 from imports.parsing.column_titles import Title, count_exact_meanings, match_meanings
-from imports.parsing.headers import find_header, find_title_meanings
+from imports.parsing.headers import find_title_meanings
+from imports.parsing.joined_tables import JOINED_TABLES, ONE, PAIRS, find_joined_tables
 from imports.parsing.sheet_selection import SAMPLE_ROWS, list_forms, take_columns, turn
 from schools.folding import fold
 
@@ -148,100 +150,6 @@ def collect_forms(lines: Sequence[FormLine]) -> Mapping[int, CellRow]:
     return filled
 
 
-#: What a table of schools gives; without it, « UAI du collège » and « Collège » say more about the school beside them.
-_GIVEN_MEANINGS = frozenset(NUMBER_COLUMNS)
-#: A table has at least a name and a number.
-MIN_COLUMNS = 2
-
-
-class Block(NamedTuple):
-    """The columns of one of several tables, from 0, ends included."""
-
-    left: int
-    right: int
-
-
-def find_blocks(rows: Sequence[CellRow], merged: Sequence[MergedRange] = ()) -> list[Block]:
-    """Return the columns of each table, from the left; none where there is only one table.
-
-    `rows`: the first ones of the sheet.
-    """
-    width = min(max(map(len, rows), default=0), MAX_SAMPLED_COLUMNS)
-    titles = find_header(rows, merged).titles[:width]
-    lefts = (
-        _find_repetitions([fold(title.child or title.text) for title in titles], _gives_numbers)
-        # Without numbers, a banner over each of them may say that the second is about the first.
-        or _find_repetitions([fold(title.text) for title in titles], _names_schools, leftmost=True)
-        or _find_tables_beside(rows, width)
-    )
-    if len(lefts) < 2:  # noqa: PLR2004
-        return []
-    filled = _find_filled_columns(rows, max(map(len, rows)))
-    ends = [*lefts[1:], len(filled)]
-    return [
-        Block(left, max(index for index in range(left, end) if filled[index]))
-        for left, end in zip([0, *lefts[1:]], ends, strict=True)
-    ]
-
-
-def _find_repetitions(
-    texts: Sequence[str], is_table: Callable[[Sequence[str]], bool], *, leftmost: bool = False
-) -> list[int]:
-    """Return the first column of each table, where the same titles come again: « UAI, Licences, UAI, Licences ».
-
-    `leftmost`: only where the first title comes again.
-    """
-    starts = [index for index, text in enumerate(texts) if text]
-    for start in starts[:1] if leftmost else starts:
-        period = next((i - start for i in range(start + MIN_COLUMNS, len(texts)) if texts[i] == texts[start]), 0)
-        names = list(texts[start : start + period])
-        if not is_table([name for name in names if name]):
-            continue
-        # The last of them may lack the blank column behind.
-        while names and not names[-1]:
-            names.pop()
-        lefts = [start]
-        while texts[lefts[-1] + period : lefts[-1] + period + len(names)] == names:
-            lefts.append(lefts[-1] + period)
-        if len(lefts) > 1:
-            return lefts
-    return []
-
-
-def _gives_numbers(texts: Sequence[str]) -> bool:
-    return bool(find_title_meanings(texts) & _GIVEN_MEANINGS)
-
-
-def _names_schools(texts: Sequence[str]) -> bool:
-    return any(match_meanings(Title(text)).keys() & NAMING_COLUMNS for text in texts)
-
-
-def _find_tables_beside(rows: Sequence[CellRow], width: int) -> list[int]:
-    """Return the first column of each table, where blank columns part tables with titles of their own."""
-    filled = _find_filled_columns(rows, width)
-    groups = [[index for index, _ in group] for is_filled, group in groupby(enumerate(filled), lambda one: one[1])
-              if is_filled]  # fmt: skip
-    if len(groups) < 2:  # noqa: PLR2004
-        return []
-    return [group[0] for group in groups if _is_table([row[group[0] : group[-1] + 1] for row in rows])]
-
-
-def _find_filled_columns(rows: Sequence[CellRow], width: int) -> list[bool]:
-    # A text alone in its row is a banner: it may stand above a blank column.
-    several = [row for row in rows if sum(1 for cell in row if cell != "") > 1]
-    return [any(index < len(row) and row[index] != "" for row in several) for index in range(width)]
-
-
-def _is_table(rows: Sequence[CellRow]) -> bool:
-    header = find_header(rows)
-    if header.row is None:
-        return False
-    # Their own row, as the banner above may be joined with it.
-    texts = [text for cell in rows[header.row] if (text := cell_to_text(cell))]
-    below = [row for row in rows[header.row + 1 :] if sum(1 for cell in row if cell != "") > 1]
-    return bool(below) and _gives_numbers(texts)
-
-
 @dataclass
 class ReshapedWorkbook:
     """A workbook with some of its sheets replaced, and others added at its end."""
@@ -249,12 +157,18 @@ class ReshapedWorkbook:
     kind: str
     sheets: list[WorkbookSheet]
     remarks: list[str]
+    #: Whether tables stand side by side, by the name of the sheet in the file.
+    questions: dict[str, LayoutQuestion]
 
 
-def open_tables(content: bytes) -> Workbook:
-    """Open a file; its sheets are upright lists as far as their shape is known. Raises `UnreadableFile`."""
+def open_tables(content: bytes, answers: Mapping[str, str] | None = None) -> ReshapedWorkbook:
+    """Open a file; its sheets are upright lists as far as their shape is known. Raises `UnreadableFile`.
+
+    `answers`: those of the member, of which one says whether tables stand side by side.
+    """
     workbook = open_workbook(content)
-    reshaped = ReshapedWorkbook(workbook.kind, list(workbook.sheets), list(workbook.remarks))
+    reshaped = ReshapedWorkbook(workbook.kind, list(workbook.sheets), list(workbook.remarks), {})
+    answer = (answers or {}).get(JOINED_TABLES, "")
     turned: list[str] = []
     for index, sheet in enumerate(workbook.sheets):
         if sheet.name == LISTS_SHEET:
@@ -266,7 +180,7 @@ def open_tables(content: bytes) -> Workbook:
             reshaped.sheets[index] = turn(sheet, f"{sheet.name} (tournée)".strip(), rows)
             turned.append(f"« {sheet.name} »" if sheet.name else "ce fichier")
         else:
-            _part_columns(reshaped, index, sheet, rows)
+            _part_columns(reshaped, index, sheet, rows, answer)
     if turned:
         reshaped.remarks.append(
             f"Tableau couché, une école par colonne : {', '.join(turned)}. Il est lu tourné : la ligne 2 est la "
@@ -288,24 +202,33 @@ def _name_place(sheet: WorkbookSheet) -> str:
     return f"La feuille « {sheet.name} »" if sheet.name else "La feuille"
 
 
-def _part_columns(reshaped: ReshapedWorkbook, index: int, sheet: WorkbookSheet, rows: list[CellRow]) -> None:
-    """Make a sheet of each table side by side; the first of them takes the place of the sheet."""
-    blocks = find_blocks(rows, sheet.merged)
-    if not blocks:
+def _part_columns(
+    reshaped: ReshapedWorkbook, index: int, sheet: WorkbookSheet, rows: list[CellRow], answer: str
+) -> None:
+    """Make a sheet of each table side by side; the first of them takes the place of the sheet.
+
+    `answer`: to the question whether they are several.
+    """
+    joined = find_joined_tables(rows, sheet.merged)
+    if joined is None:
         return
-    names = [f"{column_letters(block.left)} à {column_letters(block.right)}" for block in blocks]
-    parts: list[WorkbookSheet] = [
+    if not joined.is_clear:
+        reshaped.questions[sheet.name] = joined.ask()
+    if answer == ONE or not (joined.is_clear or answer == PAIRS):
+        return
+    parts = [
         take_columns(
             sheet,
-            f"{sheet.name} ({name})" if sheet.name else f"Colonnes {name}",
-            block.left,
-            None if block is blocks[-1] else block.right,
+            f"{sheet.name} ({part.letters})" if sheet.name else f"Colonnes {part.letters}",
+            part.columns,
+            partial(joined.take_rows, part),
         )
-        for block, name in zip(blocks, names, strict=True)
+        for part in joined.parts
     ]
     reshaped.sheets[index : index + 1] = parts[:1]
     reshaped.sheets.extend(parts[1:])
+    *others, last = [part.letters for part in joined.parts]
     reshaped.remarks.append(
-        f"{_name_place(sheet)} porte {len(blocks)} tableaux côte à côte, lus comme autant de feuilles : colonnes "
-        f"{', '.join(names[:-1])} et {names[-1]}."
+        f"{_name_place(sheet)} porte {len(parts)} tableaux côte à côte, lus comme autant de feuilles : colonnes "
+        f"{', '.join(others)} et {last}."
     )

@@ -12,24 +12,37 @@ from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow
-from imports.layout import MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
+from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
-from imports.parsing.colour_legends import find_legends_elsewhere
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
-from imports.parsing.column_questions import ask_joined_tables, choose_email_column, choose_uai_column
+from imports.parsing.column_questions import choose_email_column, choose_uai_column
 from imports.parsing.column_titles import Title
+from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.headers import compute_header_digest
+from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.number_columns import choose_number_columns
-from imports.parsing.questions import resolve_duplicate_tables
+from imports.parsing.questions import (
+    UNREAD_SHEETS,
+    ask_unread_sheets,
+    find_unread_sheets,
+    resolve_duplicate_tables,
+)
 from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.repeated_schools import NumberSource
 from imports.parsing.row_decisions import QUESTION as SHARED_NUMBERS
 from imports.parsing.row_decisions import decide_rows
 from imports.parsing.rows import ParsedRow
-from imports.parsing.sheet_selection import DetectedSheet, collect_sample, read_banner, select_sheets
-from imports.parsing.sheet_shapes import open_tables
+from imports.parsing.sheet_selection import (
+    DetectedSheet,
+    SheetSelection,
+    collect_sample,
+    find_origin,
+    read_banner,
+    select_sheets,
+)
+from imports.parsing.sheet_shapes import ReshapedWorkbook, open_tables
 from imports.parsing.stacked_tables import ReadTable, TableReader, describe_tables, list_further_tables
 
 #: Rows shown above the header, and from the header on.
@@ -169,17 +182,19 @@ def parse_spreadsheet(
 ) -> ParsedSheet:
     """Parse a file. Raises `UnreadableFile`. `progress` is called now and then with the rows read and their total."""
     known = known or ParsingContext()
-    workbook = open_tables(content)
+    workbook, choices = _open(content, choices)
     layout = select_sheets(workbook, sheets=choices.sheets, header_row=choices.header_row)
-    detected_sheets = layout.detected_sheets
-    check_height(sum(detected.sheet.height for detected in detected_sheets))
-    first = detected_sheets[0]
+    check_height(sum(detected.sheet.height for detected in layout.detected_sheets))
+    first = layout.detected_sheets[0]
     titles = [title.text for title in first.titles]
     header_digest = compute_header_digest(titles)
-    same_titles = [detected for detected in detected_sheets if detected.header_digest == first.header_digest]
+    same_titles = [detected for detected in layout.detected_sheets if detected.header_digest == first.header_digest]
     sample = collect_sample(same_titles)
     remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
-    settled = _list_settled(remembered_mapping, choices)
+    recalled = _list_recalled(remembered_mapping, choices)
+    if JOINED_TABLES in recalled:
+        return parse_spreadsheet(content, _answer_joined_tables(choices, recalled), progress, known)
+    settled = {code: answer for code, answer in recalled.items() if _holds(code, answer)}
     choices = replace(choices, answers={**settled, **choices.answers})
     mapping = _map_sheet(
         first.titles,
@@ -190,38 +205,47 @@ def parse_spreadsheet(
         banner=read_banner(first),
         hidden=frozenset().union(*(detected.sheet.hidden_columns for detected in same_titles)),
         by_hand=choices.columns,
+        recalled=recalled,
         school_year=choices.school_year,
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
-    questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
-    questions = _list_column_questions(questions, choices, volume, mapping)
-    questions += [one.answered_by(choices.answers) for one in ask_joined_tables(first.titles, sample)]
-    remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout), *mapping.remarks]
+    about_columns = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
+    questions = layout_questions.add_joined_tables(
+        _list_column_questions(about_columns, choices, volume, mapping),
+        [
+            question.answered_by(choices.answers)
+            for name, question in workbook.questions.items()
+            if any(find_origin(detected.sheet).name == name for detected in layout.detected_sheets)
+        ],
+    )
     rows: list[ParsedRow] = []
     tables: list[ReadTable] = []
-    if not any(question.is_open and question.column in BLOCKING_COLUMNS for question in questions):
+    remarks: list[str] = []
+    if not any(
+        question.is_open and (question.column in BLOCKING_COLUMNS or question.code == JOINED_TABLES)
+        for question in questions
+    ):
         # While a question about quantities or e-mails is open, the schools are shown all the same.
-        units_column = volume_column(volume)
-        units_column = units_column if units_column in mapping.columns else None
+        units_column = column if (column := volume_column(volume)) in mapping.columns else None
         sheet_mappings = [
             mapping if detected.header_digest == first.header_digest else _map_separately(detected, known)
-            for detected in detected_sheets
+            for detected in layout.detected_sheets
         ]
         reader = TableReader(
             units_column,
             known.communes,
             lambda table: _map_separately(table, known),
             progress,
-            find_legends_elsewhere(workbook.sheets, layout.list_names()),
         )
-        tables = reader.read(detected_sheets, sheet_mappings)
-        bodies = [table.body for table in tables]
+        tables = reader.read(layout.detected_sheets, sheet_mappings)
+        layout, about_sheets = _read_unread_sheets(layout, reader, choices)
+        questions += about_sheets
         filled_count = fill_communes(tables, known.communes)
         unread_sheets = layout_questions.ask_duplicate_sheets(tables)
         versions = [*unread_sheets, *resolve_duplicate_tables(tables, choices.answers)]
         questions += versions
         several_versions = any(question.is_open for question in versions)
-        rows = [] if unread_sheets else [row for body in bodies for row in body.rows]
+        rows = [] if unread_sheets else [row for table in tables for row in table.body.rows]
         # The schools of several versions of a list are repeated for that reason alone.
         source = NumberSource.of(
             volume,
@@ -229,24 +253,28 @@ def parse_spreadsheet(
             choices.units_for_all,
             "" if several_versions else layout_questions.find_missing_source(questions),
         )
-        names = [sheet.name for sheet in workbook.sheets]
-        decided = decide_rows(rows, source, choices.answers, names, tables)
+        declined = list_declined_rows(tables, layout.list_other_sheets(workbook), known.communes, choices.answers)
+        decided = decide_rows(
+            rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables, declined=declined
+        )
         rows = decided.rows
-        about_rows = [_suggest(question, remembered_mapping) for question in decided.questions]
-        questions = layout_questions.add_row_questions(questions, about_rows)
+        questions = layout_questions.add_row_questions(questions, decided.questions)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
-            remarks += layout_questions.describe_filled_values(bodies)
+            remarks += layout_questions.describe_filled_values([table.body for table in tables])
             remarks += [describe_filled(filled_count)] if filled_count else []
             remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
+    remarks = [
+        *workbook.remarks, *layout_questions.describe_sheets(layout, questions), *mapping.remarks, *remarks
+    ]  # fmt: skip
     if remembered_mapping is not None:
-        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, settled, titles)
+        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, recalled, titles)
     return ParsedSheet(
         kind=workbook.kind,
         sheets=[sheet.name for sheet in workbook.sheets],
-        regions=[SheetRegion(detected.index, detected.header_row) for detected in detected_sheets],
+        regions=[SheetRegion(detected.index, detected.header_row) for detected in layout.detected_sheets],
         further_tables=list_further_tables(tables, mapping.columns),
         titles=titles,
         preview=build_preview(first.sheet.rows(), first.header_row),
@@ -254,7 +282,7 @@ def parse_spreadsheet(
         volume=volume,
         header_digest=header_digest,
         remembered=remembered_mapping is not None,
-        questions=[question for question in questions if question.is_open],
+        questions=[_suggest(one, remembered_mapping) for one in layout_questions.limit_questions(questions)],
         answered=[question for question in questions if not question.is_open],
         remarks=remarks,
         rows=rows,
@@ -263,14 +291,51 @@ def parse_spreadsheet(
     )
 
 
-def _list_settled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
-    """Return the remembered answers that hold for this file, where the member gives no other."""
+def _open(content: bytes, choices: ParsingOptions) -> tuple[ReshapedWorkbook, ParsingOptions]:
+    """Return the workbook, and the choices without those made before tables side by side were read otherwise."""
+    workbook = open_tables(content, choices.answers)
+    if choices.sheets and not {sheet.name for sheet in workbook.sheets}.issuperset(choices.sheets):
+        return workbook, replace(choices, header_row=None, columns={})
+    return workbook, choices
+
+
+def _read_unread_sheets(
+    layout: SheetSelection, reader: TableReader, choices: ParsingOptions
+) -> tuple[SheetSelection, list[LayoutQuestion]]:
+    """Read the further sheets that the member's answer takes; return the sheets with them, and the question."""
+    if reader.volume is None or (choices.sheets and UNREAD_SHEETS not in choices.answers):
+        return layout, []
+    read = [row for table in reader.tables for row in table.body.rows]
+    sheets = find_unread_sheets(layout.unread, reader.map_table, {reader.volume}, read)
+    if not sheets:
+        return layout, []
+    question = ask_unread_sheets(sheets).answered_by(choices.answers)
+    taken = [sheet for sheet in sheets if not question.is_open and sheet.option in question.taken]
+    further = [sheet.detected for sheet in taken]
+    check_height(sum(detected.sheet.height for detected in (*layout.detected_sheets, *further)))
+    reader.read(further, [sheet.mapping for sheet in taken])
+    unread = [detected for detected in layout.unread if detected not in further]
+    return SheetSelection([*layout.detected_sheets, *further], unread), [question]
+
+
+def _list_recalled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
+    """Return the remembered answers, where the member gives no other."""
     answers = remembered.answers.items() if remembered else ()
-    return {code: answer for code, answer in answers if code not in _ABOUT_ROWS and code not in choices.answers}
+    return {code: answer for code, answer in answers if code not in choices.answers}
+
+
+def _answer_joined_tables(choices: ParsingOptions, recalled: Mapping[str, str]) -> ParsingOptions:
+    """Return the choices with the remembered answer by which the workbook is opened anew."""
+    return replace(choices, answers={**choices.answers, JOINED_TABLES: recalled[JOINED_TABLES]})
+
+
+def _holds(code: str, answer: str) -> bool:
+    """Whether a remembered answer holds for any file of the same titles: of numbers, that they are not to be read."""
+    return answer.startswith("not-") if code == DOUBTFUL_NUMBERS else code not in _ABOUT_ROWS
 
 
 def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
-    """Return a question about rows with the remembered answer as the likely one, where it still is an option."""
+    """Return an open question with the remembered answer as the likely one, where it still is an option."""
     answer = remembered.answers.get(question.code, "") if remembered else ""
     return question._replace(likely=answer) if answer in {option.value for option in question.options} else question
 
@@ -293,8 +358,14 @@ def _recall(
 def _list_column_questions(
     questions: Sequence[LayoutQuestion], choices: ParsingOptions, volume: Volume | None, mapping: ColumnMapping
 ) -> list[LayoutQuestion]:
-    """Return the questions about columns that matter for this volume, and the one where no column gives a number."""
+    """Return the questions about columns that matter for this volume, and the one where no column gives a number.
+
+    Doubtful numbers that do not matter are not read: nobody is asked about them.
+    """
     asked = [one for one in questions if layout_questions.is_relevant(one.column, choices.purpose, volume)]
+    for question in questions:
+        if question not in asked and question.is_open and question.code == DOUBTFUL_NUMBERS:
+            mapping.columns.pop(Meaning(question.column), None)
     asked += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, asked)
     return [question.answered_by(choices.answers) for question in asked]
 
@@ -331,21 +402,30 @@ def _map_sheet(
     banner: Sequence[CellRow],
     hidden: frozenset[int],
     by_hand: Mapping[Meaning, int | None] | None = None,
+    recalled: Mapping[str, str] | None = None,
     school_year: int | None = None,
 ) -> ColumnMapping:
     """Return the mapping for these titles and rows, its numbers settled or in question.
 
     `banner`: the rows above. `hidden`: the columns that the file hides. `by_hand`: the chosen columns that are not
-    remembered ones.
+    remembered ones. `recalled`: the remembered answers.
     """
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
     sample = limit_sample(sample, len(titles))
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_email_column(mapping, titles, sample, answers)
+    mapping = choose_email_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
     return ask_doubtful_numbers(
-        mapping, titles, sample, answers, banner, chosen=by_hand, hidden=hidden, school_year=school_year
+        mapping,
+        titles,
+        sample,
+        answers,
+        banner,
+        chosen=by_hand,
+        hidden=hidden,
+        recalled=recalled,
+        school_year=school_year,
     )
 
 

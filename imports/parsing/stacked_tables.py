@@ -10,7 +10,6 @@ from imports.columns import NAMING_COLUMNS, Meaning
 from imports.formats.exceptions import UnreadableFile
 from imports.formats.sheet_types import CellColours, CellRow, CellValue, WorkbookSheet
 from imports.layout import FurtherTable
-from imports.parsing.colour_legends import LegendCell, LegendFinder
 from imports.parsing.column_mapping import ColumnMapping, column_letters
 from imports.parsing.headers import NumberedRows, compute_header_digest, read_header_below
 from imports.parsing.ignored_rows import OTHER_HEADER
@@ -59,6 +58,7 @@ class _SummedSheet:
         self._sheet, self._sums = sheet, sums
         self.name, self.hidden, self.merged = sheet.name, sheet.hidden, sheet.merged
         self.hidden_rows, self.hidden_columns, self.struck = sheet.hidden_rows, sheet.hidden_columns, sheet.struck
+        self.notes = sheet.notes
         parts = {index: columns[0] for columns in sums for index in columns}
         # A number shared by several rows stands in the first of them alone.
         shared = {
@@ -118,8 +118,6 @@ class ReadTable(NamedTuple):
     body: SheetBody
     #: Whether it is below another one in its sheet.
     below: bool
-    #: What may be a legend of its sheet; filled while the rows are read.
-    legends: Sequence[LegendCell] = ()
 
 
 @dataclass
@@ -131,8 +129,6 @@ class TableReader:
     #: Returns the mapping of a table.
     map_table: Callable[[DetectedSheet], ColumnMapping]
     progress: Callable[[int, int], None] | None = None
-    #: On sheets that are not read.
-    legends: Sequence[LegendCell] = ()
     tables: list[ReadTable] = field(default_factory=list)
     #: By the digest of the titles.
     _mappings: dict[str, ColumnMapping] = field(default_factory=dict)
@@ -147,9 +143,8 @@ class TableReader:
         return self.tables
 
     def _read_sheet(self, detected: DetectedSheet, mapping: ColumnMapping, rows_before: int, total: int) -> None:
-        finder = LegendFinder(detected, self.legends)
-        numbered = NumberedRows(finder.watch(detected.sheet.rows()))
-        table = self._read_table(detected, mapping, numbered, rows_before, total)._replace(legends=finder.found)
+        numbered = NumberedRows(detected.sheet.rows())
+        table = self._read_table(detected, mapping, numbered, rows_before, total)
         self.tables.append(table)
         while table.body.next_header is not None:
             if len(self.tables) >= MAX_TABLES:
@@ -158,7 +153,7 @@ class TableReader:
             below = self._detect_below(table, number, row, numbered)
             mapping = self._map_below(below, mapping)
             table = self._read_table(below, mapping, numbered, rows_before, total)
-            table = table._replace(below=True, legends=finder.found)
+            table = table._replace(below=True)
             mapped = list_columns(mapping.columns)
             table.body.rows.insert(0, parse_row(below.index, number, row, mapped, ignored=OTHER_HEADER.reason))
             self.tables.append(table)

@@ -125,10 +125,6 @@ def added_parts(row: ImportRow) -> str:
     return parts if total == str(row.units) else ""
 
 
-#: « Statut (F) : En attente – 2 lignes » and « Couleur : rouge – 2 lignes »: the column, and what stands in it.
-_COLUMN_AND_VALUE = re.compile(r"(.*?\([A-Z]+\)|[^:]*?)\s:\s(.+)", re.DOTALL)
-
-
 class OptionGroup(NamedTuple):
     """The boxes of the values of one column, each with its label; the heading is "" where they are of none."""
 
@@ -141,8 +137,13 @@ def option_groups(field: BoundField) -> list[OptionGroup]:
     """Return the boxes of a question by column, in the order of its options."""
     groups: dict[str, OptionGroup] = {}
     for box in field:
-        label = str(box.choice_label)
-        found = _COLUMN_AND_VALUE.fullmatch(label)
-        heading, value = (found[1], found[2]) if found else ("", label)
-        groups.setdefault(heading, OptionGroup(heading, [])).boxes.append((box, value))
+        heading, label = _split_label(str(box.data["value"]), str(box.choice_label))
+        groups.setdefault(heading, OptionGroup(heading, [])).boxes.append((box, label))
     return list(groups.values())
+
+
+def _split_label(value: str, label: str) -> tuple[str, str]:
+    """Return « Statut (F) » and « En attente – 2 lignes » of « F:en-attente »; "" and the label of another option."""
+    letters = re.escape(value.partition(":")[0])
+    found = re.fullmatch(rf"(.*?\({letters}\)|Colonne {letters})\s:\s(.+)", label, re.DOTALL)
+    return (found[1], found[2]) if found else ("", label)

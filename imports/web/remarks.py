@@ -20,6 +20,8 @@ from schools.models import School
 _EMAIL_CODES = frozenset(
     {"email_invalid", "multiple_emails", "email_missing", "email_shared", "email_not_in_directory"}
 )
+#: Problems of schools that several rows cite.
+_REPEATED_CODES = frozenset({"conflicting_duplicate", "duplicate"})
 #: Addresses of the cell, and numbers, offered for a row at most.
 _MAX_CHOICES = 4
 
@@ -35,6 +37,7 @@ class RowChoice(NamedTuple):
 
 def load_choices(spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow]) -> dict[int, list[RowChoice]]:
     """Return the choices of these rows, by primary key. Six queries at most, whatever the number of rows."""
+    rows = list(rows)
     open_rows = [row for row in rows if row.codes and row.verdict != Verdict.IGNORED]
     choices: dict[int, list[RowChoice]] = defaultdict(list)
     pool_answers = list_pool_answers(spreadsheet_import, open_rows)
@@ -42,7 +45,7 @@ def load_choices(spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow
         if row.pk in pool_answers:
             choices[row.pk] += _list_pool_choices(row, pool_answers[row.pk])
     _add_duplicate_choices(
-        choices, spreadsheet_import, [row for row in open_rows if "conflicting_duplicate" in row.codes]
+        choices, spreadsheet_import, [row for row in rows if not _REPEATED_CODES.isdisjoint(row.codes)]
     )
     for row in open_rows:
         if "units_exceed_classes" in row.codes and row.classes and row.classes < (row.units or 0):
@@ -74,23 +77,28 @@ def _list_pool_choices(row: ImportRow, answers: PoolAnswers) -> list[RowChoice]:
 def _add_duplicate_choices(
     choices: dict[int, list[RowChoice]], spreadsheet_import: SpreadsheetImport, rows: Sequence[ImportRow]
 ) -> None:
-    """Add the numbers that the rows of one school state: keeping one sets the other rows aside."""
+    """Add the sum of what the rows of one school state, and the numbers: keeping one sets the other rows aside."""
     if not rows:
         return
-    uais = {row.uai for row in rows}
     if spreadsheet_import.purpose == Purpose.PORTFOLIO:
         for row in rows:
-            choices[row.pk].append(RowChoice("garder cette ligne", {"action": "keep"}))
+            if row.verdict != Verdict.IGNORED:
+                choices[row.pk].append(RowChoice("garder cette ligne", {"action": "keep"}))
         return
-    stated: dict[str, set[int]] = defaultdict(set)
-    found = ImportRow.objects.filter(import_id=spreadsheet_import.pk, uai__in=uais, units__gt=0)
-    for uai, units in found.exclude(verdict=Verdict.IGNORED).values_list("uai", "units").distinct().order_by():
-        stated[uai].add(units or 0)
+    stated: dict[str, list[int | None]] = defaultdict(list)
+    cited = ImportRow.objects.filter(import_id=spreadsheet_import.pk, uai__in={row.uai for row in rows})
+    for uai, units in cited.filter(set_aside=False, ignored_reason="").values_list("uai", "units").order_by():
+        stated[uai].append(units)
     for row in rows:
-        choices[row.pk] += [
-            RowChoice(f"garder {formatting.number(units)}", {"action": "keep", "units": str(units)})
-            for units in sorted(stated[row.uai])[:_MAX_CHOICES]
-        ]
+        numbers = list(filter(None, stated[row.uai]))
+        if len(numbers) > 1 and None not in stated[row.uai]:
+            label = f"additionner les lignes de cette école : {formatting.pluralize(sum(numbers), 'licence')}"
+            choices[row.pk].append(RowChoice(label, {"action": "add_up"}))
+        if row.verdict != Verdict.IGNORED:
+            choices[row.pk] += [
+                RowChoice(f"garder {formatting.number(units)}", {"action": "keep", "units": str(units)})
+                for units in sorted(set(numbers))[:_MAX_CHOICES]
+            ]
 
 
 def _add_email_choices(choices: dict[int, list[RowChoice]], rows: Sequence[ImportRow]) -> None:
@@ -147,6 +155,7 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "reduced_to_zero": ("école à qui tout est à reprendre", "écoles à qui tout est à reprendre"),
     "below_redeemed_units": ("école dont la clé est déjà activée", "écoles dont la clé est déjà activée"),
     "declined": ("ligne que le fichier écarte", "lignes que le fichier écarte"),
+    "file_remark": ("ligne que le fichier commente", "lignes que le fichier commente"),
     "no_elementary": ("école sans classe du CP au CM2", "écoles sans classe du CP au CM2"),
     "not_in_portfolio": ("école hors de votre périmètre", "écoles hors de votre périmètre"),
     "units_exceed_classes": ("école à plus de licences que de classes", "écoles à plus de licences que de classes"),
@@ -156,6 +165,8 @@ _NOUNS: dict[str, tuple[str, str]] = {
         "école qui a déjà des licences d'un autre lot",
         "écoles qui ont déjà des licences d'un autre lot",
     ),
+    "already_added": ("école à qui ce nombre a déjà été ajouté", "écoles à qui ce nombre a déjà été ajouté"),
+    "added_units": ("école à qui ce tableau ajoute des licences", "écoles à qui ce tableau ajoute des licences"),
     "added_to_other_pool": ("école qui en a aussi d'un autre lot", "écoles qui en ont aussi d'un autre lot"),
     "email_shared": ("école à l'adresse commune avec d'autres", "écoles à l'adresse commune avec d'autres"),
     "email_not_in_directory": ("adresse inconnue de l'annuaire", "adresses inconnues de l'annuaire"),

@@ -323,7 +323,7 @@ def rebuild_from_values(
 
     `sign`: as for `annotate`.
     """
-    read = open_tables(content)
+    read = open_tables(content, place.answers)
     of_sheet: dict[int, dict[int, RowMarks]] = defaultdict(dict)
     for mark in marks:
         of_sheet[mark.sheet][mark.number] = mark

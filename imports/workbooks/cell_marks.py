@@ -17,7 +17,14 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from core.spreadsheets import WRAPPED, build_text_cell
 from imports.columns import LISTS_SHEET
-from imports.formats.xlsx import DECIDED_COLOUR, MARK_COLOURS, SEVERE_COLOUR, WARNING_COLOUR
+from imports.formats.xlsx import (
+    DECIDED_COLOUR,
+    MARK_COLOURS,
+    NOTE_AUTHOR,
+    NOTE_SEPARATOR,
+    SEVERE_COLOUR,
+    WARNING_COLOUR,
+)
 from imports.workbooks.marks import MarkedProblem
 
 if TYPE_CHECKING:
@@ -110,8 +117,6 @@ def build_validation(letter: str, row: int) -> DataValidation:
     )
 
 
-AUTHOR = "Pep's"
-_SEPARATOR = "— Pep's —"
 #: More notes would slow spreadsheet programs down. The added column has the same text.
 MAX_NOTES = 5_000
 _NO_FILL = Color(indexed=64)
@@ -136,8 +141,8 @@ def build_note(sentences: Sequence[str], *, before: Comment | None = None) -> Co
     text = "\n".join(sentences)
     height = 40 + 20 * sum(1 + len(sentence) // 40 for sentence in sentences)
     if before is None:
-        return Comment(text, AUTHOR, height=height, width=300)
-    return Comment(f"{before.text}\n{_SEPARATOR}\n{text}", before.author, height=height + 60, width=300)
+        return Comment(text, NOTE_AUTHOR, height=height, width=300)
+    return Comment(f"{before.text}\n{NOTE_SEPARATOR}\n{text}", before.author, height=height + 60, width=300)
 
 
 def build_fill(colour: str, *, before: Any = None) -> PatternFill:
@@ -192,7 +197,7 @@ def remove_marks(sheet: Worksheet) -> None:
 
 
 def _without_our_note(comment: Comment) -> Comment | None:
-    if comment.author == AUTHOR:
+    if comment.author == NOTE_AUTHOR:
         return None
-    original, rule, _ = comment.text.partition(f"\n{_SEPARATOR}\n")
+    original, rule, _ = comment.text.partition(f"\n{NOTE_SEPARATOR}\n")
     return Comment(original, comment.author, height=comment.height, width=comment.width) if rule else comment

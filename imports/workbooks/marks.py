@@ -9,10 +9,13 @@ from imports.columns import Meaning
 from imports.enums import ConflictResolution, Verdict, Volume
 from imports.layout import Layout
 from imports.parsing.spreadsheet import volume_column
+from imports.problems import LEFT_OUT_CODES
 
 _SEVERITY_LABELS = {Verdict.ERROR: "Erreur", Verdict.CONFLICT: "Conflit"}
 #: Codes that are information, not problems: portfolio changes.
 _INFORMATIVE_CODES = {"changes"}
+#: Codes that say why a row of a school is left out: of an ignored row, these alone are marked.
+LEFT_OUT = frozenset({*LEFT_OUT_CODES, "duplicate"})
 #: Wildcards in the lookup formula of the choice lists, removed from school names.
 _WILDCARDS = str.maketrans("*?~", "   ")
 
@@ -61,6 +64,8 @@ class TableLocation(NamedTuple):
     width: int
     #: Sheet and header row of the tables below another one.
     lower_headers: Sequence[tuple[int, int]] = ()
+    #: By code of the question: what was answered about the shape of the tables.
+    answers: Mapping[str, str] = {}
 
     @classmethod
     def from_layout(cls, layout: Layout) -> TableLocation:
@@ -71,7 +76,8 @@ class TableLocation(NamedTuple):
             for table in layout.further_tables
             if table.header_row is not None and table.header_row != headers.get(table.sheet)
         ]
-        return cls(layout.sheets, headers, layout.columns, len(layout.titles), lower)
+        answers = {question.code: question.answer for question in layout.answered}
+        return cls(layout.sheets, headers, layout.columns, len(layout.titles), lower, answers)
 
     @property
     def first(self) -> int:
@@ -95,8 +101,13 @@ def build_mark(
     columns: Mapping[Meaning, int],
     volume: Volume | None,
 ) -> RowMarks | None:
-    """Return the mark of a row, None if it has neither a problem nor a decision."""
+    """Return the mark of a row, None if it has neither a problem nor a decision, and is not left out."""
+    problems = list(problems)
     faults = _mark_decision(decision, columns, volume)
+    if verdict == Verdict.IGNORED:
+        column = find_first_column(columns)
+        reasons = [problem["message"] for problem in problems if problem["code"] in LEFT_OUT]
+        faults += [MarkedProblem(column, f"Laissée de côté : {reason}", severe=False) for reason in reasons]
     settled = verdict == Verdict.IGNORED or bool(decision.conflict_resolution)
     for problem in () if settled else problems:
         if problem["code"] in _INFORMATIVE_CODES:

@@ -53,6 +53,7 @@ PAGE_ONLY_CODES = {
     "not_principal",
     "not_verified",
     "nothing_held",
+    "nothing_to_add_up",
     "nothing_to_lead",
     "nothing_to_order",
     "principals_changed",

@@ -3,6 +3,8 @@
 import io
 import itertools
 import os
+from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 from collectivities.capabilities import Role
 from collectivities.models import PortfolioSchool
 from imports import tasks
+from imports.layout import AnswerOption, LayoutQuestion
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools import checks
 from licensing.pools import operations as pools
@@ -320,6 +323,30 @@ def test_the_questions_about_a_table_are_answered_above_its_columns(committing, 
     page.get_by_text("Le fichier semble écarter une ligne (1 par la colonne « Décision »).").wait_for()
     check_page(visit, "ecartees")
     assert list(ImportRow.objects.filter(ticked=True).values_list("units", flat=True)) == [3] * 5
+
+
+def test_the_values_of_a_column_are_ticked_without_scripts(committing, walker):
+    """Each value is a box below its column, and a question of one answer has the likely one."""
+    spreadsheet_import = upload_and_parse(PoolFactory(capacity=100), build_xlsx([["UAI"], [SchoolFactory().uai]]))
+    values = {"F:oui": "Avis (F) : favorable – 6 lignes", "F:non": "Avis (F) : défavorable – 2 lignes"}
+    colours = {"colour:red": "Lignes en rouge – 1 ligne"}
+    options = tuple(starmap(AnswerOption, (values | colours).items()))
+    message = "Lesquelles de ces lignes faut-il prendre\u00a0?"
+    question = LayoutQuestion("", "row_categories", message, options, likely="F:oui/F:non,colour:red", multiple=True)
+    spreadsheet_import.layout = replace(spreadsheet_import.layout, questions=[question])
+    spreadsheet_import.state = "read"
+    spreadsheet_import.save()
+    visit = walker("wide")
+    visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    check_page(visit, "valeurs")
+    page = walker("phone", scripts=False).open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    column = page.get_by_role("group", name=message).get_by_role("group", name="Avis (F)")
+    column.get_by_role("checkbox", name="favorable – 6 lignes", exact=True, checked=True).uncheck()
+    column.get_by_role("checkbox", name="défavorable").check()
+    page.get_by_role("button", name="Continuer").click()
+    page.get_by_text("Lecture du fichier…").wait_for()
+    spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.choices.answers == {"row_categories": "F:non/F:oui,colour:red"}
 
 
 COVERED = """() => {

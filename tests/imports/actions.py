@@ -7,7 +7,7 @@ import openpyxl
 from imports import queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.models import AnnotatedFile
-from imports.operations import annotation, apply_rows, upload
+from imports.operations import annotation, apply_rows, intake, upload
 from imports.operations.apply_rows import build_guard
 from tests.conftest import TERM
 from tests.imports.sample_files import save_workbook, schools_csv
@@ -18,6 +18,20 @@ def upload_and_parse(pool, content, *, units_for_all=None, filename="écoles.csv
     spreadsheet_import = upload.store_upload(
         pool_id=pool.pk, filename=filename, content=content, units_for_all=units_for_all, by=by, at=TERM
     )
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    return spreadsheet_import
+
+
+def answer_likely(spreadsheet_import):
+    """Answer the question which rows to take as it is filled in, and parse the file again; return the import."""
+    (question,) = [q for q in spreadsheet_import.layout.questions if q.code == "row_categories"]
+    layout = spreadsheet_import.layout
+    intake.choose_layout(
+        import_id=spreadsheet_import.pk, sheets=[], header_row=layout.header_row, columns=layout.columns,
+        answers={question.code: question.likely}, volume=layout.volume or "",
+        units_for_all=None, by=None, at=TERM,
+    )  # fmt: skip
     tasks.read(import_id=spreadsheet_import.pk)
     spreadsheet_import.refresh_from_db()
     return spreadsheet_import

@@ -292,6 +292,24 @@ def test_what_was_decided_on_the_page_is_written_beside_the_cells(pool, build):
 
 
 @pytest.mark.slow
+def test_a_row_that_is_left_out_says_why(pool):
+    school, other, *once = SchoolFactory.create_batch(6)
+    rows = [[school.uai, 3], [school.uai, 3], [other.uai, 2], [other.uai, 4], *([one.uai, 3] for one in once)]
+    content = build_xlsx([["UAI", "Licences"], *rows, ["Total", 24]])
+    spreadsheet_import = upload_and_parse(pool, content, filename="a.xlsx")
+    row_edits.add_up_rows(import_id=spreadsheet_import.pk, number=4, by=None, at=TERM)
+    sheet = build_annotated(spreadsheet_import).worksheets[0]
+    added = "Laissée de côté : Même école que la ligne 4, qui en porte le nombre (4\u00a0licences ici)."
+    assert [sheet.cell(number, 3).value for number in range(2, 11)] == [
+        None,
+        "Laissée de côté : Cette école figure déjà à la ligne\u00a02.",
+        "Corrigé ici : 6 (nombre de licences).",
+        f"Ligne mise de côté ici.\n{added}",
+        *[None] * 5,
+    ]
+
+
+@pytest.mark.slow
 def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):
     spreadsheet_import = upload_and_parse(pool, build_xlsx([["UAI", "Licences"], ["0300000Z", 1]]), filename="a.xlsx")
     annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)

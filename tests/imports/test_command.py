@@ -8,6 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from collectivities.models import PortfolioSchool
+from imports.layout import AnswerOption, LayoutQuestion
+from imports.management.commands.import_spreadsheet import describe_options
 from imports.models import SpreadsheetImport
 from licensing.pools.models import Allocation
 from mailing.models import Message
@@ -213,3 +215,18 @@ def test_a_portfolio_import_is_parsed_and_applied(run, nimes):
     assert "Appliqué : 2\u00a0lignes." in out
     assert PortfolioSchool.objects.get(school=school).contact_email == "apres@ville.fr"
     assert PortfolioSchool.objects.get(school=other).classes == 3
+
+
+def test_how_to_answer_is_printed_with_what_is_likely():
+    options = (AnswerOption("F:oui", "Avis (F) : oui"), AnswerOption("F:non", "Avis (F) : non"))
+    question = LayoutQuestion("", "row_categories", "Lesquelles ?", options, likely="F:oui/F:non", multiple=True)
+    answer = "--answer row_categories=F:oui/F:non"
+    assert describe_options(question) == [
+        f"{answer} : avant « / » ce qui est pris, après ce qui est laissé, comme il est probable",
+        "  F:oui : Avis (F) : oui",
+        "  F:non : Avis (F) : non",
+    ]
+    assert describe_options(question._replace(likely="F:non", multiple=False)) == [
+        "--answer row_categories=F:oui : Avis (F) : oui",
+        "--answer row_categories=F:non : Avis (F) : non (probable)",
+    ]

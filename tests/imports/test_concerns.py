@@ -10,7 +10,7 @@ from imports.operations import row_edits
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.actions import upload_and_parse
+from tests.imports.actions import answer_likely, upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
 
@@ -82,7 +82,8 @@ def test_at_most_five_schools_are_named(manager, pool):
 
 def test_a_row_that_the_file_sets_apart_is_counted_all_the_same_by_a_button(manager, pool):
     rows = [(SchoolFactory(), 1, answer) for answer in ("oui", "oui", "non")]
-    spreadsheet_import = upload_and_parse(pool, schools_csv(*rows, titles=("UAI", "Licences", "Participe")))
+    uploaded = upload_and_parse(pool, schools_csv(*rows, titles=("UAI", "Licences", "Participe")))
+    spreadsheet_import = answer_likely(uploaded)
     page = read(manager, import_url("detail", spreadsheet_import.pk), onglet="toutes")
     assert page.count("La compter quand même") == 1
     assert "C’est juste" not in page

@@ -22,7 +22,7 @@ from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
-from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.actions import answer_likely, confirm_and_apply, upload_and_parse
 from tests.imports.pages import page_text
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx, replace_sheet_xml, save_workbook, schools_csv
 
@@ -30,8 +30,19 @@ TITLES = ("UAI", "Licences")
 ROWS = [[uai, 3] for uai in UNUSED_UAIS]
 
 
-def parse(content):
-    return parse_spreadsheet(content, ParsingOptions())
+def parse(content, **answers):
+    return parse_spreadsheet(content, ParsingOptions(answers=answers))
+
+
+def find_question(parsed):
+    """Return the open question which rows to take, None where there is none."""
+    return next((question for question in parsed.questions if question.code == "row_categories"), None)
+
+
+def parse_as_likely(content):
+    """Return the file parsed with the answer that is filled in, where it is asked which rows to take."""
+    question = find_question(parse(content))
+    return parse(content, row_categories=question.likely) if question else parse(content)
 
 
 def declined(parsed):
@@ -42,7 +53,7 @@ def declined(parsed):
 def answers(title, *cells):
     """Return the numbers of the declined rows of a list with these answers in a column, the first in row 2."""
     rows = [[uai, 3, cell] for uai, cell in zip(UNUSED_UAIS, cells, strict=False)]
-    return [number - 2 for number in declined(parse(build_xlsx([[*TITLES, title], *rows])))]
+    return [number - 2 for number in declined(parse_as_likely(build_xlsx([[*TITLES, title], *rows])))]
 
 
 # What formats tell
@@ -157,11 +168,14 @@ def test_only_rows_marked_as_hidden_are_hidden():
             [1, 2, 3],
         ),
         ("Accordées", ("1", "2", "1", "0", "1"), [3]),
-        ("Observations", ("à confirmer", "", "en attente", "oui", ""), []),
+        ("Observations", ("à confirmer", "", "en attente", "oui", ""), [0, 2]),
+        # Few rows have a remark, whatever it says.
+        ("Remarque", ("école refusée par erreur en 2024, accordée depuis", "", "", "", ""), [0]),
+        ("Suite", ("", "", "bâtiment en travaux", "", ""), [2]),
+        ("Suite", ("", "", "05 62 00 95 10", "", "Mme Durand"), []),
         # Nothing is said about taking part.
         ("REP", ("oui", "non", "x", "", "oui"), []),
         ("Accord RGPD", ("oui", "non", "oui", "", "oui"), []),
-        ("Remarque", ("école refusée par erreur en 2024, accordée depuis", "", "", "", ""), []),
         ("Participe", ("", "", "", "", ""), []),
         ("Avis", ("Accordé", "Accordé", "", "Accordé", ""), []),
         ("Réponse", ("12", "0", "8", "3", "9"), []),
@@ -174,7 +188,7 @@ def test_answers_that_mean_no(title, cells, expected):
 
 def test_text_files_answer_in_columns_as_well():
     rows = [[*row, answer] for row, answer in zip(ROWS, ("oui", "non", "oui", "oui", "oui"), strict=True)]
-    message = declined(parse(build_csv([[*TITLES, "Participe"], *rows])))[3]
+    message = declined(parse_as_likely(build_csv([[*TITLES, "Participe"], *rows])))[3]
     assert (
         message
         == "Le fichier semble écarter cette ligne : la colonne « Participe » dit « non ». Cochez-la si elle compte."
@@ -210,7 +224,7 @@ def test_a_sheet_of_refusals_that_is_the_only_one_is_read():
 
 def test_a_refused_row_gives_way_to_another_of_its_school():
     rows = [[UNUSED_UAIS[0], 10, "Refusé"], [UNUSED_UAIS[0], 8, "Accordé"], [UNUSED_UAIS[1], 4, "Accordé"]]
-    parsed = parse(build_csv([[*TITLES, "Avis"], *rows]))
+    parsed = parse_as_likely(build_csv([[*TITLES, "Avis"], *rows]))
     assert [bool(row.ignored) for row in parsed.rows] == [True, False, False]
     assert [note.code for note in parsed.rows[0].notes] == ["another_row_counts"]
     assert not parsed.remarks
@@ -222,7 +236,7 @@ def test_a_refused_row_gives_way_to_another_of_its_school():
 def upload_refused(pool):
     schools = SchoolFactory.create_batch(3)
     rows = [(school, 2, avis) for school, avis in zip(schools, ("Accordé", "Refusé", "Refusé"), strict=True)]
-    return schools, upload_and_parse(pool, schools_csv(*rows, titles=("UAI", "Licences", "Avis")))
+    return schools, answer_likely(upload_and_parse(pool, schools_csv(*rows, titles=("UAI", "Licences", "Avis"))))
 
 
 def ticks():
@@ -247,6 +261,8 @@ def test_declined_rows_of_a_portfolio_are_unticked_too(nimes):
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="a.csv", content=content, units_for_all=None, by=None, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    answer_likely(spreadsheet_import)
     assert ticks() == [True, False]
 
 
@@ -271,8 +287,9 @@ def test_the_command_applies_no_declined_row(pool, nimes, tmp_path):
     file.write_bytes(schools_csv(*rows, titles=("UAI", "Licences", "Avis")))
     out = io.StringIO()
     call_command(
-        "import_spreadsheet", str(file), "--collectivity=nimes", f"--pool={pool.pk}", "--apply", "--json", stdout=out
-    )
+        "import_spreadsheet", str(file), "--collectivity=nimes", f"--pool={pool.pk}", "--apply", "--json",
+        "--answer=row_categories=C:accorde/C:refuse", stdout=out,
+    )  # fmt: skip
     report = json.loads(out.getvalue())
     assert report["applied"] == 1
     assert [problem["row"] for problem in report["problems"] if problem["code"] == DECLINED] == [3, 4]

@@ -6,7 +6,7 @@ from imports.columns import Meaning
 from imports.enums import Purpose
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.factories.schools import next_uai
-from tests.imports.sample_files import UNUSED_UAIS, build_csv
+from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
 
 LEVELS = ["CP", "CE1", "CE2", "CM1", "CM2"]
 
@@ -224,3 +224,21 @@ def test_the_levels_under_a_doubtful_title_are_asked_about_as_their_sum():
     titles = ["Licences rendues/Cycle 2", "Licences rendues/Cycle 3"]
     [question] = parse_below("", titles, *NUMBERS).questions
     assert [option.value for option in question.options] == ["give-B+C", "add-B+C", "not-B+C"]
+
+
+@pytest.mark.parametrize("choices", [{"purpose": Purpose.PORTFOLIO}, {"units_for_all": 2}])
+def test_a_doubtful_title_that_does_not_matter_is_neither_asked_about_nor_read(choices):
+    parsed = parse_rows(["Licences rendues"], *NUMBERS_ALONE, **choices)
+    assert (parsed.questions, Meaning.UNITS in parsed.columns) == ([], False)
+
+
+def test_a_title_split_over_two_rows_is_asked_about_whole():
+    rows = [["UAI", "École", "Licences"], ["", "", "à rendre"], *([next_uai(), "Zola", n] for n in (6, 9, 7))]
+    [question] = parse_spreadsheet(build_csv(rows), ParsingOptions()).questions
+    assert "« Licences / à rendre » (C)" in question.message
+
+
+def test_a_banner_above_the_whole_table_is_not_asked_about():
+    rows = [["Écoles du plateau", "", ""], ["UAI", "École", "Licences"], *([next_uai(), "Zola", n] for n in (6, 9, 7))]
+    parsed = parse_spreadsheet(build_xlsx(rows, merged=["A1:C1"]), ParsingOptions())
+    assert (parsed.questions, [row.units for row in parsed.rows]) == ([], [6, 9, 7])

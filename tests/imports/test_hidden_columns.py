@@ -87,7 +87,7 @@ def read_columns(parsed):
 def test_hidden_columns_are_found_in_each_format(kind):
     (sheet,) = open_workbook(FILES[kind]).sheets
     assert sheet.hidden_columns == {2}
-    assert take_columns(sheet, "C à D", 2, None).hidden_columns == {0}
+    assert take_columns(sheet, "C à D", (2, 3), iter).hidden_columns == {0}
     turned = turn(sheet, "tournée", [list(TITLES), *ROWS])
     assert (turned.hidden_rows, turned.hidden_columns) == ({3}, frozenset())
 

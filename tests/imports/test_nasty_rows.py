@@ -23,10 +23,10 @@ QUESTIONS = {
     "63_une_ligne_par_niveau_nombres_egaux": ("repeated_schools", "sum"),
     "06_fusions_quantite_partagee": ("shared_numbers", "by_row"),
     "07_nombres_en_mots": None,
-    "14_filtre_lignes_masquees": None,
+    "14_filtre_lignes_masquees": ("row_categories", "D:accorde/D:refuse"),
     "15_lignes_barrees": None,
-    "22_google_cases_a_cocher": None,
-    "42_croix_participe": None,
+    "22_google_cases_a_cocher": ("row_categories", "D:vrai/D:faux"),
+    "42_croix_participe": ("row_categories", "C:x/C:"),
 }
 #: Nursery schools are found and unticked.
 WITH_NURSERIES = "38_noms_courts_M_E"

@@ -200,6 +200,18 @@ def test_a_part_that_several_rows_share_leaves_their_sums_open():
     assert read_units(parsed) == [5, None, 5]
 
 
+@pytest.mark.parametrize("titles", [["ULIS", "SEGPA"], ["Maternelle", "Élémentaire"]])
+def test_flags_are_no_classes(titles):
+    parsed = parse_rows(titles, (0, 1), (1, 0), (0, 0))
+    assert [question.code for question in parsed.questions] == ["units_source_missing"]
+    assert parse_rows(titles, (0, 1), (1, 0), (0, 0), purpose=Purpose.PORTFOLIO).questions == []
+    assert parse_rows([f"Classes {title}" for title in titles], (0, 1), (1, 0)).columns[Meaning.CLASSES]
+
+
+def test_one_class_a_level_is_no_flag():
+    assert list_options(parse_rows(["CP", "CE1"], (0, 1), (1, 0)))[0] == "B+C"
+
+
 def test_levels_beside_a_number_of_licences_are_not_asked_about():
     parsed = parse_rows([*LEVELS, "Licences"], *[(*line, 4) for line in CLASSES])
     assert (read_units(parsed), parsed.questions) == ([4, 4, 4], [])

@@ -174,6 +174,39 @@ def test_two_email_columns_ask_a_question():
         assert (question_codes(parsed_sheet), [row.email for row in parsed_sheet.rows]) == ([], addresses)
 
 
+OFFICIAL = "ce.0301234d@ac-montpellier.example"
+
+
+@pytest.mark.parametrize(
+    ("titles", "row", "is_asked"),
+    [
+        (["UAI", "Mail"], ["zola@ville.example"], False),
+        (["UAI", "Courriel de l'école"], ["zola@ville.example"], False),
+        (["UAI", "Adresse mail de la directrice"], ["zola@ville.example"], False),
+        (["UAI", "Mail enseignant"], ["m.durand@ville.example"], True),
+        (["UAI", "Mail du parent élu"], ["m.durand@ville.example"], False),
+        (["UAI", "Mail demandeur"], ["m.durand@ville.example"], True),
+        (["UAI", "Mail demandeur"], [OFFICIAL], False),
+        (["UAI", "Votre adresse e-mail"], ["m.durand@ville.example"], True),
+        (["UAI", "Mail", "Horodateur"], ["m.durand@ville.example", "01/09/2026 10:03:12"], True),
+        (["UAI", "Mail", "Enseignant"], ["m.durand@ville.example", "M. Durand"], True),
+    ],
+)
+def test_an_address_that_may_be_a_person_s_is_asked_about(titles, row, is_asked):
+    """A parent's is not read at all."""
+    parsed_sheet = parse_spreadsheet(build_csv([titles, [UNUSED_UAIS[0], *row]]), ParsingOptions(units_for_all=1))
+    assert ("email_columns" in question_codes(parsed_sheet)) is is_asked
+    assert not is_asked or parsed_sheet.rows[0].email == ""
+    assert not is_asked or parsed_sheet.questions[0].likely == "none"
+
+
+def test_addresses_that_differ_within_a_school_are_not_read():
+    rows = [[UNUSED_UAIS[0], f"{name}@ville.example", 1] for name in ("durand", "martin")]
+    parsed_sheet = parse_spreadsheet(build_csv([["UAI", "Mail", "Licences"], *rows]), ParsingOptions())
+    assert [row.email for row in parsed_sheet.rows] == ["", ""]
+    assert "Une même école a plusieurs adresses dans « Mail » (B)" in parsed_sheet.remarks[0]
+
+
 def test_without_a_number_it_is_asked_for():
     assert question_codes(
         parse_spreadsheet(build_csv([["UAI", "École"], [UNUSED_UAIS[0], "Zola"]]), ParsingOptions())

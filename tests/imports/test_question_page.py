@@ -26,10 +26,11 @@ CATEGORIES = LayoutQuestion(
     (
         AnswerOption("F:valide", "Statut (F) : Validé – 6 lignes"),
         AnswerOption("F:attente", "Statut (F) : En attente – 2 lignes"),
-        AnswerOption("H:", "Avis : maire (H) : vide – 8 lignes"),
-        AnswerOption("colour:red", "Couleur : rouge – 3 lignes"),
+        AnswerOption("H:", "Avis (A) : maire (H) : vide – 8 lignes"),
+        AnswerOption("J:oui", "Colonne J : oui – 4 lignes"),
+        AnswerOption("colour:red", "Lignes en rouge (« rouge : refus ») – 3 lignes"),
     ),
-    likely="F:valide,H:/F:attente,colour:red",
+    likely="F:valide,H:/F:attente,J:oui,colour:red",
     multiple=True,
 )
 LIKELY = COUNT._replace(likely="0-9")
@@ -142,9 +143,10 @@ def read_ticked(page, code):
 def test_each_value_of_a_column_is_a_box_below_its_column(ask, officer):
     page = page_text(officer.get(import_url("detail", ask(CATEGORIES, uai=0).pk)))
     headings = re.findall(r"<legend[^>]*>([^<]*)</legend>", page.partition("import-questions")[2].partition("Conti")[0])
-    assert headings == [CATEGORIES.message, "Statut (F)", "Avis : maire (H)", "Couleur"]
+    assert headings == [CATEGORIES.message, "Statut (F)", "Avis (A) : maire (H)", "Colonne J"]
     assert re.findall(r'for="id_answer_row_categories_\d">([^<]*)</label>', page) == [
-        "Validé – 6 lignes", "En attente – 2 lignes", "vide – 8 lignes", "rouge – 3 lignes",
+        "Validé – 6 lignes", "En attente – 2 lignes", "vide – 8 lignes", "oui – 4 lignes",
+        "Lignes en rouge (« rouge : refus ») – 3 lignes",
     ]  # fmt: skip
 
 
@@ -152,8 +154,8 @@ def test_each_value_of_a_column_is_a_box_below_its_column(ask, officer):
     ("question", "ticked"),
     [
         (CATEGORIES, {"F:valide", "H:"}),
-        (CATEGORIES._replace(answer="F:attente/F:valide,H:,colour:red"), {"F:attente"}),
-        (CATEGORIES._replace(answer="/F:attente,F:valide,H:,colour:red"), set()),
+        (CATEGORIES._replace(answer="F:attente/F:valide,H:,J:oui,colour:red"), {"F:attente"}),
+        (CATEGORIES._replace(answer="/F:attente,F:valide,H:,J:oui,colour:red"), set()),
         (LIKELY, {"0-9"}),
         (LIKELY._replace(answer="0-1"), {"0-1"}),
         (COUNT, set()),
@@ -167,9 +169,9 @@ def test_a_question_is_filled_in_with_its_answer_or_with_the_likely_one(ask, off
 @pytest.mark.parametrize(
     ("sent", "answer"),
     [
-        (["", "F:attente"], "F:attente/F:valide,H:,colour:red"),
-        (["", "F:valide", "F:attente", "H:"], "F:valide,F:attente,H:/colour:red"),
-        ([""], "/F:valide,F:attente,H:,colour:red"),
+        (["", "F:attente"], "F:attente/F:valide,H:,J:oui,colour:red"),
+        (["", "F:valide", "F:attente", "H:"], "F:valide,F:attente,H:/J:oui,colour:red"),
+        ([""], "/F:valide,F:attente,H:,J:oui,colour:red"),
     ],
 )
 def test_boxes_that_are_not_ticked_are_left(ask, officer, sent, answer):

@@ -1,5 +1,7 @@
 """Remarks: rows that share one are a line of the page, counted and acted on as it says."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -7,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from imports import queries
 from imports.enums import RemarkState, Verdict
 from imports.models import ImportRow
+from imports.problems import RowNote
 from imports.queries import REMARK_CODES, RemarkCount, count_remarks
 from imports.web.remarks import MIN_GATHERED, build_lines
 from tests.factories.collectivities import PortfolioSchoolFactory
@@ -186,3 +189,14 @@ def test_unchanged_schools_are_a_line_too(pool, mixed):
     ImportRow.objects.filter(import_id=mixed.pk, number__in=(2, 3)).update(verdict=Verdict.UNCHANGED, ticked=False)
     texts = [line.text.replace("\u00a0", " ") for line in build_lines(count_remarks(mixed))]
     assert "2 écoles qui ont déjà leur compte" in texts
+
+
+def test_what_the_file_says_of_a_row_is_in_its_row_whatever_is_told_above(officer, pool):
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*((SchoolFactory(), 1) for _ in range(3))))
+    for row in ImportRow.objects.filter(import_id=spreadsheet_import.pk):
+        row.problems = [{"column": "", "code": "declined", "message": f"Motif de {row.number}.", "blocking": False}]
+        row.codes, row.notes = ["declined"], [RowNote("", "declined", row.problems[0]["message"]).as_json()]
+        row.save()
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    assert "3 lignes que le fichier écarte, cochées" in page
+    assert re.findall(r"<li>(Motif de \d\.)</li>", page) == ["Motif de 2.", "Motif de 3.", "Motif de 4."]

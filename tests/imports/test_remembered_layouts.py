@@ -80,16 +80,47 @@ def test_another_answer_replaces_the_remembered_one(officer, pool, schools):
     assert LAST_TIME.format(TITLES[1], "B", TITLES[2], "C") in upload_and_parse(pool, content).layout.remarks
 
 
-def test_what_the_numbers_of_a_column_are_is_remembered_and_said(officer, pool, schools):
-    content = build(schools, ["UAI", "Licences", "Ville"], ((180, "Nîmes"), (200, "Nîmes"), (190, "Nîmes")))
-    first = upload_and_parse(pool, content)
-    [question] = first.layout.questions
-    assert question.code == "doubtful_numbers"
-    answer(officer, first, column_1="units", answer_doubtful_numbers=question.options[0].value)
+@pytest.fixture
+def doubted(pool, schools):
+    """A file whose numbers are those of pupils."""
+    return build(schools, ["UAI", "Licences", "Ville"], ((180, "Nîmes"), (200, "Nîmes"), (190, "Nîmes")))
+
+
+def test_that_the_numbers_of_a_file_are_licences_is_asked_again_and_filled_in(officer, pool, doubted):
+    first = upload_and_parse(pool, doubted)
+    assert [question.code for question in first.layout.questions] == ["doubtful_numbers"]
+    answer(officer, first, column_1="units", answer_doubtful_numbers="give-B")
+    again = upload_and_parse(pool, doubted).layout
+    assert [(question.code, question.likely) for question in again.questions] == [("doubtful_numbers", "give-B")]
+
+
+def test_what_is_said_of_a_title_is_remembered_and_not_what_is_said_of_numbers(officer, pool, schools):
+    titles = ["UAI", "Licences supplémentaires", "Ville"]
+    content = build(schools, titles, ((4, "Nîmes"), (5, "Nîmes"), (6, "Nîmes")))
+    answer(officer, upload_and_parse(pool, content), column_1="units", answer_doubtful_numbers="add-B")
     again = upload_and_parse(pool, content).layout
-    asked = question.message.partition(" ?")[0]
-    said = f"Comme la dernière fois : {asked} ? {question.options[0].label}."
-    assert (again.questions, said in again.remarks) == ([], True)
+    assert (again.questions, again.adds_units) == ([], True)
+    assert any("Les ajouter à ce que l'école a déjà." in remark for remark in again.remarks)
+    pupils = build(schools, titles, ((180, "Nîmes"), (200, "Nîmes"), (190, "Nîmes")))
+    other = upload_and_parse(pool, pupils).layout
+    assert [(question.code, question.likely) for question in other.questions] == [("doubtful_numbers", "add-B")]
+
+
+def test_a_list_that_was_applied_says_nothing_of_the_numbers_of_the_next_one(pool, schools, doubted, member):
+    plain = upload_and_parse(pool, build(schools, ["UAI", "Licences", "Ville"], ((4, "N"), (5, "N"), (6, "N"))))
+    assert plain.layout.questions == []
+    intake.remember_layout(plain, by=member(), at=TERM)
+    assert [question.code for question in upload_and_parse(pool, doubted).layout.questions] == ["doubtful_numbers"]
+
+
+def test_that_a_column_is_not_to_be_read_is_remembered_and_said(officer, pool, doubted):
+    first = upload_and_parse(pool, doubted)
+    [question] = first.layout.questions
+    answer(officer, first, column_1="units", answer_doubtful_numbers="not-B")
+    again = upload_and_parse(pool, doubted).layout
+    said = f"Comme la dernière fois : {question.message.partition(' ?')[0]} ? {question.options[1].label}."
+    assert [one.code for one in again.questions] == ["units_source_missing"]
+    assert said in again.remarks
 
 
 def test_an_answer_about_the_rows_of_a_file_is_filled_in_for_the_next_one(officer, pool, schools):

@@ -271,6 +271,40 @@ def test_rows_that_are_not_counted_leave_the_number_to_be_asked():
     assert codes(parsed) == []
 
 
+FORM = ["Horodateur", "Adresse e-mail", "Nom", "École", "Commune", "Niveau"]
+MARTIN = ["02/09/2026 10:03", "p.martin@gmail.example", "Martin", "Zola", "Nîmes", "CE1"]
+ANSWERS = [
+    ["01/09/2026 10:03", "m.durand@gmail.example", "Durand", "Zola", "Nîmes", "CP"], MARTIN,
+    ["03/09/2026 8:15", "a.petit@gmail.example", "Petit", "Hugo", "Nîmes", "CM1-CM2"],
+]  # fmt: skip
+
+
+def test_answers_to_a_form_offer_to_count_each_school_s():
+    (question,) = parse(ANSWERS, FORM).questions
+    assert (question.code, question.likely) == ("repeated_schools", "count")
+    assert "Une seule école figure sur plusieurs lignes : faut-il les compter ?" in question.message
+    assert units(answered(ANSWERS, "count", FORM)) == [2, 1]
+
+
+def test_a_form_with_one_answer_a_school_offers_it_too():
+    addresses, question = parse(ANSWERS[1:], FORM).questions
+    assert (addresses.code, addresses.likely, question.likely) == ("email_columns", "none", "count")
+    assert "Chaque ligne semble être celle d'un enseignant" in question.message
+
+
+def test_a_person_who_answered_twice_for_a_school_is_counted_once():
+    parsed = parse([*ANSWERS, ["05/09/2026 9:00", *MARTIN[1:]]], FORM, answers={"repeated_schools": "count"})
+    assert units(parsed.rows) == [2, 1]
+    assert "la même personne est comptée une fois (ligne 5)" in parsed.rows[0].problems[0].message
+    assert "Une ligne répète la réponse d'une même personne" in parsed.remarks[-1]
+
+
+@pytest.mark.parametrize("level", ["CP", "CE1-CE2", "CE1 B", "cycle 2", "PS/MS"])
+def test_the_level_of_a_class_is_no_type_of_school(level):
+    rows = [["Zola", "Nîmes", level, 2], ["Hugo", "Nîmes", level, 3]]
+    assert Meaning.KIND not in parse(rows, ["École", "Commune", "Niveau", "Licences"]).columns
+
+
 @pytest.mark.slow
 def test_counted_rows_are_applied_without_a_column_of_numbers(pool):
     schools = SchoolFactory.create_batch(3)

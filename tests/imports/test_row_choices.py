@@ -38,7 +38,11 @@ def chosen(spreadsheet_import):
 def test_one_of_the_numbers_of_a_school_is_kept(officer, pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
-    assert set(choices(spreadsheet_import)) == {"garder 3", "garder 4"}
+    assert set(choices(spreadsheet_import)) == {
+        "additionner les lignes de cette école : 10\xa0licences",
+        "garder 3",
+        "garder 4",
+    }
     here = import_url("row", spreadsheet_import.pk, 0, 2)
     officer.post(here, choices(spreadsheet_import)["garder 4"])
     found = {number: (row.verdict, row.units) for number, row in rows(spreadsheet_import).items()}
@@ -70,6 +74,46 @@ def test_a_number_that_no_row_states_keeps_nothing(pool):
         with refuses("unknown_row"):
             row_edits.keep_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
     assert not any(row.set_aside for row in rows(spreadsheet_import).values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("numbers", "total"), [((4, 6), 10), ((4, 4), 8), ((3, 4, 3), 10)])
+def test_the_rows_of_a_school_are_added_up_by_one_click(officer, pool, numbers, total):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, number) for number in numbers)))
+    label = f"additionner les lignes de cette école : {total}\u00a0licences"
+    here = import_url("row", spreadsheet_import.pk, 0, 3)
+    assert f"Additionner les lignes de cette école : {total} licences" in page_text(officer.get(here))
+    officer.post(here, choices(spreadsheet_import, 3)[label])
+    first, *others = rows(spreadsheet_import).values()
+    assert (first.verdict, first.units, first.ticked) == (Verdict.NEW, total, True)
+    assert {(row.verdict, row.set_aside, row.codes[0]) for row in others} == {
+        (Verdict.IGNORED, True, "counted_with_another")
+    }
+    said = f"Même école que la ligne 2, qui en porte le nombre ({numbers[1]} licences ici)."
+    assert said in page_text(officer.get(here))
+
+
+@pytest.mark.slow
+def test_a_row_that_was_added_up_is_taken_up_again_with_its_own_number(pool):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 4), (school, 6)))
+    row_edits.add_up_rows(import_id=spreadsheet_import.pk, number=2, by=None, at=TERM)
+    row_edits.amend_row(import_id=spreadsheet_import.pk, number=3, set_aside=False, by=None, at=TERM)
+    found = {number: (row.codes, row.units) for number, row in rows(spreadsheet_import).items()}
+    assert found == {2: (["conflicting_duplicate"], 10), 3: (["conflicting_duplicate"], 6)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("numbers", "number"), [((4,), 2), ((4, "beaucoup"), 2), ((4, 4), 9)])
+def test_rows_are_not_added_up_without_another_or_without_its_number(pool, numbers, number):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, each) for each in numbers)))
+    assert not any("additionner" in label for label in choices(spreadsheet_import)) or number > len(numbers) + 1
+    before = [(row.edits, row.set_aside) for row in rows(spreadsheet_import).values()]
+    with refuses("nothing_to_add_up"):
+        row_edits.add_up_rows(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM)
+    assert [(row.edits, row.set_aside) for row in rows(spreadsheet_import).values()] == before
 
 
 @pytest.mark.slow

@@ -162,6 +162,42 @@ def test_sheets_with_the_same_columns_are_parsed_together():
     ]
 
 
+LIST = [["UAI", "École", "Licences"], [UNUSED_UAIS[0], "Zola", 3], [UNUSED_UAIS[1], "Hugo", 3]]
+ADDED = [["RNE", "Nb licences"], [UNUSED_UAIS[2], 2], [UNUSED_UAIS[3], 5]]
+
+
+def test_another_sheet_of_other_schools_is_asked_about():
+    content = build_xlsx(LIST, sheet="Liste", more={"Ajouts juin": ADDED})
+    (question,) = parse_spreadsheet(content, ParsingOptions()).questions
+    assert question.message == "La feuille « Ajouts juin » contient aussi 2\xa0écoles : la lire ?"
+    assert (question.code, question.likely) == ("unread_sheets", "ajouts-juin/")
+    for answer, read in (("ajouts-juin/", [3, 3, 2, 5]), ("/ajouts-juin", [3, 3])):
+        # The page sends the sheets that were read beside the answer.
+        for sheets in (None, ["Liste"]):
+            answered = parse_spreadsheet(content, ParsingOptions(sheets=sheets, answers={"unread_sheets": answer}))
+            assert [row.units for row in answered.rows] == read
+            assert not answered.questions
+
+
+def test_a_hidden_sheet_is_asked_about_and_not_likely():
+    content = hide_sheets(build_xlsx(LIST, sheet="Liste", more={"Feuil2": ADDED}), "Feuil2")
+    (question,) = parse_spreadsheet(content, ParsingOptions()).questions
+    assert ("« Feuil2 », masquée, contient" in question.message, question.taken) == (True, frozenset())
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["UAI", "Licences 2026", "Nom"], [UNUSED_UAIS[1], 3, "Hugo"], [UNUSED_UAIS[0], 3, "Zola"]],
+        [["École", "Total licences"], ["Zola", 3], ["Hugo", 3]],
+        [["UAI", "École"], [UNUSED_UAIS[2], "Sand"], [UNUSED_UAIS[3], "Gide"]],
+        [["EEPU", "école élémentaire publique"], ["UAI", "le code de l'école"]],
+    ],
+)
+def test_the_same_schools_and_sheets_without_numbers_are_not_asked_about(rows):
+    assert not parse_spreadsheet(build_xlsx(LIST, sheet="Liste", more={"Autre": rows}), ParsingOptions()).questions
+
+
 def test_versions_of_one_spreadsheet_are_not_added_up():
     rows = [["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[1], 2], [UNUSED_UAIS[2], 2]]
     content = build_xlsx(rows, sheet="2024", more={"2025": [*rows[:3], [UNUSED_UAIS[3], 9]]})

@@ -2,6 +2,7 @@
 
 import pytest
 
+from imports.columns import Meaning
 from imports.enums import Purpose
 from imports.models import ImportRow
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
@@ -104,6 +105,67 @@ JOINED = [["UAI", "Licences", "Code RNE", "Quantité"], [A, 3, C, 5], [B, 4, D, 
 NAMED = [
     ["École", "Ville", "Licences", "Commune", "Établissement", "Quantité"], ["Zola", "Nîmes", 3, "Alès", "Hugo", 5],
 ]  # fmt: skip
+
+
+MAT, ELEM = "École maternelle", "École élémentaire"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # Titles that say which side they are of, at each place or in any order.
+        [["Ville", "UAI mat.", "Classes mat.", "UAI élém.", "Classes élém."], ["Nîmes", A, 3, C, 7],
+         ["Alès", B, 4, D, 6]],
+        [["Ville", "UAI 1", "Licences 1", "UAI 2", "Licences 2"], ["Nîmes", A, 3, C, 7], ["Alès", B, 4, D, 6]],
+        [["Ville", "UAI mat", "UAI élém", "Nb classes mat", "Nb classes élém"], ["Nîmes", A, C, 3, 7],
+         ["Alès", B, D, 4, 6]],
+        [["Ville", MAT, "UAI", "Licences", ELEM, "UAI", "Licences"], ["Nîmes", "Zola", A, 3, "Hugo", C, 7],
+         ["Alès", "Sand", B, 4, "Gide", D, 6]],
+        [["Ville", "Maternelle", None, "Élémentaire", None], [None, "UAI", "Classes", "UAI", "Classes"],
+         ["Nîmes", A, 3, C, 7], ["Alès", B, 4, D, 6]],
+        # Of the school of one side there is no other.
+        [["Ville", "UAI mat.", "Licences mat.", "UAI élém.", "Licences élém."], ["Nîmes", A, 3, C, 7],
+         ["Uzès", None, None, D, 6], ["Alès", B, 4, None, None]],
+        # Their sum is no number of theirs.
+        [["Ville", "UAI mat.", "Classes mat.", "UAI élém.", "Classes élém.", "Total classes"],
+         ["Nîmes", A, 3, C, 7, 10], ["Alès", B, 4, D, 6, 10]],
+    ],
+)  # fmt: skip
+def test_two_schools_a_row_are_read_with_what_they_share(rows):
+    parsed_sheet = parse(rows)
+    assert (units(parsed_sheet), parsed_sheet.questions) == ({A: 3, B: 4, C: 7, D: 6}, [])
+    assert {row.cells["commune"] for row in parsed_sheet.rows if row.number == len(rows)} == {"Alès"}
+
+
+def test_two_schools_a_row_without_uai_have_the_level_of_their_titles():
+    rows = [["Commune", MAT, "Classes", ELEM, "Classes"], ["Nîmes", "Zola", 3, "Zola", 5], ["Alès", "", "", "Hugo", 6]]
+    found = [(row.cells["name"], row.cells["commune"], row.cells["kind"], row.units) for row in parse(rows).rows]
+    assert found == [
+        ("Zola", "Nîmes", "maternelle", 3), ("Zola", "Nîmes", "elementaire", 5), ("Hugo", "Alès", "elementaire", 6),
+    ]  # fmt: skip
+
+
+def test_three_schools_a_row_are_read():
+    titles = [f"{title} {number}" for number in (1, 2, 3) for title in ("RNE", "Quantité")]
+    parsed_sheet = parse([titles, [A, 1, B, 2, C, 3], [D, 4, E, 5]])
+    assert units(parsed_sheet) == {A: 1, B: 2, C: 3, D: 4, E: 5}
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ["UAI", "Licences demandées", "UAI tête de réseau", "Licences accordées"],
+        ["UAI", "Licences", "UAI du collège", "Licences"],
+        ["UAI demande", "Licences demandées", "UAI accord", "Licences accordées"],
+    ],
+)
+def test_two_schools_a_row_whose_titles_differ_are_asked_about(titles):
+    rows = [titles, [A, 3, C, 5], [B, 4, D, 6]]
+    assert [question.code for question in parse(rows).questions] == ["joined_tables"]
+    answered = parse(rows, answers={"joined_tables": "pairs"}, sheets=["Feuil1"], columns={Meaning.UAI: 0})
+    assert (answered.sheets, set(units(answered))) == (["Feuil1 (A à B)", "Feuil1 (C à D)"], {A, B, C, D})
+    again = parse(rows, answers={"joined_tables": "one"}, sheets=answered.sheets)
+    assert again.sheets == ["Feuil1"]
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(JOINED, "A et C"), (NAMED, "A et E")])

@@ -19,7 +19,7 @@ from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.exceptions import NothingToApply
 from imports.formats import limits
 from imports.json_report import build_rejected_report, build_report
-from imports.layout import LayoutChoices
+from imports.layout import LayoutChoices, LayoutQuestion
 from imports.models import SpreadsheetImport
 from imports.operations import apply_rows, intake, row_edits, upload
 from imports.operations.apply_rows import build_guard
@@ -171,7 +171,8 @@ class Command(BaseCommand):
             default=[],
             dest="answers",
             metavar="QUESTION=RÉPONSE",
-            help="la réponse à une question sur le tableau, par leurs codes ; autant de fois qu'il y a de questions",
+            help="la réponse à une question sur le tableau, par leurs codes ; où plusieurs options se prennent : "
+            "PRISES/LAISSÉES, séparées de virgules ; autant de fois qu'il y a de questions",
         )
         parser.add_argument(
             "--apply",
@@ -274,8 +275,8 @@ class Command(BaseCommand):
             sheet = f"feuille « {problem['sheet']} », " if several and problem["row"] else ""
             self.stdout.write(f"  {sheet}{place} : {problem['message']}")
         for question in payload["questions"]:
-            for option in question["options"]:
-                self.stdout.write(f"    --answer {question['code']}={option['value']} : {option['label']}")
+            for line in describe_options(LayoutQuestion.from_json(question)):
+                self.stdout.write(f"    {line}")
         if payload["state"] == ImportState.APPLIED:
             done = ", ".join(
                 formatting.pluralize(payload[what], word)
@@ -285,6 +286,20 @@ class Command(BaseCommand):
             self.stdout.write(f"Appliqué : {done}.")
         elif payload["refusal"]:
             self.stdout.write(f"Rien n'a été appliqué. {payload['refusal']}")
+
+
+def describe_options(question: LayoutQuestion) -> list[str]:
+    """Return the lines that tell how to answer a question, and what is likely."""
+    if question.multiple:
+        taken = f"--answer {question.code}={question.join_options(question.taken)}"
+        likely = ", comme il est probable" if question.likely else ""
+        lines = [f"  {option.value} : {option.label}" for option in question.options]
+        return [f"{taken} : avant « / » ce qui est pris, après ce qui est laissé{likely}", *lines]
+    return [
+        f"--answer {question.code}={option.value} : {option.label}"
+        + (" (probable)" if option.value == question.likely else "")
+        for option in question.options
+    ]
 
 
 def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, BinaryIO]:

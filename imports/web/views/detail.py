@@ -37,6 +37,7 @@ from imports.operations.application_requests import (
 )
 from imports.operations.cancellation import BUSY_STATES
 from imports.parsing.column_mapping import column_letters
+from imports.parsing.declined_rows import DECLINED
 from imports.parsing.questions import SOURCE_MISSING
 from imports.progress import get_current_progress
 from imports.queries import RemarkCount, count_remarks, count_unanswered, exclude_remarks
@@ -87,6 +88,8 @@ def annotated_file(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 PER_PAGE = 30
+#: Remarks whose sentences repeat what the file says: each row shows its own, whatever is told above the rows.
+IN_WORDS_OF_THE_FILE = frozenset({DECLINED, "file_remark"})
 
 
 def get_row_filter(request: OfficeHttpRequest) -> RowFilter:
@@ -113,7 +116,7 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
         if not to_resolve or not exclude_remarks(found, gathered).exists():
             # The table is ready: what will be applied is shown, below the lines that tell of it.
             gathered -= ticked
-            above = {one.code for one in ticked}
+            above = {one.code for one in ticked} - IN_WORDS_OF_THE_FILE
         found = exclude_remarks(found, gathered)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)

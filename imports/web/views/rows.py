@@ -100,6 +100,10 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
         set_aside = row_edits.keep_row(import_id=pk, sheet=sheet, number=number, units=units, by=by, at=at)
         changed = ImportRow.objects.get(pk=found.pk)
         changed.others_changed = bool(set_aside)
+    elif request.POST.get("action") == "add_up":
+        row_edits.add_up_rows(import_id=pk, sheet=sheet, number=number, by=by, at=at)
+        changed = ImportRow.objects.get(pk=found.pk)
+        changed.others_changed = True
     elif request.POST.get("action") == "answer":
         changed = row_edits.answer_pool_question(
             import_id=pk, sheet=sheet, number=number, besides="besides" in request.POST, by=by, at=at

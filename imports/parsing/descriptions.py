@@ -1,0 +1,88 @@
+"""Columns and texts that describe schools, and say nothing of taking part. Pure."""
+
+import re
+from functools import lru_cache
+
+from imports.answers import AGAINST, read_answer
+from imports.cells import CellType
+from imports.parsing.cell_classification import classify_cell, match_commune
+from imports.parsing.column_titles import is_level
+from imports.title_patterns import ALIASES, COUNTED_WORDS, DESCRIBING_WORDS, FLAG_WORDS, GENERIC_WORDS, STOP_WORDS
+from schools.folding import fold
+
+#: What official lists say of schools under « etat ».
+DIRECTORY_STATES = frozenset({"ouvert", "a-ouvrir", "a-fermer"})
+#: Subjects of consents and services, whatever else the title says.
+_OTHER_SUBJECT = re.compile(r"\b(rgpd|donnees|images?|photos?|newsletter|cantine|restauration|rep|ulis|segpa|fibre)\b")
+
+
+@lru_cache(maxsize=4096)
+def is_harmless_title(title: str, *, with_ticks: bool = False) -> bool:
+    """Whether a title is known to describe a school, or to be about another subject than taking part.
+
+    `with_ticks`: whether yes and no stand below it, which say something of a school under fewer titles.
+    """
+    folded, words = fold(title), _list_words(fold(title))
+    if _OTHER_SUBJECT.search(folded) or is_level(title):
+        return True
+    is_known = bool(words - GENERIC_WORDS) and words <= DESCRIBING_WORDS | GENERIC_WORDS
+    return is_known and (not with_ticks or bool(words & FLAG_WORDS))
+
+
+@lru_cache(maxsize=4096)
+def counts_something(title: str) -> bool:
+    """Whether a title says that the numbers below it count something, or says nothing of them."""
+    folded = fold(title)
+    return not title or bool(_list_words(folded) & COUNTED_WORDS) or folded.startswith("dont ") or is_level(title)
+
+
+def _list_words(folded: str) -> frozenset[str]:
+    """Return the canonical words of a title, in the singular, without those that say nothing by themselves."""
+    words = []
+    for word in folded.split():
+        plain = ALIASES.get(word) or ALIASES.get(word.rstrip("s")) or word
+        known = plain if plain in DESCRIBING_WORDS | GENERIC_WORDS else plain.removesuffix("s")
+        if word not in STOP_WORDS and not (word.isdecimal() and len(word) == 1):
+            words.append(known)
+    return frozenset(words)
+
+
+_DESCRIPTIVE = re.compile(
+    r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet|pub?|pri?v?|(e )?[emp] p[ur]"
+    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep"
+    r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z0-9]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
+    r"|(du|le|depuis le|jusqu au) \d{1,2} \d{1,2}( \d{2,4})?"
+    r"|\d{1,2} \d{1,2} \d{2,4}( \d{1,2} \d{2}.*)?|\d{4} \d{1,2} \d{1,2}( \d{1,2} \d{2}.*)?"
+    r"|\d{1,4}( bis| ter)? (rue|avenue|av|bd|boulevard|place|chemin|route|allee|impasse|quai|cours) .*"
+    r"|(rue|avenue|boulevard|place|chemin|route|allee|impasse|bp|cs|lieu dit) .*"
+)
+_DESCRIPTIVE_TYPES = (
+    CellType.UAI | CellType.DAMAGED_UAI | CellType.EMAIL | CellType.PHONE | CellType.POSTAL_CODE | CellType.POSTAL_TOWN
+    | CellType.DEPARTEMENT | CellType.KIND
+)  # fmt: skip
+#: Digits of a code or a measure: no answer has as many, but for years.
+_MIN_CODE_DIGITS = 3
+_YEAR = re.compile(r"20\d\d( ?[-/–] ?(20)?\d\d)?")
+#: Communes of these names are rarer than lists with lights.
+_LIGHTS = frozenset({"vert", "orange", "rouge"})
+
+
+def is_year(text: str) -> bool:
+    """Whether a text is a year, or two of a school year."""
+    return _YEAR.fullmatch(text) is not None
+
+
+def is_descriptive(text: str, communes: frozenset[str]) -> bool:
+    """Whether a text describes a school, its place or its contact. `communes`: folded names of known communes."""
+    folded = fold(text)
+    if (read_answer(text) in AGAINST and folded != "sans objet") or is_year(text) or folded in _LIGHTS:
+        return False
+    if sum(map(str.isdecimal, text)) >= _MIN_CODE_DIGITS and (" " not in text or not any(map(str.isalpha, text))):
+        return True
+    types = classify_cell(text)
+    if types & CellType.SCHOOL:
+        # « Ecole primaire Jules Ferry », and not « école en travaux ».
+        return _list_words(" ".join(fold(word) for word in text.split() if not word[0].isupper())) <= DESCRIBING_WORDS
+    return bool(
+        types & _DESCRIPTIVE_TYPES or _DESCRIPTIVE.fullmatch(folded) or is_level(text) or match_commune(text, communes)
+    )

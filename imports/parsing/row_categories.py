@@ -1,0 +1,289 @@
+"""Ask which rows to take, by the columns that nobody reads: « Statut : Validé 6 · En attente 2 · Abandon 1 ». Pure.
+
+A column is passed over only where its title or its cells are known to describe a school. What has too many texts for
+categories is a column of remarks: each is shown in its row, and unticks it where it refuses, or few rows have one.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from textwrap import shorten
+from typing import NamedTuple
+
+from core import formatting
+from imports.answers import (
+    AGAINST,
+    TICKS,
+    CellAnswer,
+    get_category,
+    is_refusal,
+    read_answer,
+    refuses_below,
+    speaks_of_giving,
+)
+from imports.cells import cell_to_text
+from imports.columns import Meaning, is_added_title
+from imports.layout import AnswerOption, LayoutQuestion
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS
+from imports.parsing.column_mapping import column_letters
+from imports.parsing.descriptions import (
+    DIRECTORY_STATES,
+    counts_something,
+    is_descriptive,
+    is_harmless_title,
+    is_year,
+)
+from imports.parsing.row_colours import Place, RowGroup
+from imports.parsing.stacked_tables import ReadTable
+from schools.folding import fold
+
+QUESTION = "row_categories"
+#: A column of more texts, or of longer ones, is one of remarks.
+MAX_CATEGORIES, MAX_CATEGORY_LENGTH = 12, 60
+#: Larger numbers under an unknown title count something, in the singular and in the plural.
+MAX_NUMBER, MAX_COUNT = 9, 3
+#: A list of more years is an archive.
+MAX_YEARS = 3
+#: So few texts are categories although none comes again.
+MAX_UNREPEATED = 3
+#: Share of the cells that repeat another one.
+MIN_REPEATED_SHARE = 1 / 3
+#: Share of the rows with a cross, from which the others are likely to be without one on purpose.
+MIN_TICKED_SHARE = 0.2
+#: Answers that give; where this share of the rows has one, the column says who takes part.
+_AGREEING = frozenset({CellAnswer.YES, CellAnswer.CHECK, CellAnswer.AGREED})
+MIN_AGREED_SHARE = 1 / 3
+#: Letters shown of a remark.
+MAX_REMARK_LENGTH = 120
+#: The name of the notes on cells, in sentences.
+NOTE_NAME = "une note"
+#: Titles of remarks, which are shown even where most rows have one.
+_REMARK_WORDS = ("observ", "remarq", "comment", "note", "precision", "info", "suivi", "divers")
+
+
+@dataclass(eq=False)
+class UnreadColumn:
+    """A column of one or more tables that no meaning takes.
+
+    `key`: its letters, in the values of options. `name`: in sentences. `texts`: the rows of each.
+    """
+
+    key: str
+    title: str
+    name: str
+    texts: dict[str, list[Place]]
+    #: All rows of schools of these tables.
+    places: list[Place]
+
+
+def list_unread_columns(
+    tables: Sequence[ReadTable], communes: frozenset[str], legends: Collection[tuple[int, int, int]]
+) -> list[UnreadColumn]:
+    """Return the columns that may say something of taking part, with the texts of the rows of schools.
+
+    `communes`: folded names of known communes. `legends`: cells that say nothing of their row, by sheet, row, column.
+    """
+    found: dict[tuple[str, str], UnreadColumn] = {}
+    for table in tables:
+        schools = {row.number for row in table.body.rows if not row.ignored}
+        columns: dict[int, UnreadColumn] = {}
+        for index, title in _list_candidates(table, communes):
+            letters = column_letters(index)
+            name = f"la colonne « {title} »" if title else f"la colonne {letters}"
+            columns[index] = found.setdefault((letters, fold(title)), UnreadColumn(letters, title, name, {}, []))
+            columns[index].places.extend((table.detected.index, number) for number in sorted(schools))
+        if columns:
+            _collect_texts(table, columns, schools, legends)
+    counts = Counter[str]()
+    for column in found.values():
+        counts[column.key] += 1
+        if counts[column.key] > 1:
+            # Another title in the same place, in another table.
+            column.key = f"{column.key}{counts[column.key]}"
+    return list(found.values())
+
+
+def _collect_texts(
+    table: ReadTable,
+    columns: Mapping[int, UnreadColumn],
+    schools: Collection[int],
+    legends: Collection[tuple[int, int, int]],
+) -> None:
+    """Add the texts of the rows of schools to the columns."""
+    sheet = table.detected.index
+    for number, row in islice(enumerate(table.detected.sheet.rows(), start=1), max(schools, default=0)):
+        for index, column in columns.items() if number in schools else ():
+            text = cell_to_text(row[index]) if index < len(row) else ""
+            if text and (sheet, number, index) not in legends:
+                column.texts.setdefault(text, []).append((sheet, number))
+
+
+def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """Iterate over the columns, with their titles, that the first rows do not show to be harmless."""
+    meanings = {index: meaning for meaning, index in table.columns.items()}
+    titles = [" ".join(title.text.split()) for title in table.detected.titles]
+    width = max([len(titles), *map(len, table.detected.sample)])
+    for index in range(min(width, MAX_SAMPLED_COLUMNS)):
+        title, meaning = titles[index] if index < len(titles) else "", meanings.get(index)
+        if is_added_title(title) or (meaning is not None and meaning.column.is_critical):
+            continue
+        texts = [text for row in table.detected.sample if index < len(row) and (text := cell_to_text(row[index]))]
+        if meaning is not None:
+            # « Votre école participe-t-elle ? » is taken for a column of names.
+            is_asked = not is_harmless_title(title) and _are_ticks(texts)
+            is_asked = is_asked or any(map(is_refusal, texts))
+            is_asked = is_asked or (
+                meaning is Meaning.KIND and not any(is_descriptive(text, communes) for text in texts)
+            )
+        elif is_harmless_title(title, with_ticks=_are_ticks(texts)):
+            is_asked = any(map(speaks_of_giving, texts))
+        else:
+            is_asked = len(set(texts)) <= MAX_CATEGORIES or not all(is_descriptive(text, communes) for text in texts)
+        if is_asked:
+            yield index, title
+
+
+def _are_ticks(texts: Collection[str]) -> bool:
+    ticks = sum(read_answer(text) in {*TICKS, CellAnswer.NO} for text in texts)
+    return 0 < len(texts) <= 2 * ticks
+
+
+def group_by_category(column: UnreadColumn, communes: frozenset[str]) -> list[RowGroup]:
+    """Return the rows by the categories of a column, the most frequent first and empty cells last; none without any."""
+    if not _has_categories(column, communes):
+        return []
+    texts: dict[str, str] = {}
+    rows: dict[str, list[Place]] = {}
+    for text, places in column.texts.items():
+        texts.setdefault(get_category(text), text)
+        rows.setdefault(get_category(text), []).extend(places)
+    if blank := set(column.places).difference(*rows.values()):
+        texts[""], rows[""] = "", sorted(blank)
+    left = _find_likely_left(column)
+    title = f"{column.title} ({column.key})" if column.title else f"Colonne {column.key}"
+    return [
+        RowGroup(
+            f"{column.key}:{category}",
+            f"{title} : {texts[category] or 'case vide'} – {formatting.pluralize(len(rows[category]), 'ligne')}",
+            column.name,
+            describe_cell(column.name, texts[category]),
+            rows[category],
+            read_answer(texts[category]) in left,
+        )
+        for category in sorted(texts, key=lambda category: (not category, -len(rows[category])))
+    ]
+
+
+def _find_likely_left(column: UnreadColumn) -> set[CellAnswer]:
+    """Return the answers below a title that are likely to leave their rows."""
+    if is_harmless_title(column.title):
+        return {CellAnswer.REFUSAL, CellAnswer.DOUBT}
+    if refuses_below(column.title):
+        return {*TICKS, CellAnswer.REFUSAL, CellAnswer.DOUBT, CellAnswer.AGREED}
+    counts = Counter[CellAnswer]()
+    for text, places in column.texts.items():
+        counts[read_answer(text)] += len(places)
+    crosses_refuse = counts[CellAnswer.CHECK] > 0
+    ticks = sum(counts[answer] for answer in TICKS if answer is not CellAnswer.CROSS or not crosses_refuse)
+    left = set(AGAINST) | ({CellAnswer.CROSS} if crosses_refuse else set())
+    if ticks or counts[CellAnswer.AGREED]:
+        left.add(CellAnswer.OTHER)
+    if ticks > MIN_TICKED_SHARE * len(column.places):
+        left.add(CellAnswer.BLANK)
+    return left
+
+
+def _has_categories(column: UnreadColumn, communes: frozenset[str]) -> bool:
+    texts, rows = list(column.texts), len(column.places)
+    filled = sum(map(len, column.texts.values()))
+    categories = {get_category(text) for text in texts}
+    if not texts or len(categories) > MAX_CATEGORIES or max(map(len, texts)) > MAX_CATEGORY_LENGTH:
+        return False
+    if all(map(is_year, texts)):
+        is_asked = bool(column.title) and not is_harmless_title(column.title)
+        return is_asked and 1 < len(categories) + (filled < rows) <= MAX_YEARS
+    if _describe_schools(column, categories, communes):
+        return False
+    if len(categories) == 1 and filled == rows:
+        # What all rows have parts none from the others, unless it refuses them all.
+        return read_answer(texts[0]) in _find_likely_left(column)
+    is_repeated = filled - len(categories) >= max(MIN_REPEATED_SHARE * filled, 1)
+    if all(map(str.isdecimal, texts)):
+        return is_repeated or column.texts.keys() <= {"0", "1"}
+    has_ticks = _are_ticks([text for text, places in column.texts.items() for _ in places])
+    return is_repeated or has_ticks or (len(categories) <= MAX_UNREPEATED and filled * 2 >= rows)
+
+
+def _describe_schools(column: UnreadColumn, categories: set[str], communes: frozenset[str]) -> bool:
+    """Whether a column of few texts describes the schools, or counts something in them."""
+    if column.title.lower() in {"etat", "état"} and categories <= DIRECTORY_STATES:
+        return True
+    is_harmless = is_harmless_title(column.title, with_ticks=_are_ticks(column.texts))
+    if is_harmless and not any(map(speaks_of_giving, column.texts)):
+        return True
+    if all(map(str.isdecimal, column.texts)):
+        # « Étape », and not « Tablettes ».
+        limit = MAX_COUNT if column.title.partition(" ")[0].endswith(("s", "x")) else MAX_NUMBER
+        return counts_something(column.title) or max(map(int, column.texts)) > limit
+    return not refuses_below(column.title) and all(is_descriptive(text, communes) for text in column.texts)
+
+
+def ask_row_categories(groups: Sequence[RowGroup], answers: Mapping[str, str]) -> LayoutQuestion | None:
+    """Return the question which rows to take, with its likely answer; None where nothing tells them apart."""
+    if not groups:
+        return None
+    *others, last = dict.fromkeys(group.source for group in groups)
+    where = f"{', '.join(others)} et {last}" if others else last
+    question = LayoutQuestion(
+        "",
+        QUESTION,
+        f"D'après {where}, ces lignes ne se valent pas. Lesquelles faut-il prendre ? Les autres restent dans la liste, "
+        "décochées.",
+        tuple(AnswerOption(group.value, group.label) for group in groups),
+        multiple=True,
+    )
+    likely = question.join_options({group.value for group in groups if not group.is_likely_left})
+    return question._replace(likely=likely).answered_by(answers)
+
+
+def describe_cell(name: str, text: str) -> str:
+    """Return what a cell says of its row. `name`: that of its column, in sentences."""
+    shown = shorten(text, MAX_REMARK_LENGTH, placeholder="…")
+    return f"{name} " + (f"dit « {shown} »" if text else "est vide")
+
+
+class FreeRemarks(NamedTuple):
+    """What remarks say, by row: those that untick it, and those that are only shown."""
+
+    against: dict[Place, str]
+    shown: dict[Place, list[str]]
+
+
+def read_remarks(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> FreeRemarks:
+    """Return the remarks of unread columns that hold no categories, without what describes a school."""
+    remarks = FreeRemarks({}, {})
+    for column in columns:
+        texts = {text: places for text, places in column.texts.items() if _is_remark(column, text, communes)}
+        is_rare = 2 * sum(map(len, texts.values())) <= len(column.places)
+        title = fold(column.title)
+        is_shown = is_rare or not title or any(word in title for word in _REMARK_WORDS)
+        agreed = sum(len(places) for text, places in texts.items() if read_answer(text) in _AGREEING)
+        # Where others agree, what says another thing does not.
+        unticks = is_rare or agreed >= MIN_AGREED_SHARE * len(column.places)
+        for text, places in texts.items():
+            answer, sentence = read_answer(text), describe_cell(column.name, text)
+            for place in places:
+                if answer in AGAINST or (unticks and answer not in _AGREEING):
+                    remarks.against.setdefault(place, sentence)
+                elif is_shown:
+                    remarks.shown.setdefault(place, []).append(sentence)
+    return remarks
+
+
+def _is_remark(column: UnreadColumn, text: str, communes: frozenset[str]) -> bool:
+    if is_harmless_title(column.title):
+        return is_refusal(text)
+    is_number = any(map(str.isdecimal, text)) and not any(map(str.isalpha, text))
+    # « Remplacée par », « Date de sortie ».
+    return refuses_below(column.title) or not (is_number or is_descriptive(text, communes))
