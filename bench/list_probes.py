@@ -107,7 +107,7 @@ def judge_probe(probe: Probe) -> ProbeOutcome:
     """Parse a probe, and return whether it is read as meant, asked, or misread in silence."""
     parsed = parse_spreadsheet(probe.content, OPTIONS)
     given = _list_given(parsed)
-    # A number that is added to what a school has can be told by the answer alone.
+    # A number that is added to what a school has can be noted by the answer alone.
     as_meant = _adds(parsed) if probe.kind is ProbeKind.ADDING_TITLE else given == probe.truth
     if parsed.questions:
         if not probe.kind.may_ask:
@@ -176,13 +176,13 @@ def _describe(parsed: ParsedSheet, given: Mapping[int, int], probe: Probe) -> st
     """Return which rows are given in excess, with a note though ticked, or not at all, and what is asked."""
     wrong = sorted(row for row, number in given.items() if probe.truth.get(row) != number)
     lacking = sorted(probe.truth.keys() - given.keys())
-    told = [row.number for row in parsed.rows if row.number in wrong and (row.problems or row.notes)]
+    noted = [row.number for row in parsed.rows if row.number in wrong and (row.problems or row.notes)]
     asked = [
         f"{question.code}: {'; '.join(option.label for option in question.options)}" for question in parsed.questions
     ]
     parts = [
         f"gives {_name_rows(wrong)}" if wrong else "",
-        f"with a word in {_name_rows(told)}" if told else "",
+        f"with a word in {_name_rows(noted)}" if noted else "",
         f"leaves {_name_rows(lacking)}" if lacking else "",
         f"asks {' | '.join(asked)}" if asked else "",
     ]

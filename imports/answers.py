@@ -69,6 +69,9 @@ _NEGATIVE = re.compile(
     r"|defavorable\w*|ecarte\w*|renonce\w*|non (participant|retenu|accorde|valide|interesse|volontaire|servi)\w*"
     r"|(en|d) attente|ferme\w*|supprim\w*|retir\w*|remplac\w*|sorti(e|es|s)?|resili\w*|date de fin)\b"
 )
+#: The category of dates, whatever they are: beside empty cells they say whether a thing was done.
+DATE = "date"
+_DATE = re.compile(r"((le )?\d{1,2} \d{1,2} (20)?\d\d|20\d\d \d{1,2} \d{1,2})( \d{1,2} \d{2}( \d{2})?)?")
 #: Marks that change what a word says.
 _SYMBOLS = "?!*+"
 
@@ -116,6 +119,8 @@ def get_category(text: str) -> str:
     Marks are named by their code: « u2713 » for « ✓ ».
     """
     folded = fold(text)
+    if _DATE.fullmatch(folded):
+        return DATE
     symbols = [char for char in text if char in _SYMBOLS or unicodedata.category(char)[0] == "S"]
     if not folded and not symbols:
         symbols = [char for char in text if not char.isspace()]

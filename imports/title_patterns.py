@@ -162,7 +162,7 @@ PLAIN_WORDS = split_words(
     "pep numerique application plateforme logiciel annee annuel annuelle scolaire rentree septembre degre 1er "
     "demande souhait souhaite voeu attribue commande accorde affecte alloue octroye notifie valide prevu previsionnel "
     "propose sollicite estime requis necessaire desire attribution "
-    "demander attribuer donner fournir commander prevoir allouer affecter octroyer accorder distribuer livrer "
+    "demander attribuer donner equiper fournir commander prevoir allouer affecter octroyer accorder distribuer livrer "
     "final finale definitif definitive exact chaque tout toute tous "
     "combien vous souhaitez voulez desirez faut il merci indiquer saisir preciser renseigner remplir obligatoire svp "
     "chiffre veuillez information renseignement"

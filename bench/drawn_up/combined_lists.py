@@ -42,7 +42,7 @@ class Shape(StrEnum):
     FORM = "answers to a form"
 
 
-class Refusal(StrEnum):
+class RefusalKind(StrEnum):
     """How some rows are not meant."""
 
     NONE = "no refusal"
@@ -123,7 +123,7 @@ def combine_list(directory: SchoolDirectory, at: int, *, seed: int = 2026) -> Dr
     """Return one of the lists, by its place among them."""
     turn, shape = divmod(at, len(shapes := list(Shape)))
     # Half of the lists refuse nothing: in most of those nothing is to be asked.
-    refusals = (Refusal.NONE, Refusal.COLUMN, Refusal.NONE, Refusal.REMARK)
+    refusals = (RefusalKind.NONE, RefusalKind.COLUMN, RefusalKind.NONE, RefusalKind.REMARK)
     numbers = (Number.PLAIN, *Number)
     return _combine(
         ListDraft(directory, f"combined_{at:03d}", seed),
@@ -133,7 +133,7 @@ def combine_list(directory: SchoolDirectory, at: int, *, seed: int = 2026) -> Dr
     )
 
 
-def _combine(m: ListDraft, shape: Shape, refusal: Refusal, number: Number) -> DrawnUpList:
+def _combine(m: ListDraft, shape: Shape, refusal: RefusalKind, number: Number) -> DrawnUpList:
     total, refused = Total.NONE, frozenset[str]()
     if shape is Shape.FORM:
         truth, pages = _answer_form(m)
@@ -151,14 +151,14 @@ def _combine(m: ListDraft, shape: Shape, refusal: Refusal, number: Number) -> Dr
     plain = (
         shape in _PLAIN_SHAPES
         and number in _PLAIN_NUMBERS
-        and refusal is Refusal.NONE
+        and refusal is RefusalKind.NONE
         and total is not Total.BY_COMMUNE
     )
     want, expects = Want.READ if plain else Want.ASK, f"{', '.join(filter(None, parts))} [{filename}]"
     return DrawnUpList(m.name, filename, content, want, truth, expects, refused=refused)
 
 
-def _draw_table(m: ListDraft, refusal: Refusal, number: Number) -> tuple[_Table, str]:
+def _draw_table(m: ListDraft, refusal: RefusalKind, number: Number) -> tuple[_Table, str]:
     """Return a table, and the title and values of what refuses or is contrary in it."""
     schools = m.schools(m.rng.randint(_FEWEST, _MOST))
     identified = [school for school in schools if m.is_identified(school)]
@@ -172,9 +172,9 @@ def _draw_table(m: ListDraft, refusal: Refusal, number: Number) -> tuple[_Table,
     contrary = _add_numbers(m, table, number)
     refuses = ""
     refused: set[str] = set()
-    if refusal is Refusal.COLUMN:
+    if refusal is RefusalKind.COLUMN:
         refuses, refused = _refuse_by_column(m, table)
-    elif refusal is Refusal.REMARK:
+    elif refusal is RefusalKind.REMARK:
         refuses, refused = _refuse_by_remark(m, table)
     elif m.rng.random() < 1 / 2:
         _add_contact(m, table)

@@ -269,8 +269,8 @@ class ImportActionViewSet(ApiViewSet):
         """Return the problem details of a known exception, with the questions that are open; re-raise any other."""
         if isinstance(exc, QuestionsOpen):
             questions = LayoutQuestionSerializer(exc.questions, many=True).data
-            how = "Répondez à chacune de « questions » par « POST /imports/{id}/layout », dans « answers »."
-            exc = ApiProblem(exc.code, f"{exc.sentence} {how}", members={"questions": questions})
+            advice = "Répondez à chacune de « questions » par « POST /imports/{id}/layout », dans « answers »."
+            exc = ApiProblem(exc.code, f"{exc.sentence} {advice}", members={"questions": questions})
         return super().handle_exception(exc)
 
 

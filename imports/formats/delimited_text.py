@@ -94,6 +94,7 @@ class TextSheet:
         self.hidden_columns: frozenset[int] = frozenset()
         self.struck: CellPositions = frozenset()
         self.notes: CellNotes = {}
+        self.marked_digits: CellPositions = frozenset()
         self._text = text
         self._separator = separator
         #: Numbers of the rows with more cells than the table has columns.

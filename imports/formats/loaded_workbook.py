@@ -35,7 +35,7 @@ class LoadedSheet:
         self.uncomputed, self.errors = metadata.uncomputed, metadata.errors
         self.hidden_rows, self.hidden_columns = metadata.hidden_rows, metadata.hidden_columns
         self.struck, self._read_colours = metadata.struck, metadata.read_colours
-        self.notes = metadata.notes
+        self.notes, self.marked_digits = metadata.notes, metadata.marked_digits
         self._read_rows, self._filled_rows = read_rows, filled_rows
         #: A text file was opened in the wrong encoding, and saved as a workbook.
         self._is_damaged = False

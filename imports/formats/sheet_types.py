@@ -54,6 +54,7 @@ class SheetMetadata(NamedTuple):
     #: None for a format that cannot tell.
     read_colours: Callable[[], CellColours | None] | None = None
     notes: CellNotes = {}
+    marked_digits: CellPositions = frozenset()
 
 
 class WorkbookSheet(Protocol):
@@ -76,6 +77,8 @@ class WorkbookSheet(Protocol):
     hidden_columns: frozenset[int]
     #: Notes (comments) on cells; empty for a format that cannot tell.
     notes: CellNotes
+    #: Numbers of which some digits are struck through or raised, and are read as the others: « 5¹ » as 51.
+    marked_digits: CellPositions
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows from row 1, blank ones included; may be called again."""

@@ -16,7 +16,7 @@ from core.xml_streaming import create_parser, local_name
 from imports.formats import limits, loaded_workbook
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
-from imports.formats.sheet_types import CellColour, CellColours, CellNotes, SheetMetadata
+from imports.formats.sheet_types import CellColour, CellColours, CellNotes, CellPositions, SheetMetadata
 from imports.formats.workbook_parts import (
     BLACK,
     THEME,
@@ -44,8 +44,6 @@ MARK_COLOURS = SEVERE_COLOUR, WARNING_COLOUR, DECIDED_COLOUR = "FFFFC9C4", "FFFF
 NOTE_AUTHOR, NOTE_SEPARATOR = "Pep's", "— Pep's —"
 _DIGITS = re.compile(r"\s*[0-9]{1,6}\s*")
 _OFF = frozenset({"0", "false", "baseline"})
-#: Cells that are named in a remark.
-_MAX_NAMED = 5
 
 
 class _TextReader:
@@ -79,6 +77,12 @@ class _TextReader:
         return self._has_marked and self._has_plain and _DIGITS.fullmatch("".join(self._texts)) is not None
 
 
+def _locate(reference: str) -> tuple[int, int]:
+    """Return the row and the column of « C3 »; a row 0 for what is no reference."""
+    match = _REFERENCE.fullmatch(reference)
+    return (int(match[2]), column_index_from_string(match[1]) - 1) if match is not None else (0, 0)
+
+
 def find_marked_texts(pieces: Iterable[bytes]) -> set[int]:
     """Return the indexes of the shared strings that are numbers with marked digits."""
     found: set[int] = set()
@@ -106,9 +110,9 @@ def find_marked_texts(pieces: Iterable[bytes]) -> set[int]:
     return found
 
 
-def find_marked_cells(pieces: Iterable[bytes], marked_texts: set[int]) -> list[str]:
-    """Return the references of the cells of a sheet that hold a number with marked digits: « C3 »."""
-    found: list[str] = []
+def find_marked_cells(pieces: Iterable[bytes], marked_texts: set[int]) -> CellPositions:
+    """Return the cells of a sheet that hold a number with marked digits."""
+    found: set[tuple[int, int]] = set()
     reference = kind = value = ""
     in_value = False
     reader = _TextReader()
@@ -134,22 +138,12 @@ def find_marked_cells(pieces: Iterable[bytes], marked_texts: set[int]) -> list[s
         if local_name(element) == "c":
             is_shared = kind == "s" and value.strip().isdecimal() and int(value) in marked_texts
             if is_shared or (kind == "inlineStr" and reader.is_marked_number()):
-                found.append(reference)
+                found.add(_locate(reference))
 
     parser = create_parser(start)
     parser.EndElementHandler, parser.CharacterDataHandler = end, text
     parse_xml(parser, pieces)
-    return found
-
-
-def describe_marked_cells(sheet: str, cells: list[str]) -> str:
-    """Return the remark about the cells of a sheet with marked digits."""
-    named = ", ".join(cells[:_MAX_NAMED]) + (", …" if len(cells) > _MAX_NAMED else "")
-    which = f"la case {named} a" if len(cells) == 1 else f"les cases {named} ont"
-    return (
-        f"Feuille « {sheet} » : {which} des chiffres barrés ou en exposant, qui ont été lus comme les autres "
-        "(« 5 » suivi d'un petit « 1 » est lu 51). Vérifiez ces nombres."
-    )
+    return frozenset(found)
 
 
 _TRUE = ("1", "true")
@@ -351,8 +345,7 @@ def _scan_notes(pieces: Iterable[bytes], notes: dict[tuple[int, int], str]) -> N
         if name in {"author", "comment"}:
             texts = []
         if name == "comment":
-            match = _REFERENCE.fullmatch(attributes.get("ref", ""))
-            place = (int(match[2]), column_index_from_string(match[1]) - 1) if match is not None else (0, 0)
+            place = _locate(attributes.get("ref", ""))
             author = _pick_part(authors, attributes.get("authorId", ""))
         collects = name in {"author", "t"}
 
@@ -407,7 +400,6 @@ def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
         struck = find_struck_styles(archive.read(STYLES))
     marked_texts = _find_marked_texts(archive)
     metadata: dict[str, SheetMetadata] = {}
-    remarks: list[str] = []
     for name, member in _find_sheets(archive).items():
         marks = _search(archive.read(member), struck)
         found = _XlsxSheetScanner(struck).scan(archive.read(member)) if marks.cells else SheetMetadata()
@@ -415,13 +407,11 @@ def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
             hidden_columns=find_hidden_columns(archive.read(member)) if marks.columns else frozenset(),
             read_colours=partial(read_cell_colours, archive, member),
             notes=read_cell_notes(archive, member),
+            marked_digits=find_marked_cells(archive.read(member), marked_texts)
+            if marked_texts or marks.digits
+            else frozenset(),
         )
-        if marked_texts or marks.digits:
-            cells = find_marked_cells(archive.read(member), marked_texts)
-            remarks += [describe_marked_cells(name, cells)] if cells else []
-    workbook = LoadedWorkbook("xlsx", loaded_workbook.read_named_sheets(content, metadata))
-    workbook.remarks += remarks
-    return workbook
+    return LoadedWorkbook("xlsx", loaded_workbook.read_named_sheets(content, metadata))
 
 
 def _find_marked_texts(archive: WorkbookArchive) -> set[int]:

@@ -32,6 +32,10 @@ from imports.problems import RowNote
 DECLINED, SHOWN = "declined", "file_remark"
 #: Longer texts are no headings of a group.
 MAX_HEADING_LENGTH = 60
+MARKED_DIGITS = (
+    "Des chiffres y sont barrés ou en exposant, et lus comme les autres (« 5 » suivi d'un petit « 1 » est lu 51) : "
+    "vérifiez ses nombres, et cochez-la si elle compte."
+)
 _HEADINGS = frozenset({GROUP.reason, NOTE.reason})
 
 
@@ -76,6 +80,9 @@ def list_declined_rows(
     shown = {
         place: [f"au-dessus, le fichier dit « {text} »"] for place, text in headings.items() if place not in refused
     }
+    for table in tables:
+        for number, _ in table.detected.sheet.marked_digits:
+            notes.setdefault((table.detected.index, number), []).append(RowNote("", DECLINED, MARKED_DIGITS))
     for place, sentences in [*shown.items(), *remarks.shown.items()]:
         lines = [f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences]
         notes.setdefault(place, []).extend(RowNote("", SHOWN, sentence) for sentence in lines)
@@ -162,6 +169,7 @@ _COUNTED_REASONS = (
     (re.compile(r": elle est (dans la feuille « .+ »|sous le titre « .+ »)"), "{}"),
     (re.compile(r": elle est ((?:écrite )?en [a-z]+) dans le fichier"), "{}"),
     (re.compile(r": elle est (barrée|masquée) dans le fichier"), "{}"),
+    (re.compile(r"Des (chiffres)"), "aux {} barrés ou en exposant"),
 )
 
 

@@ -125,18 +125,14 @@ def _build_question(
     labels["not"] = "Non : ne pas lire cette colonne"
     likely = {
         answer
-        for answer, said in (("add", _ADDED), ("not", _NOT_GIVEN))
-        if answer in labels and any(map(said.match, words))
+        for answer, words_of in (("add", _ADDED), ("not", _NOT_GIVEN))
+        if answer in labels and any(map(words_of.match, words))
     }
     return LayoutQuestion(
         meaning,
         DOUBTFUL_NUMBERS,
         message,
-        # That numbers in doubt are right holds for one file; of a title, for all files with it.
-        tuple(
-            AnswerOption(letters if reason and answer == "give" else f"{answer}-{letters}", label)
-            for answer, label in labels.items()
-        ),
+        tuple(AnswerOption(f"{answer}-{letters}", label) for answer, label in labels.items()),
         likely=f"{likely.pop()}-{letters}" if len(likely) == 1 else "",
     )
 

@@ -61,7 +61,7 @@ class JoinedTables(NamedTuple):
     title_rows: range = range(0)
     #: The columns that name their schools, where they are two schools a row.
     schools: Sequence[int] = ()
-    #: Whether each of the tables is certain; else `ask_joined_tables`.
+    #: Whether each of the tables is certain; else they are asked about.
     is_clear: bool = True
 
     def take_rows(self, part: TablePart, rows: Iterable[CellRow]) -> Iterator[CellRow]:

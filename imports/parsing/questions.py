@@ -90,11 +90,11 @@ def _describe_answer(question: LayoutQuestion) -> str:
         # Without the count of this file: « Validé – 6 lignes ».
         label = option.label.rpartition(" – ")[0] or option.label
         column, is_value, value = label.partition(") : ")
-        said = parts.setdefault(f"{column}) : " if is_value else "", {})
-        said.setdefault("oui" if option.value in question.taken else "non", []).append(value or label)
+        answered = parts.setdefault(f"{column}) : " if is_value else "", {})
+        answered.setdefault("oui" if option.value in question.taken else "non", []).append(value or label)
     described = (
-        column + " ; ".join(f"{word} à {', '.join(said[word])}" for word in ("oui", "non") if word in said)
-        for column, said in parts.items()
+        column + " ; ".join(f"{word} à {', '.join(answered[word])}" for word in ("oui", "non") if word in answered)
+        for column, answered in parts.items()
     )
     return f"Comme la dernière fois : {asked} ? {'. '.join(map(formatting.start_sentence, described))}."
 

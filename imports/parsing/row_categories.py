@@ -14,6 +14,7 @@ from typing import NamedTuple
 from core import formatting
 from imports.answers import (
     AGAINST,
+    DATE,
     TICKS,
     CellAnswer,
     get_category,
@@ -139,7 +140,9 @@ def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tup
         elif is_harmless_title(title, with_ticks=_are_ticks(texts)):
             is_asked = any(map(speaks_of_giving, texts))
         else:
-            is_asked = len(set(texts)) <= MAX_CATEGORIES or not all(is_descriptive(text, communes) for text in texts)
+            is_asked = len(set(map(get_category, texts))) <= MAX_CATEGORIES or not all(
+                is_descriptive(text, communes) for text in texts
+            )
         if is_asked:
             yield index, title
 
@@ -156,8 +159,9 @@ def group_by_category(column: UnreadColumn, communes: frozenset[str]) -> list[Ro
     texts: dict[str, str] = {}
     rows: dict[str, list[Place]] = {}
     for text, places in column.texts.items():
-        texts.setdefault(get_category(text), text)
-        rows.setdefault(get_category(text), []).extend(places)
+        category = get_category(text)
+        texts.setdefault(category, "une date" if category == DATE else text)
+        rows.setdefault(category, []).extend(places)
     if blank := set(column.places).difference(*rows.values()):
         texts[""], rows[""] = "", sorted(blank)
     left = _find_likely_left(column)
@@ -226,6 +230,8 @@ def _describe_schools(column: UnreadColumn, categories: set[str], communes: froz
         # « Étape », and not « Tablettes ».
         limit = MAX_COUNT if column.title.partition(" ")[0].endswith(("s", "x")) else MAX_NUMBER
         return counts_something(column.title) or max(map(int, column.texts)) > limit
+    if categories == {DATE}:
+        return sum(map(len, column.texts.values())) == len(column.places)
     return not refuses_below(column.title) and all(is_descriptive(text, communes) for text in column.texts)
 
 

@@ -42,8 +42,8 @@ class ReshapedSheet:
         self.name, self.origin, self.hidden, self.height = name, origin, origin.hidden, height
         self._read_rows, self._move = read_rows, move
         self.merged: Sequence[MergedRange] = [area for one in origin.merged if (area := self._move_range(one))]
-        self.uncomputed, self.errors, self.struck = map(
-            self._move_all, (origin.uncomputed, origin.errors, origin.struck)
+        self.uncomputed, self.errors, self.struck, self.marked_digits = map(
+            self._move_all, (origin.uncomputed, origin.errors, origin.struck, origin.marked_digits)
         )
         self.hidden_rows, self.hidden_columns = origin.hidden_rows, frozenset[int]()
         self.notes: CellNotes = self._move_values(origin.notes)

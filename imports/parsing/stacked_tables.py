@@ -58,7 +58,7 @@ class _SummedSheet:
         self._sheet, self._sums = sheet, sums
         self.name, self.hidden, self.merged = sheet.name, sheet.hidden, sheet.merged
         self.hidden_rows, self.hidden_columns, self.struck = sheet.hidden_rows, sheet.hidden_columns, sheet.struck
-        self.notes = sheet.notes
+        self.notes, self.marked_digits = sheet.notes, sheet.marked_digits
         parts = {index: columns[0] for columns in sums for index in columns}
         # A number shared by several rows stands in the first of them alone.
         shared = {

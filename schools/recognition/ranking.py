@@ -333,10 +333,10 @@ class SchoolQuery(NamedTuple):
         return reading._replace(levels=self.home_level)
 
 
-class Need(enum.Enum):
+class Requirement(enum.Enum):
     """What a school needs to be certain."""
 
-    #: Level, number, track, words and place are told.
+    #: Level, number, track, words and place are stated.
     NOTHING = "nothing"
     #: No other school of the place with most of these words: something is taken for granted.
     ALONE = "alone"
@@ -360,7 +360,7 @@ class RankedSchool(NamedTuple):
     #: Its level may be meant.
     compatible: bool
     #: What is needed for it to be certain.
-    need: Need
+    need: Requirement
     #: Whether it is the one that is meant, beyond doubt.
     certain: bool = False
 
@@ -397,9 +397,15 @@ def rank_schools(
             if query.assumes_level and school.levels == (vocabulary.ELEMENTARY,):
                 # Its maternelle may be missing in the directory.
                 certain = False
-            told = alike.telling and alike.named and found_there and not query.assumes_level
+            stated = alike.telling and alike.named and found_there and not query.assumes_level
             compatible = alike.compatible or query.assumes_level
-            need = Need.NOTHING if certain and told else Need.ALONE if certain and not alike.bare else Need.MORE
+            need = (
+                Requirement.NOTHING
+                if certain and stated
+                else Requirement.ALONE
+                if certain and not alike.bare
+                else Requirement.MORE
+            )
             found.append(RankedSchool(school, score, sure, alike.bare, exact, alike.words, compatible, need))
     found.sort(key=lambda each: (-each.score, each.school.closed, each.school.uai))
     return found
@@ -489,9 +495,13 @@ def select_match(query: SchoolQuery, found: Sequence[RankedSchool], block: Candi
 def _is_certain(query: SchoolQuery, first: RankedSchool, rivals: Sequence[RankedSchool], block: CandidateBlock) -> bool:
     """Return whether the best school is the one that is meant, beyond doubt. A closed school is a rival, too."""
     reading = query.reading
-    if not query.is_named or first.need is Need.MORE or any(first.score - each.score < MIN_LEAD for each in rivals):
+    if (
+        not query.is_named
+        or first.need is Requirement.MORE
+        or any(first.score - each.score < MIN_LEAD for each in rivals)
+    ):
         return False
-    if first.need is Need.ALONE and any(_may_be_meant(each, first) for each in rivals):
+    if first.need is Requirement.ALONE and any(_may_be_meant(each, first) for each in rivals):
         return False
     if first.bare and not query.place.commune and len({school.commune_key for school in block.schools}) > 1:
         # Each commune of a postal code has its « école primaire ».

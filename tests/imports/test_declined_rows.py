@@ -11,6 +11,8 @@ from odf.opendocument import OpenDocumentSpreadsheet
 from odf.style import Style, TextProperties
 from odf.table import Table, TableCell, TableRow
 from odf.text import P
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 from openpyxl.styles import Font
 
 from imports import tasks
@@ -115,6 +117,16 @@ def test_hidden_and_struck_rows_are_found_in_each_format(build):
         "Le fichier semble écarter 2 lignes (1 masquée, 1 barrée). Elles ne sont pas cochées d'office."
     )
     assert [row.units for row in parsed.rows] == [3] * 5
+
+
+def test_a_row_with_digits_struck_or_raised_is_not_ticked():
+    book = openpyxl.Workbook()
+    for row in [TITLES, *ROWS]:
+        book.active.append(list(row))
+    book.active["B3"] = CellRichText("5", TextBlock(InlineFont(vertAlign="superscript"), "1"))
+    found = declined(parse(save_workbook(book)))
+    assert list(found) == [3]
+    assert "chiffres y sont barrés ou en exposant" in found[3]
 
 
 def test_a_struck_remark_beside_the_school_says_nothing():

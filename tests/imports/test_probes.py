@@ -15,7 +15,7 @@ from imports.problems import RowNote
 #: Row 2 is given 3 licences, row 3 is not meant.
 TRUTH = {2: 3}
 DECLINED = RowNote("", "declined", "« Statut » dit « Refusé ».")
-TOLD = RowNote("", "remark", "Le tableau dit « pas cette année ».")
+NOTED = RowNote("", "remark", "Le tableau dit « pas cette année ».")
 
 
 def row(number, units, note=None):
@@ -55,7 +55,7 @@ def judge(monkeypatch):
         (MEANT, [], [], ProbeResult.RIGHT),
         (ALL, [], [], ProbeResult.SILENT),
         ([MEANT[0], row(3, 4, DECLINED)], [], [], ProbeResult.RIGHT),
-        ([MEANT[0], row(3, 4, TOLD)], [], [], ProbeResult.SILENT),
+        ([MEANT[0], row(3, 4, NOTED)], [], [], ProbeResult.SILENT),
         (ALL, [CATEGORIES], [({"row_categories": "F:oui/F:non"}, MEANT)], ProbeResult.ASKED),
         (ALL, [CATEGORIES], [({"row_categories": "F:oui/F:non"}, [])], ProbeResult.UNANSWERABLE),
         (ALL, [ask("units_source_missing")], [], ProbeResult.UNANSWERABLE),

@@ -143,7 +143,7 @@ def runs(first, second, mark):
 
 
 @pytest.mark.parametrize(
-    ("text", "is_named"),
+    ("text", "is_marked"),
     [
         (runs(5, 1, '<vertAlign val="superscript"/>'), True),
         (runs(5, 1, "<strike/>"), True),
@@ -155,15 +155,14 @@ def runs(first, second, mark):
     ids=["raised", "struck", "not struck", "bold", "a footnote of a name", "all of it struck"],
 )
 @pytest.mark.parametrize("is_shared", [True, False])
-def test_a_number_with_digits_struck_or_raised_is_named_in_a_remark(text, is_named, is_shared):
+def test_a_number_with_digits_struck_or_raised_is_known(text, is_marked, is_shared):
     cell = '<c r="C7" t="s"><v>1</v></c>' if is_shared else f'<c r="C7" t="inlineStr"><is>{text}</is></c>'
     content = replace_sheet_xml(
         build_xlsx(ROWS), f'<worksheet xmlns="{MAIN}"><sheetData><row r="7">{cell}</row></sheetData></worksheet>'
     )
     strings = f'<sst xmlns="{MAIN}"><si><t>UAI</t></si><si>{text}</si></sst>'
-    remarks = open_workbook(build_zip({**read_members(content), "xl/sharedStrings.xml": strings})).remarks
-    assert [remark.partition(" ont")[0] for remark in remarks] == ([REMARK] if is_named else [])
+    workbook = open_workbook(build_zip({**read_members(content), "xl/sharedStrings.xml": strings}))
+    assert workbook.sheets[0].marked_digits == ({(7, 2)} if is_marked else set())
 
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-REMARK = "Feuille « Feuil1 » : la case C7 a des chiffres barrés ou en exposant, qui"

@@ -191,7 +191,7 @@ def test_unchanged_schools_are_a_line_too(pool, mixed):
     assert "2 écoles qui ont déjà leur compte" in texts
 
 
-def test_what_the_file_says_of_a_row_is_in_its_row_whatever_is_told_above(officer, pool):
+def test_what_the_file_says_of_a_row_is_in_its_row_whatever_stands_above(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(*((SchoolFactory(), 1) for _ in range(3))))
     for row in ImportRow.objects.filter(import_id=spreadsheet_import.pk):
         row.problems = [{"column": "", "code": "declined", "message": f"Motif de {row.number}.", "blocking": False}]

@@ -94,7 +94,7 @@ def test_that_the_numbers_of_a_file_are_licences_is_asked_again_and_filled_in(of
     assert [(question.code, question.likely) for question in again.questions] == [("doubtful_numbers", "give-B")]
 
 
-def test_what_is_said_of_a_title_is_remembered_and_not_what_is_said_of_numbers(officer, pool, schools):
+def test_an_answer_about_a_title_is_remembered_and_not_one_about_numbers(officer, pool, schools):
     titles = ["UAI", "Licences supplémentaires", "Ville"]
     content = build(schools, titles, ((4, "Nîmes"), (5, "Nîmes"), (6, "Nîmes")))
     answer(officer, upload_and_parse(pool, content), column_1="units", answer_doubtful_numbers="add-B")
@@ -113,14 +113,14 @@ def test_a_list_that_was_applied_says_nothing_of_the_numbers_of_the_next_one(poo
     assert [question.code for question in upload_and_parse(pool, doubted).layout.questions] == ["doubtful_numbers"]
 
 
-def test_that_a_column_is_not_to_be_read_is_remembered_and_said(officer, pool, doubted):
+def test_that_a_column_is_not_to_be_read_is_remembered_and_named(officer, pool, doubted):
     first = upload_and_parse(pool, doubted)
     [question] = first.layout.questions
     answer(officer, first, column_1="units", answer_doubtful_numbers="not-B")
     again = upload_and_parse(pool, doubted).layout
-    said = f"Comme la dernière fois : {question.message.partition(' ?')[0]} ? {question.options[1].label}."
+    remark = f"Comme la dernière fois : {question.message.partition(' ?')[0]} ? {question.options[1].label}."
     assert [one.code for one in again.questions] == ["units_source_missing"]
-    assert said in again.remarks
+    assert remark in again.remarks
 
 
 def test_an_answer_about_the_rows_of_a_file_is_filled_in_for_the_next_one(officer, pool, schools):
@@ -163,13 +163,13 @@ def test_a_question_that_a_file_does_not_ask_stays_answered_and_places_are_forgo
 
 
 @pytest.mark.small
-def test_what_is_done_as_the_last_time_is_said_by_column():
+def test_what_is_done_as_the_last_time_is_named_by_column():
     states = build_categories("F:oui", "F:non")
     colour = AnswerOption("fill:red", "Lignes en rouge – 2 lignes")
     answers = {"row_categories": "F:oui/F:non,fill:red"}
     question = states._replace(options=(*states.options, colour)).answered_by(answers)
-    said = "Comme la dernière fois : Lesquelles donner ? Statut (F) : oui à oui ; non à non. Non à Lignes en rouge."
-    assert describe_remembered([question], {}, answers, []) == [said]
+    remark = "Comme la dernière fois : Lesquelles donner ? Statut (F) : oui à oui ; non à non. Non à Lignes en rouge."
+    assert describe_remembered([question], {}, answers, []) == [remark]
     assert describe_remembered([question], {}, {}, []) == []
 
 

@@ -128,7 +128,7 @@ def test_the_likely_answer_leaves_what_refuses_or_doubts(title, cells, left):
     assert {o.value.partition(":")[2] for o in question.options if o.value not in question.taken} == left
 
 
-def test_columns_of_one_letter_in_two_tables_are_told_apart():
+def test_columns_of_one_letter_in_two_tables_are_two():
     rows = [["UAI", "École", "Commune", "Licences", "Statut"], [UAIS[0], "Zola", "Nîmes", 3, "oui"],
             [UAIS[1], "Hugo", "Nîmes", 3, "non"], [],
             ["UAI", "École", "Licences", "Nb classes", "Avis"], [UAIS[2], "Arago", 3, 5, "oui"],
@@ -165,10 +165,25 @@ def test_texts_of_most_rows_under_an_unknown_title_are_not_repeated():
     assert not any(row.notes for row in parsed.rows)
 
 
+@pytest.mark.parametrize(
+    ("cells", "options"),
+    [
+        (["12/05/2026", "", "03/06/2026"] * 4, ["F:date", "F:"]),
+        (["12/05/2026", "–", "03/06/2026"] * 4, ["F:date", "F:u2013"]),
+        (["12/05/2026", "13/05/2026", "03/06/2026"] * 4, []),
+    ],
+)
+def test_dates_beside_empty_cells_say_whether_a_thing_was_done(cells, options):
+    questions = parse(build_list("Convention signée le", *cells)).questions
+    values = [option.value.partition(":")[2] for question in questions for option in question.options]
+    assert values == [option.partition(":")[2] for option in options]
+
+
 def build_noted(*texts, author="Mme Roux"):
     book = openpyxl.Workbook()
-    for row in [["UAI", "Licences"], *[[uai, 3] for uai in UAIS]]:
-        book.active.append(row)
+    book.active.append(["UAI", "Licences"])
+    for uai in UAIS:
+        book.active.append([uai, 3])
     for number, text in enumerate(texts, start=2):
         if text:
             book.active.cell(number, 2).comment = text if isinstance(text, Comment) else Comment(text, author)

@@ -90,8 +90,8 @@ def test_the_rows_of_a_school_are_added_up_by_one_click(officer, pool, numbers, 
     assert {(row.verdict, row.set_aside, row.codes[0]) for row in others} == {
         (Verdict.IGNORED, True, "counted_with_another")
     }
-    said = f"Même école que la ligne 2, qui en porte le nombre ({numbers[1]} licences ici)."
-    assert said in page_text(officer.get(here))
+    message = f"Même école que la ligne 2, qui en porte le nombre ({numbers[1]} licences ici)."
+    assert message in page_text(officer.get(here))
 
 
 @pytest.mark.slow
@@ -166,7 +166,7 @@ def test_one_licence_a_class_is_offered_where_there_are_more(pool):
 def test_the_form_shows_what_was_found(officer, pool):
     school = SchoolFactory(name="Ecole Les Platanes", commune="Uzès", email="ce@ac.example")
     titles = ("École", "Commune", "Licences")
-    content = "\n".join([";".join(titles), "Les Platanes;Uzès;3"]).encode()
+    content = "\n".join([";".join(titles), "Ecole Les Platanes;Uzès;3"]).encode()
     spreadsheet_import = upload_and_parse(pool, content)
     fields = officer.get(import_url("row", spreadsheet_import.pk, 0, 2)).context["fields"]
     assert {field.name: field.value for field in fields} == {
@@ -226,7 +226,7 @@ def test_a_corrected_number_shows_the_one_it_replaces_and_a_way_back(officer, po
 @pytest.mark.slow
 def test_what_is_sent_back_as_it_was_shown_is_no_correction(officer, pool):
     school = SchoolFactory(name="Ecole Les Platanes", commune="Uzès", email="ce@ac.example")
-    spreadsheet_import = upload_and_parse(pool, "École;Commune;Licences\nLes Platanes;Uzès;3".encode())
+    spreadsheet_import = upload_and_parse(pool, "École;Commune;Licences\nEcole Les Platanes;Uzès;3".encode())
     form = {"action": "fix", "uai": school.uai, "units": "4", "email": "ce@ac.example"}
     officer.post(import_url("row", spreadsheet_import.pk, 0, 2), form)
     row = rows(spreadsheet_import)[2]
