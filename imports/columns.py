@@ -439,6 +439,8 @@ LISTS_SHEET = "Pep_listes"
 #: parsed.
 ADDED_TITLES = ("Ce qui ne va pas", "Propositions", Meaning.CHOICE.label)
 _ADDED = frozenset(map(fold, ADDED_TITLES))
+#: Titles beside the number of a school in our own list for the next year, which comes back edited: none is a question.
+RETURNED_TITLES = ("Pourquoi", "Proposition", "Cette année", "Tenu au plus", "Utilisé")
 
 
 def is_added_title(title: str) -> bool:

@@ -10,13 +10,15 @@ from django.db.models.fields.json import KT
 from core import formatting
 from imports import queries
 from imports.cells import parse_quantity
-from imports.columns import Meaning
+from imports.columns import RETURNED_TITLES, Meaning
 from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name
 
+#: Titles of the list for the next year that an office downloads, edits and brings back.
+RENEWAL_TITLES = ("UAI", "Nom de l'école", "Commune", "Nombre de licences", *RETURNED_TITLES)
 #: Rows left out that a sentence names; the others are counted.
 MAX_NAMED = 5
 #: Letters of a name or of an unreadable number that a sentence shows.

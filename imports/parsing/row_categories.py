@@ -24,7 +24,7 @@ from imports.answers import (
     speaks_of_giving,
 )
 from imports.cells import cell_to_text
-from imports.columns import Meaning, is_added_title
+from imports.columns import RETURNED_TITLES, Meaning, is_added_title
 from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS
 from imports.parsing.column_mapping import column_letters
@@ -124,10 +124,11 @@ def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tup
     """Iterate over the columns, with their titles, that the first rows do not show to be harmless."""
     meanings = {index: meaning for meaning, index in table.columns.items()}
     titles = [" ".join(title.text.split()) for title in table.detected.titles]
+    ours = set(RETURNED_TITLES) if titles[-len(RETURNED_TITLES) :] == [*RETURNED_TITLES] else set()
     width = max([len(titles), *map(len, table.detected.sample)])
     for index in range(min(width, MAX_SAMPLED_COLUMNS)):
         title, meaning = titles[index] if index < len(titles) else "", meanings.get(index)
-        if is_added_title(title) or (meaning is not None and meaning.column.is_critical):
+        if is_added_title(title) or title in ours or (meaning is not None and meaning.column.is_critical):
             continue
         texts = [text for row in table.detected.sample if index < len(row) and (text := cell_to_text(row[index]))]
         if meaning is not None:

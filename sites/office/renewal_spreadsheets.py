@@ -18,7 +18,7 @@ from core.documents import build_file_response
 from core.exceptions import DomainError
 from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent, build_workbook
-from imports.requested_licences import ListedNumbers, read_numbers
+from imports.requested_licences import RENEWAL_TITLES, ListedNumbers, read_numbers
 from licensing.plans.renewals import operations
 from licensing.plans.renewals.models import MAX_UNITS
 from licensing.plans.renewals.queries import RenewalList, RenewalRow
@@ -26,8 +26,6 @@ from sites.office.renewal import find_list, get_list, read_number
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: The number to edit stands first of the figures: it is the one that the imports read.
-_TITLES = ("UAI", "Nom de l'école", "Commune", "Nombre de licences", "Pourquoi", "Proposition", "Cette année",
-           "Tenu au plus", "Utilisé")  # fmt: skip
 _WIDTHS = (12, 44, 26, 12, 60, 12, 12, 12, 12)
 #: Changes that the page lists; the others are counted.
 MAX_SHOWN = 100
@@ -64,7 +62,7 @@ def workbook(request: OfficeHttpRequest) -> HttpResponse:  # noqa: ARG001 - ever
 
 def build_list_workbook(found: RenewalList) -> bytes:
     """Return the list as a workbook, whose column of licences is the one to edit."""
-    return build_workbook(WorksheetContent("Écoles", _TITLES, _WIDTHS, _list_rows(found)))
+    return build_workbook(WorksheetContent("Écoles", RENEWAL_TITLES, _WIDTHS, _list_rows(found)))
 
 
 def _list_rows(found: RenewalList) -> Iterator[Sequence[Any]]:

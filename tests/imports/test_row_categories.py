@@ -5,6 +5,7 @@ import pytest
 from openpyxl.comments import Comment
 
 from imports.answers import CellAnswer, get_category, read_answer
+from imports.columns import RETURNED_TITLES
 from imports.formats import limits
 from imports.parsing.declined_rows import DECLINED
 from imports.parsing.descriptions import is_harmless_title
@@ -177,6 +178,16 @@ def test_dates_beside_empty_cells_say_whether_a_thing_was_done(cells, options):
     questions = parse(build_list("Convention signée le", *cells)).questions
     values = [option.value.partition(":")[2] for question in questions for option in question.options]
     assert values == [option.partition(":")[2] for option in options]
+
+
+@pytest.mark.parametrize(("dropped", "is_asked"), [(0, False), (1, True)])
+def test_our_own_list_for_the_next_year_comes_back_without_a_question(dropped, is_asked):
+    titles = ["UAI", "Licences", *RETURNED_TITLES[dropped:]]
+    cells = [["Refusé", 1, 2, 3, 4], ["", 2, 1, 4, 3]]
+    rows = [[uai, 3, *cells[place % 2][dropped:]] for place, uai in enumerate(UAIS)]
+    parsed = parse(build_xlsx([titles, *rows]))
+    assert bool(parsed.questions) is is_asked
+    assert not notes(parsed, DECLINED)
 
 
 def build_noted(*texts, author="Mme Roux"):
