@@ -212,6 +212,9 @@ def find_unread_sheets(
     rows: Sequence[ParsedRow],
 ) -> list[UnreadSheet]:
     """Return the sheets that list other schools than the rows that are read, with all `needed` columns."""
+    if not unread:
+        # Most workbooks: to identify 60,000 rows takes 0.4 s.
+        return []
     found = []
     read = _identify_schools(rows)
     for detected in unread:
