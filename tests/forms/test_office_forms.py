@@ -339,8 +339,12 @@ def walk_imports(walk, browser):
     book.active["B2"] = 4
     corrected = upload_corrected(pool, book)
     walk.open(browser, import_url("detail", corrected.pk) + "?onglet=toutes&modifiees=1")
-    asked = upload_and_parse(pool, schools_csv((SchoolFactory(),), titles=("UAI",)))
-    walk.open(browser, import_url("detail", asked.pk))
+    rows = [(school, 1, state) for school, state in zip(SchoolFactory.create_batch(2), ("Clos", "Ouvert"), strict=True)]
+    for asked in (
+        schools_csv((SchoolFactory(),), titles=("UAI",)),
+        schools_csv(*rows, titles=("UAI", "Licences", "Dossier")),
+    ):
+        walk.open(browser, import_url("detail", upload_and_parse(pool, asked).pk))
 
 
 def walk_purchases(walk, browser):
