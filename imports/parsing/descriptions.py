@@ -49,7 +49,7 @@ def _list_words(folded: str) -> frozenset[str]:
 
 _DESCRIPTIVE = re.compile(
     r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet|pub?|pri?v?|(e )?[emp] p[ur]"
-    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep|hep|rdc|\d( ?(er|e|eme))( etage)?|\d( 5)? jours?"
+    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep|hep|rdc|\d ?(er|e|eme) etage|\d( 5)? jours?"
     r"|(lundi|mardi|mercredi|jeudi|vendredi|samedi)( (matin|midi|apres midi|soir))?"
     r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z0-9]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
     r"|(du|le|depuis le|jusqu au) \d{1,2} \d{1,2}( \d{2,4})?"

@@ -73,6 +73,7 @@ def test_the_question_lists_the_values_of_all_columns_with_their_rows():
         ("Convention", ("signée", "non signée")),
         ("Phase", ("2026", "2027")),
         ("Priorité", (1, 2, 3)),
+        ("Ordre", ("1er", "2e", "3e")),
         ("Retenue", (1, 0)),
         ("Actif", (True, False)),
         ("Feu", ("vert", "orange")),
