@@ -45,8 +45,8 @@ from imports.operations.import_lock import QuestionsOpen, lock_import
 from imports.web.forms import MAX_UNITS, LayoutForm, fill_in
 
 _MAX_NAME_LENGTH = 255
-#: Characters of an answer that names all options, number of options, and bytes of all answers.
-_MAX_ANSWER_LENGTH, _MAX_OPTIONS, _MAX_ANSWERS_BYTES = 10_000, 500, 50_000
+#: Characters of an answer that names all options, number of options, and bytes of all answers in a form.
+_MAX_ANSWER_LENGTH, _MAX_OPTIONS, _MAX_ANSWERS_BYTES = 10_000, 500, 200_000
 TAG = "Tableaux"
 
 
@@ -125,6 +125,7 @@ class ImportUploadParser(LimitedMultiPartParser):
     """Multipart parser of uploads, bounded in size."""
 
     max_bytes = limits.MAX_BYTES
+    max_lengths = {"answers": _MAX_ANSWERS_BYTES}
     too_large_message = "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux."
 
 

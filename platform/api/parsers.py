@@ -34,12 +34,12 @@ def iter_nul_errors(value: object, path: tuple[str, ...] = (), row: int | None =
             yield from iter_nul_errors(inner, path, index)
 
 
-def check_parameter(name: str, value: str) -> FieldError | None:
+def check_parameter(name: str, value: str, max_length: int = MAX_PARAMETER_LENGTH) -> FieldError | None:
     """Return the error of a parameter whose name or value holds NUL or is too long; None if there is none."""
     if "\x00" in name or "\x00" in value:
         return _nul_error(name, None)
-    if len(name) > MAX_PARAMETER_LENGTH or len(value) > MAX_PARAMETER_LENGTH:
-        detail = f"{number(MAX_PARAMETER_LENGTH)} caractères au plus."
+    if len(name) > MAX_PARAMETER_LENGTH or len(value) > max_length:
+        detail = f"{number(max_length)} caractères au plus."
         return FieldError("max_length", detail, name[:_SHOWN_NAME_LENGTH])
     return None
 
@@ -86,10 +86,14 @@ class StrictJsonParser(JSONParser):
 
 
 class LimitedMultiPartParser(MultiPartParser):
-    """Multipart parser with a file size limit. A subclass sets the limit and the error message."""
+    """Multipart parser with a file size limit. A subclass sets the limit and the error message.
+
+    `max_lengths`: characters of the values that may be longer than others, by name.
+    """
 
     max_bytes: int
     too_large_message: str
+    max_lengths: Mapping[str, int] = {}
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """Return the form's data and files. Raises `ParseError`, `ApiProblem` (413, before reading the body)."""
@@ -121,7 +125,9 @@ class LimitedMultiPartParser(MultiPartParser):
         if len(names) != len(set(names)):
             raise ParseError("Un champ du formulaire y figure plusieurs fois.")
         values = ((name, value) for name, value in parsed.data.items() if isinstance(value, str))
-        errors = [error for name, value in values if (error := check_parameter(name, value)) is not None]
+        limits = self.max_lengths
+        found = (check_parameter(name, value, limits.get(name, MAX_PARAMETER_LENGTH)) for name, value in values)
+        errors = [error for error in found if error is not None]
         if errors:
             raise InvalidRequest(errors)
 
