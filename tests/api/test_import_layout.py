@@ -1,5 +1,6 @@
 """`/imports/{id}/layout`: the detected layout, its questions and their answers."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -248,7 +249,14 @@ def test_an_answer_is_a_value_or_the_list_of_those_that_are_taken(api, asked, co
 def test_answers_can_be_given_with_the_file(api, pool):
     lines = build_csv([["UAI", "Demandées", "Accordées"], *[[SchoolFactory().uai, 4, 2] for _ in range(3)]])
     fields = {"purpose": "allocation", "pool": pool.pk}
-    table = spreadsheets.upload_and_check(api, lines, **fields, answers='{"ambiguous_column": "C", "other": "x"}')
+    answers = json.dumps({"ambiguous_column": "C", "other": "x" * 10_000})
+    table = spreadsheets.upload_and_check(api, lines, **fields, answers=answers)
     assert (table["state"], table["plan"]["units"]) == ("checked", 6)
-    for wrong in ("C", '["C"]', '{"ambiguous_column": ["C"]}', '{"ambiguous_column": 3}'):
-        assert_problem(spreadsheets.upload(api, lines, **fields, answers=wrong), 400, "invalid_request")
+    for wrong in (
+        "C",
+        '["C"]',
+        json.dumps({"other": "x" * 10_001}),
+        '{"ambiguous_column": ["C"]}',
+        '{"ambiguous_column": 3}',
+    ):
+        assert_problem(spreadsheets.upload(api, lines, **fields, answers=json.dumps(wrong)), 400, "invalid_request")
