@@ -241,11 +241,11 @@ def parse_spreadsheet(
         layout, about_sheets = _read_unread_sheets(layout, reader, choices)
         questions += about_sheets
         filled_count = fill_communes(tables, known.communes)
-        unread_sheets = layout_questions.ask_duplicate_sheets(tables)
-        versions = [*unread_sheets, *resolve_duplicate_tables(tables, choices.answers)]
+        sheet_versions = layout_questions.ask_duplicate_sheets(tables)
+        versions = [*sheet_versions, *resolve_duplicate_tables(tables, choices.answers)]
         questions += versions
         several_versions = any(question.is_open for question in versions)
-        rows = [] if unread_sheets else [row for table in tables for row in table.body.rows]
+        rows = [] if sheet_versions else [row for table in tables for row in table.body.rows]
         # The schools of several versions of a list are repeated for that reason alone.
         source = NumberSource.of(
             volume,
@@ -259,7 +259,7 @@ def parse_spreadsheet(
         )
         rows = decided.rows
         questions = layout_questions.add_row_questions(questions, decided.questions)
-        if not unread_sheets:
+        if not sheet_versions:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values([table.body for table in tables])
             remarks += [describe_filled(filled_count)] if filled_count else []
