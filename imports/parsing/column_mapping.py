@@ -96,7 +96,7 @@ def find_outdated_meanings(
     columns: Mapping[Meaning, int | None], titles: Sequence[Title], sample: Sequence[CellRow]
 ) -> list[Meaning]:
     """Return the meanings whose remembered column no longer has the expected content."""
-    samples = sample_columns(sample, len(titles), frozenset())
+    samples = sample_columns(sample, len(titles), frozenset()) if columns else []
     return [
         meaning
         for meaning, index in columns.items()

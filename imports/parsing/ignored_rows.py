@@ -59,8 +59,15 @@ _GROUP = re.compile(
     r"departement|academie|ville|commune|ecole|college|lycee|etablissement)[sx]?\b.*"
 )
 _COMMUNE_OF = re.compile(
-    r"(?:commune|ville|mairie)\s+(?:de\s+la\s+|de\s+l['’]|de\s+|du\s+|des\s+|d['’])?(.+)", re.IGNORECASE
+    r"\s*(?:ville|commune|mairie)\s+(?:de\s+la\s+|de\s+l['’]|de\s+|du\s+|des\s+|d['’])?([^–:,;(|]+?)\s*(?:[–:,;(|].*|\s-\s.*)?",
+    re.IGNORECASE,
 )
+
+
+def find_announced_commune(text: str, communes: frozenset[str]) -> str:
+    """Return the commune of « Ville de Nîmes – licences 2026 », as written; "" where there is none."""
+    match = _COMMUNE_OF.fullmatch(text)
+    return match[1] if match and match_commune(match[1], communes) else ""
 
 
 class IgnoredRow(NamedTuple):
@@ -213,7 +220,7 @@ class IgnoredRowDetector:
         if match_commune(bare, self._communes):
             return bare
         match = _COMMUNE_OF.fullmatch(bare)
-        return match[1] if match and (not self._communes or match_commune(match[1], self._communes)) else ""
+        return match[1] if match and not self._communes else find_announced_commune(bare, self._communes)
 
 
 @lru_cache(maxsize=8192)

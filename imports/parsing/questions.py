@@ -10,7 +10,6 @@ from core import formatting
 from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.enums import Purpose, Volume
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
-from imports.parsing import sheet_body
 from imports.parsing.column_mapping import ColumnMapping, column_index, join_names, name_column
 from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
@@ -258,12 +257,14 @@ def ask_unread_sheets(sheets: Sequence[UnreadSheet]) -> LayoutQuestion:
     return question._replace(likely=question.join_options(likely))
 
 
-def describe_filled_values(bodies: Sequence[SheetBody]) -> list[str]:
-    """Return remarks about values written once per group and filled down."""
-    counts = Counter[Meaning]()
+def describe_filled_values(bodies: Sequence[SheetBody], communes: int) -> list[str]:
+    """Return remarks about values written once per group and filled down; `communes`: those of whole sheets."""
+    counts = Counter[str]()
     for body in bodies:
-        counts.update(body.filled_counts)
-    return [sheet_body.describe_filled(meaning, count) for meaning, count in counts.items()]
+        counts.update({meaning.column.filled_down: count for meaning, count in body.filled_counts.items()})
+    counts["La commune, d'après le nom de la feuille ou son titre, a été reportée"] = communes
+    lines = {what: "une ligne" if count == 1 else f"{count} lignes" for what, count in counts.items() if count}
+    return [f"{what} sur {count}." for what, count in lines.items()]
 
 
 def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:

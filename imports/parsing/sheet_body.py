@@ -47,12 +47,6 @@ def fill_values(
     return counts
 
 
-def describe_filled(meaning: Meaning, count: int) -> str:
-    """Return the French sentence about values that were filled in."""
-    lines = "une ligne" if count == 1 else f"{count} lignes"
-    return f"{meaning.column.filled_down} sur {lines}."
-
-
 def _fill_merged(rows: Sequence[ParsedRow], meaning: Meaning, covered: Mapping[int, int]) -> int:
     values = {row.number: row.cells[meaning.value] for row in rows if meaning.value in row.cells} if covered else {}
     count = 0
@@ -176,7 +170,7 @@ def parse_body(
     volume: Meaning | None,
     communes: frozenset[str],
     sums: Collection[Sequence[int]] = (),
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None],
 ) -> SheetBody:
     """Return the rows of a table that are not blank, up to the titles of another one.
 
@@ -187,7 +181,7 @@ def parse_body(
     parser = _BodyParser(detected, columns, volume, communes, sums)
     next_header = None
     for number, row in rows:
-        if progress is not None and number % PROGRESS_INTERVAL == 0:
+        if number % PROGRESS_INTERVAL == 0:
             progress(number)
         if number > first and not parser.add(number, row):
             next_header = number, row

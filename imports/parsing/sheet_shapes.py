@@ -10,7 +10,7 @@ from typing import NamedTuple
 from imports.cells import CellType, cell_to_text
 from imports.columns import LISTS_SHEET, NAMING_COLUMNS, Meaning
 from imports.formats.detection import open_workbook
-from imports.formats.sheet_types import CellRow, CellValue, WorkbookSheet
+from imports.formats.sheet_types import CellRow, CellValue, Workbook, WorkbookSheet
 from imports.layout import LayoutQuestion
 from imports.parsing.cell_classification import classify_cell
 from imports.parsing.column_mapping import join_names
@@ -162,14 +162,18 @@ class ReshapedWorkbook:
     questions: dict[str, LayoutQuestion]
 
 
-def open_tables(content: bytes, answers: Mapping[str, str] | None = None) -> ReshapedWorkbook:
+def open_tables(content: bytes, answers: Mapping[str, str]) -> ReshapedWorkbook:
     """Open a file; its sheets are upright lists as far as their shape is known. Raises `UnreadableFile`.
 
     `answers`: those of the member, of which one says whether tables stand side by side.
     """
-    workbook = open_workbook(content)
+    return reshape_sheets(open_workbook(content), answers)
+
+
+def reshape_sheets(workbook: Workbook, answers: Mapping[str, str]) -> ReshapedWorkbook:
+    """Return a workbook whose sheets are upright lists; `answers` as for `open_tables`."""
     reshaped = ReshapedWorkbook(workbook.kind, list(workbook.sheets), list(workbook.remarks), {})
-    answer = (answers or {}).get(JOINED_TABLES, "")
+    answer = answers.get(JOINED_TABLES, "")
     turned: list[str] = []
     for index, sheet in enumerate(workbook.sheets):
         if sheet.name == LISTS_SHEET:

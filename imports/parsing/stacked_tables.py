@@ -40,7 +40,7 @@ class TableReader:
     communes: frozenset[str]
     #: Returns the mapping of a table.
     map_table: Callable[[DetectedSheet], ColumnMapping]
-    progress: Callable[[int, int], None] | None = None
+    progress: Callable[[int, int], None]
     tables: list[ReadTable] = field(default_factory=list)
     #: By the digest of the titles.
     _mappings: dict[str, ColumnMapping] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class TableReader:
 
     def _read_sheet(self, detected: DetectedSheet, mapping: ColumnMapping, rows_before: int, total: int) -> None:
         numbered = NumberedRows(detected.sheet.rows())
-        progress, next_header = self.progress, None
+        next_header = None
         while True:
             body = parse_body(
                 detected,
@@ -65,7 +65,7 @@ class TableReader:
                 volume=self.volume,
                 communes=self.communes,
                 sums=mapping.sums.values(),
-                progress=None if progress is None else lambda number: progress(rows_before + number, total),
+                progress=lambda number: self.progress(rows_before + number, total),
             )
             self.tables.append(ReadTable(detected, mapping.columns, body, below=next_header is not None))
             if next_header is not None:
