@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from imports.cells import cell_to_text, parse_quantity
 from imports.columns import NAMING_COLUMNS, Meaning
-from imports.formats.sheet_types import CellRow, CellValue, WorkbookSheet
+from imports.formats.sheet_types import CellRow, CellValue, MergedRange, WorkbookSheet
 from imports.parsing.cell_classification import POSTAL_TOWN
 from imports.parsing.headers import begins_other_table
 from imports.parsing.ignored_rows import UNLABELLED_SUM, IgnoredRow, IgnoredRowDetector
@@ -29,16 +29,16 @@ def fill_values(
     rows: Sequence[ParsedRow],
     ignored_rows: Mapping[int, IgnoredRow],
     columns: Mapping[Meaning, int],
-    merged: Mapping[Meaning, Mapping[int, int]],
+    merged: Sequence[MergedRange],
 ) -> dict[Meaning, int]:
     """Fill in the values that the rows of a group share; return in how many rows, by meaning.
 
-    `rows` are one sheet's, in order. `ignored_rows`: by row number. `merged`: by meaning, the rows covered by merged
-    cells, each with the row of its value.
+    `rows` are one sheet's, in order. `ignored_rows`: by row number. `merged`: the merged cells of the sheet.
     """
     counts: dict[Meaning, int] = {}
     for meaning in _FILLED_MEANINGS:
-        count = _fill_merged(rows, meaning, merged.get(meaning, {}))
+        areas = [area for area in merged if area.left == area.right == columns.get(meaning)]
+        count = _fill_merged(rows, meaning, areas) if areas else 0
         from_cells = meaning in columns and _is_written_once(rows, meaning)
         if from_cells or meaning is Meaning.COMMUNE:
             count += _fill_groups(rows, ignored_rows, meaning, from_cells=from_cells)
@@ -47,11 +47,12 @@ def fill_values(
     return counts
 
 
-def _fill_merged(rows: Sequence[ParsedRow], meaning: Meaning, covered: Mapping[int, int]) -> int:
-    values = {row.number: row.cells[meaning.value] for row in rows if meaning.value in row.cells} if covered else {}
+def _fill_merged(rows: Sequence[ParsedRow], meaning: Meaning, areas: Sequence[MergedRange]) -> int:
+    values = {row.number: row.cells[meaning.value] for row in rows if meaning.value in row.cells}
+    tops = {number: area.top for area in areas for number in range(area.top + 1, area.bottom + 1)}
     count = 0
-    for row in rows if values else ():
-        value = values.get(covered.get(row.number, 0))
+    for row in rows:
+        value = values.get(tops.get(row.number, 0))
         if value and not row.ignored and meaning.value not in row.cells:
             row.cells[meaning.value] = value
             count += 1
@@ -189,7 +190,7 @@ def parse_body(
     _split_postal_communes(parser.rows, columns)
     if Meaning.KIND in columns:
         expand_level_letters(parser.rows)
-    filled = fill_values(parser.rows, parser.ignored_rows, columns, _merged(detected, columns))
+    filled = fill_values(parser.rows, parser.ignored_rows, columns, detected.sheet.merged)
     return SheetBody(parser.rows, filled, next_header)
 
 
@@ -262,17 +263,6 @@ class _BodyParser:
         units = parse_row(self._sheet, number, row, self._columns, volume=self._volume).units
         is_sum = units and any(units == total and count >= MIN_SUMMED_ROWS for total, count in self._sums)
         return UNLABELLED_SUM if is_sum else None
-
-
-def _merged(detected: DetectedSheet, columns: Mapping[Meaning, int]) -> dict[Meaning, dict[int, int]]:
-    """Return, by meaning, the rows covered by a merged cell, each with the row of its value."""
-    meanings = {index: meaning for meaning, index in columns.items()}
-    covered: dict[Meaning, dict[int, int]] = {}
-    for area in detected.sheet.merged:
-        if area.left == area.right and area.bottom > area.top and area.left in meanings:
-            rows = dict.fromkeys(range(area.top + 1, area.bottom + 1), area.top)
-            covered.setdefault(meanings[area.left], {}).update(rows)
-    return covered
 
 
 def _split_postal_communes(rows: list[ParsedRow], columns: Mapping[Meaning, int]) -> None:

@@ -165,7 +165,6 @@ class _SheetScore(NamedTuple):
     has_uai: bool
     has_quantity: bool
     uais: int
-    titles: int
     rows: int
 
 
@@ -288,7 +287,6 @@ def _score(detected: DetectedSheet) -> _SheetScore:
         has_uai=uai_count > 0,
         has_quantity=has_quantity,
         uais=uai_count,
-        titles=len(meanings),
         rows=rows,
     )
 

@@ -15,6 +15,7 @@ from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow, Workbook
 from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
+from imports.parsing import repeated_schools, row_decisions
 from imports.parsing.cell_classification import limit_sample, match_commune
 from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
 from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
@@ -24,16 +25,7 @@ from imports.parsing.headers import compute_header_digest
 from imports.parsing.ignored_rows import find_announced_commune
 from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.number_columns import choose_number_columns
-from imports.parsing.questions import (
-    UNREAD_SHEETS,
-    ask_unread_sheets,
-    find_unread_sheets,
-    resolve_duplicate_tables,
-)
-from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.repeated_schools import NumberSource
-from imports.parsing.row_decisions import QUESTION as SHARED_NUMBERS
-from imports.parsing.row_decisions import decide_rows
 from imports.parsing.rows import ParsedRow
 from imports.parsing.sheet_selection import (
     DetectedSheet,
@@ -123,7 +115,7 @@ BLOCKING_COLUMNS = frozenset(
 )
 
 #: Questions about the rows of one file: what was answered for another is likely, and asked again.
-_ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
+_ABOUT_ROWS = frozenset({repeated_schools.QUESTION, row_decisions.QUESTION})
 
 
 class RememberedMapping(NamedTuple):
@@ -215,29 +207,31 @@ def _parse_workbook(
         ]
         reader = TableReader(units_column, known.communes, lambda table: _map_separately(table, known), progress)
         tables = reader.read(layout.detected_sheets, sheet_mappings)
-        layout, about_sheets = _read_unread_sheets(layout, reader, choices)
+        layout, about_sheets, remarks = _read_unread_sheets(layout, reader, choices)
         questions += about_sheets
         filled_count = fill_communes(tables, known.communes)
         sheet_versions = layout_questions.ask_duplicate_sheets(tables)
-        versions = [*sheet_versions, *resolve_duplicate_tables(tables, choices.answers)]
+        versions = [*sheet_versions, *layout_questions.resolve_duplicate_tables(tables, choices.answers)]
         questions += versions
         several_versions = any(question.is_open for question in versions)
         rows = [] if sheet_versions else [row for table in tables for row in table.body.rows]
         # The schools of several versions of a list are repeated for that reason alone.
-        source = NumberSource.of(
-            volume,
+        source = NumberSource(
             None if several_versions else units_column,
-            choices.units_for_all,
+            choices.units_for_all if volume is Volume.ALL else None,
             "" if several_versions else layout_questions.find_missing_source(questions),
         )
         declined = list_declined_rows(tables, layout.list_other_sheets(workbook), known.communes, choices.answers)
-        decided = decide_rows(
+        decided = row_decisions.decide_rows(
             rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables, declined=declined
         )
         rows = decided.rows
         questions = layout_questions.add_row_questions(questions, decided.questions)
         if not sheet_versions:
             remarks += describe_tables(tables, units_column)
+            remarks += [
+                each for table in tables if not versions for each in layout_questions.describe_correction(table)
+            ]
             remarks += layout_questions.describe_filled_values([table.body for table in tables], filled_count)
             remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
@@ -270,21 +264,22 @@ def _parse_workbook(
 
 def _read_unread_sheets(
     layout: SheetSelection, reader: TableReader, choices: ParsingOptions
-) -> tuple[SheetSelection, list[LayoutQuestion]]:
-    """Read the further sheets that the member's answer takes; return the sheets with them, and the question."""
-    if reader.volume is None or (choices.sheets and UNREAD_SHEETS not in choices.answers):
-        return layout, []
-    read = [row for table in reader.tables for row in table.body.rows]
-    sheets = find_unread_sheets(layout.unread, reader.map_table, {reader.volume}, read)
-    if not sheets:
-        return layout, []
-    question = ask_unread_sheets(sheets).answered_by(choices.answers)
-    taken = [sheet for sheet in sheets if not question.is_open and sheet.option in question.taken]
-    further = [sheet.detected for sheet in taken]
-    check_height(sum(detected.sheet.height for detected in (*layout.detected_sheets, *further)))
-    reader.read(further, [sheet.mapping for sheet in taken])
-    unread = [detected for detected in layout.unread if detected not in further]
-    return SheetSelection([*layout.detected_sheets, *further], unread), [question]
+) -> tuple[SheetSelection, list[LayoutQuestion], list[str]]:
+    """Read the further sheets that the answer takes; return all sheets, the question, and remarks about the others."""
+    rows = [row for table in reader.tables for row in table.body.rows]
+    sheets = layout_questions.find_unread_sheets(layout.unread, reader.map_table)
+    is_asked = not choices.sheets or layout_questions.UNREAD_SHEETS in choices.answers
+    further = layout_questions.select_further_sheets(sheets, reader.volume, rows) if is_asked and reader.volume else []
+    remarks = layout_questions.describe_cited_schools([sheet for sheet in sheets if sheet not in further], rows)
+    if not further:
+        return layout, [], remarks
+    question = layout_questions.ask_unread_sheets(further).answered_by(choices.answers)
+    taken = [sheet for sheet in further if not question.is_open and sheet.option in question.taken]
+    detected_sheets = [*layout.detected_sheets, *(sheet.detected for sheet in taken)]
+    check_height(sum(detected.sheet.height for detected in detected_sheets))
+    reader.read([sheet.detected for sheet in taken], [sheet.mapping for sheet in taken])
+    unread = [detected for detected in layout.unread if detected not in detected_sheets]
+    return SheetSelection(detected_sheets, unread), [question], remarks
 
 
 def _holds(code: str, answer: str) -> bool:

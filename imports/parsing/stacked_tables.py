@@ -75,7 +75,12 @@ class TableReader:
             if next_header is None:
                 return
             if len(self.tables) >= MAX_TABLES:
-                raise too_many_tables(detected.sheet.name)
+                message = (
+                    f"La feuille « {detected.sheet.name} » contient plus de {MAX_TABLES} tableaux l'un sous l'autre, "
+                    "aux colonnes différentes. Réunissez-les en un seul, une ligne par école, sous une seule ligne de "
+                    "titres."
+                )
+                raise UnreadableFile("too_many_tables", message)
             detected = _detect_below(detected, *next_header, numbered)
             mapping = self._map_below(detected, mapping)
 
@@ -95,15 +100,6 @@ def _detect_below(above: DetectedSheet, number: int, row: CellRow, numbered: Num
     lower = header.row or 0
     rows = islice(numbered.look_ahead(), lower, None)
     return build_table(above.index, above.sheet, number + lower, header.titles, rows)
-
-
-def too_many_tables(sheet: str) -> UnreadableFile:
-    """Return the error for a sheet with one small table below the other."""
-    return UnreadableFile(
-        "too_many_tables",
-        f"La feuille « {sheet} » contient plus de {MAX_TABLES} tableaux l'un sous l'autre, aux colonnes différentes. "
-        "Réunissez-les en un seul, une ligne par école, sous une seule ligne de titres.",
-    )
 
 
 def list_further_tables(tables: Sequence[ReadTable], columns: Mapping[Meaning, int]) -> list[FurtherTable]:
