@@ -48,16 +48,14 @@ def ask_outdated_columns(
     """Return questions about meanings whose remembered column no longer has the expected content."""
     questions = []
     for meaning in forgotten:
+        message = f"La dernière fois, une autre colonne donnait « {meaning.label} » ; elle n'en contient plus. "
         index = columns.get(meaning)
-        now = f"{name_column(titles[index], index)} semble la bonne" if index is not None else ""
-        questions.append(
-            LayoutQuestion(
-                meaning.value,
-                "remembered_layout_mismatch",
-                f"La dernière fois, une autre colonne donnait « {meaning.label} » ; elle n'en contient plus. "
-                + (f"Cette fois {now} : confirmez-le ou choisissez-en une autre." if now else "Choisissez la bonne."),
-            )
-        )
+        if index is None:
+            message += "Choisissez la bonne."
+        else:
+            now = name_column(titles[index], index)
+            message += f"Cette fois {now} semble la bonne : confirmez-le ou choisissez-en une autre."
+        questions.append(LayoutQuestion(meaning.value, "remembered_layout_mismatch", message))
     return questions
 
 

@@ -272,11 +272,8 @@ def _split_postal_communes(rows: list[ParsedRow], columns: Mapping[Meaning, int]
     one_column = columns.get(Meaning.POSTAL_CODE, columns[Meaning.COMMUNE]) == columns[Meaning.COMMUNE]
     for row in rows:
         text = row.cells.get("commune", "")
-        if (
-            not text
-            or row.ignored
-            or not (text[0].isdecimal() or text[-1].isdecimal() or text[-1] == ")" or text[0] == "F")
-        ):
+        # A fast first test.
+        if not text or row.ignored or not (text[0].isdecimal() or text[0] == "F" or text[-1] in "0123456789)"):
             continue
         match = POSTAL_TOWN.fullmatch(text)
         if match is not None:

@@ -135,14 +135,8 @@ class DetectedSheet:
 
     @cached_property
     def header_digest(self) -> str:
-        """Digest of the titles, equal for sheets with the same ones; without titles, the columns that hold UAI."""
-        texts = [title.text for title in self.titles]
-        if any(texts):
-            return compute_header_digest(texts)
-        uai_columns = sorted(
-            {i for row in self.sample for i, cell in enumerate(row) if classify_cell(cell) & CellType.UAI}
-        )
-        return f"{len(texts)}:{uai_columns}" if uai_columns else ""
+        """Digest of the titles, equal for sheets with the same ones; "" without titles."""
+        return compute_header_digest([title.text for title in self.titles])
 
 
 class SheetSelection(NamedTuple):
@@ -150,11 +144,6 @@ class SheetSelection(NamedTuple):
 
     detected_sheets: list[DetectedSheet]
     unread: list[DetectedSheet]
-
-    def list_other_sheets(self, workbook: Workbook) -> list[WorkbookSheet]:
-        """Return the sheets that list no schools."""
-        lists = {detected.sheet.name for detected in (*self.detected_sheets, *self.unread)}
-        return [sheet for sheet in workbook.sheets if sheet.name not in lists]
 
 
 class _SheetScore(NamedTuple):

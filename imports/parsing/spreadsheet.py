@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from imports import cells
@@ -21,7 +21,6 @@ from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outd
 from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
 from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers, leave_out_adding
-from imports.parsing.headers import compute_header_digest
 from imports.parsing.ignored_rows import find_announced_commune
 from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.number_columns import choose_number_columns
@@ -50,12 +49,12 @@ def build_preview(rows: Iterable[CellRow], header_row: int | None) -> list[Previ
     first = max((header_row or 1) - ROWS_ABOVE, 1)
     last = (header_row or 0) + ROWS_BELOW
     return [
-        PreviewRow(number, [_truncate(cells.cell_to_text(cell)) for cell in row[:MAX_COLUMNS]])
+        PreviewRow(number, [_shorten(cells.cell_to_text(cell)) for cell in row[:MAX_COLUMNS]])
         for number, row in enumerate(islice(rows, first - 1, last), start=first)
     ]
 
 
-def _truncate(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
 
 
@@ -169,9 +168,10 @@ def _parse_workbook(
     check_height(sum(detected.sheet.height for detected in layout.detected_sheets))
     first = layout.detected_sheets[0]
     titles = [title.text for title in first.titles]
-    header_digest = compute_header_digest(titles)
-    same_titles = [detected for detected in layout.detected_sheets if detected.header_digest == first.header_digest]
-    remembered = _NOTHING if choices.columns else known.remembered.get(header_digest, _NOTHING)
+    same_titles = [
+        one for one in layout.detected_sheets if one is first or one.header_digest == first.header_digest != ""
+    ]
+    remembered = _NOTHING if choices.columns else known.remembered.get(first.header_digest, _NOTHING)
     outdated = find_outdated_meanings(remembered.columns, first.titles, collect_sample(same_titles))
     if outdated:
         remembered = _NOTHING
@@ -221,19 +221,22 @@ def _parse_workbook(
             choices.units_for_all if volume is Volume.ALL else None,
             "" if several_versions else layout_questions.find_missing_source(questions),
         )
-        declined = list_declined_rows(tables, layout.list_other_sheets(workbook), known.communes, choices.answers)
+        lists = {detected.sheet.name for detected in (*layout.detected_sheets, *layout.unread)}
+        others = [sheet for sheet in workbook.sheets if sheet.name not in lists]
+        declined = list_declined_rows(tables, others, known.communes, choices.answers)
         decided = row_decisions.decide_rows(
             rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables, declined=declined
         )
         rows = decided.rows
         questions = layout_questions.add_row_questions(questions, decided.questions)
         if not sheet_versions:
-            remarks += describe_tables(tables, units_column)
+            corrections = [layout_questions.describe_correction(table) for table in tables if not versions]
             remarks += [
-                each for table in tables if not versions for each in layout_questions.describe_correction(table)
+                *describe_tables(tables, units_column),
+                *chain.from_iterable(corrections),
+                *layout_questions.describe_filled_values([table.body for table in tables], filled_count),
+                *decided.remarks,
             ]
-            remarks += layout_questions.describe_filled_values([table.body for table in tables], filled_count)
-            remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
     return ParsedSheet(
@@ -245,7 +248,7 @@ def _parse_workbook(
         preview=build_preview(first.sheet.rows(), first.header_row),
         columns=mapping.columns,
         volume=volume,
-        header_digest=header_digest,
+        header_digest=first.header_digest,
         remembered=remembered is not _NOTHING,
         questions=[_suggest(one, remembered.answers) for one in layout_questions.limit_questions(questions)],
         answered=[question for question in questions if not question.is_open],
