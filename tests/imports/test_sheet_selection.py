@@ -202,8 +202,8 @@ def test_a_sheet_that_is_not_read_and_cites_a_few_schools_of_the_list_is_named()
     cancelled = build_xlsx(LIST, more={"Annulées": [["UAI", "École"], [UNUSED_UAIS[1], "Hugo"]]})
     remarks = parse_spreadsheet(cancelled, ParsingOptions()).remarks
     assert "« Annulées » n'est pas lue et cite des écoles de la liste (ligne 3)." in remarks
-    whole = build_xlsx(LIST, more={"Annuaire": [row[:2] for row in LIST]})
-    assert not any("cite des écoles" in remark for remark in parse_spreadsheet(whole, ParsingOptions()).remarks)
+    directory = build_xlsx(LIST, more={"Annuaire": [row[:2] for row in LIST]})
+    assert not any("cite des écoles" in remark for remark in parse_spreadsheet(directory, ParsingOptions()).remarks)
 
 
 def test_versions_of_one_spreadsheet_are_not_added_up():
