@@ -135,8 +135,11 @@ class DetectedSheet:
 
     @cached_property
     def header_digest(self) -> str:
-        """Digest of the titles, equal for sheets with the same ones; "" without titles."""
-        return compute_header_digest([title.text for title in self.titles])
+        """Digest of the titles, equal for sheets with the same ones; without titles, the columns that hold UAI."""
+        if digest := compute_header_digest([title.text for title in self.titles]):
+            return digest
+        coded = {i for row in self.sample for i, cell in enumerate(row) if classify_cell(cell) & CellType.UAI}
+        return f"{len(self.titles)}:{sorted(coded)}" if coded else ""
 
 
 class SheetSelection(NamedTuple):

@@ -21,6 +21,7 @@ from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outd
 from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
 from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers, leave_out_adding
+from imports.parsing.headers import compute_header_digest
 from imports.parsing.ignored_rows import find_announced_commune
 from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.number_columns import choose_number_columns
@@ -168,10 +169,11 @@ def _parse_workbook(
     check_height(sum(detected.sheet.height for detected in layout.detected_sheets))
     first = layout.detected_sheets[0]
     titles = [title.text for title in first.titles]
+    header_digest = compute_header_digest(titles)
     same_titles = [
         one for one in layout.detected_sheets if one is first or one.header_digest == first.header_digest != ""
     ]
-    remembered = _NOTHING if choices.columns else known.remembered.get(first.header_digest, _NOTHING)
+    remembered = _NOTHING if choices.columns else known.remembered.get(header_digest, _NOTHING)
     outdated = find_outdated_meanings(remembered.columns, first.titles, collect_sample(same_titles))
     if outdated:
         remembered = _NOTHING
@@ -248,7 +250,7 @@ def _parse_workbook(
         preview=build_preview(first.sheet.rows(), first.header_row),
         columns=mapping.columns,
         volume=volume,
-        header_digest=first.header_digest,
+        header_digest=header_digest,
         remembered=remembered is not _NOTHING,
         questions=[_suggest(one, remembered.answers) for one in layout_questions.limit_questions(questions)],
         answered=[question for question in questions if not question.is_open],
