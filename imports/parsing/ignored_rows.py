@@ -30,7 +30,7 @@ _CODE_LIKE = re.compile(r"(?<![0-9])(?<![0-9][ .-])(?:[0-9OoIl][ .'-]?){5,8}[A-Z
 #: Of a heading such as « Rappel 2025-2026 », whose digits are no code.
 _SCHOOL_YEAR = re.compile(r"\b20[0-9]{2}\s*[-–/]\s*(?:20)?[0-9]{2}\b")
 #: A text with this beginning labels a total, whatever follows: « Sous-total Nîmes », « S/T Alès », « TOTAL 12 écoles ».
-_TOTAL = re.compile(r"(sous |s )?(total|totaux)\b.*|s t( .*)?")
+_TOTAL = re.compile(r"(sous |ss? |grand |effectif )?(total|totaux)\b.*|s t( .*)?")
 #: Names begin with these words too (« Ensemble scolaire Saint-Joseph », the Somme): so only with these endings.
 _SUM = re.compile(
     r"(ensemble|somme|cumul|moyenne|report|a reporter)( (general|generale|des|du|de la|par)\b.*)?"
@@ -39,7 +39,7 @@ _SUM = re.compile(
 )
 #: How every label of a total begins: a fast first test.
 _POSSIBLE_LABEL = re.compile(
-    r"\W*(s[\s./-]*t\b|s[\s./-]*total|sous|tota|ensemble|somme|cumul|moyenne|([àa]\s)?report|nombre|nbr?e?\b|soit\b)",
+    r"\W*(s[\s./-]*t\b|s+[\s./-]*total|sous|grand|effectif|tota|ensemble|somme|cumul|moyenne|([àa]\s)?report|nombre|nbr?e?\b|soit\b)",
     re.IGNORECASE,
 )
 _NOTE = re.compile(
