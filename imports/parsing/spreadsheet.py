@@ -15,7 +15,13 @@ from imports.formats.sheet_types import CellRow
 from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
 from imports.parsing.cell_classification import limit_sample, match_commune
-from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
+from imports.parsing.column_mapping import (
+    ColumnMapping,
+    ComparedRow,
+    SampledTable,
+    find_outdated_meanings,
+    map_columns,
+)
 from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
 from imports.parsing.column_titles import Title
 from imports.parsing.declined_rows import list_declined_rows
@@ -416,10 +422,9 @@ def _map_sheet(
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
     sample = limit_sample(sample, len(titles))
-    mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_name_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_email_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
+    table = SampledTable(titles, sample, chosen, answers, hidden)
+    for choose in (choose_uai_column, choose_name_column, choose_email_column, choose_number_columns):
+        mapping = choose(mapping, table)
     return ask_doubtful_numbers(
         mapping,
         titles,
