@@ -17,7 +17,13 @@ from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, Layout
 from imports.parsing import questions as layout_questions
 from imports.parsing import repeated_schools, row_decisions
 from imports.parsing.cell_classification import limit_sample, match_commune
-from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
+from imports.parsing.column_mapping import (
+    ColumnMapping,
+    ComparedRow,
+    SampledTable,
+    find_outdated_meanings,
+    map_columns,
+)
 from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
 from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers, leave_out_adding
@@ -353,9 +359,9 @@ def _map_sheets(
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, rows, chosen, communes=known.communes, titled=titled, hidden=hidden)
     sample = limit_sample(rows, len(titles))
-    for choose in (choose_uai_column, choose_name_column, choose_email_column):
-        mapping = choose(mapping, titles, sample, chosen, answers)
-    mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
+    table = SampledTable(titles, sample, chosen, answers, hidden)
+    for choose in (choose_uai_column, choose_name_column, choose_email_column, choose_number_columns):
+        mapping = choose(mapping, table)
     return ask_doubtful_numbers(
         mapping,
         titles,
