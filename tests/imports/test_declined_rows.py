@@ -14,6 +14,7 @@ from odf.text import P
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 from openpyxl.styles import Font
+from xlrd.sheet import Note, Sheet
 
 from imports import tasks
 from imports.enums import Purpose
@@ -117,6 +118,21 @@ def test_hidden_and_struck_rows_are_found_in_each_format(build):
         "Le fichier semble écarter 2 lignes (1 masquée, 1 barrée). Elles ne sont pas cochées d'office."
     )
     assert [row.units for row in parsed.rows] == [3] * 5
+
+
+def test_notes_on_the_cells_of_an_old_workbook_are_read(monkeypatch):
+    read = Sheet.read
+
+    def read_with_note(sheet, book):
+        # As xlrd fills it; xlwt writes no notes.
+        result = read(sheet, book)
+        note = Note()
+        note.text = "pas cette\nannée"
+        sheet.cell_note_map[5, 1] = note
+        return result
+
+    monkeypatch.setattr(Sheet, "read", read_with_note)
+    assert "une note dit « pas cette année »" in declined(parse(build_marked_xls()))[6]
 
 
 def test_a_row_with_digits_struck_or_raised_is_not_ticked():
