@@ -73,14 +73,6 @@ _AGREED_START = re.compile(
 CONTRARY_PREFIXES = ("in", "im", "ir", "il", "de", "non-", "no-", "pas-")
 #: Titles of remarks.
 _REMARKS = re.compile(r"observ|\bobs\b|remarq|\brem|comment|note|precision|info|suivi|divers")
-#: Titles below which « oui » or a cross gives; no words at all ask the same.
-_GIVING = re.compile(
-    r"\b(particip|reten|valid|ok\b|go\b|vu\b|accord|avis|decision|arbitrage|choix|select|pris|reponse|retour|souhait"
-    r"|interes|volontaire|engag|inscri|adhe|convention|sign|recondu|renouv|poursui|continu|eligib|confirm|concern|avance"
-    r"|commission|suite|bon\b|budget|visa|feu\b|transmi|envoi|maint|(a|faut il) (prendre|faire|livrer|equiper|servir|"
-    r"donner|doter|attribuer|envoyer|inclure|garder|traiter|commander)|livrer|equiper|servir|pep)"
-    r"|^(colonne ?\d+|[\d ]*)$"
-)
 #: The same of titles, and of names of sheets and of groups.
 _SET_APART = re.compile(r"\b((en|d) attente|remplac\w*|sorti(e|es|s)?|date de fin)\b")
 #: The category of dates, whatever they are: beside empty cells they say whether a thing was done.
@@ -99,11 +91,6 @@ def speaks_against(title: str) -> bool:
     """Whether « oui » or a cross below a title is a no: « Ne pas livrer », « Suspendu », « Hors périmètre »."""
     folded = _BOTH_ANSWERS.sub(" ", fold(title))
     return any(words.search(folded) for words in (_REFUSAL, _SET_APART, _DOUBT, _NEGATED, _OUTSIDE))
-
-
-def speaks_for(title: str) -> bool:
-    """Whether « oui » or a cross below a title is a yes; of an unknown title nobody can tell."""
-    return _GIVING.search(fold(title)) is not None
 
 
 def is_title_of_remarks(title: str) -> bool:

@@ -8,7 +8,16 @@ from imports.answers import AGAINST, read_answer
 from imports.cells import CellType
 from imports.parsing.cell_classification import classify_cell, match_commune
 from imports.parsing.column_titles import is_level
-from imports.title_patterns import ALIASES, COUNTED_WORDS, DESCRIBING_WORDS, FLAG_WORDS, GENERIC_WORDS, STOP_WORDS
+from imports.title_patterns import (
+    ALIASES,
+    COUNTED_WORDS,
+    DESCRIBING_WORDS,
+    FLAG_WORDS,
+    GENERIC_WORDS,
+    PLAIN_WORDS,
+    STOP_WORDS,
+    split_words,
+)
 from schools.folding import fold
 
 #: What official lists say of schools under « etat ».
@@ -46,6 +55,31 @@ def _list_words(folded: str) -> frozenset[str]:
         if word not in STOP_WORDS and not (word.isdecimal() and len(word) == 1):
             words.append(known)
     return frozenset(words)
+
+
+#: First letters of the words of titles below which « oui » or a cross gives.
+_GIVING = re.compile(
+    r"particip|reten|valid|ok$|go$|vu|accord|avis?$|decision|arbitrage|choix|select|pris?$|reponse|retour|souhait|interes"
+    r"|volontaire|engag|inscri|adhe|convention|sign|recondu|renouv|poursui|continu|eligib|confirm|concern|commission"
+    r"|suite|bon$|budget|visa|feu$|transmi|envo|maintien|prendre|faire$|livrer|equiper|servir|donner|doter|attribuer"
+    r"|inclure|garder|traiter|commander|pep$"
+)
+#: Those that may stand beside them.
+_BESIDE = (
+    DESCRIBING_WORDS
+    | GENERIC_WORDS
+    | PLAIN_WORDS
+    | split_words("projet offre dispositif elu maire dga dsi compte vert oui non o n t elle")
+)
+_UNNAMED = re.compile(r"(colonne ?)?[\d ]*")
+
+
+def speaks_for(title: str) -> bool:
+    """Whether « oui » or a cross below a title is a yes; below one with an unknown word nobody can tell."""
+    folded = fold(title)
+    words = _list_words(folded)
+    is_known = all(word.isdecimal() or word in _BESIDE or _GIVING.match(word) for word in words)
+    return _UNNAMED.fullmatch(folded) is not None or (is_known and any(map(_GIVING.match, words)))
 
 
 _DESCRIPTIVE = re.compile(

@@ -24,7 +24,6 @@ from imports.answers import (
     is_title_of_remarks,
     read_answer,
     speaks_against,
-    speaks_for,
     speaks_of_giving,
 )
 from imports.cells import cell_to_text
@@ -39,6 +38,7 @@ from imports.parsing.descriptions import (
     is_descriptive,
     is_harmless_title,
     is_year,
+    speaks_for,
 )
 from imports.parsing.row_colours import Place, RowGroup
 from imports.parsing.stacked_tables import ReadTable

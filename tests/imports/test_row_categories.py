@@ -122,6 +122,8 @@ def test_what_describes_the_schools_is_not_asked_about(title, cells):
         ("Vu", ("x", ""), {"x", ""}),
         ("Vu", ("x", "x", "x", ""), {""}),
         ("Équipée", ("oui", "non"), {"oui", "non"}),
+        ("Transmission bloquée", ("oui", "non"), {"oui", "non"}),
+        ("Retour négatif", ("X", "X", "X", ""), {"x", ""}),
         ("Ne pas livrer", ("X", "X", "X", ""), {"x"}),
         ("Suspendu", ("Oui", "Non"), {"oui"}),
         ("Retenue (oui/non)", ("Oui", "Non"), {"non"}),
