@@ -163,7 +163,7 @@ def fetch_summaries(uais: Collection[str]) -> dict[str, SchoolSummary]:
                 uai: SchoolSummary(
                     uai, name, share(commune, commune), share(code, code), folded, share(key, key), *details
                 )
-                for uai, name, commune, code, folded, key, *details in cursor.fetchall()
+                for uai, name, commune, code, folded, key, *details in cursor
             }
     return summaries
 
