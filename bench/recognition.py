@@ -136,7 +136,7 @@ def recognise_10000() -> RecognitionMeasure:
 _PEAK = """
 from bench.misnamed_rows import misnamed
 from bench.recognition import NOWHERE, _schools
-from schools.recognition import recognise
+from schools.recognition.pipeline import recognise
 recognise([row for row, _ in misnamed(_schools())], NOWHERE)
 """
 

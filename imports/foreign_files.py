@@ -46,7 +46,8 @@ class ReceivedRows(Sequence[ParsedRow]):
         self._count = 0
 
     def append_batch(self, rows: bytes, count: int) -> None:
-        """Add rows as the child pickled them. Raises what `load_plain` raises, when they are read."""
+        """Add rows as the child pickled them. Raises what `load_plain` raises: here, not in the midst of a check."""
+        load_plain(rows)
         self._batches.append(rows)
         self._count += count
 
@@ -83,7 +84,10 @@ def parse_foreign_file(
     def receive(message: tuple[bytes, int] | tuple[int, int]) -> None:
         first, second = message
         if isinstance(first, bytes):
-            rows.append_batch(first, second)
+            try:
+                rows.append_batch(first, second)
+            except Exception as error:
+                raise damaged() from error
         elif progress is not None:
             progress(first, second)
 

@@ -59,6 +59,8 @@ MIN_REPEATED_SHARE = 1 / 3
 MIN_TICKED_SHARE = 0.2
 #: Where this share of the rows has an answer that gives, the column says who takes part.
 MIN_AGREED_SHARE = 1 / 3
+#: Of the rows, above which texts describe them: then those that refuse alone untick theirs.
+MAX_REMARKS_SHARE = 0.8
 #: Letters shown of a remark.
 MAX_REMARK_LENGTH = 120
 #: The name of the notes on cells, in sentences.
@@ -305,7 +307,8 @@ def read_remarks(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> F
             for text, places in column.texts.items()
             if text in strays or _is_remark(column, text, communes)
         }
-        is_rare = 2 * sum(map(len, texts.values())) <= len(column.places)
+        # What nearly all rows have describes them, and refuses none.
+        is_rare = sum(map(len, texts.values())) <= MAX_REMARKS_SHARE * len(column.places)
         is_shown = is_rare or not column.title or is_title_of_remarks(column.title)
         agreed = sum(len(places) for text, places in texts.items() if read_answer(text) in AGREEING)
         # Where others agree, what says another thing does not.

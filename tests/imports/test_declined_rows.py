@@ -197,7 +197,8 @@ def test_only_rows_marked_as_hidden_are_hidden():
         ),
         ("Accordées", ("1", "2", "1", "0", "1"), [3]),
         ("Observations", ("à confirmer", "", "en attente", "oui", ""), [0, 2]),
-        # Few rows have a remark, whatever it says.
+        # A remark unticks its row, whatever it says and however many other rows have one.
+        ("Obs.", ("attendre la rentrée", "vu avec la directrice", "à rappeler", "dossier reçu", ""), [0, 1, 2, 3]),
         ("Remarque", ("école refusée par erreur en 2024, accordée depuis", "", "", "", ""), [0]),
         ("Avis", ("Accordé", "Accordé", "", "Accordé", ""), [2, 4]),
         ("Suite", ("", "", "bâtiment en travaux", "", ""), [2]),

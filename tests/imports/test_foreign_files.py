@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import pickle
 import resource
 import time
 
@@ -11,7 +12,7 @@ from core.bounded_process import ProcessLimits
 from imports import foreign_files, tasks
 from imports.columns import Meaning
 from imports.enums import ImportState
-from imports.foreign_files import annotate_foreign_file, parse_foreign_file
+from imports.foreign_files import ReceivedRows, annotate_foreign_file, parse_foreign_file
 from imports.formats import limits
 from imports.formats.exceptions import UnreadableFile, too_much_time
 from imports.models import AnnotatedFile
@@ -187,6 +188,12 @@ def test_a_list_too_long_to_be_annotated_in_time_comes_back_rebuilt(monkeypatch)
     content = build_xlsx([ROWS[0], *[ROWS[1]] * 3_000])
     made = annotate_foreign_file(content, PLACE, [MARK], "7:signature")
     assert (made.suffix, made.rebuilt) == (".xlsx", True)
+
+
+@pytest.mark.parametrize("rows", [pickle.dumps([datetime.date.today]), b"broken"])
+def test_rows_that_are_no_plain_data_are_refused_when_the_child_sends_them(rows):
+    with pytest.raises(pickle.UnpicklingError):
+        ReceivedRows().append_batch(rows, 1)
 
 
 def test_an_archive_of_very_many_members_is_refused_before_they_are_listed():
