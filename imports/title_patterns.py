@@ -119,7 +119,7 @@ FLAG_WORDS = split_words(
     """
     maternelle elementaire primaire preelementaire lycee college voie section restauration cantine hebergement
     internat ulis segpa upe2a erea apprentissage greta bac rpi multi public publique prive privee rep prioritaire
-    langue qpv siege general generale technologique professionnel professionnelle
+    langue qpv siege general generale technologique professionnel professionnelle uai
     """
 )
 #: Words of titles about what a school is, where it is, whom to write to, and what is counted there.
