@@ -33,6 +33,17 @@ MAX_UNTITLED_UNITS = 60
 _CLASS_LETTERS = re.compile(r"\b([a-d]|(?<!cycle )[1-4]|et|classe)\b")
 
 
+#: What the cells of a column hold that is recognised by its content, the surest first.
+_CONTENTS = {
+    Meaning.UAI: (
+        (CellType.UAI,),
+        (CellType.UAI, CellType.DAMAGED_UAI),
+        (CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
+    ),
+    Meaning.EMAIL: ((CellType.EMAIL,),),
+}
+
+
 class ComparedRow(NamedTuple):
     """A row of a table with several columns of UAI: what names its school, and its UAI by the letters of the column."""
 
@@ -145,10 +156,8 @@ class _ColumnMapper:
             }
         if meaning is Meaning.CONTACT_NAME and self.has_first_names and not tiers:
             tiers = {i: 0 for i in self._unassigned(meaning) if Meaning.NAME in match_meanings(self.titles[i])}
-        if meaning is Meaning.UAI:
-            self._assign(meaning, self._uai_candidates(tiers))
-        elif meaning is Meaning.EMAIL:
-            self._assign(meaning, self._email_candidates(tiers))
+        if meaning in _CONTENTS:
+            self._assign(meaning, self._content_candidates(meaning, tiers))
         elif meaning in NUMBER_COLUMNS:
             if meaning is Meaning.UNITS:
                 # « Licences déjà attribuées » and « Licences à attribuer » are equally likely.
@@ -216,38 +225,23 @@ class _ColumnMapper:
         elif candidates:
             self.mapping[meaning] = candidates[0]
 
-    def _uai_candidates(self, tiers: Mapping[int, int]) -> list[int]:
-        """Return the columns that may hold the UAI, equally likely."""
-        for types in (
-            (CellType.UAI,),
-            (CellType.UAI, CellType.DAMAGED_UAI),
-            (CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
-        ):
-            shares = {i: self.columns[i].share(*types) for i in self._unassigned(Meaning.UAI)}
+    def _content_candidates(self, meaning: Meaning, tiers: Mapping[int, int]) -> list[int]:
+        """Return the columns that may hold the UAI, or the addresses, equally likely."""
+        for types in _CONTENTS[meaning]:
+            shares = {index: self.columns[index].share(*types) for index in self._unassigned(meaning)}
             matching = [index for index, share in shares.items() if share >= DOMINANT_SHARE]
             if CellType.BARE_UAI in types:
                 matching = [i for i in matching if i in tiers or (shares[i] == 1 and self.columns[i].distinct == 1)]
-            matching = [index for index in matching if index not in self.unrelated] or matching
+            related = [index for index in matching if index not in self.unrelated]
+            if meaning is Meaning.EMAIL or related:
+                matching = related
             if matching:
                 return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
-        partial = {
-            index: number
-            for index, number in tiers.items()
-            if self.columns[index].share(CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI) >= MIN_SHARE
-        }
+        widest = _CONTENTS[meaning][-1]
+        partial = {index: tier for index, tier in tiers.items() if self.columns[index].share(*widest) >= MIN_SHARE}
         # A certain title over invalid cells: the problems are reported row by row.
-        certain = {i: number for i, number in tiers.items() if number == Meaning.UAI.column.certain_tier}
+        certain = {index: tier for index, tier in tiers.items() if tier == meaning.column.certain_tier}
         return _lowest_tier(partial) or _lowest_tier(certain)
-
-    def _email_candidates(self, tiers: Mapping[int, int]) -> list[int]:
-        free = [index for index in self._unassigned(Meaning.EMAIL) if index not in self.unrelated]
-        matching = [index for index in free if self.columns[index].share(CellType.EMAIL) >= DOMINANT_SHARE]
-        if matching:
-            return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
-        partial = {index: n for index, n in tiers.items() if self.columns[index].share(CellType.EMAIL) >= MIN_SHARE}
-        return _lowest_tier(partial) or _lowest_tier(
-            {i: number for i, number in tiers.items() if number == Meaning.EMAIL.column.certain_tier}
-        )
 
     def _number_candidates(self, tiers: Mapping[int, int], certain: int) -> list[int]:
         """Return the columns of numbers whose title says what they count."""
