@@ -187,13 +187,14 @@ class Meaning(StrEnum):
             ),
             pattern("nombre quantite volume dotation besoin", allows=_COUNT | _REQUEST),
             pattern("demande attribue accorde commande total souhaite", allows=_COUNT | _REQUEST),
-            # With any other word, where nothing else gives the number: « Licences restantes », « Quantité rendue ».
+            # With any other word, where nothing else gives the number: « Licences N-1 », « Quantité rendue ».
             pattern(
                 "licence abonnement quantite dotation",
-                never=" ".join(NON_COUNT_WORDS - split_words("restant consomme") | split_words("code nom mail")),
+                never=" ".join(NON_COUNT_WORDS - split_words("numero eleve") | split_words("code nom mail")),
             ),
             pattern("nombre", _MORE, never="classe"),
         ),
+        tolerates=split_words("eleve facture"),
         certain_tier=1,
         remembered=(CellType.QUANTITY,),
         find_fault=_fault_of(parse_quantity),
@@ -212,7 +213,10 @@ class Meaning(StrEnum):
             ),
             # « Classes du CP au CM2 »; the CM2 alone are not all classes.
             pattern("classe", "cp", "cm2", allows=_COUNT | _SCHOOL | split_words("ouvert prevu") | _LEVELS),
-            pattern("classe", allows=_COUNT | _SCHOOL | split_words("ouvert prevu primaire")),
+            pattern(
+                "classe",
+                allows=_COUNT | _SCHOOL | split_words("ouvert prevu primaire concerne participant inscrit equiper"),
+            ),
             pattern(
                 "nombre",
                 "classe",

@@ -68,6 +68,8 @@ ALIASES = _aliases(
     besoin="besoins",
     dotation="dotations",
     ouvert="ouverte ouvertes ouverts",
+    concerne="concernee concernees concernes",
+    participant="participante participantes participants",
     total="totaux totale totales tot",
     type="types",
     nature="natures",
@@ -99,7 +101,8 @@ UNRELATED_WORDS = split_words(
     "salle site superviseur collectivite parent"
 )
 STOP_WORDS = split_words(
-    "de du des d la le les l a au aux en pour par et ou un une the of s trice rice ice eur e x sur dans votre vos leur"
+    "de du des d la le les l a au aux en pour par et ou un une the of s trice rice ice eur e x sur dans votre vos leur "
+    "mais"
 )
 #: Removed where other words remain: « Licences année 2026 ».
 OPTIONAL_WORDS = split_words("annee scolaire rentree merci indiquer saisir pep peps numerique numeriques obligatoire")
@@ -161,8 +164,8 @@ PLAIN_WORDS = split_words(
     "professeur prof maitre maitresse directeur direction mairie "
     "cp ce1 ce2 cm1 cm2 tps ps ms gs c1 c2 c3 ulis segpa cycle1 cycle2 cycle3 cycle4 "
     "pep numerique application plateforme logiciel annee annuel annuelle scolaire rentree septembre degre 1er "
-    "demande souhait souhaite voeu attribue commande accorde affecte alloue octroye notifie valide prevu previsionnel "
-    "propose sollicite estime requis necessaire desire attribution "
+    "demande souhait souhaite voeu attribue commande accorde affecte alloue octroye notifie valide retenu prevu "
+    "previsionnel propose sollicite estime requis necessaire desire attribution "
     "demander attribuer donner equiper fournir commander prevoir allouer affecter octroyer accorder distribuer livrer "
     "final finale definitif definitive exact chaque tout toute tous "
     "combien vous souhaitez voulez desirez faut il merci indiquer saisir preciser renseigner remplir obligatoire svp "

@@ -7,12 +7,13 @@ taken.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from openpyxl.utils import column_index_from_string, get_column_letter
 
 from imports.cells import CellType
-from imports.columns import DOMINANT_SHARE, MIN_SHARE, NUMBER_COLUMNS, Meaning, is_added_title
+from imports.columns import DOMINANT_SHARE, MIN_SHARE, NAMING_COLUMNS, NUMBER_COLUMNS, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
 from imports.layout import LayoutQuestion
 from imports.parsing.cell_classification import ColumnSample, classify_cell, sample_columns
@@ -30,6 +31,17 @@ MAX_UNTITLED_UNITS = 60
 
 #: What follows the level of a class: « CE1 B », « Cycle 2 et 3 ».
 _CLASS_LETTERS = re.compile(r"\b([a-d]|(?<!cycle )[1-4]|et|classe)\b")
+
+
+#: What the cells of a column hold that is recognised by its content, the surest first.
+_CONTENTS = {
+    Meaning.UAI: (
+        (CellType.UAI,),
+        (CellType.UAI, CellType.DAMAGED_UAI),
+        (CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
+    ),
+    Meaning.EMAIL: ((CellType.EMAIL,),),
+}
 
 
 class ComparedRow(NamedTuple):
@@ -52,47 +64,46 @@ class SampledTable(NamedTuple):
     answers: Mapping[str, str]
     #: The columns that the file hides.
     hidden: Collection[int] = ()
+    #: Folded names of known communes.
+    communes: frozenset[str] = frozenset()
+    #: What was answered for an earlier file: of numbers in doubt, what is said of a title holds, and not of numbers.
+    recalled: Mapping[str, str] = {}
+    #: The year in which the school year ends, None where years are not compared with it.
+    school_year: int | None = None
 
 
-class ColumnMapping(NamedTuple):
-    """The index of the column of each meaning, and the questions for the member."""
+@dataclass
+class ColumnMapping:
+    """The index of the column of each meaning, and the questions for the member: filled in step by step."""
 
     columns: dict[Meaning, int]
-    questions: list[LayoutQuestion]
+    questions: list[LayoutQuestion] = field(default_factory=list)
     #: The columns between which the member must choose, by meaning.
-    candidates: dict[Meaning, list[int]]
+    candidates: dict[Meaning, list[int]] = field(default_factory=dict)
     #: The columns whose sum a number is, by meaning; the first of them is in `columns`.
-    sums: dict[Meaning, tuple[int, ...]]
-    remarks: list[str]
+    sums: dict[Meaning, tuple[int, ...]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     #: Rows by which the directory can choose between several columns of UAI.
     compared: Sequence[ComparedRow] = ()
 
+    def drop_questions(self, meaning: Meaning) -> None:
+        """Remove the questions about a meaning, which another one replaces or an answer settles."""
+        self.questions[:] = [question for question in self.questions if question.column != meaning]
 
-def map_columns(
-    titles: Sequence[Title],
-    sample: Sequence[CellRow],
-    chosen: Mapping[Meaning, int | None] | None = None,
-    *,
-    communes: frozenset[str] = frozenset(),
-    titled: bool = True,
-    hidden: Collection[int] = (),
-) -> ColumnMapping:
-    """Return the mapping for these titles and the rows below them.
 
-    `chosen`: the member's choices; None for a meaning without a column. `communes`: folded names of known communes.
-    `titled`: whether the sheet has a header row. `hidden`: the columns that the file hides.
-    """
-    chosen = chosen or {}
-    columns = {m: i for m, i in chosen.items() if i is not None and 0 <= i < len(titles)}
-    undecided = [meaning for meaning in Meaning if meaning not in chosen]
-    mapper = _ColumnMapper(titles, sample_columns(sample, len(titles), communes), columns, hidden)
+def map_columns(table: SampledTable) -> ColumnMapping:
+    """Return the mapping for the titles of a table and the rows below them."""
+    mapping = ColumnMapping({m: i for m, i in table.chosen.items() if i is not None and 0 <= i < len(table.titles)})
+    undecided = [meaning for meaning in Meaning if meaning not in table.chosen]
+    mapper = _ColumnMapper(table, mapping)
     for meaning in undecided:
         mapper.by_title(meaning)
+    titled = any(title.text for title in table.titles)
     for meaning in undecided:
         mapper.by_content(meaning, titled=titled)
-    questioned = {question.column for question in mapper.questions}
-    if Meaning.UAI not in columns and Meaning.NAME not in columns and Meaning.UAI not in questioned:
-        mapper.questions.append(
+    questioned = {question.column for question in mapping.questions}
+    if Meaning.UAI not in questioned and not mapping.columns.keys() & NAMING_COLUMNS:
+        mapping.questions.append(
             LayoutQuestion(
                 Meaning.UAI,
                 "uai_column_missing",
@@ -100,7 +111,7 @@ def map_columns(
                 "feuille, la bonne ligne de titres ou la bonne colonne.",
             )
         )
-    return ColumnMapping(columns, mapper.questions, mapper.candidates, {}, [])
+    return mapping
 
 
 def find_outdated_meanings(
@@ -120,19 +131,14 @@ def find_outdated_meanings(
 class _ColumnMapper:
     """Assigns meanings to the columns of a sheet."""
 
-    def __init__(
-        self, titles: Sequence[Title], columns: list[ColumnSample], mapping: dict[Meaning, int], hidden: Collection[int]
-    ) -> None:
-        self.titles = titles
-        self.hidden = hidden
-        self.columns = columns
-        self.mapping = mapping
-        self.questions: list[LayoutQuestion] = []
-        self.candidates: dict[Meaning, list[int]] = {}
-        self.unrelated = {index for index, title in enumerate(titles) if is_unrelated(title)}
-        self.has_first_names = any("prenom" in fold(title.text).split() for title in titles)
+    def __init__(self, table: SampledTable, found: ColumnMapping) -> None:
+        self.titles, self.hidden = table.titles, table.hidden
+        self.columns = sample_columns(table.sample, len(self.titles), table.communes)
+        self.found, self.mapping = found, found.columns
+        self.unrelated = {index for index, title in enumerate(self.titles) if is_unrelated(title)}
+        self.has_first_names = any("prenom" in fold(title.text).split() for title in self.titles)
         # Columns that annotating a workbook added are not data.
-        self.added_columns = {index for index, title in enumerate(titles) if is_added_title(title.text)}
+        self.added_columns = {index for index, title in enumerate(self.titles) if is_added_title(title.text)}
 
     def by_title(self, meaning: Meaning) -> None:
         """Assign the meaning to the column whose title matches best and whose cells agree."""
@@ -150,10 +156,8 @@ class _ColumnMapper:
             }
         if meaning is Meaning.CONTACT_NAME and self.has_first_names and not tiers:
             tiers = {i: 0 for i in self._unassigned(meaning) if Meaning.NAME in match_meanings(self.titles[i])}
-        if meaning is Meaning.UAI:
-            self._assign(meaning, self._uai_candidates(tiers))
-        elif meaning is Meaning.EMAIL:
-            self._assign(meaning, self._email_candidates(tiers))
+        if meaning in _CONTENTS:
+            self._assign(meaning, self._content_candidates(meaning, tiers))
         elif meaning in NUMBER_COLUMNS:
             if meaning is Meaning.UNITS:
                 # « Licences déjà attribuées » and « Licences à attribuer » are equally likely.
@@ -209,9 +213,9 @@ class _ColumnMapper:
             # A duplicate of the same column needs no question.
             candidates = [i for i in candidates if i == candidates[0] or _differ(first, self.columns[i])]
         if len(candidates) > 1 and meaning.column.is_critical:
-            self.candidates[meaning] = list(candidates)
+            self.found.candidates[meaning] = list(candidates)
             names = join_names([name_column(self.titles[index].text, index) for index in candidates])
-            self.questions.append(
+            self.found.questions.append(
                 LayoutQuestion(
                     meaning,
                     "ambiguous_column",
@@ -221,38 +225,23 @@ class _ColumnMapper:
         elif candidates:
             self.mapping[meaning] = candidates[0]
 
-    def _uai_candidates(self, tiers: Mapping[int, int]) -> list[int]:
-        """Return the columns that may hold the UAI, equally likely."""
-        for types in (
-            (CellType.UAI,),
-            (CellType.UAI, CellType.DAMAGED_UAI),
-            (CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
-        ):
-            shares = {i: self.columns[i].share(*types) for i in self._unassigned(Meaning.UAI)}
+    def _content_candidates(self, meaning: Meaning, tiers: Mapping[int, int]) -> list[int]:
+        """Return the columns that may hold the UAI, or the addresses, equally likely."""
+        for types in _CONTENTS[meaning]:
+            shares = {index: self.columns[index].share(*types) for index in self._unassigned(meaning)}
             matching = [index for index, share in shares.items() if share >= DOMINANT_SHARE]
             if CellType.BARE_UAI in types:
                 matching = [i for i in matching if i in tiers or (shares[i] == 1 and self.columns[i].distinct == 1)]
-            matching = [index for index in matching if index not in self.unrelated] or matching
+            related = [index for index in matching if index not in self.unrelated]
+            if meaning is Meaning.EMAIL or related:
+                matching = related
             if matching:
                 return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
-        partial = {
-            index: number
-            for index, number in tiers.items()
-            if self.columns[index].share(CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI) >= MIN_SHARE
-        }
+        widest = _CONTENTS[meaning][-1]
+        partial = {index: tier for index, tier in tiers.items() if self.columns[index].share(*widest) >= MIN_SHARE}
         # A certain title over invalid cells: the problems are reported row by row.
-        certain = {i: number for i, number in tiers.items() if number == Meaning.UAI.column.certain_tier}
+        certain = {index: tier for index, tier in tiers.items() if tier == meaning.column.certain_tier}
         return _lowest_tier(partial) or _lowest_tier(certain)
-
-    def _email_candidates(self, tiers: Mapping[int, int]) -> list[int]:
-        free = [index for index in self._unassigned(Meaning.EMAIL) if index not in self.unrelated]
-        matching = [index for index in free if self.columns[index].share(CellType.EMAIL) >= DOMINANT_SHARE]
-        if matching:
-            return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
-        partial = {index: n for index, n in tiers.items() if self.columns[index].share(CellType.EMAIL) >= MIN_SHARE}
-        return _lowest_tier(partial) or _lowest_tier(
-            {i: number for i, number in tiers.items() if number == Meaning.EMAIL.column.certain_tier}
-        )
 
     def _number_candidates(self, tiers: Mapping[int, int], certain: int) -> list[int]:
         """Return the columns of numbers whose title says what they count."""

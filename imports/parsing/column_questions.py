@@ -1,8 +1,7 @@
 """Ask which of several columns counts: of UAI, or of e-mail addresses. Pure."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from imports.cells import CellType, cell_to_text
@@ -31,62 +30,65 @@ EMAIL_COLUMNS = "email_columns"
 _NONE_LABEL = "Ne pas les lire : écrire au contact de votre périmètre ou à l'adresse officielle"
 
 
-def choose_email_column(mapping: ColumnMapping, table: SampledTable) -> ColumnMapping:
-    """Return the mapping whose question about addresses has an option for each column, and its answer.
+def choose_email_column(mapping: ColumnMapping, table: SampledTable) -> None:
+    """Give the question about addresses an option for each column, and read the column of its answer.
 
     An address that is not the school's is not read, as its key would go there: where it may be, that is asked.
     """
-    candidates = mapping.candidates.get(Meaning.EMAIL, [])
-    asked = next((question for question in mapping.questions if question.column == Meaning.EMAIL), None)
-    question, columns = asked, dict(mapping.columns)
-    if asked is None and Meaning.EMAIL in columns and Meaning.EMAIL not in table.chosen:
-        candidates = [columns[Meaning.EMAIL]]
-        name = name_column(table.titles[candidates[0]].text, candidates[0])
-        if holds_several_addresses(candidates[0], columns, table.sample):
+    candidates, columns = mapping.candidates.get(Meaning.EMAIL, []), mapping.columns
+    question = next((question for question in mapping.questions if question.column == Meaning.EMAIL), None)
+    if question is None and Meaning.EMAIL in columns and Meaning.EMAIL not in table.chosen:
+        index = columns[Meaning.EMAIL]
+        name = name_column(table.titles[index].text, index)
+        if holds_several_addresses(index, columns, table.sample):
             del columns[Meaning.EMAIL]
-            remark = f"Une même école a plusieurs adresses dans {name} : elles sont de personnes, et ne sont pas lues."
-            return mapping._replace(columns=columns, remarks=[*mapping.remarks, remark])
-        if may_be_personal(candidates[0], table.titles, table.sample):
+            mapping.remarks.append(
+                f"Une même école a plusieurs adresses dans {name} : elles sont de personnes, et ne sont pas lues."
+            )
+        elif may_be_personal(index, table.titles, table.sample):
             del columns[Meaning.EMAIL]
+            candidates = [index]
             message = f"Les adresses de {name} sont peut-être celles de personnes, et non des écoles. "
             question = LayoutQuestion(Meaning.EMAIL, EMAIL_COLUMNS, message, likely=NO_COLUMN)
     if question is None or not candidates:
-        return mapping
-    options = [_describe_column(index, table) for index in candidates]
+        return
     question = question._replace(
         code=EMAIL_COLUMNS,
         message=f"{question.message.rpartition('. ')[0]}. À laquelle écrire ?",
-        options=(*options, AnswerOption(NO_COLUMN, _NONE_LABEL)),
+        options=(*_describe_columns(candidates, table), AnswerOption(NO_COLUMN, _NONE_LABEL)),
     ).answered_by(table.answers)
     if question.answer not in ("", NO_COLUMN):
         columns[Meaning.EMAIL] = column_index(question.answer)
-    questions = [one for one in mapping.questions if one is not asked]
-    return mapping._replace(columns=columns, questions=[*questions, question])
+    mapping.drop_questions(Meaning.EMAIL)
+    mapping.questions.append(question)
 
 
-def choose_name_column(mapping: ColumnMapping, table: SampledTable) -> ColumnMapping:
-    """Return the mapping with a question where several columns name schools, which have one number between them."""
+def choose_name_column(mapping: ColumnMapping, table: SampledTable) -> None:
+    """Ask where several columns name schools, which have one number between them; read the column of the answer."""
     if Meaning.NAME in table.chosen or mapping.columns.keys() & NAMING_COLUMNS != {Meaning.NAME}:
-        return mapping
+        return
     rivals = find_rival_names(table.titles, table.sample)
     if mapping.columns[Meaning.NAME] not in rivals:
-        return mapping
-    options = tuple(_describe_column(index, table) for index in rivals)
+        return
     names = join_names([name_column(table.titles[index].text, index) for index in rivals])
     question = LayoutQuestion(
         Meaning.NAME,
         JOINED_TABLES,
         f"Les colonnes {names} nomment chacune une école, pour un seul nombre par ligne. À laquelle le donner ?",
-        options,
+        _describe_columns(rivals, table),
     ).answered_by(table.answers)
-    index = column_index(question.answer) if question.answer else mapping.columns[Meaning.NAME]
-    return mapping._replace(columns={**mapping.columns, Meaning.NAME: index}, questions=[*mapping.questions, question])
+    if question.answer:
+        mapping.columns[Meaning.NAME] = column_index(question.answer)
+    mapping.questions.append(question)
 
 
-def _describe_column(index: int, table: SampledTable) -> AnswerOption:
-    example = next((text for row in table.sample if index < len(row) and (text := cell_to_text(row[index]))), "")
-    name = name_column(table.titles[index].text, index)
-    return AnswerOption(column_letters(index), f"{name}{EXAMPLES if example else ''}{example}")
+def _describe_columns(indexes: Sequence[int], table: SampledTable) -> tuple[AnswerOption, ...]:
+    options = []
+    for index in indexes:
+        example = next((text for row in table.sample if index < len(row) and (text := cell_to_text(row[index]))), "")
+        name = name_column(table.titles[index].text, index)
+        options.append(AnswerOption(column_letters(index), f"{name}{EXAMPLES if example else ''}{example}"))
+    return tuple(options)
 
 
 #: Code of the question.
@@ -104,6 +106,7 @@ _UAI_TYPES = CellType.UAI | CellType.DAMAGED_UAI
 
 class _UaiColumn(NamedTuple):
     position: int
+    title: Title
     #: In upper case, by row; "" where there is none.
     uais: list[str]
 
@@ -112,45 +115,48 @@ class _UaiColumn(NamedTuple):
         return column_letters(self.position)
 
     @property
-    def examples(self) -> str:
-        return ", ".join([uai for uai in dict.fromkeys(self.uais) if uai][:_MAX_EXAMPLES])
+    def name(self) -> str:
+        return name_column(self.title.text, self.position)
+
+    @property
+    def option(self) -> AnswerOption:
+        examples = [uai for uai in dict.fromkeys(self.uais) if uai][:_MAX_EXAMPLES]
+        return AnswerOption(self.letters, f"{self.name}{EXAMPLES}{', '.join(examples)}")
 
     @property
     def distinct(self) -> set[str]:
         return set(self.uais) - {""}
 
 
-def choose_uai_column(mapping: ColumnMapping, table: SampledTable) -> ColumnMapping:
-    """Return the mapping with the column of UAI that names every row; with a question where several do.
+def choose_uai_column(mapping: ColumnMapping, table: SampledTable) -> None:
+    """Read the column of UAI that names every row; ask where several do.
 
     Of those the column with the surest title is taken, which the directory may correct: `mapping.compared`.
     """
     index = table.chosen.get(Meaning.UAI)
-    if Meaning.UAI in table.chosen and index is None and UAI_COLUMNS not in table.answers:
-        return mapping
+    is_answered = UAI_COLUMNS in table.answers
+    if Meaning.UAI in table.chosen and index is None and not is_answered:
+        return
     others = {position for meaning, position in mapping.columns.items() if meaning != Meaning.UAI}
     columns = [column for column in _list_columns(table.titles, table.sample) if column.position not in others]
     if len(columns) < 2 or (index is not None and index not in {column.position for column in columns}):  # noqa: PLR2004
-        return mapping
+        return
     kept = _drop_groups(columns, index, mapping.columns.get(Meaning.UAI))
     if len(kept) == 1:
-        return _take(mapping, kept[0], _describe_choice(kept[0], columns, table.titles))
-    names = join_names([_name(column, table.titles) for column in kept])
+        _take(mapping, kept[0], columns)
+        return
     question = LayoutQuestion(
         Meaning.UAI,
         UAI_COLUMNS,
-        f"Plusieurs colonnes peuvent donner « UAI de l'école » : {names}. Choisissez la bonne.",
-        tuple(AnswerOption(one.letters, f"{_name(one, table.titles)}{EXAMPLES}{one.examples}") for one in kept),
-        column_letters(index) if index is not None else _find_surest(kept, table.titles),
+        f"Plusieurs colonnes peuvent donner « UAI de l'école » : {join_names([column.name for column in kept])}. "
+        "Choisissez la bonne.",
+        tuple(column.option for column in kept),
+        column_letters(index) if index is not None else _find_surest(kept),
     ).answered_by(table.answers)
-    taken = next((column for column in kept if column.letters == question.answer), None)
-    mapping = _take(mapping, taken, _describe_choice(taken, kept, table.titles) if taken is not None else "")
+    _take(mapping, next((column for column in kept if column.letters == question.answer), None), kept)
     mapping.questions.append(question)
-    return (
-        mapping
-        if index is not None or UAI_COLUMNS in table.answers
-        else _add_compared_rows(mapping, kept, table.sample)
-    )
+    if index is None and not is_answered:
+        mapping.compared = _list_compared_rows(mapping.columns, kept, table.sample)
 
 
 def _list_columns(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[_UaiColumn]:
@@ -162,8 +168,8 @@ def _list_columns(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[_U
         # A name with a UAI beside it is a text too.
         hits = sum(1 for cell in filled if (types := classify_cell(cell)) & _UAI_TYPES and not types & CellType.TEXT)
         if hits and hits >= DOMINANT_SHARE * len(filled) and not is_added_title(title.text):
-            found.append(_UaiColumn(position, [cell_to_text(cell).upper() for cell in cells]))
-    related = [column for column in found if not is_unrelated(titles[column.position])]
+            found.append(_UaiColumn(position, title, [cell_to_text(cell).upper() for cell in cells]))
+    related = [column for column in found if not is_unrelated(column.title)]
     return related or found
 
 
@@ -181,64 +187,47 @@ def _drop_groups(columns: Sequence[_UaiColumn], chosen: int | None, mapped: int 
     return sorted(kept, key=lambda column: column.position)
 
 
-def _find_surest(columns: Sequence[_UaiColumn], titles: Sequence[Title]) -> str:
+def _find_surest(columns: Sequence[_UaiColumn]) -> str:
     """Return the letters of the column whose title says « UAI » and no more, "" where several do as well, or none.
 
     « UAI 1 » and « UAI 2 » are equally sure, and so is « UAI » beside them.
     """
-    tiers = {
-        column.letters: match_meanings(titles[column.position]).get(Meaning.UAI, _FIRST_DOUBTFUL_TIER)
-        for column in columns
-    }
-    best = min(tiers.values())
-    surest = [column for column in columns if tiers[column.letters] == best]
-    texts = Counter(_without_number(titles[column.position].text) for column in columns)
-    if len(surest) > 1 or best >= _FIRST_DOUBTFUL_TIER or texts[_without_number(titles[surest[0].position].text)] > 1:
-        return ""
-    return surest[0].letters
+    tiers = [match_meanings(column.title).get(Meaning.UAI, _FIRST_DOUBTFUL_TIER) for column in columns]
+    texts = [_without_number(column.title.text) for column in columns]
+    best = tiers.index(min(tiers))
+    is_sure = tiers.count(tiers[best]) == 1 and tiers[best] < _FIRST_DOUBTFUL_TIER and texts.count(texts[best]) == 1
+    return columns[best].letters if is_sure else ""
 
 
 def _without_number(text: str) -> str:
     return " ".join(_NUMBER.sub(" ", fold(text)).split())
 
 
-def _take(mapping: ColumnMapping, column: _UaiColumn | None, remark: str) -> ColumnMapping:
-    """Return the mapping with this column of UAI, and without another question about it."""
-    columns = dict(mapping.columns)
-    columns.pop(Meaning.UAI, None)
-    questions = [question for question in mapping.questions if question.column != Meaning.UAI]
+def _take(mapping: ColumnMapping, column: _UaiColumn | None, columns: Sequence[_UaiColumn]) -> None:
+    """Read this column of UAI, or none, of several; without another question about it."""
+    before = mapping.columns.pop(Meaning.UAI, None)
+    mapping.drop_questions(Meaning.UAI)
     if column is None:
-        return mapping._replace(columns=columns, questions=questions)
-    changed = mapping.columns.get(Meaning.UAI) != column.position
-    return mapping._replace(
-        columns={Meaning.UAI: column.position, **columns},
-        questions=questions,
-        remarks=[*mapping.remarks, remark] if changed else mapping.remarks,
-    )
+        return
+    mapping.columns = {Meaning.UAI: column.position, **mapping.columns}
+    if before != column.position:
+        others = join_names([other.name for other in columns if other is not column])
+        mapping.remarks.append(f"L'UAI est lu dans {column.name}, et non dans {others}.")
 
 
-def _describe_choice(column: _UaiColumn, columns: Sequence[_UaiColumn], titles: Sequence[Title]) -> str:
-    others = join_names([_name(other, titles) for other in columns if other is not column])
-    return f"L'UAI est lu dans {_name(column, titles)}, et non dans {others}."
-
-
-def _add_compared_rows(mapping: ColumnMapping, kept: Sequence[_UaiColumn], sample: Sequence[CellRow]) -> ColumnMapping:
+def _list_compared_rows(
+    columns: Mapping[Meaning, int], kept: Sequence[_UaiColumn], sample: Sequence[CellRow]
+) -> tuple[ComparedRow, ...]:
     def read(row: CellRow, meaning: Meaning) -> str:
-        index = mapping.columns.get(meaning, len(row))
+        index = columns.get(meaning, len(row))
         return cell_to_text(row[index]) if index < len(row) else ""
 
-    return mapping._replace(
-        compared=tuple(
-            ComparedRow(
-                read(row, Meaning.NAME),
-                read(row, Meaning.COMMUNE),
-                read(row, Meaning.POSTAL_CODE),
-                {column.letters: column.uais[number] for column in kept},
-            )
-            for number, row in enumerate(sample[:MAX_COMPARED_ROWS])
+    return tuple(
+        ComparedRow(
+            read(row, Meaning.NAME),
+            read(row, Meaning.COMMUNE),
+            read(row, Meaning.POSTAL_CODE),
+            {column.letters: column.uais[number] for column in kept},
         )
+        for number, row in enumerate(sample[:MAX_COMPARED_ROWS])
     )
-
-
-def _name(column: _UaiColumn, titles: Sequence[Title]) -> str:
-    return name_column(titles[column.position].text, column.position)

@@ -348,7 +348,7 @@ _FOR_EACH = re.compile(r"/\s*(cl|él[eè]ve|eleve|enseign|prof|niveau)", re.IGNO
 _PLAIN_PHRASE = re.compile(
     r"\b(1|une) (licences? )?par classe\b|\bhors (ulis|segpa|upe2a|maternelles?)\b|\bavez vous besoin\b"
     r"|\bpar (l |la |le |les |chaque |votre )?(ecole|etablissement|structure|college|direct\w+)s?\b"
-    r"|\btous (les )?niveaux\b|\ben (?=licences?\b|abonnements?\b|chiffres?\b|septembre|20)|\b1 an\b"
+    r"|\btous (les )?niveaux\b|\ben (?=licences?\b|abonnements?\b|chiffres?\b|elementaires?\b|septembre|20)|\b1 an\b"
     r"|\blot n? ?[0-9]\b|\bcycles? [1-4i]+( (et |a )?[1-4i]+)*\b"
 )
 _YEARS = re.compile(r"\b(?:20)?([0-9]{2}) (?:20)?([0-9]{2})\b")

@@ -11,7 +11,7 @@ from imports.cells import cell_to_text, parse_quantity
 from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow
 from imports.layout import ADD, DOUBTFUL_NUMBERS, AnswerOption, LayoutQuestion
-from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, ColumnMapping, column_letters
+from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, ColumnMapping, SampledTable, column_letters
 from imports.parsing.column_titles import (
     Part,
     Title,
@@ -54,42 +54,33 @@ _NOT_GIVEN = re.compile(
 
 
 def ask_doubtful_numbers(
-    mapping: ColumnMapping,
-    titles: Sequence[Title],
-    sample: Sequence[CellRow],
-    answers: Mapping[str, str],
-    banner: Sequence[CellRow] = (),
-    *,
-    chosen: Mapping[Meaning, int | None] | None = None,
-    hidden: Collection[int] = (),
-    recalled: Mapping[str, str] | None = None,
-    school_year: int | None = None,
-) -> ColumnMapping:
-    """Return the mapping with a question about numbers in doubt; without those that are not to be read.
+    mapping: ColumnMapping, table: SampledTable, banner: Sequence[CellRow], by_hand: Mapping[Meaning, int | None]
+) -> None:
+    """Ask about numbers in doubt, and take those that are not to be read out of the mapping.
 
     While the question is open, the column stays in the mapping, so that its numbers are shown. `banner`: the rows above
-    the titles. `chosen`: the columns that the member chose by hand, of which only the numbers are doubted. `hidden`:
-    the columns that the file hides. `recalled`: what was answered for an earlier file, of which what is said of a title
-    holds, and not what is said of numbers. `school_year`: the year in which it ends.
+    the titles. `by_hand`: the columns that the member chose, of which only the numbers are doubted.
     """
-    recalled = recalled or {}
-    numbers = list_number_columns(titles, sample)
+    titles, answers, recalled = table.titles, table.answers, table.recalled
+    numbers = list_number_columns(titles, table.sample)
     # A title above the names of the schools as well is that of the table.
     banners = {titles[index].parent for meaning, index in mapping.columns.items() if meaning in NAMING_COLUMNS}
     own_titles = [Title(title.child) if title.parent in banners - {""} else title for title in titles]
     for meaning in NUMBER_COLUMNS:
         indexes = mapping.sums.get(meaning, (mapping.columns[meaning],)) if meaning in mapping.columns else ()
         parts = [numbers[index] for index in indexes if index in numbers]
-        words = [word for index in indexes for word in list_doubtful_words(meaning, own_titles[index], school_year)]
+        words = [
+            word for index in indexes for word in list_doubtful_words(meaning, own_titles[index], table.school_year)
+        ]
         if not indexes or not (parts or words):
             continue
         is_answered = any(
             one.column == meaning and one.answer == answers.get(one.code) and one.code not in recalled
             for one in mapping.questions
         )
-        is_chosen = is_answered or (chosen or {}).get(meaning) in indexes
+        is_chosen = is_answered or by_hand.get(meaning) in indexes
         letters = "+".join(map(column_letters, indexes))
-        reason = _find_reason(meaning, parts, numbers, hidden) if parts and not is_answered else ""
+        reason = _find_reason(meaning, parts, numbers, table.hidden) if parts and not is_answered else ""
         if not reason and parts and not is_chosen and not words:
             reason = _find_doubt(meaning, parts, list(numbers.values()), banner)
         if reason or words:
@@ -105,7 +96,6 @@ def ask_doubtful_numbers(
             if question.answer.startswith("not-"):
                 del mapping.columns[meaning]
                 mapping.sums.pop(meaning, None)
-    return mapping
 
 
 def _build_question(

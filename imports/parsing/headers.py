@@ -129,7 +129,7 @@ def find_header(rows: Sequence[CellRow], merged: Sequence[MergedRange] = ()) -> 
     nearest = 1 if first is not None else -1
     best = max(range(len(above)), key=lambda index: (above[index].score, nearest * index), default=None)
     if best is not None and above[best].score:
-        return _complete_header(candidates, _find_first_table(candidates, best), merged)
+        return read_header(rows[:MAX_HEADER_ROWS], _find_first_table(candidates, best), merged)
     if first is not None:
         # Titles without a known meaning are just above the first school.
         index = next((i for i in range(first - 1, -1, -1) if candidates[i].filled), None)
@@ -145,25 +145,25 @@ def _find_deep_header(rows: Sequence[CellRow], merged: Sequence[MergedRange]) ->
         if len(texts) > 1 and find_title_meanings(texts):
             top = index - 1
             near = [area._replace(top=area.top - top, bottom=area.bottom - top) for area in merged]
-            header = read_header_below(rows[top : index + 2], 1, near)
+            header = read_header(rows[top : index + 2], 1, near)
             return Header(top + (header.row or 0), header.titles)
     return Header(None, [])
 
 
 def read_header(rows: Sequence[CellRow], index: int, merged: Sequence[MergedRange] = ()) -> Header:
-    """Return the header at the row that a member chose, joined with the row above where there are two header rows."""
-    candidates = [_CandidateRow(row) for row in rows[max(0, index - 1) : index + 1]]
-    if index and (titles := _join_rows(candidates[0], candidates[1], index, merged)):
-        return Header(index, titles)
-    return Header(index, _name_covered(candidates[-1].titles(), index, merged))
+    """Return the header of which one row is at this index, joined with a second row above or below it.
 
-
-def read_header_below(rows: Sequence[CellRow], index: int, merged: Sequence[MergedRange] = ()) -> Header:
-    """Return the header of which one row was found at this index, joined with a second row above or below it.
-
-    `rows`: a few of the sheet's; `merged`: counted from the first of them.
+    `rows`: up to this one where a member chose it as the last row of titles. `merged`: counted from the first of them.
     """
-    return _complete_header([_CandidateRow(row) for row in rows], index, merged)
+    line = _CandidateRow(rows[index])
+    if index and (titles := _join_rows(_CandidateRow(rows[index - 1]), line, index, merged)):
+        return Header(index, titles)
+    below = _CandidateRow(rows[index + 1]) if index + 1 < len(rows) else None
+    if below is not None and below.may_be_lower_row(line, _list_covered(index, merged)):
+        titles = _join_rows(line, below, index + 1, merged)
+        if titles:
+            return Header(index + 1, titles)
+    return Header(index, _name_covered(line.titles(), index, merged))
 
 
 def is_numbering_row(row: CellRow) -> bool:
@@ -174,13 +174,8 @@ def is_numbering_row(row: CellRow) -> bool:
     if all(_UNIT.fullmatch(text) for text in texts):
         return True
     numbers = [match[1].lower() for text in texts if (match := _COLUMN_NUMBER.fullmatch(text))]
-    if len(numbers) < len(texts):
-        return False
-    if all(number.isdecimal() for number in numbers):
-        return len(numbers) > 2 and [int(number) for number in numbers] == list(  # noqa: PLR2004
-            range(int(numbers[0]), int(numbers[0]) + len(numbers))
-        )
-    return len(numbers) > 2 and numbers == sorted(set(numbers))  # noqa: PLR2004
+    ordered = sorted(set(numbers))
+    return 2 < len(numbers) == len(texts) and numbers in (ordered, sorted(ordered, key=len))  # noqa: PLR2004
 
 
 def _find_first_table(candidates: Sequence[_CandidateRow], best: int) -> int:
@@ -195,19 +190,6 @@ def _find_first_table(candidates: Sequence[_CandidateRow], best: int) -> int:
         if any(other.names_school or (is_located and other.numbers) for other in between):
             return index
     return best
-
-
-def _complete_header(candidates: Sequence[_CandidateRow], best: int, merged: Sequence[MergedRange]) -> Header:
-    """Return the header of which one row was found, joined with a second row above or below it."""
-    if best and (titles := _join_rows(candidates[best - 1], candidates[best], best, merged)):
-        return Header(best, titles)
-    if best + 1 < len(candidates) and candidates[best + 1].may_be_lower_row(
-        candidates[best], _list_covered(best, merged)
-    ):
-        titles = _join_rows(candidates[best], candidates[best + 1], best + 1, merged)
-        if titles:
-            return Header(best + 1, titles)
-    return Header(best, _name_covered(candidates[best].titles(), best, merged))
 
 
 def _list_covered(row: int, merged: Sequence[MergedRange]) -> set[int]:

@@ -6,7 +6,6 @@ of two years, are a question.
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
@@ -111,24 +110,18 @@ class _Group(NamedTuple):
     runs: dict[str, list[NumberColumn]] = {}
 
 
-def choose_number_columns(mapping: ColumnMapping, table: SampledTable) -> ColumnMapping:
-    """Return the mapping with one column, or the sum of several, for each number; or with a question."""
+def choose_number_columns(mapping: ColumnMapping, table: SampledTable) -> None:
+    """Put one column, or the sum of several, into the mapping for each number; or a question."""
     table = table._replace(titles=_name_untitled(table.titles))
     taken = {index for meaning, index in mapping.columns.items() if meaning not in NUMBER_COLUMNS}
     found = list_number_columns(table.titles, table.sample)
-    numbers = {index: column for index, column in found.items() if index not in taken}
-    copied = mapping._replace(
-        columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=list(mapping.remarks)
-    )
-    chooser = _Chooser(copied, table, numbers)
+    chooser = _Chooser(mapping, table, {index: column for index, column in found.items() if index not in taken})
     for meaning in NUMBER_COLUMNS:
         chooser.choose(meaning)
     chooser.ask_levels()
-    return chooser.mapping
 
 
-@dataclass(frozen=True)
-class _Chooser:
+class _Chooser(NamedTuple):
     """Replaces the columns of numbers in a mapping."""
 
     mapping: ColumnMapping
@@ -263,39 +256,32 @@ class _Chooser:
     def _settle(
         self, meaning: Meaning, parts: Sequence[NumberColumn], options: Sequence[AnswerOption], default: str
     ) -> None:
-        question = LayoutQuestion(
-            meaning,
-            "ambiguous_column",
+        message = (
             f"Plusieurs colonnes peuvent donner « {meaning.label} » : {_name_all(parts)}. Choisissez ce qu'il faut "
-            "lire.",
-            tuple(options),
-            default,
+            "lire."
         )
-        self._record(question, parts)
+        self._record(LayoutQuestion(meaning, "ambiguous_column", message, tuple(options), default), parts)
 
     def _record(self, question: LayoutQuestion, parts: Sequence[NumberColumn]) -> None:
         """Keep the question, and the columns of its answer."""
         question = question.answered_by(self.table.answers)
-        meaning = Meaning(question.column)
-        self.mapping.questions[:] = [q for q in self.mapping.questions if q.column != meaning]
+        letters = question.answer.split("+")
+        self._take(
+            Meaning(question.column), [part for part in parts if column_letters(part.position) in letters], parts
+        )
         self.mapping.questions.append(question)
-        taken = {part.position for part in parts}
-        for number in NUMBER_COLUMNS:
-            if self.mapping.columns.get(number) in taken:
-                del self.mapping.columns[number]
-        if question.answer not in ("", NO_COLUMN):
-            letters = question.answer.split("+")
-            self._take(meaning, [part for part in parts if column_letters(part.position) in letters])
 
-    def _take(self, meaning: Meaning, parts: Sequence[NumberColumn]) -> None:
-        """Map a number to a column, or to the sum of several."""
+    def _take(self, meaning: Meaning, parts: Sequence[NumberColumn], others: Sequence[NumberColumn] = ()) -> None:
+        """Map a number to a column, or to the sum of several; not to any of the others."""
         columns, indexes = self.mapping.columns, tuple(part.position for part in parts)
-        for other in set(NUMBER_COLUMNS) - {meaning}:
+        taken = {*indexes, *(part.position for part in others)}
+        for number in NUMBER_COLUMNS:
             # A generic « Total » of classes is no number of licences.
-            if columns.get(other) in indexes:
-                del columns[other]
-        columns[meaning] = indexes[0]
-        self.mapping.questions[:] = [q for q in self.mapping.questions if q.column != meaning or q.options]
+            if not (parts and number is meaning) and columns.get(number) in taken:
+                del columns[number]
+        self.mapping.drop_questions(meaning)
+        if parts:
+            columns[meaning] = indexes[0]
         if len(parts) > 1:
             self.mapping.sums[meaning] = indexes
             self.mapping.remarks.append(

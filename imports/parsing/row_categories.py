@@ -65,6 +65,8 @@ MAX_REMARKS_SHARE = 0.8
 MAX_REMARK_LENGTH = 120
 #: The name of the notes on cells, in sentences.
 NOTE_NAME = "une note"
+#: The level that says whom a list of schools is not for, rather than which school is meant.
+_SECONDARY = "secondaire"
 
 
 @dataclass(eq=False)
@@ -141,7 +143,8 @@ def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tup
             is_asked = not is_harmless_title(title) and _are_ticks(texts)
             is_asked = is_asked or any(map(is_refusal, texts)) or has_strays
             is_asked = is_asked or (
-                meaning is Meaning.KIND and not any(is_descriptive(text, communes) for text in texts)
+                meaning is Meaning.KIND
+                and (_SECONDARY in map(fold, texts) or not any(is_descriptive(text, communes) for text in texts))
             )
         elif is_harmless_title(title, with_ticks=_are_ticks(texts)):
             is_asked = any(map(speaks_of_giving, texts)) or has_strays
@@ -255,7 +258,8 @@ def _describe_schools(column: UnreadColumn, categories: set[str], communes: froz
     if column.title.lower() in {"etat", "état"} and categories <= DIRECTORY_STATES:
         return True
     is_harmless = is_harmless_title(column.title, with_ticks=_are_ticks(column.texts))
-    if is_harmless and not any(map(speaks_of_giving, column.texts.keys() - _find_strays(column, communes))):
+    texts = column.texts.keys() - _find_strays(column, communes)
+    if is_harmless and _SECONDARY not in map(fold, texts) and not any(map(speaks_of_giving, texts)):
         return True
     if all(map(str.isdecimal, column.texts)):
         # « Étape », and not « Tablettes ».

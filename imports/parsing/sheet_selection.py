@@ -246,7 +246,9 @@ def _with_header_row(detected: DetectedSheet, header_row: int, first: DetectedSh
     rows = list(islice(detected.sheet.rows(), header_row + SAMPLE_ROWS))
     if not header_row:
         return _build(detected.index, detected.sheet, rows, Header(None, []))
-    chosen = _build(detected.index, detected.sheet, rows, read_header(rows, header_row - 1, detected.sheet.merged))
+    chosen = _build(
+        detected.index, detected.sheet, rows, read_header(rows[:header_row], header_row - 1, detected.sheet.merged)
+    )
     if detected.index == first.index:
         return chosen
     return detected if detected.header_digest == first.header_digest != chosen.header_digest else chosen

@@ -353,26 +353,22 @@ def _map_sheets(
 
     `recalled`: the remembered answers where the member gives no other.
     """
-    titles, rows = sheets[0].titles, collect_sample(sheets)
-    hidden = frozenset[int]().union(*(detected.sheet.hidden_columns for detected in sheets))
-    chosen, answers = {**choices.columns, **remembered.columns}, choices.answers
-    titled = any(title.text for title in titles)
-    mapping = map_columns(titles, rows, chosen, communes=known.communes, titled=titled, hidden=hidden)
-    sample = limit_sample(rows, len(titles))
-    table = SampledTable(titles, sample, chosen, answers, hidden)
-    for choose in (choose_uai_column, choose_name_column, choose_email_column, choose_number_columns):
-        mapping = choose(mapping, table)
-    return ask_doubtful_numbers(
-        mapping,
+    titles = sheets[0].titles
+    table = SampledTable(
         titles,
-        sample,
-        answers,
-        read_banner(sheets[0]),
-        chosen=choices.columns,
-        hidden=hidden,
-        recalled=recalled,
-        school_year=choices.school_year,
+        limit_sample(collect_sample(sheets), len(titles)),
+        {**choices.columns, **remembered.columns},
+        choices.answers,
+        frozenset[int]().union(*(detected.sheet.hidden_columns for detected in sheets)),
+        known.communes,
+        recalled or {},
+        choices.school_year,
     )
+    mapping = map_columns(table)
+    for choose in (choose_uai_column, choose_name_column, choose_email_column, choose_number_columns):
+        choose(mapping, table)
+    ask_doubtful_numbers(mapping, table, read_banner(sheets[0]), choices.columns)
+    return mapping
 
 
 def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:

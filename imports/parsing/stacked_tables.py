@@ -10,7 +10,7 @@ from imports.formats.exceptions import UnreadableFile
 from imports.formats.sheet_types import CellRow
 from imports.layout import FurtherTable
 from imports.parsing.column_mapping import ColumnMapping, column_letters
-from imports.parsing.headers import NumberedRows, compute_header_digest, read_header_below
+from imports.parsing.headers import NumberedRows, compute_header_digest, read_header
 from imports.parsing.ignored_rows import OTHER_HEADER
 from imports.parsing.rows import list_columns, parse_row
 from imports.parsing.sheet_body import SheetBody, parse_body
@@ -96,7 +96,7 @@ class TableReader:
 def _detect_below(above: DetectedSheet, number: int, row: CellRow, numbered: NumberedRows) -> DetectedSheet:
     """Return the table whose titles are in a row, joined with the row below where there are two header rows."""
     merged = [area._replace(top=area.top - number + 1, bottom=area.bottom - number + 1) for area in above.sheet.merged]
-    header = read_header_below([row, *islice(numbered.look_ahead(), 1)], 0, merged)
+    header = read_header([row, *islice(numbered.look_ahead(), 1)], 0, merged)
     lower = header.row or 0
     rows = islice(numbered.look_ahead(), lower, None)
     return build_table(above.index, above.sheet, number + lower, header.titles, rows)

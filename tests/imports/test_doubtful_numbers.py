@@ -36,6 +36,8 @@ def read_codes(parsed):
         ([*LEVELS, "Total"], [(3, 5, 4, 3, 5, 20), (4, 3, 2, 5, 4, 18)], "doubtful_numbers"),
         (["Souhait 1", "Souhait 2"], [(3, 5), (1, 2), (4, 3)], "ambiguous_column"),
         (["Souhait 1"], [(3,), (1,), (4,)], "doubtful_numbers"),
+        (["Nb classes", "Licences N-1"], [(3, 5), (1, 2), (4, 3)], "doubtful_numbers"),
+        (["Nb classes", "Licences par élève"], [(3, 5), (1, 2), (4, 3)], "doubtful_numbers"),
         (["Vœu n° 1"], [(3,), (1,), (4,)], "units_source_missing"),
     ],
 )  # fmt: skip
@@ -55,6 +57,7 @@ def test_numbers_that_may_be_no_licences_are_asked_about(titles, numbers, code):
         (["Garçons", "Filles", "Nombre"], [(60, 80, 5), (100, 70, 6), (90, 120, 7)]),
         ([*LEVELS, "Total"], [(1, 2, 3, 1, 2, 9), (2, 3, 1, 2, 3, 11)]),
         (["Effectif", "Nombre de classes"], [(140, 6), (170, 7), (210, 9)]),
+        (["Licences N-1", "Licences"], [(3, 5), (1, 2), (4, 3)]),
     ],
 )  # fmt: skip
 def test_numbers_of_licences_are_read_unaided(titles, numbers):

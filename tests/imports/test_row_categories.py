@@ -80,6 +80,7 @@ def test_the_question_lists_the_values_of_all_columns_with_their_rows():
         ("Statut", ("Public", "Gelé")),
         ("Type", ("nouvelle", "annulation")),
         ("Mairie", ("d'accord", "contre")),
+        ("Niveau", ("primaire", "secondaire")),
         ("Statut", ("En attente",)),
         ("Inscription", ("non (2027)", "non (2027)", "")),
         ("Résilié", ("x", "")),
