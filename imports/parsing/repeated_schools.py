@@ -7,7 +7,7 @@ from core import formatting
 from imports.columns import Meaning
 from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.rows import ParsedRow, add_notes, leave_out_row
-from imports.problems import COUNTED_WITH_ANOTHER, RowNote
+from imports.problems import COUNTED_WITH_ANOTHER, ROWS_COMBINED, RowNote
 from schools.folding import fold
 
 _PLACE = (Meaning.COMMUNE, Meaning.POSTAL_CODE, Meaning.DEPARTEMENT, Meaning.ADDRESS)
@@ -161,7 +161,8 @@ def _count(lines: Sequence[ParsedRow], sheets: Sequence[str], respondents: Mappi
     again = _describe_rows([row for row in lines if row not in kept], sheets)
     message = f"{formatting.pluralize(len(kept), 'licence')}, {rows}"
     message += f" ; la même personne est comptée une fois ({again})." if again else "."
-    return RowNote(Meaning.UNITS.value, "rows_combined", message, units=len(kept))
+    people = tuple(key for key in counted if isinstance(key, str))
+    return RowNote(Meaning.UNITS.value, ROWS_COMBINED, message, units=len(kept), respondents=people)
 
 
 def _add_up(lines: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[str]) -> RowNote:
@@ -177,7 +178,7 @@ def _add_up(lines: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[s
         return RowNote(Meaning.UNITS.value, "rows_not_combined", message, blocking=True)
     shown = " + ".join(map(str, terms[:MAX_NAMED])) + (" + …" if len(terms) > MAX_NAMED else "")
     message = f"{formatting.pluralize(sum(terms), 'licence')}, somme de plusieurs lignes ({where}) : {shown}."
-    return RowNote(Meaning.UNITS.value, "rows_combined", message, units=sum(terms))
+    return RowNote(Meaning.UNITS.value, ROWS_COMBINED, message, units=sum(terms))
 
 
 def _describe_kept(terms: Sequence[int]) -> str:
