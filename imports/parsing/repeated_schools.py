@@ -12,18 +12,24 @@ from schools.folding import fold
 
 _PLACE = (Meaning.COMMUNE, Meaning.POSTAL_CODE, Meaning.DEPARTEMENT, Meaning.ADDRESS)
 
+#: In the key of a school without UAI, between its name and its kind.
+_AFTER_NAME = " / "
+
 
 def school_key(row: ParsedRow) -> str:
-    """Return the UAI of a row as written, else its name with its kind and place, folded; "" where it has neither."""
+    """Return the UAI of a row as written, else its name with its kind and place, folded; "" where it has neither.
+
+    A text without figures, « ? » or « à compléter », is no UAI: it is that of several schools.
+    """
     cells = row.cells
     code = cells.get(Meaning.UAI, "")
-    if code:
+    if any(map(str.isdigit, code)):
         return code.upper().replace(" ", "")
     name = cells.get(Meaning.NAME, "")
     if not name:
         return ""
     parts = [name, *(cells.get(meaning, "") for meaning in _PLACE)]
-    return f"{fold(' '.join(parts))} / {fold(cells.get(Meaning.KIND, ''))}"
+    return f"{fold(' '.join(parts))}{_AFTER_NAME}{fold(cells.get(Meaning.KIND, ''))}"
 
 
 QUESTION = "repeated_schools"
@@ -93,8 +99,11 @@ def ask_repeated_schools(
     # With one licence a row, the sum is the number of rows.
     if source.missing or source.units_for_all == 1:
         del options[0]
+    # Two names may be one school, which the directory tells later.
+    schools = "noms d'école" if any(_AFTER_NAME in key for key in groups) else "écoles"
+    count = f"{formatting.number(len(repeated))} {schools} sur {formatting.number(len(groups))}"
     who = (
-        f"{formatting.number(len(repeated))} écoles sur {formatting.number(len(groups))} figurent sur plusieurs lignes"
+        f"{count} figurent sur plusieurs lignes"
         if len(repeated) > 1
         else "Une seule école figure sur plusieurs lignes"
         if repeated

@@ -286,6 +286,13 @@ def test_answers_to_a_form_offer_to_count_each_school_s():
     assert units(answered(ANSWERS, "count", FORM)) == [2, 1]
 
 
+@pytest.mark.parametrize(("codes_of_rows", "words"), [(False, "2 noms d'école sur 2"), (True, "2 écoles sur 2")])
+def test_names_are_not_counted_as_schools(codes_of_rows, words):
+    rows = [[uai if codes_of_rows else "?", name, ""] for uai, name in ((ZOLA, "Zola"), (HUGO, "Hugo")) * 2]
+    (question,) = parse(rows, ["UAI", "École", "Niveau"]).questions
+    assert f"{words} figurent sur plusieurs lignes" in question.message
+
+
 def test_a_form_with_one_answer_a_school_offers_it_too():
     addresses, question = parse(ANSWERS[1:], FORM).questions
     assert (addresses.code, addresses.likely, question.likely) == ("email_columns", "none", "count")
@@ -391,7 +398,7 @@ def test_the_spellings_of_a_school_that_is_recognised_add_up_and_a_person_counts
 def test_numbers_to_add_up_are_those_of_a_chosen_school_s_rows_too(pool):
     schools = SchoolFactory.create_batch(3)
     lines = [[school.uai, school.name, 2] for school in schools for _ in range(3)]
-    content = build_csv([["UAI", "École", "Licences"], *lines, ["?1", "E. Zola", 3], ["?2", "Emile Zola", ""]])
+    content = build_csv([["UAI", "École", "Licences"], *lines, ["?", "E. Zola", 3], ["?", "Emile Zola", ""]])
     summed = answer(upload_and_parse(pool, content), "sum")
     for number in (11, 12):
         row_edits.amend_row(import_id=summed.pk, number=number, edits={"uai": schools[0].uai}, by=None, at=TERM)
