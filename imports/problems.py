@@ -1,5 +1,6 @@
 """Problems of cells and rows, and what a file says about a row beyond its cells."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
@@ -11,10 +12,15 @@ class Problem(NamedTuple):
     message: str
     #: Whether the row cannot be applied as it is; else it is a warning.
     blocking: bool = True
+    #: Licences that other rows of the school add to this one; None where none do.
+    added: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object stored with the row."""
-        return self._asdict()
+        found = self._asdict()
+        if self.added is None:
+            del found["added"]
+        return found
 
 
 def warning(column: str, code: str, message: str) -> Problem:
@@ -26,6 +32,13 @@ def warning(column: str, code: str, message: str) -> Problem:
 COUNTED_WITH_ANOTHER, NUMBER_GIVEN_ELSEWHERE = "counted_with_another", "number_given_elsewhere"
 ANOTHER_ROW_COUNTS, TABLE_NOT_CHOSEN = "another_row_counts", "table_not_chosen"
 LEFT_OUT_CODES = frozenset({COUNTED_WITH_ANOTHER, NUMBER_GIVEN_ELSEWHERE, ANOTHER_ROW_COUNTS, TABLE_NOT_CHOSEN})
+#: Code of the note by which a member adds the rows of one school up. Its message is the UAI: for another, it says
+#: nothing.
+ADDED_UP = "added_up"
+#: Code of what is told of a number that several rows give.
+ROWS_COMBINED = "rows_combined"
+#: Notes that are no problems of a row that counts.
+UNTOLD_CODES = LEFT_OUT_CODES | {ADDED_UP}
 
 
 class RowNote(NamedTuple):
@@ -40,6 +53,8 @@ class RowNote(NamedTuple):
     message: str
     blocking: bool = False
     units: int | None = None
+    #: Who gave these answers to a form, by digest: a person counts once for a school. Empty where it is not known.
+    respondents: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object stored with the row."""

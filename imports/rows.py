@@ -211,14 +211,20 @@ def parse_stored_row(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> P
 
 
 def parse_file_units(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> int | None:
-    """Return the licences that a school must have without what a member typed; None where its cells give none."""
+    """Return the licences that a school must have without what a member typed; None where its cells give none.
+
+    With those of the other rows of the school, where they add up.
+    """
     volume = volume_column(spreadsheet_import.layout.volume)
     cells = {Meaning(meaning): text for meaning, text in row.cells.items()}
     notes = [RowNote(**note) for note in row.notes]
     units = add_notes(parse_cells(row.sheet, row.number, cells, row.cells, volume=volume), notes, volume).units
-    is_noted = any(note.column == Meaning.UNITS for note in notes)
+    if units is None and not any(note.column == Meaning.UNITS for note in notes):
+        units = spreadsheet_import.units_for_all
     if units is None:
-        return None if is_noted else spreadsheet_import.units_for_all
+        return None
+    added: Iterable[int] = (problem.get("added", 0) for problem in row.problems)
+    units += sum(added)
     return units + row.units_before if spreadsheet_import.layout.adds_units else units
 
 

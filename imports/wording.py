@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from core import formatting
+from imports.cells import parse_quantity
 from imports.columns import EDITABLE_COLUMNS, PORTFOLIO_FIELDS, Meaning
 from imports.enums import Purpose, RowMatchMethod, Verdict, Volume
 from imports.models import ImportRow, SpreadsheetImport
@@ -103,6 +104,10 @@ def describe_replaced_number(row: ImportRow, spreadsheet_import: SpreadsheetImpo
         return ""
     combined = next((note["units"] for note in row.notes if note["column"] == Meaning.UNITS), None)
     written = row.cells.get(Meaning.UNITS) or row.cells.get(Meaning.CLASSES, "")
+    if others := [problem["added"] for problem in row.problems if "added" in problem]:
+        own = combined if combined is not None else spreadsheet_import.units_for_all
+        own = parse_quantity(written) if own is None else own
+        combined = sum(others) + (own if isinstance(own, int) else 0)
     if combined is not None:
         sentence = f"Les lignes du fichier donnent {formatting.number(combined)}."
     elif spreadsheet_import.units_for_all is not None:

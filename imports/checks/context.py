@@ -79,6 +79,17 @@ class RowOutcome(NamedTuple):
         return self.request.row.ignored[:MAX_REASON_LENGTH]
 
 
+class RowTerm(NamedTuple):
+    """What a row adds to the others of its school, where they add up; None where its number cannot be read."""
+
+    units: int | None
+    #: Whether a member typed this number: in the first row of the school, it stands for all of them.
+    typed: bool
+    #: Whether the file sets the row aside: it adds nothing beside one that counts.
+    declined: bool
+    respondents: Sequence[str]
+
+
 class ComparableRow(NamedTuple):
     """A row as needed for cross-row checks. `counted`: neither ignored nor set aside."""
 
@@ -91,6 +102,8 @@ class ComparableRow(NamedTuple):
     statement: object
     commune: str
     counted: bool
+    #: None where the row contradicts another number for its school.
+    term: RowTerm | None = None
 
     @property
     def place(self) -> tuple[int, int]:
@@ -98,11 +111,30 @@ class ComparableRow(NamedTuple):
         return (self.sheet, self.number)
 
 
+class AddedRows(NamedTuple):
+    """Rows of one school that add up: the one that has the number of all, and what each of them adds, by place."""
+
+    first: ComparableRow
+    terms: Mapping[tuple[int, int], int]
+
+    @property
+    def added(self) -> int:
+        """What the other rows add to the first."""
+        return sum(units for place, units in self.terms.items() if place != self.first.place)
+
+    @property
+    def units(self) -> int:
+        """Licences of the school."""
+        typed = self.first.term is not None and self.first.term.typed
+        return (self.first.units or 0) + (0 if typed else self.added)
+
+
 class RepeatedSchool(NamedTuple):
-    """The rows of one school, in order, and whether their statements agree."""
+    """The rows of one school, in order, whether their statements agree, and how they add up; None where they do not."""
 
     lines: Sequence[ComparableRow]
     agree: bool
+    sum: AddedRows | None = None
 
 
 class SharedEmail(NamedTuple):
@@ -172,3 +204,5 @@ class CheckContext(NamedTuple):
     #: Where the numbers are added to the licences held: the day on which an import of the same titles added a number to
     #: a school, by UAI and number. None where they are what the school must have.
     additions: Mapping[tuple[str, int], datetime.date] | None = None
+    #: Whether the member answered that the rows of one school add up, or are counted.
+    adds_up: bool = False

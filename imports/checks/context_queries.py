@@ -11,6 +11,7 @@ from core.calendar import date_in_paris
 from imports.checks.context import CheckContext, SchoolFacts
 from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
+from imports.parsing import repeated_schools
 from licensing.entitlements.office_keys import get_redemptions
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
@@ -110,6 +111,10 @@ def load_context(
         successors=_successors([uai for uai, facts in schools.items() if facts.closed]),
         sheets=spreadsheet_import.layout.sheets,
         additions=_list_additions(spreadsheet_import, requested) if spreadsheet_import.layout.adds_units else None,
+        adds_up=any(
+            one.code == repeated_schools.QUESTION and one.answer in (repeated_schools.SUM, repeated_schools.COUNT)
+            for one in spreadsheet_import.layout.answered
+        ),
     )
 
 

@@ -9,16 +9,20 @@ from math import inf
 
 from imports.checks.context import (
     OUTLIER_MIN_UNITS,
+    AddedRows,
     CheckContext,
     CheckRequest,
     ComparableRow,
     CrossRowFindings,
     RepeatedSchool,
+    RowTerm,
     SharedEmail,
 )
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.columns import Meaning
 from imports.enums import Purpose
+from imports.parsing.declined_rows import DECLINED
+from imports.problems import ADDED_UP, COUNTED_WITH_ANOTHER
 
 #: Minimum number of terms of a sum: of two rows, one may well be double the other.
 MIN_TERMS = 3
@@ -59,7 +63,7 @@ def _are_file_numbers(context: CheckContext) -> bool:
 
 def build_comparable_rows(rows: Iterable[CheckRequest], context: CheckContext) -> list[ComparableRow]:
     """Return the rows as needed for cross-row checks."""
-    if not _are_file_numbers(context):
+    if not _are_file_numbers(context) or context.adds_up:
         return [build_comparable_row(request, context) for request in rows]
     # Inlined `build_comparable_row`: a call per row is noticeable on 60,000 rows.
     return [
@@ -89,15 +93,39 @@ def build_comparable_row(request: CheckRequest, context: CheckContext) -> Compar
         statement,
         row.cells.get(Meaning.COMMUNE, ""),
         not row.ignored and not request.set_aside,
+        None if context.purpose is Purpose.PORTFOLIO else _build_term(request, units, context),
     )
+
+
+def _build_term(request: CheckRequest, units: int | None, context: CheckContext) -> RowTerm | None:
+    """Return what a row adds to the others of its school, None where they are to be compared.
+
+    `units`: what the school must have by this row.
+    """
+    row = request.row
+    chosen = any(note.code == ADDED_UP and note.message == request.school.uai for note in row.notes)
+    # The number of a row that the parser added to another, and that is restored, is in that of the other.
+    if not chosen and (not context.adds_up or any(note.code == COUNTED_WITH_ANOTHER for note in row.notes)):
+        return None
+    typed = request.own_units
+    school = context.schools.get(request.school.uai)
+    if units is not None and context.additions is not None and school is not None and not typed:
+        units -= school.held
+    declined = not chosen and not typed and any(problem.code == DECLINED for problem in row.problems)
+    people = () if typed else tuple(person for note in row.notes for person in note.respondents)
+    return RowTerm(units, typed, declined, people)
 
 
 def compare_rows(lines: Sequence[ComparableRow]) -> CrossRowFindings:
     """Return the findings for all rows of a file, in file order."""
     counted = [line for line in lines if line.counted]
+    same_school = _same_school(counted)
+    if combined := _combine(same_school.values()):
+        lines = [line._replace(units=combined.get(line.place, line.units)) for line in lines]
+        counted = [line for line in lines if line.counted]
     median, greatest = _median_and_max([line.units for line in counted])
     return CrossRowFindings(
-        _same_school(counted),
+        same_school,
         _shared(counted),
         _sums(lines, median * SUM_TO_MEDIAN_FACTOR) if median and greatest >= median * SUM_TO_MEDIAN_FACTOR else {},
         median,
@@ -124,10 +152,37 @@ def _same_school(lines: Sequence[ComparableRow]) -> dict[str, RepeatedSchool]:
         if line.uai:
             found[line.uai].append(line)
     return {
-        uai: RepeatedSchool(same, len({line.statement for line in same}) == 1)
+        uai: RepeatedSchool(same, len({line.statement for line in same}) == 1, _add_up(same))
         for uai, same in found.items()
         if len(same) > 1
     }
+
+
+def _add_up(lines: Sequence[ComparableRow]) -> AddedRows | None:
+    """Return how the rows of one school add up, None where one of them does not, or none has a number."""
+    terms = {line.place: line.term for line in lines if line.term is not None}
+    if len(terms) < len(lines):
+        return None
+    kept = [line for line in lines if not terms[line.place].declined] or lines
+    added: dict[tuple[int, int], int] = {}
+    people: set[str] = set()
+    for line in kept:
+        units, _, _, respondents = terms[line.place]
+        if units is not None:
+            added[line.place] = max(units - len(people.intersection(respondents)), 0)
+            people.update(respondents)
+    first = next((line for line in kept if line.place in added), None)
+    return AddedRows(first, added) if first else None
+
+
+def _combine(schools: Iterable[RepeatedSchool]) -> dict[tuple[int, int], int | None]:
+    """Return the licences of the rows that were added up, by place: the first has them all."""
+    found: dict[tuple[int, int], int | None] = {}
+    for lines, _, added in schools:
+        if added is not None:
+            found |= dict.fromkeys(line.place for line in lines)
+            found[added.first.place] = added.units
+    return found
 
 
 def _shared(lines: Sequence[ComparableRow]) -> dict[str, SharedEmail]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from collectivities.operations.portfolio import MAX_CLASSES, SchoolContact
 from core import formatting
 from imports.checks import school_checks, unit_checks
 from imports.checks.context import (
     NO_FINDINGS,
+    AddedRows,
     CheckContext,
     CheckRequest,
+    ComparableRow,
     CrossRowFindings,
     RepeatedSchool,
     RowOutcome,
@@ -20,9 +23,16 @@ from imports.checks.cross_row_checks import build_comparable_rows, compare_rows,
 from imports.checks.problem_codes import RESOLUTIONS_BY_CODE, UNTICKING
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.columns import PORTFOLIO_FIELDS, Meaning
-from imports.enums import APPLICABLE, Purpose, Verdict
+from imports.enums import APPLICABLE, Purpose, Verdict, Volume
 from imports.parsing.rows import ParsedRow
-from imports.problems import LEFT_OUT_CODES, Problem, warning
+from imports.problems import (
+    ANOTHER_ROW_COUNTS,
+    COUNTED_WITH_ANOTHER,
+    LEFT_OUT_CODES,
+    ROWS_COMBINED,
+    Problem,
+    warning,
+)
 
 #: Above this number of schools the message lists no rows, so that it does not change with each of them.
 MAX_LISTED_SCHOOLS = 100
@@ -177,11 +187,13 @@ def check_row(request: CheckRequest, context: CheckContext, findings: CrossRowFi
         problems.append(wanted)
         wanted = None
     if found.uai in findings.same_school:
-        repeated = _repeated_school_problem(request, findings.same_school[found.uai], context)
-        if repeated is not None and not repeated.blocking:
+        beside = _check_repeated(request, wanted, findings.same_school[found.uai], context)
+        request, wanted = beside.request, beside.units
+        if beside.left_out is not None:
             label, recipient, held = _label_recipient_held(request, school)
-            return RowOutcome(request, label, recipient, wanted, held, None, Verdict.IGNORED, [repeated], ticked=False)
-        problems += [repeated] if repeated is not None else []
+            reasons = [beside.left_out]
+            return RowOutcome(request, label, recipient, wanted, held, None, Verdict.IGNORED, reasons, ticked=False)
+        problems += beside.problems
     if school is None:
         problems.append(school_checks.describe_not_found(request, context))
     elif school_checks.needs_note(found) or school.closed or not school.elementary or school.portfolio is None:
@@ -229,6 +241,93 @@ def _ignored_outcome(request: CheckRequest, school: SchoolFacts | None, context:
     return RowOutcome(request, label, recipient, None, held, None, Verdict.IGNORED, reasons, ticked=False)
 
 
+class _RowBesideOthers(NamedTuple):
+    """A row beside the others of its school: its request, its number, its problems, or why it does not count."""
+
+    request: CheckRequest
+    units: int | None
+    problems: Sequence[Problem] = ()
+    left_out: Problem | None = None
+
+
+def _check_repeated(
+    request: CheckRequest, wanted: int | None, same_school: RepeatedSchool, context: CheckContext
+) -> _RowBesideOthers:
+    added = same_school.sum
+    if added is None:
+        problem = _repeated_school_problem(request, same_school, context)
+        if problem is None:
+            return _RowBesideOthers(request, wanted)
+        if problem.blocking:
+            return _RowBesideOthers(request, wanted, [problem])
+        return _RowBesideOthers(request, wanted, left_out=problem)
+    if (request.row.sheet, request.row.number) == added.first.place:
+        return _RowBesideOthers(
+            _combine_row(request, added, context), added.units, [_describe_sum(request, added, context)]
+        )
+    left_out = _describe_term(request, same_school.lines, added, context)
+    return _RowBesideOthers(request, None if left_out else wanted, left_out=left_out)
+
+
+def _combine_row(request: CheckRequest, added: AddedRows, context: CheckContext) -> CheckRequest:
+    """Return the first of the rows that were added up with the number of all, unless a member typed one."""
+    if request.own_units:
+        return request
+    units = (request.row.units or 0) + added.added
+    # The classes of one row are not those of the rows that were added up.
+    classes = units if context.volume is Volume.CLASSES else None
+    return request._replace(row=request.row._replace(units=units, classes=classes))
+
+
+def _describe_sum(request: CheckRequest, added: AddedRows, context: CheckContext) -> Problem:
+    """Return what is told in the first of the rows that were added up."""
+    row = request.row
+    own = added.terms[row.sheet, row.number]
+    others = [(place, units) for place, units in added.terms.items() if place != (row.sheet, row.number)]
+    shown = [
+        f"{school_checks.describe_place(place, row.sheet, context.sheets)} ({formatting.number(units)})"
+        for place, units in others[: school_checks.MAX_NAMED_ROWS]
+    ]
+    if left := len(others) - len(shown):
+        shown.append(f"{formatting.number(left)} autres")
+    where = formatting.join_words(shown)
+    if request.own_units:
+        message = f"Le nombre indiqué ici vaut aussi pour les autres lignes de cette école : {where}."
+    else:
+        licences = formatting.pluralize(own + added.added, "licence")
+        message = f"{licences}, somme des lignes de cette école : {formatting.number(own)} ici, plus {where}."
+    return Problem("units", ROWS_COMBINED, message, blocking=False, added=added.added)
+
+
+def _describe_term(
+    request: CheckRequest, lines: Sequence[ComparableRow], added: AddedRows, context: CheckContext
+) -> Problem | None:
+    """Return why a row has no number of its own: another has it; None where its number cannot be read."""
+    row = request.row
+    place = (row.sheet, row.number)
+    term = next(line.term for line in lines if line.place == place)
+    first = school_checks.describe_place(added.first.place, row.sheet, context.sheets)
+    units = added.terms.get(place)
+    if units is None:
+        if term is None or term.units is None:
+            return None
+        return warning(
+            "", ANOTHER_ROW_COUNTS, f"Ligne que le fichier écarte ; une autre de cette école compte ({first})."
+        )
+    message = f"Même école que la {first}, qui en porte le nombre ({formatting.pluralize(units, 'licence')} ici)."
+    if term is not None and term.units != units:
+        message += " La même personne y est déjà comptée."
+    return warning("", COUNTED_WITH_ANOTHER, message + _describe_lost_address(request, added.first, context))
+
+
+def _describe_lost_address(request: CheckRequest, first: ComparableRow, context: CheckContext) -> str:
+    """Return the sentence about the address of a row that does not count beside the first of its school."""
+    email = request.row.email
+    if context.purpose is not Purpose.ALLOCATION or not email or email.lower() == first.email:
+        return ""
+    return f" L'adresse {email} de cette ligne ne sert donc pas."
+
+
 def _repeated_school_problem(
     request: CheckRequest, same_school: RepeatedSchool, context: CheckContext
 ) -> Problem | None:
@@ -240,11 +339,7 @@ def _repeated_school_problem(
         if first.place == here:
             return None
         where = school_checks.describe_place(first.place, row.sheet, context.sheets)
-        lost = (
-            f" L'adresse {row.email} de cette ligne ne sert donc pas."
-            if context.purpose is Purpose.ALLOCATION and row.email and row.email.lower() != first.email
-            else ""
-        )
+        lost = _describe_lost_address(request, first, context)
         return warning("uai", "duplicate", f"Cette école figure déjà à la {where}.{lost}")
     others = (line for line in same_school.lines if line.place != here)
     count = len(same_school.lines) - 1

@@ -28,6 +28,7 @@ from imports.parsing.column_mapping import column_index, column_letters
 from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.questions import DUPLICATE_TABLES
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, RememberedMapping
+from imports.problems import ADDED_UP
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.checks import ProgressCallback, no_progress
 from schools.queries import list_communes
@@ -122,7 +123,7 @@ def _carry_decisions(spreadsheet_import: SpreadsheetImport, kept: dict[int, int]
     decided = {
         row.pk: row
         for row in ImportRow.objects.filter(import_id=spreadsheet_import.corrects_id or 0).filter(
-            ~Q(edits={}) | Q(set_aside=True) | ~Q(conflict_resolution="")
+            ~Q(edits={}) | Q(set_aside=True) | ~Q(conflict_resolution="") | Q(notes__contains=[{"code": ADDED_UP}])
         )
     }
     # Rows ignored by the parser that a member restored.
@@ -143,6 +144,7 @@ def _carry_decisions(spreadsheet_import: SpreadsheetImport, kept: dict[int, int]
         was = decided[kept[row.pk]]
         row.edits, row.conflict_resolution = was.edits, was.conflict_resolution
         row.set_aside, row.awaited, row.ignored_reason = was.set_aside, was.awaited, was.ignored_reason
+        row.notes = [*row.notes, *(note for note in was.notes if note["code"] == ADDED_UP)]
         if row.pk in altered:
             # A school chosen in the workbook is more recent than the decision, and restores the row.
             row.set_aside = row.awaited = False

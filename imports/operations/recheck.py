@@ -59,23 +59,26 @@ def change_rows(
     emails = {was.email for was in before} | {line.email for line in altered.values()}
     # The message about an address of many schools does not depend on their number.
     emails -= {email for email in emails if _count_schools(email, findings) - len(rows) > row_checks.MAX_LISTED_SCHOOLS}
-    affected = list(
-        ImportRow.objects.filter(
-            pk__in_array=_affected_ids(stored, findings, uais - {""}, emails - {""}) - set(altered)
-        )
-    )
+    found = _affected_ids(stored, findings, uais - {""}, emails - {""})
+    # All rows of a repeated school: what each of them adds is not stored.
+    repeated = {line.uai for pk, line, _, _ in stored if pk in found and line.uai in findings.same_school}
+    found |= {pk for pk, line, _, _ in stored if line.uai in repeated} if repeated else set()
+    affected = list(ImportRow.objects.filter(pk__in_array=found - set(altered)))
     default_ticks |= {row.pk: is_ticked_by_default(row) for row in affected}
-    _apply_outcomes(rows, requests, default_ticks, context, findings, always=True)
     others: list[ImportRow] = []
     if affected:
-        requests = [
+        asked = [
             import_rows.build_check_request(
                 row, import_rows.parse_stored_row(row, spreadsheet_import), import_rows.get_stored_resolution(row)
             )
             for row in affected
         ]
-        context = context_queries.load_context(spreadsheet_import, collect_uais(one.school for one in requests))
-        others = _apply_outcomes(affected, requests, default_ticks, context, findings)
+        around = context_queries.load_context(spreadsheet_import, collect_uais(one.school for one in asked))
+        if repeated:
+            altered |= {row.pk: build_comparable_row(one, around) for row, one in zip(affected, asked, strict=True)}
+            findings = compare_rows([altered.get(line.pk, line.line) for line in stored])
+        others = _apply_outcomes(affected, asked, default_ticks, around, findings)
+    _apply_outcomes(rows, requests, default_ticks, context, findings, always=True)
     import_rows.replace_rows([*rows, *others])
     return bool(others)
 

@@ -30,7 +30,7 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows, is_tickable
 from imports.operations.upload import store_upload
-from imports.problems import COUNTED_WITH_ANOTHER, RowNote
+from imports.problems import ADDED_UP, RowNote
 from imports.queries import ADDRESS_CODES, BaseRowQuery, RowQuery
 from imports.rows import parse_file_units
 from licensing.pools.models import Pool
@@ -476,7 +476,7 @@ def add_up_rows(
     by: User | None,  # noqa: ARG001 - only the application is audited
     at: datetime.datetime,  # noqa: ARG001
 ) -> int:
-    """Give the first row of a school the numbers of all its rows, and set the others aside; return the sum.
+    """Let the numbers of all rows of a school count in the first of them; return the sum.
 
     Raises `Refusal`, having changed nothing, where no other row cites the school, or a number is missing.
     """
@@ -489,20 +489,11 @@ def add_up_rows(
             f"La ligne {number} ne s'additionne à aucune autre : son école n'est citée qu'une fois, ou l'une de ses "
             "lignes ne dit pas de nombre.",
         )
-    first, *others = cited
 
     def add_up(row: ImportRow) -> None:
-        if row == first:
-            row.edits = row.edits | {Meaning.UNITS.value: str(sum(numbers))}
-            return
-        licences = formatting.pluralize(row.units or 0, "licence")
-        elsewhere = "" if row.sheet == first.sheet else f" de la feuille « {names[first.sheet]} »"
-        message = f"Même école que la ligne {first.number}{elsewhere}, qui en porte le nombre ({licences} ici)."
-        row.notes = [*row.notes, RowNote("", COUNTED_WITH_ANOTHER, message).as_json()]
-        row.set_aside = True
+        row.notes = [*row.notes, RowNote("", ADDED_UP, row.uai).as_json()]
 
-    names = spreadsheet_import.layout.sheets
-    change_rows(spreadsheet_import, [first, *others], add_up)
+    change_rows(spreadsheet_import, cited, add_up)
     return sum(numbers)
 
 
@@ -569,6 +560,9 @@ def list_written_values(row: ImportRow, spreadsheet_import: SpreadsheetImport) -
     if combined is not None:
         # The page shows the number of the note, not the one of the cell.
         written |= {Meaning.UNITS.value: "" if combined["units"] is None else str(combined["units"])}
+    if any("added" in problem for problem in row.problems):
+        units = parse_file_units(row, spreadsheet_import)
+        written |= {Meaning.UNITS.value: "" if units is None else str(units)}
     return written
 
 

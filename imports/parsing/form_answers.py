@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
 
 from core import formatting
 from imports.cells import CellType, cell_to_text
@@ -62,21 +63,24 @@ def may_be_personal(index: int, titles: Sequence[Title], sample: Sequence[CellRo
 
 
 def list_respondents(tables: Iterable[ReadTable]) -> dict[tuple[int, int], str]:
-    """Return who each row is of, by its sheet and number: names and addresses; none where no column says it."""
+    """Return a digest of who each row is of, by its sheet and number; none where no column says it.
+
+    A person is an address, unless it is the school's; else their names.
+    """
     found: dict[tuple[int, int], str] = {}
     for table in tables:
         sheet, titles = table.detected.sheet, table.detected.titles
         taken = {table.columns.get(meaning) for meaning in (Meaning.NAME, Meaning.COMMUNE, Meaning.UAI)}
-        columns = [
-            index
-            for index, title in enumerate(titles)
-            if index not in taken and (_names_person(title) or _is_address(index, table))
-        ]
+        free = [index for index in range(len(titles)) if index not in taken]
+        addresses = [index for index in free if _is_address(index, table)]
+        names = [index for index in free if index not in addresses and _names_person(titles[index])]
         numbers = {row.number for row in table.body.rows}
-        for number, row in enumerate(sheet.rows(), start=1) if columns else ():
-            person = " ".join(filter(None, (fold(_text_at(row, index)) for index in columns)))
+        for number, row in enumerate(sheet.rows(), start=1) if addresses or names else ():
+            written = (_text_at(row, index).lower() for index in addresses)
+            address = next((text for text in written if text and not _SCHOOL_ADDRESS.match(text)), "")
+            person = address or " ".join(filter(None, (fold(_text_at(row, index)) for index in names)))
             if person and number in numbers:
-                found[table.detected.index, number] = person
+                found[table.detected.index, number] = blake2b(person.encode(), digest_size=8).hexdigest()
     return found
 
 

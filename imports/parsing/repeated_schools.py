@@ -7,23 +7,29 @@ from core import formatting
 from imports.columns import Meaning
 from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.rows import ParsedRow, add_notes, leave_out_row
-from imports.problems import COUNTED_WITH_ANOTHER, RowNote
+from imports.problems import COUNTED_WITH_ANOTHER, ROWS_COMBINED, RowNote
 from schools.folding import fold
 
 _PLACE = (Meaning.COMMUNE, Meaning.POSTAL_CODE, Meaning.DEPARTEMENT, Meaning.ADDRESS)
 
+#: In the key of a school without UAI, between its name and its kind.
+_AFTER_NAME = " / "
+
 
 def school_key(row: ParsedRow) -> str:
-    """Return the UAI of a row as written, else its name with its kind and place, folded; "" where it has neither."""
+    """Return the UAI of a row as written, else its name with its kind and place, folded; "" where it has neither.
+
+    A text without figures, « ? » or « à compléter », is no UAI: it is that of several schools.
+    """
     cells = row.cells
     code = cells.get(Meaning.UAI, "")
-    if code:
+    if any(map(str.isdigit, code)):
         return code.upper().replace(" ", "")
     name = cells.get(Meaning.NAME, "")
     if not name:
         return ""
     parts = [name, *(cells.get(meaning, "") for meaning in _PLACE)]
-    return f"{fold(' '.join(parts))} / {fold(cells.get(Meaning.KIND, ''))}"
+    return f"{fold(' '.join(parts))}{_AFTER_NAME}{fold(cells.get(Meaning.KIND, ''))}"
 
 
 QUESTION = "repeated_schools"
@@ -93,8 +99,11 @@ def ask_repeated_schools(
     # With one licence a row, the sum is the number of rows.
     if source.missing or source.units_for_all == 1:
         del options[0]
+    # Two names may be one school, which the directory tells later.
+    schools = "noms d'école" if any(_AFTER_NAME in key for key in groups) else "écoles"
+    count = f"{formatting.number(len(repeated))} {schools} sur {formatting.number(len(groups))}"
     who = (
-        f"{formatting.number(len(repeated))} écoles sur {formatting.number(len(groups))} figurent sur plusieurs lignes"
+        f"{count} figurent sur plusieurs lignes"
         if len(repeated) > 1
         else "Une seule école figure sur plusieurs lignes"
         if repeated
@@ -161,7 +170,8 @@ def _count(lines: Sequence[ParsedRow], sheets: Sequence[str], respondents: Mappi
     again = _describe_rows([row for row in lines if row not in kept], sheets)
     message = f"{formatting.pluralize(len(kept), 'licence')}, {rows}"
     message += f" ; la même personne est comptée une fois ({again})." if again else "."
-    return RowNote(Meaning.UNITS.value, "rows_combined", message, units=len(kept))
+    people = tuple(key for key in counted if isinstance(key, str))
+    return RowNote(Meaning.UNITS.value, ROWS_COMBINED, message, units=len(kept), respondents=people)
 
 
 def _add_up(lines: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[str]) -> RowNote:
@@ -177,7 +187,7 @@ def _add_up(lines: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[s
         return RowNote(Meaning.UNITS.value, "rows_not_combined", message, blocking=True)
     shown = " + ".join(map(str, terms[:MAX_NAMED])) + (" + …" if len(terms) > MAX_NAMED else "")
     message = f"{formatting.pluralize(sum(terms), 'licence')}, somme de plusieurs lignes ({where}) : {shown}."
-    return RowNote(Meaning.UNITS.value, "rows_combined", message, units=sum(terms))
+    return RowNote(Meaning.UNITS.value, ROWS_COMBINED, message, units=sum(terms))
 
 
 def _describe_kept(terms: Sequence[int]) -> str:

@@ -17,7 +17,7 @@ from imports.cells import (
 )
 from imports.columns import Meaning
 from imports.formats.sheet_types import CellRow, CellValue
-from imports.problems import LEFT_OUT_CODES, Problem, RowNote, warning
+from imports.problems import UNTOLD_CODES, Problem, RowNote, warning
 
 #: Characters of a contact's name in the database.
 MAX_NAME_LENGTH = 150
@@ -154,7 +154,7 @@ def leave_out_row(row: ParsedRow, code: str, reason: str) -> ParsedRow:
 def add_notes(row: ParsedRow, notes: Sequence[RowNote], volume: Meaning | None, *, edited: bool = False) -> ParsedRow:
     """Return the row with the notes of its file. `edited`: a member typed its number, which overrides them."""
     relevant = [
-        note for note in notes if note.code not in LEFT_OUT_CODES and not (edited and note.column == Meaning.UNITS)
+        note for note in notes if note.code not in UNTOLD_CODES and not (edited and note.column == Meaning.UNITS)
     ]
     if row.ignored or not relevant:
         return row._replace(notes=(*row.notes, *notes))

@@ -299,12 +299,12 @@ def test_a_row_that_is_left_out_says_why(pool):
     spreadsheet_import = upload_and_parse(pool, content, filename="a.xlsx")
     row_edits.add_up_rows(import_id=spreadsheet_import.pk, number=4, by=None, at=TERM)
     sheet = build_annotated(spreadsheet_import).worksheets[0]
-    added = "Laissée de côté : Même école que la ligne 4, qui en porte le nombre (4\u00a0licences ici)."
+    added = "Laissée de côté : Même école que la ligne\u00a04, qui en porte le nombre (4\u00a0licences ici)."
     assert [sheet.cell(number, 3).value for number in range(2, 11)] == [
         None,
         "Laissée de côté : Cette école figure déjà à la ligne\u00a02.",
-        "Corrigé ici : 6 (nombre de licences).",
-        f"Ligne mise de côté ici.\n{added}",
+        "À vérifier : 6\u00a0licences, somme des lignes de cette école : 2 ici, plus ligne\u00a05 (4).",
+        added,
         *[None] * 5,
     ]
 

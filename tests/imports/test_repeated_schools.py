@@ -3,7 +3,7 @@
 import pytest
 
 from core.formatting import curl_apostrophes
-from imports import tasks
+from imports import queries, tasks
 from imports.columns import Meaning
 from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.models import ImportRow, SpreadsheetImport
@@ -286,6 +286,13 @@ def test_answers_to_a_form_offer_to_count_each_school_s():
     assert units(answered(ANSWERS, "count", FORM)) == [2, 1]
 
 
+@pytest.mark.parametrize(("codes_of_rows", "words"), [(False, "2 noms d'école sur 2"), (True, "2 écoles sur 2")])
+def test_names_are_not_counted_as_schools(codes_of_rows, words):
+    rows = [[uai if codes_of_rows else "?", name, ""] for uai, name in ((ZOLA, "Zola"), (HUGO, "Hugo")) * 2]
+    (question,) = parse(rows, ["UAI", "École", "Niveau"]).questions
+    assert f"{words} figurent sur plusieurs lignes" in question.message
+
+
 def test_a_form_with_one_answer_a_school_offers_it_too():
     addresses, question = parse(ANSWERS[1:], FORM).questions
     assert (addresses.code, addresses.likely, question.likely) == ("email_columns", "none", "count")
@@ -320,6 +327,86 @@ def test_counted_rows_are_applied_without_a_column_of_numbers(pool):
     assert spreadsheet_import.layout.remarks == []
     confirm_and_apply(spreadsheet_import)
     assert list(Allocation.objects.values_list("units", flat=True)) == [2, 2, 2]
+
+
+def read_answers(pool, *lines):
+    """Read answers to a form, with a column of UAI whose « ? » are schools to choose, and count the rows."""
+    titles = ["Horodateur", "Adresse e-mail", "UAI", "École"]
+    rows = [[f"0{n}/09/2026 10:03", *line] for n, line in enumerate(lines, start=1)]
+    spreadsheet_import = upload_and_parse(pool, build_csv([titles, *rows]))
+    intake.choose_layout(
+        import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns={Meaning.UAI: 2, Meaning.NAME: 3},
+        answers={"repeated_schools": "count", "email_columns": "none"}, units_for_all=None, by=None, at=TERM,
+    )  # fmt: skip
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.state == ImportState.CHECKED
+    return spreadsheet_import
+
+
+def given(spreadsheet_import):
+    """Return the licences of the ticked rows, by number."""
+    return dict(ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).values_list("number", "units"))
+
+
+@pytest.mark.slow
+def test_rows_of_a_school_that_each_spells_otherwise_add_up_whatever_is_chosen_after(pool):
+    zola, hugo = SchoolFactory.create_batch(2)
+    counted = read_answers(
+        pool, ["a@x.example", zola.uai, "Zola"], ["b@x.example", "?2", "E. Zola"], ["c@x.example", "?3", "Emile Zola"],
+        ["d@x.example", hugo.uai, "Hugo"], ["a@x.example", zola.uai, "Zola"],
+    )  # fmt: skip
+    steps = [
+        (3, {"edits": {"uai": zola.uai}}, {2: 2, 5: 1}),
+        (4, {"edits": {"uai": zola.uai}}, {2: 3, 5: 1}),
+        (4, {"edits": {"uai": hugo.uai}}, {2: 2, 4: 2}),
+        (4, {"edits": {"uai": zola.uai}}, {2: 3, 5: 1}),
+        (3, {"set_aside": True}, {2: 2, 5: 1}),
+        (3, {"set_aside": False}, {2: 3, 5: 1}),
+        (2, {"set_aside": True}, {3: 2, 5: 1}),
+        (2, {"set_aside": False}, {2: 3, 5: 1}),
+        (3, {"edits": {"units": "4"}}, {2: 6, 5: 1}),
+        (2, {"edits": {"units": "9"}}, {2: 9, 5: 1}),
+    ]
+    for number, change, expected in steps:
+        row_edits.amend_row(import_id=counted.pk, number=number, by=None, at=TERM, **change)
+        assert given(counted) == expected, (number, change)
+        recheck.recheck_import(counted)
+        assert given(counted) == expected, (number, change)
+    assert describe_replaced_number(stored(2), counted) == "Les lignes du fichier donnent 6."
+    assert all(row.problems for row in ImportRow.objects.filter(ticked=False))
+    assert queries.get_tally(counted).units == 10
+    confirm_and_apply(counted)
+    assert dict(Allocation.objects.values_list("school_id", "units")) == {zola.uai: 9, hugo.uai: 1}
+
+
+@pytest.mark.slow
+def test_the_spellings_of_a_school_that_is_recognised_add_up_and_a_person_counts_once(pool):
+    school, other = SchoolFactory.create_batch(2)
+    counted = read_answers(
+        pool, ["a@x.example", school.uai, "Zola"], ["b@x.example", f"{school.uai} ", "Zola"],
+        ["a@x.example", f"UAI {school.uai}", "Zola"], ["c@x.example", other.uai, "Hugo"],
+        ["e@x.example", other.uai, "Hugo"],
+    )  # fmt: skip
+    assert given(counted) == {2: 2, 5: 2}
+    (again,) = stored(4).problems
+    assert (stored(4).verdict, again["code"]) == (Verdict.IGNORED, "counted_with_another")
+    assert "La même personne y est déjà comptée." in again["message"]
+
+
+@pytest.mark.slow
+def test_numbers_to_add_up_are_those_of_a_chosen_school_s_rows_too(pool):
+    schools = SchoolFactory.create_batch(3)
+    lines = [[school.uai, school.name, 2] for school in schools for _ in range(3)]
+    content = build_csv([["UAI", "École", "Licences"], *lines, ["?", "E. Zola", 3], ["?", "Emile Zola", ""]])
+    summed = answer(upload_and_parse(pool, content), "sum")
+    for number in (11, 12):
+        row_edits.amend_row(import_id=summed.pk, number=number, edits={"uai": schools[0].uai}, by=None, at=TERM)
+    assert given(summed) == {2: 9, 5: 6, 8: 6}
+    # A number that is missing is asked for in its row.
+    assert (stored(12).verdict, stored(12).codes) == (Verdict.ERROR, ["units_missing"])
+    row_edits.amend_row(import_id=summed.pk, number=12, edits={"units": "1"}, by=None, at=TERM)
+    assert given(summed) == {2: 10, 5: 6, 8: 6}
 
 
 @pytest.mark.slow

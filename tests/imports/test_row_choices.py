@@ -88,20 +88,22 @@ def test_the_rows_of_a_school_are_added_up_by_one_click(officer, pool, numbers, 
     first, *others = rows(spreadsheet_import).values()
     assert (first.verdict, first.units, first.ticked) == (Verdict.NEW, total, True)
     assert {(row.verdict, row.set_aside, row.codes[0]) for row in others} == {
-        (Verdict.IGNORED, True, "counted_with_another")
+        (Verdict.IGNORED, False, "counted_with_another")
     }
     message = f"Même école que la ligne 2, qui en porte le nombre ({numbers[1]} licences ici)."
     assert message in page_text(officer.get(here))
 
 
 @pytest.mark.slow
-def test_a_row_that_was_added_up_is_taken_up_again_with_its_own_number(pool):
+def test_a_row_that_was_added_up_is_set_aside_and_taken_up_again_with_its_own_number(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 4), (school, 6)))
     row_edits.add_up_rows(import_id=spreadsheet_import.pk, number=2, by=None, at=TERM)
-    row_edits.amend_row(import_id=spreadsheet_import.pk, number=3, set_aside=False, by=None, at=TERM)
-    found = {number: (row.codes, row.units) for number, row in rows(spreadsheet_import).items()}
-    assert found == {2: (["conflicting_duplicate"], 10), 3: (["conflicting_duplicate"], 6)}
+    for set_aside, units, code in ((True, 4, "set_aside"), (False, 10, "counted_with_another")):
+        row_edits.amend_row(import_id=spreadsheet_import.pk, number=3, set_aside=set_aside, by=None, at=TERM)
+        found = rows(spreadsheet_import)
+        first, other = found[2], found[3]
+        assert (first.units, first.ticked, other.units, other.codes) == (units, True, None, [code])
 
 
 @pytest.mark.slow
