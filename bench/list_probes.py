@@ -41,6 +41,17 @@ class ProbeResult(StrEnum):
     SILENT = "silent"
 
 
+class LikelyAnswers(StrEnum):
+    """What the answers that are filled in make of a list."""
+
+    #: What was meant.
+    RIGHT = "right"
+    #: Nothing that was not meant, and not all of it: somebody has to choose.
+    EMPTY = "empty"
+    #: Rows or numbers that were not meant.
+    WRONG = "wrong"
+
+
 class ProbeOutcome(NamedTuple):
     """The result of a probe."""
 
@@ -48,8 +59,8 @@ class ProbeOutcome(NamedTuple):
     result: ProbeResult
     #: What would be given, or was asked, in a few words.
     reason: str
-    #: Whether the answers that are filled in make of the list what was meant.
-    is_likely_right: bool = False
+    #: Of a probe with questions.
+    likely: LikelyAnswers = LikelyAnswers.EMPTY
 
     def line(self) -> str:
         """Return the outcome in one line."""
@@ -77,8 +88,8 @@ class ProbeMeasure:
             "results": {str(kind): dict(counts) for kind, counts in self.count().items()},
             "outcomes": [
                 {"kind": str(probe.kind), "title": probe.title, "values": probe.values, "result": str(result),
-                 "reason": reason, "likely_right": is_likely_right}
-                for probe, result, reason, is_likely_right in self.outcomes
+                 "reason": reason, "likely": str(likely)}
+                for probe, result, reason, likely in self.outcomes
             ],
         }  # fmt: skip
 
@@ -90,10 +101,10 @@ class ProbeMeasure:
         ]
         needless = [outcome.line() for outcome in self.outcomes if outcome.result is ProbeResult.NEEDLESS]
         asked = [outcome for outcome in self.outcomes if outcome.result is ProbeResult.ASKED]
-        likely = sum(outcome.is_likely_right for outcome in asked)
+        likely = Counter(outcome.likely for outcome in asked)
         head = (
             f"name=list_probes  probes={len(self.outcomes)}  seconds={self.seconds:.1f}  "
-            f"likely answers right={likely}/{len(asked)}"
+            f"asked={len(asked)}  likely answers " + "  ".join(f"{each}={likely[each]}" for each in LikelyAnswers)
         )
         return "\n".join([head, *needless, *lines])
 
@@ -120,9 +131,18 @@ def judge_probe(probe: Probe) -> ProbeOutcome:
         result = ProbeResult.NEEDLESS
     else:
         result = ProbeResult.SILENT
+    return ProbeOutcome(probe, result, _describe(parsed, given, probe), _judge_likely(probe, parsed))
+
+
+def _judge_likely(probe: Probe, parsed: ParsedSheet) -> LikelyAnswers:
+    """Return what the answers that are filled in make of a list; nothing is given while a question is open."""
     likely = {question.code: question.likely for question in parsed.questions if question.likely}
-    is_likely_right = bool(likely) and _list_given(_parse(probe, likely)) == probe.truth
-    return ProbeOutcome(probe, result, _describe(parsed, given, probe), is_likely_right)
+    if not likely or len(likely) < len(parsed.questions):
+        return LikelyAnswers.EMPTY
+    given = _list_given(_parse(probe, likely))
+    if given == probe.truth:
+        return LikelyAnswers.RIGHT
+    return LikelyAnswers.EMPTY if given.items() <= probe.truth.items() else LikelyAnswers.WRONG
 
 
 def _parse(probe: Probe, answers: Mapping[str, str]) -> ParsedSheet:

@@ -27,14 +27,17 @@ class CellAnswer(StrEnum):
     OTHER = "other"
 
 
-#: Answers that speak against giving, whatever the column; and those that tick, unless crosses stand beside check marks.
+#: Answers that speak against giving, whatever the column; those that give; those that tick, unless crosses stand beside
+#: check marks.
 AGAINST = frozenset({CellAnswer.NO, CellAnswer.REFUSAL, CellAnswer.DOUBT})
+AGREEING = frozenset({CellAnswer.YES, CellAnswer.CHECK, CellAnswer.AGREED})
 TICKS = frozenset({CellAnswer.YES, CellAnswer.CHECK, CellAnswer.CROSS})
 
 _WORDS = (
     dict.fromkeys(("oui", "o", "ok", "1", "vrai", "true", "yes", "y"), CellAnswer.YES)
     | dict.fromkeys(("non", "n", "no", "ko", "0", "faux", "false"), CellAnswer.NO)
     | dict.fromkeys(("x", "xx", "xxx"), CellAnswer.CROSS)
+    | {"v": CellAnswer.CHECK}
 )
 _MARKS = (
     dict.fromkeys("×✕✖✗✘☒❌", CellAnswer.CROSS)
@@ -58,17 +61,20 @@ _DOUBT = re.compile(
     r"|(sans|pas de) (reponse|retour|nouvelles?)|en cours|deja|prochaine?|plus tard|mais)\b"
 )
 _NEGATED = re.compile(r"\b(ne|non|pas|jamais|aucune?|sans)\b")
+_OUTSIDE = re.compile(r"\bhors\b")
+#: « Retenue (oui/non) » is no denial.
+_BOTH_ANSWERS = re.compile(r"\b(oui (ou )?non|non (ou )?oui)\b")
 _YES_START = re.compile(r"(oui|ok|d accord)\b")
 _AGREED_START = re.compile(
     r"((avis )?(tres )?(favorable|positif)|(accord|accept|valid|confirm|interess|engag|selectionn|sign)e(e|es|s)?"
-    r"|retenue?s?|inscrite?s?|participe|participante?s?|volontaires?|adherente?s?|beneficiaires?)\b"
+    r"|accord|attribuee?s?|retenue?s?|inscrite?s?|participe|participante?s?|volontaires?|adherente?s?|beneficiaires?)\b"
 )
-#: Titles, and names of sheets and of groups, under which a row is refused.
-_NEGATIVE = re.compile(
-    r"\b(ne (participe(nt)?|souhaite(nt)?|veut|veulent) pas|refus\w*|rejet\w*|annul\w*|exclu\w*|desist\w*|abandon\w*"
-    r"|defavorable\w*|ecarte\w*|renonce\w*|non (participant|retenu|accorde|valide|interesse|volontaire|servi)\w*"
-    r"|(en|d) attente|ferme\w*|supprim\w*|retir\w*|remplac\w*|sorti(e|es|s)?|resili\w*|date de fin)\b"
-)
+#: What makes of a category its contrary; « non livré » beside « livré » does not say which is to be given.
+CONTRARY_PREFIXES = ("in", "im", "ir", "il", "de", "non-", "no-", "pas-")
+#: Titles of remarks.
+_REMARKS = re.compile(r"observ|\bobs\b|remarq|\brem|comment|note|precision|info|suivi|divers")
+#: The same of titles, and of names of sheets and of groups.
+_SET_APART = re.compile(r"\b((en|d) attente|remplac\w*|sorti(e|es|s)?|date de fin)\b")
 #: The category of dates, whatever they are: beside empty cells they say whether a thing was done.
 DATE = "date"
 _DATE = re.compile(r"((le )?\d{1,2} \d{1,2} (20)?\d\d|20\d\d \d{1,2} \d{1,2})( \d{1,2} \d{2}( \d{2})?)?")
@@ -78,7 +84,18 @@ _SYMBOLS = "?!*+"
 
 def refuses_below(title: str) -> bool:
     """Whether what stands under a title, on a sheet or in a group of this name is refused."""
-    return _NEGATIVE.search(fold(title)) is not None
+    return any(words.search(fold(title)) for words in (_REFUSAL, _SET_APART))
+
+
+def speaks_against(title: str) -> bool:
+    """Whether « oui » or a cross below a title is a no: « Ne pas livrer », « Suspendu », « Hors périmètre »."""
+    folded = _BOTH_ANSWERS.sub(" ", fold(title))
+    return any(words.search(folded) for words in (_REFUSAL, _SET_APART, _DOUBT, _NEGATED, _OUTSIDE))
+
+
+def is_title_of_remarks(title: str) -> bool:
+    """Whether a title announces remarks, beside which an empty cell says nothing."""
+    return _REMARKS.search(fold(title)) is not None
 
 
 def is_refusal(text: str) -> bool:

@@ -86,6 +86,8 @@ def _find_uai_fault(text: str) -> str:
 class Column:
     """A kind of column. What is not declared of it does not matter for it."""
 
+    #: In the API, and where it is stored.
+    name: str
     label: str
     group: ColumnGroup
     #: Patterns of its titles, the most certain first: their place is their tier.
@@ -122,282 +124,249 @@ class Column:
 
 
 class Meaning(StrEnum):
-    """Meaning of a column, with its declaration. The value is its name in the API, and where it is stored."""
+    """Meaning of a column, with its declaration, whose name is its value."""
 
     column: Column
 
-    # For the type checker, `Meaning("uai")` calls this: without a column it finds the member, as for any enumeration.
-    def __new__(cls, value: str, column: Any = None) -> Self:
-        """Return the member of this name."""
-        member = str.__new__(cls, value)
-        member._value_ = value
+    # For the type checker, `Meaning("uai")` calls this: it finds the member, as for any enumeration.
+    def __new__(cls, column: Any) -> Self:
+        """Return the member of this column."""
+        member = str.__new__(cls, column.name)
+        member._value_ = column.name
         member.column = column
         return member
 
-    UAI = (
-        "uai",
-        Column(
-            label="UAI de l'école",
-            group=ColumnGroup.SCHOOL,
-            titles=(
-                pattern("uai", allows=_CODE | split_words("ecole etablissement structure national")),
-                pattern("code numero identifiant", "ecole etablissement structure", allows="national"),
-                pattern("uai", never="choix"),
-                pattern("identifiant", allows="national unique"),
-            ),
-            certain_tier=0,
-            remembered=(CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
-            find_fault=_find_uai_fault,
-            edit_help="L'école, seule : celle que vous choisissez.",
-            workbook=WorkbookColumn(12, "school_id", title="UAI"),
+    UAI = Column(
+        name="uai",
+        label="UAI de l'école",
+        group=ColumnGroup.SCHOOL,
+        titles=(
+            pattern("uai", allows=_CODE | split_words("ecole etablissement structure national")),
+            pattern("code numero identifiant", "ecole etablissement structure", allows="national"),
+            pattern("uai", never="choix"),
+            pattern("identifiant", allows="national unique"),
         ),
+        certain_tier=0,
+        remembered=(CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
+        find_fault=_find_uai_fault,
+        edit_help="L'école, seule : celle que vous choisissez.",
+        workbook=WorkbookColumn(12, "school_id", title="UAI"),
     )
-    EMAIL = (
-        "email",
-        Column(
-            label="Adresse e-mail",
-            group=ColumnGroup.CONTACT,
-            titles=(
-                pattern(
-                    "mail",
-                    allows=_LEADER
-                    | _SCHOOL
-                    | split_words("adresse electronique academique professionnel officiel boite internet academie"),
-                ),
-                pattern(
-                    "adresse courrier boite", "electronique", allows=_LEADER | _SCHOOL | split_words("lettre lettres")
-                ),
-                pattern("mail"),
-                pattern("contact", allows=_SCHOOL),
+    EMAIL = Column(
+        name="email",
+        label="Adresse e-mail",
+        group=ColumnGroup.CONTACT,
+        titles=(
+            pattern(
+                "mail",
+                allows=_LEADER
+                | _SCHOOL
+                | split_words("adresse electronique academique professionnel officiel boite internet academie"),
             ),
-            tolerates=split_words("internet site academie web"),
-            certain_tier=0,
-            remembered=(CellType.EMAIL,),
-            find_fault=_fault_of(parse_email),
-            edit_help="L'adresse à qui écrire : où part la clé d'une attribution, ou le contact du périmètre.",
-            portfolio=PortfolioField("contact_email", "contact", "E-mail"),
-            workbook=WorkbookColumn(40, "contact_email"),
+            pattern("adresse courrier boite", "electronique", allows=_LEADER | _SCHOOL | split_words("lettre lettres")),
+            pattern("mail"),
+            pattern("contact", allows=_SCHOOL),
         ),
+        tolerates=split_words("internet site academie web"),
+        certain_tier=0,
+        remembered=(CellType.EMAIL,),
+        find_fault=_fault_of(parse_email),
+        edit_help="L'adresse à qui écrire : où part la clé d'une attribution, ou le contact du périmètre.",
+        portfolio=PortfolioField("contact_email", "contact", "E-mail"),
+        workbook=WorkbookColumn(40, "contact_email"),
     )
-    UNITS = (
-        "units",
-        Column(
-            label="Nombre de licences",
-            group=ColumnGroup.NUMBER,
-            titles=(
-                pattern("licence abonnement", allows=_COUNT | _REQUEST | split_words("cle")),
-                pattern("nombre quantite volume", "cle code", allows=_COUNT | _REQUEST | split_words("activation")),
-                pattern(
-                    "licence abonnement cle", never=" ".join(NON_COUNT_WORDS | split_words("activation code nom mail"))
-                ),
-                pattern("nombre quantite volume dotation besoin", allows=_COUNT | _REQUEST),
-                pattern("demande attribue accorde commande total souhaite", allows=_COUNT | _REQUEST),
-                # With any other word, where nothing else gives the number: « Licences restantes », « Quantité rendue ».
-                pattern(
-                    "licence abonnement quantite dotation",
-                    never=" ".join(NON_COUNT_WORDS - split_words("restant consomme") | split_words("code nom mail")),
-                ),
-                pattern("nombre", _MORE, never="classe"),
+    UNITS = Column(
+        name="units",
+        label="Nombre de licences",
+        group=ColumnGroup.NUMBER,
+        titles=(
+            pattern("licence abonnement", allows=_COUNT | _REQUEST | split_words("cle")),
+            pattern("nombre quantite volume", "cle code", allows=_COUNT | _REQUEST | split_words("activation")),
+            pattern(
+                "licence abonnement cle", never=" ".join(NON_COUNT_WORDS | split_words("activation code nom mail"))
             ),
-            certain_tier=1,
-            remembered=(CellType.QUANTITY,),
-            find_fault=_fault_of(parse_quantity),
-            edit_help="Licences, d'une attribution.",
-            workbook=WorkbookColumn(12, "units"),
-        ),
-    )
-    CLASSES = (
-        "classes",
-        Column(
-            label="Nombre de classes",
-            group=ColumnGroup.NUMBER,
-            titles=(
-                pattern(
-                    "classe",
-                    "elementaire",
-                    allows=_COUNT | _SCHOOL | split_words("ouvert prevu cycle pedagogique") | _LEVELS,
-                ),
-                # « Classes du CP au CM2 »; the CM2 alone are not all classes.
-                pattern("classe", "cp", "cm2", allows=_COUNT | _SCHOOL | split_words("ouvert prevu") | _LEVELS),
-                pattern("classe", allows=_COUNT | _SCHOOL | split_words("ouvert prevu primaire")),
-                pattern(
-                    "nombre",
-                    "classe",
-                    never="maternelle ulis moyenne niveau dedoublee elementaire par ferme fermee cp ce1 ce2 cm1 cm2",
-                ),
-                pattern("classe", _MORE, never="maternelle"),
+            pattern("nombre quantite volume dotation besoin", allows=_COUNT | _REQUEST),
+            pattern("demande attribue accorde commande total souhaite", allows=_COUNT | _REQUEST),
+            # With any other word, where nothing else gives the number: « Licences restantes », « Quantité rendue ».
+            pattern(
+                "licence abonnement quantite dotation",
+                never=" ".join(NON_COUNT_WORDS - split_words("restant consomme") | split_words("code nom mail")),
             ),
-            tolerates=split_words("site date"),
-            certain_tier=1,
-            remembered=(CellType.QUANTITY,),
-            find_fault=_fault_of(parse_class_count),
-            edit_help="Classes, du périmètre.",
-            portfolio=PortfolioField("classes", "classes", "Classes"),
-            workbook=WorkbookColumn(12, "classes"),
+            pattern("nombre", _MORE, never="classe"),
         ),
+        certain_tier=1,
+        remembered=(CellType.QUANTITY,),
+        find_fault=_fault_of(parse_quantity),
+        edit_help="Licences, d'une attribution.",
+        workbook=WorkbookColumn(12, "units"),
     )
-    NAME = (
-        "name",
-        Column(
-            label="Nom de l'école",
-            group=ColumnGroup.SCHOOL,
-            titles=(
-                pattern(
-                    "nom libelle denomination appellation designation patronyme",
-                    "ecole etablissement college lycee structure",
-                    allows=_NAME
-                    | _SCHOOL
-                    | split_words("usuel usage officiel principal complet uai court long public prive scolaire"),
-                ),
-                pattern(
-                    "ecole etablissement college lycee",
-                    allows="public prive elementaire maternelle primaire nom scolaire groupe",
-                ),
-                pattern("denomination appellation", allows="officiel principal usuel usage complet"),
-                pattern("nom patronyme libelle designation", allows="complet usuel usage officiel long court"),
-                pattern("structure", allows="scolaire"),
-                pattern(
-                    "ecole etablissement college groupe",
-                    never="code numero identifiant adresse telephone mail directeur direction chef contact responsable "
-                    "referent nombre quantite postal cp departement classe licence uai statut prenom total",
-                    head="ecole etablissement college groupe nom type",
-                ),
+    CLASSES = Column(
+        name="classes",
+        label="Nombre de classes",
+        group=ColumnGroup.NUMBER,
+        titles=(
+            pattern(
+                "classe",
+                "elementaire",
+                allows=_COUNT | _SCHOOL | split_words("ouvert prevu cycle pedagogique") | _LEVELS,
             ),
-            is_in_data=True,
-            expected=CellContent((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
-            preferred=CellType.SCHOOL,
-            identifying=CellContent((CellType.SCHOOL,), 0.5),
-            remembered=(CellType.TEXT, CellType.SCHOOL),
-            workbook=WorkbookColumn(44, "school__name"),
-        ),
-    )
-    COMMUNE = (
-        "commune",
-        Column(
-            label="Commune",
-            group=ColumnGroup.SCHOOL,
-            titles=(
-                pattern(
-                    "commune ville localite",
-                    allows="nom libelle ecole etablissement implantation",
-                    head="commune ville localite",
-                ),
-                pattern("adresse", "commune ville localite", allows="ecole etablissement nom libelle"),
-                pattern("acheminement lieu"),
-                pattern(
-                    "commune ville localite",
-                    never="code numero mail adresse telephone contact nombre nom",
-                    head="commune ville localite",
-                ),
+            # « Classes du CP au CM2 »; the CM2 alone are not all classes.
+            pattern("classe", "cp", "cm2", allows=_COUNT | _SCHOOL | split_words("ouvert prevu") | _LEVELS),
+            pattern("classe", allows=_COUNT | _SCHOOL | split_words("ouvert prevu primaire")),
+            pattern(
+                "nombre",
+                "classe",
+                never="maternelle ulis moyenne niveau dedoublee elementaire par ferme fermee cp ce1 ce2 cm1 cm2",
             ),
-            is_in_data=True,
-            expected=CellContent((CellType.TEXT, CellType.COMMUNE), 0.5),
-            preferred=CellType.COMMUNE,
-            identifying=CellContent((CellType.COMMUNE,), DOMINANT_SHARE),
-            filled_down="La commune, écrite une fois par groupe, a été reportée",
-            workbook=WorkbookColumn(26, "school__commune"),
+            pattern("classe", _MORE, never="maternelle"),
         ),
+        tolerates=split_words("site date"),
+        certain_tier=1,
+        remembered=(CellType.QUANTITY,),
+        find_fault=_fault_of(parse_class_count),
+        edit_help="Classes, du périmètre.",
+        portfolio=PortfolioField("classes", "classes", "Classes"),
+        workbook=WorkbookColumn(12, "classes"),
     )
-    POSTAL_CODE = (
-        "postal_code",
-        Column(
-            label="Code postal",
-            group=ColumnGroup.SCHOOL,
-            titles=(
-                pattern("code", "postal", allows=_PLACE | _SCHOOL | split_words("adresse uai")),
-                pattern("cp", allows=_PLACE | _SCHOOL | split_words("adresse code")),
-                pattern("postal", allows="numero"),
+    NAME = Column(
+        name="name",
+        label="Nom de l'école",
+        group=ColumnGroup.SCHOOL,
+        titles=(
+            pattern(
+                "nom libelle denomination appellation designation patronyme",
+                "ecole etablissement college lycee structure",
+                allows=_NAME
+                | _SCHOOL
+                | split_words("usuel usage officiel principal complet uai court long public prive scolaire"),
             ),
-            expected=CellContent((CellType.POSTAL_CODE, CellType.POSTAL_TOWN), 0.5),
-            identifying=CellContent((CellType.POSTAL_CODE,), 0.9),
-            remembered=(CellType.POSTAL_CODE,),
-            filled_down="Le code postal, écrit une fois par groupe, a été reporté",
-        ),
-    )
-    DEPARTEMENT = (
-        "departement",
-        Column(
-            label="Département",
-            group=ColumnGroup.SCHOOL,
-            titles=(pattern("departement", allows="code nom libelle numero ecole etablissement", head="departement"),),
-            identifying=CellContent((CellType.DEPARTEMENT,), 0.9),
-            filled_down="Le département, écrit une fois par groupe, a été reporté",
-        ),
-    )
-    ADDRESS = (
-        "address",
-        Column(
-            label="Adresse de l'école",
-            group=ColumnGroup.SCHOOL,
-            titles=(
-                pattern(
-                    "adresse rue", allows="postal ecole etablissement ligne numero nom libelle geographique complet"
-                ),
-                pattern("adresse", never="mail electronique internet web site commune ville", head="adresse"),
+            pattern(
+                "ecole etablissement college lycee",
+                allows="public prive elementaire maternelle primaire nom scolaire groupe",
             ),
-            is_in_data=True,
-        ),
-    )
-    KIND = (
-        "kind",
-        Column(
-            label="Type d'établissement",
-            group=ColumnGroup.SCHOOL,
-            titles=(
-                pattern("type nature categorie", allows=_SCHOOL | split_words("enseignement libelle niveau")),
-                pattern("niveau degre cycle", allows=_SCHOOL | split_words("enseignement libelle")),
+            pattern("denomination appellation", allows="officiel principal usuel usage complet"),
+            pattern("nom patronyme libelle designation", allows="complet usuel usage officiel long court"),
+            pattern("structure", allows="scolaire"),
+            pattern(
+                "ecole etablissement college groupe",
+                never="code numero identifiant adresse telephone mail directeur direction chef contact responsable "
+                "referent nombre quantite postal cp departement classe licence uai statut prenom total",
+                head="ecole etablissement college groupe nom type",
             ),
-            is_in_data=True,
-            expected=CellContent((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
-            identifying=CellContent((CellType.KIND,), 0.8),
-            filled_down="Le type, écrit une fois par groupe, a été reporté",
         ),
+        is_in_data=True,
+        expected=CellContent((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
+        preferred=CellType.SCHOOL,
+        identifying=CellContent((CellType.SCHOOL,), 0.5),
+        remembered=(CellType.TEXT, CellType.SCHOOL),
+        workbook=WorkbookColumn(44, "school__name"),
     )
-    CONTACT_NAME = (
-        "contact_name",
-        Column(
-            label="Nom du contact",
-            group=ColumnGroup.CONTACT,
-            titles=(
-                pattern(
-                    "directeur chef contact responsable referent principal",
-                    allows=_LEADER | split_words("nom prenom etablissement ecole complet civilite"),
-                ),
-                pattern("direction", allows="nom prenom ecole etablissement"),
+    COMMUNE = Column(
+        name="commune",
+        label="Commune",
+        group=ColumnGroup.SCHOOL,
+        titles=(
+            pattern(
+                "commune ville localite",
+                allows="nom libelle ecole etablissement implantation",
+                head="commune ville localite",
             ),
-            is_in_data=True,
-            expected=CellContent((CellType.TEXT,), 0.5),
-            edit_help="Contact, du périmètre.",
-            portfolio=PortfolioField("contact_name", "nom du contact", "Contact"),
-            workbook=WorkbookColumn(28, "contact_name"),
+            pattern("adresse", "commune ville localite", allows="ecole etablissement nom libelle"),
+            pattern("acheminement lieu"),
+            pattern(
+                "commune ville localite",
+                never="code numero mail adresse telephone contact nombre nom",
+                head="commune ville localite",
+            ),
         ),
+        is_in_data=True,
+        expected=CellContent((CellType.TEXT, CellType.COMMUNE), 0.5),
+        preferred=CellType.COMMUNE,
+        identifying=CellContent((CellType.COMMUNE,), DOMINANT_SHARE),
+        filled_down="La commune, écrite une fois par groupe, a été reportée",
+        workbook=WorkbookColumn(26, "school__commune"),
     )
-    PHONE = (
-        "phone",
-        Column(
-            label="Téléphone",
-            group=ColumnGroup.CONTACT,
-            titles=(
-                pattern("telephone", allows=_LEADER | _SCHOOL | split_words("numero fixe portable standard")),
-                pattern("portable", allows=_LEADER | _SCHOOL | split_words("numero")),
-                pattern("telephone", never="mail nom", head="telephone portable contact ecole"),
-            ),
-            tolerates=split_words("fax telecopie"),
-            expected=CellContent((CellType.PHONE,), MIN_SHARE),
-            identifying=CellContent((CellType.PHONE,), 0.8),
-            edit_help="Téléphone, du périmètre.",
-            portfolio=PortfolioField("contact_phone", "téléphone", "Téléphone"),
-            workbook=WorkbookColumn(18, "contact_phone"),
+    POSTAL_CODE = Column(
+        name="postal_code",
+        label="Code postal",
+        group=ColumnGroup.SCHOOL,
+        titles=(
+            pattern("code", "postal", allows=_PLACE | _SCHOOL | split_words("adresse uai")),
+            pattern("cp", allows=_PLACE | _SCHOOL | split_words("adresse code")),
+            pattern("postal", allows="numero"),
         ),
+        expected=CellContent((CellType.POSTAL_CODE, CellType.POSTAL_TOWN), 0.5),
+        identifying=CellContent((CellType.POSTAL_CODE,), 0.9),
+        remembered=(CellType.POSTAL_CODE,),
+        filled_down="Le code postal, écrit une fois par groupe, a été reporté",
+    )
+    DEPARTEMENT = Column(
+        name="departement",
+        label="Département",
+        group=ColumnGroup.SCHOOL,
+        titles=(pattern("departement", allows="code nom libelle numero ecole etablissement", head="departement"),),
+        identifying=CellContent((CellType.DEPARTEMENT,), 0.9),
+        filled_down="Le département, écrit une fois par groupe, a été reporté",
+    )
+    ADDRESS = Column(
+        name="address",
+        label="Adresse de l'école",
+        group=ColumnGroup.SCHOOL,
+        titles=(
+            pattern("adresse rue", allows="postal ecole etablissement ligne numero nom libelle geographique complet"),
+            pattern("adresse", never="mail electronique internet web site commune ville", head="adresse"),
+        ),
+        is_in_data=True,
+    )
+    KIND = Column(
+        name="kind",
+        label="Type d'établissement",
+        group=ColumnGroup.SCHOOL,
+        titles=(
+            pattern("type nature categorie", allows=_SCHOOL | split_words("enseignement libelle niveau")),
+            pattern("niveau degre cycle", allows=_SCHOOL | split_words("enseignement libelle")),
+        ),
+        is_in_data=True,
+        expected=CellContent((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
+        identifying=CellContent((CellType.KIND,), 0.8),
+        filled_down="Le type, écrit une fois par groupe, a été reporté",
+    )
+    CONTACT_NAME = Column(
+        name="contact_name",
+        label="Nom du contact",
+        group=ColumnGroup.CONTACT,
+        titles=(
+            pattern(
+                "directeur chef contact responsable referent principal",
+                allows=_LEADER | split_words("nom prenom etablissement ecole complet civilite"),
+            ),
+            pattern("direction", allows="nom prenom ecole etablissement"),
+        ),
+        is_in_data=True,
+        expected=CellContent((CellType.TEXT,), 0.5),
+        edit_help="Contact, du périmètre.",
+        portfolio=PortfolioField("contact_name", "nom du contact", "Contact"),
+        workbook=WorkbookColumn(28, "contact_name"),
+    )
+    PHONE = Column(
+        name="phone",
+        label="Téléphone",
+        group=ColumnGroup.CONTACT,
+        titles=(
+            pattern("telephone", allows=_LEADER | _SCHOOL | split_words("numero fixe portable standard")),
+            pattern("portable", allows=_LEADER | _SCHOOL | split_words("numero")),
+            pattern("telephone", never="mail nom", head="telephone portable contact ecole"),
+        ),
+        tolerates=split_words("fax telecopie"),
+        expected=CellContent((CellType.PHONE,), MIN_SHARE),
+        identifying=CellContent((CellType.PHONE,), 0.8),
+        edit_help="Téléphone, du périmètre.",
+        portfolio=PortfolioField("contact_phone", "téléphone", "Téléphone"),
+        workbook=WorkbookColumn(18, "contact_phone"),
     )
     # The school chosen in the column that annotating a workbook adds.
-    CHOICE = (
-        "choice",
-        Column(
-            label="Votre choix (UAI)",
-            group=ColumnGroup.SCHOOL,
-            titles=(pattern("choix", "uai"),),
-        ),
+    CHOICE = Column(
+        name="choice", label="Votre choix (UAI)", group=ColumnGroup.SCHOOL, titles=(pattern("choix", "uai"),)
     )
 
     @property

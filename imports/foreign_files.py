@@ -6,13 +6,14 @@ The functions called « child_… » run there, without Django's settings; what 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
-from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
+from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, load_plain, run_bounded
 from imports.formats.exceptions import UnreadableFile, annotation_too_slow, damaged, too_much_memory, too_much_time
 from imports.parsing.column_mapping import ComparedRow
 from imports.parsing.rows import ParsedRow
@@ -40,21 +41,24 @@ class ReceivedRows(Sequence[ParsedRow]):
     """
 
     def __init__(self) -> None:
-        #: Pickled here, and not by the child.
+        #: Pickled by the child, and loaded as what it sends.
         self._batches: list[bytes] = []
         self._count = 0
 
-    def append_batch(self, rows: list[tuple[Any, ...]]) -> None:
-        """Add rows as the child sent them."""
-        self._batches.append(pickle.dumps(rows, protocol=pickle.HIGHEST_PROTOCOL))
-        self._count += len(rows)
+    def append_batch(self, rows: bytes, count: int) -> None:
+        """Add rows as the child pickled them. Raises what `load_plain` raises, when they are read."""
+        self._batches.append(rows)
+        self._count += count
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[ParsedRow]:
+        load = ParsedRow._make
         for batch in self._batches:
-            yield from map(_load_row, pickle.loads(batch))  # noqa: S301 - our own
+            for row in load_plain(batch):
+                *_, problems, _, notes = row
+                yield _load_remarks(load(row)) if problems or notes else load(row)
 
     @overload
     def __getitem__(self, index: int) -> ParsedRow: ...
@@ -76,11 +80,12 @@ def parse_foreign_file(
     """
     rows = ReceivedRows()
 
-    def receive(message: list[Any] | tuple[int, int]) -> None:
-        if isinstance(message, list):
-            rows.append_batch(message)
+    def receive(message: tuple[bytes, int] | tuple[int, int]) -> None:
+        first, second = message
+        if isinstance(first, bytes):
+            rows.append_batch(first, second)
         elif progress is not None:
-            progress(*message)
+            progress(first, second)
 
     answer = _run("child_parse", LIMITS, content, choices, known, receive=receive)
     if "refusal" in answer:
@@ -122,13 +127,10 @@ def _run(name: str, limits: ProcessLimits, *arguments: Any, receive: Callable[[A
         raise damaged() from error
 
 
-def _load_row(row: tuple[Any, ...]) -> ParsedRow:
-    loaded = ParsedRow._make(row)
-    if not (loaded.problems or loaded.notes):
-        return loaded
-    return loaded._replace(
-        problems=[Problem(*problem) for problem in loaded.problems],
-        notes=tuple(RowNote(*note) for note in loaded.notes),
+def _load_remarks(row: ParsedRow) -> ParsedRow:
+    return row._replace(
+        problems=[Problem(*problem) for problem in row.problems],
+        notes=tuple(RowNote(*note) for note in row.notes),
     )
 
 
@@ -143,8 +145,9 @@ def child_parse(
         parsed = parse_spreadsheet(content, choices, lambda done, total: send((done, total)), known)
     except UnreadableFile as refusal:
         return {"refusal": (refusal.code, refusal.sentence)}
-    for start in range(0, len(parsed.rows), _BATCH_ROWS):
-        send([_dump_row(row) for row in parsed.rows[start : start + _BATCH_ROWS]])
+    for batch in itertools.batched(parsed.rows, _BATCH_ROWS, strict=False):
+        rows = [_dump_row(row) if row.problems or row.notes else tuple(row) for row in batch]
+        send((pickle.dumps(rows, protocol=pickle.HIGHEST_PROTOCOL), len(rows)))
     # Neither is plain data: the rows were sent above, those compared are sent beside it.
     layout = replace(parsed, rows=[], compared=()).to_json()
     return {"layout": layout, "compared": [tuple(row) for row in parsed.compared]}

@@ -50,7 +50,7 @@ COLUMNS = (
     RowColumn("contact_name", "varchar", "request.row.contact_name"),
     RowColumn("phone", "varchar", "request.row.phone"),
     RowColumn("before", "jsonb", "before"),
-    RowColumn("verdict", "varchar", "verdict.value"),
+    RowColumn("verdict", "varchar", "verdict"),
     RowColumn("problems", "jsonb", "problems_as_json"),
     RowColumn("codes", "varchar[]", "codes"),
     RowColumn("conflict_resolution", "varchar", "request.conflict_resolution"),

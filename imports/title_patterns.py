@@ -135,7 +135,8 @@ DESCRIBING_WORDS = FLAG_WORDS | split_words(
     dit bp boite complement telephone portable fax mail electronique web internet url lien siren siret finess fiche
     onisep latitude longitude coordonnee coord epsg localisation implantation heure ligne effectif eleve garcon
     fille nombre quantite total capacite population ip ape age enseignant poste rythme horaire parrain montant prix
-    euro pays batiment sect regional geographiques internationale classe division fonction
+    euro pays batiment etage qualite bureau distributeur sect regional geographiques internationale classe division
+    fonction vacant
     """
 )
 #: Words that need one of those beside them: « Type » alone may be that of a request.

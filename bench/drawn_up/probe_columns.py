@@ -156,6 +156,42 @@ Colonne1 | oui / non
 - | x / -
 """
 
+#: The same, and remarks in columns of another subject: their cells are of a known form, but for the remark.
+REFUSING_FURTHER = """
+Téléphone | 04 66 11 22 33, 04 66 11 22 44, 04 66 11 22 55 / refuse d'être appelé
+Téléphone | 04 66 11 22 33, 04 66 11 22 44, 04 66 11 22 55 / Ne plus joindre cette école
+Tél. école | 04 66 11 22 33, 04 66 11 22 44 / ligne coupée école vide
+Adresse | 12 rue des Lilas, 3 place du Marché, Le Bourg / école désaffectée
+Adresse | 12 rue des Lilas, 3 place du Marché / bâtiment vendu à un privé
+Adresse | 12 rue des Lilas, 3 place du Marché / déménagement prévu attendre 2027
+Adresse postale | 12 rue des Lilas, 3 place du Marché / n'existe plus
+Directeur | Mme Pons, M. Vidal, Mme Roche / contre le projet
+Directrice | Mme Pons, Mme Roche / a démissionné et le projet s'arrête
+Directeur | PONS Anne, VIDAL Jean / ne répond jamais
+Nom du directeur | Pons, Vidal, Roche / pas d'équipe cette année
+Référent numérique | Mme Astruc, M. Vidalin / plus personne ils laissent tomber
+Contact | Mme Astruc, M. Vidalin / a dit qu'ils arrêtaient
+Code postal | 30100, 30200 / à rayer de la liste
+Effectif | 120, 85, 97 / site vidé de ses élèves
+Élèves | 120, 95, 143 / fusionnée avec Pasteur
+Circonscription | Nîmes 1, Nîmes 2 / n'est plus rattachée à nous
+Secteur | Nord, Sud / laissée de côté par le maire
+Quartier | Centre, La Plaine / école rasée en mai
+IEN | Mme Roumégas, M. Coste / a mis son veto
+Pertinence | Haute / Nulle
+Verdict | Va / Stop
+Sort | Gardée / Jetée
+Tri du maire | On prend / On laisse
+Arrivage | Dans le carton / Pas dans le carton
+Signature | Faite / Absente
+Preuve d'achat | Fournie / Introuvable
+Litige | - / X
+Bloquée | Non / Oui
+Contentieux | non / oui
+Sans budget | - / x
+Inéligible | 0 / 1
+"""
+
 #: Columns of few values that say nothing of who is meant.
 HARMLESS = """
 Circonscription | Val-Nord, Val-Sud, Plaine
@@ -326,6 +362,16 @@ Notes | pas de licence cette fois
 - | fermée
 - | plus tard
 Remarque du service | en litige, bloquer
+Observations | dossier caduc
+Observations | mise en sommeil par la commune
+Observations | ont leur propre outil
+Observations | à oublier
+Observations | on passe leur tour
+Mot du maire | zéro besoin
+Mot du maire | l'équipe n'en veut pas
+- | bascule chez le voisin
+Fax | débranché, tout est vide ici
+Site web | site éteint depuis le départ des élèves
 """
 
 #: Notes on the cell of a school's name or number that set its row apart.

@@ -67,7 +67,7 @@ class Probe:
 
 def list_probes(schools: list[ListedSchool], *, seed: int = 2026) -> Iterator[Probe]:
     """Make every probe, the same ones from the same schools and seed."""
-    for title, values in split_columns(probe_columns.REFUSING):
+    for title, values in split_columns(f"{probe_columns.REFUSING.strip()}\n{probe_columns.REFUSING_FURTHER.strip()}"):
         yield _refuse_by_column(title, values, _ProbeDraft(schools, f"{seed} {title} {values}"))
     for title, remark in split_columns(probe_columns.SETTING_APART):
         draft = _ProbeDraft(schools, f"{seed} {title} {remark}")

@@ -134,7 +134,10 @@ def resolve_schools(
             )
 
     scope = get_search_scope(for_elementary=for_elementary)
-    for key, found in recognise(list_named(), scope, summaries_by_uai).items():
+    results = recognise(list_named(), scope, summaries_by_uai)
+    while results:
+        # Let go one by one: 10 MB of 100,000.
+        key, found = results.popitem()
         resolved[key] = (
             ResolvedSchool(
                 found.uai, found.match_method.value if found.match_method else "", found.confidence, found.proposals, ""

@@ -7,6 +7,7 @@ import io
 import struct
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import xlrd
@@ -16,7 +17,15 @@ from xlrd.xldate import xldate_as_datetime
 from imports.formats import limits
 from imports.formats.exceptions import UnreadableFile, damaged, empty, encrypted, too_many_cells, too_many_sheets
 from imports.formats.loaded_workbook import LoadedSheet, LoadedWorkbook
-from imports.formats.sheet_types import CellColour, CellColours, CellRow, CellValue, MergedRange, SheetMetadata
+from imports.formats.sheet_types import (
+    CellColour,
+    CellColours,
+    CellNotes,
+    CellRow,
+    CellValue,
+    MergedRange,
+    SheetMetadata,
+)
 from imports.formats.workbook_parts import BLACK, WHITE
 
 if TYPE_CHECKING:
@@ -156,8 +165,14 @@ class _SheetReader:
                 self._find_struck(),
                 frozenset(column for column, found in self._sheet.colinfo_map.items() if found.hidden),
                 partial(read_cell_colours, self._book, self._sheet),
+                notes=self._read_notes(),
             ),
         )
+
+    def _read_notes(self) -> CellNotes:
+        notes = islice(self._sheet.cell_note_map.items(), limits.MAX_NOTES)
+        texts = {place: " ".join(note.text.split())[: limits.MAX_NOTE_LENGTH] for place, note in notes}
+        return {(row + 1, column): text for (row, column), text in texts.items() if text}
 
     def _find_hidden_rows(self) -> frozenset[int]:
         return frozenset(row + 1 for row, information in self._sheet.rowinfo_map.items() if information.hidden)

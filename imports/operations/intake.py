@@ -333,8 +333,6 @@ def store_parsed(
     )
     on_progress("checking_rows", 0, len(parsed_sheet.rows))
     context = context_queries.load_context(spreadsheet_import, collect_uais(schools), summaries_by_uai)
-    # 60 MB for 100,000 rows, of which the context keeps what is needed.
-    summaries_by_uai.clear()
     on_progress("storing", 0, len(parsed_sheet.rows))
 
     def read_rows() -> Iterator[CheckRequest]:

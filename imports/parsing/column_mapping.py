@@ -6,7 +6,7 @@ taken.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from openpyxl.utils import column_index_from_string, get_column_letter
@@ -20,8 +20,6 @@ from imports.parsing.column_titles import Title, is_level, is_unrelated, match_m
 from imports.parsing.rows import are_level_letters
 from schools.folding import fold
 
-#: The last tier of titles believed for a UAI column with few or no UAI: « Code établissement ».
-_LAST_CODE_TIER = 1
 #: From this tier on a title is a bare « nom ».
 _GENERIC_NAME_TIER = 3
 #: The last tier of titles that mention licences.
@@ -41,6 +39,19 @@ class ComparedRow(NamedTuple):
     commune: str
     postal_code: str
     uais: dict[str, str]
+
+
+class SampledTable(NamedTuple):
+    """The titles and first rows of a table, and what was chosen for it."""
+
+    titles: Sequence[Title]
+    sample: Sequence[CellRow]
+    #: Columns that the member chose, or confirmed for the same titles; None for a meaning without a column.
+    chosen: Mapping[Meaning, int | None]
+    #: By code of the question.
+    answers: Mapping[str, str]
+    #: The columns that the file hides.
+    hidden: Collection[int] = ()
 
 
 class ColumnMapping(NamedTuple):
@@ -96,7 +107,7 @@ def find_outdated_meanings(
     columns: Mapping[Meaning, int | None], titles: Sequence[Title], sample: Sequence[CellRow]
 ) -> list[Meaning]:
     """Return the meanings whose remembered column no longer has the expected content."""
-    samples = sample_columns(sample, len(titles), frozenset())
+    samples = sample_columns(sample, len(titles), frozenset()) if columns else []
     return [
         meaning
         for meaning, index in columns.items()
@@ -110,11 +121,7 @@ class _ColumnMapper:
     """Assigns meanings to the columns of a sheet."""
 
     def __init__(
-        self,
-        titles: Sequence[Title],
-        columns: list[ColumnSample],
-        mapping: dict[Meaning, int],
-        hidden: Collection[int],
+        self, titles: Sequence[Title], columns: list[ColumnSample], mapping: dict[Meaning, int], hidden: Collection[int]
     ) -> None:
         self.titles = titles
         self.hidden = hidden
@@ -175,7 +182,8 @@ class _ColumnMapper:
             matching = [
                 i
                 for i, share in shares.items()
-                if share >= identifying.min_share and self._is_plausible(meaning, self.columns[i])
+                if share >= identifying.min_share
+                and (meaning is not Meaning.POSTAL_CODE or self._holds_postal_codes(i))
             ]
             if not matching and meaning is Meaning.KIND:
                 matching = [i for i in self._unassigned(meaning) if are_level_letters(self.columns[i].texts)]
@@ -190,13 +198,8 @@ class _ColumnMapper:
         return [index for index in range(len(self.columns)) if index not in taken]
 
     def _has_other_title(self, index: int, meaning: Meaning) -> bool:
-        title_meanings = match_meanings(self.titles[index]) if self.titles[index].text else {}
-        return (
-            bool(title_meanings)
-            and meaning not in title_meanings
-            and min(title_meanings.values()) == 0
-            and meaning is not Meaning.KIND
-        )
+        found = match_meanings(self.titles[index]) if self.titles[index].text else {}
+        return meaning is not Meaning.KIND and meaning not in found and 0 in found.values()
 
     def _assign(self, meaning: Meaning, candidates: Sequence[int]) -> None:
         if meaning in NUMBER_COLUMNS:
@@ -238,15 +241,8 @@ class _ColumnMapper:
             if self.columns[index].share(CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI) >= MIN_SHARE
         }
         # A certain title over invalid cells: the problems are reported row by row.
-        certain = {
-            i: number
-            for i, number in tiers.items()
-            if number == Meaning.UAI.column.certain_tier or self._is_blank_uai_column(i)
-        }
+        certain = {i: number for i, number in tiers.items() if number == Meaning.UAI.column.certain_tier}
         return _lowest_tier(partial) or _lowest_tier(certain)
-
-    def _is_blank_uai_column(self, index: int) -> bool:
-        return self.columns[index].empty and match_meanings(self.titles[index])[Meaning.UAI] > _LAST_CODE_TIER
 
     def _email_candidates(self, tiers: Mapping[int, int]) -> list[int]:
         free = [index for index in self._unassigned(Meaning.EMAIL) if index not in self.unrelated]
@@ -264,14 +260,11 @@ class _ColumnMapper:
             index: number
             for index, number in tiers.items()
             if self.columns[index].share(CellType.QUANTITY) >= MIN_SHARE
-            and (number <= certain or not (self.columns[index].counts_up or self._are_years(index)))
+            and (number <= certain or not self.columns[index].counts_up)
         }
         blank = {index: number for index, number in tiers.items() if self.columns[index].empty}
-        return (
-            _lowest_tier(matching)
-            or _lowest_tier(blank)
-            or _lowest_tier({i: number for i, number in tiers.items() if number <= certain})
-        )
+        sure = {index: number for index, number in tiers.items() if number <= certain}
+        return _lowest_tier(matching or blank or sure)
 
     def _untitled_units(self) -> list[int]:
         """Return the only column of small integers that is shown, in a sheet without a header row."""
@@ -321,17 +314,13 @@ class _ColumnMapper:
         """Return whether a title is a kind's as well: « Type d'établissement »."""
         return match_meanings(self.titles[index]).get(Meaning.KIND, name_tier + 1) <= name_tier
 
-    def _are_years(self, index: int) -> bool:
-        return self.columns[index].share(CellType.YEAR) >= DOMINANT_SHARE
-
     def _holds_postal_communes(self, index: int | None) -> bool:
         return index is not None and self.columns[index].share(CellType.POSTAL_TOWN) >= DOMINANT_SHARE
 
-    def _is_plausible(self, meaning: Meaning, column: ColumnSample) -> bool:
-        if meaning is Meaning.POSTAL_CODE:
-            # INSEE codes have five digits too, but most postal codes end with a zero.
-            return column.share(CellType.ROUND) >= DOMINANT_SHARE and column.share(CellType.YEAR) < MIN_SHARE
-        return True
+    def _holds_postal_codes(self, index: int) -> bool:
+        # INSEE codes have five digits too, but most postal codes end with a zero.
+        column = self.columns[index]
+        return column.share(CellType.ROUND) >= DOMINANT_SHARE and column.share(CellType.YEAR) < MIN_SHARE
 
     def _untitled_names(self) -> list[int]:
         """Return the columns of mostly distinct texts: names without the word « école »."""
@@ -348,11 +337,7 @@ def _lowest_tier(tiers: Mapping[int, int]) -> list[int]:
 
 
 def _differ(one: ColumnSample, other: ColumnSample) -> bool:
-    return _lowered(one.texts) != _lowered(other.texts)
-
-
-def _lowered(texts: Iterable[str]) -> list[str]:
-    return [text.lower() for text in texts]
+    return [text.lower() for text in one.texts] != [text.lower() for text in other.texts]
 
 
 def column_letters(index: int) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from imports.cells import CellType, cell_to_text
@@ -13,6 +13,7 @@ from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, classify_ce
 from imports.parsing.column_mapping import (
     ColumnMapping,
     ComparedRow,
+    SampledTable,
     column_index,
     column_letters,
     join_names,
@@ -30,13 +31,7 @@ EMAIL_COLUMNS = "email_columns"
 _NONE_LABEL = "Ne pas les lire : écrire au contact de votre périmètre ou à l'adresse officielle"
 
 
-def choose_email_column(
-    mapping: ColumnMapping,
-    titles: Sequence[Title],
-    sample: Sequence[CellRow],
-    chosen: Mapping[Meaning, int | None],
-    answers: Mapping[str, str],
-) -> ColumnMapping:
+def choose_email_column(mapping: ColumnMapping, table: SampledTable) -> ColumnMapping:
     """Return the mapping whose question about addresses has an option for each column, and its answer.
 
     An address that is not the school's is not read, as its key would go there: where it may be, that is asked.
@@ -44,59 +39,53 @@ def choose_email_column(
     candidates = mapping.candidates.get(Meaning.EMAIL, [])
     asked = next((question for question in mapping.questions if question.column == Meaning.EMAIL), None)
     question, columns = asked, dict(mapping.columns)
-    if asked is None and Meaning.EMAIL in columns and Meaning.EMAIL not in chosen:
+    if asked is None and Meaning.EMAIL in columns and Meaning.EMAIL not in table.chosen:
         candidates = [columns[Meaning.EMAIL]]
-        name = name_column(titles[candidates[0]].text, candidates[0])
-        if holds_several_addresses(candidates[0], columns, sample):
+        name = name_column(table.titles[candidates[0]].text, candidates[0])
+        if holds_several_addresses(candidates[0], columns, table.sample):
             del columns[Meaning.EMAIL]
             remark = f"Une même école a plusieurs adresses dans {name} : elles sont de personnes, et ne sont pas lues."
             return mapping._replace(columns=columns, remarks=[*mapping.remarks, remark])
-        if may_be_personal(candidates[0], titles, sample):
+        if may_be_personal(candidates[0], table.titles, table.sample):
             del columns[Meaning.EMAIL]
             message = f"Les adresses de {name} sont peut-être celles de personnes, et non des écoles. "
             question = LayoutQuestion(Meaning.EMAIL, EMAIL_COLUMNS, message, likely=NO_COLUMN)
     if question is None or not candidates:
         return mapping
-    options = [_describe_column(index, titles, sample) for index in candidates]
+    options = [_describe_column(index, table) for index in candidates]
     question = question._replace(
         code=EMAIL_COLUMNS,
         message=f"{question.message.rpartition('. ')[0]}. À laquelle écrire ?",
         options=(*options, AnswerOption(NO_COLUMN, _NONE_LABEL)),
-    ).answered_by(answers)
+    ).answered_by(table.answers)
     if question.answer not in ("", NO_COLUMN):
         columns[Meaning.EMAIL] = column_index(question.answer)
     questions = [one for one in mapping.questions if one is not asked]
     return mapping._replace(columns=columns, questions=[*questions, question])
 
 
-def choose_name_column(
-    mapping: ColumnMapping,
-    titles: Sequence[Title],
-    sample: Sequence[CellRow],
-    chosen: Mapping[Meaning, int | None],
-    answers: Mapping[str, str],
-) -> ColumnMapping:
+def choose_name_column(mapping: ColumnMapping, table: SampledTable) -> ColumnMapping:
     """Return the mapping with a question where several columns name schools, which have one number between them."""
-    if Meaning.NAME in chosen or mapping.columns.keys() & NAMING_COLUMNS != {Meaning.NAME}:
+    if Meaning.NAME in table.chosen or mapping.columns.keys() & NAMING_COLUMNS != {Meaning.NAME}:
         return mapping
-    rivals = find_rival_names(titles, sample)
+    rivals = find_rival_names(table.titles, table.sample)
     if mapping.columns[Meaning.NAME] not in rivals:
         return mapping
-    options = tuple(_describe_column(index, titles, sample) for index in rivals)
-    names = join_names([name_column(titles[index].text, index) for index in rivals])
+    options = tuple(_describe_column(index, table) for index in rivals)
+    names = join_names([name_column(table.titles[index].text, index) for index in rivals])
     question = LayoutQuestion(
         Meaning.NAME,
         JOINED_TABLES,
         f"Les colonnes {names} nomment chacune une école, pour un seul nombre par ligne. À laquelle le donner ?",
         options,
-    ).answered_by(answers)
+    ).answered_by(table.answers)
     index = column_index(question.answer) if question.answer else mapping.columns[Meaning.NAME]
     return mapping._replace(columns={**mapping.columns, Meaning.NAME: index}, questions=[*mapping.questions, question])
 
 
-def _describe_column(index: int, titles: Sequence[Title], sample: Sequence[CellRow]) -> AnswerOption:
-    example = next((text for row in sample if index < len(row) and (text := cell_to_text(row[index]))), "")
-    name = name_column(titles[index].text, index)
+def _describe_column(index: int, table: SampledTable) -> AnswerOption:
+    example = next((text for row in table.sample if index < len(row) and (text := cell_to_text(row[index]))), "")
+    name = name_column(table.titles[index].text, index)
     return AnswerOption(column_letters(index), f"{name}{EXAMPLES if example else ''}{example}")
 
 
@@ -131,39 +120,37 @@ class _UaiColumn(NamedTuple):
         return set(self.uais) - {""}
 
 
-def choose_uai_column(
-    mapping: ColumnMapping,
-    titles: Sequence[Title],
-    sample: Sequence[CellRow],
-    chosen: Mapping[Meaning, int | None],
-    answers: Mapping[str, str],
-) -> ColumnMapping:
+def choose_uai_column(mapping: ColumnMapping, table: SampledTable) -> ColumnMapping:
     """Return the mapping with the column of UAI that names every row; with a question where several do.
 
     Of those the column with the surest title is taken, which the directory may correct: `mapping.compared`.
     """
-    index = chosen.get(Meaning.UAI)
-    if Meaning.UAI in chosen and index is None and UAI_COLUMNS not in answers:
+    index = table.chosen.get(Meaning.UAI)
+    if Meaning.UAI in table.chosen and index is None and UAI_COLUMNS not in table.answers:
         return mapping
     others = {position for meaning, position in mapping.columns.items() if meaning != Meaning.UAI}
-    columns = [column for column in _list_columns(titles, sample) if column.position not in others]
+    columns = [column for column in _list_columns(table.titles, table.sample) if column.position not in others]
     if len(columns) < 2 or (index is not None and index not in {column.position for column in columns}):  # noqa: PLR2004
         return mapping
     kept = _drop_groups(columns, index, mapping.columns.get(Meaning.UAI))
     if len(kept) == 1:
-        return _take(mapping, kept[0], _describe_choice(kept[0], columns, titles))
-    names = join_names([_name(column, titles) for column in kept])
+        return _take(mapping, kept[0], _describe_choice(kept[0], columns, table.titles))
+    names = join_names([_name(column, table.titles) for column in kept])
     question = LayoutQuestion(
         Meaning.UAI,
         UAI_COLUMNS,
         f"Plusieurs colonnes peuvent donner « UAI de l'école » : {names}. Choisissez la bonne.",
-        tuple(AnswerOption(one.letters, f"{_name(one, titles)}{EXAMPLES}{one.examples}") for one in kept),
-        column_letters(index) if index is not None else _find_surest(kept, titles),
-    ).answered_by(answers)
+        tuple(AnswerOption(one.letters, f"{_name(one, table.titles)}{EXAMPLES}{one.examples}") for one in kept),
+        column_letters(index) if index is not None else _find_surest(kept, table.titles),
+    ).answered_by(table.answers)
     taken = next((column for column in kept if column.letters == question.answer), None)
-    mapping = _take(mapping, taken, _describe_choice(taken, kept, titles) if taken is not None else "")
+    mapping = _take(mapping, taken, _describe_choice(taken, kept, table.titles) if taken is not None else "")
     mapping.questions.append(question)
-    return mapping if index is not None or UAI_COLUMNS in answers else _add_compared_rows(mapping, kept, sample)
+    return (
+        mapping
+        if index is not None or UAI_COLUMNS in table.answers
+        else _add_compared_rows(mapping, kept, table.sample)
+    )
 
 
 def _list_columns(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[_UaiColumn]:

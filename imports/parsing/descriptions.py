@@ -1,13 +1,23 @@
 """Columns and texts that describe schools, and say nothing of taking part. Pure."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from imports.answers import AGAINST, read_answer
 from imports.cells import CellType
 from imports.parsing.cell_classification import classify_cell, match_commune
 from imports.parsing.column_titles import is_level
-from imports.title_patterns import ALIASES, COUNTED_WORDS, DESCRIBING_WORDS, FLAG_WORDS, GENERIC_WORDS, STOP_WORDS
+from imports.title_patterns import (
+    ALIASES,
+    COUNTED_WORDS,
+    DESCRIBING_WORDS,
+    FLAG_WORDS,
+    GENERIC_WORDS,
+    PLAIN_WORDS,
+    STOP_WORDS,
+    split_words,
+)
 from schools.folding import fold
 
 #: What official lists say of schools under « etat ».
@@ -47,9 +57,34 @@ def _list_words(folded: str) -> frozenset[str]:
     return frozenset(words)
 
 
+#: First letters of the words of titles below which « oui » or a cross gives.
+_GIVING = re.compile(
+    r"particip|reten|valid|ok$|go$|vu|accord|avis?$|decision|arbitrage|choix|select|pris?$|reponse|retour|souhait|interes"
+    r"|volontaire|engag|inscri|adhe|convention|sign|recondu|renouv|poursui|continu|eligib|confirm|concern|commission"
+    r"|suite|bon$|budget|visa|feu$|transmi|envo|maintien|prendre|faire$|livrer|equiper|servir|donner|doter|attribuer"
+    r"|inclure|garder|traiter|commander|pep$"
+)
+#: Those that may stand beside them.
+_BESIDE = (
+    DESCRIBING_WORDS
+    | GENERIC_WORDS
+    | PLAIN_WORDS
+    | split_words("projet offre dispositif elu maire dga dsi compte vert oui non o n t elle")
+)
+_UNNAMED = re.compile(r"(colonne ?)?[\d ]*")
+
+
+def speaks_for(title: str) -> bool:
+    """Whether « oui » or a cross below a title is a yes; below one with an unknown word nobody can tell."""
+    folded = fold(title)
+    words = _list_words(folded)
+    is_known = all(word.isdecimal() or word in _BESIDE or _GIVING.match(word) for word in words)
+    return _UNNAMED.fullmatch(folded) is not None or (is_known and any(map(_GIVING.match, words)))
+
+
 _DESCRIPTIVE = re.compile(
     r"(secteur )?(public|privee?|publique)( sous contrat.*| hors contrat.*)?|sans objet|pub?|pri?v?|(e )?[emp] p[ur]"
-    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep|hep|rdc|\d ?(er|e|eme) etage|\d( 5)? jours?"
+    r"|((sous|hors) )?contrat( .*)?|(hors )?r?ep|hep|\d( 5)? jours?"
     r"|(lundi|mardi|mercredi|jeudi|vendredi|samedi)( (matin|midi|apres midi|soir))?"
     r"|(m|mme|mlle|mr|monsieur|madame|dr)( [a-z0-9]+){0,3}|(zone|secteur|circonscription|canton) .*|(https?|www) .*"
     r"|(du|le|depuis le|jusqu au) \d{1,2} \d{1,2}( \d{2,4})?"
@@ -87,3 +122,23 @@ def is_descriptive(text: str, communes: frozenset[str]) -> bool:
     return bool(
         types & _DESCRIPTIVE_TYPES or _DESCRIPTIVE.fullmatch(folded) or is_level(text) or match_commune(text, communes)
     )
+
+
+def find_stray_remarks(texts: Collection[str], rows: int, communes: frozenset[str]) -> set[str]:
+    """Return the texts of a column of known content that have not its form, and several words of no description.
+
+    « refuse d'être appelé » among telephones, « école désaffectée » among addresses with capitals or digits. `texts`:
+    those of the cells that are not empty, of so many `rows`.
+    """
+    strays = {text for text in texts if text[0].isalpha() and text.islower() and " " in text}
+    if sum(text in strays for text in texts) * 2 > rows:
+        strays = set()
+    numbers = [text for text in texts if any(map(str.isdecimal, text))]
+    if sum(sum(map(str.isdecimal, text)) * 2 > len(text.replace(" ", "")) for text in numbers) * 2 > len(texts):
+        strays |= set(texts).difference(numbers)
+    return {text for text in strays if _says_several_words(text) and not is_descriptive(text, communes)}
+
+
+def _says_several_words(text: str) -> bool:
+    words = _list_words(fold(text))
+    return len(words) > 1 and not words <= DESCRIBING_WORDS | GENERIC_WORDS

@@ -72,10 +72,10 @@ def list_respondents(tables: Iterable[ReadTable]) -> dict[tuple[int, int], str]:
             for index, title in enumerate(titles)
             if index not in taken and (_names_person(title) or _is_address(index, table))
         ]
-        first, last = (table.body.rows[0].number, table.body.rows[-1].number) if table.body.rows and columns else (1, 0)
-        for number, row in enumerate(sheet.rows(), start=1) if last else ():
+        numbers = {row.number for row in table.body.rows}
+        for number, row in enumerate(sheet.rows(), start=1) if columns else ():
             person = " ".join(filter(None, (fold(_text_at(row, index)) for index in columns)))
-            if first <= number <= last and person:
+            if person and number in numbers:
                 found[table.detected.index, number] = person
     return found
 

@@ -79,15 +79,12 @@ class NumberedRows:
     def __init__(self, rows: Iterable[CellRow]) -> None:
         self._rows = iter(enumerate(rows, start=1))
         self._ahead: deque[tuple[int, CellRow]] = deque()
-        #: The row that was read last.
-        self.last: tuple[int, CellRow] = (0, [])
 
     def __iter__(self) -> Iterator[tuple[int, CellRow]]:
         return self
 
     def __next__(self) -> tuple[int, CellRow]:
-        self.last = self._ahead.popleft() if self._ahead else next(self._rows)
-        return self.last
+        return self._ahead.popleft() if self._ahead else next(self._rows)
 
     def look_ahead(self) -> Iterator[CellRow]:
         """Iterate over the rows that are still to be read, without reading them."""

@@ -23,50 +23,51 @@ MIN_CODE_LENGTH = 5
 MAX_LABELS = 4
 MAX_LABEL_LENGTH = 80
 MIN_COMMENT_WORDS = 3
+#: Of a signature, a banner.
+MAX_PRINTED_TEXTS = 3
 #: Digits as in a UAI, and not as in a telephone number.
 _CODE_LIKE = re.compile(r"(?<![0-9])(?<![0-9][ .-])(?:[0-9OoIl][ .'-]?){5,8}[A-Za-z]?(?![ .-]?[0-9])")
 #: Of a heading such as « Rappel 2025-2026 », whose digits are no code.
 _SCHOOL_YEAR = re.compile(r"\b20[0-9]{2}\s*[-–/]\s*(?:20)?[0-9]{2}\b")
 #: A text with this beginning labels a total, whatever follows: « Sous-total Nîmes », « S/T Alès », « TOTAL 12 écoles ».
-_TOTAL = re.compile(r"(sous |ss |s )?(total|totaux)\b.*|sst( .*)?")
-_SHORT_TOTAL = re.compile(r"\s*(s\s*/\s*t|s\.\s*t\.)", re.IGNORECASE)
+_TOTAL = re.compile(r"(sous |ss? |grand |effectif )?(total|totaux)\b.*|s t( .*)?")
 #: Names begin with these words too (« Ensemble scolaire Saint-Joseph », the Somme): so only with these endings.
 _SUM = re.compile(
-    r"(ensemble|somme|cumul|moyenne|effectif total|grand total|recapitulatif|report|a reporter)"
-    r"( (general|generale|des|du|de la|par|commune|ecoles?|licences?|classes?|territoire|departement)\b.*)?"
-    r"|(nombre|nb|nbre) ?(de|d|total d|total de)? ?(ecole|etablissement|licence|classe|ligne|commune|site)s?( .*)?"
+    r"(ensemble|somme|cumul|moyenne|report|a reporter)( (general|generale|des|du|de la|par)\b.*)?"
+    r"|(nombre|nb|nbre) (total )?(de|d) (ecole|etablissement|licence|classe|site)s?( .*)?"
     r"|soit( .*)?"
 )
-_NOTE = re.compile(
-    r"\s*(?:\*|\([0-9*a-z]\)\s|[0-9]\)\s|nb\s*:|n\.b\.|source|sources|note|notes|remarque|attention|légende|legende|"
-    r"document|édité|edite|édition|extraction|mise? à jour|màj|maj|fait à|page\s+[0-9]|liste\b|tableau\b|"
-    r"année\s+scolaire|rentrée\s+[0-9]|à\s+retourner|merci|contact\s*:|renseignements|cachet|signature|le directeur\b|"
-    r"la directrice\b|le maire|pour le maire|l'inspect)",
-    re.IGNORECASE,
-)  # fmt: skip
-_PAGE = re.compile(r"\s*(page|p\.|feuillet)\s*[0-9]+(\s*(/|sur)\s*[0-9]+)?\s*", re.IGNORECASE)
-_GROUP = re.compile(
-    r"(communes?|villes?|mairie|secteurs?|circonscriptions?|circo|cantons?|departements?|dept|zones?|bassins?|quartiers?|"
-    r"territoires?|rep|reseaux?|epci|cc|ca|agglomeration|academie|arrondissements?|ecoles?|colleges?|lycees?|"
-    r"etablissements?)( (de la|de l|du|des|de|d))? ?(.*)"
-)
-_COMMUNE_OF = re.compile(r"(communes?|villes?|mairie)( (de la|de l|du|des|de|d))? (.+)")
-_KIND_HEADING = re.compile(
-    r"(ecoles?|classes?)? ?(maternelles?|elementaires?|primaires?|publiques?|privees?|colleges?|lycees?)"
-)
-_KIND_WORD = re.compile(r"\b(maternelle|elementaire|primaire|prive|privee|public|publique)s?\b")
-_COUNTED = re.compile(
-    r"\s*[(\[:–-]?\s*[0-9]+\s*(écoles?|ecoles?|établissements?|sites?|licences?)?\s*[)\]]?\s*$", re.IGNORECASE
-)
-_DIGIT_START = re.compile(r"[0-9]{5} ")
-
-
 #: How every label of a total begins: a fast first test.
 _POSSIBLE_LABEL = re.compile(
-    r"\W*(s[\s./-]*[st]\b|s+[\s./-]*total|sous|total|totaux|ensemble|somme|cumul|moyenne|effectif|grand|r[ée]cap|"
-    r"(à\s|a\s)?report|nombre|nbr?e?\b|soit\b)",
+    r"\W*(s[\s./-]*t\b|s+[\s./-]*total|sous|grand|effectif|tota|ensemble|somme|cumul|moyenne|([àa]\s)?report|nombre|nbr?e?\b|soit\b)",
     re.IGNORECASE,
 )
+_NOTE = re.compile(
+    r"\s*(\*|\(?[0-9*]\)\s|n\.?b\.?\s*:|sources?\b|notes?\b|attention|l[ée]gende|fait à|merci|contact\s*:)",
+    re.IGNORECASE,
+)
+_PAGE = re.compile(r"\s*page\s*[0-9]+(\s*(/|sur)\s*[0-9]+)?\s*", re.IGNORECASE)
+_KIND_WORD = re.compile(r"\b(maternelle|elementaire|primaire|prive|privee|public|publique)s?\b")
+_KIND_HEADING = re.compile(
+    r"((ecoles|classes) ?)?(maternelles|elementaires|primaires|publiques|privees|colleges|lycees)"
+)
+#: Around the commune in the title of its group: « 30000 Nîmes », « NÎMES (12 écoles) ».
+_POSTAL_CODE = re.compile(r"[0-9]{5} ")
+_COUNT = re.compile(r"\s*[(\[:–-]?\s*[0-9]+\s*([ée]coles?|sites?|licences?)?\s*[)\]]?\s*$", re.IGNORECASE)
+_GROUP = re.compile(
+    r"(secteur|circo|circonscription|canton|zone|bassin|quartier|territoire|reseau|rep|epci|agglomeration|arrondissement|"
+    r"departement|academie|ville|commune|ecole|college|lycee|etablissement)[sx]?\b.*"
+)
+_COMMUNE_OF = re.compile(
+    r"\s*(?:ville|commune|mairie)\s+(?:de\s+la\s+|de\s+l['’]|de\s+|du\s+|des\s+|d['’])?([^–:,;(|]+?)\s*(?:[–:,;(|].*|\s-\s.*)?",
+    re.IGNORECASE,
+)
+
+
+def find_announced_commune(text: str, communes: frozenset[str]) -> str:
+    """Return the commune of « Ville de Nîmes – licences 2026 », as written; "" where there is none."""
+    match = _COMMUNE_OF.fullmatch(text)
+    return match[1] if match and match_commune(match[1], communes) else ""
 
 
 class IgnoredRow(NamedTuple):
@@ -101,25 +102,20 @@ class IgnoredRowDetector:
         communes: frozenset[str],
         sample: Sequence[CellRow] = (),
     ) -> None:
-        self._columns = dict(columns)
-        titles = frozenset(map(fold, texts))
-        self._titles = titles | {title.casefold() for title in texts}
+        self._titles = {*map(fold, texts), *(title.casefold() for title in texts)}
         self._communes = communes
         self._uai = columns.get(Meaning.UAI)
         self._name = columns.get(Meaning.NAME)
-        names = [
-            cells.cell_to_text(self._at(row, self._name)) for row in sample if sum(1 for cell in row if cell != "") > 1
-        ]
+        #: « Somme » is a département as well.
+        self._areas = (columns.get(Meaning.DEPARTEMENT), columns.get(Meaning.COMMUNE))
+        names = [cells.cell_to_text(self._at(row, self._name)) for row in sample]
         #: Rural schools often bear the name of their commune.
         self._named_after_communes = sum(bool(match_commune(name, communes)) for name in names) * 2 > len(names)
         #: In a list of names with capitals, a sentence without one is a comment.
         self._capitalised = sum(name[:1].isupper() for name in names) * 2 > len(names)
         self._places = [columns[m] for m in (Meaning.COMMUNE, Meaning.POSTAL_CODE) if m in columns]
         #: Columns whose cells are never titles.
-        self._untitled = [
-            *self._places,
-            *(columns[m] for m in (Meaning.UAI, *NUMBER_COLUMNS) if m in columns),
-        ]
+        self._untitled = [*self._places, *(columns[m] for m in (Meaning.UAI, *NUMBER_COLUMNS) if m in columns)]
 
     def is_obvious_school(self, row: CellRow) -> bool:
         """Whether a row names a school by name and place: a fast test, true of most rows in a list without UAI."""
@@ -151,72 +147,62 @@ class IgnoredRowDetector:
         texts = {index: cells.cell_to_text(row[index]) for index in filled if isinstance(row[index], str)}
         labels = {index: text for index, text in texts.items() if any(map(str.isalpha, text))}
         # « Nombre de licences » is the label of a total as well.
-        found = REPEATED_HEADER if self._is_header(texts, filled) else self._total(labels, filled)
+        found = REPEATED_HEADER if self._is_header(texts, filled) else self._total(labels)
         if found is None and first and is_numbering_row(row):
             found = NUMBERING
         # A spreadsheet error in the UAI column is a problem of a data row.
-        return found if found is not None or code.startswith("#") else self._classify_sparse(row, labels, filled)
-
-    def _classify_sparse(self, row: CellRow, labels: Mapping[int, str], filled: list[int]) -> IgnoredRow | None:
-        """Classify a row by how few cells are filled."""
+        if found is not None or code.startswith("#"):
+            return found
         if not labels:
             # The name column may hold a school number.
             return None if isinstance(self._at(row, self._name), str) and self._at(row, self._name).strip() else UNNAMED
         if len(filled) == 1:
             return self._classify_single_text(filled[0], labels[filled[0]])
-        if len(labels) == len(filled) <= 3 and (  # noqa: PLR2004
-            _NOTE.match(next(iter(labels.values()))) or _PAGE.fullmatch(list(labels.values())[-1])
-        ):
-            return NOTE  # « Fait à Nîmes, le 12 mars », and a signature; « Ville de Nîmes », and « Page 2/3 »
-        return None
+        # « Fait à Nîmes, le 12 mars », and a signature; « Ville de Nîmes », and « Page 2/3 ».
+        printed = list(labels.values())
+        is_printed = _NOTE.match(printed[0]) or _PAGE.fullmatch(printed[-1])
+        return NOTE if is_printed and len(labels) == len(filled) <= MAX_PRINTED_TEXTS else None
 
     def _at(self, row: CellRow, index: int | None) -> CellValue:
         return row[index] if index is not None and index < len(row) else ""
 
-    def _total(self, labels: Mapping[int, str], filled: list[int]) -> IgnoredRow | None:
+    def _total(self, labels: Mapping[int, str]) -> IgnoredRow | None:
         for index in list(labels)[:MAX_LABELS]:
-            kind = _label_kind(labels[index])
-            if kind == "total":
-                return SUBTOTAL if _KIND_WORD.search(fold(labels[index])) else TOTAL
-            if kind == "sum" and not self._may_be_school(index, labels, filled):
+            folded = _fold_label(labels[index])
+            if _TOTAL.fullmatch(folded):
+                return SUBTOTAL if _KIND_WORD.search(folded) else TOTAL
+            # « Ensemble » may stand beside a school's name.
+            beside_name = self._name in labels and self._name != index
+            if _SUM.fullmatch(folded) and index not in self._areas and not beside_name:
                 return TOTAL
         return None
 
-    def _may_be_school(self, index: int, labels: Mapping[int, str], filled: list[int]) -> bool:
-        """Whether « Somme » is the département, or « Ensemble » is beside a school's name."""
-        if index in (self._columns.get(Meaning.DEPARTEMENT), self._columns.get(Meaning.COMMUNE)):
-            return True
-        return self._name in labels and self._name != index and any(place in filled for place in self._places)
-
     def _is_header(self, texts: Mapping[int, str], filled: list[int]) -> bool:
-        if not self._titles or len(texts) < len(filled):
+        if len(texts) < len(filled):
             return False
-        folded = [_folded(text) for text in texts.values()]
-        if len(folded) == 1:
-            return folded[0] in self._titles and (self._uai is None or self._uai in texts)
+        folded = [_fold(text) for text in texts.values()]
         known = [text in self._titles for text in folded]
         titles = sum(is_known or bool(count_exact_meanings(text)) for is_known, text in zip(known, folded, strict=True))
         return any(known) and titles * 5 >= 4 * len(folded)
 
     def _classify_single_text(self, index: int, text: str) -> IgnoredRow | None:
-        """Classify a row with a single text."""
         if _NOTE.match(text):
             return NOTE
         # Without a UAI column, a name alone is a school.
-        is_name_column = index == self._name and self._uai is None
-        commune, folded, types = self._group_commune(text), _folded(text), classify_cell(text)
-        if commune and not (is_name_column and self._named_after_communes):
+        may_be_name, types = index == self._name and self._uai is None, classify_cell(text)
+        if (commune := self._group_commune(text)) and not (may_be_name and self._named_after_communes):
             return IgnoredRow(GROUP.reason, commune=commune, ends_group=True)
-        if is_name_column and not types & CellType.SCHOOL and self._is_comment(text):
-            return NOTE
-        # « ÉCOLES MATERNELLES » is a heading; « École maternelle » is a village school.
-        heading = _KIND_HEADING.fullmatch(folded) is not None and not (is_name_column and not folded.endswith("s"))
-        group = not types & CellType.SCHOOL and _GROUP.fullmatch(folded) is not None
-        if heading or group:
-            return GROUP if group else NOTE
-        named = is_name_column or (
-            bool(types & CellType.SCHOOL) and not types & CellType.KIND and self._takes_names(index)
-        )
+        if types & CellType.KIND:
+            # « École maternelle » is a village school; « ÉCOLES MATERNELLES » is a heading.
+            named = may_be_name
+        elif _KIND_HEADING.fullmatch(_fold(text)):
+            named = False
+        elif types & CellType.SCHOOL:
+            named = index == self._name or (self._name is None and self._uai is None)
+        elif _GROUP.fullmatch(_fold(text)):
+            return GROUP
+        else:
+            named = may_be_name and not self._is_comment(text)
         return None if named else NOTE
 
     def _is_comment(self, text: str) -> bool:
@@ -225,44 +211,24 @@ class IgnoredRowDetector:
             return text[0] not in "«\"'“("
         return self._capitalised and text[0].islower() and len(text.split()) >= MIN_COMMENT_WORDS
 
-    def _takes_names(self, index: int) -> bool:
-        return index == self._name or (self._name is None and self._uai is None)
-
     def _group_commune(self, text: str) -> str:
-        """Return the commune in a group heading, "" where there is none."""
-        bare = _DIGIT_START.sub("", _COUNTED.sub("", text)).strip(" :-–")
-        folded = fold(bare)
-        match = _COMMUNE_OF.fullmatch(folded)
-        place = match_commune(bare, self._communes) or (match_commune(match[4], self._communes) if match else "")
-        if not place:
-            # « Commune de X » is explicit: without a list of communes, X is accepted.
-            return _text_after_prefix(bare, match[4]) if match and not self._communes else ""
-        return _text_after_prefix(bare, match[4]) if match and match_commune(match[4], self._communes) else bare
+        """Return the commune in the title of a group, as written; "" where there is none.
+
+        « Commune de X » is explicit: without a list of communes, X is accepted.
+        """
+        bare = _POSTAL_CODE.sub("", _COUNT.sub("", text)).strip(" :-–")
+        if match_commune(bare, self._communes):
+            return bare
+        match = _COMMUNE_OF.fullmatch(bare)
+        return match[1] if match and not self._communes else find_announced_commune(bare, self._communes)
 
 
 @lru_cache(maxsize=8192)
-def _label_kind(text: str) -> str:
-    if len(text) > MAX_LABEL_LENGTH or not _POSSIBLE_LABEL.match(text):
-        return ""
-    folded = fold(text)
-    if _TOTAL.fullmatch(folded) or _SHORT_TOTAL.match(text):
-        return "total"
-    return "sum" if _SUM.fullmatch(folded) else ""
+def _fold_label(text: str) -> str:
+    """Return a text that may label a total, folded; "" for any other."""
+    return fold(text) if len(text) <= MAX_LABEL_LENGTH and _POSSIBLE_LABEL.match(text) else ""
 
 
 @lru_cache(maxsize=8192)
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return fold(text)
-
-
-def _text_after_prefix(text: str, folded_rest: str) -> str:
-    """Return the end of `text` that folds to `folded_rest`, as written."""
-    words = text.split()
-    for start in range(len(words)):
-        rest = " ".join(words[start:])
-        if fold(rest) == folded_rest:
-            return rest
-        for part in re.split(r"(?<=['’])", rest, maxsplit=1)[1:]:
-            if fold(part) == folded_rest:
-                return part
-    return folded_rest

@@ -21,8 +21,6 @@ JOINED_TABLES = "joined_tables"
 PAIRS, ONE = "pairs", "one"
 #: In a list, hardly a school stands twice; « UAI du collège » repeats few.
 MIN_OWN_SHARE = 0.9
-#: One row of two schools says nothing.
-MIN_SCHOOLS = 2
 #: A table has at least a name and a number.
 MIN_COLUMNS = 2
 #: The share of the cells of a column of schools that are names.
@@ -193,18 +191,14 @@ class _PairFinder:
         width = range(len(self._titles))
         coded = {index: uais for index in width if (uais := self._list_uais(index))}
         listed = coded or {index: names for index in width if (names := self.list_names(index))}
-        # One school alone in its column may be of a third side, or about the others.
-        for minimum in (1, MIN_SCHOOLS) if coded else (1,):
-            anchors = [index for index in listed if len(listed[index]) >= minimum and all(filled[min(listed) : index])]
-            if any(listed[one] & listed[other] for one, other in combinations(anchors, 2)):
-                anchors = []
-            if len(anchors) < 2:  # noqa: PLR2004
-                continue
-            sides = self._align(anchors) or self._group_by_label(anchors)
-            if sides and self._are_alike([side.columns for side in sides]):
-                parts = self._build_parts(sides, by_name=not coded)
-                return JoinedTables(parts, schools=anchors, is_clear=not self._gives_other_number(sides))
-        return None if len(anchors) < 2 else self._part_by_line(anchors[0], anchors[1])  # noqa: PLR2004
+        anchors = [index for index in listed if all(filled[min(listed) : index])]
+        if len(anchors) < 2 or any(listed[one] & listed[other] for one, other in combinations(anchors, 2)):  # noqa: PLR2004
+            return None
+        sides = self._align(anchors) or self._group_by_label(anchors)
+        if sides and self._are_alike([side.columns for side in sides]):
+            parts = self._build_parts(sides, by_name=not coded)
+            return JoinedTables(parts, schools=anchors, is_clear=not self._gives_other_number(sides))
+        return self._part_by_line(anchors[0], anchors[1])
 
     def _list_uais(self, index: int) -> set[str]:
         """Return the UAI in a column; none where it is no list of schools."""
@@ -323,8 +317,6 @@ class _PairFinder:
 
 def _find_number_meaning(title: Title) -> Meaning | None:
     """Return whether a title counts licences or classes, those of nursery schools included."""
-    if not title.text:
-        return None
     counted = describe_number_title(title).counted
     unnumbered = Title(" ".join(word for word in title.text.split() if not word.isdecimal()))
     return counted or next((meaning for meaning in NUMBER_COLUMNS if meaning in match_meanings(unnumbered)), None)

@@ -5,7 +5,7 @@ of two years, are a question.
 """
 
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from imports.columns import MIN_SHARE, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellRow
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS
-from imports.parsing.column_mapping import ColumnMapping, column_letters
+from imports.parsing.column_mapping import ColumnMapping, SampledTable, column_letters, join_names
 from imports.parsing.column_titles import (
     NumberTitle,
     Part,
@@ -111,27 +111,16 @@ class _Group(NamedTuple):
     runs: dict[str, list[NumberColumn]] = {}
 
 
-def choose_number_columns(
-    mapping: ColumnMapping,
-    titles: Sequence[Title],
-    sample: Sequence[CellRow],
-    chosen: Mapping[Meaning, int | None],
-    answers: Mapping[str, str],
-    *,
-    hidden: Collection[int] = (),
-) -> ColumnMapping:
-    """Return the mapping with one column, or the sum of several, for each number; or with a question.
-
-    `chosen`: the columns that the member chose, or confirmed for the same titles. `answers`: by code of the question.
-    `hidden`: the columns that the file hides.
-    """
-    named = _name_untitled(titles)
+def choose_number_columns(mapping: ColumnMapping, table: SampledTable) -> ColumnMapping:
+    """Return the mapping with one column, or the sum of several, for each number; or with a question."""
+    table = table._replace(titles=_name_untitled(table.titles))
     taken = {index for meaning, index in mapping.columns.items() if meaning not in NUMBER_COLUMNS}
-    numbers = {index: column for index, column in list_number_columns(named, sample).items() if index not in taken}
+    found = list_number_columns(table.titles, table.sample)
+    numbers = {index: column for index, column in found.items() if index not in taken}
     copied = mapping._replace(
         columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=list(mapping.remarks)
     )
-    chooser = _Chooser(copied, named, numbers, chosen, answers, hidden)
+    chooser = _Chooser(copied, table, numbers)
     for meaning in NUMBER_COLUMNS:
         chooser.choose(meaning)
     chooser.ask_levels()
@@ -143,16 +132,13 @@ class _Chooser:
     """Replaces the columns of numbers in a mapping."""
 
     mapping: ColumnMapping
-    titles: Sequence[Title]
+    table: SampledTable
     numbers: Mapping[int, NumberColumn]
-    chosen: Mapping[Meaning, int | None]
-    answers: Mapping[str, str]
-    hidden: Collection[int]
 
     def choose(self, meaning: Meaning) -> None:
         """Settle which column or sum gives a number, or ask."""
         group = self._drop_hidden(self._find_merged(meaning) or self._find_flat(meaning))
-        index = self.chosen.get(meaning)
+        index = self.table.chosen.get(meaning)
         if group is None or (index is not None and index not in {part.position for part in group.parts}):
             return
         parts = _drop_duplicates(group.parts, index)
@@ -172,8 +158,10 @@ class _Chooser:
         """Ask whether columns « CP » to « CM2 » without a common title count classes, where nothing else does."""
         asked = {question.column for question in self.mapping.questions}
         # The first of the columns that were added up was chosen by that answer.
-        first = self.answers.get(LEVELS, "").split("+")[0]
-        given = {meaning: index for meaning, index in self.chosen.items() if index is not None} | self.mapping.columns
+        first = self.table.answers.get(LEVELS, "").split("+")[0]
+        given = {
+            meaning: index for meaning, index in self.table.chosen.items() if index is not None
+        } | self.mapping.columns
         others = {meaning for meaning, index in given.items() if column_letters(index) != first}
         if not (asked | others).isdisjoint(NUMBER_COLUMNS):
             return
@@ -206,7 +194,7 @@ class _Chooser:
     def _find_merged(self, meaning: Meaning) -> _Group | None:
         """Return the columns under one or more titles that span several columns."""
         runs: dict[str, list[NumberColumn]] = {}
-        titles = self.titles
+        titles = self.table.titles
         for name, group in groupby(range(len(titles)), lambda index: titles[index].parent or titles[index].text):
             indexes = list(group)
             columns = [self.numbers[index] for index in indexes if index in self.numbers]
@@ -231,12 +219,15 @@ class _Chooser:
 
     def _drop_hidden(self, group: _Group | None) -> _Group | None:
         """Return the columns without the hidden ones that have a visible one of the same kind beside them."""
-        if group is None or not self.hidden:
+        hidden = self.table.hidden
+        if group is None or not hidden:
             return group
-        shown = {part.described.part for part in group.parts if part.position not in self.hidden} & _ALIKE
+        shown = {part.described.part for part in group.parts if part.position not in hidden} & _ALIKE
 
         def keep(parts: Iterable[NumberColumn]) -> list[NumberColumn]:
-            return [part for part in parts if part.position not in self.hidden or part.described.part not in shown]
+            return [
+                part for part in parts if part.position not in self.table.hidden or part.described.part not in shown
+            ]
 
         runs = {name: kept for name, run in group.runs.items() if (kept := keep(run))}
         return _Group(keep(group.parts), runs)
@@ -264,7 +255,7 @@ class _Chooser:
 
     def _find_default(self, meaning: Meaning, options: Sequence[AnswerOption]) -> str:
         """Return the option of the column that the member chose, unless it may stand for a sum that begins with it."""
-        index = self.chosen.get(meaning)
+        index = self.table.chosen.get(meaning)
         letters = "" if index is None else column_letters(index)
         values = [option.value for option in options]
         return letters if letters in values and not any(v.startswith(f"{letters}+") for v in values) else ""
@@ -284,7 +275,7 @@ class _Chooser:
 
     def _record(self, question: LayoutQuestion, parts: Sequence[NumberColumn]) -> None:
         """Keep the question, and the columns of its answer."""
-        question = question.answered_by(self.answers)
+        question = question.answered_by(self.table.answers)
         meaning = Meaning(question.column)
         self.mapping.questions[:] = [q for q in self.mapping.questions if q.column != meaning]
         self.mapping.questions.append(question)
@@ -419,5 +410,4 @@ def _name(part: NumberColumn, *, short: bool = False) -> str:
 def _name_all(parts: Sequence[NumberColumn]) -> str:
     """Return the names of columns, without the title that they have in common."""
     short = len({part.title.parent for part in parts}) == 1
-    *others, last = [_name(part, short=short) for part in parts]
-    return f"{', '.join(others)} et {last}" if others else last
+    return join_names([_name(part, short=short) for part in parts])

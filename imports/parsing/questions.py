@@ -2,20 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 from core import formatting
-from imports.columns import NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
+from imports.columns import NUMBER_COLUMNS, Meaning
 from imports.enums import Purpose, Volume
 from imports.layout import NO_COLUMN, AnswerOption, LayoutQuestion
-from imports.parsing import sheet_body
 from imports.parsing.column_mapping import ColumnMapping, column_index, join_names, name_column
 from imports.parsing.column_questions import UAI_COLUMNS
 from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
 from imports.parsing.joined_tables import JOINED_TABLES
-from imports.parsing.repeated_schools import COUNT, school_key
+from imports.parsing.repeated_schools import COUNT, describe_numbers, school_key
 from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.rows import ParsedRow, leave_out_row, list_columns, parse_row
 from imports.parsing.sheet_body import SheetBody
@@ -49,16 +48,14 @@ def ask_outdated_columns(
     """Return questions about meanings whose remembered column no longer has the expected content."""
     questions = []
     for meaning in forgotten:
+        message = f"La dernière fois, une autre colonne donnait « {meaning.label} » ; elle n'en contient plus. "
         index = columns.get(meaning)
-        now = f"{name_column(titles[index], index)} semble la bonne" if index is not None else ""
-        questions.append(
-            LayoutQuestion(
-                meaning.value,
-                "remembered_layout_mismatch",
-                f"La dernière fois, une autre colonne donnait « {meaning.label} » ; elle n'en contient plus. "
-                + (f"Cette fois {now} : confirmez-le ou choisissez-en une autre." if now else "Choisissez la bonne."),
-            )
-        )
+        if index is None:
+            message += "Choisissez la bonne."
+        else:
+            now = name_column(titles[index], index)
+            message += f"Cette fois {now} semble la bonne : confirmez-le ou choisissez-en une autre."
+        questions.append(LayoutQuestion(meaning.value, "remembered_layout_mismatch", message))
     return questions
 
 
@@ -71,12 +68,10 @@ def describe_remembered(
     """Return remarks about what is answered as the last time: columns of numbers, and other things than columns."""
     remarks = []
     for question in questions:
-        if question.is_open:
-            continue
-        if not question.names_columns:
-            remarks += [_describe_answer(question)] if question.code in answers else []
-        elif question.column in NUMBER_COLUMNS and columns.get(Meaning(question.column)) is not None:
-            remarks += _describe_columns(question, titles)
+        is_number = question.names_columns and question.column in NUMBER_COLUMNS
+        is_column = is_number and columns.get(Meaning(question.column)) is not None
+        if not question.is_open and (is_column or (question.code in answers and not question.names_columns)):
+            remarks += _describe_columns(question, titles) if is_column else [_describe_answer(question)]
     return remarks
 
 
@@ -106,16 +101,13 @@ def _describe_columns(question: LayoutQuestion, titles: Sequence[str]) -> list[s
     others = [letters for letters in dict.fromkeys(options) if letters not in (*read, NO_COLUMN)]
     if not others:
         return []
-    verbs = ("est lue", "ne l'est pas" if len(others) == 1 else "ne le sont pas")
-    if len(read) > 1:
-        verbs = ("sont additionnées", "n'est pas lue" if len(others) == 1 else "ne sont pas lues")
-    parts = f"{_name_columns(read, titles)} {verbs[0]} ; {_name_columns(others, titles)} {verbs[1]}"
-    return [f"Comme la dernière fois, {parts}."]
-
-
-def _name_columns(columns: Sequence[str], titles: Sequence[str]) -> str:
-    """Return « Licences demandées » (D) et « Licences accordées » (E), by the letters of columns."""
-    return join_names([name_column(titles[column_index(letters)], column_index(letters)) for letters in columns])
+    named = [
+        join_names([name_column(titles[column_index(letters)], column_index(letters)) for letters in columns])
+        for columns in (read, others)
+    ]
+    is_read = "est lue" if len(read) == 1 else "sont additionnées"
+    is_left = ("ne l'est pas" if len(read) == 1 else "n'est pas lue") if len(others) == 1 else "ne sont pas lues"
+    return [f"Comme la dernière fois, {named[0]} {is_read} ; {named[1]} {is_left}."]
 
 
 def ask_volume(
@@ -193,11 +185,11 @@ _ADDED = re.compile(r"\b(ajout|complement|supplement|suite|nouve)")
 
 
 class UnreadSheet(NamedTuple):
-    """A sheet that is not read, with its mapping, though its columns are understood; and how many schools it has."""
+    """A sheet that is not read, though its columns are understood, with the first of its rows."""
 
     detected: DetectedSheet
     mapping: ColumnMapping
-    schools: int
+    rows: list[ParsedRow]
 
     @property
     def option(self) -> str:
@@ -206,28 +198,39 @@ class UnreadSheet(NamedTuple):
 
 
 def find_unread_sheets(
-    unread: Sequence[DetectedSheet],
-    map_sheet: Callable[[DetectedSheet], ColumnMapping],
-    needed: Collection[Meaning],
-    rows: Sequence[ParsedRow],
+    unread: Sequence[DetectedSheet], map_sheet: Callable[[DetectedSheet], ColumnMapping]
 ) -> list[UnreadSheet]:
-    """Return the sheets that list other schools than the rows that are read, with all `needed` columns."""
-    if not unread:
-        # Most workbooks: to identify 60,000 rows takes 0.4 s.
-        return []
+    """Return the sheets that list schools and are not read."""
     found = []
-    read = _identify_schools(rows)
     for detected in unread:
         mapping = map_sheet(detected)
-        columns = mapping.columns
-        if NAMING_COLUMNS.isdisjoint(columns) or not columns.keys() >= set(needed):
-            continue
-        mapped = list_columns(columns)
-        parsed = [parse_row(detected.index, number, row, mapped) for number, row in enumerate(detected.sample)]
-        schools = list_schools(parsed)
-        if schools and not any(map(overlap, _identify_schools(parsed), read)):
-            found.append(UnreadSheet(detected, mapping, len(schools)))
+        columns = list_columns(mapping.columns)
+        rows = [parse_row(detected.index, number, row, columns) for number, row in enumerate(detected.sample)]
+        if list_schools(rows):
+            found.append(UnreadSheet(detected, mapping, rows))
     return found
+
+
+def select_further_sheets(
+    sheets: Sequence[UnreadSheet], volume: Meaning, rows: Sequence[ParsedRow]
+) -> list[UnreadSheet]:
+    """Return the sheets with a column of the volume that list other schools than the rows that are read."""
+    numbered = [sheet for sheet in sheets if volume in sheet.mapping.columns]
+    # Without any, as in most workbooks, 60,000 rows are not identified, which takes 0.4 s.
+    read = _identify_schools(rows) if numbered else ()
+    return [sheet for sheet in numbered if not any(map(overlap, _identify_schools(sheet.rows), read))]
+
+
+def describe_cited_schools(sheets: Sequence[UnreadSheet], rows: Sequence[ParsedRow]) -> list[str]:
+    """Return a remark about each unread sheet that lists a few of the schools read, as one of refusals does."""
+    remarks = []
+    for sheet in sheets:
+        schools = list_schools(sheet.rows)
+        cited = [row.number for row in rows if not row.ignored and school_key(row) in schools]
+        if 0 < 2 * len(cited) <= len(rows):
+            name = sheet.detected.sheet.name
+            remarks.append(f"« {name} » n'est pas lue et cite des écoles de la liste ({describe_numbers(cited)}).")
+    return remarks
 
 
 def _identify_schools(rows: Sequence[ParsedRow]) -> tuple[set[str], set[str]]:
@@ -239,9 +242,22 @@ def _identify_schools(rows: Sequence[ParsedRow]) -> tuple[set[str], set[str]]:
     )
 
 
+def describe_correction(table: ReadTable) -> list[str]:
+    """Return a remark where below the last heading of a table all schools are listed above as well."""
+    rows = table.body.rows
+    headings = [index for index, row in enumerate(rows) if row.ignored in _HEADINGS]
+    below = list_schools(rows[headings[-1] + 1 :]) if headings else set()
+    if not below or not below <= list_schools(rows[: headings[-1]]):
+        return []
+    heading = rows[headings[-1]]
+    text = next(iter(heading.cells.values()), "")[:MAX_HEADING_LENGTH]
+    where = f"Sous « {text} » (ligne {heading.number})"
+    return [f"{where}, les écoles sont toutes déjà citées plus haut : est-ce une correction ?"]
+
+
 def ask_unread_sheets(sheets: Sequence[UnreadSheet]) -> LayoutQuestion:
     """Return the question which of some sheets to read as well; those that say so by their name are likely."""
-    counts = [formatting.pluralize(sheet.schools, "école") for sheet in sheets]
+    counts = [formatting.pluralize(len(list_schools(sheet.rows)), "école") for sheet in sheets]
     names = [f"« {sheet.detected.sheet.name} »" for sheet in sheets]
     message = (
         f"La feuille {names[0]}{', masquée,' if sheets[0].detected.sheet.hidden else ''} contient aussi {counts[0]} : "
@@ -258,12 +274,14 @@ def ask_unread_sheets(sheets: Sequence[UnreadSheet]) -> LayoutQuestion:
     return question._replace(likely=question.join_options(likely))
 
 
-def describe_filled_values(bodies: Sequence[SheetBody]) -> list[str]:
-    """Return remarks about values written once per group and filled down."""
-    counts = Counter[Meaning]()
+def describe_filled_values(bodies: Sequence[SheetBody], communes: int) -> list[str]:
+    """Return remarks about values written once per group and filled down; `communes`: those of whole sheets."""
+    counts = Counter[str]()
     for body in bodies:
-        counts.update(body.filled_counts)
-    return [sheet_body.describe_filled(meaning, count) for meaning, count in counts.items()]
+        counts.update({meaning.column.filled_down: count for meaning, count in body.filled_counts.items()})
+    counts["La commune, d'après le nom de la feuille ou son titre, a été reportée"] = communes
+    lines = {what: "une ligne" if count == 1 else f"{count} lignes" for what, count in counts.items() if count}
+    return [f"{what} sur {count}." for what, count in lines.items()]
 
 
 def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:
@@ -274,21 +292,15 @@ def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:
     schools: dict[int, set[str]] = {index: set() for index in names}
     for table in tables:
         schools[table.detected.index] |= list_schools(table.body.rows)
-    overlapping: set[int] = set()
-    for one, other in combinations(names, 2):
-        if overlap(schools[one], schools[other]):
-            overlapping |= {one, other}
-    if not overlapping:
+    pairs = [pair for pair in combinations(names, 2) if overlap(*(schools[index] for index in pair))]
+    if not pairs:
         return []
-    listed = join_names([f"« {names[index]} »" for index in sorted(overlapping)])
-    return [
-        LayoutQuestion(
-            "sheets",
-            "multiple_versions",
-            f"Les feuilles {listed} listent en grande partie les mêmes écoles : elles ne "
-            "sont pas additionnées. Choisissez celle qu'il faut lire.",
-        )
-    ]
+    listed = join_names([f"« {names[index]} »" for index in sorted(set().union(*pairs))])
+    message = (
+        f"Les feuilles {listed} listent en grande partie les mêmes écoles : elles ne sont pas additionnées. Choisissez "
+        "celle qu'il faut lire."
+    )
+    return [LayoutQuestion("sheets", "multiple_versions", message)]
 
 
 def list_schools(rows: Sequence[ParsedRow]) -> set[str]:
@@ -338,28 +350,23 @@ def resolve_duplicate_tables(tables: Sequence[ReadTable], answers: Mapping[str, 
     found = _find_overlapping([section for table in tables for section in _list_sections(table)])
     if not found:
         return []
-    question = _build_question(found).answered_by(answers)
+    rows = [str(section.header_row or 1) for section in found]
+    options = [
+        AnswerOption(section.option, f"Seulement celui de la ligne {row}{section.heading} : {_count(section)}")
+        for section, row in zip(found, rows, strict=True)
+    ]
+    message = (
+        f"Les tableaux qui commencent aux lignes {join_names(rows)} listent en grande partie les mêmes écoles. Lequel "
+        "faut-il lire ?"
+    )
+    options.append(AnswerOption(ALL_TABLES, "Tous : la page dira que faire des écoles qui reviennent"))
+    question = LayoutQuestion("", DUPLICATE_TABLES, message, tuple(options)).answered_by(answers)
     for section in found if question.answer not in ("", ALL_TABLES) else ():
         if section.option != question.answer:
             section.table.body.rows[section.start : section.stop] = [
                 row if row.ignored else leave_out_row(row, TABLE_NOT_CHOSEN, NOT_CHOSEN) for row in section.rows
             ]
     return [question]
-
-
-def _build_question(found: Sequence[_Section]) -> LayoutQuestion:
-    rows = [str(section.header_row or 1) for section in found]
-    options = [
-        AnswerOption(section.option, f"Seulement celui de la ligne {row}{section.heading} : {_count(section)}")
-        for section, row in zip(found, rows, strict=True)
-    ]
-    return LayoutQuestion(
-        "",
-        DUPLICATE_TABLES,
-        f"Les tableaux qui commencent aux lignes {join_names(rows)} listent en grande partie les "
-        "mêmes écoles. Lequel faut-il lire ?",
-        (*options, AnswerOption(ALL_TABLES, "Tous : la page dira que faire des écoles qui reviennent")),
-    )
 
 
 def _list_sections(table: ReadTable) -> Iterator[_Section]:
@@ -393,6 +400,5 @@ def _find_overlapping(sections: Sequence[_Section]) -> list[_Section]:
 def _count(section: _Section) -> str:
     """Return what a table holds: « 3 écoles, 12 licences »."""
     rows = [row for row in section.rows if not row.ignored]
-    licences = sum(row.units or 0 for row in rows)
-    schools = f"{len(rows)}\xa0école{'s' if len(rows) > 1 else ''}"
-    return f"{schools}, {licences}\xa0licence{'s' if licences > 1 else ''}" if licences else schools
+    licences, schools = sum(row.units or 0 for row in rows), formatting.pluralize(len(rows), "école")
+    return f"{schools}, {formatting.pluralize(licences, 'licence')}" if licences else schools

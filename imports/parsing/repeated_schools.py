@@ -1,11 +1,10 @@
 """Lists with several rows for most schools, one a class or a teacher: what becomes of their numbers. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from core import formatting
 from imports.columns import Meaning
-from imports.enums import Volume
 from imports.layout import AnswerOption, LayoutQuestion
 from imports.parsing.rows import ParsedRow, add_notes, leave_out_row
 from imports.problems import COUNTED_WITH_ANOTHER, RowNote
@@ -46,11 +45,6 @@ class NumberSource(NamedTuple):
     #: The sentence that says so, where no column gives the number and it is asked for; else "".
     missing: str = ""
 
-    @classmethod
-    def of(cls, volume: Volume | None, column: Meaning | None, units_for_all: int | None, missing: str = "") -> Self:
-        """Return the source of a volume. `column`: its column, None where the sheet has none."""
-        return cls(column, units_for_all if volume is Volume.ALL else None, missing)
-
     @property
     def is_known(self) -> bool:
         """Whether rows have numbers: not in a portfolio, nor while their column is in question."""
@@ -88,20 +82,16 @@ def ask_repeated_schools(
     named = example[0].cells.get(Meaning.NAME, "") or example[0].cells.get(Meaning.UAI, "")
     terms = [units for row in example if (units := _units(row, source)) is not None]
     licences = formatting.pluralize(len(example), "licence")
+    total = formatting.pluralize(sum(terms), "licence")
+    rows_of_each = "les lignes de chaque école" if source.missing else "leurs lignes"
+    kept = " : vous direz combien de licences" if source.missing else _describe_kept(terms)
     options = [
-        AnswerOption(SUM, f"Additionner leurs nombres : {formatting.pluralize(sum(terms), 'licence')} dans l'exemple"),
-        AnswerOption(COUNT, f"Compter leurs lignes, une licence par ligne : {licences} dans l'exemple"),
-        AnswerOption(KEEP, f"Garder une seule ligne par école{_describe_kept(terms)}"),
+        AnswerOption(SUM, f"Additionner leurs nombres : {total} dans l'exemple"),
+        AnswerOption(COUNT, f"Compter {rows_of_each}, une licence par ligne : {licences} dans l'exemple"),
+        AnswerOption(KEEP, f"Garder une seule ligne par école{kept}"),
     ]
-    if source.missing:
-        options = [
-            AnswerOption(
-                COUNT, f"Compter les lignes de chaque école, une licence par ligne : {licences} dans l'exemple"
-            ),
-            AnswerOption(KEEP, "Garder une seule ligne par école : vous direz combien de licences"),
-        ]
-    elif source.units_for_all == 1:
-        # One licence a row: the sum is the number of rows.
+    # With one licence a row, the sum is the number of rows.
+    if source.missing or source.units_for_all == 1:
         del options[0]
     who = (
         f"{formatting.number(len(repeated))} écoles sur {formatting.number(len(groups))} figurent sur plusieurs lignes"

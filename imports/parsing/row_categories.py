@@ -14,13 +14,16 @@ from typing import NamedTuple
 from core import formatting
 from imports.answers import (
     AGAINST,
+    AGREEING,
+    CONTRARY_PREFIXES,
     DATE,
     TICKS,
     CellAnswer,
     get_category,
     is_refusal,
+    is_title_of_remarks,
     read_answer,
-    refuses_below,
+    speaks_against,
     speaks_of_giving,
 )
 from imports.cells import cell_to_text
@@ -31,9 +34,11 @@ from imports.parsing.column_mapping import column_letters
 from imports.parsing.descriptions import (
     DIRECTORY_STATES,
     counts_something,
+    find_stray_remarks,
     is_descriptive,
     is_harmless_title,
     is_year,
+    speaks_for,
 )
 from imports.parsing.row_colours import Place, RowGroup
 from imports.parsing.stacked_tables import ReadTable
@@ -50,17 +55,14 @@ MAX_YEARS = 3
 MAX_UNREPEATED = 3
 #: Share of the cells that repeat another one.
 MIN_REPEATED_SHARE = 1 / 3
-#: Share of the rows with a cross, from which the others are likely to be without one on purpose.
+#: Share of the rows with a cross, below which it may as well mean the contrary of taking part.
 MIN_TICKED_SHARE = 0.2
-#: Answers that give; where this share of the rows has one, the column says who takes part.
-_AGREEING = frozenset({CellAnswer.YES, CellAnswer.CHECK, CellAnswer.AGREED})
+#: Where this share of the rows has an answer that gives, the column says who takes part.
 MIN_AGREED_SHARE = 1 / 3
 #: Letters shown of a remark.
 MAX_REMARK_LENGTH = 120
 #: The name of the notes on cells, in sentences.
 NOTE_NAME = "une note"
-#: Titles of remarks, which are shown even where most rows have one.
-_REMARK_WORDS = ("observ", "remarq", "comment", "note", "precision", "info", "suivi", "divers")
 
 
 @dataclass(eq=False)
@@ -131,15 +133,16 @@ def _list_candidates(table: ReadTable, communes: frozenset[str]) -> Iterator[tup
         if is_added_title(title) or title in ours or (meaning is not None and meaning.column.is_critical):
             continue
         texts = [text for row in table.detected.sample if index < len(row) and (text := cell_to_text(row[index]))]
+        has_strays = bool(find_stray_remarks(texts, len(table.detected.sample), communes))
         if meaning is not None:
             # « Votre école participe-t-elle ? » is taken for a column of names.
             is_asked = not is_harmless_title(title) and _are_ticks(texts)
-            is_asked = is_asked or any(map(is_refusal, texts))
+            is_asked = is_asked or any(map(is_refusal, texts)) or has_strays
             is_asked = is_asked or (
                 meaning is Meaning.KIND and not any(is_descriptive(text, communes) for text in texts)
             )
         elif is_harmless_title(title, with_ticks=_are_ticks(texts)):
-            is_asked = any(map(speaks_of_giving, texts))
+            is_asked = any(map(speaks_of_giving, texts)) or has_strays
         else:
             is_asked = len(set(map(get_category, texts))) <= MAX_CATEGORIES or not all(
                 is_descriptive(text, communes) for text in texts
@@ -165,7 +168,7 @@ def group_by_category(column: UnreadColumn, communes: frozenset[str]) -> list[Ro
         rows.setdefault(category, []).extend(places)
     if blank := set(column.places).difference(*rows.values()):
         texts[""], rows[""] = "", sorted(blank)
-    left = _find_likely_left(column)
+    taken = _list_likely_taken(column, texts)
     title = f"{column.title} ({column.key})" if column.title else f"Colonne {column.key}"
     return [
         RowGroup(
@@ -174,29 +177,53 @@ def group_by_category(column: UnreadColumn, communes: frozenset[str]) -> list[Ro
             column.name,
             describe_cell(column.name, texts[category]),
             rows[category],
-            read_answer(texts[category]) in left,
+            category not in taken,
         )
         for category in sorted(texts, key=lambda category: (not category, -len(rows[category])))
     ]
 
 
-def _find_likely_left(column: UnreadColumn) -> set[CellAnswer]:
-    """Return the answers below a title that are likely to leave their rows."""
+def _list_likely_taken(column: UnreadColumn, texts: Mapping[str, str]) -> set[str]:
+    """Return the categories that are filled in as taken: only those that say yes, as a wrong tick is a wrong gift.
+
+    `texts`: a text of each category.
+    """
+    answers = {category: read_answer(text) for category, text in texts.items()}
+    found = set(answers.values())
     if is_harmless_title(column.title):
-        return {CellAnswer.REFUSAL, CellAnswer.DOUBT}
-    if refuses_below(column.title):
-        return {*TICKS, CellAnswer.REFUSAL, CellAnswer.DOUBT, CellAnswer.AGREED}
-    counts = Counter[CellAnswer]()
-    for text, places in column.texts.items():
-        counts[read_answer(text)] += len(places)
-    crosses_refuse = counts[CellAnswer.CHECK] > 0
-    ticks = sum(counts[answer] for answer in TICKS if answer is not CellAnswer.CROSS or not crosses_refuse)
-    left = set(AGAINST) | ({CellAnswer.CROSS} if crosses_refuse else set())
-    if ticks or counts[CellAnswer.AGREED]:
-        left.add(CellAnswer.OTHER)
-    if ticks > MIN_TICKED_SHARE * len(column.places):
-        left.add(CellAnswer.BLANK)
-    return left
+        return {
+            category
+            for category, text in texts.items()
+            if not (answers[category] in AGAINST and speaks_of_giving(text))
+        }
+    if speaks_against(column.title):
+        taken = {CellAnswer.NO, CellAnswer.BLANK}
+    else:
+        taken = {CellAnswer.AGREED}
+        is_of_remarks = is_title_of_remarks(column.title)
+        if is_of_remarks or found <= AGAINST | {CellAnswer.BLANK}:
+            taken.add(CellAnswer.BLANK)
+        if is_of_remarks or speaks_for(column.title):
+            taken |= _list_taken_ticks(column, found)
+    affirmed = {category for category in texts if CellAnswer.AGREED in taken and _is_affirmed(category, texts)}
+    return {category for category, answer in answers.items() if answer in taken} | affirmed
+
+
+def _list_taken_ticks(column: UnreadColumn, found: set[CellAnswer]) -> set[CellAnswer]:
+    """Return the ticks and numbers that give, below a title that asks who takes part."""
+    if CellAnswer.NUMBER in found:
+        # « 1 » is no yes beside « 2 », but both are more than « 0 ».
+        return {CellAnswer.YES, CellAnswer.NUMBER} if CellAnswer.NO in found else set()
+    crosses = sum(len(places) for text, places in column.texts.items() if read_answer(text) is CellAnswer.CROSS)
+    is_plain = found.isdisjoint({CellAnswer.CHECK, CellAnswer.OTHER}) and (
+        CellAnswer.BLANK not in found or crosses > MIN_TICKED_SHARE * len(column.places)
+    )
+    return {CellAnswer.YES, CellAnswer.CHECK} | ({CellAnswer.CROSS} if is_plain else set())
+
+
+def _is_affirmed(category: str, others: Collection[str]) -> bool:
+    """Whether another category is the contrary of this one: « complet » beside « incomplet »."""
+    return any(prefix + category in others for prefix in CONTRARY_PREFIXES if category)
 
 
 def _has_categories(column: UnreadColumn, communes: frozenset[str]) -> bool:
@@ -212,11 +239,12 @@ def _has_categories(column: UnreadColumn, communes: frozenset[str]) -> bool:
         return False
     if len(categories) == 1 and filled == rows:
         # What all rows have parts none from the others, unless it refuses them all.
-        return read_answer(texts[0]) in _find_likely_left(column)
+        answer = read_answer(texts[0])
+        return answer is not CellAnswer.NO if speaks_against(column.title) else answer in AGAINST
     is_repeated = filled - len(categories) >= max(MIN_REPEATED_SHARE * filled, 1)
     if all(map(str.isdecimal, texts)):
         return is_repeated or column.texts.keys() <= {"0", "1"}
-    has_ticks = _are_ticks([text for text, places in column.texts.items() for _ in places])
+    has_ticks = _are_ticks(_list_cells(column))
     return is_repeated or has_ticks or (len(categories) <= MAX_UNREPEATED and filled * 2 >= rows)
 
 
@@ -225,7 +253,7 @@ def _describe_schools(column: UnreadColumn, categories: set[str], communes: froz
     if column.title.lower() in {"etat", "état"} and categories <= DIRECTORY_STATES:
         return True
     is_harmless = is_harmless_title(column.title, with_ticks=_are_ticks(column.texts))
-    if is_harmless and not any(map(speaks_of_giving, column.texts)):
+    if is_harmless and not any(map(speaks_of_giving, column.texts.keys() - _find_strays(column, communes))):
         return True
     if all(map(str.isdecimal, column.texts)):
         # « Étape », and not « Tablettes ».
@@ -233,7 +261,7 @@ def _describe_schools(column: UnreadColumn, categories: set[str], communes: froz
         return counts_something(column.title) or max(map(int, column.texts)) > limit
     if categories == {DATE}:
         return sum(map(len, column.texts.values())) == len(column.places)
-    return not refuses_below(column.title) and all(is_descriptive(text, communes) for text in column.texts)
+    return not speaks_against(column.title) and all(is_descriptive(text, communes) for text in column.texts)
 
 
 def ask_row_categories(groups: Sequence[RowGroup], answers: Mapping[str, str]) -> LayoutQuestion | None:
@@ -271,21 +299,35 @@ def read_remarks(columns: Sequence[UnreadColumn], communes: frozenset[str]) -> F
     """Return the remarks of unread columns that hold no categories, without what describes a school."""
     remarks = FreeRemarks({}, {})
     for column in columns:
-        texts = {text: places for text, places in column.texts.items() if _is_remark(column, text, communes)}
+        strays = _find_strays(column, communes)
+        texts = {
+            text: places
+            for text, places in column.texts.items()
+            if text in strays or _is_remark(column, text, communes)
+        }
         is_rare = 2 * sum(map(len, texts.values())) <= len(column.places)
-        title = fold(column.title)
-        is_shown = is_rare or not title or any(word in title for word in _REMARK_WORDS)
-        agreed = sum(len(places) for text, places in texts.items() if read_answer(text) in _AGREEING)
+        is_shown = is_rare or not column.title or is_title_of_remarks(column.title)
+        agreed = sum(len(places) for text, places in texts.items() if read_answer(text) in AGREEING)
         # Where others agree, what says another thing does not.
         unticks = is_rare or agreed >= MIN_AGREED_SHARE * len(column.places)
         for text, places in texts.items():
             answer, sentence = read_answer(text), describe_cell(column.name, text)
             for place in places:
-                if answer in AGAINST or (unticks and answer not in _AGREEING):
+                if answer in AGAINST or (unticks and answer not in AGREEING):
                     remarks.against.setdefault(place, sentence)
                 elif is_shown:
                     remarks.shown.setdefault(place, []).append(sentence)
     return remarks
+
+
+def _find_strays(column: UnreadColumn, communes: frozenset[str]) -> set[str]:
+    if not is_harmless_title(column.title):
+        return set()
+    return find_stray_remarks(_list_cells(column), len(column.places), communes)
+
+
+def _list_cells(column: UnreadColumn) -> list[str]:
+    return [text for text, places in column.texts.items() for _ in places]
 
 
 def _is_remark(column: UnreadColumn, text: str, communes: frozenset[str]) -> bool:
@@ -293,4 +335,4 @@ def _is_remark(column: UnreadColumn, text: str, communes: frozenset[str]) -> boo
         return is_refusal(text)
     is_number = any(map(str.isdecimal, text)) and not any(map(str.isalpha, text))
     # « Remplacée par », « Date de sortie ».
-    return refuses_below(column.title) or not (is_number or is_descriptive(text, communes))
+    return speaks_against(column.title) or not (is_number or is_descriptive(text, communes))

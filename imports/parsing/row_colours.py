@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from core import formatting
-from imports.answers import AGAINST, read_answer
+from imports.answers import AGAINST, AGREEING, read_answer
 from imports.cells import cell_to_text
 from imports.columns import LISTS_SHEET, NAMING_COLUMNS, NUMBER_COLUMNS, Meaning
 from imports.formats.sheet_types import CellColours, CellRow, WorkbookSheet
@@ -203,7 +203,7 @@ def _part_rows(
             "la couleur des lignes",
             f"elle est {'écrite ' * written}en {name} dans le fichier{words}",
             rows,
-            read_answer(legend) in AGAINST or (not legend and name == "rouge"),
+            read_answer(_VERDICT.split(legend)[-1].strip()) not in AGREEING,
         )
         found.append(group)
         with_legend += [group] if legend else []

@@ -37,6 +37,9 @@ class ReshapedSheet:
         read_rows: Callable[[], Iterable[CellRow]],
         height: int,
         move: Callable[[int, int], tuple[int, int] | None] = lambda *_: None,
+        *,
+        hidden_rows: Iterable[int] = (),
+        hidden_columns: Iterable[int] = (),
     ) -> None:
         """`read_rows`: returns its `height` rows, from row 1, each time. `move`: where a cell stands now."""
         self.name, self.origin, self.hidden, self.height = name, origin, origin.hidden, height
@@ -45,7 +48,7 @@ class ReshapedSheet:
         self.uncomputed, self.errors, self.struck, self.marked_digits = map(
             self._move_all, (origin.uncomputed, origin.errors, origin.struck, origin.marked_digits)
         )
-        self.hidden_rows, self.hidden_columns = origin.hidden_rows, frozenset[int]()
+        self.hidden_rows, self.hidden_columns = frozenset(hidden_rows), frozenset(hidden_columns)
         self.notes: CellNotes = self._move_values(origin.notes)
 
     def rows(self) -> Iterator[CellRow]:
@@ -83,38 +86,29 @@ def take_columns(
 ) -> ReshapedSheet:
     """Return some columns of a sheet, counted from 0 again. `take_rows`: returns their cells in all of its rows."""
     places = {column: place for place, column in enumerate(columns)}
-    taken = ReshapedSheet(
+    return ReshapedSheet(
         name,
         sheet,
         lambda: take_rows(sheet.rows()),
         sheet.height,
         lambda row, column: (row, places[column]) if column in places else None,
+        hidden_rows=sheet.hidden_rows,
+        hidden_columns=(places[column] for column in sheet.hidden_columns if column in places),
     )
-    taken.hidden_columns = frozenset(places[column] for column in sheet.hidden_columns if column in places)
-    return taken
 
 
 def turn(sheet: WorkbookSheet, name: str, rows: Sequence[CellRow]) -> ReshapedSheet:
     """Return a sheet that lies on its side with its columns as rows: row 2 is column B. `rows`: all of the sheet's."""
     height = max(map(len, rows), default=0)
-    turned = ReshapedSheet(
+    return ReshapedSheet(
         name,
         sheet,
         lambda: ([row[column] if column < len(row) else "" for row in rows] for column in range(height)),
         height,
         lambda row, column: (column + 1, row - 1),
+        hidden_rows=(column + 1 for column in sheet.hidden_columns),
+        hidden_columns=(row - 1 for row in sheet.hidden_rows),
     )
-    turned.hidden_rows = frozenset(column + 1 for column in sheet.hidden_columns)
-    turned.hidden_columns = frozenset(row - 1 for row in sheet.hidden_rows)
-    return turned
-
-
-def list_forms(sheet: WorkbookSheet, name: str, filled: Mapping[int, CellRow]) -> ReshapedSheet:
-    """Return a sheet of forms as a list. `filled`: the row of titles and those of the schools, by number."""
-    height = max(filled)
-    listed = ReshapedSheet(name, sheet, lambda: (filled.get(number, []) for number in range(1, height + 1)), height)
-    listed.hidden_rows = frozenset()
-    return listed
 
 
 #: Rows sampled to find the header and to map the columns.
@@ -142,13 +136,10 @@ class DetectedSheet:
     @cached_property
     def header_digest(self) -> str:
         """Digest of the titles, equal for sheets with the same ones; without titles, the columns that hold UAI."""
-        texts = [title.text for title in self.titles]
-        if any(texts):
-            return compute_header_digest(texts)
-        uai_columns = sorted(
-            {i for row in self.sample for i, cell in enumerate(row) if classify_cell(cell) & CellType.UAI}
-        )
-        return f"{len(texts)}:{uai_columns}" if uai_columns else ""
+        if digest := compute_header_digest([title.text for title in self.titles]):
+            return digest
+        coded = {i for row in self.sample for i, cell in enumerate(row) if classify_cell(cell) & CellType.UAI}
+        return f"{len(self.titles)}:{sorted(coded)}" if coded else ""
 
 
 class SheetSelection(NamedTuple):
@@ -156,11 +147,6 @@ class SheetSelection(NamedTuple):
 
     detected_sheets: list[DetectedSheet]
     unread: list[DetectedSheet]
-
-    def list_other_sheets(self, workbook: Workbook) -> list[WorkbookSheet]:
-        """Return the sheets that list no schools."""
-        lists = {detected.sheet.name for detected in (*self.detected_sheets, *self.unread)}
-        return [sheet for sheet in workbook.sheets if sheet.name not in lists]
 
 
 class _SheetScore(NamedTuple):
@@ -171,7 +157,6 @@ class _SheetScore(NamedTuple):
     has_uai: bool
     has_quantity: bool
     uais: int
-    titles: int
     rows: int
 
 
@@ -182,38 +167,29 @@ def select_sheets(
 
     Raises `UnreadableFile` where no sheet has such a name.
     """
-    indexed_sheets = [(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name != LISTS_SHEET]
-    candidates = [_detect(index, sheet) for index, sheet in indexed_sheets]
+    candidates = [_detect(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name != LISTS_SHEET]
     scores = {detected.index: _score(detected) for detected in candidates}
     if sheets:
-        selected = _choose_sheets(workbook, sheets, header_row)
-        return SheetSelection(selected, _list_unread(candidates, selected, scores))
-    best = max(candidates, key=lambda detected: scores[detected.index])
-    header_digest = best.header_digest
-    selected = [
-        detected
-        for detected in candidates
-        if detected.index == best.index
-        # Beside it in the same sheet, whatever its titles.
-        or (find_origin(detected.sheet) is find_origin(best.sheet) and scores[detected.index].is_list)
-        or (
-            header_digest
-            and scores[best.index].is_list
-            and detected.header_digest == header_digest
-            and detected.sheet.hidden == best.sheet.hidden
-            and scores[detected.index].rows
-        )
-    ]
+        selected = [_detect(index, workbook.sheets[index]) for index in _find_chosen(workbook, sheets)]
+    else:
+        best = max(candidates, key=lambda detected: scores[detected.index])
+        selected = [detected for detected in candidates if _is_read_with(best, detected, scores)]
     if header_row is not None:
         selected = [_with_header_row(detected, header_row, selected[0]) for detected in selected]
-    return SheetSelection(selected, _list_unread(candidates, selected, scores))
-
-
-def _list_unread(
-    candidates: Sequence[DetectedSheet], selected: Sequence[DetectedSheet], scores: Mapping[int, _SheetScore]
-) -> list[DetectedSheet]:
     taken = {detected.index for detected in selected}
-    return [detected for detected in candidates if detected.index not in taken and scores[detected.index].is_list]
+    unread = [one for one in candidates if one.index not in taken and scores[one.index].is_list]
+    return SheetSelection(selected, unread)
+
+
+def _is_read_with(best: DetectedSheet, other: DetectedSheet, scores: Mapping[int, _SheetScore]) -> bool:
+    """Whether a sheet is the best one, or is read together with it: for its titles, or beside it in one sheet."""
+    if other.index == best.index:
+        return True
+    if find_origin(other.sheet) is find_origin(best.sheet):
+        return scores[other.index].is_list
+    same_titles = bool(best.header_digest) and other.header_digest == best.header_digest
+    filled = scores[best.index].is_list and scores[other.index].rows > 0
+    return same_titles and filled and other.sheet.hidden == best.sheet.hidden
 
 
 def collect_sample(detected_sheets: Sequence[DetectedSheet]) -> list[CellRow]:
@@ -229,24 +205,19 @@ def read_banner(detected: DetectedSheet) -> list[CellRow]:
     return list(islice(detected.sheet.rows(), max(above - MAX_BANNER_ROWS, 0), above))
 
 
-def _choose_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:
-    chosen = {name: find_sheets(workbook.sheets, name) for name in sheets}
+def _find_chosen(workbook: Workbook, names: Sequence[str]) -> list[int]:
+    """Return the indexes of the sheets that a member chose by name."""
+    chosen = {name: _find_sheets(workbook.sheets, name) for name in names}
     missing = [name for name, indexes in chosen.items() if not indexes]
     if missing:
         available = ", ".join(f"« {sheet.name} »" for sheet in workbook.sheets)
         raise UnreadableFile(
             "unknown_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {available}."
         )
-    indexes = sorted({index for indexes in chosen.values() for index in indexes})
-    detected_sheets = [_detect(index, workbook.sheets[index]) for index in indexes]
-    return (
-        detected_sheets
-        if header_row is None
-        else [_with_header_row(detected, header_row, detected_sheets[0]) for detected in detected_sheets]
-    )
+    return sorted(set().union(*chosen.values()))
 
 
-def find_sheets(sheets: Sequence[WorkbookSheet], name: str) -> list[int]:
+def _find_sheets(sheets: Sequence[WorkbookSheet], name: str) -> list[int]:
     """Return the index of the sheet of this name; of those that it was, where tables side by side were read otherwise.
 
     Such tables have the name of their sheet and their columns, « Écoles (A à C) ».
@@ -308,7 +279,6 @@ def _score(detected: DetectedSheet) -> _SheetScore:
         has_uai=uai_count > 0,
         has_quantity=has_quantity,
         uais=uai_count,
-        titles=len(meanings),
         rows=rows,
     )
 

@@ -10,22 +10,20 @@ from typing import NamedTuple
 from imports.cells import CellType, cell_to_text
 from imports.columns import LISTS_SHEET, NAMING_COLUMNS, Meaning
 from imports.formats.detection import open_workbook
-from imports.formats.sheet_types import CellRow, CellValue, WorkbookSheet
+from imports.formats.sheet_types import CellRow, CellValue, Workbook, WorkbookSheet
 from imports.layout import LayoutQuestion
 from imports.parsing.cell_classification import classify_cell
 from imports.parsing.column_mapping import join_names
 from imports.parsing.column_titles import Title, count_exact_meanings, match_meanings
 from imports.parsing.headers import find_title_meanings
 from imports.parsing.joined_tables import JOINED_TABLES, ONE, PAIRS, find_joined_tables
-from imports.parsing.sheet_selection import SAMPLE_ROWS, list_forms, take_columns, turn
+from imports.parsing.sheet_selection import SAMPLE_ROWS, ReshapedSheet, take_columns, turn
 from schools.folding import fold
 
 #: A table has no more titles; a sheet of more rows stands upright.
 MAX_ROWS = 60
 #: Columns searched for the titles.
 MAX_TITLE_COLUMNS = 3
-#: The share of the cells beside « UAI » that are UAI, or beside « École » that name schools.
-MIN_SHARE = 0.5
 
 
 def lies_on_its_side(rows: Sequence[CellRow]) -> bool:
@@ -51,27 +49,17 @@ def _holds_titles(rows: Sequence[CellRow], column: int) -> bool:
 
 
 def _is_row_of_schools(title: str, beside: CellRow) -> bool:
-    """Whether a title says that schools are named beside it, and they are."""
-    filled = [classify_cell(cell) for cell in beside if cell != ""]
-    meanings = match_meanings(Title(title))
+    """Whether a title says that schools are named beside it, and most of the cells do."""
+    types, meanings = [classify_cell(cell) for cell in beside if cell != ""], match_meanings(Title(title))
     if Meaning.UAI in meanings:
-        named = sum(bool(cell_type & CellType.UAI) for cell_type in filled)
-        return named > 0 and named >= MIN_SHARE * len(filled)
-    if Meaning.NAME in meanings:
-        named = sum(bool(cell_type & CellType.SCHOOL and not cell_type & CellType.KIND) for cell_type in filled)
-        # One name alone may be the example of a notice.
-        return named > 1 and named >= MIN_SHARE * len(filled)
-    return False
+        return 0 < len(types) <= 2 * sum(bool(one & CellType.UAI) for one in types)
+    named = sum(bool(one & CellType.SCHOOL) and not one & CellType.KIND for one in types)
+    # One name alone may be the example of a notice.
+    return Meaning.NAME in meanings and named > 1 and named * 2 >= len(types)
 
 
 def _texts(row: CellRow) -> list[str]:
     return [text for cell in row if (text := cell_to_text(cell))]
-
-
-#: The share of the rows that hold a label, in a sheet of forms; others are banners and signatures.
-MIN_LABELLED_SHARE = 0.6
-#: Cells of a row in a form: at most three labels with their values.
-MAX_CELLS = 6
 
 
 class FormLine(NamedTuple):
@@ -84,51 +72,33 @@ class FormLine(NamedTuple):
 
 def are_forms(rows: Sequence[CellRow]) -> bool:
     """Whether the first rows of a sheet are forms: labels that name schools and their numbers come again and again."""
-    filled = [row for row in rows if any(cell != "" for cell in row)]
-    if not filled or any(sum(1 for cell in row if cell != "") > MAX_CELLS for row in filled):
-        return False
     lines = read_lines(rows)
     labels = Counter(line.number for line in lines)
-    if any(sum(1 for cell in rows[number - 1] if cell != "") > 2 * count for number, count in labels.items()):
+    texts = {number: _texts(row) for number, row in enumerate(rows, start=1)}
+    if any(len(texts[number]) > 2 * count for number, count in labels.items()):
         return False  # more than one school beside a label
-    if len(labels) < MIN_LABELLED_SHARE * len(filled):
+    if 2 * len(labels) < sum(map(bool, texts.values())):
         return False
     counts = Counter(fold(line.label) for line in lines)
-    repeated = {fold(line.label): line.label for line in lines if counts[fold(line.label)] > 1}
-    if not find_title_meanings(list(repeated.values())) & NAMING_COLUMNS:
-        return False
+    repeated = find_title_meanings([label for label, count in counts.items() if count > 1])
     # Titles in one row, above their values, are those of a list.
-    return not any(
-        len(texts := [text for cell in row if (text := cell_to_text(cell))]) > 1
-        and not any(text.endswith(":") for text in texts)
-        and find_title_meanings(texts)
-        for row in filled
-    )
+    listed = any(len(row) > 1 and find_title_meanings(row) for row in texts.values())
+    return not listed and not repeated.isdisjoint(NAMING_COLUMNS)
 
 
 def read_lines(rows: Iterable[CellRow]) -> list[FormLine]:
-    """Return the labels of all forms with their values, "" where they have none, in order."""
+    """Return the labels of all forms that have a value, « UAI : 0301234D » or in two cells, in order."""
     lines = []
     for number, row in enumerate(rows, start=1):
         label = ""
         for cell in row:
-            text = cell_to_text(cell)
-            if not text:
-                continue
-            name, colon, rest = (part.strip() for part in text.partition(":"))
-            is_label = bool(count_exact_meanings(name)) and (not label or (bool(colon) and not rest))
-            if is_label:
-                if label:
-                    lines.append(FormLine(number, label, ""))
-                label = name
-                if rest:
-                    lines.append(FormLine(number, label, rest))
-                    label = ""
-            elif label:
+            name, _, rest = (part.strip() for part in cell_to_text(cell).partition(":"))
+            if label and name:
                 lines.append(FormLine(number, label, cell))
                 label = ""
-        if label:
-            lines.append(FormLine(number, label, ""))
+            elif count_exact_meanings(name):
+                label = "" if rest else name
+                lines += [FormLine(number, name, rest)] if rest else []
     return lines
 
 
@@ -162,14 +132,18 @@ class ReshapedWorkbook:
     questions: dict[str, LayoutQuestion]
 
 
-def open_tables(content: bytes, answers: Mapping[str, str] | None = None) -> ReshapedWorkbook:
+def open_tables(content: bytes, answers: Mapping[str, str]) -> ReshapedWorkbook:
     """Open a file; its sheets are upright lists as far as their shape is known. Raises `UnreadableFile`.
 
     `answers`: those of the member, of which one says whether tables stand side by side.
     """
-    workbook = open_workbook(content)
+    return reshape_sheets(open_workbook(content), answers)
+
+
+def reshape_sheets(workbook: Workbook, answers: Mapping[str, str]) -> ReshapedWorkbook:
+    """Return a workbook whose sheets are upright lists; `answers` as for `open_tables`."""
     reshaped = ReshapedWorkbook(workbook.kind, list(workbook.sheets), list(workbook.remarks), {})
-    answer = (answers or {}).get(JOINED_TABLES, "")
+    answer = answers.get(JOINED_TABLES, "")
     turned: list[str] = []
     for index, sheet in enumerate(workbook.sheets):
         if sheet.name == LISTS_SHEET:
@@ -192,7 +166,9 @@ def open_tables(content: bytes, answers: Mapping[str, str] | None = None) -> Res
 
 def _list_forms(reshaped: ReshapedWorkbook, index: int, sheet: WorkbookSheet) -> None:
     filled = collect_forms(read_lines(sheet.rows()))
-    reshaped.sheets[index] = list_forms(sheet, f"{sheet.name} (en liste)".strip(), filled)
+    name, numbers = f"{sheet.name} (en liste)".strip(), range(1, max(filled) + 1)
+    listed = ReshapedSheet(name, sheet, lambda: (filled.get(number, []) for number in numbers), len(numbers))
+    reshaped.sheets[index] = listed
     reshaped.remarks.append(
         f"{_name_place(sheet)} est faite de {len(filled) - 1} formulaires l'un sous l'autre. Chacun est lu comme une "
         "ligne de tableau, celle où il finit : vérifiez qu'aucune école ne manque."

@@ -3,36 +3,35 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from imports import cells
 from imports.columns import Meaning
 from imports.enums import Purpose, Volume
 from imports.formats import limits
+from imports.formats.detection import open_workbook
 from imports.formats.exceptions import check_height, too_many_rows
-from imports.formats.sheet_types import CellRow
+from imports.formats.sheet_types import CellRow, Workbook
 from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
 from imports.parsing import questions as layout_questions
+from imports.parsing import repeated_schools, row_decisions
 from imports.parsing.cell_classification import limit_sample, match_commune
-from imports.parsing.column_mapping import ColumnMapping, ComparedRow, find_outdated_meanings, map_columns
+from imports.parsing.column_mapping import (
+    ColumnMapping,
+    ComparedRow,
+    SampledTable,
+    find_outdated_meanings,
+    map_columns,
+)
 from imports.parsing.column_questions import choose_email_column, choose_name_column, choose_uai_column
-from imports.parsing.column_titles import Title
 from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers, leave_out_adding
 from imports.parsing.headers import compute_header_digest
+from imports.parsing.ignored_rows import find_announced_commune
 from imports.parsing.joined_tables import JOINED_TABLES
 from imports.parsing.number_columns import choose_number_columns
-from imports.parsing.questions import (
-    UNREAD_SHEETS,
-    ask_unread_sheets,
-    find_unread_sheets,
-    resolve_duplicate_tables,
-)
-from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.repeated_schools import NumberSource
-from imports.parsing.row_decisions import QUESTION as SHARED_NUMBERS
-from imports.parsing.row_decisions import decide_rows
 from imports.parsing.rows import ParsedRow
 from imports.parsing.sheet_selection import (
     DetectedSheet,
@@ -42,7 +41,7 @@ from imports.parsing.sheet_selection import (
     read_banner,
     select_sheets,
 )
-from imports.parsing.sheet_shapes import ReshapedWorkbook, open_tables
+from imports.parsing.sheet_shapes import reshape_sheets
 from imports.parsing.stacked_tables import ReadTable, TableReader, describe_tables, list_further_tables
 
 #: Rows shown above the header, and from the header on.
@@ -57,21 +56,14 @@ def build_preview(rows: Iterable[CellRow], header_row: int | None) -> list[Previ
     first = max((header_row or 1) - ROWS_ABOVE, 1)
     last = (header_row or 0) + ROWS_BELOW
     return [
-        PreviewRow(number, [_truncate(cells.cell_to_text(cell)) for cell in row[:MAX_COLUMNS]])
+        PreviewRow(number, [_shorten(cells.cell_to_text(cell)) for cell in row[:MAX_COLUMNS]])
         for number, row in enumerate(islice(rows, first - 1, last), start=first)
     ]
 
 
-def _truncate(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
 
-
-#: Rows searched above the header.
-MAX_ROWS_ABOVE = 10
-_ANNOUNCED_COMMUNE = re.compile(
-    r"\s*(?:ville|commune|mairie)\s+(?:de\s+la\s+|de\s+l['’]|de\s+|du\s+|des\s+|d['’])?([^–:,;(|]+?)\s*(?:[–:,;(|].*|\s-\s.*)?",
-    re.IGNORECASE,
-)
 
 #: « 2-Alès », « Nîmes (12) ».
 _NUMBERING = re.compile(r"^[\W\d_]+|[\W\d_]+$")
@@ -84,39 +76,22 @@ def fill_communes(tables: Sequence[ReadTable], communes: frozenset[str]) -> int:
     are named after a commune.
     """
     names = {table.detected.index: table.detected.sheet.name for table in tables}
-    name_communes = {index: match_commune(name, communes) for index, name in names.items()}
-    trusts_names = len(names) > 1 and sum(map(bool, name_communes.values())) * 2 > len(names)
+    named = {index for index, name in names.items() if match_commune(name, communes)}
+    if len(names) == 1 or len(named) * 2 <= len(names):
+        named = set()
     count = 0
     for table in tables:
-        detected, columns, body = table.detected, table.columns, table.body
-        name = name_communes[detected.index]
-        if Meaning.COMMUNE in columns or Meaning.POSTAL_CODE in columns:
+        index = table.detected.index
+        if Meaning.COMMUNE in table.columns or Meaning.POSTAL_CODE in table.columns:
             continue
-        commune = _find_announced_commune(detected, communes) or (
-            _NUMBERING.sub("", detected.sheet.name) if trusts_names and name else ""
-        )
-        for row in body.rows if commune else ():
+        banner = (cells.cell_to_text(cell) for row in read_banner(table.detected) for cell in row)
+        announced = (find_announced_commune(text, communes) for text in banner)
+        commune = next(filter(None, announced), _NUMBERING.sub("", names[index]) if index in named else "")
+        for row in table.body.rows if commune else ():
             if not row.ignored and "commune" not in row.cells:
                 row.cells["commune"] = commune
                 count += 1
     return count
-
-
-def describe_filled(count: int) -> str:
-    """Return the French sentence about communes that were filled in."""
-    lines = "une ligne" if count == 1 else f"{count} lignes"
-    return f"La commune, d'après le nom de la feuille ou son titre, a été reportée sur {lines}."
-
-
-def _find_announced_commune(detected: DetectedSheet, communes: frozenset[str]) -> str:
-    """Return the commune in a row above the header, « Ville de Nîmes – licences 2026 »; "" where there is none."""
-    above = (detected.header_row or 1) - 1
-    for row in islice(detected.sheet.rows(), max(0, above - MAX_ROWS_ABOVE), above):
-        for text in (cells.cell_to_text(cell) for cell in row if isinstance(cell, str) and cell):
-            match = _ANNOUNCED_COMMUNE.fullmatch(text)
-            if match is not None and match_commune(match[1], communes):
-                return match[1]
-    return ""
 
 
 @dataclass(frozen=True)
@@ -138,13 +113,15 @@ class ParsingOptions:
     school_year: int | None = None
 
 
+_DETECTED = ParsingOptions()
+
 #: No row can be parsed while a question about one of these is open.
 BLOCKING_COLUMNS = frozenset(
     {Meaning.UAI.value, Meaning.NAME.value, Meaning.COMMUNE.value, Meaning.POSTAL_CODE.value, "sheets"}
 )
 
 #: Questions about the rows of one file: what was answered for another is likely, and asked again.
-_ABOUT_ROWS = frozenset({REPEATED_SCHOOLS, SHARED_NUMBERS})
+_ABOUT_ROWS = frozenset({repeated_schools.QUESTION, row_decisions.QUESTION})
 
 
 class RememberedMapping(NamedTuple):
@@ -154,6 +131,9 @@ class RememberedMapping(NamedTuple):
     volume: Volume | None
     #: By code of the question.
     answers: Mapping[str, str] = {}
+
+
+_NOTHING = RememberedMapping({}, None)
 
 
 class ParsingContext(NamedTuple):
@@ -181,34 +161,36 @@ def parse_spreadsheet(
     known: ParsingContext | None = None,
 ) -> ParsedSheet:
     """Parse a file. Raises `UnreadableFile`. `progress` is called now and then with the rows read and their total."""
-    known = known or ParsingContext()
-    workbook, choices = _open(content, choices)
+    return _parse_workbook(open_workbook(content), choices, progress or (lambda *_: None), known or ParsingContext())
+
+
+def _parse_workbook(
+    opened: Workbook, choices: ParsingOptions, progress: Callable[[int, int], None], known: ParsingContext
+) -> ParsedSheet:
+    workbook = reshape_sheets(opened, choices.answers)
+    if choices.sheets and not {sheet.name for sheet in workbook.sheets}.issuperset(choices.sheets):
+        # They were chosen before tables side by side were read otherwise.
+        choices = replace(choices, header_row=None, columns={})
     layout = select_sheets(workbook, sheets=choices.sheets, header_row=choices.header_row)
     check_height(sum(detected.sheet.height for detected in layout.detected_sheets))
     first = layout.detected_sheets[0]
     titles = [title.text for title in first.titles]
     header_digest = compute_header_digest(titles)
-    same_titles = [detected for detected in layout.detected_sheets if detected.header_digest == first.header_digest]
-    sample = collect_sample(same_titles)
-    remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
-    recalled = _list_recalled(remembered_mapping, choices)
+    same_titles = [
+        one for one in layout.detected_sheets if one is first or one.header_digest == first.header_digest != ""
+    ]
+    remembered = _NOTHING if choices.columns else known.remembered.get(header_digest, _NOTHING)
+    outdated = find_outdated_meanings(remembered.columns, first.titles, collect_sample(same_titles))
+    if outdated:
+        remembered = _NOTHING
+    recalled = {code: answer for code, answer in remembered.answers.items() if code not in choices.answers}
     if JOINED_TABLES in recalled:
-        return parse_spreadsheet(content, _answer_joined_tables(choices, recalled), progress, known)
+        answers = {**choices.answers, JOINED_TABLES: recalled[JOINED_TABLES]}
+        return _parse_workbook(opened, replace(choices, answers=answers), progress, known)
     settled = {code: answer for code, answer in recalled.items() if _holds(code, answer)}
     choices = replace(choices, answers={**settled, **choices.answers})
-    mapping = _map_sheet(
-        first.titles,
-        sample,
-        remembered_mapping.columns if remembered_mapping else choices.columns,
-        choices.answers,
-        communes=known.communes,
-        banner=read_banner(first),
-        hidden=frozenset().union(*(detected.sheet.hidden_columns for detected in same_titles)),
-        by_hand=choices.columns,
-        recalled=recalled,
-        school_year=choices.school_year,
-    )
-    volume = _choose_volume(choices, remembered_mapping, mapping)
+    mapping = _map_sheets(same_titles, known, choices, remembered=remembered, recalled=recalled)
+    volume = _choose_volume(choices, remembered, mapping)
     about_columns = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
     questions = layout_questions.add_joined_tables(
         _list_column_questions(about_columns, choices, volume, mapping),
@@ -228,49 +210,43 @@ def parse_spreadsheet(
         # While a question about quantities or e-mails is open, the schools are shown all the same.
         units_column = column if (column := volume_column(volume)) in mapping.columns else None
         sheet_mappings = [
-            mapping if detected.header_digest == first.header_digest else _map_separately(detected, known)
+            mapping if detected in same_titles else _map_separately(detected, known)
             for detected in layout.detected_sheets
         ]
-        reader = TableReader(
-            units_column,
-            known.communes,
-            lambda table: _map_separately(table, known),
-            progress,
-        )
+        reader = TableReader(units_column, known.communes, lambda table: _map_separately(table, known), progress)
         tables = reader.read(layout.detected_sheets, sheet_mappings)
-        layout, about_sheets = _read_unread_sheets(layout, reader, choices)
+        layout, about_sheets, remarks = _read_unread_sheets(layout, reader, choices)
         questions += about_sheets
         filled_count = fill_communes(tables, known.communes)
         sheet_versions = layout_questions.ask_duplicate_sheets(tables)
-        versions = [*sheet_versions, *resolve_duplicate_tables(tables, choices.answers)]
+        versions = [*sheet_versions, *layout_questions.resolve_duplicate_tables(tables, choices.answers)]
         questions += versions
         several_versions = any(question.is_open for question in versions)
         rows = [] if sheet_versions else [row for table in tables for row in table.body.rows]
         # The schools of several versions of a list are repeated for that reason alone.
-        source = NumberSource.of(
-            volume,
+        source = NumberSource(
             None if several_versions else units_column,
-            choices.units_for_all,
+            choices.units_for_all if volume is Volume.ALL else None,
             "" if several_versions else layout_questions.find_missing_source(questions),
         )
-        declined = list_declined_rows(tables, layout.list_other_sheets(workbook), known.communes, choices.answers)
-        decided = decide_rows(
+        lists = {detected.sheet.name for detected in (*layout.detected_sheets, *layout.unread)}
+        others = [sheet for sheet in workbook.sheets if sheet.name not in lists]
+        declined = list_declined_rows(tables, others, known.communes, choices.answers)
+        decided = row_decisions.decide_rows(
             rows, source, choices.answers, [sheet.name for sheet in workbook.sheets], tables, declined=declined
         )
         rows = decided.rows
         questions = layout_questions.add_row_questions(questions, decided.questions)
         if not sheet_versions:
-            remarks += describe_tables(tables, units_column)
-            remarks += layout_questions.describe_filled_values([table.body for table in tables])
-            remarks += [describe_filled(filled_count)] if filled_count else []
-            remarks += decided.remarks
+            corrections = [layout_questions.describe_correction(table) for table in tables if not versions]
+            remarks += [
+                *describe_tables(tables, units_column),
+                *chain.from_iterable(corrections),
+                *layout_questions.describe_filled_values([table.body for table in tables], filled_count),
+                *decided.remarks,
+            ]
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
-    remarks = [
-        *workbook.remarks, *layout_questions.describe_sheets(layout, questions), *mapping.remarks, *remarks
-    ]  # fmt: skip
-    if remembered_mapping is not None:
-        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, recalled, titles)
     return ParsedSheet(
         kind=workbook.kind,
         sheets=[sheet.name for sheet in workbook.sheets],
@@ -281,52 +257,40 @@ def parse_spreadsheet(
         columns=mapping.columns,
         volume=volume,
         header_digest=header_digest,
-        remembered=remembered_mapping is not None,
-        questions=[_suggest(one, remembered_mapping) for one in layout_questions.limit_questions(questions)],
+        remembered=remembered is not _NOTHING,
+        questions=[_suggest(one, remembered.answers) for one in layout_questions.limit_questions(questions)],
         answered=[question for question in questions if not question.is_open],
-        remarks=remarks,
+        remarks=[
+            *workbook.remarks,
+            *layout_questions.describe_sheets(layout, questions),
+            *mapping.remarks,
+            *remarks,
+            *layout_questions.describe_remembered(questions, remembered.columns, recalled, titles),
+        ],
         rows=rows,
         compared=mapping.compared,
         sums={meaning: list(indexes) for meaning, indexes in mapping.sums.items()},
     )
 
 
-def _open(content: bytes, choices: ParsingOptions) -> tuple[ReshapedWorkbook, ParsingOptions]:
-    """Return the workbook, and the choices without those made before tables side by side were read otherwise."""
-    workbook = open_tables(content, choices.answers)
-    if choices.sheets and not {sheet.name for sheet in workbook.sheets}.issuperset(choices.sheets):
-        return workbook, replace(choices, header_row=None, columns={})
-    return workbook, choices
-
-
 def _read_unread_sheets(
     layout: SheetSelection, reader: TableReader, choices: ParsingOptions
-) -> tuple[SheetSelection, list[LayoutQuestion]]:
-    """Read the further sheets that the member's answer takes; return the sheets with them, and the question."""
-    if reader.volume is None or (choices.sheets and UNREAD_SHEETS not in choices.answers):
-        return layout, []
-    read = [row for table in reader.tables for row in table.body.rows]
-    sheets = find_unread_sheets(layout.unread, reader.map_table, {reader.volume}, read)
-    if not sheets:
-        return layout, []
-    question = ask_unread_sheets(sheets).answered_by(choices.answers)
-    taken = [sheet for sheet in sheets if not question.is_open and sheet.option in question.taken]
-    further = [sheet.detected for sheet in taken]
-    check_height(sum(detected.sheet.height for detected in (*layout.detected_sheets, *further)))
-    reader.read(further, [sheet.mapping for sheet in taken])
-    unread = [detected for detected in layout.unread if detected not in further]
-    return SheetSelection([*layout.detected_sheets, *further], unread), [question]
-
-
-def _list_recalled(remembered: RememberedMapping | None, choices: ParsingOptions) -> dict[str, str]:
-    """Return the remembered answers, where the member gives no other."""
-    answers = remembered.answers.items() if remembered else ()
-    return {code: answer for code, answer in answers if code not in choices.answers}
-
-
-def _answer_joined_tables(choices: ParsingOptions, recalled: Mapping[str, str]) -> ParsingOptions:
-    """Return the choices with the remembered answer by which the workbook is opened anew."""
-    return replace(choices, answers={**choices.answers, JOINED_TABLES: recalled[JOINED_TABLES]})
+) -> tuple[SheetSelection, list[LayoutQuestion], list[str]]:
+    """Read the further sheets that the answer takes; return all sheets, the question, and remarks about the others."""
+    rows = [row for table in reader.tables for row in table.body.rows]
+    sheets = layout_questions.find_unread_sheets(layout.unread, reader.map_table)
+    is_asked = not choices.sheets or layout_questions.UNREAD_SHEETS in choices.answers
+    further = layout_questions.select_further_sheets(sheets, reader.volume, rows) if is_asked and reader.volume else []
+    remarks = layout_questions.describe_cited_schools([sheet for sheet in sheets if sheet not in further], rows)
+    if not further:
+        return layout, [], remarks
+    question = layout_questions.ask_unread_sheets(further).answered_by(choices.answers)
+    taken = [sheet for sheet in further if not question.is_open and sheet.option in question.taken]
+    detected_sheets = [*layout.detected_sheets, *(sheet.detected for sheet in taken)]
+    check_height(sum(detected.sheet.height for detected in detected_sheets))
+    reader.read([sheet.detected for sheet in taken], [sheet.mapping for sheet in taken])
+    unread = [detected for detected in layout.unread if detected not in detected_sheets]
+    return SheetSelection(detected_sheets, unread), [question], remarks
 
 
 def _holds(code: str, answer: str) -> bool:
@@ -334,25 +298,15 @@ def _holds(code: str, answer: str) -> bool:
     return answer.startswith("not-") if code == DOUBTFUL_NUMBERS else code not in _ABOUT_ROWS
 
 
-def _suggest(question: LayoutQuestion, remembered: RememberedMapping | None) -> LayoutQuestion:
+def _suggest(question: LayoutQuestion, remembered: Mapping[str, str]) -> LayoutQuestion:
     """Return an open question with the remembered answer as the likely one, where it still is an option."""
-    answer = remembered.answers.get(question.code, "") if remembered else ""
+    answer = remembered.get(question.code, "")
     return question._replace(likely=answer) if answer in {option.value for option in question.options} else question
 
 
 def volume_column(volume: Volume | str | None) -> Meaning | None:
     """Return the meaning that gives the number of licences, None where no column does."""
     return {Volume.COLUMN: Meaning.UNITS, Volume.CLASSES: Meaning.CLASSES}.get(Volume(volume)) if volume else None
-
-
-def _recall(
-    choices: ParsingOptions, remembered: RememberedMapping | None, titles: Sequence[Title], sample: Sequence[CellRow]
-) -> tuple[RememberedMapping | None, list[Meaning]]:
-    """Return the remembered mapping, None where columns were chosen or moved; and the meanings whose column moved."""
-    if remembered is None or choices.columns:
-        return None, []
-    outdated = find_outdated_meanings(remembered.columns, titles, sample)
-    return None if outdated else remembered, outdated
 
 
 def _list_column_questions(
@@ -373,21 +327,13 @@ def _list_column_questions(
     return [question.answered_by(choices.answers) for question in asked]
 
 
-def _choose_volume(
-    choices: ParsingOptions, remembered_mapping: RememberedMapping | None, mapping: ColumnMapping
-) -> Volume | None:
+def _choose_volume(choices: ParsingOptions, remembered: RememberedMapping, mapping: ColumnMapping) -> Volume | None:
     if choices.purpose is Purpose.PORTFOLIO:
         return None
-    if choices.volume is not None:
-        return choices.volume
-    if choices.units_for_all is not None:
-        return Volume.ALL
-    if (
-        remembered_mapping is not None
-        and remembered_mapping.volume is not None
-        and remembered_mapping.volume is not Volume.ALL
-    ):
-        return remembered_mapping.volume
+    if choices.volume is not None or choices.units_for_all is not None:
+        return choices.volume or Volume.ALL
+    if remembered.volume not in (None, Volume.ALL):
+        return remembered.volume
     # A column that is only in question counts as well.
     available = set(mapping.columns) | {question.column for question in mapping.questions if question.is_open}
     if Meaning.UNITS in available:
@@ -395,58 +341,46 @@ def _choose_volume(
     return Volume.CLASSES if Meaning.CLASSES in available else None
 
 
-def _map_sheet(
-    titles: Sequence[Title],
-    sample: Sequence[CellRow],
-    chosen: Mapping[Meaning, int | None],
-    answers: Mapping[str, str],
+def _map_sheets(
+    sheets: Sequence[DetectedSheet],
+    known: ParsingContext,
+    choices: ParsingOptions = _DETECTED,
     *,
-    communes: frozenset[str],
-    banner: Sequence[CellRow],
-    hidden: frozenset[int],
-    by_hand: Mapping[Meaning, int | None] | None = None,
+    remembered: RememberedMapping = _NOTHING,
     recalled: Mapping[str, str] | None = None,
-    school_year: int | None = None,
 ) -> ColumnMapping:
-    """Return the mapping for these titles and rows, its numbers settled or in question.
+    """Return the mapping for sheets with the same titles, its numbers settled or in question.
 
-    `banner`: the rows above. `hidden`: the columns that the file hides. `by_hand`: the chosen columns that are not
-    remembered ones. `recalled`: the remembered answers.
+    `recalled`: the remembered answers where the member gives no other.
     """
+    titles, rows = sheets[0].titles, collect_sample(sheets)
+    hidden = frozenset[int]().union(*(detected.sheet.hidden_columns for detected in sheets))
+    chosen, answers = {**choices.columns, **remembered.columns}, choices.answers
     titled = any(title.text for title in titles)
-    mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
-    sample = limit_sample(sample, len(titles))
-    mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_name_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_email_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
+    mapping = map_columns(titles, rows, chosen, communes=known.communes, titled=titled, hidden=hidden)
+    sample = limit_sample(rows, len(titles))
+    table = SampledTable(titles, sample, chosen, answers, hidden)
+    for choose in (choose_uai_column, choose_name_column, choose_email_column, choose_number_columns):
+        mapping = choose(mapping, table)
     return ask_doubtful_numbers(
         mapping,
         titles,
         sample,
         answers,
-        banner,
-        chosen=by_hand,
+        read_banner(sheets[0]),
+        chosen=choices.columns,
         hidden=hidden,
         recalled=recalled,
-        school_year=school_year,
+        school_year=choices.school_year,
     )
 
 
 def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:
-    """Return the mapping of a chosen sheet whose titles differ from the first one's.
+    """Return the mapping of a sheet whose titles differ from the first one's.
 
     Nothing is asked about it: a number in doubt is missing from its rows.
     """
-    mapping = _map_sheet(
-        detected.titles,
-        collect_sample([detected]),
-        {},
-        {},
-        communes=known.communes,
-        banner=read_banner(detected),
-        hidden=detected.sheet.hidden_columns,
-    )
+    mapping = _map_sheets([detected], known)
     for question in mapping.questions:
         if question.is_open and question.column:
             mapping.columns.pop(Meaning(question.column), None)

@@ -174,7 +174,7 @@ class _Conversation:
 
     def _load(self, body: bytearray) -> Any:
         try:
-            return _PlainUnpickler(io.BytesIO(body)).load()
+            return load_plain(body)
         except Exception as error:
             raise self._failed(ProcessFailure.CRASHED, f"it sent no plain data: {error}") from error
 
@@ -219,6 +219,11 @@ class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
         """Refuse every class and function."""
         raise pickle.UnpicklingError(f"{module}.{name} is no plain data.")
+
+
+def load_plain(content: bytes | bytearray) -> Any:
+    """Return pickled plain data, of a child as well. Raises `UnpicklingError`, and whatever broken bytes lead to."""
+    return _PlainUnpickler(io.BytesIO(content)).load()
 
 
 class RunningServer(NamedTuple):

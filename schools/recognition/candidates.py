@@ -154,10 +154,17 @@ def _levels(
 def fetch_summaries(uais: Collection[str]) -> dict[str, SchoolSummary]:
     """Return the schools of these UAI, with the columns of the fast path."""
     summaries: dict[str, SchoolSummary] = {}
+    # Places are one text each, not one a school: 18 MB of 100,000 schools.
+    share = dict[str, str]().setdefault
     with connection.cursor() as cursor:
         for batch in itertools.batched(uais, _SUMMARIES_AT_ONCE, strict=False):
             cursor.execute(_SUMMARIES, {"uais": " ".join(batch), "closed": SchoolState.CLOSED})
-            summaries |= {row[0]: SchoolSummary._make(row) for row in cursor.fetchall()}
+            summaries |= {
+                uai: SchoolSummary(
+                    uai, name, share(commune, commune), share(code, code), folded, share(key, key), *details
+                )
+                for uai, name, commune, code, folded, key, *details in cursor
+            }
     return summaries
 
 

@@ -36,7 +36,7 @@ def recognise(
     The number of queries is constant, but for two in 10,000 rows. Read-only. `fetched` collects the schools fetched by
     UAI, so that the caller need not fetch them again.
     """
-    summaries: dict[str, SchoolSummary] = {}
+    summaries = {} if fetched is None else fetched
     sure: dict[int, RecognitionResult] = {}
     doubtful: list[tuple[SchoolReference, ParsedUaiCell]] = []
     # Of the cells of a row that is sure, the name alone is kept: the directory's own where it is the same.
@@ -61,8 +61,6 @@ def recognise(
             else:
                 doubtful.append((row, code or parse_uai_cell(uai)))
                 names[key] = name
-    if fetched is not None:
-        fetched |= summaries
     if not doubtful:
         return sure
     with disable_gc():

@@ -14,6 +14,7 @@ from odf.text import P
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 from openpyxl.styles import Font
+from xlrd.sheet import Note, Sheet
 
 from imports import tasks
 from imports.enums import Purpose
@@ -117,6 +118,21 @@ def test_hidden_and_struck_rows_are_found_in_each_format(build):
     assert [row.units for row in parsed.rows] == [3] * 5
 
 
+def test_notes_on_the_cells_of_an_old_workbook_are_read(monkeypatch):
+    read = Sheet.read
+
+    def read_with_note(sheet, book):
+        # As xlrd fills it; xlwt writes no notes.
+        result = read(sheet, book)
+        note = Note()
+        note.text = "pas cette\nannée"
+        sheet.cell_note_map[5, 1] = note
+        return result
+
+    monkeypatch.setattr(Sheet, "read", read_with_note)
+    assert "une note dit « pas cette année »" in declined(parse(build_marked_xls()))[6]
+
+
 def test_a_row_with_digits_struck_or_raised_is_not_ticked():
     book = openpyxl.Workbook()
     for row in [TITLES, *ROWS]:
@@ -158,8 +174,8 @@ def test_only_rows_marked_as_hidden_are_hidden():
 @pytest.mark.parametrize(
     ("title", "cells", "expected"),
     [
-        ("Avis", ("Accordé", "Refusé", "Accordé", "REFUSÉE", ""), [1, 3]),
-        ("Observations", ("", "Ne participe pas", "voir M. Martin", "annulé", ""), [1, 3]),
+        ("Avis", ("Accordé", "Refusé", "Accordé", "REFUSÉE", ""), [1, 3, 4]),
+        ("Observations", ("", "Ne participe pas", "voir M. Martin", "annulé", ""), [1, 2, 3]),
         ("Participe", ("oui", "non", "Oui", "NON", "oui"), [1, 3]),
         ("Participe", (True, False, True, True, False), [1, 4]),
         ("Votre école participe-t-elle ?", ("X", "", "x", "X", ""), [1, 4]),
@@ -181,15 +197,14 @@ def test_only_rows_marked_as_hidden_are_hidden():
         ("Observations", ("à confirmer", "", "en attente", "oui", ""), [0, 2]),
         # Few rows have a remark, whatever it says.
         ("Remarque", ("école refusée par erreur en 2024, accordée depuis", "", "", "", ""), [0]),
+        ("Avis", ("Accordé", "Accordé", "", "Accordé", ""), [2, 4]),
         ("Suite", ("", "", "bâtiment en travaux", "", ""), [2]),
         ("Suite", ("", "", "05 62 00 95 10", "", "Mme Durand"), []),
         # Nothing is said about taking part.
         ("REP", ("oui", "non", "x", "", "oui"), []),
         ("Accord RGPD", ("oui", "non", "oui", "", "oui"), []),
         ("Participe", ("", "", "", "", ""), []),
-        ("Avis", ("Accordé", "Accordé", "", "Accordé", ""), []),
         ("Réponse", ("12", "0", "8", "3", "9"), []),
-        ("", ("x", "", "", "", ""), []),
     ],
 )
 def test_answers_that_mean_no(title, cells, expected):

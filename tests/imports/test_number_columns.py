@@ -4,8 +4,8 @@ import pytest
 
 from imports.columns import Meaning
 from imports.enums import Purpose
+from imports.parsing.sheet_body import write_sum
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, RememberedMapping, parse_spreadsheet
-from imports.parsing.stacked_tables import write_sum
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xls, build_xlsx
 
 LEVELS = ["CP", "CE1", "CE2", "CM1", "CM2"]

@@ -118,14 +118,29 @@ def test_what_describes_the_schools_is_not_asked_about(title, cells):
         ("Inscription", ("non (2027)", "non (2027)", ""), {"non-2027"}),
         ("Participe", ("oui", "oui", "oui", ""), {""}),
         ("À exclure", ("x", ""), {"x"}),
-        ("Vu", ("x", ""), set()),
+        # One cross in twelve rows: which of the two are meant is not known.
+        ("Vu", ("x", ""), {"x", ""}),
+        ("Vu", ("x", "x", "x", ""), {""}),
+        ("Équipée", ("oui", "non"), {"oui", "non"}),
+        ("Transmission bloquée", ("oui", "non"), {"oui", "non"}),
+        ("Retour négatif", ("X", "X", "X", ""), {"x", ""}),
+        ("Ne pas livrer", ("X", "X", "X", ""), {"x"}),
+        ("Suspendu", ("Oui", "Non"), {"oui"}),
+        ("Retenue (oui/non)", ("Oui", "Non"), {"non"}),
+        ("Statut", ("Complet", "Incomplet"), {"incomplet"}),
+        ("Livraison", ("Livré", "Non livré"), {"non-livre"}),
+        ("Arbitrage", ("V", "X"), {"x"}),
+        ("Vague", (1, 2), {"1", "2"}),
+        ("Accordées", (1, 2, 0), {"0"}),
+        ("Validation", ("Validé", "Validé", ""), {""}),
+        ("Observations", ("voir M. Roux", "voir M. Roux", ""), {"voir-m-roux"}),
         ("Annulée", ("x", "x", "x", ""), {"x"}),
         ("Avis", ("Favorable", "sans suite"), {"sans-suite"}),
         ("Statut", ("Validé", "Gelé", "En discussion"), {"gele", "en-discussion"}),
-        ("Dossier", ("clos", "ouvert"), set()),
+        ("Dossier", ("clos", "ouvert"), {"clos", "ouvert"}),
     ],
 )
-def test_the_likely_answer_leaves_what_refuses_or_doubts(title, cells, left):
+def test_the_likely_answer_takes_only_what_says_yes(title, cells, left):
     question = ask(build_list(title, *cells))
     assert {o.value.partition(":")[2] for o in question.options if o.value not in question.taken} == left
 
@@ -237,6 +252,25 @@ def test_a_heading_that_refuses_unticks_the_rows_below_it():
     assert notes(parse(build_xlsx(rows)), "file_remark") == {
         4: "Au-dessus, le fichier dit « à partir d'ici : pas encore validé »."
     }
+
+
+@pytest.mark.parametrize(
+    ("title", "usual", "odd", "is_left"),
+    [
+        ("Téléphone", "04 66 11 22 {}", "refuse d'être appelé", True),
+        ("Téléphone", "04 66 11 22 {}", "Ne plus joindre cette école", True),
+        ("Téléphone", "04 66 11 22 {}", "idem", False),
+        ("Adresse", "{} rue des Lilas", "école désaffectée", True),
+        ("Adresse", "{} rue des Lilas", "12 rue de l'école", False),
+        ("Directeur", "Mme Pons {}", "a mis son veto", True),
+        ("Directeur", "Mme Pons {}", "poste vacant", False),
+        ("Directeur", "mme pons {}", "mme roche durand", False),
+    ],
+)
+def test_a_remark_in_a_column_of_another_form_unticks_its_row(title, usual, odd, is_left):
+    cells = [usual.format(10 + at) for at in range(11)]
+    parsed = parse(build_list(title, *cells, odd))
+    assert (list(notes(parsed, DECLINED)) == [13], parsed.questions) == (is_left, [])
 
 
 # Texts and titles

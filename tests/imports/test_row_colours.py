@@ -168,12 +168,16 @@ def test_rows_written_in_a_colour_are_asked_about_as_well():
         "font:red": "Lignes écrites en rouge (« En rouge : refusé ») – 1 ligne",
         "colour:green": "Lignes en vert – 1 ligne",
     }
-    assert list(left(content)) == [3]
+    assert list(left(content)) == [3, 4]
 
 
 def test_a_pale_red_is_red_only_where_no_row_is_redder():
-    assert list(left(list_in_colour(LEGEND, fills={3: "FFC7CE"}))) == [3]
-    assert list(left(list_in_colour(LEGEND, fills={3: "FFC7CE", 4: RED}))) == [4]
+    pale, red = "Lignes en rose", "Lignes en rouge"
+    assert labels(list_in_colour(LEGEND, fills={3: "FFC7CE"})) == {"colour:pink": f"{pale} (« {LEGEND} ») – 1 ligne"}
+    assert labels(list_in_colour(LEGEND, fills={3: "FFC7CE", 4: RED})) == {
+        "colour:pink": f"{pale} – 1 ligne",
+        "colour:red": f"{red} (« {LEGEND} ») – 1 ligne",
+    }
 
 
 def test_a_theme_colour_with_a_tint_is_resolved():
@@ -195,8 +199,11 @@ def test_a_colour_without_a_legend_is_asked_about():
     assert labels(colour_xlsx(TITLES, *ROWS, fills={3: GREEN, 4: GREEN})) == {
         "colour:green": "Lignes en vert – 2 lignes"
     }
-    assert left(colour_xlsx(TITLES, *ROWS, fills={3: GREEN})) == {}
-    assert list(left(colour_xlsx(TITLES, *ROWS, fills={3: RED}))) == [3]
+
+
+@pytest.mark.parametrize(("legend", "expected"), [("", [3]), ("En vert : accordé", []), ("En vert : refusé", [3])])
+def test_only_a_colour_whose_legend_says_yes_is_filled_in_as_taken(legend, expected):
+    assert list(left(list_in_colour(legend, fills={3: GREEN}))) == expected
 
 
 # Decoration

@@ -198,6 +198,14 @@ def test_the_same_schools_and_sheets_without_numbers_are_not_asked_about(rows):
     assert not parse_spreadsheet(build_xlsx(LIST, sheet="Liste", more={"Autre": rows}), ParsingOptions()).questions
 
 
+def test_a_sheet_that_is_not_read_and_cites_a_few_schools_of_the_list_is_named():
+    cancelled = build_xlsx(LIST, more={"Annulées": [["UAI", "École"], [UNUSED_UAIS[1], "Hugo"]]})
+    remarks = parse_spreadsheet(cancelled, ParsingOptions()).remarks
+    assert "« Annulées » n'est pas lue et cite des écoles de la liste (ligne 3)." in remarks
+    directory = build_xlsx(LIST, more={"Annuaire": [row[:2] for row in LIST]})
+    assert not any("cite des écoles" in remark for remark in parse_spreadsheet(directory, ParsingOptions()).remarks)
+
+
 def test_versions_of_one_spreadsheet_are_not_added_up():
     rows = [["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[1], 2], [UNUSED_UAIS[2], 2]]
     content = build_xlsx(rows, sheet="2024", more={"2025": [*rows[:3], [UNUSED_UAIS[3], 9]]})

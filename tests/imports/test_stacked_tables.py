@@ -208,3 +208,10 @@ def test_problems_are_marked_in_the_cells_of_their_table(pool):
     corrected = upload_corrected(pool, book)
     rows = {row.number: row.uai for row in ImportRow.objects.filter(import_id=corrected.pk)}
     assert rows == {2: schools[0].uai, 3: schools[1].uai, 5: "", 6: schools[2].uai}
+
+
+def test_schools_that_all_stand_again_below_a_heading_may_be_a_correction():
+    rows = [["UAI", "École", "Licences"], [UNUSED_UAIS[0], "Zola", 3], ["RECTIFICATIF du 12/10"]]
+    (remark,) = parse([*rows, [UNUSED_UAIS[0], "Zola", 1]]).remarks
+    assert remark.startswith("Sous « RECTIFICATIF du 12/10 » (ligne 3), les écoles sont toutes déjà citées plus haut")
+    assert not parse([*rows, [UNUSED_UAIS[1], "Hugo", 1]]).remarks
