@@ -13,6 +13,7 @@ from django.db.models import (
     F,
     Func,
     IntegerField,
+    Min,
     Q,
     QuerySet,
     Sum,
@@ -21,7 +22,6 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from collectivities.models import AuditEntry
@@ -113,8 +113,10 @@ class RemarkCount(NamedTuple):
     code: str
     state: RemarkState
     rows: int
-    #: Number of rows by sentence, where the sentence names one of several reasons.
-    sentences: tuple[tuple[str, int], ...] = ()
+    #: How the sentence begins that says for which of several reasons the rows are set apart, "" where there is one.
+    reason: str = ""
+    #: One of their sentences, which names the reason.
+    sentence: str = ""
     #: Number of the rows whose school has an official address, where the remark is about the address of the row.
     with_mailbox: int = 0
 
@@ -147,9 +149,35 @@ _STATE = Case(
 )
 
 
-def filter_remark(rows: QuerySet[ImportRow], code: str, state: str) -> QuerySet[ImportRow]:
-    """Return the rows with this remark, "" for none, in this state."""
-    return rows.annotate(remark=_REMARK, remark_state=_STATE).filter(remark=code, remark_state=state)
+# The sentence by which the file, or an answer, sets a row apart, and its beginning up to what differs by row.
+_SENTENCE = Func(
+    F("notes"),
+    function="",
+    template="COALESCE(jsonb_path_query_first(%(expressions)s, "
+    """'$[*] ? (@.code == "declined").message') #>> '{}', '')""",
+    output_field=TextField(),
+)
+_REASON = Case(
+    When(
+        # Annotated before: of another remark, the reason is none.
+        remark=DECLINED,
+        then=Func(
+            _SENTENCE,
+            Value("( dit «| est vide| dans le fichier).*$"),
+            Value(""),
+            function="regexp_replace",
+            output_field=TextField(),
+        ),
+    ),
+    default=Value(""),
+    output_field=TextField(),
+)
+
+
+def filter_remark(rows: QuerySet[ImportRow], code: str, state: str, reason: str = "") -> QuerySet[ImportRow]:
+    """Return the rows with this remark, "" for none, in this state; of one `reason`, or of all."""
+    found = rows.annotate(remark=_REMARK, remark_state=_STATE, reason=_REASON).filter(remark=code, remark_state=state)
+    return found.filter(reason=reason) if reason else found
 
 
 def count_remarks(spreadsheet_import: SpreadsheetImport) -> list[RemarkCount]:
@@ -163,9 +191,9 @@ def count_remarks_of(rows: QuerySet[ImportRow]) -> list[RemarkCount]:
     What needs a decision comes first, questions before errors; then the most frequent.
     """
     found = (
-        rows.annotate(remark=_REMARK, remark_state=_STATE)
-        .values_list("remark", "remark_state")
-        .annotate(n=Count("pk"))
+        rows.annotate(remark=_REMARK, remark_state=_STATE, reason=_REASON)
+        .values_list("remark", "remark_state", "reason")
+        .annotate(n=Count("pk"), sentence=Min(_SENTENCE))
         .order_by()
     )
     order = list(RemarkState)
@@ -174,23 +202,20 @@ def count_remarks_of(rows: QuerySet[ImportRow]) -> list[RemarkCount]:
             code,
             RemarkState(state),
             count,
-            _count_reasons(rows, code, state) if code == DECLINED else (),
+            reason,
+            sentence if reason else "",
             _count_mailboxes(rows, code, state) if code in ADDRESS_CODES else 0,
         )
-        for code, state, count in found
+        for code, state, reason, count, sentence in found
     ]
-    return sorted(counts, key=lambda one: (order.index(one.state), one.code != OTHER_POOL, -one.rows, one.code))
+    return sorted(
+        counts, key=lambda one: (order.index(one.state), one.code != OTHER_POOL, -one.rows, one.code, one.reason)
+    )
 
 
 def count_unanswered(counts: Iterable[RemarkCount]) -> int:
     """Return how many of the rows wait for an answer about licences of other pools: they get nothing without it."""
     return sum(one.rows for one in counts if one.code == OTHER_POOL and one.state is RemarkState.TO_RESOLVE)
-
-
-def _count_reasons(rows: QuerySet[ImportRow], code: str, state: str) -> tuple[tuple[str, int], ...]:
-    """Return the number of rows by the reason for which the file sets them apart, the most frequent first."""
-    messages = filter_remark(rows, code, state).values_list(KT("notes__0__message")).annotate(n=Count("pk"))
-    return tuple(messages.order_by("-n", "notes__0__message"))
 
 
 def _count_mailboxes(rows: QuerySet[ImportRow], code: str, state: str) -> int:
@@ -201,8 +226,8 @@ def exclude_remarks(rows: QuerySet[ImportRow], remarks: Iterable[RemarkCount]) -
     """Return the rows without any of these remarks."""
     gathered = Q()
     for one in remarks:
-        gathered |= Q(remark=one.code, remark_state=one.state)
-    return rows.annotate(remark=_REMARK, remark_state=_STATE).exclude(gathered) if gathered else rows
+        gathered |= Q(remark=one.code, remark_state=one.state, reason=one.reason)
+    return rows.annotate(remark=_REMARK, remark_state=_STATE, reason=_REASON).exclude(gathered) if gathered else rows
 
 
 def count_unticked(import_ids: list[int]) -> dict[int, int]:
@@ -253,6 +278,8 @@ class BaseRowQuery(TypedDict, total=False):
     #: Only rows with this remark, "" for none, in this state of `RemarkState`; both or neither.
     remark: str
     state: str
+    #: Of these rows, only those of one reason, as `RemarkCount` names it.
+    reason: str
 
 
 class RowQuery(BaseRowQuery, total=False):
@@ -481,7 +508,7 @@ def filter_rows(spreadsheet_import: SpreadsheetImport, **filters: Unpack[RowQuer
     if concern := filters.get("concern"):
         found = found.filter(get_condition(concern))
     if state := filters.get("state"):
-        found = filter_remark(found, filters.get("remark", ""), state)
+        found = filter_remark(found, filters.get("remark", ""), state, filters.get("reason", "").replace("\0", ""))
     return _containing_words(found, filters.get("text", ""))
 
 

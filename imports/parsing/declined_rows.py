@@ -34,7 +34,7 @@ DECLINED, SHOWN = "declined", "file_remark"
 MAX_HEADING_LENGTH = 60
 MARKED_DIGITS = (
     "Des chiffres y sont barrés ou en exposant, et lus comme les autres (« 5 » suivi d'un petit « 1 » est lu 51) : "
-    "vérifiez ses nombres, et cochez-la si elle compte."
+    "vérifiez ses nombres avant de la cocher."
 )
 _HEADINGS = frozenset({GROUP.reason, NOTE.reason})
 
@@ -74,7 +74,9 @@ def list_declined_rows(
     refused = {place: f"elle est sous le titre « {text} »" for place, text in headings.items() if _is_refusal(text)}
     reasons = _find_hidden_rows(tables) | refused | reasons
     notes = {
-        place: [RowNote("", DECLINED, f"Le fichier semble écarter cette ligne : {reason}. Cochez-la si elle compte.")]
+        place: [
+            RowNote("", DECLINED, f"{_name_source(reason, left.get(place), remarks.against.get(place))} : {reason}.")
+        ]
         for place, reason in reasons.items()
     }
     shown = {
@@ -87,6 +89,13 @@ def list_declined_rows(
         lines = [f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences]
         notes.setdefault(place, []).extend(RowNote("", SHOWN, sentence) for sentence in lines)
     return DeclinedRows(notes, coloured.legend_rows, question, coloured.remarks)
+
+
+def _name_source(reason: str, answered: str | None, remarked: str | None) -> str:
+    """Return who sets a row apart: the member, a remark that may say anything, or the file by what it hides."""
+    if reason == answered:
+        return "Vos réponses laissent cette ligne"
+    return "Remarque du fichier" if reason == remarked else "Le fichier semble écarter cette ligne"
 
 
 def _list_schools(table: ReadTable) -> Iterator[Place]:
@@ -159,8 +168,8 @@ def describe_declined(rows: Iterable[ParsedRow]) -> str:
     count = sentences.total()
     reasons = summarize_reasons(sentences.most_common())
     if count > 1:
-        return f"Le fichier semble écarter {count} lignes ({reasons}). Elles ne sont pas cochées d'office."
-    return f"Le fichier semble écarter une ligne ({reasons}). Elle n'est pas cochée d'office." if count else ""
+        return f"{count} lignes ne sont pas cochées d'office ({reasons})."
+    return f"Une ligne n'est pas cochée d'office ({reasons})." if count else ""
 
 
 #: What the notes of rows say, and how they are counted: « 3 barrées », « 2 par la colonne « Avis » ».

@@ -39,6 +39,8 @@ class RowFilter:
     #: The remark of the rows, "" for none, in a state of `RemarkState`; without state, rows of all remarks.
     remark: str = ""
     state: str = ""
+    #: Of the rows of a remark, those that are set apart for one reason; "" for all.
+    reason: str = ""
     text: str = ""
     #: Index of the sheet in the workbook; None for all.
     sheet: int | None = None
@@ -60,6 +62,7 @@ class RowFilter:
             tab=tab if tab in (*Verdict.values, ALL_ROWS, TO_RESOLVE) else "",
             remark=parameters.get("remarque", "")[:40].replace("\0", "") if state else "",
             state=state,
+            reason=parameters.get("raison", "") if state else "",
             text=parameters.get("q", "").strip()[:MAX_SEARCH_LENGTH],
             sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
             altered=parameters.get("modifiees") == "1",
@@ -74,6 +77,7 @@ class RowFilter:
             "onglet": self.tab,
             "remarque": self.remark,
             "etat": self.state,
+            "raison": self.reason,
             "q": self.text,
             "feuille": "" if self.sheet is None else str(self.sheet),
             "modifiees": "1" if self.altered else "",
@@ -100,6 +104,7 @@ class RowFilter:
             "to_resolve": self.tab == TO_RESOLVE,
             "remark": self.remark,
             "state": self.state,
+            "reason": self.reason,
             "text": self.text,
             "sheet": self.sheet,
             "altered": self.altered,

@@ -197,6 +197,11 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "set_aside": ("ligne mise de côté", "lignes mises de côté"),
     "awaited": ("école attendue dans l'annuaire", "écoles attendues dans l'annuaire"),
 }
+# What rows that are set apart are, where it is not the file that does: by how their sentence begins.
+_NOUNS_BY_SENTENCE = {
+    "Vos réponses": ("ligne que vos réponses laissent", "lignes que vos réponses laissent"),
+    "Remarque": ("ligne à la remarque à lire", "lignes aux remarques à lire"),
+}
 _UNCHANGED_NOUNS = ("école qui a déjà son compte", "écoles qui ont déjà leur compte")
 # The question about other pools, and its answers. A number that a member typed has the code of a completion.
 _OTHER_POOL_TEXTS = {
@@ -259,6 +264,8 @@ class RemarkLine(NamedTuple):
 
     code: str
     state: RemarkState
+    #: As `RemarkCount` names it.
+    reason: str
     rows: int
     text: str
     #: Labels by bulk action.
@@ -286,6 +293,7 @@ def build_lines(counts: Iterable[RemarkCount]) -> list[RemarkLine]:
         RemarkLine(
             one.code,
             one.state,
+            one.reason,
             one.rows,
             _describe(one),
             {each.action: each.one if one.rows == 1 else each.several for each in _list_actions(one)},
@@ -309,7 +317,19 @@ def _generalize(row: ImportRow, code: str) -> str:
 
 def describe_rows(one: RemarkCount) -> str:
     """Return how many rows there are of a remark, without their state: « 3 écoles fermées »."""
-    return formatting.pluralize(one.rows, *_NOUNS[one.code])
+    return formatting.pluralize(one.rows, *_get_nouns(one)) + _name_reason(one)
+
+
+def _get_nouns(one: RemarkCount) -> tuple[str, str]:
+    return next(
+        (nouns for begins, nouns in _NOUNS_BY_SENTENCE.items() if one.sentence.startswith(begins)), _NOUNS[one.code]
+    )
+
+
+def _name_reason(one: RemarkCount) -> str:
+    """Return « (barrées) », or « (par la colonne « Avis ») », "" where the rows have no reason of their own."""
+    counted = summarize_reasons([(one.sentence, one.rows)])
+    return f" ({counted.removeprefix(formatting.number(one.rows)).lstrip()})" if counted else ""
 
 
 def _describe(one: RemarkCount) -> str:
@@ -318,9 +338,8 @@ def _describe(one: RemarkCount) -> str:
     if (one.code, one.state) in _OTHER_POOL_TEXTS:
         return formatting.pluralize(one.rows, *_OTHER_POOL_TEXTS[one.code, one.state])
     added = _STATES.get(one.state, ("", ""))
-    nouns = (noun + more for noun, more in zip(_NOUNS[one.code], added, strict=True))
-    reasons = summarize_reasons(one.sentences)
-    return formatting.pluralize(one.rows, *nouns) + (f" ({reasons})" if reasons else "")
+    nouns = (noun + more for noun, more in zip(_get_nouns(one), added, strict=True))
+    return formatting.pluralize(one.rows, *nouns) + _name_reason(one)
 
 
 def _list_actions(one: RemarkCount) -> list[RemarkAction]:

@@ -320,7 +320,7 @@ def test_the_questions_about_a_table_are_answered_above_its_columns(committing, 
     page.get_by_role("button", name="Continuer").click()
     tasks.read(import_id=spreadsheet_import.pk)
     page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
-    page.get_by_text("Le fichier semble écarter une ligne (1 par la colonne « Décision »).").wait_for()
+    page.get_by_text("Une ligne n’est pas cochée d’office (1 par la colonne « Décision »).").wait_for()
     check_page(visit, "ecartees")
     assert list(ImportRow.objects.filter(ticked=True).values_list("units", flat=True)) == [3] * 5
 

@@ -114,9 +114,7 @@ def test_hidden_and_struck_rows_are_found_in_each_format(build):
     assert "masquée dans le fichier" in found[3]
     assert "barrée dans le fichier" in found[5]
     assert len(parsed.remarks) == 1
-    assert parsed.remarks[0].replace("\u00a0", " ") == (
-        "Le fichier semble écarter 2 lignes (1 masquée, 1 barrée). Elles ne sont pas cochées d'office."
-    )
+    assert parsed.remarks[0].replace("\u00a0", " ") == ("2 lignes ne sont pas cochées d'office (1 masquée, 1 barrée).")
     assert [row.units for row in parsed.rows] == [3] * 5
 
 
@@ -217,10 +215,7 @@ def test_answers_that_mean_no(title, cells, expected):
 def test_text_files_answer_in_columns_as_well():
     rows = [[*row, answer] for row, answer in zip(ROWS, ("oui", "non", "oui", "oui", "oui"), strict=True)]
     message = declined(parse_as_likely(build_csv([[*TITLES, "Participe"], *rows])))[3]
-    assert (
-        message
-        == "Le fichier semble écarter cette ligne : la colonne « Participe » dit « non ». Cochez-la si elle compte."
-    )
+    assert message == "Vos réponses laissent cette ligne : la colonne « Participe » dit « non »."
 
 
 def build_sheets(*names):
@@ -241,7 +236,7 @@ def test_rows_of_a_sheet_of_refusals_are_set_apart(name):
     messages = [[p.message for p in row.problems if p.code == DECLINED] for row in parsed.rows]
     assert messages == [
         [],
-        [f"Le fichier semble écarter cette ligne : elle est dans la feuille « {name} ». Cochez-la si elle compte."],
+        [f"Le fichier semble écarter cette ligne : elle est dans la feuille « {name} »."],
     ]
 
 
@@ -299,8 +294,8 @@ def test_one_button_ticks_all_declined_rows(pool, manager):
     _, spreadsheet_import = upload_refused(pool)
     address = f"/imports/{spreadsheet_import.pk}/"
     page = page_text(manager.get(f"{address}?onglet=toutes"))
-    assert "2 lignes que le fichier écarte, laissées de côté (2 par la colonne « Avis »)" in page
-    assert page.count("Elles ne sont pas cochées d’office.") == 1
+    assert "2 lignes que vos réponses laissent, laissées de côté (par la colonne « Avis »)" in page
+    assert page.count("2 lignes ne sont pas cochées d’office") == 1
     manager.post(f"{address}ensemble/", {"action": "tick", "remarque": DECLINED, "etat": "unticked", "retour": address})
     assert ticks() == [True, True, True]
     assert "laissées de côté" not in manager.get(f"{address}?onglet=toutes").content.decode()

@@ -194,9 +194,35 @@ def test_unchanged_schools_are_a_line_too(pool, mixed):
 def test_what_the_file_says_of_a_row_is_in_its_row_whatever_stands_above(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(*((SchoolFactory(), 1) for _ in range(3))))
     for row in ImportRow.objects.filter(import_id=spreadsheet_import.pk):
-        row.problems = [{"column": "", "code": "declined", "message": f"Motif de {row.number}.", "blocking": False}]
+        row.problems = [
+            {
+                "column": "",
+                "code": "declined",
+                "message": f"La colonne « Avis » dit « {row.number} ».",
+                "blocking": False,
+            }
+        ]
         row.codes, row.notes = ["declined"], [RowNote("", "declined", row.problems[0]["message"]).as_json()]
         row.save()
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     assert "3 lignes que le fichier écarte, cochées" in page
-    assert re.findall(r"<li>(Motif de \d\.)</li>", page) == ["Motif de 2.", "Motif de 3.", "Motif de 4."]
+    assert re.findall(r"<li>La colonne « Avis » dit « (\d) »\.</li>", page.replace("\u00a0", " ")) == ["2", "3", "4"]
+
+
+def test_each_reason_has_its_line_and_its_button(officer, pool):
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*((SchoolFactory(), 1) for _ in range(3))))
+    sentences = ("Vos réponses laissent cette ligne : la colonne « Avis »", "Remarque du fichier : la colonne « Obs. »")
+    for row, sentence in zip(ImportRow.objects.order_by("number"), (*sentences, sentences[1]), strict=True):
+        row.notes = [RowNote("", "declined", f"{sentence} dit « {row.number} ».").as_json()]
+        row.codes, row.ticked = ["declined"], False
+        row.save()
+    lines = build_lines(count_remarks(spreadsheet_import))
+    assert [line.text.replace("\u00a0", " ") for line in lines] == [
+        "2 lignes aux remarques à lire, laissées de côté (par la colonne « Obs. »)",
+        "1 ligne que vos réponses laissent, laissée de côté (par la colonne « Avis »)",
+    ]
+    officer.post(
+        import_url("bulk", spreadsheet_import.pk),
+        {"action": "tick", "remarque": "declined", "etat": "unticked", "raison": lines[0].reason},
+    )
+    assert list(ImportRow.objects.order_by("number").values_list("ticked", flat=True)) == [False, True, True]

@@ -174,7 +174,7 @@ def test_remarks_in_few_rows_untick_them_and_those_of_most_rows_are_shown():
 def test_a_long_remark_is_cut():
     remark = "sera revue avec la mairie " * 20
     message = notes(parse(build_list("Suite", *[""] * 11, remark)), DECLINED)[13]
-    assert message.startswith("Le fichier semble écarter cette ligne : la colonne « Suite » dit « sera revue")
+    assert message.startswith("Remarque du fichier : la colonne « Suite » dit « sera revue")
     assert len(message) < 250
 
 
@@ -220,11 +220,9 @@ def build_noted(*texts, author="Mme Roux"):
 
 def test_a_note_on_a_cell_of_a_school_unticks_its_row():
     parsed = parse(build_noted("", "c'est 1\net non 3"))
-    assert notes(parsed, DECLINED) == {
-        3: "Le fichier semble écarter cette ligne : une note dit « c'est 1 et non 3 ». Cochez-la si elle compte."
-    }
+    assert notes(parsed, DECLINED) == {3: "Remarque du fichier : une note dit « c'est 1 et non 3 »."}
     assert [remark.replace("\u00a0", " ") for remark in parsed.remarks] == [
-        "Le fichier semble écarter une ligne (1 par une note). Elle n'est pas cochée d'office."
+        "Une ligne n'est pas cochée d'office (1 par une note)."
     ]
 
 
@@ -249,8 +247,7 @@ def test_a_heading_that_refuses_unticks_the_rows_below_it():
     rows = [["UAI", "Licences"], [UAIS[0], 3], ["Écoles refusées"], [UAIS[1], 3], ["Écoles de Nîmes"], [UAIS[2], 3]]
     parsed = parse(build_xlsx(rows))
     assert notes(parsed, DECLINED) == {
-        4: "Le fichier semble écarter cette ligne : elle est sous le titre « Écoles refusées ». Cochez-la si elle "
-        "compte."
+        4: "Le fichier semble écarter cette ligne : elle est sous le titre « Écoles refusées »."
     }
     rows[2] = ["à partir d'ici : pas encore validé"]
     assert notes(parse(build_xlsx(rows)), "file_remark") == {

@@ -101,10 +101,7 @@ def test_rows_in_a_colour_are_asked_about_in_each_format(build):
     assert labels(build()) == {"colour:red": f"Lignes en rouge (« {LEGEND} ») – 2 lignes"}
     found = left(build())
     assert list(found) == [3, 5]
-    assert found[3] == (
-        f"Le fichier semble écarter cette ligne : elle est en rouge dans le fichier (« {LEGEND} »). "
-        "Cochez-la si elle compte."
-    )
+    assert found[3] == (f"Vos réponses laissent cette ligne : elle est en rouge dans le fichier (« {LEGEND} »).")
     taken = parse(build(), row_categories="colour:red/")
     assert not taken.questions
     assert not any(row.notes for row in taken.rows)
@@ -114,7 +111,7 @@ def test_the_rows_left_are_counted_by_their_colour():
     question = ask(build_coloured_xlsx())
     assert parse(build_coloured_xlsx()).remarks == []
     assert parse(build_coloured_xlsx(), row_categories=question.likely).remarks == [
-        "Le fichier semble écarter 2 lignes (2\u00a0en rouge). Elles ne sont pas cochées d'office."
+        "2 lignes ne sont pas cochées d'office (2\u00a0en rouge)."
     ]
 
 

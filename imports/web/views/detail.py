@@ -141,8 +141,8 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
 
 def _link(line: RemarkLine, chosen: RowFilter) -> dict[str, Any]:
     """Return a line with the query that opens it, and whether it is the open one."""
-    opened = RowFilter(tab=ALL_ROWS, remark=line.code, state=line.state.value)
-    current = (line.code, line.state.value) == (chosen.remark, chosen.state)
+    opened = RowFilter(tab=ALL_ROWS, remark=line.code, state=line.state.value, reason=line.reason)
+    current = (line.code, line.state.value, line.reason) == (chosen.remark, chosen.state, chosen.reason)
     return {"line": line, "filter": opened, "query": opened.query(), "current": current}
 
 
@@ -214,7 +214,9 @@ def _tabs(
     tabs = [(TO_RESOLVE, "À régler", to_resolve)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
-    tab_filter = replace(chosen, remark="", state="", concern=None, one_by_one=False, codes_above=frozenset())
+    tab_filter = replace(
+        chosen, remark="", state="", reason="", concern=None, one_by_one=False, codes_above=frozenset()
+    )
     return [
         {
             "label": label,
