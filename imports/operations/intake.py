@@ -262,12 +262,13 @@ def choose_layout(
 ) -> SpreadsheetImport:
     """Store layout choices and queue the file to be parsed again. `answers`: option by code of the question.
 
-    Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. The columns and the answers
-    are remembered for the next file with the same titles. Raises `Refusal`, `WrongVolume`.
+    Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. What answers a question is
+    remembered for the next file with the same titles; another reading of a checked file, when it is applied. Raises
+    `Refusal`, `WrongVolume`.
     """
     check_volume(volume, units_for_all)
     spreadsheet_import = lock_import(import_id, ImportState.READ, ImportState.CHECKED)
-    answers = answers or {}
+    is_asked, answers = spreadsheet_import.state == ImportState.READ, answers or {}
     columns = read_answers(columns, spreadsheet_import.layout, answers)
     spreadsheet_import.choices = LayoutChoices(
         sheets=sheets or None, header_row=header_row, columns=columns, answers=answers
@@ -277,7 +278,7 @@ def choose_layout(
     spreadsheet_import.refusal = ""
     end_request(spreadsheet_import, RequestAnswer.READ_ANEW, by=by, at=at)
     spreadsheet_import.save(update_fields=["choices", "volume", "units_for_all", "state", "refusal", *REQUEST_FIELDS])
-    if columns:
+    if columns and is_asked:
         remember_columns(spreadsheet_import, columns, answers, by=by, at=at)
     queue_task(READ_TASK, spreadsheet_import)
     return spreadsheet_import

@@ -109,7 +109,9 @@ def _build_question(
         shown = show_numbers(counts) or "aucun pour l'instant"
         wanted = "ce qu'il faut donner" if meaning is Meaning.UNITS else "les classes de chaque école"
         message = f"{name} : ces nombres ({shown}) sont-ils {wanted} ?"
-    labels = {"give": "Oui, donner ces nombres" if meaning is Meaning.UNITS else "Oui, ce sont des classes"}
+    labels = {
+        "give": "Oui : chaque école aura ce nombre en tout" if meaning is Meaning.UNITS else "Oui, ce sont des classes"
+    }
     if words:
         labels["add"] = "Les ajouter à ce que l'école a déjà"
     labels["not"] = "Non : ne pas lire cette colonne"

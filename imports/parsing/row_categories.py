@@ -276,11 +276,12 @@ def ask_row_categories(groups: Sequence[RowGroup], answers: Mapping[str, str]) -
         return None
     *others, last = dict.fromkeys(group.source for group in groups)
     where = f"{', '.join(others)} et {last}" if others else last
+    others_too = " Une ligne à qui plusieurs cases répondent n'est prise que si toutes sont cochées." if others else ""
     question = LayoutQuestion(
         "",
         QUESTION,
-        f"D'après {where}, ces lignes ne se valent pas. Lesquelles faut-il prendre ? Les autres restent dans la liste, "
-        "décochées.",
+        f"D'après {where}, des lignes sont peut-être à laisser. Lesquelles faut-il prendre ? Les autres restent dans "
+        "la liste, décochées." + others_too,
         tuple(AnswerOption(group.value, group.label) for group in groups),
         multiple=True,
     )

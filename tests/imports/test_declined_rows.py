@@ -26,7 +26,7 @@ from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import answer_likely, confirm_and_apply, upload_and_parse
-from tests.imports.pages import page_text
+from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx, replace_sheet_xml, save_workbook, schools_csv
 
 TITLES = ("UAI", "Licences")
@@ -267,7 +267,7 @@ def ticks():
 
 
 @pytest.mark.slow
-def test_declined_rows_stay_unticked_when_all_is_checked_again(pool):
+def test_declined_rows_stay_unticked_when_all_is_checked_again(pool, officer):
     schools, spreadsheet_import = upload_refused(pool)
     assert ticks() == [True, False, False]
     recheck.recheck_import(spreadsheet_import)
@@ -275,6 +275,7 @@ def test_declined_rows_stay_unticked_when_all_is_checked_again(pool):
     assert ImportRow.objects.filter(codes=[DECLINED]).count() == 2
     confirm_and_apply(spreadsheet_import)
     assert list(Allocation.objects.values_list("school_id", flat=True)) == [schools[0].uai]
+    assert "2 lignes laissées de côté : ligne 3" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
 
 
 def test_declined_rows_of_a_portfolio_are_unticked_too(nimes):

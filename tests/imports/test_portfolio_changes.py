@@ -83,7 +83,7 @@ def test_the_page_of_an_applied_list_recalls_the_rows_set_aside(officer, nimes):
     assert "de côté" not in page_text(officer.get(import_url("detail", applied.pk)))
     ImportRow.objects.filter(import_id=applied.pk, label__startswith="Tamaris").update(set_aside=True)
     page = page_text(officer.get(import_url("detail", applied.pk)))
-    assert "1 ligne mise de côté : ligne 3 (Tamaris – Alès)." in page
+    assert "1 ligne laissée de côté : ligne 3 (Tamaris – Alès)." in page
     assert f'href="{import_url("report", applied.pk)}">La retrouver dans le compte rendu' in page
     ImportRow.objects.filter(import_id=applied.pk).update(set_aside=True)
     assert "Les retrouver" in page_text(officer.get(import_url("detail", applied.pk)))

@@ -72,11 +72,12 @@ def test_a_sum_answered_otherwise_is_remembered_once_applied(pool, schools, memb
     assert (again.questions, list(again.sums.values())) == ([], [[1, 2]])
 
 
-def test_another_answer_replaces_the_remembered_one(officer, pool, schools):
+def test_another_reading_replaces_the_remembered_answer_once_it_is_applied(officer, pool, schools, member):
     content = build(schools)
     answer(officer, upload_and_parse(pool, content), answer_ambiguous_column="C")
-    again = upload_and_parse(pool, content)
-    answer(officer, again, answer_ambiguous_column="B", column_2="units")
+    again = answer(officer, upload_and_parse(pool, content), answer_ambiguous_column="B", column_2="units")
+    assert LAST_TIME.format(TITLES[2], "C", TITLES[1], "B") in upload_and_parse(pool, content).layout.remarks
+    intake.remember_layout(again, by=member(), at=TERM)
     assert LAST_TIME.format(TITLES[1], "B", TITLES[2], "C") in upload_and_parse(pool, content).layout.remarks
 
 

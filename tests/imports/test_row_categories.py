@@ -47,8 +47,9 @@ def test_the_question_lists_the_values_of_all_columns_with_their_rows():
     content = build_csv([["UAI", "Licences", "Statut", "Vu"], *rows])
     question = ask(content)
     assert question.message == (
-        "D'après la colonne « Statut » et la colonne « Vu », ces lignes ne se valent pas. Lesquelles faut-il prendre ? "
-        "Les autres restent dans la liste, décochées."
+        "D'après la colonne « Statut » et la colonne « Vu », des lignes sont peut-être à laisser. Lesquelles faut-il "
+        "prendre ? Les autres restent dans la liste, décochées. Une ligne à qui plusieurs cases répondent n'est prise "
+        "que si toutes sont cochées."
     )
     assert [(o.value, o.label.replace("\u00a0", " "), o.value in question.taken) for o in question.options] == [
         ("C:valide", "Statut (C) : Validé – 3 lignes", True),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -329,17 +330,23 @@ def applied_rows(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 def _describe_rows_set_aside(found: SpreadsheetImport) -> dict[str, Any] | None:
-    """Return the number of rows that were set aside, and « 2 lignes mises de côté : ligne 7 et ligne 9 ». One query."""
-    rows = ImportRow.objects.filter(import_id=found.pk, set_aside=True).order_by("sheet", "number")
+    """Return how many rows were left, set aside or unticked, and « 2 lignes laissées de côté : ligne 7 et ligne 9 ».
+
+    Two queries at most.
+    """
+    rows = ImportRow.objects.filter(
+        Q(set_aside=True) | Q(ticked=False, verdict__in=APPLICABLE), import_id=found.pk
+    ).order_by("sheet", "number")
+    count = rows.count()
+    if not count:
+        return None
     labels = [
         f"ligne {number}" + (f" ({format_school_name(label)})" if label else "")
-        for number, label in rows.values_list("number", "label")
+        for number, label in rows.values_list("number", "label")[:MAX_NAMED_ROWS]
     ]
-    if not labels:
-        return None
-    words = formatting.join_first(labels, MAX_NAMED_ROWS)
-    put_aside = formatting.pluralize(len(labels), "ligne mise de côté", "lignes mises de côté")
-    return {"rows": len(labels), "text": formatting.add_nonbreaking_spaces(f"{put_aside} : {words}")}
+    words = formatting.join_first(labels, MAX_NAMED_ROWS, count=count)
+    left = formatting.pluralize(count, "ligne laissée de côté", "lignes laissées de côté")
+    return {"rows": count, "text": formatting.add_nonbreaking_spaces(f"{left} : {words}")}
 
 
 def build_progress_context(found: SpreadsheetImport) -> dict[str, Any] | None:
