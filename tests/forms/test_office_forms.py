@@ -18,6 +18,7 @@ from collectivities.operations.portfolio import list_undoable_additions
 from imports.concerns import Concern
 from imports.models import ImportRow
 from imports.operations import application_requests, row_edits
+from imports.parsing.declined_rows import DECLINED
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import Allocation
@@ -323,6 +324,8 @@ def walk_imports(walk, browser):
     walk.open(browser, import_url("detail", apply_portfolio_list((SchoolFactory(), 4)).pk))
     large = upload_and_parse(pool, schools_csv((school, 90)))
     walk.open(browser, import_url("confirm", large.pk))
+    reason = {"onglet": "toutes", "remarque": DECLINED, "etat": "unticked", "raison": "par la colonne « Avis »"}
+    walk.open(browser, f"{import_url('detail', large.pk)}?{urlencode(reason)}")
     # Schools that the directory has at last, of a pool that has ended meanwhile: another is to be chosen.
     ended, awaited = PoolFactory(), next_uai()
     content = schools_csv((SchoolFactory(), 1), (awaited, 2))
