@@ -94,7 +94,7 @@ def list_declined_rows(
 def _name_source(reason: str, answered: str | None, remarked: str | None) -> str:
     """Return who sets a row apart: the member, a remark that may say anything, or the file by what it hides."""
     if reason == answered:
-        return "Vos réponses laissent cette ligne"
+        return "Vos réponses écartent cette ligne"
     return "Remarque du fichier" if reason == remarked else "Le fichier semble écarter cette ligne"
 
 

@@ -199,7 +199,7 @@ _NOUNS: dict[str, tuple[str, str]] = {
 }
 # What rows that are set apart are, where it is not the file that does: by how their sentence begins.
 _NOUNS_BY_SENTENCE = {
-    "Vos réponses": ("ligne que vos réponses laissent", "lignes que vos réponses laissent"),
+    "Vos réponses": ("ligne que vos réponses écartent", "lignes que vos réponses écartent"),
     "Remarque": ("ligne à la remarque à lire", "lignes aux remarques à lire"),
 }
 _UNCHANGED_NOUNS = ("école qui a déjà son compte", "écoles qui ont déjà leur compte")

@@ -215,7 +215,7 @@ def test_answers_that_mean_no(title, cells, expected):
 def test_text_files_answer_in_columns_as_well():
     rows = [[*row, answer] for row, answer in zip(ROWS, ("oui", "non", "oui", "oui", "oui"), strict=True)]
     message = declined(parse_as_likely(build_csv([[*TITLES, "Participe"], *rows])))[3]
-    assert message == "Vos réponses laissent cette ligne : la colonne « Participe » dit « non »."
+    assert message == "Vos réponses écartent cette ligne : la colonne « Participe » dit « non »."
 
 
 def build_sheets(*names):
@@ -295,7 +295,7 @@ def test_one_button_ticks_all_declined_rows(pool, manager):
     _, spreadsheet_import = upload_refused(pool)
     address = f"/imports/{spreadsheet_import.pk}/"
     page = page_text(manager.get(f"{address}?onglet=toutes"))
-    assert "2 lignes que vos réponses laissent, laissées de côté (par la colonne « Avis »)" in page
+    assert "2 lignes que vos réponses écartent, laissées de côté (par la colonne « Avis »)" in page
     assert page.count("2 lignes ne sont pas cochées d’office") == 1
     manager.post(f"{address}ensemble/", {"action": "tick", "remarque": DECLINED, "etat": "unticked", "retour": address})
     assert ticks() == [True, True, True]

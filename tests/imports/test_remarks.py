@@ -211,7 +211,7 @@ def test_what_the_file_says_of_a_row_is_in_its_row_whatever_stands_above(officer
 
 def test_each_reason_has_its_line_and_its_button(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(*((SchoolFactory(), 1) for _ in range(3))))
-    sentences = ("Vos réponses laissent cette ligne : la colonne « Avis »", "Remarque du fichier : la colonne « Obs. »")
+    sentences = ("Vos réponses écartent cette ligne : la colonne « Avis »", "Remarque du fichier : la colonne « Obs. »")
     for row, sentence in zip(ImportRow.objects.order_by("number"), (*sentences, sentences[1]), strict=True):
         row.notes = [RowNote("", "declined", f"{sentence} dit « {row.number} ».").as_json()]
         row.codes, row.ticked = ["declined"], False
@@ -219,7 +219,7 @@ def test_each_reason_has_its_line_and_its_button(officer, pool):
     lines = build_lines(count_remarks(spreadsheet_import))
     assert [line.text.replace("\u00a0", " ") for line in lines] == [
         "2 lignes aux remarques à lire, laissées de côté (par la colonne « Obs. »)",
-        "1 ligne que vos réponses laissent, laissée de côté (par la colonne « Avis »)",
+        "1 ligne que vos réponses écartent, laissée de côté (par la colonne « Avis »)",
     ]
     officer.post(
         import_url("bulk", spreadsheet_import.pk),

@@ -101,7 +101,7 @@ def test_rows_in_a_colour_are_asked_about_in_each_format(build):
     assert labels(build()) == {"colour:red": f"Lignes en rouge (« {LEGEND} ») – 2 lignes"}
     found = left(build())
     assert list(found) == [3, 5]
-    assert found[3] == (f"Vos réponses laissent cette ligne : elle est en rouge dans le fichier (« {LEGEND} »).")
+    assert found[3] == (f"Vos réponses écartent cette ligne : elle est en rouge dans le fichier (« {LEGEND} »).")
     taken = parse(build(), row_categories="colour:red/")
     assert not taken.questions
     assert not any(row.notes for row in taken.rows)
