@@ -52,9 +52,9 @@ _FILLED_TABLES = ("imports_importrow", "public.entitlements_activationkey", "poo
 
 
 #: At most this many times the floor, and a COPY of the same rows into the same tables; at least this many times the
-#: peer's speed.
+#: peer's speed. The goals, which are not reached: see ADR 0192.
 # Of the times of the same tables, 0.2 are the process apart in which the file is read.
-MAX_TIMES_FLOOR, MAX_TIMES_TABLES, MIN_SPEEDUP = 10, 2.75, 8
+MAX_TIMES_FLOOR, MAX_TIMES_TABLES, MIN_SPEEDUP = 7, 2.2, 9
 #: Megabytes of the process that reads and applies `ROWS`, and of the one that reads `MOST_ROWS`: see ADR 0192.
 MAX_PEAK_MB, MAX_PEAK_OF_MOST_MB = 300, 300
 
