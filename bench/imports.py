@@ -251,7 +251,7 @@ def _checked(run: Callable[[], None]) -> Callable[[], None]:
 
 @measure("import_60000")
 def import_60000() -> ImportMeasure:
-    """60,000 rows: at most 10 times the floor, 2.75 times the same tables, 8 times the peer's speed, 300 MB.
+    """60,000 rows: at most 7 times the floor, 2.2 times the same tables, 9 times the peer's speed, 300 MB.
 
     100,000 rows are read within 300 MB, of which 165 are Django and the product's code.
     """
