@@ -1,5 +1,7 @@
 """Lists with several rows for most schools: one question, and the number of all on the first row."""
 
+from typing import Any
+
 import pytest
 
 from core.formatting import curl_apostrophes
@@ -356,7 +358,7 @@ def test_rows_of_a_school_that_each_spells_otherwise_add_up_whatever_is_chosen_a
         pool, ["a@x.example", zola.uai, "Zola"], ["b@x.example", "?2", "E. Zola"], ["c@x.example", "?3", "Emile Zola"],
         ["d@x.example", hugo.uai, "Hugo"], ["a@x.example", zola.uai, "Zola"],
     )  # fmt: skip
-    steps = [
+    steps: list[tuple[int, dict[str, Any], dict[int, int]]] = [
         (3, {"edits": {"uai": zola.uai}}, {2: 2, 5: 1}),
         (4, {"edits": {"uai": zola.uai}}, {2: 3, 5: 1}),
         (4, {"edits": {"uai": hugo.uai}}, {2: 2, 4: 2}),

@@ -162,7 +162,7 @@ def test_sheets_with_the_same_columns_are_parsed_together():
     ]
 
 
-LIST = [["UAI", "École", "Licences"], [UNUSED_UAIS[0], "Zola", 3], [UNUSED_UAIS[1], "Hugo", 3]]
+LIST: list[list[str | int]] = [["UAI", "École", "Licences"], [UNUSED_UAIS[0], "Zola", 3], [UNUSED_UAIS[1], "Hugo", 3]]
 ADDED = [["RNE", "Nb licences"], [UNUSED_UAIS[2], 2], [UNUSED_UAIS[3], 5]]
 
 
