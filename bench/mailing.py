@@ -200,7 +200,7 @@ def send_emails() -> EmailMeasure:
             with override_settings(MAILERS=mailers):
                 queue()
                 contents = [
-                    compose(message, render(message), at=timezone.now()).message().as_bytes()
+                    compose(message, render(message), at=timezone.now()).as_bytes()
                     for message in Message.objects.order_by("pk")
                 ]
                 times = medians_in_turn(

@@ -27,7 +27,7 @@ from django.db import connection
 
 from bounces.models import MailServerOutage
 from mailing import smtp_replies
-from mailing.mime import MimeEmail
+from mailing.mime import MimeEmail, encode_address
 from mailing.smtp_replies import UNAVAILABLE_DELAY
 
 # Since when our own mail server takes nothing, noted in the public schema by the drains of all outboxes.
@@ -293,8 +293,7 @@ class SmtpConnection:
         self.handled_count = 0
 
     def _send_smtp(self, backend: smtp.EmailBackend, email: MimeEmail) -> None:
-        mime = email.message()
-        content, recipient = mime.as_bytes(), str(mime["To"])
+        content, recipient = email.as_bytes(), encode_address(email.to[0])
         sender = settings.BOUNCE_ADDRESS or parseaddr(email.from_email)[1]
         self._open()
         connection = backend.connection

@@ -6,16 +6,15 @@ both have the same one and mailboxes can drop the duplicate. What a server repor
 
 from __future__ import annotations
 
+import base64
 import binascii
 import datetime
+import email
 import email.policy
+import functools
 import re
-from collections.abc import Iterable, Mapping
-from email.header import Header
+from collections.abc import Iterable, Mapping, Sequence
 from email.headerregistry import Address
-from email.message import Message as Part
-from email.mime.application import MIMEApplication
-from email.mime.multipart import MIMEMultipart
 from email.utils import format_datetime, formataddr, parseaddr
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -89,43 +88,41 @@ def _sign(body: str, key: str) -> str:
 
 #: CRLF line ends; no « > » before lines that begin with « From ».
 _POLICY = email.policy.compat32.clone(linesep="\r\n", mangle_from_=False)
+# Neither quoted-printable nor base64 has « =_ »: no part can contain its boundary (RFC 2045, 6.7).
+_ALTERNATIVE, _MIXED = "=_alternative", "=_mixed"
+#: Of a line of a header, and bytes of text in an encoded word: with « Subject: » before it, it is no longer.
+_LINE_LENGTH, _WORD_BYTES = 78, 39
 
 
 class MimeEmail(EmailMultiAlternatives):
-    """Django's e-mail class with serialisation that is five times faster and always 7-bit.
+    """Django's e-mail class with serialisation that is ten times faster and always 7-bit.
 
     Django 6 parses each header again to serialise it, and leaves 8-bit text to servers that announce 8BITMIME. This one
-    supports one recipient and attachments of bytes, and works with all servers.
+    writes the bytes in one pass, supports one recipient and attachments of bytes, and works with all servers.
     """
 
     #: What a provider gives back with each event about the e-mail.
     metadata: Mapping[str, str] = MappingProxyType({})
 
     def message(self, **_: Any) -> Any:
-        """Return the MIME message. Raises `ValueError` for an invalid address."""
-        text = _build_part("plain", str(self.body))
-        if self.alternatives:
-            mime: Part[Any, Any] = MIMEMultipart("alternative", policy=_POLICY)
-            mime.attach(text)
-            for content, mimetype in self.alternatives:
-                mime.attach(_build_part(mimetype.partition("/")[2], str(content)))
-        else:
-            mime = text
-        if self.attachments:
-            body, mime = mime, MIMEMultipart("mixed", policy=_POLICY)
-            mime.attach(body)
-            for filename, content, mimetype in self.attachments:
-                mime.attach(_build_attachment(str(filename), content, str(mimetype)))
-        if "MIME-Version" not in mime:
-            mime["MIME-Version"] = "1.0"
-        mime["Subject"] = _encode_header(str(self.subject), "Subject")
-        mime["From"] = _format_mailbox(*parseaddr(self.from_email), "From")
-        mime["To"] = encode_address(self.to[0])
+        """Return the MIME message, for backends other than ours. Raises `ValueError` as `as_bytes` does."""
+        return email.message_from_bytes(self.as_bytes(), policy=_POLICY)
+
+    def as_bytes(self) -> bytes:
+        """Return the e-mail as it is sent. Raises `ValueError` for an invalid address or a header of several lines."""
+        headers = ["MIME-Version: 1.0\r\n", _write_header("Subject", str(self.subject))]
+        headers += [_write_mailbox("From", self.from_email), _write_header("To", encode_address(self.to[0]))]
         if self.reply_to:
-            mime["Reply-To"] = encode_address(self.reply_to[0])
-        for name, value in self.extra_headers.items():
-            mime[name] = value
-        return mime
+            headers.append(_write_header("Reply-To", encode_address(self.reply_to[0])))
+        headers += [_write_header(name, str(value)) for name, value in self.extra_headers.items()]
+        body = _write_text("plain", str(self.body))
+        if self.alternatives:
+            others = [_write_text(mimetype.partition("/")[2], str(content)) for content, mimetype in self.alternatives]
+            body = _join_parts("alternative", _ALTERNATIVE, [body, *others])
+        if self.attachments:
+            attached = [_write_attachment(str(name), content, str(kind)) for name, content, kind in self.attachments]
+            body = _join_parts("mixed", _MIXED, [body, *attached])
+        return "".join([*headers, body]).encode("ascii")
 
 
 def encode_address(text: str) -> str:
@@ -138,31 +135,62 @@ def encode_address(text: str) -> str:
     return f"{local}@{punycode(domain)}"
 
 
-def _build_part(subtype: str, text: str) -> Part[Any, Any]:
-    part: Part[Any, Any] = Part(policy=_POLICY)
-    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
-    part["Content-Transfer-Encoding"] = "quoted-printable"
-    content = "\n".join(text.splitlines()) + "\n"
-    part.set_payload(binascii.b2a_qp(content.encode("utf-8"), istext=True).decode("ascii"))
-    return part
+def _write_header(name: str, text: str) -> str:
+    """Return a header. Raises `ValueError` for a text of several lines."""
+    if "\n" in text or "\r" in text:
+        raise ValueError(f"A header of several lines: {name}")
+    if not text.isascii():
+        return f"{name}: {_encode_words(text)}\r\n"
+    if len(name) + 2 + len(text) <= _LINE_LENGTH:
+        return f"{name}: {text}\r\n"
+    return _POLICY.fold(name, text)
 
 
-def _build_attachment(filename: str, content: Any, mimetype: str) -> Part[Any, Any]:
-    part = MIMEApplication(content, _subtype=mimetype.partition("/")[2], policy=_POLICY)
-    part["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return part
-
-
-def _encode_header(text: str, name: str) -> str | Header:
-    return text if text.isascii() else Header(text, "utf-8", header_name=name)
-
-
-def _format_mailbox(display_name: str, email_address: str, name: str) -> str | Header:
+@functools.lru_cache
+def _write_mailbox(name: str, mailbox: str) -> str:
+    """Return a header with an address: a batch has one sender, or few."""
+    display_name, address = parseaddr(mailbox)
     if display_name.isascii():
-        return formataddr((display_name, email_address))
-    header = Header(display_name, "utf-8", header_name=name)
-    header.append(f"<{email_address}>", "us-ascii")
-    return header
+        return _write_header(name, formataddr((display_name, address)))
+    return f"{name}: {_encode_words(display_name)}\r\n <{address}>\r\n"
+
+
+def _encode_words(text: str) -> str:
+    """Return a text as encoded words, a line each (RFC 2047)."""
+    words, word = [], b""
+    for letter in text:
+        encoded = letter.encode()
+        if len(word) + len(encoded) > _WORD_BYTES:
+            words.append(word)
+            word = b""
+        word += encoded
+    return "\r\n ".join(
+        f"=?utf-8?b?{binascii.b2a_base64(each, newline=False).decode('ascii')}?=" for each in [*words, word]
+    )
+
+
+def _write_text(subtype: str, text: str) -> str:
+    """Return a part with its headers, in quoted-printable."""
+    content = "\n".join(text.splitlines()) + "\n"
+    encoded = binascii.b2a_qp(content.encode("utf-8"), istext=True).decode("ascii").replace("\n", "\r\n")
+    return (
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{encoded}'
+    )
+
+
+def _write_attachment(filename: str, content: bytes, mimetype: str) -> str:
+    """Return a part with its headers, in base64."""
+    encoded = base64.encodebytes(content).decode("ascii").replace("\n", "\r\n")
+    return (
+        f"Content-Type: {mimetype}\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n"
+        f'Content-Disposition: attachment; filename="{filename}"\r\n\r\n{encoded}'
+    )
+
+
+def _join_parts(subtype: str, boundary: str, parts: Sequence[str]) -> str:
+    """Return a multipart with its header."""
+    written = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
+    return f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n{written}--{boundary}--\r\n'
 
 
 def _build_unsubscribe_headers(url: str) -> dict[str, str]:

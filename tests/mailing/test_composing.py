@@ -6,7 +6,7 @@ from django.core.mail.backends.console import EmailBackend as Console
 from django_tenants.utils import schema_context
 
 from core.connections import connection
-from mailing.kinds import RenderedEmail
+from mailing.kinds import EmailAttachment, RenderedEmail
 from mailing.mime import build_message_id, compose, encode_address
 from mailing.models import Message
 from tests.conftest import TERM
@@ -17,7 +17,7 @@ LONG = "Syndicat intercommunal à vocation scolaire « Vallée de l’Érieux »
 
 def sent(**fields):
     content = compose(MESSAGE, RenderedEmail(**{"subject": "Sujet", "text": "Texte.", **fields}), at=TERM)
-    data = content.message().as_bytes()
+    data = content.as_bytes()
     return data, email.message_from_bytes(data, policy=email.policy.default)
 
 
@@ -37,6 +37,23 @@ def test_a_composed_message_parses_back():
     assert read.get_body(("plain",)).get_content().replace("\r\n", "\n") == text
     assert read.get_body(("html",)).get_content() == "<p>œ = é</p>\r\n"
     assert read.get_content_type() == "multipart/alternative"
+
+
+def test_parts_that_name_a_boundary_stay_whole():
+    named = "--=_mixed\n--=_alternative--\n"
+    attached = EmailAttachment(filename="cgv.pdf", content=bytes(range(256)) * 40, content_type="application/pdf")
+    _, read = sent(text=named, html=named, attachments=(attached,))
+    assert [part.get_content_type() for part in read.walk()] == [
+        "multipart/mixed", "multipart/alternative", "text/plain", "text/html", "application/pdf"
+    ]  # fmt: skip
+    assert read.get_body(("plain",)).get_content().replace("\r\n", "\n") == named
+    [part] = read.iter_attachments()
+    assert (part.get_filename(), part.get_content()) == ("cgv.pdf", attached.content)
+
+
+def test_a_header_of_several_lines_is_refused():
+    with pytest.raises(ValueError, match="List-Unsubscribe"):
+        sent(unsubscribe_url="https://peps.example/\r\nBcc: c@d.example")
 
 
 def test_a_sender_s_name_is_no_address():
