@@ -6,9 +6,11 @@ worker's lease. So an outbox with pending messages always has a scheduled job; o
 
 import contextlib
 import datetime
+import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, transaction
@@ -31,17 +33,25 @@ from mailing.operations import DRAIN, MESSAGES_PER_JOB
 # Leases on messages: claim, renew, release, record the outcome.
 #
 # A worker claims messages with `SKIP LOCKED` and commits before it sends, so no transaction is open during SMTP. The
-# messages of a killed worker become due again when its lease ends; outcomes are recorded message by message. So no
-# message is lost, and only the one being sent when a worker died may be sent twice.
+# messages of a killed worker become due again when its lease ends. No message is lost, and only those of the group that
+# was being sent when a worker died may be sent twice: acceptances are recorded `GROUP_SIZE` at a time, at most.
 #
 # An outcome is recorded only while the lease is held (compared by `lease_until`): a worker whose lease has expired does
 # not overwrite the outcome of another. An acceptance is recorded all the same where nobody else is sending the message.
 #
-# Before a message is handed over, `hand_over` counts it as `unanswered`; every answer of a server takes that back.
-# What remains so may have been accepted: it is never told as cancelled or, for another reason than too many
-# interruptions, as failed.
+# Before a group is handed over, `record_group` counts its messages as `unanswered`; every answer of a server takes that
+# back. What remains so may have been accepted: it is never told as cancelled or, for another reason than too many
+# interruptions, as failed. What is in doubt already is a group of its own: its interruptions are counted exactly.
 #
 # Times are the database's, given by the caller's `DatabaseClock`.
+
+
+#: Messages that are handed over between two records of what became of them: as many may leave twice after a death.
+GROUP_SIZE = 10
+#: Seconds after which an acceptance is recorded, however few there are: a slow server's are, one by one.
+_RECORDED_WITHIN = 1.0
+# Limit of the smallint column; no delay depends on higher counts.
+_MAX_ATTEMPTS = 32_000
 
 
 def get_lease_duration() -> datetime.timedelta:
@@ -75,9 +85,62 @@ def renew(messages: Sequence[Message], *, at: datetime.datetime) -> list[Message
     return renewed
 
 
-def hand_over(message: Message, *, at: datetime.datetime) -> bool:
-    """Note, before a message is sent, that a server may have accepted it; return whether it is still leased."""
-    return bool(_filter_leased([message]).update(unanswered=message.unanswered + 1, handed_over_at=at))
+class Acceptance(NamedTuple):
+    """A message that a server accepted."""
+
+    message: Message
+    message_id: str
+    at: datetime.datetime
+
+
+_TABLE = Message._meta.db_table  # noqa: SLF001 - documented
+# Locked in the order in which everybody locks messages.
+_RECORD_GROUP = f"""
+WITH leased AS MATERIALIZED (
+    SELECT id FROM {_TABLE}
+    WHERE id = ANY(%(accepted)s::bigint[] || %(next)s::bigint[])
+    AND state = 'sending' AND lease_until = ANY(%(leases)s::timestamptz[])
+    ORDER BY id FOR NO KEY UPDATE
+),
+accepted AS (
+    UPDATE {_TABLE} AS message SET state = 'sent', lease_until = NULL, reason = '', unanswered = 0,
+        sent_at = answer.at, message_id = answer.message_id, attempts = least(message.attempts + 1, {_MAX_ATTEMPTS})
+    FROM unnest(%(accepted)s::bigint[], %(moments)s::timestamptz[], %(message_ids)s::text[])
+        AS answer (id, at, message_id)
+    WHERE message.id = answer.id AND message.id IN (SELECT id FROM leased) RETURNING message.id
+),
+handed_over AS (
+    UPDATE {_TABLE} SET unanswered = %(unanswered)s, handed_over_at = %(at)s
+    WHERE id = ANY(%(next)s::bigint[]) AND id IN (SELECT id FROM leased) RETURNING id
+)
+SELECT id FROM accepted UNION ALL SELECT id FROM handed_over
+"""  # noqa: S608 - the table's own name
+
+
+def record_group(accepted: Sequence[Acceptance], following: Sequence[Message], *, at: datetime.datetime) -> set[int]:
+    """Record acceptances, and that a server may have accepted the `following`, which are as `unanswered` as each other.
+
+    One statement. Return the messages of which that was recorded, by their primary keys: those still leased.
+    """
+    messages = [*(each.message for each in accepted), *following]
+    if not messages:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECORD_GROUP,
+            {
+                "accepted": [each.message.pk for each in accepted],
+                "moments": [each.at for each in accepted],
+                "message_ids": [each.message_id for each in accepted],
+                "next": [message.pk for message in following],
+                "leases": list({message.lease_until for message in messages}),
+                "unanswered": following[0].unanswered + 1 if following else 0,
+                "at": at,
+            },
+        )
+        recorded = {number for (number,) in cursor.fetchall()}
+    count_messages(MessageState.SENT, sum(each.message.pk in recorded for each in accepted))
+    return recorded
 
 
 def release(messages: Sequence[Message], *, due_at: datetime.datetime | None = None, reason: str = "") -> None:
@@ -90,8 +153,8 @@ def release(messages: Sequence[Message], *, due_at: datetime.datetime | None = N
         return
     state = MessageState.QUEUED if due_at is None else MessageState.DEFERRED
     fields = {} if due_at is None else {"due_at": due_at, "reason": reason}
-    # Those of an earlier doubt keep it; the first may be noted as handed over, and was not.
-    unanswered = [When(pk=message.pk, then=message.unanswered) for message in messages[:1]]
+    # Those of an earlier doubt keep it; the first may be noted as handed over, and were not.
+    unanswered = [When(pk=message.pk, then=message.unanswered) for message in messages[:GROUP_SIZE]]
     released = _filter_leased(messages).update(
         state=state,
         lease_until=None,
@@ -172,8 +235,7 @@ def give_up_interrupted(message: Message, *, interruptions: int, at: datetime.da
 
 
 def _count_attempt() -> Least:
-    # Limit of the smallint column; no delay depends on higher counts.
-    return Least(F("attempts") + 1, 32_000)
+    return Least(F("attempts") + 1, _MAX_ATTEMPTS)
 
 
 def _conclude_perhaps_accepted(message: Message, *, reason: str) -> bool:
@@ -275,6 +337,7 @@ def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetim
         if batch is not None:
             # While the database is away leases cannot be kept; what the server answers then is recorded later.
             with contextlib.suppress(Error):
+                batch.record_accepted()
                 batch.keep_leases()
                 batch.note_wait()
 
@@ -339,8 +402,11 @@ class _Batch:
         self._ends_at = ends_at
         #: When the message that is being sent was offered.
         self._offered_at: datetime.datetime | None = None
-        #: The message noted as handed over, see `leases.hand_over`.
-        self._handed_over: Message | None = None
+        #: The messages noted as handed over, by their primary keys.
+        self._handed_over: set[int] = set()
+        #: What was accepted and is not recorded yet; since when of `time.monotonic`.
+        self._accepted: list[Acceptance] = []
+        self._accepted_since = 0.0
         #: Whether the message before was refused by a closing server, which may have meant that message only.
         self._was_closed_on = False
         #: Messages to addresses that were refused, which a person has not overruled.
@@ -352,19 +418,46 @@ class _Batch:
         """Send the messages until all are done, the server is unavailable, the worker shuts down or time is over."""
         render = _make_renderer(self._remaining)
         self._refused = refusals.find_refused(self._remaining)
+        try:
+            self._send_groups(render)
+        finally:
+            self._retry_on_lost_database(self.record_accepted)
+
+    def _send_groups(self, render: Callable[[Message], RenderedEmail]) -> None:
         while self._remaining and not self.is_server_unavailable:
             if _must_stop(self._ends_at):
                 release(self._remaining)
                 return
+            if self._accepted and time.monotonic() - self._accepted_since >= _RECORDED_WITHIN:
+                self._retry_on_lost_database(self.record_accepted)
             self._remaining = self.keep_leases()
             if not self._remaining:
                 return
             message = self._remaining[0]
-            if self._handed_over is message or hand_over(message, at=self._clock()):
-                self._handed_over = message
+            if message.pk not in self._handed_over:
+                self._retry_on_lost_database(self._begin_group)
+            if message.pk in self._handed_over:
                 self._process(message, render)
             if not self.is_server_unavailable:
                 self._remaining = self._remaining[1:]
+
+    def record_accepted(self) -> None:
+        """Record what was accepted until now."""
+        self._record_group([])
+
+    def _begin_group(self) -> None:
+        """Record what was accepted, and that the next messages are handed over."""
+        others = itertools.takewhile(lambda other: not other.unanswered, self._remaining[:GROUP_SIZE])
+        self._record_group(self._remaining[:1] if self._remaining[0].unanswered else list(others))
+
+    def _record_group(self, following: list[Message]) -> None:
+        recorded = record_group(self._accepted, following, at=self._clock())
+        # Those whose lease was lost.
+        for message, message_id, at in self._accepted:
+            if message.pk not in recorded:
+                record_accepted(message, message_id=message_id, at=at)
+        self._accepted = []
+        self._handed_over |= {message.pk for message in following} & recorded
 
     def keep_leases(self) -> list[Message]:
         """Renew the leases when a third of their time is over; return the messages that are still leased."""
@@ -373,6 +466,7 @@ class _Batch:
         until, at = self._remaining[0].lease_until, self._clock()
         if until is not None and until - at > get_lease_duration() * 2 / 3:
             return self._remaining
+        self.record_accepted()
         return renew(self._remaining, at=at)
 
     def note_wait(self) -> None:
@@ -433,9 +527,18 @@ class _Batch:
             self._retry_on_lost_database(lambda: self._watch.note_failure(smtp_replies.UNREACHABLE, since=at))
         else:
             self.accepted += 1
-            accepted_at = self._clock()
-            self._record(lambda: record_accepted(message, message_id=build_message_id(message), at=accepted_at))
-            self._retry_on_lost_database(lambda: self._watch.note_answer(at=accepted_at))
+            self._note_accepted(message, at=self._clock())
+
+    def _note_accepted(self, message: Message, *, at: datetime.datetime) -> None:
+        accepted = Acceptance(message, build_message_id(message), at)
+        if message.refusal == RefusalHandling.OVERRULED:
+            # Recorded with what it tells of its address.
+            self._record(lambda: record_accepted(message, message_id=accepted.message_id, at=at))
+        else:
+            if not self._accepted:
+                self._accepted_since = time.monotonic()
+            self._accepted.append(accepted)
+        self._retry_on_lost_database(lambda: self._watch.note_answer(at=at))
 
     def _put_off_all(self, reason: str, *, offered_at: datetime.datetime) -> None:
         due_at = offered_at + smtp_replies.UNAVAILABLE_DELAY
@@ -489,16 +592,11 @@ class _Batch:
         self._record(lambda: record_failed(message, reason=given_up, at=self._clock()))
 
     def _record(self, outcome: Callable[[], bool]) -> None:
-        """Record an outcome, and in the same commit that the next message is handed over."""
-        current, *others = self._remaining[:2]
-        # In the order in which everybody locks messages.
-        following = next((other for other in others if other.pk > current.pk), None)
+        """Record another outcome than a mere acceptance."""
 
         def record() -> None:
             with transaction.atomic():
                 outcome()
-                is_next = following is not None and hand_over(following, at=self._clock())
-            self._handed_over = following if is_next else None
 
         self._retry_on_lost_database(record)
 

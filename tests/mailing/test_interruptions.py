@@ -106,11 +106,11 @@ def test_erasing_the_person_keeps_that_the_message_left(interrupted):
     assert (interrupted.state, interrupted.recipient) == (MessageState.SENT, "")
 
 
-def test_only_the_message_in_flight_of_a_dead_worker_may_have_been_accepted(nimes, sink, queue):
+def test_only_the_group_in_flight_of_a_dead_worker_may_have_been_accepted(nimes, sink, queue):
     queue(3, topic="n")
     now = timezone.now()
     claimed = dispatch.claim(limit=3, at=now)
-    assert dispatch.hand_over(claimed[0], at=now)
+    assert dispatch.record_group([], claimed[:1], at=now) == {claimed[0].pk}
     # The worker dies here. Its successor finds the lease over.
     Message.objects.update(lease_until=now - MINUTE)
     Message.objects.filter(pk__in=[message.pk for message in claimed]).update(topic="allocation", topic_id=F("pk"))
@@ -119,21 +119,70 @@ def test_only_the_message_in_flight_of_a_dead_worker_may_have_been_accepted(nime
     assert states == [MessageState.SENT, MessageState.CANCELLED, MessageState.CANCELLED]
 
 
-def test_the_next_message_is_noted_as_handed_over_before_it_is_rendered(nimes, sink, note):
-    for number in range(2):
-        operations.enqueue(kind=note, recipient=f"e{number}@exemple.example", at=timezone.now())
+def test_a_group_is_noted_as_handed_over_before_it_is_rendered_and_is_ten_at_most(nimes, sink, queue, monkeypatch):
+    queue(25)
     seen = []
-    answer = dispatch.record_accepted
+    record = dispatch.record_group
 
-    def record(message, **fields):
-        seen.append(list(Message.objects.order_by("pk").values_list("unanswered", flat=True)))
-        return answer(message, **fields)
+    def note(*arguments, **fields):
+        recorded = record(*arguments, **fields)
+        seen.append(Message.objects.filter(unanswered=1).count())
+        return recorded
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("mailing.dispatch.record_accepted", record)
-        assert drain() == 2
-    assert seen == [[1, 0], [0, 1]]
-    assert set(Message.objects.values_list("unanswered", flat=True)) == {0}
+    monkeypatch.setattr("mailing.dispatch.record_group", note)
+    assert drain() == 25
+    assert seen == [10, 10, 5, 0]
+    assert set(Message.objects.values_list("state", "unanswered")) == {(MessageState.SENT, 0)}
+
+
+def test_what_is_in_doubt_is_a_group_of_its_own(nimes, sink, queue, monkeypatch):
+    doubtful, *_ = queue(3)
+    Message.objects.filter(pk=doubtful.pk).update(unanswered=2)
+    groups = []
+    record = dispatch.record_group
+
+    def note(accepted, following, **fields):
+        groups.append([message.pk == doubtful.pk for message in following])
+        return record(accepted, following, **fields)
+
+    monkeypatch.setattr("mailing.dispatch.record_group", note)
+    assert drain() == 3
+    assert groups == [[True], [False, False], []]
+
+
+def test_a_group_that_the_server_takes_no_more_of_is_in_no_doubt(nimes, sink, queue):
+    sink.behaviour.sender = "421 4.3.2 Closing"
+    queue(12)
+    assert drain() == 0
+    assert set(Message.objects.values_list("state", "unanswered")) == {(MessageState.DEFERRED, 0)}
+
+
+def test_a_slow_server_s_answers_are_recorded_one_by_one(nimes, sink, queue, monkeypatch):
+    monkeypatch.setattr(dispatch, "_RECORDED_WITHIN", 0)
+    queue(3)
+    counts = []
+    record = dispatch.record_group
+
+    def note(accepted, following, **fields):
+        counts.append(len(accepted))
+        return record(accepted, following, **fields)
+
+    monkeypatch.setattr("mailing.dispatch.record_group", note)
+    assert drain() == 3
+    assert [count for count in counts if count] == [1, 1, 1]
+
+
+def test_a_group_tells_which_leases_were_lost(nimes, queue):
+    queue(2)
+    now = timezone.now()
+    first, second = dispatch.claim(limit=2, at=now)
+    Message.objects.filter(pk=second.pk).update(lease_until=now + 60 * MINUTE)
+    accepted = [dispatch.Acceptance(one, f"<{one.pk}@x>", now) for one in (first, second)]
+    assert dispatch.record_group(accepted, [], at=now) == {first.pk}
+    assert list(Message.objects.order_by("pk").values_list("state", "message_id")) == [
+        (MessageState.SENT, f"<{first.pk}@x>"),
+        (MessageState.SENDING, ""),
+    ]
 
 
 def test_an_acceptance_is_recorded_though_the_lease_was_lost_and_the_message_cancelled(nimes, queue):

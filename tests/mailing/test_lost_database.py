@@ -31,15 +31,15 @@ def count_received(sink):
 
 def test_an_acceptance_is_recorded_over_a_new_connection(committing, sink, note, monkeypatch):
     enqueue(20)
-    record = dispatch.record_accepted
+    record = dispatch.record_group
     calls = iter(range(1000))
 
-    def record_on_a_dead_connection(message, **fields):
-        if next(calls) == 7:
+    def record_on_a_dead_connection(*arguments, **fields):
+        if next(calls) == 1:
             terminate_own_backend()
-        return record(message, **fields)
+        return record(*arguments, **fields)
 
-    monkeypatch.setattr("mailing.dispatch.record_accepted", record_on_a_dead_connection)
+    monkeypatch.setattr("mailing.dispatch.record_group", record_on_a_dead_connection)
     assert drain() == 20
     assert set(count_received(sink).values()) == {1}
     assert set(Message.objects.values_list("state", "unanswered")) == {(MessageState.SENT, 0)}
@@ -50,23 +50,23 @@ def test_a_drain_that_is_retried_repeats_nothing(committing, sink, note, monkeyp
     monkeypatch.setattr(draining, "_RECORD_DELAYS", ())
     settings.MAIL_LEASE = 1
     enqueue(30)
-    record, calls = dispatch.record_accepted, iter(range(1000))
+    record, calls = dispatch.record_group, iter(range(1000))
 
-    def fail_once(message, **fields):
-        if next(calls) == 10:
+    def fail_once(*arguments, **fields):
+        if next(calls) == 1:
             terminate_own_backend()
-        return record(message, **fields)
+        return record(*arguments, **fields)
 
-    monkeypatch.setattr("mailing.dispatch.record_accepted", fail_once)
+    monkeypatch.setattr("mailing.dispatch.record_group", fail_once)
     with pytest.raises(OperationalError):
         drain()
     connection.close()
-    # The retried job: what is leased waits, the accepted message may be sent a second time, nothing else.
+    # The retried job: what is leased waits, the group may be sent a second time, nothing else.
     wait_until(lambda: drain() or not Message.objects.pending().exists())
     wait_until(lambda: not Message.objects.pending().exists() or drain() is None)
     received = count_received(sink)
     assert len(received) == 30
-    assert received.total() <= 31
+    assert received.total() <= 30 + dispatch.GROUP_SIZE
     identifiers = collections.Counter(str(message.email["Message-ID"]) for message in sink.received)
     assert len(identifiers) == 30
     assert Message.objects.filter(state=MessageState.SENT).count() == 30

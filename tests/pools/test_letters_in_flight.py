@@ -68,7 +68,7 @@ def test_a_letter_of_a_dead_worker_is_shown_as_sent_and_corrected(pool):
     allocation = allocate_units(pool, SchoolFactory(), units=3)
     now = timezone.now()
     [claimed] = dispatch.claim(limit=1, at=now)
-    assert dispatch.hand_over(claimed, at=now)
+    assert dispatch.record_group([], [claimed], at=now)
     Message.objects.update(lease_until=now - MINUTE)
     reductions.revoke(allocation_id=allocation.pk, by=None, at=now)
     assert list(Message.objects.order_by("pk").values_list("kind", "state")) == [
