@@ -405,12 +405,14 @@ def suggest_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
         .annotate(similarity=TrigramStrictWordSimilarity(distinctive, F("school__name_folded")))
         .order_by(*_BEST_FIRST)[:limit]
     )
-    matches = [
-        *((one.similarity, one, f"a saisi « {one.name} » à la main") for one in typed),
-        *((one.similarity, one, f"a choisi « {one.school} »") for one in chosen),
+    # Each part by its own indexes; of two as similar, who typed the school comes first.
+    likely = sorted(
+        typed.union(chosen, all=True), key=lambda one: (-one.similarity, one.school_id is not None, one.since, one.pk)
+    )
+    return [
+        LikelyTeacher(one, f"a choisi « {one.school} »" if one.school else f"a saisi « {one.name} » à la main")
+        for one in likely[:limit]
     ]
-    matches.sort(key=lambda match: -match[0])
-    return [LikelyTeacher(affiliation, reason) for _, affiliation, reason in matches[:limit]]
 
 
 def _distinctive_words(name: str) -> str:

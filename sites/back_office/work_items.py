@@ -1,12 +1,12 @@
 """Work items of the operator beside the lists of what waits; and the orders that need the operator, for the lists."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.expressions import CombinedExpression
 from django.urls import reverse
 from payments import PaymentStatus
@@ -176,67 +176,115 @@ class WorkItem(NamedTuple):
     urgent: bool
 
 
-def _count(count: int, singular: str, plural: str, page: str, *, urgent: bool, query: str = "") -> Iterator[WorkItem]:
-    """Yield the item of so many things on a list of the admin; none where there are none."""
-    if count:
-        yield WorkItem(pluralize(count, singular, plural), f"{reverse(f'admin:{page}')}{query}", urgent=urgent)
+class CountedWork(NamedTuple):
+    """Things to do on a list of the admin: `rows` are those of a moment; `singular` and `plural` make the sentence."""
+
+    rows: Callable[[datetime.datetime], QuerySet[Any]]
+    singular: str
+    plural: str
+    page: str
+    query: str
+    urgent: bool
 
 
-def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
-    """Yield the work items of sales."""
+def _count_queue(name: str, queue: OrderQueue) -> CountedWork:
+    return CountedWork(
+        lambda now: list_waiting_orders(name, date_in_paris(now)),
+        queue.singular,
+        queue.plural,
+        "orders_order_changelist",
+        f"?attend={name}",
+        queue.urgent,
+    )
+
+
+#: What is counted, by one statement for all: a new line here is no new query.
+_COUNTED_SALES = (
+    *(_count_queue(name, queue) for name, queue in ORDER_QUEUES.items() if name not in _LISTED),
+    CountedWork(
+        lambda _: Invoice.objects.rejected(),
+        "facture rejetée ou refusée : à refaire sous un nouveau numéro",
+        "factures rejetées ou refusées : à refaire sous un nouveau numéro",
+        "billing_invoice_changelist",
+        "?attend=rejetees",
+        urgent=True,
+    ),
+    CountedWork(
+        lambda _: Invoice.objects.disputed(),
+        "facture en litige : lisez pourquoi, et répondez à l'acheteur",
+        "factures en litige : lisez pourquoi, et répondez à l'acheteur",
+        "billing_invoice_changelist",
+        "?attend=litiges",
+        urgent=True,
+    ),
+    CountedWork(
+        lambda _: operations.list_refused(),
+        "document n'a pas été pris par la plateforme : lisez pourquoi",
+        "documents n'ont pas été pris par la plateforme : lisez pourquoi",
+        "billing_invoice_batch",
+        "",
+        urgent=True,
+    ),
+    CountedWork(
+        operations.list_silent,
+        "transmission reste sans réponse depuis deux jours",
+        "transmissions restent sans réponse depuis deux jours",
+        "billing_invoice_batch",
+        "",
+        urgent=True,
+    ),
+    CountedWork(
+        lambda _: StatementLine.objects.filter(state=LineState.WAITING),
+        "ligne de relevé bancaire à rapprocher",
+        "lignes de relevé bancaire à rapprocher",
+        "bank_statementline_reconciliation",
+        "",
+        urgent=False,
+    ),
+)
+_COUNTED_INTAKE = (
+    CountedWork(
+        lambda _: SetAsideItem.objects.filter(seen_at=None),
+        "élément reçu n'a pas pu être lu",
+        "éléments reçus n'ont pas pu être lus",
+        "jobs_setasideitem_changelist",
+        "?seen_at__isempty=1",
+        urgent=False,
+    ),
+)
+
+
+def _count_rows(works: Sequence[CountedWork], now: datetime.datetime) -> list[int]:
+    """Return how many rows each has, each row once. One statement, a branch of its union each."""
+    first, *others = (
+        work.rows(now)
+        .order_by()
+        .values(of_work=Value(rank, output_field=IntegerField()))
+        .annotate(counted=Count("pk", distinct=True))
+        .values_list("of_work", "counted")
+        for rank, work in enumerate(works)
+    )
+    # A branch that finds nothing has no group, and so no row.
+    counted = dict(first.union(*others, all=True))
+    return [counted.get(rank, 0) for rank in range(len(works))]
+
+
+def _describe_counted(works: Sequence[CountedWork], counts: Iterable[int]) -> Iterator[WorkItem]:
+    """Yield the items of those that have any."""
+    for work, count in zip(works, counts, strict=True):
+        if count:
+            url = f"{reverse(f'admin:{work.page}')}{work.query}"
+            yield WorkItem(pluralize(count, work.singular, work.plural), url, urgent=work.urgent)
+
+
+def _sales(now: datetime.datetime, counts: Sequence[int]) -> Iterator[WorkItem]:
+    """Yield the work items of sales. `counts`: of `_COUNTED_SALES`."""
     day = date_in_paris(now)
     yield from _seller()
     yield from _product()
     yield from _test_mode()
     yield from _prices(day)
-    for name, queue in ORDER_QUEUES.items():
-        if name not in _LISTED:
-            count = list_waiting_orders(name, day).values("pk").distinct().count()
-            yield from _count(
-                count,
-                queue.singular,
-                queue.plural,
-                "orders_order_changelist",
-                urgent=queue.urgent,
-                query=f"?attend={name}",
-            )
-    yield from _count(
-        Invoice.objects.rejected().count(),
-        "facture rejetée ou refusée : à refaire sous un nouveau numéro",
-        "factures rejetées ou refusées : à refaire sous un nouveau numéro",
-        "billing_invoice_changelist",
-        urgent=True,
-        query="?attend=rejetees",
-    )
-    yield from _count(
-        Invoice.objects.disputed().count(),
-        "facture en litige : lisez pourquoi, et répondez à l'acheteur",
-        "factures en litige : lisez pourquoi, et répondez à l'acheteur",
-        "billing_invoice_changelist",
-        urgent=True,
-        query="?attend=litiges",
-    )
-    yield from _count(
-        operations.list_refused().count(),
-        "document n'a pas été pris par la plateforme : lisez pourquoi",
-        "documents n'ont pas été pris par la plateforme : lisez pourquoi",
-        "billing_invoice_batch",
-        urgent=True,
-    )
-    yield from _count(
-        operations.list_silent(now).count(),
-        "transmission reste sans réponse depuis deux jours",
-        "transmissions restent sans réponse depuis deux jours",
-        "billing_invoice_batch",
-        urgent=True,
-    )
-    yield from _count(
-        StatementLine.objects.filter(state=LineState.WAITING).count(),
-        "ligne de relevé bancaire à rapprocher",
-        "lignes de relevé bancaire à rapprocher",
-        "bank_statementline_reconciliation",
-        urgent=False,
-    )
+    yield from _describe_counted(_COUNTED_SALES, counts)
     yield from _periods(day)
 
 
@@ -301,21 +349,16 @@ _COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(co
 
 def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     """Return the work items, urgent ones first, with a fixed number of queries."""
+    counts = _count_rows((*_COUNTED_SALES, *_COUNTED_INTAKE), now)
+    sales, intake = counts[: len(_COUNTED_SALES)], counts[len(_COUNTED_SALES) :]
     items = [
         *_hold(),
-        *list_sales_work_items(now),
+        *_sales(now, sales),
         *_directory(now),
         *_mail_server(now),
         *_mailbox(now),
         *_failed_sendings(),
-        *_count(
-            SetAsideItem.objects.filter(seen_at=None).count(),
-            "élément reçu n'a pas pu être lu",
-            "éléments reçus n'ont pas pu être lus",
-            "jobs_setasideitem_changelist",
-            urgent=False,
-            query="?seen_at__isempty=1",
-        ),
+        *_describe_counted(_COUNTED_INTAKE, intake),
         *_checkpoints(now),
         *_workers(now),
     ]

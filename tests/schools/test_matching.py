@@ -93,5 +93,5 @@ def test_a_name_without_distinctive_words_is_compared_in_full():
 def test_the_queries_do_not_grow_with_the_teachers(jaures, teachers, django_assert_num_queries):
     for _ in range(teachers):
         typed("Ecole Jaurès", postal_code="30000")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         assert len(suggest_teachers(jaures)) == teachers

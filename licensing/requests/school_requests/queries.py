@@ -2,15 +2,16 @@
 
 import datetime
 from collections.abc import Collection
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
 
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.connections import connection
 from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.models import ActivationKey, Seat, available_on
-from licensing.entitlements.overview import build_figure
+from licensing.entitlements.overview import build_figures
 from licensing.entitlements.queries import ends_in_school_year, get_school_year
 from licensing.pools.models import Pool
 from licensing.requests.lifecycle.models import AnswerableQuerySet
@@ -133,6 +134,25 @@ def list_teacher_requests(uai: str) -> AnswerableQuerySet[TeacherRequest]:
     return requests.select_related("teacher").order_by("created_at", "pk")
 
 
+class PendingRequest(NamedTuple):
+    """What a teacher asked of their school's principals, as the school's page shows it."""
+
+    pk: int
+    created_at: datetime.datetime
+
+
+def annotate_requests(teachers: QuerySet[User, Any], uai: str) -> QuerySet[User, Any]:
+    """Annotate the teachers of a school with what they ask of it, for `get_pending_request`: at most one each."""
+    asked = TeacherRequest.objects.pending().filter(school=uai, teacher=OuterRef("pk"))
+    return teachers.annotate(request_pk=Subquery(asked.values("pk")), requested_at=Subquery(asked.values("created_at")))
+
+
+def get_pending_request(teacher: User) -> PendingRequest | None:
+    """Return what a teacher of `annotate_requests` asks, if anything. No query."""
+    found = vars(teacher)
+    return PendingRequest(found["request_pk"], found["requested_at"]) if found["request_pk"] is not None else None
+
+
 def find_last_request(teacher: User, uai: str | None) -> TeacherRequest | None:
     """Return a teacher's last request to a school, whatever came of it; None where there is none."""
     return TeacherRequest.objects.filter(teacher=teacher, school=uai).order_by("-created_at", "-pk").first()
@@ -154,15 +174,17 @@ def find_muted(users: Collection[User]) -> set[int]:
     return set(muted.values_list("user_id", flat=True))
 
 
+def mutes_letter() -> Exists:
+    """Return the condition that the user of an affiliation does not want that letter."""
+    return Exists(MutedLetter.objects.filter(user=OuterRef("user")))
+
+
 def list_version_figures(user: User) -> list[Subquery]:
     """Return the figures that change when a request that the user's page shows does."""
     led = Affiliation.objects.filter(user=user, verified_at__isnull=False).values("school")
     asked = TeacherRequest.objects.filter(Q(teacher=user) | Q(school__in=led))
     of_school = LicenceRequest.objects.filter(school__in=led)
     return [
-        *(build_figure(asked, aggregate) for aggregate in (Max("pk"), Count("ended_at"))),
-        *(
-            build_figure(of_school, aggregate)
-            for aggregate in (Max("pk"), Count("ended_at"), Count("granted_until"), Max("granted_until"))
-        ),
+        build_figures(asked, Max("pk"), Count("ended_at")),
+        build_figures(of_school, Max("pk"), Count("ended_at"), Count("granted_until"), Max("granted_until")),
     ]

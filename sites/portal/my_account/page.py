@@ -239,7 +239,12 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
     if user.profile == Profile.PRINCIPAL:
         # Read before the data: a change in between is then detected at the next poll.
         current_version = get_version(request)
-        found = overview.of_principal(user, at=now, school=request.session.get(SCHOOL_SESSION_KEY, ""))
+        found = overview.of_principal(
+            user,
+            at=now,
+            school=request.session.get(SCHOOL_SESSION_KEY, ""),
+            others={"mutes_letter": requests.mutes_letter()},
+        )
         return {
             "version": current_version,
             "overview": found,
@@ -305,7 +310,7 @@ def get_dashboard_context(
         "roster": shown,
         "asked": [one for one in asked if one.outcome != LicenceRequestEnd.WITHDRAWN],
         "request_waits": any(one.is_pending for one in asked),
-        "wants_letters": found.verified and not requests.find_muted([request.user]),
+        "wants_letters": found.affiliation and found.verified and not vars(found.affiliation)["mutes_letter"],
         "unsigned_orders": list_unsigned_progress(request.user, at=now),
         "undo_seconds": int(seat_holders.UNDO_OFFERED_FOR.total_seconds()),
         "today": date_in_paris(now),

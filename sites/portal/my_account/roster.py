@@ -16,7 +16,7 @@ from licensing.requests.invitations import queries as invitations
 from licensing.requests.invitations.models import TeacherInvitation, guess_name, is_same_person, split_name
 from licensing.requests.invitations.queries import WaitingInvitation
 from licensing.requests.school_requests import queries as requests
-from licensing.requests.school_requests.models import TeacherRequest
+from licensing.requests.school_requests.queries import PendingRequest
 from schools import queries
 from schools.folding import fold
 from schools.wording import format_school_name
@@ -62,7 +62,7 @@ class RosterRow:
     #: They can be invited again now.
     can_invite: bool = False
     #: What they asked of the principals, which waits for an answer.
-    request: TeacherRequest | None = None
+    request: PendingRequest | None = None
 
     @property
     def invitation(self) -> TeacherInvitation | None:
@@ -242,7 +242,12 @@ def build_roster(user: User, found: PrincipalOverview, *, school_year: int, at: 
     if user.pk not in holders and has_offers:
         roster.rows.append(RosterRow(person=user, state=TeacherState.WITHOUT, own=True, can_give=True))
     if school is not None:
-        without = [teacher for teacher in overview.list_teachers(school) if teacher.pk not in holders | {user.pk}]
+        teachers = overview.list_teachers_served(school, found, school_year=school_year, at=at)
+        without = [
+            teacher
+            for teacher in requests.annotate_requests(teachers, school.pk)
+            if teacher.pk not in holders | {user.pk}
+        ]
         invited = invitations.list_invited(
             list(by_subscription),
             ended_of=[card.subscription.pk for card in found.cards if card.subscription.school_id == school.pk],
@@ -257,14 +262,12 @@ def build_roster(user: User, found: PrincipalOverview, *, school_year: int, at: 
             for one in invited.unanswered
             if not any(_is_of(one, person) for person in (*without, *(seat.holder for seat in found.seats)))
         ]  # fmt: skip
-        elsewhere = overview.find_served_elsewhere(without, found.cards, school_year=school_year, at=at)
-        asked = {one.teacher_id: one for one in requests.list_teacher_requests(school.pk)}
         roster.rows += [
             RosterRow(
                 person=teacher,
-                state=TeacherState.ELSEWHERE if teacher.pk in elsewhere else TeacherState.WITHOUT,
+                state=TeacherState.ELSEWHERE if teacher.served_elsewhere else TeacherState.WITHOUT,
                 can_give=has_offers,
-                request=asked.get(teacher.pk),
+                request=requests.get_pending_request(teacher),
             )
             for teacher in without
         ]

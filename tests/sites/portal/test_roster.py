@@ -213,7 +213,7 @@ def test_a_principal_who_teaches_has_their_classes_in_the_menu(jaures, as_, djan
         assert "Mes classes" in visible_text(browser.get(path))
     assert "Mes classes" not in visible_text(as_(jaures.add_principal(verified=True)).get("/contact/"))
     browser = as_(jaures.principal)
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(13):
         browser.get(PAGE)
 
 
@@ -375,7 +375,7 @@ def test_invited_persons_wait_in_the_list_and_on_a_seat(jaures, as_, django_asse
     asked = {"abonnement": subscription.pk, "adresses": "Léa Martin <lea.martin@ac-nimes.example>"}
     browser.post(f"{PAGE}inviter/", asked)
     browser.get(PAGE)
-    with django_assert_num_queries(16, exact=False) as one:
+    with django_assert_num_queries(12, exact=False) as one:
         page = visible_text(browser.get(PAGE))
     queries = len(one)
     assert "Léa Martin lea.martin@ac-nimes.example invitation envoyée" in page
