@@ -4,11 +4,10 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from typing import Any
 from django.conf import settings
 
 from bench.scratch_database import ROOT, url
+from sites.demo.processes import find_free_port, is_port_taken
 
 #: As in docs/deploy.md.
 WORKERS, THREADS = 4, 4
+OPTIONS = ("--worker-class", "config.gunicorn_worker.DeadlineWorker", "--threads", str(THREADS))
 #: Until the workers answer, on the busiest machine.
 _START_TIMEOUT_S = 600
 
@@ -36,11 +37,22 @@ class ServerResponse:
 
 
 @dataclass(frozen=True)
-class OfficeServer:
-    """One office's server, and the API token of its client."""
+class GunicornServer:
+    """Gunicorn: its master, and where it listens."""
 
     master: int
     port: int
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers."""
+        children = Path(f"/proc/{self.master}/task/{self.master}/children").read_text()
+        return [int(number) for number in children.split()]
+
+
+@dataclass(frozen=True)
+class OfficeServer(GunicornServer):
+    """One office's server, and the API token of its client."""
+
     host: str
     token: str
 
@@ -64,23 +76,10 @@ class OfficeServer:
         """Return the memory of all worker processes together, in MB."""
         return sum(_read_memory(number, "VmRSS") for number in self.workers())
 
-    def workers(self) -> list[int]:
-        """Return the process ids of the workers."""
-        children = Path(f"/proc/{self.master}/task/{self.master}/children").read_text()
-        return [int(number) for number in children.split()]
-
 
 @contextlib.contextmanager
 def running_server(slug: str, token: str, **variables: str) -> Iterator[OfficeServer]:
     """Run gunicorn on the scratch database for the block, with these environment variables besides its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "gunicorn", "config.wsgi", "--worker-class", "config.gunicorn_worker.DeadlineWorker",
-        "--workers", str(WORKERS), "--threads", str(THREADS), "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
-        "--no-control-socket",
-    ]  # fmt: skip
     environment = os.environ | {
         "DATABASE_URL": url(),
         "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -90,16 +89,33 @@ def running_server(slug: str, token: str, **variables: str) -> Iterator[OfficeSe
         "LOG_LEVEL": "ERROR",
         **variables,
     }
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:  # noqa: S603 - our own server
-        server = OfficeServer(process.pid, port, f"{slug}.{settings.BASE_DOMAIN}", token)
+    with running_gunicorn("config.wsgi", *OPTIONS, environment=environment) as started:
+        server = OfficeServer(started.master, started.port, f"{slug}.{settings.BASE_DOMAIN}", token)
+        _wait_for(server)
+        yield server
+
+
+@contextlib.contextmanager
+def running_gunicorn(application: str, *options: str, environment: Mapping[str, str]) -> Iterator[GunicornServer]:
+    """Run gunicorn with `WORKERS` on a free port for the block. Raises `OSError` where it ends, or never listens."""
+    port = find_free_port()
+    command = [
+        sys.executable, "-m", "gunicorn", application, *options, "--workers", str(WORKERS),
+        "--bind", f"127.0.0.1:{port}", "--log-level", "warning", "--no-control-socket",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=ROOT, env=dict(environment)) as process:  # noqa: S603 - our own server
         try:
-            _wait_for(server, process)
-            yield server
+            deadline = time.monotonic() + _START_TIMEOUT_S
+            while not is_port_taken(port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise OSError(f"{application} is not served.")
+                time.sleep(0.05)
+            yield GunicornServer(process.pid, port)
         finally:
             process.terminate()
 
 
-def _wait_for(server: OfficeServer, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(server: OfficeServer) -> None:
     """Wait until each worker has answered: the first request of a process loads code.
 
     Raises `OSError` where the server has ended, or does not answer in time.
@@ -111,7 +127,7 @@ def _wait_for(server: OfficeServer, process: subprocess.Popen[bytes]) -> None:
             server.post("/rien", b"{}")
             answered += 1
         except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
+            if not Path(f"/proc/{server.master}").exists() or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 
