@@ -147,7 +147,7 @@ def leave(*, user: User, affiliation_id: int, at: datetime.datetime) -> None:
     affiliation.delete()
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def verify(
     *,
     affiliation: Affiliation,

@@ -31,7 +31,8 @@ class HostTenantMiddleware(TenantMainMiddleware):
         except DisallowedHost:
             hostname = ""
         if hostname == settings.BASE_DOMAIN:
-            connection.set_schema_to_public()
+            if connection.schema_name != get_public_schema_name():  # else the path would be set anew, a statement
+                connection.set_schema_to_public()
             request.tenant = FakeTenant(schema_name=get_public_schema_name())  # type: ignore[attr-defined]
             self.setup_url_routing(request)
             return None

@@ -34,15 +34,20 @@ TAKING_PERIOD = datetime.timedelta(minutes=30)
 TYPED, ACCEPTED = "typed", "accepted"
 
 
-def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
+def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime, *, free: int | None = None) -> None:
     """Queue a key event (`redeemed`, `held` or `released`) for the collectivity that gave the key, if any.
 
     Anonymous. The counts are of this moment: by the time the task runs, the next event may have changed them.
+    `free`: the number of seats where they were made in this transaction, and nobody holds one; else they are counted.
     """
     collectivity = key.entitlement.collectivity
     if collectivity is None:
         return
-    counts = Seat.objects.filter(subscription__key=key).aggregate(held=Count("holder"), size=Count("pk"))
+    counts = (
+        Seat.objects.filter(subscription__key=key).aggregate(held=Count("holder"), size=Count("pk"))
+        if free is None
+        else {"held": 0, "size": free}
+    )
     # Not `jobs.tasks.defer`, whose `at` is when to run: the `at` of this task is when the event happened.
     # The lock keeps the events of one key in order.
     app.configure_task("pools.note_key_event", allow_unknown=False, lock=f"pools.key:{key.pk}").defer(

@@ -180,7 +180,7 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
         subscription.key = key
         if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
             affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
-        notifications.notify_collectivity(key, "redeemed", at)
+        notifications.notify_collectivity(key, "redeemed", at, free=key.units)
         count_on_commit(keys.REDEEMED_KEYS)
         count_on_commit(keys.REDEEMED_UNITS, key.units)
         return subscription

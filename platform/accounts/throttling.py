@@ -127,6 +127,23 @@ def increment_counters(
     ]
 
 
+def read_counters(subjects: Sequence[tuple[RateLimit, str]], *, at: datetime.datetime) -> list[AttemptCounter]:
+    """Return the counters of the subjects that have made attempts in their window. Locks and writes nothing."""
+    rows = _hash_subjects(subjects)
+    limits = {limit.scope: limit for limit, _ in rows}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT scope, tries, opened_at FROM {_TABLE} WHERE (scope, subject) IN "  # noqa: S608 - the table's name
+            f"({', '.join(['(%s, %s)'] * len(rows))}) AND tries > 0",
+            [value for limit, subject in rows for value in (limit.scope, subject)],
+        )
+        counters = [
+            AttemptCounter(limits[scope], tries, opened_at + limits[scope].window - at)
+            for scope, tries, opened_at in cursor.fetchall()
+        ]
+    return [counter for counter in counters if counter.resets_in > datetime.timedelta()]
+
+
 def refund_attempts(subjects: Sequence[tuple[RateLimit, str]]) -> None:
     """Decrement the counter of each subject, after a successful attempt."""
     with connection.cursor() as cursor:
@@ -143,17 +160,23 @@ def count_failures(
 ) -> Iterator[None]:
     """Count the block as an attempt of each subject where it raises `failure`; others cost nothing.
 
-    Raises `RateLimitExceeded`, before the block is run, where a subject is over its limit.
+    Raises `RateLimitExceeded`, before the block is run, where a subject is over its limit. Of requests at once, no more
+    are told that they failed than the limit says; until one has failed, they may all be run.
     """
-    # Counted first, so that concurrent requests cannot all pass before the first is counted.
-    count_attempts(subjects, at=at)
+    counters = read_counters(subjects, at=at)
+    # After a failure counted first, so that concurrent requests cannot all pass before the first is counted.
+    is_counted = any(counter.tries for counter in counters)
+    if is_counted:
+        count_attempts(subjects, at=at)
     try:
         yield
     except failure:
-        subjects = []
+        if not is_counted:
+            count_attempts(subjects, at=at)
+        is_counted = False
         raise
     finally:
-        if subjects:
+        if is_counted:
             refund_attempts(subjects)
 
 

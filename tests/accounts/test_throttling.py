@@ -112,3 +112,43 @@ def test_concurrent_attempts_are_all_counted(committing):
         expected_errors=throttling.RateLimitExceeded,
     )
     assert sum(outcome is None for outcome in outcomes) == 5
+
+
+class Missed(Exception):
+    """What counts as a failure."""
+
+
+def fail(subjects):
+    with throttling.count_failures(subjects, failure=Missed, at=TERM):
+        raise Missed
+
+
+def test_a_success_without_an_earlier_failure_writes_nothing(db, django_assert_num_queries):
+    Throttle.objects.exists()  # the first query of a test says which schema it is in
+    with django_assert_num_queries(1), throttling.count_failures([(BY_ACCOUNT, "1")], failure=Missed, at=TERM):
+        pass
+    assert not Throttle.objects.exists()
+
+
+def test_a_success_after_a_failure_is_refunded(db):
+    with pytest.raises(Missed):
+        fail([(BY_ACCOUNT, "1")])
+    with throttling.count_failures([(BY_ACCOUNT, "1")], failure=Missed, at=TERM):
+        assert Throttle.objects.get().tries == 2
+    assert Throttle.objects.get().tries == 1
+
+
+def test_failures_of_a_window_that_has_passed_are_not_read(db):
+    with pytest.raises(Missed):
+        fail([(BY_ACCOUNT, "1")])
+    assert throttling.read_counters([(BY_ACCOUNT, "1")], at=TERM + HOUR) == []
+
+
+@pytest.mark.slow
+def test_of_concurrent_failures_no_more_are_told_than_the_limit(committing):
+    outcomes = run_concurrently(
+        committing.schema_name,
+        [functools.partial(fail, [(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")])] * 32,
+        expected_errors=(Missed, throttling.RateLimitExceeded),
+    )
+    assert sum(isinstance(outcome, Missed) for outcome in outcomes) == BY_ACCOUNT.tries

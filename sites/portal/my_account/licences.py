@@ -190,8 +190,7 @@ def enter_key(request: AuthenticatedRequest) -> HttpResponse:
         school=request.session.get(SCHOOL_SESSION_KEY) or None,
     )
     if isinstance(entered, Subscription):
-        if entered.school_id:
-            request.session[SCHOOL_SESSION_KEY] = entered.school_id
+        page.show_school(request, entered.school_id)
         sentence = f"{pluralize(entered.size, 'licence')} pour votre établissement : donnez-les à vos enseignants."
     else:
         start = _describe_start(entered)
