@@ -285,6 +285,6 @@ def test_the_class_passes_to_the_next_teacher_with_its_pupils(inside, taught):
 
 
 @pytest.mark.slow
-def test_a_page_of_a_pupil_asks_four_queries(inside, django_assert_num_queries):
-    with django_assert_num_queries(4):  # the host's schema, the session, the pupil with the class, the access check
+def test_a_page_of_a_pupil_asks_three_queries(inside, django_assert_num_queries):
+    with django_assert_num_queries(3):  # the session, the pupil with the class, the access check
         inside.get(CLASS)
