@@ -22,6 +22,7 @@ from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.guide.scenario import page_text
 from tests.html import collapse
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 from tests.tiers import sampled
 
@@ -48,6 +49,7 @@ def hold_seats(subscription, count):
     for seat in subscription.seats.all()[:count]:
         seat.holder, seat.held_since, seat.mode = TeacherFactory(last_name="Zzyzx"), NOW, "manual"
         seat.save()
+    copy_everywhere()
 
 
 @pytest.fixture
