@@ -81,5 +81,5 @@ def test_reading_pools_costs_as_many_queries_whatever_their_number(api, nimes, d
         for _ in range(2):
             orders.grant(collectivity=nimes, licences=5, reason="Essai", by=None, at=now)
         # The host, the schema, the token, its limit and its last use; the page, its positions.
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(9):
             api.get("/pools")

@@ -255,9 +255,9 @@ def test_an_arrondissement_is_its_commune(nimes, code, commune):
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_the_map_takes_four_queries(nimes, pool, count, django_assert_num_queries):
+def test_the_map_takes_three_queries(nimes, pool, count, django_assert_num_queries):
     for number in range(count):
         PortfolioSchoolFactory(school=place(43 + number / 50, 4.4))
         add_outline(f"3{number:04}")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         get_territory(nimes, TODAY)
