@@ -256,7 +256,7 @@ def test_the_list_asks_as_much_for_one_school_as_for_thirty(pool, manager, count
     manager.get("/ecoles/")
     with django_assert_num_queries(12):
         manager.get("/ecoles/?sort=-used&licences=dormant")
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(13):
         manager.get("/ecoles/?text=ecole")
 
 
